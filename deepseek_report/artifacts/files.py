@@ -1,0 +1,98 @@
+"""Reading and writing of artifacts: JSON, Parquet, npz; the same content gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.errors import ArtifactError
+
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.as_posix()
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if hasattr(value, "__dataclass_fields__"):
+        return dict(vars(value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"cannot store a {type(value).__name__} as JSON")
+
+
+def dump_json(value: Any) -> str:
+    """JSON text with sorted keys; NaN and infinities become null."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False, sort_keys=True)
+    if "NaN" in text or "Infinity" in text:
+        text = json.dumps(
+            json.loads(text, parse_constant=lambda _: None), ensure_ascii=False, sort_keys=True
+        )
+    return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+
+
+def save_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dump_json(value), encoding="utf-8", newline="\n")
+
+
+def load_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
+    except json.JSONDecodeError as error:
+        raise ArtifactError(f"{path}: not valid JSON ({error})") from None
+
+
+def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Like `numpy.savez_compressed`, but with no clock in the file and never a pickle."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(arrays):
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, np.asarray(arrays[name]), allow_pickle=False)
+            entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ZIP_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, buffer.getvalue())
+
+
+def load_arrays(path: Path) -> dict[str, Any]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
+
+
+def save_table(path: Path, table: pd.DataFrame) -> None:
+    """A table as Parquet, without the index."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_parquet(path, index=False, compression="zstd")
+
+
+def load_table(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,31 @@
+"""A claim that a rule made from this run's scores, with its evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Severity = Literal["high", "medium", "low", "info"]
+SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low", "info")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One claim.
+
+    message : key of the texts in `templates/locale/<language>.yaml`, section `findings`; each has
+        `claim` (heading), `detail` (numbers), `why`, `do`. values : what fills their slots.
+    evidence : what the claim rests on, as `<kind>/<name>` ids of the run's artifacts, such as
+        `measures/impact_ratio` or `explanations/shap`.
+    section : the section whose body shows the evidence; the finding links there.
+    limits : keys of caveats (same file, section `limits`) that this run triggers.
+    """
+
+    id: str
+    severity: Severity
+    message: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    evidence: tuple[str, ...] = ()
+    section: str = ""
+    limits: tuple[str, ...] = ()

@@ -1,0 +1,97 @@
+"""What a model said about one part of the data, and the rule that turned it into decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Logits, probabilities and decisions of a classifier.
+
+    logits, probabilities : (instance, class).
+    labels, instance_ids : (instance,) int64.
+    groups : {attribute: (instance,) int64}, -1 is unknown.
+    decisions : (instance,) int64, the class decided for. With two classes the explained class is
+        decided where its probability is at least `threshold`; else it is the most probable class.
+    threshold : the probability of the explained class from which it is decided, or None.
+    rule : how the threshold was chosen, in words ("declared", "highest balanced accuracy on the
+        validation part").
+    explained : position of the class whose probability `threshold` applies to.
+    """
+
+    logits: NDArray[np.float64]
+    probabilities: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    instance_ids: NDArray[np.int64]
+    decisions: NDArray[np.int64]
+    threshold: float | None
+    rule: str
+    explained: int = 1
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """(instance,) probability of the explained class, in [0, 1]."""
+        return self.probabilities[:, self.explained]
+
+    @property
+    def truths(self) -> NDArray[np.bool_]:
+        """(instance,) whether the label is the explained class."""
+        return self.labels == self.explained
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(instance,) whether the decision is the label."""
+        return self.decisions == self.labels
+
+    def save(self, folder: Path) -> None:
+        groups = {f"group/{name}": codes for name, codes in self.groups.items()}
+        arrays = {
+            name: getattr(self, name)
+            for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
+        }
+        save_arrays(folder / "predictions.npz", **arrays, **groups)
+        meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
+        save_json(folder / "predictions.json", meta)
+
+    @classmethod
+    def load(cls, folder: Path) -> Predictions:
+        arrays = load_arrays(folder / "predictions.npz")
+        groups = {
+            name.removeprefix("group/"): arrays.pop(name)
+            for name in list(arrays)
+            if name.startswith("group/")
+        }
+        return cls(**arrays, groups=groups, **load_json(folder / "predictions.json"))
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Which test instances are explained, and which of them the report shows one by one.
+
+    explained : (instance,) positions in the test part, ascending; every explainer explains these.
+    roles : {role: position *within `explained`*}; roles are `most_certain_right`,
+        `most_certain_wrong`, `nearest_threshold`, `group:<attribute>:<level>`.
+    """
+
+    explained: NDArray[np.int64]
+    roles: Mapping[str, int]
+
+    def save(self, folder: Path) -> None:
+        save_arrays(folder / "cases.npz", explained=self.explained)
+        save_json(folder / "cases.json", dict(self.roles))
+
+    @classmethod
+    def load(cls, folder: Path) -> Cases:
+        return cls(load_arrays(folder / "cases.npz")["explained"], load_json(folder / "cases.json"))

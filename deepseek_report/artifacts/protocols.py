@@ -1,0 +1,247 @@
+"""The interfaces between the plug-in folders, which never import one another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.split import Dataset, Split
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from deepseek_report.artifacts.results import Results
+
+#: What a model can hand out; explainers and metrics name what they need.
+Capability = Literal["gradients", "attention", "routing", "experts"]
+
+
+class Progress(Protocol):
+    """Tells a person how far a long stage is; `advance` is cheap enough for inner loops."""
+
+    def start(self, what: str, total: int | None) -> None: ...
+
+    def advance(self, steps: int = 1, note: str = "") -> None: ...
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def start(self, what: str, total: int | None) -> None:
+        pass
+
+    def advance(self, steps: int = 1, note: str = "") -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What one layer decided, for a batch. None where the layer has no such part.
+
+    attention : {branch: (instance, head, query token, key token)}, rows sum to 1; branches are
+        "local" and "global".
+    routes : {branch: (instance, head)}, the router's weight of each head; over all branches and
+        heads of an instance they sum to 1.
+    expert_weights : (instance, token, expert), 0 for experts that were not chosen; sums to 1.
+    """
+
+    attention: Mapping[str, Tensor] | None = None
+    routes: Mapping[str, Tensor] | None = None
+    expert_weights: Tensor | None = None
+
+
+class ExplainableModule(Protocol):
+    """What a torch module offers so that every explainer works on it.
+
+    `embed` maps original features to units (the place where gradients are taken), and
+    `forward_embedded` goes on from there; `forward` is their composition and nothing else.
+    """
+
+    unit_features: Sequence[int]
+    """For each unit the position of the original feature that it belongs to, -1 for none
+    (a summary token)."""
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) original units -> (instance, unit, width)."""
+
+    def forward_embedded(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, width) -> logits (instance, class)."""
+
+    def trace(
+        self, inputs: Tensor, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits, and what each layer decided. `forward` is the first part of this very call.
+
+        head_mask : (layer, branch, head) of 0 and 1, multiplied into the routes; or None.
+        A module without such layers returns an empty list.
+        """
+
+    @property
+    def token_features(self) -> Sequence[int]:
+        """For each attention token the position of its feature, -1 for a summary token."""
+
+
+class Classifier(Protocol):
+    """A trained classifier that takes original features as numpy arrays.
+
+    Counts the rows that it evaluated in `calls`, which explainers report.
+    """
+
+    schema: Schema
+    module: Any
+    name: str
+    capabilities: frozenset[Capability]
+    calls: int
+
+    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, class)."""
+
+    def probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, class), rows sum to 1."""
+
+    def log_odds(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance,) log p / (1 - p) of the target class."""
+
+    def randomised(self, seed: int) -> Classifier:
+        """A copy whose weights are drawn anew, for the model-parameter randomisation test."""
+
+
+# --- the plug-ins: frozen dataclasses whose fields are the schema of their YAML -------------------
+
+
+class DatasetPlugin(Protocol):
+    def load(self, seed: int, progress: Progress) -> Dataset: ...
+
+
+class ModelPlugin(Protocol):
+    capabilities: ClassVar[frozenset[Capability]]
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+
+
+@dataclass(frozen=True)
+class ExplainContext:
+    """What an explainer may use.
+
+    inputs : (instance, feature) to be explained; background : a seeded sample of training rows.
+    target : position of the class to explain.
+    """
+
+    classifier: Classifier
+    inputs: NDArray[np.float64]
+    positions: NDArray[np.int64]
+    background: NDArray[np.float64]
+    target: int
+    seed: int
+    progress: Progress = field(default_factory=Silent)
+
+
+class ExplainerPlugin(Protocol):
+    requires: ClassVar[frozenset[Capability]]
+    samples: ClassVar[bool]
+    """Whether the method draws at random, and so has a standard error."""
+
+    def explain(self, context: ExplainContext) -> Explanation: ...
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        """How many rows the model will evaluate, before anything runs."""
+
+    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        """Why this method cannot explain the model, or None if it can."""
+
+
+Scope = Literal["model", "explainer", "explainers"]
+
+
+@dataclass(frozen=True)
+class MeasureContext:
+    """What a metric may use. A metric names the fields it reads in its `reads`.
+
+    explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
+    explanations : all of them (scope "explainers"). explain : runs the same explainer on other
+    inputs with a given classifier and returns values (instance, feature).
+    """
+
+    dataset: Dataset
+    predictions: Predictions
+    validation_predictions: Predictions
+    cases: Cases
+    classifier: Classifier
+    seed: int
+    background: NDArray[np.float64]
+    explanation: Explanation | None = None
+    control: Explanation | None = None
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    explain: Callable[[Classifier, NDArray[np.float64]], NDArray[np.float64]] | None = None
+    progress: Progress = field(default_factory=Silent)
+
+
+class MetricPlugin(Protocol):
+    category: ClassVar[Category]
+    scope: ClassVar[Scope]
+    reads: ClassVar[frozenset[str]]
+    """Fields of MeasureContext that decide the result; the cache key is made from these."""
+    requires: ClassVar[frozenset[Capability]]
+    volatile: ClassVar[bool]
+    """True where the metric measures time or memory, which differ from run to run."""
+
+    def measure(self, context: MeasureContext) -> Measurement: ...
+
+
+class VisualizationPlugin(Protocol):
+    needs: ClassVar[frozenset[str]]
+    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`."""
+
+    def draw(self, results: Results) -> Sequence[Picture]: ...
+
+
+@dataclass(frozen=True)
+class SectionContent:
+    """What a section's template is filled with.
+
+    question, answer : two sentences. values : for the template. caveats, actions : whole sentences
+    that this run triggers. incomplete : why parts that were asked for are missing.
+    """
+
+    name: str
+    title: str
+    question: str
+    answer: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
+    actions: Sequence[str] = ()
+    incomplete: Sequence[str] = ()
+
+
+class SectionPlugin(Protocol):
+    title: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    """Ids without which the section says that it is incomplete."""
+
+    def content(self, results: Results) -> SectionContent: ...
+
+
+class Trainer(Protocol):
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Train in place; write weights, history and summary to `folder`."""

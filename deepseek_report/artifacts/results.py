@@ -1,0 +1,185 @@
+"""A finished run as its readers see it: pictures, findings, sections and renderers read only this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.files import load_json, load_table
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Measurement, Score, tidy
+from deepseek_report.artifacts.split import DataIssue, Split
+
+
+class Results:
+    """Reads the artifacts of a run lazily.
+
+    Parameters
+    ----------
+    paths : {artifact id: folder or file}. Ids: `data`, `training`, `predictions/test`,
+        `predictions/validation`, `cases`, `explanations/<explainer>`, `measures/<metric>` or
+        `measures/<metric>/<explainer>`, `pictures/<visualization>`.
+    config : the resolved config. failures : {artifact id: reason} for what was asked for and failed.
+    findings, provenance : filled once they exist.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[str, Path],
+        config: Mapping[str, Any],
+        failures: Mapping[str, str] | None = None,
+        findings: tuple[Finding, ...] = (),
+        provenance: Mapping[str, Any] | None = None,
+        run_id: str = "",
+    ) -> None:
+        self.paths = dict(paths)
+        self.config = config
+        self.failures = dict(failures or {})
+        self.findings = findings
+        self.provenance = dict(provenance or {})
+        self.run_id = run_id
+        self._measurements: dict[str, Measurement] = {}
+
+    def has(self, artifact: str) -> bool:
+        """Whether the artifact, or any below that id, is there."""
+        return artifact in self.paths or any(p.startswith(artifact + "/") for p in self.paths)
+
+    def names(self, kind: str) -> list[str]:
+        """Names below a kind: `names("explanations") -> ["shap", "lime", …]`, in config order."""
+        prefix = kind + "/"
+        return [path.removeprefix(prefix) for path in self.paths if path.startswith(prefix)]
+
+    def missing(self, needs: frozenset[str]) -> dict[str, str]:
+        """Of these ids the ones that are not there, each with the reason."""
+        return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
+
+    def why_missing(self, artifact: str) -> str:
+        for failed, reason in self.failures.items():
+            if failed == artifact or failed.startswith(artifact + "/"):
+                return reason
+        return "it was not asked for in the config"
+
+    # --- data ---
+    @cached_property
+    def schema(self) -> Schema:
+        return Schema.from_json(load_json(self.paths["data"] / "schema.json"))
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        return dict(load_json(self.paths["data"] / "card.json"))
+
+    @cached_property
+    def issues(self) -> list[DataIssue]:
+        return [DataIssue(**one) for one in load_json(self.paths["data"] / "issues.json")]
+
+    @cached_property
+    def test(self) -> Split:
+        return Split.load(self.paths["data"] / "test.npz")
+
+    # --- model ---
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        return load_table(self.paths["training"] / "history.parquet")
+
+    @cached_property
+    def training(self) -> dict[str, Any]:
+        return dict(load_json(self.paths["training"] / "training.json"))
+
+    @cached_property
+    def training_time(self) -> dict[str, Any]:
+        return dict(load_json(self.paths["training"] / "timing.json"))
+
+    @cached_property
+    def architecture(self) -> dict[str, Any]:
+        return dict(load_json(self.paths["training"] / "architecture.json"))
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        return Predictions.load(self.paths["predictions/test"])
+
+    @cached_property
+    def cases(self) -> Cases:
+        return Cases.load(self.paths["cases"])
+
+    # --- explanations and measurements ---
+    @cached_property
+    def explanations(self) -> dict[str, Explanation]:
+        return {
+            name: Explanation.load(self.paths[f"explanations/{name}"])
+            for name in self.names("explanations")
+        }
+
+    def measurement(self, metric: str, explainer: str = "") -> Measurement | None:
+        key = f"measures/{metric}" + (f"/{explainer}" if explainer else "")
+        if key not in self.paths:
+            return None
+        if key not in self._measurements:
+            self._measurements[key] = Measurement.load(self.paths[key])
+        return self._measurements[key]
+
+    def table(self, metric: str, name: str) -> pd.DataFrame | None:
+        """A table of a metric; those of several explainers are stacked."""
+        frames = [
+            found.tables[name]
+            for key in self._keys(metric)
+            if (found := self.measurement(*key)) is not None and name in found.tables
+        ]
+        return pd.concat(frames, ignore_index=True) if frames else None
+
+    def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
+        found = self.measurement(metric, explainer)
+        return found.arrays if found else {}
+
+    def notes(self, metric: str) -> list[str]:
+        found = [self.measurement(*key) for key in self._keys(metric)]
+        return [note for one in found if one for note in one.notes]
+
+    def _keys(self, metric: str) -> list[tuple[str, str]]:
+        names = self.names(f"measures/{metric}")
+        return [(metric, name) for name in names] or [(metric, "")]
+
+    @cached_property
+    def all_scores(self) -> list[Score]:
+        keys = [tuple(name.split("/")) for name in self.names("measures")]
+        found = [self.measurement(*key) for key in keys]
+        return [score for one in found if one for score in one.scores]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Every score, one row each; see `artifacts.score.tidy` for the columns."""
+        return tidy(self.all_scores)
+
+    def find(self, metric: str, **where: str) -> list[Score]:
+        """Scores of this metric whose fields have these values, e.g. `explainer="shap"`."""
+        return [
+            score
+            for score in self.all_scores
+            if score.metric == metric and all(getattr(score, k) == v for k, v in where.items())
+        ]
+
+    def score(self, metric: str, **where: str) -> Score | None:
+        """The one score of the model itself, unless `where` names another subject."""
+        subject = {"predictor": "model", "explainer": "", "attribute": "", "level": "", "slice": ""}
+        found = self.find(metric, **{**subject, **where})
+        return found[0] if found else None
+
+    # --- pictures ---
+    @cached_property
+    def pictures(self) -> dict[str, Picture]:
+        """Every picture by its own name."""
+        return {
+            path.stem: Picture.load(folder, path.stem)
+            for name in self.names("pictures")
+            for folder in [self.paths[f"pictures/{name}"]]
+            for path in sorted(folder.glob("*.svg"))
+        }

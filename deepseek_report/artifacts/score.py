@@ -1,0 +1,123 @@
+"""One measured number with all that a reader needs to judge it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.files import (
+    load_arrays,
+    load_json,
+    load_table,
+    save_arrays,
+    save_json,
+    save_table,
+)
+
+Direction = Literal["higher", "lower", "zero", "one", "none"]
+Category = Literal[
+    "performance",
+    "calibration",
+    "fairness",
+    "explanation",
+    "compute",
+    "slices",
+    "data",
+    "robustness",
+]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number.
+
+    metric : key of the number; category : family it belongs to.
+    low, high : 95 % interval, or None where there is none; interval_method says how it was made
+        ("DeLong", "Wilson", "BCa bootstrap of instances, 2000 resamples, seed 7").
+    n : what was counted (instances, pairs, batches); unit names the value's unit ("ms", "share").
+    direction : which way is better; "zero"/"one" mean nearer to that is better.
+    bounds : least and greatest possible value, None where unbounded.
+    predictor : "model", or the name of a baseline.
+    explainer, attribute, level, slice : the subject, where the number is about one.
+    reference : DOI or citation of the definition. note : a limit of this very number.
+    """
+
+    metric: str
+    category: Category
+    value: float
+    n: int
+    direction: Direction
+    low: float | None = None
+    high: float | None = None
+    interval_method: str = ""
+    unit: str = ""
+    bounds: tuple[float | None, float | None] = (None, None)
+    predictor: str = "model"
+    explainer: str = ""
+    attribute: str = ""
+    level: str = ""
+    slice: str = ""
+    p_value: float | None = None
+    reference: str = ""
+    note: str = ""
+
+    @property
+    def has_interval(self) -> bool:
+        return self.low is not None and self.high is not None
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What one metric gives for one subject: scores, the tables and arrays behind them.
+
+    `notes` are caveats that this run triggers, as whole sentences.
+    `per_instance` : {score metric: (instance,)} where the number is a mean over instances.
+    """
+
+    scores: tuple[Score, ...] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        save_json(folder / "scores.json", [vars(score) for score in self.scores])
+        save_json(folder / "notes.json", list(self.notes))
+        for name, table in self.tables.items():
+            save_table(folder / f"{name}.parquet", table)
+        if self.arrays:
+            save_arrays(folder / "arrays.npz", **self.arrays)
+
+    @classmethod
+    def load(cls, folder: Path) -> Measurement:
+        arrays = folder / "arrays.npz"
+        return cls(
+            scores=tuple(_score(one) for one in load_json(folder / "scores.json")),
+            tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
+            arrays=load_arrays(arrays) if arrays.exists() else {},
+            notes=tuple(load_json(folder / "notes.json")),
+        )
+
+
+def _score(data: Mapping[str, Any]) -> Score:
+    value = math.nan if data["value"] is None else data["value"]
+    return Score(**{**data, "value": value, "bounds": tuple(data["bounds"])})
+
+
+def tidy(scores: Sequence[Score]) -> pd.DataFrame:
+    """All scores as one long table, one row a score."""
+    frame = pd.DataFrame(
+        [vars(score) for score in scores], columns=list(Score.__dataclass_fields__)
+    )
+    bounds = frame.pop("bounds") if len(frame) else pd.Series(dtype=object)
+    frame["least"] = [b[0] for b in bounds] if len(frame) else []
+    frame["greatest"] = [b[1] for b in bounds] if len(frame) else []
+    numeric = ["value", "low", "high", "p_value", "least", "greatest"]
+    frame[numeric] = frame[numeric].astype(np.float64)
+    return frame

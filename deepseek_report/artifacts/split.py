@@ -1,0 +1,113 @@
+"""The parts of a data set, in the units that people know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.schema import Schema
+
+Part = Literal["train", "validation", "test"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+Severity = Literal["high", "medium", "low", "info"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set.
+
+    inputs : (instance, feature) float64, original units; category positions for ordinal and
+        categorical features; NaN is missing.
+    labels : (instance,) int64, position in `Schema.target.classes`.
+    instance_ids : (instance,) int64, row number in the source, counted from 0.
+    groups : {attribute: (instance,) int64}, position in `Attribute.levels`; -1 is unknown.
+    """
+
+    inputs: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    instance_ids: NDArray[np.int64]
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, positions: NDArray[np.int64]) -> Split:
+        """The instances at these positions, in this order."""
+        return Split(
+            self.inputs[positions],
+            self.labels[positions],
+            self.instance_ids[positions],
+            {name: codes[positions] for name, codes in self.groups.items()},
+        )
+
+    def save(self, path: Path) -> None:
+        groups = {f"group/{name}": codes for name, codes in self.groups.items()}
+        save_arrays(
+            path,
+            inputs=self.inputs,
+            labels=self.labels,
+            instance_ids=self.instance_ids,
+            **groups,
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Split:
+        arrays = load_arrays(path)
+        groups = {
+            name.removeprefix("group/"): codes
+            for name, codes in arrays.items()
+            if name.startswith("group/")
+        }
+        return cls(arrays["inputs"], arrays["labels"], arrays["instance_ids"], groups)
+
+
+@dataclass(frozen=True)
+class DataIssue:
+    """Something found in the data that a reader must know.
+
+    `check` names the check, `values` are the facts it counted, `text` says it in one sentence.
+    """
+
+    check: str
+    severity: Severity
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    recommendation: str = ""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set, split, described and checked.
+
+    `card` holds: name, source, licence, citation, period, population, rows, duplicates, missing,
+    labels, groups, parts, leakage, preparation. See `docs/contracts.md`.
+    """
+
+    schema: Schema
+    train: Split
+    validation: Split
+    test: Split
+    card: Mapping[str, Any]
+    issues: tuple[DataIssue, ...] = ()
+
+    def save(self, folder: Path) -> None:
+        save_json(folder / "schema.json", self.schema.to_json())
+        save_json(folder / "card.json", dict(self.card))
+        save_json(folder / "issues.json", [vars(issue) for issue in self.issues])
+        for part in PARTS:
+            getattr(self, part).save(folder / f"{part}.npz")
+
+    @classmethod
+    def load(cls, folder: Path) -> Dataset:
+        return cls(
+            schema=Schema.from_json(load_json(folder / "schema.json")),
+            card=load_json(folder / "card.json"),
+            issues=tuple(DataIssue(**one) for one in load_json(folder / "issues.json")),
+            **{part: Split.load(folder / f"{part}.npz") for part in PARTS},
+        )

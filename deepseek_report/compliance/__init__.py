@@ -1,0 +1,1 @@
+"""Frameworks as data, the evidence index, and the status of each requirement."""

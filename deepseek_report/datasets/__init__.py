@@ -1,0 +1,1 @@
+"""One file per source or kind of data: each gives a `Dataset`."""

@@ -1,0 +1,39 @@
+"""Every error that the package raises on purpose.
+
+```
+DeepseekReportError
+├── ConfigError            a problem in the configuration, found before anything runs (exit code 2)
+├── DataError              a data file cannot be used as it is
+├── NotApplicableError     a method cannot be applied to this model or data; carries the reason
+├── ArtifactError          a stored artifact is missing, malformed or fails its hash
+└── RenderError            a renderer is missing or failed
+```
+
+A message says where, what was found, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+
+class DeepseekReportError(Exception):
+    """Base of all errors that a user can act on; printed without a traceback."""
+
+
+class ConfigError(DeepseekReportError):
+    """One or more problems in the configuration."""
+
+
+class DataError(DeepseekReportError):
+    """A data source cannot be used as it is."""
+
+
+class NotApplicableError(DeepseekReportError):
+    """A method cannot be applied to this model or data; the message is the reason."""
+
+
+class ArtifactError(DeepseekReportError):
+    """A stored artifact is missing, malformed, or not what its manifest says."""
+
+
+class RenderError(DeepseekReportError):
+    """A report could not be rendered."""

@@ -1,0 +1,1 @@
+"""Sections to Quarto Markdown, and that to HTML, PDF and DOCX."""

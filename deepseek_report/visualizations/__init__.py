@@ -1,0 +1,1 @@
+"""One file per picture: each turns stored results into a `Picture`."""
