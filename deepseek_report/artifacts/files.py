@@ -46,11 +46,13 @@ def dump_json(value: Any) -> str:
 
 
 def save_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON; makes the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dump_json(value), encoding="utf-8", newline="\n")
 
 
 def load_json(path: Path) -> Any:
+    """Read JSON; raises ArtifactError if the file is missing or malformed."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -72,6 +74,7 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
+    """All arrays of an npz file by name; raises ArtifactError if it is missing."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
@@ -86,6 +89,7 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: Path) -> pd.DataFrame:
+    """Read a Parquet table; raises ArtifactError if it is missing."""
     try:
         return pd.read_parquet(path)
     except FileNotFoundError:

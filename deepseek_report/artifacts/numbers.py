@@ -74,10 +74,8 @@ def _range(low: str, high: str) -> str:
 
 def quantity(value: float, unit: str | None) -> str:
     """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals."""
-    if float(value).is_integer() or abs(value) >= 1000:
-        text = count(value)
-    else:
-        text = number(value)
+    whole = float(value).is_integer() or abs(value) >= 1000
+    text = count(value) if whole else number(value)
     if not unit:
         return text
     if unit.endswith("$") or unit in {"€", "£", "¥"}:

@@ -120,10 +120,20 @@ class Classifier(Protocol):
 
 
 class DatasetPlugin(Protocol):
+    """Loads, checks and splits one source of data."""
+
     def load(self, seed: int, progress: Progress) -> Dataset: ...
+
+    def source_digest(self) -> str:
+        """SHA-256 of the source, so that an edited file is noticed."""
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the configuration or the source, as far as a glance can tell."""
 
 
 class ModelPlugin(Protocol):
+    """Builds one family of models."""
+
     capabilities: ClassVar[frozenset[Capability]]
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
@@ -150,6 +160,8 @@ class ExplainContext:
 
 
 class ExplainerPlugin(Protocol):
+    """Explains a classifier on its original features."""
+
     requires: ClassVar[frozenset[Capability]]
     samples: ClassVar[bool]
     """Whether the method draws at random, and so has a standard error."""
@@ -190,6 +202,8 @@ class MeasureContext:
 
 
 class MetricPlugin(Protocol):
+    """Measures one thing about a model, an explanation, or several explanations."""
+
     category: ClassVar[Category]
     scope: ClassVar[Scope]
     reads: ClassVar[frozenset[str]]
@@ -202,6 +216,8 @@ class MetricPlugin(Protocol):
 
 
 class VisualizationPlugin(Protocol):
+    """Draws one or several pictures from stored results."""
+
     needs: ClassVar[frozenset[str]]
     """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`."""
 
@@ -227,6 +243,8 @@ class SectionContent:
 
 
 class SectionPlugin(Protocol):
+    """Computes what one section of the report says."""
+
     title: ClassVar[str]
     needs: ClassVar[frozenset[str]]
     """Ids without which the section says that it is incomplete."""
@@ -235,6 +253,8 @@ class SectionPlugin(Protocol):
 
 
 class Trainer(Protocol):
+    """Trains a module."""
+
     def fit(
         self,
         module: Any,

@@ -1,4 +1,4 @@
-"""A finished run as its readers see it: pictures, findings, sections and renderers read only this."""
+"""A finished run as its readers see it; all that draws and writes reads only this."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ class Results:
     paths : {artifact id: folder or file}. Ids: `data`, `training`, `predictions/test`,
         `predictions/validation`, `cases`, `explanations/<explainer>`, `measures/<metric>` or
         `measures/<metric>/<explainer>`, `pictures/<visualization>`.
-    config : the resolved config. failures : {artifact id: reason} for what was asked for and failed.
+    config : the resolved config.
+    failures : {artifact id: reason} for what was asked for and failed.
     findings, provenance : filled once they exist.
     """
 
