@@ -1,0 +1,1 @@
+"""Compose a configuration, validate all of it, report every problem at once."""

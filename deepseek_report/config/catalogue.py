@@ -1,0 +1,64 @@
+"""What can be chosen: the YAML folders are the registry. Imports nothing but PyYAML."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepseek_report.artifacts.shipped import shipped
+
+_PACKAGE = Path(__file__).parents[1]
+
+
+def folders(extra: str | None = None) -> list[Path]:
+    """The config folders in order of precedence: the user's own, then the shipped one."""
+    return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
+
+
+def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
+    """{group: its choices}, both sorted."""
+    found: dict[str, set[str]] = {}
+    for root in roots:
+        for path in root.glob("*/*.yaml"):
+            found.setdefault(path.parent.name, set()).add(path.stem)
+    return {group: sorted(found[group]) for group in sorted(found)}
+
+
+def yaml_file(roots: Sequence[Path], group: str, choice: str) -> Path | None:
+    """The file that a choice stands for."""
+    files = [root / group / f"{choice}.yaml" for root in roots]
+    return next((path for path in files if path.is_file()), None)
+
+
+def describe(path: Path) -> str:
+    """One line on a choice: its first comment, else the first line of its class's docstring."""
+    text = path.read_text(encoding="utf-8")
+    if (target := _target(yaml.safe_load(text))) and (sentence := _docstring(target)):
+        return sentence
+    comments = (line.strip() for line in text.splitlines() if line.startswith("#"))
+    lines = (line.lstrip("# ") for line in comments if not line.startswith("# @"))
+    return next((line for line in lines if line), "")
+
+
+def _target(content: Any) -> str:
+    if not isinstance(content, dict):
+        return ""
+    if isinstance(content.get("_target_"), str):
+        return str(content["_target_"])
+    found = (_target(one) for one in content.values() if isinstance(one, dict))
+    return next((one for one in found if one), "")
+
+
+def _docstring(target: str) -> str:
+    module, _, name = target.rpartition(".")
+    path = _PACKAGE.parent / (module.replace(".", "/") + ".py")
+    if not path.is_file():
+        return ""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
+    return ""

@@ -1,0 +1,104 @@
+"""What a whole configuration is, once it is valid: the plug-ins, built, and a few settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """Turns a probability into a decision.
+
+    `rule` "declared" takes `threshold` as it is; the others choose it on the validation part.
+    """
+
+    rule: Literal["declared", "balanced_accuracy", "f1", "accuracy", "base_rate"] = (
+        "balanced_accuracy"
+    )
+    threshold: Share | None = None
+
+
+@dataclass(frozen=True)
+class ExplainOptions:
+    """How many test instances are explained, and against how many training rows."""
+
+    instances: Annotated[int, Field(ge=10, le=100_000)] = 200
+    background: Annotated[int, Field(ge=1, le=10_000)] = 64
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Where reports go, and where finished stages are kept."""
+
+    reports: str = "reports"
+    store: str = "reports/.store"
+
+
+#: Groups of which one is chosen, and those of which several are.
+SINGLE = ("dataset", "model", "trainer", "report")
+MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything in `conf/config.yaml` that is not a plug-in.
+
+    seed : decides every random draw. device : "auto" takes a GPU where there is one.
+    measure_time : with False nothing that differs from run to run is measured or printed, so two
+        runs from an empty store give the same bytes.
+    jobs : processes that explain, measure and draw at the same time.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "experiment"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    measure_time: bool = True
+    jobs: Annotated[int, Field(ge=1, le=64)] = 2
+    decision: DecisionRule = field(default_factory=DecisionRule)
+    explain: ExplainOptions = field(default_factory=ExplainOptions)
+    paths: Paths = field(default_factory=Paths)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A part that came with the defaults and cannot be applied here, with the reason."""
+
+    artifact: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A valid configuration.
+
+    raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
+    single, multiple : the built plug-ins by group, and by group and key.
+    refused : parts of the default lists that this model or data cannot have.
+    """
+
+    settings: Settings
+    raw: Mapping[str, Any]
+    single: Mapping[str, Any]
+    multiple: Mapping[str, Mapping[str, Any]]
+    refused: tuple[Refusal, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.settings.name
+
+    @property
+    def reports(self) -> Path:
+        return Path(self.settings.paths.reports)
+
+    def config_of(self, group: str, key: str = "") -> Mapping[str, Any]:
+        """The resolved settings of one plug-in, as plain data."""
+        chosen: Mapping[str, Any] = self.raw[group][key] if key else self.raw[group]
+        return chosen

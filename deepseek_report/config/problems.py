@@ -1,0 +1,50 @@
+"""What is wrong with a configuration, told so that a person can mend it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from deepseek_report.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem: where it stands, what was found, what is allowed, what to do."""
+
+    where: str
+    found: str
+    allowed: str = ""
+    todo: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.found}"]
+        if self.allowed:
+            lines.append(f"    allowed: {self.allowed}")
+        if self.todo:
+            lines.append(f"    what to do: {self.todo}")
+        return "\n".join(lines)
+
+
+class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
+    """All problems of one configuration."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        many = len(problems) != 1
+        head = f"{len(problems)} problem{'s' if many else ''} in the configuration"
+        super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`did you mean "sex"?`, or an empty string if nothing is near."""
+    close = difflib.get_close_matches(name, [str(one) for one in known], n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else ""
+
+
+def choices(known: Iterable[str], most: int = 40) -> str:
+    """The allowed names as a list for a message."""
+    names = sorted(str(one) for one in known)
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown}, … ({len(names)} in all)"

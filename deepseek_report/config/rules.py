@@ -1,0 +1,131 @@
+"""Rules that cross groups: what needs what, and what cannot be applied to this model.
+
+A part that a person named on the command line and that cannot be applied is a problem. A part that
+came with the default lists is left out instead, and the report says so with the reason.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from deepseek_report.config.compose import Composed
+from deepseek_report.config.experiment import Experiment, Refusal
+from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.where import locate
+
+_ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
+
+
+def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
+    """The experiment without what cannot be applied, and the problems found."""
+    problems = [*_dataset_problems(experiment, composed)]
+    refused: list[Refusal] = []
+    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    for group in ("explainers", "metrics"):
+        for key, reason in _refused(experiment, group):
+            if composed.explicit(group):
+                todo = f"leave {key} out, or choose another model"
+                problems.append(Problem(_named(composed, group), reason, todo=todo))
+            else:
+                refused.append(Refusal(f"{_ARTIFACT[group]}/{key}", reason))
+            del multiple[group][key]
+    kept = dataclasses.replace(experiment, multiple=multiple)
+    for group in ("visualizations", "sections"):
+        problems.extend(_unmet_needs(kept, composed, group, refused))
+    refused.extend(_undrawable(kept, refused))
+    for one in refused:
+        if one.artifact.startswith("pictures/"):
+            del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+    problems.extend(_thresholds(kept, composed))
+    problems.extend(_decision(kept, composed))
+    return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
+
+
+def _named(composed: Composed, group: str) -> str:
+    texts = [text for text in composed.overrides if text.startswith(f"{group}=")]
+    return f"command line, {texts[-1]}" if texts else locate(composed, (group,))
+
+
+def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    where = locate(composed, ("dataset",))
+    for text in experiment.single["dataset"].problems():
+        yield Problem(where, text)
+
+
+def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
+    model = experiment.single["model"]
+    chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
+    for key, plugin in experiment.multiple[group].items():
+        lacking = sorted(set(plugin.requires) - set(model.capabilities))
+        reason = plugin.refuses(model, frozenset()) if group == "explainers" else None
+        if reason:
+            yield key, reason
+        elif lacking:
+            what = " and ".join(lacking)
+            yield key, f"{key} needs a model that hands out {what}; {chosen} has none"
+        elif (
+            group == "metrics" and plugin.scope != "model" and not experiment.multiple["explainers"]
+        ):
+            yield key, f"{key} judges explanations, and no explainer is chosen"
+
+
+def _needs(plugin: Any) -> Iterable[str]:
+    return sorted(getattr(plugin, "needs", ()))
+
+
+def _lacking(experiment: Experiment, plugin: Any) -> list[str]:
+    metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
+    lacking = []
+    for need in _needs(plugin):
+        kind, _, name = need.partition("/")
+        if (kind == "measures" and name not in metrics) or (
+            kind == "explanations" and (name not in explainers if name else not explainers)
+        ):
+            lacking.append(need)
+    return lacking
+
+
+def _unmet_needs(
+    experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
+) -> Iterator[Problem]:
+    if not composed.explicit(group):
+        return
+    reasons = {one.artifact: one.reason for one in refused}
+    for key, plugin in experiment.multiple[group].items():
+        for need in _lacking(experiment, plugin):
+            kind, _, name = need.partition("/")
+            if kind == "measures" and need not in reasons:
+                found = f'{group.removesuffix("s")} "{key}" needs metric "{name}"'
+                yield Problem(_named(composed, group), found, todo=f"add {name} to metrics=[…]")
+
+
+def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
+    reasons = {one.artifact: one.reason for one in refused}
+    for key, plugin in experiment.multiple["visualizations"].items():
+        if lacking := _lacking(experiment, plugin):
+            why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
+            yield Refusal(f"pictures/{key}", "; ".join(dict.fromkeys(why)))
+
+
+def _thresholds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    known = set(experiment.multiple["metrics"])
+    for plugin in experiment.multiple["metrics"].values():
+        known |= set(getattr(plugin, "produces", ()))
+    for threshold in experiment.single["report"].thresholds:
+        if threshold.metric not in known:
+            where = locate(composed, ("report", "thresholds"))
+            found = f'a threshold is declared for "{threshold.metric}", which no metric measures'
+            yield Problem(where, found, choices(known), nearest(threshold.metric, known))
+
+
+def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    rule = experiment.settings.decision
+    if rule.rule == "declared" and rule.threshold is None:
+        where = locate(composed, ("decision", "rule"))
+        yield Problem(where, "no threshold is declared", todo="set decision.threshold=0.3, say")
+    if rule.rule != "declared" and rule.threshold is not None:
+        where = locate(composed, ("decision", "threshold"))
+        todo = "set decision.rule=declared, or remove the threshold"
+        yield Problem(where, f'rule "{rule.rule}" chooses the threshold itself', todo=todo)

@@ -1,0 +1,191 @@
+"""Checks a composed configuration in one pass and builds the plug-ins."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from deepseek_report.config import rules
+from deepseek_report.config.compose import Composed
+from deepseek_report.config.experiment import MULTIPLE, SINGLE, Experiment, Settings
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.where import locate
+
+_OWN = "deepseek_report"
+_TRUST_VARIABLE = "DEEPSEEK_REPORT_TRUST"
+
+
+def trusted_packages(extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Packages whose classes a configuration may name; a config file cannot extend this list."""
+    named = os.environ.get(_TRUST_VARIABLE, "").replace(",", " ").split()
+    return tuple(dict.fromkeys([_OWN, *named, *extra]))
+
+
+def validate(composed: Composed, trust: Sequence[str] = ()) -> Experiment:
+    """The experiment that a configuration describes.
+
+    Raises
+    ------
+    ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
+        cross groups.
+    """
+    checker = _Checker(composed, trusted_packages(trust))
+    settings = checker.settings()
+    single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
+    multiple = {group: checker.several(group) for group in MULTIPLE}
+    checker.unknown_top_level()
+    if checker.problems or settings is None:
+        raise ConfigProblems(checker.problems)
+    raw = _resolved(settings, single, multiple, composed.raw)
+    draft = Experiment(settings, raw, single, multiple, trusted=trusted_packages(trust))
+    experiment, problems = rules.apply(draft, composed)
+    if problems:
+        raise ConfigProblems(problems)
+    return experiment
+
+
+class _Checker:
+    def __init__(self, composed: Composed, trusted: Sequence[str]) -> None:
+        self.composed = composed
+        self.trusted = trusted
+        self.problems: list[Problem] = []
+
+    def settings(self) -> Settings | None:
+        fields = {field.name for field in dataclasses.fields(Settings)}
+        plain = {key: value for key, value in self.composed.raw.items() if key in fields}
+        built: Settings | None = self.build(Settings, plain, ())
+        return built
+
+    def unknown_top_level(self) -> None:
+        known = {field.name for field in dataclasses.fields(Settings)} | {*SINGLE, *MULTIPLE}
+        for key in self.composed.raw:
+            if key not in known:
+                self.problems.append(self.unknown((key,), known))
+
+    def several(self, group: str) -> dict[str, Any]:
+        entries = self.composed.raw.get(group) or {}
+        built = {key: self.plugin((group, key), entry) for key, entry in entries.items()}
+        return {key: plugin for key, plugin in built.items() if plugin is not None}
+
+    def plugin(self, path: tuple[str, ...], entry: Any) -> Any:
+        if not isinstance(entry, Mapping) or "_target_" not in entry:
+            found = f"nothing is chosen for {'.'.join(path)}"
+            if entry:
+                found = f"{'.'.join(path)} has no _target_, so there is no such part to configure"
+            allowed = choices(self.known_choices(path[0]))
+            self.problems.append(Problem(self.where(path), found, allowed, self.near(path)))
+            return None
+        target = self.load(path, str(entry["_target_"]))
+        values = {key: value for key, value in entry.items() if key != "_target_"}
+        return self.build(target, values, path) if target else None
+
+    def near(self, path: tuple[str, ...]) -> str:
+        return nearest(path[-1], self.known_choices(path[0]))
+
+    def known_choices(self, group: str) -> list[str]:
+        files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
+        return sorted({file.stem for file in files})
+
+    def load(self, path: tuple[str, ...], target: str) -> type | None:
+        package = target.partition(".")[0]
+        if package not in self.trusted:
+            todo = (
+                f"run with --trust {package}, or set {_TRUST_VARIABLE}={package}, if you trust it"
+            )
+            found = f"_target_ {target} is outside the trusted packages"
+            self.add((*path, "_target_"), found, ", ".join(self.trusted), todo)
+            return None
+        module, _, name = target.rpartition(".")
+        try:
+            found_class = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            todo = "correct the dotted path, or install the package"
+            self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
+            return None
+        if not (isinstance(found_class, type) and dataclasses.is_dataclass(found_class)):
+            found = f"_target_ {target} is not a dataclass"
+            self.add((*path, "_target_"), found, "a frozen dataclass", "see docs/plugins.md")
+            return None
+        return found_class
+
+    def build(self, cls: type, values: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+        _forbid_extra(cls)
+        try:
+            return TypeAdapter(cls).validate_python(dict(values))
+        except ValidationError as error:
+            self.problems.extend(self.explain(one, cls, path) for one in error.errors())
+            return None
+
+    def explain(self, error: Any, cls: type, path: tuple[str, ...]) -> Problem:
+        location = (*path, *(str(part) for part in error["loc"]))
+        if error["type"] == "unexpected_keyword_argument":
+            owner = _class_at(cls, error["loc"][:-1])
+            return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
+        if error["type"] == "missing":
+            found, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
+            return Problem(self.where(path or location), found, "", todo)
+        found = f"{'.'.join(location)} is {error['input']!r}"
+        return Problem(self.where(location), found, error["msg"].removeprefix("Input should be "))
+
+    def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
+        found = f'unknown key "{location[-1]}"'
+        return Problem(self.where(location), found, choices(known), nearest(location[-1], known))
+
+    def add(self, path: Sequence[str], found: str, allowed: str, todo: str) -> None:
+        self.problems.append(Problem(self.where(path), found, allowed, todo))
+
+    def where(self, path: Sequence[str]) -> str:
+        return locate(self.composed, path)
+
+
+def _forbid_extra(cls: Any) -> None:
+    """Let pydantic refuse unknown keys of a plain dataclass, and of those nested in its fields."""
+    nested_class = isinstance(cls, type) and dataclasses.is_dataclass(cls)
+    if not nested_class or "__pydantic_config__" in vars(cls):
+        return
+    setattr(cls, "__pydantic_config__", ConfigDict(extra="forbid"))  # noqa: B010 - pydantic reads it
+    for hint in typing.get_type_hints(cls, include_extras=False).values():
+        for nested in _leaves(hint):
+            _forbid_extra(nested)
+
+
+def _leaves(hint: Any) -> Iterable[Any]:
+    arguments = typing.get_args(hint)
+    return (leaf for one in arguments for leaf in _leaves(one)) if arguments else [hint]
+
+
+def _class_at(cls: Any, location: Sequence[Any]) -> Any:
+    for part in location:
+        if isinstance(part, int) or not dataclasses.is_dataclass(cls):
+            continue
+        hint = typing.get_type_hints(cls).get(str(part))
+        cls = next((one for one in _leaves(hint) if dataclasses.is_dataclass(one)), cls)
+    return cls
+
+
+def _resolved(
+    settings: Settings | None,
+    single: Mapping[str, Any],
+    multiple: Mapping[str, Mapping[str, Any]],
+    raw: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The configuration with every default written out."""
+    plain = _plain(settings)
+    for group, plugin in single.items():
+        plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
+    for group, plugins in multiple.items():
+        plain[group] = {
+            key: {"_target_": raw[group][key]["_target_"], **_plain(plugin)}
+            for key, plugin in plugins.items()
+        }
+    return plain
+
+
+def _plain(plugin: Any) -> dict[str, Any]:
+    return dict(TypeAdapter(type(plugin)).dump_python(plugin, mode="json"))
