@@ -1,0 +1,106 @@
+"""Estimates as findings and sections pass them on, and as people read them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts.score import Score
+
+Estimate = Mapping[str, Any]
+"""`{value, low, high, n}`; `low` and `high` are None where there is no interval."""
+
+
+def finite(value: Any) -> float | None:
+    """The number, or None where it is missing or not finite."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def estimate(value: Any, low: Any = None, high: Any = None, n: Any = None) -> dict[str, Any]:
+    """A value, its 95 % interval and how many cases it rests on."""
+    size = finite(n)
+    return {
+        "value": finite(value),
+        "low": finite(low),
+        "high": finite(high),
+        "n": None if size is None else round(size),
+    }
+
+
+def of_score(score: Score) -> dict[str, Any]:
+    """The estimate that a score holds."""
+    return estimate(score.value, score.low, score.high, score.n)
+
+
+def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str = "n") -> Any:
+    """The estimate in a table's row: `value`, and `<prefix>_low` or `low`, likewise `high`."""
+    low, high = ("low", "high") if prefix is None else (f"{prefix}_low", f"{prefix}_high")
+    return estimate(row.get(value), row.get(low), row.get(high), row.get(n))
+
+
+def share(one: Estimate) -> str:
+    """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
+    text = percent(one["value"], one["low"], one["high"])
+    return text + _brackets(one, as_percent=True)
+
+
+def value(one: Estimate) -> str:
+    """A number with its interval: `0.78 (0.76–0.79)`."""
+    return number(one["value"], one["low"], one["high"]) + _brackets(one, as_percent=False)
+
+
+def _brackets(one: Estimate, *, as_percent: bool) -> str:
+    if one["value"] is None or one["low"] is None or one["high"] is None:
+        return ""
+    return f" ({interval(one['low'], one['high'], as_percent=as_percent)})"
+
+
+def number(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Like `artifacts.numbers.number`, and `not defined` for None."""
+    return "not defined" if value is None else numbers.number(value, low, high)
+
+
+def percent(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Like `artifacts.numbers.percent`, and `not defined` for None."""
+    return "not defined" if value is None else numbers.percent(value, low, high)
+
+
+def points(value: float | None) -> str:
+    """Like `artifacts.numbers.points`, and `not defined` for None."""
+    return "not defined" if value is None else numbers.points(value)
+
+
+def interval(low: float | None, high: float | None, *, as_percent: bool = False) -> str:
+    """Like `artifacts.numbers.interval`, and `no interval` for None."""
+    if low is None or high is None:
+        return "no interval"
+    return numbers.interval(low, high, as_percent=as_percent)
+
+
+def p_value(value: float | None) -> str:
+    """A p-value as it is printed: `0.03`, `below 0.001`."""
+    if value is None or not math.isfinite(value):
+        return "not tested"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def listing(items: list[str] | tuple[str, ...]) -> str:
+    """Items as a person lists them: `a`, `a and b`, `a, b and c`."""
+    parts = [str(item) for item in items]
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def seconds(value: float | None) -> str:
+    """A duration: `0.4 s`, `12 s`, `3 min 20 s`."""
+    if value is None or not math.isfinite(value):
+        return "not measured"
+    if value < 60:
+        return f"{value:.1f}\u00a0s" if value < 10 else f"{value:.0f}\u00a0s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes}\u00a0min {rest}\u00a0s" if rest else f"{minutes}\u00a0min"

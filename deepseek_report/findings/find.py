@@ -1,0 +1,53 @@
+"""All rules, and the order in which their findings are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import (
+    rules_bottlenecks,
+    rules_data,
+    rules_explanations,
+    rules_failures,
+    rules_groups,
+    rules_performance,
+)
+
+Rule = Callable[[Results], list[Finding]]
+
+#: Within one severity, findings keep the order of their rules.
+RULES: tuple[Rule, ...] = (
+    rules_failures.failures,
+    rules_performance.thresholds,
+    rules_data.labels,
+    rules_groups.impact,
+    rules_performance.baselines,
+    rules_explanations.faithfulness,
+    rules_explanations.sanity,
+    rules_bottlenecks.worst_slice,
+    rules_groups.error_rates,
+    rules_performance.calibration,
+    rules_explanations.agreement,
+    rules_bottlenecks.robustness,
+    rules_explanations.local_fit,
+    rules_explanations.stability,
+    rules_explanations.overview,
+    rules_groups.proxies,
+    rules_groups.explanation_quality,
+    rules_data.issues,
+    rules_performance.training,
+    rules_bottlenecks.more_data,
+    rules_bottlenecks.label_noise,
+    rules_explanations.completeness,
+    rules_bottlenecks.experts,
+    rules_bottlenecks.heads,
+    rules_bottlenecks.hot_spot,
+)
+
+
+def find(results: Results) -> tuple[Finding, ...]:
+    """Every finding of a run, gravest first."""
+    found = [finding for rule in RULES for finding in rule(results)]
+    return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))

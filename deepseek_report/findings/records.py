@@ -1,0 +1,76 @@
+"""Rows of the tables that rules read, and the names of what they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.thresholds import CONTROL, Verdict
+from deepseek_report.findings.wording import Wording, wording
+
+Row = dict[str, Any]
+
+
+def rows(results: Results, metric: str, table: str) -> list[Row]:
+    """The rows of a metric's table, or none where the table is not there."""
+    frame = results.table(metric, table)
+    return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
+
+
+def first(found: Iterable[Row]) -> Row | None:
+    """The first row, or None."""
+    return next(iter(found), None)
+
+
+def words_of(results: Results) -> Wording:
+    """The texts of the language that the report is in."""
+    return wording(str((results.config.get("report") or {}).get("language") or "en"))
+
+
+def explainer_label(results: Results, name: str) -> str:
+    """The readable name of an explainer."""
+    return words_of(results).label("explainers", name)
+
+
+def attribute_label(results: Results, name: str) -> str:
+    """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
+    labels = {one.name: one.label for one in results.schema.attributes}
+    parts = [labels.get(part, part) for part in name.split(" × ")]
+    return " × ".join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+
+
+def subject_of(results: Results, one: Verdict) -> list[str]:
+    """What a promise is about, in words; nothing where it is about the model as a whole."""
+    named = [attribute_label(results, one.attribute)] if one.attribute else []
+    named += [explainer_label(results, one.explainer)] if one.explainer else []
+    return [*named, *(part for part in (one.level, one.slice) if part)]
+
+
+def by_explainer(results: Results, metric: str) -> list[Score]:
+    """The defined scores of a metric, one for each explainer but the random control."""
+    return [
+        score
+        for score in results.find(metric)
+        if score.explainer not in ("", CONTROL) and finite(score.value) is not None
+    ]
+
+
+def control_score(results: Results, metric: str) -> Score | None:
+    """The score of the random control."""
+    found = results.score(metric, explainer=CONTROL)
+    return found if found is not None and finite(found.value) is not None else None
+
+
+def setting(results: Results, group: str, name: str, field: str, default: float) -> float:
+    """A number that the config gives to a plug-in, or the default where it gives none."""
+    chosen = (results.config.get(group) or {}).get(name) or {}
+    found = chosen.get(field)
+    return default if found is None else float(found)
+
+
+def is_crossing(row: Row) -> bool:
+    """Whether a row is about a crossing of two attributes."""
+    return bool(row.get("crossing")) or " × " in str(row.get("attribute", ""))

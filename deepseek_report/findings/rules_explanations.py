@@ -1,0 +1,259 @@
+"""Rules on whether the explanations can be relied on, each against the random control."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import (
+    by_explainer,
+    control_score,
+    explainer_label,
+    rows,
+    words_of,
+)
+from deepseek_report.findings.thresholds import CONTROL
+
+#: Rank correlation with the explanation of a randomised model from which the test is failed.
+RANDOMISATION_FAILS = 0.5
+#: Mean rank correlation between methods under which they tell different stories, or the same one.
+DISAGREE, AGREE = 0.5, 0.8
+#: Share of the prediction's distance from the base value that attributions may leave unexplained.
+GAP_ALLOWED = 0.05
+#: R² of a surrogate in one neighbourhood under which it does not describe the model there.
+LOCAL_FIT_POOR = 0.5
+ATTENTION = "attention_rollout"
+
+
+def faithfulness(results: Results) -> list[Finding]:
+    """Methods that point at no more than a random order does, and those that do better."""
+    gains = by_explainer(results, "deletion_gain")
+    failed = [score for score in gains if not beats_random(score)]
+    passed = [score for score in gains if beats_random(score)]
+    found = [_not_faithful(results, score) for score in failed]
+    return found + ([_faithful(results, passed)] if passed else [])
+
+
+def beats_random(gain: Score) -> bool:
+    """Whether the whole interval of the gain over the random control is above 0."""
+    low = finite(gain.low)
+    return (gain.value if low is None else low) > 0
+
+
+def _not_faithful(results: Results, gain: Score) -> Finding:
+    attention = gain.explainer == ATTENTION
+    return Finding(
+        id=f"faithfulness-{gain.explainer}",
+        severity="high",
+        message="attention_no_reason" if attention else "not_faithful",
+        values=_deletion(results, gain),
+        evidence=(f"measures/deletion/{gain.explainer}", f"explanations/{gain.explainer}"),
+        section="trust",
+    )
+
+
+def _deletion(results: Results, gain: Score) -> dict[str, Any]:
+    own = results.score("deletion", explainer=gain.explainer)
+    control = control_score(results, "deletion")
+    shuffled = results.score("randomisation_correlation", explainer=gain.explainer)
+    return {
+        "explainer": explainer_label(results, gain.explainer),
+        "gain": estimates.of_score(gain),
+        "deletion": estimates.of_score(own) if own else None,
+        "control": estimates.of_score(control) if control else None,
+        "randomised": estimates.of_score(shuffled) if shuffled else None,
+    }
+
+
+def _faithful(results: Results, gains: list[Score]) -> Finding:
+    best = sorted(gains, key=lambda score: -score.value)
+    return Finding(
+        id="faithfulness-passed",
+        severity="info",
+        message="faithful",
+        values={"methods": [_deletion(results, score) for score in best]},
+        evidence=tuple(f"measures/deletion/{score.explainer}" for score in best),
+        section="trust",
+    )
+
+
+def sanity(results: Results) -> list[Finding]:
+    """Explanations that hardly change when the weights are drawn anew."""
+    return [
+        Finding(
+            id=f"sanity-{score.explainer}",
+            severity="high",
+            message="sanity_failed",
+            values={
+                "explainer": explainer_label(results, score.explainer),
+                "correlation": estimates.of_score(score),
+            },
+            evidence=(f"measures/parameter_randomisation/{score.explainer}",),
+            section="trust",
+        )
+        for score in by_explainer(results, "randomisation_correlation")
+        if not passes_randomisation(score)
+    ]
+
+
+def passes_randomisation(score: Score) -> bool:
+    """Whether an explanation changes when the weights do."""
+    low = finite(score.low)
+    return (score.value if low is None else low) < RANDOMISATION_FAILS
+
+
+def stability(results: Results) -> list[Finding]:
+    """Explanations that change as much as random ones under changes too small to matter."""
+    found = []
+    for score in by_explainer(results, "max_sensitivity_ratio"):
+        if score.value < 1:
+            continue
+        own = results.score("max_sensitivity", explainer=score.explainer)
+        values = {
+            "explainer": explainer_label(results, score.explainer),
+            "ratio": estimates.of_score(score),
+            "own": estimates.of_score(own) if own else None,
+        }
+        evidence = (f"measures/max_sensitivity/{score.explainer}",)
+        name = f"unstable-{score.explainer}"
+        found.append(Finding(name, "medium", "unstable", values, evidence, "trust"))
+    return found
+
+
+def agreement(results: Results) -> list[Finding]:
+    """Whether the methods tell the same story."""
+    score = results.score("agreement")
+    if score is None or finite(score.value) is None:
+        return []
+    message = "disagree" if score.value < DISAGREE else "agree"
+    severity: Severity = "medium" if score.value < DISAGREE else "info"
+    if DISAGREE <= score.value < AGREE:
+        message, severity = "agree_partly", "low"
+    chance = results.score("agreement_with_random")
+    return [
+        Finding(
+            id="agreement",
+            severity=severity,
+            message=message,
+            values={
+                "agreement": estimates.of_score(score),
+                "random": estimates.of_score(chance) if chance else None,
+                **_extremes(results),
+            },
+            evidence=("measures/explainer_agreement",),
+            section="trust",
+        )
+    ]
+
+
+def _extremes(results: Results) -> dict[str, Any]:
+    """The pair of methods that agree least, in words."""
+    pairs = [
+        row
+        for row in rows(results, "explainer_agreement", "pairs")
+        if CONTROL not in (row["explainer_a"], row["explainer_b"])
+        and finite(row["spearman"]) is not None
+    ]
+    if not pairs:
+        return {"least": None}
+    least = min(pairs, key=lambda row: row["spearman"])
+    return {
+        "least": {
+            "a": explainer_label(results, least["explainer_a"]),
+            "b": explainer_label(results, least["explainer_b"]),
+            "spearman": estimates.of_row(least, "spearman"),
+        }
+    }
+
+
+def completeness(results: Results) -> list[Finding]:
+    """Attributions that do not add up to the prediction, of methods that promise it."""
+    return [
+        Finding(
+            id=f"completeness-{score.explainer}",
+            severity="low",
+            message="incomplete_sum",
+            values={
+                "explainer": explainer_label(results, score.explainer),
+                "gap": estimates.of_score(score),
+            },
+            evidence=(f"measures/completeness_gap/{score.explainer}",),
+            section="trust",
+        )
+        for score in by_explainer(results, "completeness_gap")
+        if score.value > GAP_ALLOWED and score.explainer != "lime"
+    ]
+
+
+def local_fit(results: Results) -> list[Finding]:
+    """Surrogates such as LIME's that do not follow the model around the cases."""
+    return [
+        Finding(
+            id=f"local_fit-{name}",
+            severity="medium" if fit < LOCAL_FIT_POOR / 2 else "low",
+            message="local_fit_poor",
+            values={
+                "explainer": explainer_label(results, name),
+                "fit": fit,
+                "n": len(explanation),
+            },
+            evidence=(f"explanations/{name}",),
+            section="trust",
+        )
+        for name, explanation in results.explanations.items()
+        if (fit := mean_local_fit(explanation)) is not None and fit < LOCAL_FIT_POOR
+    ]
+
+
+def mean_local_fit(explanation: Explanation) -> float | None:
+    """Mean R² of a surrogate with the model over the neighbourhoods, or None without one."""
+    found = explanation.params.get("local_r2_mean")
+    return None if found is None else finite(found)
+
+
+def overview(results: Results) -> list[Finding]:
+    """What the explanations say on the whole, by the most faithful method that is signed."""
+    name = leading_explainer(results)
+    table = [r for r in rows(results, "importance", "importance") if r["explainer"] == name]
+    if name is None or len(table) < 2:
+        return []
+    table.sort(key=lambda row: row["rank"])
+    return [
+        Finding(
+            id="main_reasons",
+            severity="info",
+            message="main_reasons",
+            values={
+                "explainer": explainer_label(results, name),
+                "features": [row["label"] for row in table[:3]],
+                "share": sum(row["share"] for row in table[:3]),
+                "target": results.schema.target.explained_class,
+                "n": len(results.explanations[name]),
+            },
+            evidence=(f"measures/importance/{name}",),
+            section="explanations",
+        )
+    ]
+
+
+def leading_explainer(results: Results) -> str | None:
+    """The explainer with the largest gain over random; without that measure the first one."""
+    gains = [
+        score
+        for score in by_explainer(results, "deletion_gain")
+        if score.explainer in results.explanations and results.explanations[score.explainer].signed
+    ]
+    if gains:
+        return max(gains, key=lambda score: score.value).explainer
+    signed = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
+    return signed[0] if signed else None
+
+
+def label_of(results: Results, name: str | None) -> str:
+    """The readable name of an explainer, or `none`."""
+    return explainer_label(results, name) if name else words_of(results).text("common.none")

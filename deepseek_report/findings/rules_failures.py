@@ -1,0 +1,39 @@
+"""The rule on parts that were asked for and failed."""
+
+from __future__ import annotations
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.records import words_of
+
+
+def failures(results: Results) -> list[Finding]:
+    """One finding that names every part that failed, with the reasons."""
+    if not results.failures:
+        return []
+    parts = [
+        {"part": artifact_label(results, one), "reason": reason.rstrip(".")}
+        for one, reason in results.failures.items()
+    ]
+    return [
+        Finding(
+            id="failed",
+            severity="high",
+            message="failed",
+            values={"parts": parts, "n": len(parts)},
+            evidence=(),
+            section="reproducibility",
+        )
+    ]
+
+
+def artifact_label(results: Results, artifact: str) -> str:
+    """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
+    words = words_of(results)
+    kind, _, rest = artifact.partition("/")
+    name, _, explainer = rest.partition("/")
+    group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)
+    label = words.label(group, name) if group and name else words.label("artifacts", kind)
+    if group is None and name:
+        label = f"{label} ({name.replace('_', ' ')})"
+    return f"{label} ({words.label('explainers', explainer)})" if explainer else label

@@ -1,0 +1,162 @@
+"""Rules on how well the model decides: baselines, calibration, training, thresholds."""
+
+from __future__ import annotations
+
+from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import subject_of, words_of
+from deepseek_report.findings.thresholds import Outcome, Verdict, judge
+
+#: A calibration error from which probabilities mislead a person who reads them.
+ECE_NOTICEABLE, ECE_LARGE = 0.02, 0.05
+#: Rise of the validation loss after its best epoch that is called over-fitting.
+OVERFIT_RISE = 0.05
+_THRESHOLD_SEVERITY: dict[Outcome, Severity] = {
+    "not met": "high",
+    "too uncertain to say": "medium",
+    "not measured": "medium",
+}
+
+
+def thresholds(results: Results) -> list[Finding]:
+    """One finding for each promise that is not met, and one where all are."""
+    verdicts = judge(results)
+    missed = [one for one in verdicts if one.outcome != "met"]
+    if verdicts and not missed:
+        return [_all_met(verdicts)]
+    return [_missed(results, one) for one in missed]
+
+
+def _all_met(verdicts: list[Verdict]) -> Finding:
+    names = sorted({one.metric for one in verdicts})
+    return Finding(
+        id="thresholds_met",
+        severity="info",
+        message="thresholds_met",
+        values={"n": len(verdicts)},
+        evidence=tuple(f"measures/{name}" for name in names),
+        section="summary",
+    )
+
+
+def _missed(results: Results, one: Verdict) -> Finding:
+    message = {
+        "not met": "threshold_missed",
+        "too uncertain to say": "threshold_uncertain",
+        "not measured": "threshold_not_measured",
+    }[one.outcome]
+    subject = [s for s in (one.attribute, one.level, one.explainer, one.slice) if s]
+    words = words_of(results)
+    return Finding(
+        id="-".join([message, one.metric, *subject]),
+        severity=_THRESHOLD_SEVERITY[one.outcome],
+        message=message,
+        values={
+            "metric": words.label("metrics", one.metric),
+            "subject": ", ".join(subject_of(results, one)),
+            "estimate": estimates.estimate(one.value, one.low, one.high, one.n),
+            "as_percent": one.unit == "share",
+            "bound": one.bound,
+            "side": one.side,
+            "set_by": one.set_by,
+            "reason": one.reason,
+        },
+        evidence=(f"measures/{one.metric}",),
+        section="summary",
+    )
+
+
+def baselines(results: Results) -> list[Finding]:
+    """Whether the model ranks better than simpler models, by paired intervals."""
+    gains = [
+        score
+        for score in results.find("roc_auc_gain")
+        if score.predictor not in ("model", "majority") and finite(score.value) is not None
+    ]
+    model = results.score("roc_auc")
+    return [_against(results, score, model) for score in gains]
+
+
+def _against(results: Results, gain: Score, model: Score | None) -> Finding:
+    low, high = _ends(gain)
+    kind = "better" if low > 0 else "worse" if high < 0 else "level"
+    severity: dict[str, Severity] = {"better": "info", "worse": "medium", "level": "low"}
+    if kind != "better" and gain.predictor == "logistic_regression":
+        severity = {"worse": "high", "level": "medium"}
+    theirs = results.score("roc_auc", predictor=gain.predictor)
+    return Finding(
+        id=f"baseline-{gain.predictor}",
+        severity=severity[kind],
+        message=f"baseline_{kind}",
+        values={
+            "predictor": words_of(results).label("predictors", gain.predictor),
+            "gain": estimates.of_score(gain),
+            "model": estimates.of_score(model) if model else None,
+            "theirs": estimates.of_score(theirs) if theirs else None,
+        },
+        evidence=("measures/baselines",),
+        section="performance",
+    )
+
+
+def _ends(score: Score) -> tuple[float, float]:
+    low, high = finite(score.low), finite(score.high)
+    return (score.value if low is None else low), (score.value if high is None else high)
+
+
+def calibration(results: Results) -> list[Finding]:
+    """Whether a probability can be read as a share."""
+    error = results.score("expected_calibration_error")
+    if error is None or finite(error.value) is None:
+        return []
+    slope = results.score("calibration_slope")
+    off = error.value >= ECE_NOTICEABLE
+    severity: Severity = "medium" if error.value >= ECE_LARGE else "low" if off else "info"
+    return [
+        Finding(
+            id="calibration",
+            severity=severity,
+            message="calibration_off" if off else "calibration_good",
+            values={
+                "error": estimates.of_score(error),
+                "slope": estimates.of_score(slope) if slope else None,
+                "mean": float(results.predictions.scores.mean()),
+                "observed": float(results.predictions.truths.mean()),
+                "target": results.schema.target.explained_class,
+            },
+            evidence=("measures/expected_calibration_error",),
+            section="performance",
+        )
+    ]
+
+
+def training(results: Results) -> list[Finding]:
+    """Divergence, training that stopped too early, and over-fitting."""
+    if not results.has("training"):
+        return []
+    facts = results.training
+    message = _training_message(facts)
+    if message is None:
+        return []
+    severity: Severity = "high" if message == "training_diverged" else "low"
+    values = {
+        "epochs": facts.get("epochs"),
+        "best_epoch": facts.get("best_epoch"),
+        "last": finite(facts.get("last_validation_loss")),
+        "best": finite(facts.get("best_validation_loss")),
+    }
+    return [Finding(message, severity, message, values, ("training",), "model")]
+
+
+def _training_message(facts: dict[str, object]) -> str | None:
+    if facts.get("diverged"):
+        return "training_diverged"
+    if not facts.get("stopped_early") and facts.get("best_epoch") == facts.get("epochs"):
+        return "training_unfinished"
+    last, best = (finite(facts.get(f"{end}_validation_loss")) for end in ("last", "best"))
+    if last is not None and best is not None and last > best * (1 + OVERFIT_RISE):
+        return "training_overfitted"
+    return None

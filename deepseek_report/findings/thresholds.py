@@ -1,0 +1,118 @@
+"""What the config promised against what was measured: met, not met, or too uncertain to say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.estimates import finite
+
+Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
+Side = Literal["at_least", "at_most"]
+CONTROL = "random"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One promise and its outcome.
+
+    metric, attribute, level, explainer, slice : what the promise is about.
+    side, bound : the value must be at least, or at most, `bound`.
+    set_by, why : who promised it, and the reason given; both from the config.
+    value, low, high, n, unit : what was measured, None where nothing was.
+    outcome : by the whole 95 % interval where there is one, else by the value.
+    reason : why nothing was measured.
+    """
+
+    metric: str
+    side: Side
+    bound: float
+    outcome: Outcome
+    set_by: str = ""
+    why: str = ""
+    attribute: str = ""
+    level: str = ""
+    explainer: str = ""
+    slice: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    unit: str = ""
+    reason: str = ""
+
+
+def outcome(
+    side: Side, bound: float, value: float, low: float | None, high: float | None
+) -> Outcome:
+    """The outcome of one promise.
+
+    side, bound : the value must be at least, or at most, `bound`; the bound itself is allowed.
+    value, low, high : the estimate and its 95 % interval, or None for a value without interval.
+
+    Gives "met" where the whole interval is on the allowed side, "not met" where the whole interval is
+    on the other, else "too uncertain to say".
+    """
+    low = value if low is None else low
+    high = value if high is None else high
+    inside, outside = (low, high) if side == "at_least" else (-high, -low)
+    limit = bound if side == "at_least" else -bound
+    if inside >= limit:
+        return "met"
+    return "not met" if outside < limit else "too uncertain to say"
+
+
+def judge(results: Results) -> list[Verdict]:
+    """Every promise of `report.thresholds`, one verdict for each subject that it covers."""
+    promises = (results.config.get("report") or {}).get("thresholds") or []
+    return [verdict for promise in promises for verdict in _judge_one(results, promise)]
+
+
+def unmet(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Those that were measured and clearly not met."""
+    return [one for one in verdicts if one.outcome == "not met"]
+
+
+def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
+    side: Side = "at_most" if promise.get("at_least") is None else "at_least"
+    about: dict[str, Any] = {
+        key: str(promise[key])
+        for key in ("attribute", "level", "explainer", "slice")
+        if promise.get(key)
+    }
+    common: dict[str, Any] = {
+        "metric": str(promise["metric"]),
+        "side": side,
+        "bound": float(promise[side]),
+        "set_by": str(promise.get("set_by") or ""),
+        "why": str(promise.get("why") or ""),
+    }
+    scores = [s for s in results.find(common["metric"], predictor="model", **about) if _judged(s)]
+    if not scores:
+        reason = results.why_missing(f"measures/{common['metric']}")
+        return [Verdict(**common, **about, outcome="not measured", reason=reason)]
+    return [_of_score(common, score) for score in scores]
+
+
+def _judged(score: Score) -> bool:
+    return finite(score.value) is not None and score.explainer != CONTROL
+
+
+def _of_score(common: Mapping[str, Any], score: Score) -> Verdict:
+    low, high = finite(score.low), finite(score.high)
+    return Verdict(
+        **common,
+        outcome=outcome(common["side"], common["bound"], score.value, low, high),
+        attribute=score.attribute,
+        level=score.level,
+        explainer=score.explainer,
+        slice=score.slice,
+        value=score.value,
+        low=low,
+        high=high,
+        n=score.n,
+        unit=score.unit,
+    )

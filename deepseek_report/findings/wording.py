@@ -1,0 +1,131 @@
+"""Turns message ids and values into plain sentences; escaping for a format happens later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined, Template
+
+from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ArtifactError
+from deepseek_report.findings import estimates
+
+DEFAULT_LANGUAGE = "en"
+_BREAKS = re.compile(r"[ \t\r\n]+")
+
+
+@dataclass(frozen=True)
+class WordedFinding:
+    """A finding as its readers see it, in plain text."""
+
+    id: str
+    severity: str
+    severity_label: str
+    claim: str
+    detail: str
+    why: str
+    do: str
+    section: str
+    section_title: str
+    evidence: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+class Wording:
+    """The texts of one language, from `templates/locale/<language>.yaml`."""
+
+    def __init__(self, texts: Mapping[str, Any]) -> None:
+        self._texts = texts
+        self._templates: dict[str, Template] = {}
+        self._environment = _environment()
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text of this key, such as `findings.failed.claim`."""
+        return isinstance(self._look_up(key), str)
+
+    def text(self, key: str, **values: Any) -> str:
+        """The text of a key with its slots filled, on one line."""
+        if key not in self._templates:
+            found = self._look_up(key)
+            if not isinstance(found, str):
+                raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
+            self._templates[key] = self._environment.from_string(found)
+        return _BREAKS.sub(" ", self._templates[key].render(**values)).strip()
+
+    def label(self, group: str, name: str) -> str:
+        """The readable name of a key, such as `label("explainers", "shap")`."""
+        found = self._texts.get(group, {}).get(name)
+        return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
+
+    def table(self, group: str) -> dict[str, str]:
+        """All texts of a flat group, such as the glossary."""
+        return dict(self._texts.get(group, {}))
+
+    def finding(self, one: Finding) -> WordedFinding:
+        """The four texts of a finding, and its labels."""
+        said = {
+            part: self.text(f"findings.{one.message}.{part}", **one.values)
+            for part in ("claim", "detail", "why", "do")
+        }
+        return WordedFinding(
+            id=one.id,
+            severity=one.severity,
+            severity_label=self.label("severities", one.severity),
+            section=one.section,
+            section_title=self.label("section_titles", one.section),
+            evidence=one.evidence,
+            limits=tuple(self.text(f"limits.{key}", **one.values) for key in one.limits),
+            **said,
+        )
+
+    def _look_up(self, key: str) -> Any:
+        found: Any = self._texts
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+
+@cache
+def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
+    """The texts of a language; those of the default language where it has none."""
+    folder = shipped("templates") / "locale"
+    path = folder / f"{language}.yaml"
+    if not path.is_file():
+        path = folder / f"{DEFAULT_LANGUAGE}.yaml"
+    return Wording(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
+def sentence_case(text: str) -> str:
+    """The first letter as a capital, the rest as it was."""
+    return text[:1].upper() + text[1:]
+
+
+def _environment() -> Environment:
+    made = Environment(
+        autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "count": numbers.count,
+        "number": estimates.number,
+        "percent": estimates.percent,
+        "points": estimates.points,
+        "p_value": estimates.p_value,
+        "listing": estimates.listing,
+        "seconds": estimates.seconds,
+        "share": estimates.share,
+        "value": estimates.value,
+        "plural": numbers.plural,
+        "sentence": sentence_case,
+    }
+    made.globals["interval"] = estimates.interval
+    return made
