@@ -26,9 +26,10 @@ _DISTRIBUTIONS = {
 }
 _STANDARD = frozenset(sys.stdlib_module_names)
 _REPORTED = (
-    "torch numpy pandas scipy scikit-learn shap lime captum fairlearn statsmodels matplotlib "
-    "hydra-core omegaconf pydantic jinja2 pyarrow safetensors pypandoc_binary typst plotly"
-).split()
+    *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime", "captum", "fairlearn"),
+    *("statsmodels", "matplotlib", "hydra-core", "omegaconf", "pydantic", "jinja2", "pyarrow"),
+    *("safetensors", "pypandoc_binary", "typst", "plotly"),
+)
 
 
 @cache
@@ -141,7 +142,7 @@ def _processor() -> str:
 
 
 def git_revision(folder: Path) -> str:
-    """The revision of the checkout that holds `folder`, with "+changes" if it is not clean, or ""."""
+    """Revision of the checkout that holds `folder`, "+changes" if it is not clean; "" if none."""
     if not (folder / ".git").exists():
         return ""
     try:

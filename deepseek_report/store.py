@@ -69,7 +69,7 @@ class Store:
             yield
 
     def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
-        """An empty folder to write the stage into; with `resume`, what a killed run left is kept."""
+        """An empty folder to write into; with `resume`, what a killed run left there is kept."""
         work = self.root / ".work" / stage / key[:32]
         if work.exists() and not resume:
             shutil.rmtree(work)
@@ -98,7 +98,7 @@ class Store:
 
 
 def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
-    """How a folder differs from the hashes of its files, one sentence each; empty if it does not."""
+    """How a folder differs from the hashes of its files, one sentence each."""
     problems = []
     for name, sha256 in sorted(expected.items()):
         path = folder / name

@@ -1,0 +1,58 @@
+"""How the decision threshold is chosen on the validation part, and what to call the rule."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: What each rule of `decision.rule` means, as the report says it.
+RULES = {
+    "declared": "declared in the config",
+    "balanced_accuracy": "highest balanced accuracy on the validation part",
+    "f1": "highest F1 score on the validation part",
+    "accuracy": "highest accuracy on the validation part",
+    "base_rate": "as many decisions for the class as there are labels of it in the validation part",
+}
+
+
+def choose_threshold(rule: str, scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:
+    """The threshold that a rule gives on validation data.
+
+    Parameters
+    ----------
+    rule : one of `RULES` but "declared".
+    scores : (instance,) probability of the explained class. truths : (instance,) whether it is it.
+
+    Returns
+    -------
+    A probability in (0, 1), halfway between two observed scores: instances with a score of at
+    least this are decided for. Of equally good thresholds the one nearest 0.5 is taken.
+    """
+    ordered = np.unique(scores)
+    cuts = np.concatenate(
+        [[ordered[0] / 2], (ordered[1:] + ordered[:-1]) / 2, [(1 + ordered[-1]) / 2]]
+    )
+    positives = np.sort(scores[truths])
+    negatives = np.sort(scores[~truths])
+    true_positives = len(positives) - np.searchsorted(positives, cuts)
+    false_positives = len(negatives) - np.searchsorted(negatives, cuts)
+    gains = _gain(rule, true_positives, false_positives, (len(positives), len(negatives)))
+    best = np.flatnonzero(gains >= gains.max() - 1e-12)
+    return float(cuts[best[np.argmin(np.abs(cuts[best] - 0.5))]])
+
+
+def _gain(
+    rule: str,
+    true_positives: NDArray[np.int64],
+    false_positives: NDArray[np.int64],
+    sizes: tuple[int, int],
+) -> NDArray[np.float64]:
+    positives, negatives = sizes
+    decided = true_positives + false_positives
+    if rule == "balanced_accuracy":
+        return true_positives / max(positives, 1) + 1 - false_positives / max(negatives, 1)
+    if rule == "f1":
+        return 2 * true_positives / np.maximum(decided + positives, 1)
+    if rule == "accuracy":
+        return (true_positives + negatives - false_positives) / (positives + negatives)
+    return -np.abs(decided - positives).astype(np.float64)

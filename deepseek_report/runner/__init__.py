@@ -1,0 +1,1 @@
+"""data -> train -> predict -> explain -> measure -> visualise -> report."""

@@ -1,0 +1,271 @@
+"""Runs a plan: what is in the store is taken from it, the rest is computed, failures are kept."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.errors import DeepseekReportError, NotApplicableError
+from deepseek_report.provenance import versions
+from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.progress import Reporter, StageProgress
+from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.store import Store
+
+#: Stages that use every core themselves and come one after the other.
+_SERIAL = frozenset({"data", "training", "predictions"})
+#: Stages whose code can take up what a killed run left in the work folder.
+_RESUMABLE = frozenset({"training"})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one stage ended: its folder, or the reason why there is none."""
+
+    stage: str
+    folder: Path | None = None
+    seconds: float = 0.0
+    reason: str = ""
+    applicable: bool = True
+    details: str = ""
+    cached: bool = False
+
+
+@dataclass
+class Execution:
+    """What came of a plan."""
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        return {o.stage: o.folder for o in self.outcomes.values() if o.folder is not None}
+
+    @property
+    def failures(self) -> list[Outcome]:
+        """What was asked for and broke; not what was refused with a reason."""
+        return [o for o in self.outcomes.values() if o.folder is None and o.applicable]
+
+    @property
+    def refused(self) -> list[Outcome]:
+        return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
+
+
+def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Outcome:
+    """Compute one stage unless another process has done so meanwhile; never raises."""
+    started = time.perf_counter()
+    with store.lock(stage.id, stage.key):
+        if (found := store.find(stage.id, stage.key)) is not None:
+            return Outcome(stage.id, found, time.perf_counter() - started)
+        try:
+            folder = _compute(store, stage, task, send)
+        except NotApplicableError as error:
+            return Outcome(stage.id, reason=str(error), applicable=False)
+        except DeepseekReportError as error:
+            return Outcome(stage.id, reason=str(error))
+        except Exception as error:  # one broken part must not take the report with it
+            reason = f"{type(error).__name__}: {error}"
+            return Outcome(stage.id, reason=reason, details=traceback.format_exc())
+    return Outcome(stage.id, folder, time.perf_counter() - started)
+
+
+def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
+    started = time.perf_counter()
+    run_stage(task, work, StageProgress(stage.id, send))
+    facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
+    facts["device"] = task.device
+    if task.experiment.settings.measure_time:
+        facts["seconds"] = round(time.perf_counter() - started, 3)
+    return store.publish(stage.id, stage.key, work, facts)
+
+
+def execute(
+    experiment: Experiment, stages: Iterable[Stage], store: Store, device: str, reporter: Reporter
+) -> Execution:
+    """Run the stages in order of what they need; the store keeps what succeeds.
+
+    A stage whose input failed is not run; its reason names the input.
+    """
+    return _Run(experiment, list(stages), store, device, reporter).run()
+
+
+class _Run:
+    def __init__(
+        self,
+        experiment: Experiment,
+        stages: list[Stage],
+        store: Store,
+        device: str,
+        reporter: Reporter,
+    ) -> None:
+        self.experiment, self.store, self.device = experiment, store, device
+        self.reporter = reporter
+        self.execution = Execution()
+        self.waiting = {stage.id: stage for stage in stages}
+        self.order = [stage.id for stage in stages]
+
+    def run(self) -> Execution:
+        for stage in list(self.waiting.values()):
+            if (folder := stage.folder(self.store)) is not None:
+                self.done(Outcome(stage.id, folder, cached=True))
+        for stage in [one for one in self.waiting.values() if one.kind in _SERIAL]:
+            if self.ready(stage):
+                self.reporter.started(stage.id)
+                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
+        self.run_parallel()
+        return Execution({name: self.execution.outcomes[name] for name in self.order})
+
+    def task(self, stage: Stage) -> Task:
+        inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
+        present = {name: folder for name, folder in inputs.items() if folder is not None}
+        return Task(stage.id, self.experiment, present, self.device)
+
+    def ready(self, stage: Stage) -> bool:
+        """Whether every input is there; a stage with a failed input is given up with the reason."""
+        outcomes = self.execution.outcomes
+        if any(one not in outcomes for one in stage.inputs):
+            return False
+        lost = [one for one in stage.inputs if outcomes[one].folder is None]
+        if lost and not self.can_do_without(stage, lost):
+            applicable = any(outcomes[one].applicable for one in lost)
+            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in lost)
+            reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
+            self.done(Outcome(stage.id, reason=reason, applicable=applicable))
+            return False
+        return True
+
+    def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
+        """What compares several explanations goes on with those that are left."""
+        if stage.kind not in {"measures", "pictures"} or stage.subject:
+            return False
+        left = [one for one in stage.inputs if one not in lost and "/" in one]
+        return bool(left)
+
+    def done(self, outcome: Outcome) -> None:
+        self.execution.outcomes[outcome.stage] = outcome
+        self.waiting.pop(outcome.stage, None)
+        if not outcome.cached:
+            self.reporter.finished(outcome.stage, outcome.seconds, outcome.reason)
+
+    def hear(self, message: Any) -> None:
+        self.reporter.advanced(*message[1:])
+
+    def run_parallel(self) -> None:
+        if not self.waiting:
+            return
+        jobs = min(self.experiment.settings.jobs, len(self.waiting))
+        if jobs == 1 or self.device != "cpu":
+            one_thread()
+            self.run_here()
+            return
+        with _workers(jobs) as (pool, messages):
+            self.run_pool(pool, messages)
+
+    def run_here(self) -> None:
+        while ready := [stage for stage in list(self.waiting.values()) if self.ready(stage)]:
+            for stage in ready:
+                self.reporter.started(stage.id)
+                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
+
+    def run_pool(self, pool: ProcessPoolExecutor, messages: Any) -> None:
+        running: dict[Future[Outcome], str] = {}
+        while self.waiting:
+            for stage in list(self.waiting.values()):
+                if stage.id not in running.values() and self.ready(stage):
+                    future = pool.submit(_in_worker, self.store, stage, self.task(stage))
+                    running[future] = stage.id
+            if not running:
+                return
+            finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+            self.listen(messages)
+            for future in finished:
+                self.done(_outcome(future, running.pop(future)))
+
+    def listen(self, messages: Any) -> None:
+        while True:
+            try:
+                message = messages.get_nowait()
+            except queue.Empty:
+                return
+            if message[0] == "started":
+                self.reporter.started(message[1])
+            else:
+                self.hear(message)
+
+
+def _outcome(future: Future[Outcome], stage: str) -> Outcome:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return Outcome(stage, reason=f"its process died ({type(error).__name__}: {error})")
+
+
+# --- worker processes -----------------------------------------------------------------------------
+
+_MESSAGES: Any = None
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Processes with one thread each, so that a sum is the same whatever the number of cores."""
+    context = get_context("spawn" if os.name == "nt" else "forkserver")
+    if hasattr(context, "set_forkserver_preload"):
+        context.set_forkserver_preload(["deepseek_report.runner.preload"])
+    messages = context.Queue()
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid()))
+    try:
+        yield pool, messages
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        messages.close()
+
+
+def _start_worker(messages: Any, parent: int) -> None:
+    global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
+    _MESSAGES = messages
+    one_thread()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def one_thread() -> None:
+    """Compute with one thread: the order of a sum is then the same on every machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """A killed run leaves no process behind."""
+    while _alive(parent):
+        time.sleep(1)
+    os._exit(1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
+    _MESSAGES.put(("started", stage.id))
+    return run_locked(store, stage, task, _MESSAGES.put)
+
+
+def cached(stages: Iterable[Stage], store: Store) -> Mapping[str, bool]:
+    """{stage: whether the store has it}."""
+    return {stage.id: stage.folder(store) is not None for stage in stages}

@@ -1,0 +1,248 @@
+"""What each stage does: reads the folders of its inputs, writes its own. Runs in any process."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols import (
+    Classifier,
+    ExplainContext,
+    MeasureContext,
+    Progress,
+)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.metrics.decisions import decide
+from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.runner.selection import choose_cases
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stage to run: its id, the plug-ins, and the folders of what it reads."""
+
+    id: str
+    experiment: Experiment
+    inputs: Mapping[str, Path]
+    device: str
+
+    @property
+    def seed(self) -> int:
+        return self.experiment.settings.seed
+
+    def plugin(self, group: str) -> Any:
+        """The plug-in that this stage runs."""
+        return self.experiment.multiple[group][self.id.split("/")[1]]
+
+
+def run_stage(task: Task, folder: Path, progress: Progress) -> None:
+    """Run one stage and write its artifacts into `folder`."""
+    kind = task.id.partition("/")[0]
+    _STAGES[kind](task, folder, progress)
+
+
+def _data(task: Task, folder: Path, progress: Progress) -> None:
+    dataset: Dataset = task.experiment.single["dataset"].load(task.seed, progress)
+    dataset.save(folder)
+
+
+def _training(task: Task, folder: Path, progress: Progress) -> None:
+    dataset = _dataset(task.inputs["data"])
+    model, trainer = task.experiment.single["model"], task.experiment.single["trainer"]
+    module = model.build(dataset.schema, dataset.train, task.seed)
+    trainer.fit(module, dataset, folder, task.seed, task.device, progress)
+
+
+def _predictions(task: Task, folder: Path, progress: Progress) -> None:
+    dataset, classifier = _dataset(task.inputs["data"]), _classifier(task)
+    settings = task.experiment.settings
+    parts = {part: _logits(classifier, dataset, part) for part in ("validation", "test")}
+    threshold = _threshold(task, dataset, parts["validation"])
+    rule = RULES[settings.decision.rule] if threshold is not None else "the most probable class"
+    for part, (logits, probabilities) in parts.items():
+        split, explained = getattr(dataset, part), dataset.schema.target.explained
+        predictions = Predictions(
+            logits=logits,
+            probabilities=probabilities,
+            labels=split.labels,
+            instance_ids=split.instance_ids,
+            decisions=decide(probabilities, threshold, explained),
+            threshold=threshold,
+            rule=rule,
+            explained=explained,
+            groups=split.groups,
+        )
+        predictions.save(folder / part)
+    cases = choose_cases(predictions, dataset.schema, settings.explain.instances, task.seed)
+    cases.save(folder / "cases")
+
+
+def _logits(
+    classifier: Classifier, dataset: Dataset, part: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    logits = np.asarray(classifier.logits(getattr(dataset, part).inputs), dtype=np.float64)
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return logits, shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _threshold(task: Task, dataset: Dataset, validation: tuple[Any, Any]) -> float | None:
+    decision, target = task.experiment.settings.decision, dataset.schema.target
+    if len(target.classes) != 2:
+        return None
+    if decision.rule == "declared":
+        return decision.threshold
+    truths = dataset.validation.labels == target.explained
+    return choose_threshold(decision.rule, validation[1][:, target.explained], truths)
+
+
+def _explanation(task: Task, folder: Path, progress: Progress) -> None:
+    explainer = task.plugin("explainers")
+    dataset, cases = _dataset(task.inputs["data"]), _cases(task)
+    classifier = _classifier(task)
+    inputs = dataset.test.inputs[cases.explained]
+    context = _explain_context(task, classifier, inputs, cases.explained, progress)
+    before, started = _memory(), time.perf_counter()
+    explanation: Explanation = explainer.explain(context)
+    seconds = time.perf_counter() - started
+    if task.experiment.settings.measure_time:
+        explanation = dataclasses.replace(
+            explanation, seconds=round(seconds, 3), peak_memory=round(max(_memory(), before), 1)
+        )
+    explanation.save(folder)
+
+
+def _explain_context(
+    task: Task,
+    classifier: Classifier,
+    inputs: NDArray[np.float64],
+    positions: NDArray[np.int64],
+    progress: Progress,
+) -> ExplainContext:
+    dataset = _dataset(task.inputs["data"])
+    target = dataset.schema.target.explained
+    background = _background(task, dataset)
+    return ExplainContext(
+        classifier, inputs, positions, background, target, task.seed, progress=progress
+    )
+
+
+def _measures(task: Task, folder: Path, progress: Progress) -> None:
+    metric, subject = task.plugin("metrics"), [*task.id.split("/"), ""][2]
+    dataset = _dataset(task.inputs["data"])
+    predicted = task.inputs["predictions"]
+    explanations = {
+        one.partition("/")[2]: Explanation.load(path)
+        for one, path in task.inputs.items()
+        if one.startswith("explanations/")
+    }
+    context = MeasureContext(
+        dataset=dataset,
+        predictions=Predictions.load(predicted / "test"),
+        validation_predictions=Predictions.load(predicted / "validation"),
+        cases=_cases(task),
+        classifier=_classifier(task),
+        seed=task.seed,
+        background=_background(task, dataset),
+        explanation=explanations.get(subject),
+        control=explanations.get("random"),
+        explanations=explanations,
+        explain=_again(task, subject) if subject else None,
+        progress=progress,
+    )
+    metric.measure(context).save(folder)
+
+
+def _again(task: Task, subject: str) -> Any:
+    """Runs the judged explainer on other inputs, for the metrics that must ask it again."""
+    explainer = task.experiment.multiple["explainers"][subject]
+
+    def explain(classifier: Classifier, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        positions = np.arange(len(inputs))
+        context = _explain_context(task, classifier, inputs, positions, _quiet())
+        values: NDArray[np.float64] = explainer.explain(context).values
+        return values
+
+    return explain
+
+
+def _pictures(task: Task, folder: Path, progress: Progress) -> None:
+    results = Results(artifact_paths(task.inputs), task.experiment.raw)
+    for picture in task.plugin("visualizations").draw(results):
+        picture.save(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+_STAGES = {
+    "data": _data,
+    "training": _training,
+    "predictions": _predictions,
+    "explanations": _explanation,
+    "measures": _measures,
+    "pictures": _pictures,
+}
+
+
+def artifact_paths(stages: Mapping[str, Path]) -> dict[str, Path]:
+    """{stage: its folder} as {artifact id: folder}, as `Results` reads it."""
+    paths = dict(stages)
+    if predicted := paths.pop("predictions", None):
+        paths["predictions/test"] = predicted / "test"
+        paths["predictions/validation"] = predicted / "validation"
+        paths["cases"] = predicted / "cases"
+    return paths
+
+
+@lru_cache(maxsize=1)
+def _dataset(folder: Path) -> Dataset:
+    return Dataset.load(folder)
+
+
+def _cases(task: Task) -> Cases:
+    return Cases.load(task.inputs["predictions"] / "cases")
+
+
+def _classifier(task: Task) -> Classifier:
+    """A fresh classifier around the trained module; its calls are counted from 0."""
+    model = task.experiment.single["model"]
+    return _load_classifier(model, task.inputs["data"], task.inputs["training"], task.device)
+
+
+def _load_classifier(model: Any, data: Path, training: Path, device: str) -> Classifier:
+    from deepseek_report.models.loading import load_classifier
+
+    dataset = _dataset(data)
+    return load_classifier(model, dataset.schema, dataset.train, training, device)
+
+
+def _background(task: Task, dataset: Dataset) -> NDArray[np.float64]:
+    """A seeded sample of training rows, the same for every explainer."""
+    generator = np.random.default_rng([task.seed, 64])
+    size = min(task.experiment.settings.explain.background, len(dataset.train))
+    return dataset.train.inputs[np.sort(generator.choice(len(dataset.train), size, replace=False))]
+
+
+def _memory() -> float:
+    """Greatest resident memory of this process so far, in MiB."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _quiet() -> Progress:
+    from deepseek_report.artifacts.protocols import Silent
+
+    return Silent()
