@@ -1,0 +1,241 @@
+"""Writes the one source of the report: `report.qmd`, with its pictures and tables beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import TemplateError, TemplateNotFound
+from markupsafe import Markup
+
+from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.rendering import markdown, tables
+from deepseek_report.rendering.environment import Environment, build_environment
+from deepseek_report.rendering.markdown import REFERENCE, Markdown
+from deepseek_report.rendering.options import ReportOptions
+
+_REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
+_DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
+_BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
+
+
+def write_qmd(
+    results: Results, contents: Sequence[SectionContent], options: ReportOptions, folder: Path
+) -> Path:
+    """Write `report.qmd`, `figures/` and `tables/` to the run folder; return the document.
+
+    A section whose template fails stays in the report with the reason, which is also added to
+    `results.failures` under `sections/<name>`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = _Writer(results, contents, options, folder)
+    path = folder / "report.qmd"
+    path.write_text(writer.document(), encoding="utf-8", newline="\n")
+    return path
+
+
+@dataclass
+class _Writer:
+    """Holds what the templates' functions share while one document is written."""
+
+    results: Results
+    contents: Sequence[SectionContent]
+    options: ReportOptions
+    folder: Path
+    environment: Environment = field(init=False)
+    macros: dict[str, Any] = field(init=False)
+    used: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.environment = build_environment([shipped("templates")])
+        self.environment.globals.update(
+            picture=self.picture,
+            picture_names=self.picture_names,
+            table=self.table,
+            ref=markdown.reference,
+            anchor=markdown.anchor,
+            section_ref=self.section_ref,
+            code=markdown.inline_code,
+            code_block=markdown.code_block,
+            options=self.options,
+            run_id=self.results.run_id,
+        )
+        module = self.environment.get_template("_macros.qmd.j2").module
+        self.macros = {name: one for name, one in vars(module).items() if not name.startswith("_")}
+        self.environment.globals.update(self.macros)
+
+    def document(self) -> str:
+        bodies = [self._section(content) for content in self.contents]
+        front = Markdown(front_matter(self.options))
+        text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
+        return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
+
+    def _section(self, content: SectionContent) -> Markdown:
+        values = {"section": content, "values": content.values}
+        try:
+            return Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
+        except TemplateNotFound as error:
+            if error.name != f"sections/{content.name}.qmd.j2":
+                raise
+            return Markdown(self._render("sections/_generic.qmd.j2", values))
+        except (TemplateError, TypeError, ValueError, KeyError) as error:
+            return self._failed(content, error)
+
+    def _failed(self, content: SectionContent, error: Exception) -> Markdown:
+        reason = f"its template failed ({type(error).__name__}: {error})"
+        self.results.failures[f"sections/{content.name}"] = reason
+        shown = SectionContent(
+            content.name, content.title, content.question, content.answer, incomplete=[reason]
+        )
+        values = {"section": shown, "values": {}}
+        return Markdown(self._render("sections/_generic.qmd.j2", values))
+
+    def _render(self, name: str, values: Mapping[str, Any]) -> str:
+        return self.environment.get_template(name).render(values)
+
+    # --- functions of the templates ---
+
+    def picture_names(self, prefix: str = "") -> list[str]:
+        """Names of the pictures that begin so, in order."""
+        return [name for name in self.results.pictures if name.startswith(prefix)]
+
+    def picture(self, name: str) -> Markup:
+        """A figure: caption, static picture, alternative text, how to read it, interactive twin.
+
+        A picture that failed gives a box with the reason; one that was not asked for, nothing.
+        """
+        found = self.results.pictures.get(name)
+        if found is None:
+            return self._absent(name)
+        if f"fig-{name}" in self.used:
+            return Markdown("See ") + markdown.reference("fig", name) + Markdown(".\n\n")
+        self.used.add(f"fig-{name}")
+        self._write_picture(found)
+        return Markdown(_figure(found, twin=self._has_twin(found)))
+
+    def _absent(self, name: str) -> Markup:
+        reasons = [
+            f"the picture {failed.removeprefix('pictures/')} could not be drawn: {reason}"
+            for failed, reason in self.results.failures.items()
+            if failed == f"pictures/{name}"
+        ]
+        return Markdown(self.macros["incomplete"](reasons))
+
+    def _has_twin(self, picture: Picture) -> bool:
+        return self.options.interactive and picture.interactive is not None
+
+    def _write_picture(self, picture: Picture) -> None:
+        folder = self.folder / "figures"
+        folder.mkdir(exist_ok=True)
+        name = markdown.slug(picture.name)
+        (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")
+        if self._has_twin(picture):
+            (folder / f"{name}.json").write_text(
+                dump_json(picture.interactive), encoding="utf-8", newline="\n"
+            )
+
+    def table(
+        self,
+        rows: Any,
+        id: str,  # noqa: A002 - the word that templates use
+        caption: str = "",
+        columns: Any = None,
+        csv: bool = True,
+    ) -> Markup:
+        """A sortable table with a CSV beside it.
+
+        rows : a data frame or mappings. columns : {key: heading}, keys, or None for all. A row may
+        hold `<key>__sort`, by which the column is ordered instead of its text.
+        """
+        name = self._unused(markdown.slug(id))
+        rows = tables.as_rows(rows)
+        chosen = tables.choose_columns(rows, columns)
+        if not rows or not chosen:
+            return Markdown("\n\n*No rows.*\n\n")
+        text = Markdown.escape(caption)
+        if csv:
+            self._write_csv(name, rows, [column.key for column in chosen])
+            text = Markdown(f"{text} [CSV](tables/{name}.csv){{.csv}}".strip())
+        body = tables.pipe_table(rows, chosen)
+        return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
+
+    def _unused(self, name: str) -> str:
+        number = 1
+        chosen = name
+        while f"tbl-{chosen}" in self.used:
+            number += 1
+            chosen = f"{name}-{number}"
+        self.used.add(f"tbl-{chosen}")
+        return chosen
+
+    def _write_csv(self, name: str, rows: Sequence[Mapping[str, Any]], keys: list[str]) -> None:
+        folder = self.folder / "tables"
+        folder.mkdir(exist_ok=True)
+        text = tables.csv_text(rows, keys)
+        (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
+
+    def section_ref(self, name: str) -> Markdown:
+        """A reference to a section, or its name where the report does not have it."""
+        return markdown.reference("sec", name)
+
+
+def _figure(picture: Picture, twin: bool) -> str:
+    name = markdown.slug(picture.name)
+    title, alt = markdown.escape(picture.title), markdown.escape(picture.alt)
+    parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
+    if picture.how_to_read:
+        how = markdown.escape(picture.how_to_read)
+        parts.append(f"::: {{.how-to-read}}\n[How to read it.]{{.lead-in}} {how}\n:::")
+    if twin:
+        parts.append(
+            '::: {.content-visible when-format="html"}\n```{=html}\n'
+            f'<div class="twin" data-twin="{name}"></div>\n```\n:::'
+        )
+    return "\n\n" + "\n\n".join(parts) + "\n\n"
+
+
+def _resolve(text: str) -> str:
+    """References to what the document defines; what it does not define is named as absent."""
+    defined = set(_DEFINED.findall(text))
+
+    def written(found: re.Match[str]) -> str:
+        target = found[1]
+        return f"@{target}" if target in defined else f"“{target.partition('-')[2]}” (not shown)"
+
+    return _REFERENCE.sub(written, text)
+
+
+def front_matter(options: ReportOptions) -> str:
+    """The YAML head of the document; titles are Markdown there, so they are escaped."""
+    head: dict[str, Any] = {"title": markdown.escape(options.title)}
+    if options.subtitle:
+        head["subtitle"] = markdown.escape(options.subtitle)
+    if options.author:
+        head["author"] = markdown.escape(options.author)
+    head |= {"lang": options.language, "format": dict(_FORMATS)}
+    text: str = yaml.safe_dump(head, allow_unicode=True, sort_keys=False, width=10_000)
+    return text.rstrip()
+
+
+_FORMATS: Mapping[str, Any] = {
+    "html": {
+        "embed-resources": True,
+        "toc": True,
+        "toc-depth": 3,
+        "number-sections": True,
+        "theme": "default",
+        "html-math-method": "mathml",
+        "format-links": False,
+        "lightbox": True,
+    },
+    "docx": {"toc": True, "number-sections": True},
+    "typst": {"toc": True, "papersize": "a4", "number-sections": True},
+}

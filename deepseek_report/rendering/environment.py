@@ -1,0 +1,117 @@
+"""The Jinja environment in which every value is escaped as Markdown unless it is Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, Undefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from deepseek_report.artifacts import numbers
+from deepseek_report.rendering import markdown
+from deepseek_report.rendering.markdown import Markdown
+
+#: Filters that would escape as HTML, which protects nothing in Markdown.
+_HTML_FILTERS = ("xmlattr", "urlize", "wordwrap", "striptags", "tojson", "format", "pprint")
+
+
+class _Generator(CodeGenerator):
+    """Compiles `a ~ b` so that the parts are escaped as Markdown."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802
+        self.write("environment.concat_markdown((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class Environment(ImmutableSandboxedEnvironment):
+    """Templates cannot reach beyond their values, and values cannot become markup."""
+
+    code_generator_class = _Generator
+    intercepted_binops = frozenset({"+", "%", "*"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if operator in "+%" and (isinstance(left, Markup) or isinstance(right, Markup)):
+            left, right = Markdown.escape(left), Markdown.escape(right)
+        return super().call_binop(context, operator, left, right)
+
+    @staticmethod
+    def concat_markdown(parts: Iterable[Any]) -> str:
+        """What `~` gives: plain while all parts are plain, else Markdown."""
+        parts = list(parts)
+        if any(isinstance(one, Markup) for one in parts):
+            return Markdown("".join(Markdown.escape(one) for one in parts))
+        return "".join(str(one) for one in parts)
+
+
+def _finalize(value: Any) -> Any:
+    if value is None:
+        return Markdown("")
+    if isinstance(value, (Markup, Undefined)):
+        return value
+    return Markdown.escape(value)
+
+
+def _join(value: Iterable[Any], between: str = "") -> str:
+    parts = list(value)
+    glue = [part for one in parts for part in (between, one)][1:]
+    return Environment.concat_markdown(glue)
+
+
+def _replace(value: str, old: str, new: str) -> str:
+    if isinstance(value, Markup) or isinstance(new, Markup):
+        raise TypeError("`replace` works on plain text; replace before making it Markdown")
+    return str(value).replace(old, new)
+
+
+def _finite(write: Callable[..., str]) -> Callable[..., str]:
+    def filtered(value: Any, *args: Any, **named: Any) -> str:
+        if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
+            return numbers.DASH
+        return write(value, *args, **named)
+
+    return filtered
+
+
+#: Filters and functions for numbers and Markdown.
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "count": _finite(numbers.count),
+    "percent": _finite(numbers.percent),
+    "number": _finite(numbers.number),
+    "points": _finite(numbers.points),
+    "code": markdown.inline_code,
+    "code_block": markdown.code_block,
+    "slug": markdown.slug,
+    "one_line": markdown.one_line,
+    "join": _join,
+    "replace": _replace,
+    "e": Markdown.escape,
+    "escape": Markdown.escape,
+    "forceescape": lambda value: Markdown(markdown.escape(str(value))),
+}
+
+
+def build_environment(folders: Iterable[Path]) -> Environment:
+    """An environment that finds templates in these folders, the first one first."""
+    environment = Environment(
+        loader=FileSystemLoader([str(folder) for folder in folders]),
+        autoescape=True,
+        finalize=_finalize,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for name in _HTML_FILTERS:
+        environment.filters.pop(name, None)
+    environment.filters.update(FILTERS)
+    environment.globals.update(
+        interval=numbers.interval, plural=numbers.plural, quantity=numbers.quantity
+    )
+    return environment

@@ -1,0 +1,120 @@
+"""Text from data or config as Markdown that shows that very text, in Quarto and in pandoc."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, SupportsIndex
+
+from markupsafe import Markup
+
+#: Characters that carry meaning anywhere in a line.
+_SPECIAL = re.compile(r"""[\\`*_{}\[\]<>$@|~^#"'&]""")
+#: Runs that smart typography or autolinks would change: `--`, `...`, `scheme:rest`.
+_RUNS = re.compile(r"-(?=-)|(?<=-)-|\.(?=\.)|(?<=\.)\.|:(?=\S)")
+#: What opens a list, a table rule, a heading rule, a div or a caption at the start of a line.
+_LEADING = re.compile(r"^(?:[-+=:.(!)]|(?:[0-9]+|[A-Za-z]{1,9})[.):](?=\s|$))")
+_WHITE = re.compile(r"[ \t\n]+")
+_SPACES = (" ", "\t", "\n")
+#: Marks between which `document` looks for references; never left in text from data.
+REFERENCE = ("\ue000", "\ue001")
+
+
+class Markdown(Markup):
+    """Text that is Markdown already; anything added to it is escaped as Markdown, not as HTML."""
+
+    __slots__ = ()
+
+    @classmethod
+    def escape(cls, s: Any, /) -> Markdown:
+        """Markdown that shows `s`; what is Markdown already stays as it is."""
+        return cls(s) if isinstance(s, Markup) else cls(escape(str(s)))
+
+    def __add__(self, value: Any, /) -> Markdown:
+        return type(self)(str.__add__(self, self.escape(value)))
+
+    def __mod__(self, value: Any, /) -> Markdown:
+        values = value if isinstance(value, tuple) else (value,)
+        return type(self)(str.__mod__(self, tuple(self.escape(one) for one in values)))
+
+    def __mul__(self, value: SupportsIndex, /) -> Markdown:
+        return type(self)(str.__mul__(self, value))
+
+
+def escape(text: str) -> str:
+    """Inline Markdown, on one line, whose rendered text is `text`.
+
+    White space collapses to one space, also at the ends; control and direction-changing characters become U+FFFD, so that a
+    reader sees that something was there.
+    """
+    text = clean(text)
+    line = _WHITE.sub(" ", text).strip(" ")
+    line = _SPECIAL.sub(lambda found: "\\" + found[0], line)
+    line = _RUNS.sub(lambda found: "\\" + found[0], line)
+    line = _LEADING.sub(_escape_opener, line)
+    before = " " if text[:1] in _SPACES else ""
+    return before + line + (" " if line and text[-1:] in _SPACES else "")
+
+
+def _escape_opener(found: re.Match[str]) -> str:
+    opener = found[0]
+    return f"{opener[:-1]}\\{opener[-1]}"
+
+
+def clean(text: str) -> str:
+    """The text without characters that no document may hold or that reorder what is read."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_clean_character(one) for one in text)
+
+
+def _clean_character(one: str) -> str:
+    if one.isspace():
+        return one if one in "\n\t \u00a0\u202f\u2009" else " "
+    kind = unicodedata.category(one)
+    harmful = kind in {"Cc", "Cs", "Co"} or unicodedata.bidirectional(one) in _DIRECTION
+    return "\ufffd" if harmful or ord(one) & 0xFFFE == 0xFFFE else one
+
+
+_DIRECTION = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
+def inline_code(text: str) -> Markdown:
+    """The text in a code span; where Quarto would read a shortcode in it, an escaped span."""
+    line = " ".join(clean(text).split())
+    if not line:
+        return Markdown("")
+    if "{{" in line or "`" in line or "|" in line:
+        return Markdown(f"[{escape(line)}]{{.code}}")
+    return Markdown(f"`{line}`")
+
+
+def code_block(text: str, language: str = "text") -> Markdown:
+    """The text as a fenced block in which Quarto reads no shortcodes."""
+    lines = "\n".join(clean(line).replace("\t", "    ") for line in text.splitlines())
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    name = re.sub(r"[^A-Za-z0-9]", "", language) or "text"
+    return Markdown(f'\n\n{fence} {{.{name} shortcodes="false"}}\n{lines}\n{fence}\n\n')
+
+
+def slug(text: str) -> str:
+    """The text as an identifier: letters, digits and hyphens, beginning with a letter."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return found if found[:1].isalpha() else f"x-{found}".rstrip("-")
+
+
+def reference(kind: str, name: str) -> Markdown:
+    """A reference to a figure, table or section, resolved once the whole document is known."""
+    return Markdown(f"{REFERENCE[0]}{kind}-{slug(name)}{REFERENCE[1]}")
+
+
+def anchor(kind: str, name: str) -> Markdown:
+    """The attribute `{#kind-name}` of a heading; `{#` alone would open a comment of Jinja."""
+    return Markdown(f"{{#{kind}-{slug(name)}}}")
+
+
+def one_line(text: str) -> Markdown:
+    """Markdown without line breaks, as a table cell or a heading needs it."""
+    return Markdown(re.sub(r"[ \t]*\n\s*", " ", Markdown.escape(text)).strip(" \n"))
