@@ -1,0 +1,176 @@
+"""Whether a predicted probability of 20 % comes true in 20 of 100 cases."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.metrics.intervals import Estimate, wilson
+from deepseek_report.metrics.performance import SHARE, bootstrapped
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.resampling import bootstrap
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
+    """Bins that hold equally many scores; equal scores share a bin.
+
+    Returns
+    -------
+    bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
+    """
+    edges = np.unique(np.quantile(scores, np.linspace(0, 1, n_bins + 1)))
+    if len(edges) == 1:
+        return np.zeros(len(scores), np.int64), np.repeat(edges, 2)
+    bins = np.searchsorted(edges[1:-1], scores, side="left")
+    return bins, edges
+
+
+def calibration_error(
+    happened: Bools, scores: Floats, bins: Ints, weights: Floats | None = None
+) -> Floats:
+    """Expected calibration error Σ_b (n_b / n) |mean of y − mean of p in b|, L1.
+
+    Parameters
+    ----------
+    happened, scores, bins : (instance,). weights : (resample, instance), or None for one of each.
+
+    Returns
+    -------
+    (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
+
+    References
+    ----------
+    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
+    arXiv:1904.01685.
+    """
+    if weights is None:
+        weights = np.ones((1, len(scores)))
+    gaps = (happened - scores)[:, None] * (bins[:, None] == np.arange(bins.max() + 1))
+    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
+    """Per bin: its edges, how many, mean prediction, observed share with its Wilson interval."""
+    bins, edges = equal_mass_bins(scores, n_bins)
+    present = np.unique(bins)
+    n = np.bincount(bins)[present]
+    hits = np.bincount(bins, weights=happened)[present]
+    low, high = wilson(hits, n)
+    return pd.DataFrame(
+        {
+            "bin": np.arange(len(present)),
+            "from": edges[present],
+            "to": edges[present + 1],
+            "n": n,
+            "predicted": np.bincount(bins, weights=scores)[present] / n,
+            "observed": hits / n,
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
+    """Slope and intercept of a logistic regression of the outcome on the log-odds predicted.
+
+    Slope b in logit P(y) = a + b logit p: 1 is right, below 1 the predictions are too extreme.
+    Intercept a in logit P(y) = a + logit p: 0 is right, above 0 the predictions are too low.
+
+    References
+    ----------
+    Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
+    doi:10.1186/s12916-019-1466-7.
+    """
+    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
+    log_odds = np.log(clipped / (1 - clipped))
+    ones = np.ones((len(scores), 1))
+    slope = _logistic(happened, np.column_stack([ones, log_odds]), None)
+    intercept = _logistic(happened, ones, log_odds)
+    return slope, intercept
+
+
+def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimate:
+    """The last coefficient of a logistic regression, with Wald's interval."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    n = len(happened)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = GLM(happened.astype(np.float64), design, family=Binomial(), offset=offset)
+            fitted = model.fit()
+    except (Warning, np.linalg.LinAlgError, ValueError):
+        return Estimate(math.nan, None, None, n, "")
+    low, high = fitted.conf_int()[-1]
+    return Estimate(float(fitted.params[-1]), float(low), float(high), n, "Wald, logistic")
+
+
+def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
+    """What is checked: the explained class with two classes, else whether the top class is right."""
+    if p.probabilities.shape[1] == 2:
+        return p.truths, p.scores
+    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
+
+
+@dataclass(frozen=True)
+class ExpectedCalibrationError(ModelMetric):
+    """Mean distance between predicted probability and observed share, with slope and intercept."""
+
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    n_bins: Annotated[int, Field(ge=2, le=100)] = 15
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        happened, scores = calibration_subject(p)
+        bins, _ = equal_mass_bins(scores, self.n_bins)
+        replicates = bootstrap(
+            lambda weights: calibration_error(happened, scores, bins, weights),
+            happened.astype(np.int64),
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        )
+        error = bootstrapped(replicates, len(p), context.seed)
+        slope, intercept = recalibration(happened, scores)
+        subject = (
+            f"of the class {target.explained_class!r}" if len(target.classes) == 2 else "top-label"
+        )
+        note = f"L1, {subject}, {bins.max() + 1} bins of equal size; raised by noise in small bins."
+        joined = (
+            error.score(
+                "expected_calibration_error", "calibration", "lower", bounds=SHARE, note=note
+            ),
+            slope.score("calibration_slope", "calibration", "one"),
+            intercept.score("calibration_intercept", "calibration", "zero"),
+        )
+        notes = _notes(slope, int(bins.max()) + 1, self.n_bins)
+        table = reliability_table(happened, scores, self.n_bins)
+        return Measurement(joined, {"bins": table}, notes=notes)
+
+
+def _notes(slope: Estimate, bins: int, asked: int) -> tuple[str, ...]:
+    notes = []
+    if math.isnan(slope.value):
+        notes.append(
+            "The calibration slope could not be estimated: the probabilities separate the classes "
+            "completely, or do not vary."
+        )
+    if bins < asked:
+        notes.append(f"Tied probabilities leave {bins} bins instead of {asked}.")
+    return tuple(notes)

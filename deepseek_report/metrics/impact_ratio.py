@@ -1,0 +1,168 @@
+"""How often each group is decided favourably, against a reference group."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.metrics.groups import (
+    Grouping,
+    MinCell,
+    MinEvents,
+    Outcomes,
+    groupings,
+    reference_level,
+)
+from deepseek_report.metrics.intervals import Estimate, compare_rates, holm, koopman, newcombe
+from deepseek_report.metrics.plugin import ModelMetric
+
+Verdict = Literal[
+    "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
+]
+
+
+def verdict(ratio: float, low: float, high: float, threshold: float) -> Verdict:
+    """On which side of the threshold a ratio lies, and whether its interval excludes the other."""
+    if math.isnan(ratio):
+        return "too few to judge"
+    if ratio < threshold:
+        return "clear below" if high < threshold else "below but uncertain"
+    return "clear above" if low > threshold else "above but uncertain"
+
+
+def compare_with_reference(
+    grouping: Grouping, outcomes: Outcomes, reference: str
+) -> list[dict[str, object]]:
+    """One row for each level but the reference: rates, ratio, difference, test."""
+    n, favoured = grouping.sizes, grouping.count(outcomes.favoured)
+    r = grouping.levels.index(reference)
+    rows = []
+    for k, level in enumerate(grouping.levels):
+        if k == r:
+            continue
+        counts = (int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r]))
+        rows.append(
+            {
+                "attribute": grouping.name,
+                "attribute_label": grouping.label,
+                "level": level,
+                "reference": reference,
+                **_compare(*counts),
+            }
+        )
+    return rows
+
+
+def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, object]:
+    low, high = koopman(x, n, x_reference, n_reference)
+    gap_low, gap_high = newcombe(x, n, x_reference, n_reference)
+    own, reference = x / n, x_reference / n_reference
+    test, p_value = compare_rates(x, n, x_reference, n_reference)
+    return {
+        "rate": own,
+        "reference_rate": reference,
+        "ratio": own / reference if reference else math.nan,
+        "low": low,
+        "high": high,
+        "difference": own - reference,
+        "difference_low": float(gap_low),
+        "difference_high": float(gap_high),
+        "n": n,
+        "n_reference": n_reference,
+        "test": test,
+        "p_value": p_value,
+    }
+
+
+@dataclass(frozen=True)
+class ImpactRatio(ModelMetric):
+    """Each group's rate of favourable decisions over that of the reference group, with a verdict."""
+
+    category: ClassVar[Category] = "fairness"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    reference: dict[str, str] = field(default_factory=dict)
+    crossings: bool = True
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema = context.dataset.schema
+        outcomes = Outcomes.of(context.predictions, schema.target.favourable)
+        groups = dict(context.predictions.groups)
+        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        rows: list[dict[str, object]] = []
+        notes: list[str] = []
+        for one in found:
+            level, note = reference_level(one, self.reference)
+            rows += compare_with_reference(one, outcomes, level)
+            notes += [note] if note and not one.crossing else []
+        pairs = self._judge(pd.DataFrame(rows))
+        notes += _notes(pairs, self.threshold)
+        scores = tuple(
+            _smallest(pairs[pairs["attribute"] == one.name]) for one in found if not one.crossing
+        )
+        return Measurement(scores, {"pairs": pairs}, notes=tuple(notes))
+
+    def _judge(self, pairs: pd.DataFrame) -> pd.DataFrame:
+        events = (pairs["rate"] * pairs["n"]).round()
+        reference_events = (pairs["reference_rate"] * pairs["n_reference"]).round()
+        few = np.minimum(pairs["n"], pairs["n_reference"]) < self.min_cell
+        few |= np.minimum(events, reference_events) < self.min_events
+        verdicts = [
+            "too few to judge" if is_few else verdict(ratio, low, high, self.threshold)
+            for is_few, ratio, low, high in zip(
+                few, pairs["ratio"], pairs["low"], pairs["high"], strict=True
+            )
+        ]
+        return pairs.assign(p_adjusted=holm(pairs["p_value"]), verdict=verdicts)
+
+
+def _smallest(pairs: pd.DataFrame) -> Score:
+    """The score of one attribute: its smallest ratio among the levels that can be judged."""
+    judged = pairs[pairs["verdict"] != "too few to judge"]
+    name = str(pairs["attribute"].iloc[0])
+    if judged.empty:
+        nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
+        return nothing.score(
+            "impact_ratio", "fairness", "one", attribute=name, note="Too few to judge."
+        )
+    row = judged.loc[judged["ratio"].idxmin()]
+    n = int(row["n"] + row["n_reference"])
+    method = "score interval of a ratio (Koopman)"
+    found = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
+    return found.score(
+        "impact_ratio",
+        "fairness",
+        "one",
+        attribute=name,
+        level=str(row["level"]),
+        bounds=(0.0, None),
+        p_value=float(row["p_adjusted"]),
+        reference="doi:10.2307/2531405",
+        note=f"{row['level']} over {row['reference']}, the smallest of {len(judged)} "
+        f"{'ratio' if len(judged) == 1 else 'ratios'}; p-value of a {row['test']}, Holm-corrected.",
+    )
+
+
+def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[str]:
+    judged = pairs[pairs["verdict"] != "too few to judge"]
+    tested = int(pairs["p_value"].notna().sum())
+    yield f"The p-values are corrected (Holm) for the {tested} comparisons of this table."
+    above = judged[judged["ratio"] > 1 / threshold]
+    for name, rows in above.groupby("attribute_label", sort=False):
+        yield (
+            f"The reference level of {name} is itself far below other levels (ratio above "
+            f"{1 / threshold:.2f}): {', '.join(rows['level'])}. Compare with another reference."
+        )
+    few = pairs.loc[pairs["verdict"] == "too few to judge", "level"].tolist()
+    if few:
+        yield f"Too few to judge: {', '.join(few)}."

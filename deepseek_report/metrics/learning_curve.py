@@ -1,0 +1,116 @@
+"""Whether more data would help: ranking quality of a reference predictor by number of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance import require_both
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.metrics.reference_predictors import (
+    LABELS,
+    fit_predictor,
+    stratified_order,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+_FEWEST_ROWS = 50
+_Ranking = tuple[float, Floats]
+
+
+@dataclass(frozen=True)
+class LearningCurve(ModelMetric):
+    """Test AUC of a reference predictor trained on growing parts of the training data."""
+
+    category: ClassVar[Category] = "data"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=2)] = (
+        0.0625,
+        0.125,
+        0.25,
+        0.5,
+        1.0,
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        test, target = context.dataset.test, context.dataset.schema.target
+        require_both(test.labels, "a learning curve")
+        rows = self._rows(len(context.dataset.train))
+        context.progress.start("learning curve", len(rows))
+        rankings = {n: self._ranking(context, n) for n in rows}
+        fewest = int(np.bincount(test.labels)[np.unique(test.labels)].min())
+        table = pd.DataFrame(
+            [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
+        )
+        notes = (
+            f"The curve is that of {LABELS[self.predictor]}, trained anew on each part, not of the "
+            f"model itself; its AUC is for {target.label} on the test part.",
+        )
+        gain = _last_doubling(rankings, LABELS[self.predictor])
+        return Measurement((gain,), {"curve": table}, notes=notes)
+
+    def _rows(self, n: int) -> list[int]:
+        rows = sorted({round(n * one) for one in self.fractions})
+        rows = [one for one in rows if one >= _FEWEST_ROWS]
+        if len(rows) < 2:
+            raise NotApplicableError(
+                f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
+                f"training part has {n} rows; use more rows or other `fractions`."
+            )
+        return rows
+
+    def _ranking(self, context: MeasureContext, rows: int) -> _Ranking:
+        data = context.dataset
+        order = stratified_order(data.train.labels, np.random.default_rng(context.seed))
+        part = data.train.take(order[:rows])
+        target = data.schema.target
+        predict = fit_predictor(
+            self.predictor,
+            data.schema.features,
+            part.inputs,
+            part.labels,
+            len(target.classes),
+            context.seed,
+        )
+        context.progress.advance()
+        return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
+
+    def _row(self, rows: int, ranking: _Ranking, total: int, fewest: int) -> dict[str, object]:
+        found = delong(*ranking, fewest)
+        return {
+            "rows": rows,
+            "fraction": rows / total,
+            "roc_auc": found.value,
+            "low": found.low,
+            "high": found.high,
+            "predictor": LABELS[self.predictor],
+        }
+
+
+def _last_doubling(rankings: dict[int, _Ranking], label: str) -> Score:
+    """Gain in AUC from the part nearest to half of the largest, to the largest."""
+    most = max(rankings)
+    half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
+    gap, p_value = paired_difference(rankings[most], rankings[half])
+    return gap.score(
+        "learning_curve_gain",
+        "data",
+        "none",
+        p_value=p_value,
+        unit="AUC",
+        bounds=(-1.0, 1.0),
+        note=f"{label}, from {half} to {most} training rows; the interval covers the test sample "
+        "alone, not the draw of the training rows.",
+    )

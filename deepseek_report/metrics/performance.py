@@ -1,0 +1,318 @@
+"""How well the model does: accuracy, ranking, error of the probabilities, and the table of errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.decisions import tally
+from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.plugin import ModelMetric, Resamples, require_two_classes
+from deepseek_report.metrics.ranking import (
+    average_precision_statistic,
+    macro_auc_estimate,
+    one_vs_rest,
+    thin,
+)
+from deepseek_report.metrics.resampling import Replicates, bootstrap, bootstrap_rates
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_CURVE_ROWS = 200
+SHARE = (0.0, 1.0)
+
+
+def require_both(labels: Ints, what: str) -> None:
+    """Refuse labels of one class only, with the reason."""
+    if len(np.unique(labels)) < 2:
+        raise NotApplicableError(
+            f"{what} compares classes, but all {len(labels)} labels are of one class; "
+            "use a larger test part."
+        )
+
+
+def bootstrapped(
+    replicates: Replicates, n: int, seed: int, bounds: tuple[float, float] = SHARE
+) -> Estimate:
+    """A value with its BCa interval, and the sentence on how it was made."""
+    low, high = replicates.interval(*bounds)
+    method = (
+        f"{replicates.method} bootstrap of instances within classes, {len(replicates.resamples)} resamples, "
+        f"seed {seed}"
+    )
+    return Estimate(float(replicates.value), float(low), float(high), n, method)
+
+
+def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:
+    """Mean over the classes that occur of the share decided rightly; 1/classes is guessing."""
+    classes = np.unique(labels)
+    trials = np.array([np.count_nonzero(labels == one) for one in classes])
+    right = np.array([np.count_nonzero((labels == one) & (decisions == one)) for one in classes])
+    replicates = bootstrap_rates(
+        right, trials, lambda rates: rates.mean(axis=1), n_resamples, np.random.default_rng(seed)
+    )
+    return bootstrapped(replicates, len(labels), seed)
+
+
+def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
+    """(instance,) squared error of the probabilities.
+
+    With two classes (p − y)² of the explained class, in [0, 1]; with more the sum over classes, in
+    [0, 2].
+
+    References
+    ----------
+    Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+    """
+    truth = labels[:, None] == np.arange(probabilities.shape[1])
+    squares = (probabilities - truth) ** 2
+    if probabilities.shape[1] == 2:
+        return np.asarray(squares[:, explained])
+    return np.asarray(squares.sum(axis=1))
+
+
+def average_precision_and_brier(
+    labels: Ints, probabilities: Floats, explained: int, n_resamples: int, seed: int
+) -> tuple[Estimate, Estimate]:
+    """Average precision (macro over classes beyond two) and mean Brier error, on the same draws."""
+    rankings = [
+        average_precision_statistic(*one) for one in one_vs_rest(labels, probabilities, explained)
+    ]
+    errors = brier_errors(labels, probabilities, explained)
+
+    def statistic(weights: Floats) -> Floats:
+        ranked = np.mean([one(weights) for one in rankings], axis=0)
+        brier = weights @ errors / weights.sum(axis=1)
+        return np.stack([ranked, brier], axis=1)
+
+    found = bootstrap(statistic, labels, n_resamples, np.random.default_rng(seed))
+    n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
+    ranked, brier = (
+        Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
+        for k in (0, 1)
+    )
+    return bootstrapped(ranked, n, seed), bootstrapped(brier, n, seed, (0.0, worst))
+
+
+def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
+    if len(schema.target.classes) == 2:
+        return ()
+    return (f"{what} is the plain mean over the classes, each against the rest.",)
+
+
+@dataclass(frozen=True)
+class Accuracy(ModelMetric):
+    """Share of decisions that agree with the label."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        right = context.predictions.correct
+        found = rate(int(right.sum()), len(right))
+        return Measurement((found.score("accuracy", "performance", "higher", bounds=SHARE),))
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy(ModelMetric):
+    """Mean over the classes of the share decided rightly, so that rare classes count alike."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "balanced accuracy")
+        found = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
+        score = found.score("balanced_accuracy", "performance", "higher", bounds=SHARE)
+        return Measurement((score,))
+
+
+@dataclass(frozen=True)
+class BrierScore(ModelMetric):
+    """Mean squared error of the probabilities; 0 is perfect."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        errors = brier_errors(p.labels, p.probabilities, p.explained)
+        replicates = bootstrap(
+            lambda weights: weights @ errors / weights.sum(axis=1),
+            p.labels,
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        )
+        bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
+        found = bootstrapped(replicates, len(p), context.seed, bounds)
+        reference = "doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
+        score = found.score(
+            "brier_score", "performance", "lower", bounds=bounds, reference=reference
+        )
+        return Measurement((score,))
+
+
+@dataclass(frozen=True)
+class RocAuc(ModelMetric):
+    """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "ROC AUC")
+        found = macro_auc_estimate(p.labels, p.probabilities, p.explained)
+        score = found.score(
+            "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
+        )
+        notes = _many_classes(context.dataset.schema, "ROC AUC")
+        return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
+
+
+def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+    """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
+    thresholds = np.unique(scores)[::-1]
+    thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
+    found = tally(truths, scores, thresholds)
+    return pd.DataFrame(
+        {
+            "false_positive_rate": found.false_positive_rate,
+            "true_positive_rate": found.true_positive_rate,
+            "threshold": np.minimum(thresholds, 1.0 + 1e-9),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class AveragePrecision(ModelMetric):
+    """Precision averaged over recall; guessing gives the share of the explained class."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "average precision")
+        found, _ = average_precision_and_brier(
+            p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
+        )
+        note = f"Guessing would give {p.truths.mean():.3f}, the share of the explained class."
+        score = found.score("average_precision", "performance", "higher", bounds=SHARE, note=note)
+        notes = _many_classes(context.dataset.schema, "Average precision")
+        curve = precision_points(p.truths, p.scores)
+        return Measurement((score,), {"curve": curve}, notes=notes)
+
+
+def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+    """At most 200 points of recall and precision, from the highest threshold to the lowest."""
+    thresholds = np.unique(scores)[::-1]
+    thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]
+    found = tally(truths, scores, thresholds)
+    return pd.DataFrame(
+        {
+            "recall": found.true_positive_rate,
+            "precision": found.precision,
+            "threshold": thresholds,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(ModelMetric):
+    """Labels against decisions, with the rates of the explained class and of favourable decisions."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        decided, truths = p.decisions == p.explained, p.truths
+        about = f"Of the class {target.explained_class!r}."
+        favourable = f"Share decided {target.favourable_class!r}."
+        rows = (
+            ("true_positive_rate", "higher", truths & decided, truths, about),
+            ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
+            ("precision", "higher", truths & decided, decided, about),
+            (
+                "selection_rate",
+                "none",
+                p.decisions == target.favourable,
+                truths | ~truths,
+                favourable,
+            ),
+        )
+        scores = tuple(
+            rate(int(hits.sum()), int(among.sum())).score(
+                name, "performance", direction, bounds=SHARE, note=note
+            )
+            for name, direction, hits, among, note in rows
+        )
+        matrix = confusion_table(p.labels, p.decisions, target.classes)
+        return Measurement(scores, {"matrix": matrix})
+
+
+def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Counts per actual and decided class; `share` is of the actual class."""
+    k = len(classes)
+    counts = np.bincount(labels * k + decisions, minlength=k * k).reshape(k, k)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(
+        {
+            "actual": np.repeat(classes, k),
+            "decided": np.tile(classes, k),
+            "n": counts.ravel(),
+            "share": (counts / totals).ravel(),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class ThresholdSweep(ModelMetric):
+    """What each of 99 thresholds would make of the decisions, for two classes."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        target = context.dataset.schema.target
+        require_two_classes(context.dataset.schema, "a sweep of the threshold")
+        p = context.predictions
+        sweep = threshold_table(p.truths, p.scores, target.favourable == p.explained)
+        note = (
+            "The true and false positive rates and the precision are of the class "
+            f"{target.explained_class!r}; the selection rate is of {target.favourable_class!r}."
+        )
+        return Measurement(tables={"sweep": sweep}, notes=(note,))
+
+
+def threshold_table(
+    truths: NDArray[np.bool_], scores: Floats, explained_is_favourable: bool
+) -> pd.DataFrame:
+    """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
+    thresholds = np.round(np.arange(1, 100) / 100, 2)
+    found = tally(truths, scores, thresholds)
+    decided = found.decided / found.n
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "selection_rate": decided if explained_is_favourable else 1 - decided,
+            "true_positive_rate": found.true_positive_rate,
+            "false_positive_rate": found.false_positive_rate,
+            "precision": found.precision,
+            "accuracy": found.accuracy,
+            "balanced_accuracy": found.balanced_accuracy,
+        }
+    )

@@ -1,0 +1,34 @@
+"""What every metric of the model has in common: its scope, its needs, and how it fills a score."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Capability, Scope
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.errors import NotApplicableError
+
+#: How often instances are drawn anew for a bootstrap interval.
+Resamples = Annotated[int, Field(ge=100, le=100_000)]
+#: How many rows a measurement may look at.
+Rows = Annotated[int, Field(ge=10)]
+
+
+class ModelMetric:
+    """Defaults of a metric that judges the model itself."""
+
+    scope: ClassVar[Scope] = "model"
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    volatile: ClassVar[bool] = False
+
+
+def require_two_classes(schema: Schema, what: str) -> None:
+    """Refuse more than two classes, with the reason."""
+    found = len(schema.target.classes)
+    if found != 2:
+        raise NotApplicableError(
+            f"{what} needs a decision between two classes, but {schema.target.label!r} has "
+            f"{found}; leave this metric out, or declare a target with two classes."
+        )

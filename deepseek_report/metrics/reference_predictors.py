@@ -1,0 +1,107 @@
+"""Plain predictors that the model is compared with; they see the same features and rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.metrics.encoding import Encoder
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Predictor = Literal["majority", "logistic_regression", "gradient_boosting"]
+#: (instance, feature) original units -> (instance, class) probabilities.
+Predict = Callable[[Floats], Floats]
+LABELS: dict[Predictor, str] = {
+    "majority": "majority class",
+    "logistic_regression": "logistic regression",
+    "gradient_boosting": "gradient boosting",
+}
+#: scikit-learn bins a category code into at most this many.
+_MOST_CATEGORIES = 250
+
+
+def fit_predictor(
+    kind: Predictor,
+    features: Sequence[Feature],
+    inputs: Floats,
+    labels: Ints,
+    n_classes: int,
+    seed: int,
+) -> Predict:
+    """Fit one reference predictor.
+
+    Parameters
+    ----------
+    kind : "majority" gives the class shares of the labels to everyone; "logistic_regression" is
+        on standardised numbers and one-hot categories with an L2 penalty (C = 1);
+        "gradient_boosting" is scikit-learn's histogram gradient boosting.
+    inputs : (instance, feature) original units. labels : (instance,) in 0 … n_classes − 1.
+
+    Returns
+    -------
+    A function from inputs to (instance, class) probabilities; a class without labels gets 0.
+    """
+    present = np.unique(labels)
+    if kind == "majority" or len(present) == 1:
+        shares = np.bincount(labels, minlength=n_classes) / len(labels)
+        return lambda rows: np.tile(shares, (len(rows), 1))
+    fit = _fit_logistic if kind == "logistic_regression" else _fit_boosting
+    predict = fit(features, inputs, labels, seed)
+    return lambda rows: _spread(predict(rows), present, n_classes)
+
+
+def _spread(probabilities: Floats, present: Ints, n_classes: int) -> Floats:
+    full = np.zeros((len(probabilities), n_classes))
+    full[:, present] = probabilities
+    return full
+
+
+def _fit_logistic(features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int) -> Predict:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    encoder = Encoder.fit(features, inputs)
+    model = LogisticRegression(max_iter=300, tol=1e-3, random_state=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(encoder.transform(inputs), labels)
+    return lambda rows: np.asarray(model.predict_proba(encoder.transform(rows)))
+
+
+def _fit_boosting(features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int) -> Predict:
+    model = boosting(features, seed).fit(inputs, labels)
+    return lambda rows: np.asarray(model.predict_proba(rows))
+
+
+def boosting(features: Sequence[Feature], seed: int, n_trees: int = 60) -> Any:
+    """An unfitted histogram gradient boosting with the schema's categories; no early stopping."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    categorical = [
+        one.kind == "categorical" and len(one.categories) <= _MOST_CATEGORIES for one in features
+    ]
+    return HistGradientBoostingClassifier(
+        max_iter=n_trees,
+        learning_rate=0.1,
+        max_leaf_nodes=15,
+        min_samples_leaf=20,
+        l2_regularization=1.0,
+        categorical_features=categorical if any(categorical) else None,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:
+    """An order of all instances whose every beginning has the classes in nearly their shares."""
+    place = np.empty(len(labels))
+    for one in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == one))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.argsort(place, kind="stable")
