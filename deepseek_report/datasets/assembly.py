@@ -1,0 +1,223 @@
+"""From a table to a `Dataset`: encode, choose rows, split, describe, check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.datasets.card import Description, Facts, make_card
+from deepseek_report.datasets.cells import Cells, is_date, is_identifier, read_cells
+from deepseek_report.datasets.checks import find_issues
+from deepseek_report.datasets.columns import Column, message
+from deepseek_report.datasets.encoding import TargetRule, encode_feature, encode_target
+from deepseek_report.datasets.groups import group_by
+from deepseek_report.datasets.splitting import (
+    SplitRule,
+    describe_rule,
+    draw_rows,
+    is_repeat,
+    row_identity,
+    shared_between,
+    split_rows,
+)
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a table comes from, and what is declared about it; `notes` go to the card."""
+
+    file: str
+    sha256: str
+    description: Description
+    columns: Mapping[str, Column]
+    target: TargetRule
+    max_categories: int = 100
+    decimal: str = "."
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """All rows of a file, encoded; `notes` say what was done to them."""
+
+    schema: Schema
+    rows: Split
+    notes: tuple[str, ...] = ()
+
+
+# --- encode ---------------------------------------------------------------------------------------
+
+
+def encode(frame: pd.DataFrame, source: Source) -> Table:
+    """The table in the units that people know; every column that cannot be used is named at once.
+
+    Raises
+    ------
+    DataError : one message with all the columns that cannot be used.
+    """
+    cells, problems = _read_columns(frame, source)
+    kept, notes = _without_useless(cells, source)
+    columns: list[tuple[Feature, NDArray[np.float64]]] = []
+    for one in kept:
+        try:
+            columns.append(_encode_one(one, source))
+        except DataError as error:
+            problems.append(str(error))
+    answer = _target_or_problem(cells, source, problems)
+    if not columns and not problems:
+        problems.append(message(source.file, "no feature is left", "at least one", "drop fewer"))
+    if problems or answer is None:
+        raise DataError("\n".join(problems))
+    target, labels, told = answer
+    attributes, groups = _group(columns, source)
+    schema = Schema(tuple(feature for feature, _ in columns), target, attributes)
+    inputs = np.column_stack([values for _, values in columns])
+    rows = Split(inputs, labels, np.arange(len(labels)), groups)
+    return Table(schema, rows, (*source.notes, *notes, *told))
+
+
+def _where(source: Source, name: str) -> str:
+    return f"{source.file}, column `{name}`"
+
+
+def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], list[str]]:
+    cells, problems = [], []
+    for name in frame.columns:
+        try:
+            cells.append(read_cells(frame[name], str(name), source.decimal))
+        except TypeError as error:
+            do = f"drop it: `dataset.drop=[{name}]`"
+            where = _where(source, str(name))
+            problems.append(message(where, f"it {error}", "numbers, texts or booleans", do))
+    return cells, problems
+
+
+def _without_useless(cells: list[Cells], source: Source) -> tuple[list[Cells], list[str]]:
+    """The features; dates and row numbers are left out, unless something is declared of them."""
+    kept, notes = [], []
+    for one in cells:
+        if one.name == source.target.name:
+            continue
+        declared = one.name in source.columns
+        if not declared and is_date(one):
+            notes.append(f"“{one.name}” holds dates and is left out; make numbers of them.")
+        elif not declared and is_identifier(one):
+            notes.append(f"“{one.name}” only numbers the rows and is left out.")
+        else:
+            kept.append(one)
+    return kept, notes
+
+
+def _encode_one(cells: Cells, source: Source) -> tuple[Feature, NDArray[np.float64]]:
+    column = source.columns.get(cells.name, Column())
+    return encode_feature(cells, column, _where(source, cells.name), source.max_categories)
+
+
+def _target_or_problem(
+    cells: list[Cells], source: Source, problems: list[str]
+) -> tuple[Target, NDArray[np.int64], list[str]] | None:
+    found = next((one for one in cells if one.name == source.target.name), None)
+    if found is None:
+        return None
+    column = source.columns.get(found.name, Column())
+    try:
+        return encode_target(found, column, source.target, _where(source, found.name))
+    except DataError as error:
+        problems.append(str(error))
+    return None
+
+
+def _group(
+    columns: list[tuple[Feature, NDArray[np.float64]]], source: Source
+) -> tuple[tuple[Attribute, ...], dict[str, NDArray[np.int64]]]:
+    found = [
+        group_by(feature, values, source.columns.get(feature.name, Column()))
+        for feature, values in columns
+        if feature.sensitive
+    ]
+    return tuple(one for one, _ in found), {one.name: codes for one, codes in found}
+
+
+# --- assemble -------------------------------------------------------------------------------------
+
+
+def assemble(
+    table: Table, source: Source, rule: SplitRule, seed: int, use_sensitive: bool = True
+) -> Dataset:
+    """Choose the rows, split them, and describe and check the result.
+
+    Raises
+    ------
+    DataError : too few rows of a class for three parts.
+    """
+    drawn = table.rows.take(draw_rows(table.rows.labels, rule.rows, seed))
+    repeat = is_repeat(row_identity(drawn.inputs, drawn.labels))
+    whole = drawn.take(np.flatnonzero(~repeat)) if rule.duplicates == "drop" else drawn
+    schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    parts = split_rows(whole, rule, seed, schema.target.classes)
+    facts = Facts(
+        schema=schema,
+        whole=whole,
+        parts=parts,
+        description=source.description,
+        file=source.file,
+        sha256=source.sha256,
+        n_duplicates=int(repeat.sum()),
+        n_contradictions=_contradictions(whole),
+        n_shared=shared_between(parts),
+        split_method=describe_rule(rule, int(repeat.sum())),
+        preparation=_preparation(table, rule, len(drawn), use_sensitive),
+    )
+    return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
+
+
+def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
+    """Without the sensitive features; groups are still compared by them."""
+    kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
+    if not kept:
+        do = "set `dataset.use_sensitive=true`, or add columns"
+        raise DataError(message("dataset", "every feature is sensitive", "others too", do))
+    attributes = tuple(replace(one, source=None) for one in schema.attributes)
+    features = tuple(schema.features[i] for i in kept)
+    return replace(schema, features=features, attributes=attributes), replace(
+        rows, inputs=rows.inputs[:, kept]
+    )
+
+
+def _contradictions(rows: Split) -> int:
+    """Rows whose inputs are those of a row with another label."""
+    same_inputs = row_identity(rows.inputs)
+    low = np.full(same_inputs.max() + 1, np.iinfo(np.int64).max)
+    high = np.full(same_inputs.max() + 1, -1)
+    np.minimum.at(low, same_inputs, rows.labels)
+    np.maximum.at(high, same_inputs, rows.labels)
+    return int((low != high)[same_inputs].sum())
+
+
+def _preparation(
+    table: Table, rule: SplitRule, n_drawn: int, use_sensitive: bool
+) -> tuple[str, ...]:
+    notes = list(table.notes)
+    if n_drawn < len(table.rows):
+        notes.append(
+            f"Of {count(len(table.rows))} rows, {count(n_drawn)} were drawn at random within each "
+            "class."
+        )
+    names = ", ".join(f"“{one.label}”" for one in table.schema.features if one.sensitive)
+    if names and use_sensitive:
+        notes.append(f"The model is given the sensitive features {names}.")
+    elif names:
+        notes.append(f"The model is not given {names}; groups are compared by them all the same.")
+    notes.append("Values keep their own units; a model fits its scaling on the training part.")
+    return tuple(notes)

@@ -1,0 +1,230 @@
+"""The data card: where the data come from, what is in them, how they were split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
+
+_SHOWN_CORRELATIONS = 30
+CORRELATED = 0.9
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known about the data beyond their values; empty means: not declared.
+
+    decision : one sentence: what the model decides and for whom. limits : whole sentences.
+    """
+
+    name: str
+    title: str
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: str = ""
+    population: str = ""
+    decision: str = ""
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the card and the checks read.
+
+    whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
+    that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
+    row with another label; n_shared : rows of validation and test whose inputs are in another part.
+    """
+
+    schema: Schema
+    whole: Split
+    parts: Mapping[str, Split]
+    description: Description
+    file: str
+    sha256: str
+    n_duplicates: int
+    n_contradictions: int
+    n_shared: int
+    split_method: str
+    preparation: tuple[str, ...]
+
+    @property
+    def is_explained(self) -> NDArray[np.bool_]:
+        explained: NDArray[np.bool_] = self.whole.labels == self.schema.target.explained
+        return explained
+
+
+def make_card(facts: Facts) -> dict[str, Any]:
+    """The card as `docs/contracts.md` lays it down."""
+    whole, schema = facts.whole, facts.schema
+    return {
+        **asdict(facts.description),
+        "file": facts.file,
+        "sha256": facts.sha256,
+        "rows": len(whole),
+        "features": len(schema.features),
+        "duplicates": facts.n_duplicates,
+        "missing": missing(schema, whole),
+        "positive_class": schema.target.explained_class,
+        "labels": label_rows(schema.target, whole.labels),
+        "groups": {
+            one.name: group_rows(one, whole.groups[one.name], facts.is_explained)
+            for one in schema.attributes
+        },
+        "parts": part_rows(facts),
+        "leakage": {
+            "duplicates_across": facts.n_shared,
+            "contradictory_rows": facts.n_contradictions,
+            "method": facts.split_method,
+        },
+        "numeric": numeric_rows(schema, whole),
+        "categorical": categorical_rows(schema, whole),
+        "correlations": correlated_pairs(schema, whole)[:_SHOWN_CORRELATIONS],
+        "preparation": list(facts.preparation),
+        "limits": list(facts.description.limits),
+    }
+
+
+def missing(schema: Schema, whole: Split) -> dict[str, int]:
+    """{feature: number of missing cells}, only of features that have any."""
+    counts = np.isnan(whole.inputs).sum(axis=0)
+    return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
+
+
+def label_rows(target: Target, labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Size and share of each class."""
+    sizes = np.bincount(labels, minlength=len(target.classes))
+    return [
+        {"class": name, "n": int(n), "share": float(n / len(labels))}
+        for name, n in zip(target.classes, sizes, strict=True)
+    ]
+
+
+def group_rows(
+    attribute: Attribute, codes: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
+    levels = [*enumerate(attribute.levels), (-1, "unknown")]
+    rows = []
+    for code, level in levels:
+        inside = codes == code
+        n = int(inside.sum())
+        if n or code >= 0:
+            rate = float(positive[inside].mean()) if n else None
+            rows.append({"level": level, "n": n, "share": n / len(codes), "base_rate": rate})
+    return rows
+
+
+def part_rows(facts: Facts) -> list[dict[str, Any]]:
+    """Size of each part, and how many (`positive`) of which share have the explained class."""
+    rows = []
+    for name, part in facts.parts.items():
+        positive = int((part.labels == facts.schema.target.explained).sum())
+        row = {"part": name, "n": len(part), "positive": positive, "share": positive / len(part)}
+        rows.append(row)
+    return rows
+
+
+def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Five numbers of each numeric feature, in its unit."""
+    rows = []
+    for i, feature in enumerate(schema.features):
+        if feature.is_numeric:
+            values = whole.inputs[:, i]
+            five = np.quantile(values[~np.isnan(values)], [0, 0.25, 0.5, 0.75, 1])
+            names = ("min", "q25", "median", "q75", "max")
+            numbers = dict(zip(names, five.tolist(), strict=True))
+            head = {"feature": feature.name, "label": feature.label, "unit": feature.unit}
+            rows.append({**head, **numbers})
+    return rows
+
+
+def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Every category of every ordinal and categorical feature with its count."""
+    return [
+        row
+        for i, feature in enumerate(schema.features)
+        if not feature.is_numeric
+        for row in _category_rows(feature, category_counts(feature, whole.inputs[:, i]))
+    ]
+
+
+def category_counts(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(category,) how many rows have it; empty for a numeric feature."""
+    if feature.is_numeric:
+        return np.zeros(0, dtype=np.int64)
+    known = values[~np.isnan(values)].astype(np.int64)
+    return np.bincount(known, minlength=len(feature.categories))
+
+
+def _category_rows(feature: Feature, counts: NDArray[np.int64]) -> list[dict[str, Any]]:
+    total = max(int(counts.sum()), 1)
+    return [
+        {
+            "feature": feature.name,
+            "label": feature.label,
+            "category": one.label,
+            "code": one.code,
+            "n": int(n),
+            "share": int(n) / total,
+            "documented": one.documented,
+        }
+        for one, n in zip(feature.categories, counts, strict=True)
+    ]
+
+
+def correlated_pairs(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Pairs of numeric and ordinal features with |ρ| of at least 0.9, strongest first."""
+    kept = [i for i, one in enumerate(schema.features) if one.kind != "categorical"]
+    rho = spearman(whole.inputs[:, kept])
+    strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
+    strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))
+    return [
+        {
+            "a": schema.names[kept[i]],
+            "b": schema.names[kept[j]],
+            "label_a": schema.labels[kept[i]],
+            "label_b": schema.labels[kept[j]],
+            "spearman": round(float(rho[i, j]), 4),
+        }
+        for i, j in strongest_first
+    ]
+
+
+def spearman(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
+
+    ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
+    its own known cells, and a pair uses the rows where both are known.
+
+    Parameters
+    ----------
+    values :
+        (instance, feature), NaN is missing.
+
+    Returns
+    -------
+    (feature, feature) in [-1, 1].
+    """
+    import pandas as pd
+
+    ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
+    known = (~np.isnan(ranks)).astype(np.float64)
+    ranks = np.nan_to_num(ranks - 0.5)
+    n = np.maximum(known.T @ known, 1)
+    sums, squares = ranks.T @ known, (ranks**2).T @ known
+    covariance = ranks.T @ ranks / n - sums * sums.T / n**2
+    variance = np.maximum(squares / n - (sums / n) ** 2, 0)
+    scale = np.sqrt(variance * variance.T)
+    rho = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 1e-12)
+    clipped: NDArray[np.float64] = np.clip(rho, -1, 1)
+    return clipped

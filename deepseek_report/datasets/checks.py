@@ -1,0 +1,274 @@
+"""What is wrong with the data, found from the data: each check gives issues a reader must know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import count, number, percent, plural
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.datasets.card import Facts, category_counts, correlated_pairs, missing
+from deepseek_report.datasets.code_book import undocumented_codes
+from deepseek_report.datasets.leaks import near_leaks
+
+RARE = 20
+SMALL_GROUP = 100
+FEW_OF_A_CLASS = 10
+
+
+def find_issues(facts: Facts) -> tuple[DataIssue, ...]:
+    """All that the checks find, gravest first."""
+    grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
+    found = [issue for check in CHECKS for issue in check(facts)]
+    return tuple(sorted(found, key=lambda issue: grave.index(issue.severity)))
+
+
+def duplicates_across_parts(facts: Facts) -> list[DataIssue]:
+    """Rows that the model is measured on and has seen, or nearly so."""
+    if not facts.n_shared:
+        return []
+    n = len(facts.parts["validation"]) + len(facts.parts["test"])
+    return [
+        DataIssue(
+            "duplicates_across_parts",
+            "high",
+            f"{count(facts.n_shared)} of {count(n)} rows of the validation and test part have "
+            "exactly the inputs of a row in another part.",
+            {"n": facts.n_shared, "of": n},
+            "Set `dataset.duplicates=together`; until then the measured performance is too good.",
+        )
+    ]
+
+
+def near_leak(facts: Facts) -> list[DataIssue]:
+    """Features that decide the label almost alone."""
+    return [
+        DataIssue(
+            "near_leak",
+            "high",
+            leak.text,
+            leak.values,
+            f"Find out whether “{leak.label}” is known before the decision; if it is not, drop it "
+            f"(`dataset.drop=[{leak.feature}]`).",
+        )
+        for leak in near_leaks(facts)
+    ]
+
+
+def label_balance(facts: Facts) -> list[DataIssue]:
+    """One class is much rarer than the others."""
+    sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
+    rarest = int(np.argmin(sizes))
+    share = float(sizes[rarest] / sizes.sum())
+    relative = share * len(sizes)
+    if relative >= 0.6:
+        return []
+    severity: Severity = "high" if relative < 0.02 else "medium" if relative < 0.2 else "low"
+    name = facts.schema.target.classes[rarest]
+    majority = float(sizes.max() / sizes.sum())
+    return [
+        DataIssue(
+            "label_balance",
+            severity,
+            f"Only {percent(share)} of the rows are “{name}” ({count(sizes[rarest])} of "
+            f"{count(sizes.sum())}).",
+            {"class": name, "n": int(sizes[rarest]), "share": share, "majority": majority},
+            f"Do not judge by accuracy: always deciding for the largest class is right in "
+            f"{percent(majority)} of the cases. Read balanced accuracy and average precision.",
+        )
+    ]
+
+
+def duplicates(facts: Facts) -> list[DataIssue]:
+    """Rows that are the same in every column, and rows with the same inputs but another label."""
+    n, against = facts.n_duplicates, facts.n_contradictions
+    if not n and not against:
+        return []
+    share = n / len(facts.whole)
+    text = f"{plural(n, 'row is an exact copy', 'rows are exact copies')} of an earlier row"
+    text += f" ({percent(share)})"
+    if against:
+        text += f", and {plural(against, 'row has', 'rows have')} the inputs of a row with another"
+        text += " label"
+    return [
+        DataIssue(
+            "duplicates",
+            "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low",
+            text + ".",
+            {"n": n, "share": share, "contradictions": against},
+            "Find out whether they are different cases or the same case entered twice. "
+            + facts.split_method,
+        )
+    ]
+
+
+def correlated_features(facts: Facts) -> list[DataIssue]:
+    """Features that rise and fall together, so that an attribution can be shared either way."""
+    pairs = correlated_pairs(facts.schema, facts.whole)
+    if not pairs:
+        return []
+    top = pairs[0]
+    verb = "rises and falls" if len(pairs) == 1 else "rise and fall"
+    names = list(dict.fromkeys(pair[end] for pair in pairs for end in ("a", "b")))
+    return [
+        DataIssue(
+            "correlated_features",
+            "medium",
+            f"{plural(len(pairs), 'pair')} of features {verb} together "
+            f"(|ρ| of 0.90 or more), most of all “{top['label_a']}” and “{top['label_b']}” "
+            f"(ρ {number(top['spearman'])}).",
+            {"pairs": len(pairs), "features": names, "strongest": top},
+            "Read the attributions of such features as one group: methods that replace one feature "
+            "alone show the model combinations that never occur, and Shapley values of the "
+            "interventional and the conditional kind differ.",
+        )
+    ]
+
+
+def missing_values(facts: Facts) -> list[DataIssue]:
+    """Cells without a value."""
+    found = missing(facts.schema, facts.whole)
+    if not found:
+        return []
+    worst = max(found, key=lambda name: found[name])
+    share = found[worst] / len(facts.whole)
+    cells = len(facts.whole) * len(facts.schema.features)
+    total = sum(found.values())
+    return [
+        DataIssue(
+            "missing_values",
+            "high" if share > 0.5 else "medium" if share > 0.1 else "low",
+            f"{plural(total, 'cell is', 'cells are')} empty ({percent(total / cells)}) in "
+            f"{plural(len(found), 'feature')}, most in “{facts.schema.feature(worst).label}” "
+            f"({percent(share)} of the rows).",
+            {"cells": total, "features": found, "worst": worst, "worst_share": share},
+            "Find out why they are missing; if that depends on the outcome, the model may use it.",
+        )
+    ]
+
+
+def rare_categories(facts: Facts) -> list[DataIssue]:
+    """Categories with too few rows to learn from."""
+    rare: list[dict[str, Any]] = []
+    for i, feature in enumerate(facts.schema.features):
+        counts = category_counts(feature, facts.whole.inputs[:, i])
+        for one, n in zip(feature.categories, counts, strict=True):
+            if n < RARE:
+                head = {"feature": feature.name, "label": feature.label}
+                rare.append({**head, "category": one.label, "n": int(n)})
+    if not rare:
+        return []
+    features = list(dict.fromkeys(row["feature"] for row in rare))
+    least = min(rare, key=lambda row: row["n"])
+    return [
+        DataIssue(
+            "rare_categories",
+            "low",
+            f"{plural(len(rare), 'category', 'categories')} in {plural(len(features), 'feature')} "
+            f"{'occurs' if len(rare) == 1 else 'occur'} in fewer than {RARE} rows, "
+            f"“{least['label']}: {least['category']}” in {count(least['n'])}.",
+            {"categories": rare, "features": features, "floor": RARE},
+            "Do not rely on the model's decisions or explanations there; merge such categories.",
+        )
+    ]
+
+
+def constant_feature(facts: Facts) -> list[DataIssue]:
+    """Features that tell nothing, as all rows have the same value."""
+    inputs = facts.whole.inputs
+    same = [
+        feature
+        for i, feature in enumerate(facts.schema.features)
+        if len(np.unique(inputs[:, i], equal_nan=True)) == 1
+    ]
+    return [
+        DataIssue(
+            "constant_feature",
+            "low",
+            f"“{feature.label}” has the same value in all {count(len(inputs))} rows.",
+            {"feature": feature.name},
+            f"Drop it: `dataset.drop=[{feature.name}]`.",
+        )
+        for feature in same
+    ]
+
+
+def small_group(facts: Facts) -> list[DataIssue]:
+    """Groups that are too small in the test part to compare error rates."""
+    return [
+        issue
+        for attribute in facts.schema.attributes
+        for code, level in enumerate(attribute.levels)
+        if (issue := _small(facts, attribute, code, level)) is not None
+    ]
+
+
+def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIssue | None:
+    test = facts.parts["test"]
+    inside = test.groups[attribute.name] == code
+    n = int(inside.sum())
+    classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
+    fewest = int(np.argmin(classes))
+    if n >= SMALL_GROUP and classes[fewest] >= FEW_OF_A_CLASS:
+        return None
+    name = facts.schema.target.classes[fewest]
+    return DataIssue(
+        "small_group",
+        "medium",
+        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part, "
+        f"{count(classes[fewest])} of them “{name}”.",
+        {
+            "attribute": attribute.name,
+            "level": level,
+            "n": n,
+            "class": name,
+            "n_class": int(classes[fewest]),
+        },
+        "Read its rates with their intervals, or collect more rows; no verdict rests on it.",
+    )
+
+
+def population_limits(facts: Facts) -> list[DataIssue]:
+    """What the data can't speak for, and what the config does not say about them."""
+    told = facts.description
+    found = []
+    if told.limits:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                " ".join(told.limits),
+                {"limits": list(told.limits), "period": told.period},
+                "Measure the model anew before using it for other people, places or times.",
+            )
+        )
+    fields = ("source", "period", "population", "decision")
+    silent = [name for name in fields if not getattr(told, name)]
+    if silent:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                f"The config does not declare the data's {', '.join(silent)}.",
+                {"undeclared": silent},
+                "Declare them: " + ", ".join(f"`dataset.{name}=…`" for name in silent) + ".",
+            )
+        )
+    return found
+
+
+CHECKS = (
+    duplicates_across_parts,
+    near_leak,
+    label_balance,
+    undocumented_codes,
+    duplicates,
+    correlated_features,
+    missing_values,
+    rare_categories,
+    constant_feature,
+    small_group,
+    population_limits,
+)

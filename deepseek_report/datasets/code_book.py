@@ -1,0 +1,84 @@
+"""Codes that occur in the data but that the source's code book does not know."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.datasets.card import Facts, category_counts
+
+_SHOWN = 4
+_MANY = 0.05
+
+
+def undocumented_codes(facts: Facts) -> list[DataIssue]:
+    """One issue for each set of features that hold the same unknown codes."""
+    together: dict[tuple[str, ...], list[Feature]] = defaultdict(list)
+    for i, feature in enumerate(facts.schema.features):
+        counts = category_counts(feature, facts.whole.inputs[:, i])
+        codes = tuple(
+            one.code
+            for one, n in zip(feature.categories, counts, strict=True)
+            if n and not one.documented
+        )
+        if codes:
+            together[codes].append(feature)
+    return [_issue(facts, codes, features) for codes, features in together.items()]
+
+
+def _issue(facts: Facts, codes: tuple[str, ...], features: list[Feature]) -> DataIssue:
+    table = [row for feature in features for row in _table(facts, feature, codes)]
+    rows = int(_rows_with(facts, features, codes).sum())
+    share = rows / len(facts.whole)
+    return DataIssue(
+        "undocumented_codes",
+        "medium" if share >= _MANY else "low",
+        f"In {plural(rows, 'row')} ({percent(share)}), {_names(features)} "
+        f"{'holds' if len(features) == 1 else 'hold'} codes that the code book does not know "
+        f"({_totals(table, codes)}).",
+        {
+            "rows": rows,
+            "share": share,
+            "features": [one.name for one in features],
+            "codes": table,
+        },
+        "Ask the source what the codes mean; until then do not read a meaning into their effect.",
+    )
+
+
+def _table(facts: Facts, feature: Feature, codes: tuple[str, ...]) -> list[dict[str, Any]]:
+    values = facts.whole.inputs[:, facts.schema.position(feature.name)]
+    head = {"feature": feature.name, "label": feature.label}
+    return [
+        {**head, "code": one.code, "category": one.label, "n": int(n)}
+        for one, n in zip(feature.categories, category_counts(feature, values), strict=True)
+        if one.code in codes
+    ]
+
+
+def _rows_with(facts: Facts, features: list[Feature], codes: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(instance,) whether any of the features holds any of the codes."""
+    hit = np.zeros(len(facts.whole), dtype=bool)
+    for feature in features:
+        places = [i for i, one in enumerate(feature.categories) if one.code in codes]
+        hit |= np.isin(facts.whole.inputs[:, facts.schema.position(feature.name)], places)
+    return hit
+
+
+def _totals(table: list[dict[str, Any]], codes: tuple[str, ...]) -> str:
+    sums = {code: sum(row["n"] for row in table if row["code"] == code) for code in codes}
+    return ", ".join(f"code {code}: {count(n)} times" for code, n in sums.items())
+
+
+def _names(features: Sequence[Feature]) -> str:
+    if len(features) <= _SHOWN:
+        return ", ".join(f"“{one.label}”" for one in features)
+    first, last = features[0].label, features[-1].label
+    return f"{len(features)} features (“{first}” … “{last}”)"

@@ -1,0 +1,185 @@
+"""Default of credit-card clients in Taiwan, 2005: the data set that travels with the package."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.columns import Code, Column
+from deepseek_report.datasets.encoding import TargetRule
+from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+
+_FILE = Path(__file__).parent / "data" / "taiwan_credit.parquet"
+_MONTHS = ("September", "August", "July", "June", "May", "April")
+_TARGET = "default_next_month"
+_LATEST = "The latest month stands for the months to come: the client can change it."
+_PAST = "An earlier month: it can no longer be changed."
+
+DESCRIPTION = Description(
+    name="taiwan_credit",
+    title="Default of credit-card clients, Taiwan 2005",
+    description="Credit limit, age, sex, education, marital status, and six months of bills, "
+    "payments and repayment status of credit-card clients, with whether they defaulted in the "
+    "month after.",
+    source="UCI Machine Learning Repository, Default of Credit Card Clients (I-Cheng Yeh)",
+    licence="CC BY 4.0",
+    citation="Yeh, I.-C. and Lien, C.-h. (2009). The comparisons of data mining techniques for the "
+    "predictive accuracy of probability of default of credit card clients. Expert Systems with "
+    "Applications 36(2), 2473–2480. doi:10.1016/j.eswa.2007.12.020",
+    doi="10.24432/C55S3H",
+    period="April to September 2005; defaults of October 2005",
+    population="Clients of one bank in Taiwan who had been granted a credit card",
+    decision="Which credit-card clients will default next month; a client who is expected to pay "
+    "is decided “no default”, which is the favourable decision.",
+    limits=(
+        "All clients are from one bank in Taiwan, and all months from half a year in 2005.",
+        "Only people who had been granted credit are in the data: nothing is known about "
+        "applicants who were rejected.",
+        "The code book does not explain the repayment codes −2 and 0, and most clients have one.",
+    ),
+)
+
+_STATUS: dict[Code, str] = {
+    -1: "paid duly",
+    1: "1 month late",
+    **{months: f"{months} months late" for months in range(2, 9)},
+    9: "9 or more months late",
+}
+_STATUS_UNDOCUMENTED: dict[Code, str] = {
+    -2: "code −2: no spending?",
+    0: "code 0: revolving?",
+}
+
+_PERSON = {
+    "LIMIT_BAL": Column(
+        kind="numeric",
+        label="Credit limit",
+        unit="NT$",
+        mutable=False,
+        description="Given to the client and the family; the bank sets it, not the client.",
+    ),
+    "SEX": Column(
+        kind="categorical",
+        label="Sex",
+        categories={1: "man", 2: "woman"},
+        levels={1: "men", 2: "women"},
+        sensitive=True,
+        attribute="sex",
+    ),
+    "EDUCATION": Column(
+        kind="categorical",
+        label="Education",
+        categories={1: "graduate school", 2: "university", 3: "high school", 4: "other education"},
+        mutable=False,
+    ),
+    "MARRIAGE": Column(
+        kind="categorical",
+        label="Marital status",
+        categories={1: "married", 2: "single", 3: "other status"},
+        levels={1: "married", 2: "single", 3: "other status"},
+        sensitive=True,
+        attribute="marital_status",
+    ),
+    "AGE": Column(
+        kind="numeric",
+        label="Age",
+        unit="years",
+        sensitive=True,
+        bands=(25, 35, 45, 55),
+        attribute="age_band",
+        attribute_label="Age band",
+    ),
+}
+
+
+def _monthly(prefix: str, numbers: tuple[int, ...], **fixed: object) -> dict[str, Column]:
+    """One column for each month, the latest first; `label` gets the month."""
+    label = str(fixed.pop("label"))
+    return {
+        f"{prefix}{number}": Column(
+            **fixed,  # type: ignore[arg-type]
+            label=f"{label} {month} 2005",
+            mutable=month == _MONTHS[0],
+            description=_LATEST if month == _MONTHS[0] else _PAST,
+        )
+        for number, month in zip(numbers, _MONTHS, strict=True)
+    }
+
+
+COLUMNS: dict[str, Column] = {
+    **_PERSON,
+    **_monthly(
+        "PAY_",
+        (0, 2, 3, 4, 5, 6),
+        label="Repayment status in",
+        kind="ordinal",
+        categories=_STATUS,
+        undocumented=_STATUS_UNDOCUMENTED,
+    ),
+    **_monthly("BILL_AMT", (1, 2, 3, 4, 5, 6), label="Bill in", kind="numeric", unit="NT$"),
+    **_monthly("PAY_AMT", (1, 2, 3, 4, 5, 6), label="Amount paid in", kind="numeric", unit="NT$"),
+    _TARGET: Column(label="Default in October 2005", categories={0: "no default", 1: "default"}),
+}
+
+_NOTES = (
+    "The repayment status is ordered by its number; that the undocumented codes −2 and 0 stand "
+    "below “1 month late” is an assumption.",
+    "Categories of the code book that no client has are left out (9 or more months late; in some "
+    "months 1 month late).",
+    "What a client can change is taken to be the latest month (status, bill, amount paid), which "
+    "stands for the months to come; earlier months are history, and the bank sets the limit.",
+    "Marital status code 0 is not in the code book: these clients are in no group.",
+)
+
+
+@dataclass(frozen=True)
+class TaiwanCredit:
+    """30 000 credit-card clients in Taiwan, 2005: who defaults next month (ships with the package).
+
+    rows : keep only so many, drawn at random within each class; None keeps all 30 000.
+    duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
+    use_sensitive : give sex, age and marital status to the model, as the published studies do;
+        groups are compared by them either way.
+    """
+
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+    use_sensitive: bool = True
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        missing = file_problem(_FILE)
+        return [*([missing] if missing else []), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the shipped file."""
+        return sha256_file(_FILE)
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the data."""
+        progress.start("Load the data", 3)
+        frame = read_table(_FILE, TextFormat())
+        progress.advance()
+        rule = TargetRule(_TARGET, favourable=0, positive=1)
+        digest = self.source_digest()
+        source = Source(_FILE.name, digest, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
+        table = encode(frame, source)
+        progress.advance()
+        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        progress.advance()
+        return dataset

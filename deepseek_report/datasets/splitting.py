@@ -1,0 +1,213 @@
+"""The seeded, stratified split; copies of one row never fall in different parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.split import PARTS, Split
+from deepseek_report.datasets.columns import message
+from deepseek_report.errors import DataError
+
+Duplicates = Literal["together", "drop", "apart"]
+#: Fewer rows of a class than this cannot be shared out among three parts.
+FEWEST_OF_A_CLASS = 10
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """How rows are chosen and shared out.
+
+    duplicates : rows with the same inputs stay together in one part, or only the first row of each
+        set of full copies is kept (and the same inputs stay together), or every row is on its own.
+    rows : how many rows to keep, drawn at random within each class; None keeps all.
+    """
+
+    validation_share: float = 0.2
+    test_share: float = 0.2
+    duplicates: Duplicates = "together"
+    rows: int | None = None
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Of training, validation and test."""
+        rest = 1 - self.validation_share - self.test_share
+        return rest, self.validation_share, self.test_share
+
+    def problems(self) -> list[str]:
+        if self.shares[0] > 0:
+            return []
+        found = f"validation {self.validation_share} and test {self.test_share} leave no training"
+        do = "lower `dataset.validation_share` or `dataset.test_share`"
+        return [message("dataset", found, "two shares with a sum under 1", do)]
+
+
+def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
+    columns = [inputs, *(one[:, None].astype(np.float64) for one in more)]
+    whole = np.ascontiguousarray(np.concatenate(columns, axis=1)) + 0.0
+    whole[np.isnan(whole)] = np.nan
+    if not whole.shape[1]:
+        return np.zeros(len(whole), dtype=np.int64)
+    rows = whole.view(np.dtype((np.void, whole.itemsize * whole.shape[1]))).ravel()
+    return np.unique(rows, return_inverse=True)[1].astype(np.int64)
+
+
+def is_repeat(identity: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(instance,) whether an earlier row is the same."""
+    first = np.unique(identity, return_index=True)[1]
+    repeat = np.ones(len(identity), dtype=bool)
+    repeat[first] = False
+    return repeat
+
+
+def draw_rows(labels: NDArray[np.int64], rows: int | None, seed: int) -> NDArray[np.int64]:
+    """Positions of a random sample that keeps the shares of the classes, in the file's order."""
+    if rows is None or rows >= len(labels):
+        return np.arange(len(labels))
+    random = np.random.default_rng([seed, 1])
+    exact = np.bincount(labels).astype(np.float64) * (rows / len(labels))
+    wanted = _largest_remainder(exact, rows)
+    chosen = [random.permutation(np.flatnonzero(labels == one))[:n] for one, n in enumerate(wanted)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _largest_remainder(exact: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Whole numbers near `exact` that sum to `total` (Hamilton's method)."""
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: total - whole.sum()]] += 1
+    return whole
+
+
+def split_rows(
+    whole: Split, rule: SplitRule, seed: int, classes: tuple[str, ...]
+) -> dict[str, Split]:
+    """Training, validation and test part, each in the file's order.
+
+    Within each class the rows are shared out at random by the rule's shares. Sets of rows with
+    the same inputs are placed first, the largest first, where most room is left for their class;
+    single rows then fill the parts.
+
+    Raises
+    ------
+    DataError : a class has too few rows, or copies of rows leave a part without a class.
+    """
+    _check_sizes(whole.labels, classes)
+    units = np.arange(len(whole)) if rule.duplicates == "apart" else row_identity(whole.inputs)
+    part = _assign(whole.labels, units, rule, np.random.default_rng([seed, 2]))
+    parts: dict[str, Split] = {
+        name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
+    }
+    _check_parts(parts, classes)
+    return parts
+
+
+def _assign(
+    labels: NDArray[np.int64],
+    units: NDArray[np.int64],
+    rule: SplitRule,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """(instance,) 0, 1 or 2: the part of each row."""
+    room = _quotas(np.bincount(labels), rule)
+    part = np.full(len(labels), -1, dtype=np.int64)
+    sizes = np.bincount(units)
+    for rows in _sets(units, sizes, random):
+        mix = np.bincount(labels[rows], minlength=len(room))
+        part[rows] = _roomiest(room, mix)
+        room[:, part[rows[0]]] -= mix
+    for one in range(len(room)):
+        single = random.permutation(np.flatnonzero((part < 0) & (labels == one)))
+        part[single] = np.repeat(range(3), _fit(room[one], len(single)))
+    return part
+
+
+def _quotas(sizes: NDArray[np.int64], rule: SplitRule) -> NDArray[np.int64]:
+    """(class, part) how many rows go where; every part gets at least one of each class."""
+    quotas = np.stack([_largest_remainder(n * np.array(rule.shares), int(n)) for n in sizes])
+    short = np.maximum(1 - quotas[:, 1:], 0)
+    quotas[:, 1:] += short
+    quotas[:, 0] -= short.sum(axis=1)
+    return quotas
+
+
+def _sets(
+    units: NDArray[np.int64], sizes: NDArray[np.int64], random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """The rows of every set of copies, the largest set first, ties at random."""
+    order = np.argsort(units, kind="stable")
+    ends = np.cumsum(sizes)
+    several = random.permutation(np.flatnonzero(sizes > 1))
+    several = several[np.argsort(-sizes[several], kind="stable")]
+    return [order[ends[one] - sizes[one] : ends[one]] for one in several]
+
+
+def _roomiest(room: NDArray[np.int64], mix: NDArray[np.int64]) -> int:
+    """The part where least is overfilled, then the one where the most is left for these rows."""
+    over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
+    left = (np.sign(mix)[:, None] * room).sum(axis=0)
+    return int(np.lexsort((-left, over))[0])
+
+
+def _fit(room: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """The room of three parts, corrected where sets of copies have overfilled one of them."""
+    room = np.maximum(room, 0)
+    while room.sum() > n:
+        room[np.argmax(room)] -= 1
+    return room
+
+
+def _check_sizes(labels: NDArray[np.int64], classes: tuple[str, ...]) -> None:
+    sizes = np.bincount(labels, minlength=len(classes))
+    few = [
+        f"{name!r} has {plural(int(n), 'row')}"
+        for name, n in zip(classes, sizes, strict=True)
+        if n < FEWEST_OF_A_CLASS
+    ]
+    if few:
+        found = f"{'; '.join(few)}, too few for a training, a validation and a test part"
+        allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
+        do = "use more rows, or merge the rare classes"
+        raise DataError(message("dataset", found, allowed, do))
+
+
+def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
+    for name, part in parts.items():
+        lacking = [c for i, c in enumerate(classes) if not (part.labels == i).any()]
+        if lacking:
+            found = f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs"
+            do = "add columns that tell the rows apart, or set `dataset.duplicates=apart`"
+            raise DataError(message("dataset", found, "every class in every part", do))
+
+
+def shared_between(parts: Mapping[str, Split]) -> int:
+    """How many rows of validation and test have the same inputs as a row of another part."""
+    inputs = np.concatenate([part.inputs for part in parts.values()])
+    where = np.repeat(range(len(parts)), [len(part) for part in parts.values()])
+    identity = row_identity(inputs)
+    low = np.full(identity.max() + 1, len(parts))
+    high = np.full(identity.max() + 1, -1)
+    np.minimum.at(low, identity, where)
+    np.maximum.at(high, identity, where)
+    return int(((low != high)[identity] & (where > 0)).sum())
+
+
+def describe_rule(rule: SplitRule, n_copies: int) -> str:
+    """How the rows were shared out, in one sentence."""
+    train, validation, test = (f"{100 * share:.0f}\u00a0%" for share in rule.shares)
+    copies = {
+        "together": "rows with the same inputs stay in the same part",
+        "drop": f"of rows that are the same in every column only the first is kept "
+        f"({count(n_copies)} dropped), and rows with the same inputs stay in the same part",
+        "apart": "rows with the same inputs are shared out like all others",
+    }[rule.duplicates]
+    return (
+        f"The rows are shared out at random within each class: {train} training, {validation} "
+        f"validation, {test} test; {copies}."
+    )
