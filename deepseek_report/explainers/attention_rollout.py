@@ -1,0 +1,158 @@
+"""Attention rollout: how much of each feature's token reaches the output through attention."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.explainers.attributions import (
+    chunks,
+    missing_capability,
+    subject,
+    sum_units,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Array = NDArray[np.float64]
+
+_MAGNITUDE = (
+    "Attention says where the model looks, not whether a feature raises or lowers the output: the "
+    "values have no sign and no unit."
+)
+
+
+@dataclass(frozen=True)
+class AttentionRollout:
+    """Attention weights multiplied through the layers, heads weighted by the router.
+
+    Per layer the heads of all branches are averaged by their route weights, the residual path is
+    added, Ã = (1 − r) A + r I, and R = Ã_L … Ã_1. Read at the summary token (or averaged over
+    all tokens where there is none), summed over the tokens of a feature; each row sums to 1.
+
+    Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
+    """
+
+    residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Roll the attention out to the features.
+
+        Returns
+        -------
+        An unsigned explanation with output space "none"; each row sums to 1.
+        """
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        probabilities = classifier.probabilities(context.inputs)
+        values = self._values(context)
+        classifier.calls += n
+        return Explanation(
+            values=values,
+            predictions=probabilities[:, context.target],
+            method="attention_rollout",
+            variant="rollout of attention, heads and branches weighted by the router",
+            output_space="none",
+            signed=False,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self),
+            notes=(_MAGNITUDE,),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        return missing_capability("attention_rollout", self.requires, model)
+
+    def _values(self, context: ExplainContext) -> Array:
+        module, n = context.classifier.module, len(context.inputs)
+        values = np.zeros(context.inputs.shape)
+        context.progress.start("attention_rollout", n)
+        for part in chunks(n, self.chunk):
+            rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
+            values[part] = read_out(rolled, module.token_features, values.shape[1])
+            context.progress.advance(part.stop - part.start)
+        return values
+
+
+def attention_layers(module: object, inputs: Array) -> list[Array]:
+    """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
+
+    Raises
+    ------
+    NotApplicableError : no layer of the module hands out attention weights.
+    """
+    import torch
+
+    from deepseek_report.explainers import gradients
+
+    with gradients.evaluating(module), torch.no_grad():
+        _, traces = module.trace(gradients.as_tensor(module, inputs))  # type: ignore[attr-defined]
+    layers = [combine(one.attention, one.routes) for one in traces if one.attention]
+    if not layers:
+        raise NotApplicableError(
+            "attention_rollout reads attention weights; no layer of this model hands any out. "
+            "Remove attention_rollout from explainers, or choose a model with attention."
+        )
+    return layers
+
+
+def combine(attention: object, routes: object) -> Array:
+    """Weighted mean over the heads of all branches; equal weights where there is no router.
+
+    Parameters
+    ----------
+    attention : mapping
+        {branch: (instance, head, query, key)}, rows sum to 1.
+    routes : mapping or None
+        {branch: (instance, head)}, the weight of each head.
+
+    Returns
+    -------
+    (instance, query, key); rows sum to 1.
+    """
+    maps = {name: one.double().cpu().numpy() for name, one in attention.items()}  # type: ignore[attr-defined]
+    heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
+    if routes is None:
+        return np.asarray(heads.mean(axis=1))
+    weights = np.concatenate(
+        [routes[name].double().cpu().numpy() for name in sorted(maps)],  # type: ignore[index]
+        axis=1,
+    )
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    return np.einsum("nhqk,nh->nqk", heads, weights)
+
+
+def rollout(layers: Sequence[Array], residual: float) -> Array:
+    """R = Ã_L … Ã_1 with Ã = (1 − residual) A + residual I, first layer first in the list."""
+    identity = np.eye(layers[0].shape[-1])
+    rolled = np.broadcast_to(identity, layers[0].shape)
+    for attention in layers:
+        rolled = ((1 - residual) * attention + residual * identity) @ rolled
+    return np.asarray(rolled)
+
+
+def read_out(rolled: Array, token_features: Sequence[int], n_features: int) -> Array:
+    """What reaches the output from each feature, as shares of one.
+
+    Read in the row of the summary token (feature -1) if there is one, else averaged over rows.
+    """
+    summary = np.flatnonzero(np.asarray(token_features) < 0)
+    row = rolled[:, summary].mean(axis=1) if len(summary) else rolled.mean(axis=1)
+    values = sum_units(row, token_features, n_features)
+    total = values.sum(axis=1, keepdims=True)
+    return np.divide(values, total, out=np.zeros_like(values), where=total > 0)

@@ -1,0 +1,74 @@
+"""What every explainer shares: seeds per instance, chunks, and units summed to features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+
+Array = NDArray[np.float64]
+
+#: Why a capability is needed, for the sentence that refuses a model.
+_NEEDED = {
+    "gradients": "takes gradients of the model",
+    "attention": "reads attention weights",
+    "routing": "reads the router's weights",
+    "experts": "reads the choice of experts",
+}
+
+
+def missing_capability(
+    method: str, requires: frozenset[Capability], model: ModelPlugin
+) -> str | None:
+    """Why the method cannot explain the model, or None where it has all that is required."""
+    for capability in sorted(requires - model.capabilities):
+        name = type(model).__name__
+        return f"{method} {_NEEDED[capability]}; {name} has none to hand out"
+    return None
+
+
+def sum_units(values: Array, unit_features: Sequence[int], n_features: int) -> Array:
+    """Attributions of original features: the sum over the units that belong to each.
+
+    Parameters
+    ----------
+    values : array
+        (instance, unit).
+    unit_features : sequence of int
+        For each unit the position of its feature, -1 for none; what such a unit carries belongs
+        to no feature and is left out.
+    n_features : int
+        How many original features there are.
+
+    Returns
+    -------
+    (instance, feature)
+    """
+    owner = np.asarray(unit_features, dtype=np.int64)
+    membership = (owner[:, None] == np.arange(n_features)).astype(np.float64)
+    return np.asarray(values, dtype=np.float64) @ membership
+
+
+def chunks(n: int, size: int) -> Iterator[slice]:
+    """Consecutive slices of at most `size` that cover 0 … n − 1."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def seed_of(seed: int, *parts: int) -> int:
+    """A seed of 32 bits for one draw, the same whatever else is drawn around it."""
+    return int(np.random.SeedSequence([seed, *parts]).generate_state(1)[0])
+
+
+def subject(context: ExplainContext) -> dict[str, Any]:
+    """The fields of an `Explanation` that say what was explained."""
+    return {
+        "inputs": context.inputs,
+        "positions": context.positions,
+        "feature_names": tuple(context.classifier.schema.names),
+        "target": context.target,
+        "seed": context.seed,
+    }

@@ -1,0 +1,63 @@
+"""Gradients of the log-odds in embedding space; imported only from inside functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+
+def log_odds(logits: Tensor, target: int) -> Tensor:
+    """Logarithm of p / (1 − p): the target's logit minus the log-sum-exp of all others.
+
+    Parameters
+    ----------
+    logits : tensor
+        (instance, class), at least two classes.
+    target : int
+        Position of the class.
+    """
+    others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=1)
+    return logits[:, target] - torch.logsumexp(others, dim=1)
+
+
+def embedded_log_odds(module: Any, target: int) -> Callable[[Tensor], Tensor]:
+    """The model from its embedding on, as a function that captum can differentiate."""
+    return lambda embedded: log_odds(module.forward_embedded(embedded), target)
+
+
+def embed(module: Any, inputs: Array) -> Tensor:
+    """(instance, feature) original units -> (instance, unit, width), cut off from the graph."""
+    return module.embed(as_tensor(module, inputs)).detach()
+
+
+def as_tensor(module: Any, inputs: Array) -> Tensor:
+    """The inputs as float32 on the module's device."""
+    weight = next(iter(module.parameters()), None)
+    device = "cpu" if weight is None else weight.device
+    return torch.as_tensor(inputs, dtype=torch.float32, device=device)
+
+
+def per_unit(attributions: Tensor) -> Array:
+    """Sum over the width of each unit: (instance, unit, width) -> (instance, unit)."""
+    return attributions.detach().sum(dim=-1).double().cpu().numpy()
+
+
+@contextmanager
+def evaluating(module: Any) -> Iterator[None]:
+    """Evaluation mode for the time of the block; the mode before is restored."""
+    training = module.training
+    module.eval()
+    try:
+        yield
+    finally:
+        module.train(training)

@@ -1,0 +1,82 @@
+"""Input times gradient (captum), in embedding space."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.explainers.attributions import (
+    chunks,
+    missing_capability,
+    subject,
+    sum_units,
+)
+
+_LOCAL = (
+    "One gradient at the instance, times its embedding: a first-order view that says nothing of "
+    "larger changes, and that has no base value to be compared with."
+)
+
+
+@dataclass(frozen=True)
+class InputXGradient:
+    """Gradient of the log-odds at the input, times the input's embedding (captum).
+
+    e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
+    target class. One gradient per instance: the cheapest signed method.
+
+    Reference: Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713.
+    """
+
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Attribute the log-odds of the target; values are in log-odds, to first order."""
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        predictions = classifier.log_odds(context.inputs, context.target)
+        values = self._values(context)
+        classifier.calls += n
+        return Explanation(
+            values=values,
+            predictions=predictions,
+            method="input_x_gradient",
+            variant="InputXGradient of captum, in embedding space",
+            output_space="logit",
+            n_model_calls=classifier.calls - before,
+            params=asdict(self),
+            notes=(_LOCAL,),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        return missing_capability("input_x_gradient", self.requires, model)
+
+    def _values(self, context: ExplainContext) -> NDArray[np.float64]:
+        from captum.attr import InputXGradient as Captum
+
+        from deepseek_report.explainers import gradients
+
+        module, n = context.classifier.module, len(context.inputs)
+        values = np.zeros(context.inputs.shape)
+        context.progress.start("input_x_gradient", n)
+        with gradients.evaluating(module):
+            method = Captum(gradients.embedded_log_odds(module, context.target))
+            for part in chunks(n, self.chunk):
+                embedded = gradients.embed(module, context.inputs[part]).requires_grad_()
+                found = gradients.per_unit(method.attribute(embedded))
+                values[part] = sum_units(found, module.unit_features, values.shape[1])
+                context.progress.advance(part.stop - part.start)
+        return values

@@ -1,0 +1,59 @@
+"""The control: attributions that know nothing of the model."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.explainers.attributions import subject
+
+
+@dataclass(frozen=True)
+class Random:
+    """Random values for every feature: the control that every other method must beat.
+
+    Values are standard normal, drawn from the seed and the content of the row. They do not depend
+    on the model, so the parameter-randomisation check must give 1 for them, and an input that
+    changes at all gets values that have nothing to do with the former ones.
+    """
+
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Draw one value per instance and feature.
+
+        Returns
+        -------
+        An explanation with output space "none": the values are an order and no effect.
+        """
+        before = context.classifier.calls
+        probabilities = context.classifier.probabilities(context.inputs)
+        return Explanation(
+            values=_draw(context.inputs, context.seed),
+            predictions=probabilities[:, context.target],
+            method="random",
+            variant="standard normal values, drawn anew for every row",
+            output_space="none",
+            n_model_calls=context.classifier.calls - before,
+            notes=("The control: its values are drawn at random and explain nothing.",),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return n_instances
+
+    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        return None
+
+
+def _draw(inputs: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    rows = [zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in inputs]
+    drawn = [np.random.default_rng([seed, row]).standard_normal(inputs.shape[1]) for row in rows]
+    return np.array(drawn).reshape(inputs.shape)

@@ -1,0 +1,156 @@
+"""Shapley values by the shap package, on the probability of the target class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.explainers.attributions import chunks, subject
+
+Array = NDArray[np.float64]
+Algorithm = Literal["exact", "permutation"]
+
+_INDEPENDENT = (
+    "Features that are left out are replaced by those of training rows, each independently of the "
+    "features that stay (interventional Shapley values); strongly correlated features therefore "
+    "share credit, and some of the rows that the model was asked about are implausible."
+)
+
+
+@dataclass(frozen=True)
+class Shap:
+    """Shapley values (shap package): each feature's share of the distance from the average.
+
+    In every round the features are taken away in one random order and back (antithetic), against
+    a background of `background_rows` training rows. The backgrounds of the rounds are interleaved
+    systematic samples of the training rows, ordered by the model's output, so that few rows stand
+    for the average. The mean over rounds is reported, and their spread as the standard error,
+    which errs on the high side because the samples complement one another.
+
+    Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199.
+    """
+
+    algorithm: Literal["auto", "exact", "permutation"] = "auto"
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 4
+    background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
+    exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
+    chunk: Annotated[int, Field(ge=1)] = 10
+
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    samples: ClassVar[bool] = True
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Estimate Shapley values of the probability of the target.
+
+        Returns
+        -------
+        Values in units of probability; base value plus their sum is the prediction.
+        """
+        from deepseek_report.explainers.shap_rounds import Rounds, version
+
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        backgrounds, base = self._backgrounds(context)
+        algorithm = self._algorithm(context.inputs.shape[1])
+        rounds = Rounds(context, backgrounds, algorithm)
+        context.progress.start("shap", n)
+        values = np.zeros((len(backgrounds), *context.inputs.shape))
+        with _numpy_seed_restored():
+            for part in chunks(n, self.chunk):
+                values[:, part] = rounds.values(part)
+                context.progress.advance(part.stop - part.start)
+        return Explanation(
+            values=values.mean(axis=0),
+            standard_error=_standard_error(values),
+            predictions=classifier.probabilities(context.inputs)[:, context.target],
+            base_values=np.full(n, base),
+            method="shap",
+            variant=f"{algorithm.capitalize()}Explainer of shap {version()}",
+            output_space="probability",
+            n_model_calls=classifier.calls - before,
+            params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
+            notes=(_INDEPENDENT, *_about_background(backgrounds)),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        rounds, rows = self._sizes(n_background)
+        coalitions = 2**n_features if self._algorithm(n_features) == "exact" else 2 * n_features + 1
+        return n_background + n_instances * (1 + rounds * rows * coalitions)
+
+    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        return None
+
+    def _algorithm(self, n_features: int) -> Algorithm:
+        if self.algorithm == "auto":
+            return "exact" if n_features <= self.exact_up_to else "permutation"
+        return self.algorithm
+
+    def _sizes(self, n_background: int) -> tuple[int, int]:
+        rounds = min(self.rounds, n_background)
+        return rounds, min(self.background_rows, n_background // rounds)
+
+    def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
+        """(round, row, feature) and the model's mean output on all of them."""
+        scores = context.classifier.probabilities(context.background)[:, context.target]
+        chosen = systematic(scores, *self._sizes(len(scores)))
+        return context.background[chosen], float(scores[chosen].mean())
+
+
+def systematic(scores: Array, rounds: int, rows: int) -> NDArray[np.int64]:
+    """Interleaved systematic samples of rows ordered by score.
+
+    Parameters
+    ----------
+    scores : array
+        (row,).
+    rounds, rows : int
+        How many samples, of how many rows each; the product is at most the number of scores.
+
+    Returns
+    -------
+    (round, row) positions; all are different, and each round spans the range of scores. Every
+    second stratum is dealt out backwards, so that no round gets the low end of all of them.
+    """
+    order = np.argsort(scores, kind="stable")
+    middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)
+    strata = order[middles.astype(np.int64)].reshape(rows, rounds)
+    strata[1::2] = strata[1::2, ::-1]
+    return strata.T
+
+
+def _standard_error(values: Array) -> Array | None:
+    if len(values) < 2:
+        return None
+    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+
+def _about_background(backgrounds: Array) -> tuple[str, ...]:
+    rounds, rows, _ = backgrounds.shape
+    text = (
+        f"The average is that of {rounds * rows} training rows, {rows} in each of {rounds} rounds, "
+        "spread evenly over the range of the model's outputs"
+    )
+    if rounds == 1:
+        return (text + "; one round gives no standard error.",)
+    return (
+        text + "; the standard error is the spread between rounds, which errs on the high side.",
+    )
+
+
+@contextmanager
+def _numpy_seed_restored() -> Iterator[None]:
+    """Leave NumPy's global generator, from which shap draws, as it was."""
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
