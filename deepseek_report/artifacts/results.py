@@ -31,6 +31,7 @@ class Results:
         `measures/<metric>/<explainer>`, `pictures/<visualization>`.
     config : the resolved config.
     failures : {artifact id: reason} for what was asked for and failed.
+    refused : {artifact id: reason} for what cannot be applied to this model or data.
     findings, provenance : filled once they exist.
     """
 
@@ -42,10 +43,12 @@ class Results:
         findings: tuple[Finding, ...] = (),
         provenance: Mapping[str, Any] | None = None,
         run_id: str = "",
+        refused: Mapping[str, str] | None = None,
     ) -> None:
         self.paths = dict(paths)
         self.config = config
         self.failures = dict(failures or {})
+        self.refused = dict(refused or {})
         self.findings = findings
         self.provenance = dict(provenance or {})
         self.run_id = run_id
@@ -65,7 +68,7 @@ class Results:
         return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
 
     def why_missing(self, artifact: str) -> str:
-        for failed, reason in self.failures.items():
+        for failed, reason in (self.failures | self.refused).items():
             if failed == artifact or failed.startswith(artifact + "/"):
                 return reason
         return "it was not asked for in the config"
@@ -98,7 +101,9 @@ class Results:
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "timing.json"))
+        """Durations of the training; empty where the run was told not to measure time."""
+        timing = self.paths["training"] / "timing.json"
+        return dict(load_json(timing)) if timing.exists() else {}
 
     @cached_property
     def architecture(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,13 +36,11 @@ def yaml_file(roots: Sequence[Path], group: str, choice: str) -> Path | None:
 
 
 def describe(path: Path) -> str:
-    """One line on a choice: its first comment, else the first line of its class's docstring."""
+    """One line on a choice: the comment at its head, else the first sentence of its class."""
     text = path.read_text(encoding="utf-8")
-    if (target := _target(yaml.safe_load(text))) and (sentence := _docstring(target)):
-        return sentence
-    comments = (line.strip() for line in text.splitlines() if line.startswith("#"))
-    lines = (line.lstrip("# ") for line in comments if not line.startswith("# @"))
-    return next((line for line in lines if line), "")
+    head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
+    comments = [line.lstrip("# ") for line in head if not line.startswith("# @")]
+    return next(filter(None, comments), "") or _docstring(_target(yaml.safe_load(text)))
 
 
 def _target(content: Any) -> str:

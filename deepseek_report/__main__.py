@@ -1,0 +1,16 @@
+"""`python -m deepseek_report`, and the command `deepseek-report`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    from deepseek_report.cli import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What is installed, what is missing, and what that costs a user."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from deepseek_report import __version__
+from deepseek_report.provenance import version_of
+
+State = Literal["ok", "optional", "missing"]
+
+
+@dataclass(frozen=True)
+class Examined:
+    """One thing looked at. cost : what does not work without it, and how to get it."""
+
+    name: str
+    state: State
+    found: str
+    cost: str = ""
+
+
+def examine() -> list[Examined]:
+    """Everything that decides whether an experiment can run and what a report can look like."""
+    found = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
+    found.extend(_libraries())
+    found.extend([_pandoc(), _quarto(), _fonts(), _device(), _memory()])
+    return found
+
+
+def _python() -> str:
+    return f"{platform.python_version()}, {platform.system()} {platform.machine()}"
+
+
+def _libraries() -> Iterator[Examined]:
+    try:
+        required = importlib.metadata.requires("deepseek-report") or []
+    except importlib.metadata.PackageNotFoundError:
+        required = []
+    for requirement in required:
+        if "extra ==" in requirement:
+            continue
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        version = version_of(name)
+        if version == "not installed":
+            todo = f"an experiment cannot run; pip install '{requirement}'"
+            yield Examined(name, "missing", "not installed", todo)
+        else:
+            yield Examined(name, "ok", version)
+
+
+def _pandoc() -> Examined:
+    try:
+        import pypandoc
+
+        return Examined("pandoc", "ok", f"{pypandoc.get_pandoc_version()}, from its wheel")
+    except (ImportError, OSError) as error:
+        todo = "no report can be rendered; pip install pypandoc-binary"
+        return Examined("pandoc", "missing", str(error), todo)
+
+
+def _quarto() -> Examined:
+    program = shutil.which("quarto")
+    if program is None:
+        todo = "only --engine quarto needs it; the embedded renderer does without"
+        return Examined("quarto", "optional", "not on PATH", todo)
+    done = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, timeout=30, check=False
+    )
+    return Examined("quarto", "ok", done.stdout.strip() or "installed, but says no version")
+
+
+def _fonts() -> Examined:
+    listing = shutil.which("fc-list")
+    if listing is None:
+        return Examined("Chinese font", "optional", "unknown: fc-list is not installed")
+    done = subprocess.run(
+        [listing, ":lang=zh", "family"], capture_output=True, text=True, timeout=30, check=False
+    )
+    families = sorted(line for line in done.stdout.splitlines() if line)
+    if families:
+        return Examined("Chinese font", "ok", families[0])
+    todo = "Chinese titles in a PDF show as boxes; HTML is not concerned. Install a CJK font"
+    return Examined("Chinese font", "optional", "none installed", todo)
+
+
+def _device() -> Examined:
+    try:
+        import torch
+    except ImportError:
+        return Examined("device", "missing", "torch is not installed", "pip install torch")
+    if torch.cuda.is_available():
+        return Examined("device", "ok", f"cuda, {torch.cuda.get_device_name(0)}")
+    if torch.backends.mps.is_available():
+        return Examined("device", "ok", "mps")
+    return Examined("device", "ok", f"cpu, {os.cpu_count()} cores; no GPU is needed by the default")
+
+
+def _memory() -> Examined:
+    import psutil
+
+    free = psutil.virtual_memory().available / 2**30
+    todo = "" if free >= 2 else "the default experiment needs about 1.5 GiB"
+    return Examined("free memory", "ok" if free >= 2 else "optional", f"{free:.1f} GiB", todo)

@@ -1,0 +1,132 @@
+"""Gathers the finished stages of a run in one folder that can be copied anywhere whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.results import Results
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.provenance import environment, versions
+from deepseek_report.runner.execute import Execution
+from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.stages import artifact_paths
+from deepseek_report.runner.writing import ARTIFACTS, RUN
+from deepseek_report.store import Store, copy_tree, digest, hash_folder
+
+#: Training rows stay in the store: a report needs none of them, and they are people's data.
+_NOT_COPIED = frozenset({"train.npz", "validation.npz"})
+#: Event files carry the clock in their names and contents.
+_CLOCKED = "tensorboard"
+
+
+def assemble(
+    experiment: Experiment,
+    stages: Sequence[Stage],
+    execution: Execution,
+    store: Store,
+    folder: Path,
+    identity: Mapping[str, Any],
+) -> None:
+    """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
+
+    identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
+    """
+    _copy(execution, folder, experiment.settings.measure_time)
+    config = portable(experiment)
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    (folder / "config.yaml").write_text(text, encoding="utf-8", newline="\n")
+    artifacts = _artifacts(execution, folder)
+    run = {
+        "format": "deepseek-report/run",
+        "format_version": 1,
+        **identity,
+        "experiment": experiment.name,
+        "config": config,
+        "artifacts": artifacts,
+        "problems": list(_problems(experiment, execution)),
+        "findings": [],
+        "thresholds": [],
+        "digests": _digests(artifacts, config, stages, store),
+        "versions": versions(),
+        "environment": environment(_device(store, stages, execution)),
+        "stages": list(_stages(stages, execution, store)),
+    }
+    save_json(folder / RUN, run)
+    paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
+    save_table(folder / "scores.parquet", Results(paths, config).scores)
+
+
+def portable(experiment: Experiment) -> dict[str, Any]:
+    """The resolved config without what belongs to one machine: paths of output, device, jobs."""
+    left_out = {"paths", "device", "jobs"}
+    return {key: value for key, value in experiment.raw.items() if key not in left_out}
+
+
+def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
+    for stage, source in execution.folders.items():
+        target = folder / ARTIFACTS / stage
+        copy_tree(source, target)
+        for name in _NOT_COPIED:
+            if stage == "data":
+                (target / name).unlink(missing_ok=True)
+        if not measure_time:
+            (target / "timing.json").unlink(missing_ok=True)
+    events = folder / ARTIFACTS / "training" / _CLOCKED
+    if events.is_dir():
+        events.rename(folder / _CLOCKED)
+
+
+def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
+    stages = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    return {
+        name: {"path": path.relative_to(folder).as_posix(), "files": hash_folder(path)}
+        for name, path in artifact_paths(stages).items()
+    }
+
+
+def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+    for refusal in experiment.refused:
+        yield {"stage": refusal.artifact, "reason": refusal.reason, "kind": "not applicable"}
+    for outcome in execution.refused:
+        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "not applicable"}
+    for outcome in execution.failures:
+        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "failed"}
+
+
+def _digests(
+    artifacts: Mapping[str, Any],
+    config: Mapping[str, Any],
+    stages: Sequence[Stage],
+    store: Store,
+) -> dict[str, str]:
+    training = artifacts.get("training", {}).get("files", {})
+    keys = {stage.id: stage.key for stage in stages}
+    data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
+    return {
+        "data": digest(data),
+        "weights": training.get("weights.safetensors", ""),
+        "config": digest(config),
+        "code": digest(keys),
+    }
+
+
+def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
+    trained = next((one for one in stages if one.id == "training"), None)
+    if trained is None or "training" not in execution.folders:
+        return "none"
+    return str(store.manifest(trained.id, trained.key).get("device", ""))
+
+
+def _stages(
+    stages: Sequence[Stage], execution: Execution, store: Store
+) -> Iterable[dict[str, Any]]:
+    """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
+    for stage in stages:
+        if stage.id in execution.folders:
+            seconds = store.manifest(stage.id, stage.key).get("seconds")
+            yield {"id": stage.id, "key": stage.key, "seconds": seconds}

@@ -1,0 +1,83 @@
+"""Everything that can be known of an experiment before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.plan import Stage, make_plan, run_id
+from deepseek_report.store import Store
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One stage: whether the store has it, and how many rows its model calls evaluate."""
+
+    id: str
+    cached: bool
+    calls: int | None = None
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The plan of an experiment. data : sentences on the data; refused : (artifact, reason)."""
+
+    experiment: str
+    run_id: str
+    data: Sequence[str]
+    stages: Sequence[Expected]
+    refused: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class _Size:
+    rows: int
+    features: int
+    test: int
+    train: int
+    issues: int
+
+
+def forecast(experiment: Experiment) -> Forecast:
+    """The plan; reads the data if the store does not have it, and raises DataError if it is bad."""
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    stages = make_plan(experiment)
+    size = _size(experiment, store, stages[0])
+    expected = [
+        Expected(one.id, one.folder(store) is not None, _calls(experiment, one, size))
+        for one in stages
+    ]
+    data = [
+        f"{count(size.rows)} rows, {size.features} features, {size.test} of them to test on, "
+        f"{size.issues} issues found in the data"
+    ]
+    refused = [(one.artifact, one.reason) for one in experiment.refused]
+    return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)
+
+
+def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
+    folder = stage.folder(store)
+    if folder is None:
+        dataset = experiment.single["dataset"].load(experiment.settings.seed, Silent())
+        schema, card, issues = dataset.schema, dataset.card, len(dataset.issues)
+    else:
+        schema = Schema.from_json(load_json(folder / "schema.json"))
+        card, issues = load_json(folder / "card.json"), len(load_json(folder / "issues.json"))
+    parts = {one["part"]: int(one["n"]) for one in card["parts"]}
+    rows = int(card["rows"])
+    return _Size(rows, len(schema.features), parts["test"], parts["train"], issues)
+
+
+def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
+    if stage.kind != "explanations":
+        return None
+    options = experiment.settings.explain
+    explainer = experiment.multiple["explainers"][stage.name]
+    instances, background = min(options.instances, size.test), min(options.background, size.train)
+    return int(explainer.planned_calls(instances, size.features, background))

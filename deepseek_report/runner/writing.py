@@ -1,0 +1,154 @@
+"""From the folder of a run to its report: findings, sections, document, pages. Never imports torch.
+
+`write_report` reads nothing but the run folder, so a copy of it gives the report again anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.errors import ArtifactError
+from deepseek_report.findings.find import find
+from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.options import Engine, Format, ReportOptions, Threshold
+from deepseek_report.rendering.render import render
+from deepseek_report.store import MANIFEST, hash_folder
+
+RUN = "run.json"
+ARTIFACTS = "artifacts"
+#: When a run was made and from which checkout: the one record that holds times of day.
+PROVENANCE = "provenance.json"
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """`run.json` of a run folder; raises ArtifactError if this is none."""
+    if not (folder / RUN).is_file():
+        raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
+    return dict(load_json(folder / RUN))
+
+
+def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
+    """The results that a run folder holds."""
+    problems = run["problems"]
+    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
+    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
+    return Results(
+        paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
+        config=run["config"],
+        failures=failures,
+        refused=refused,
+        provenance=_provenance(run),
+        run_id=run["run_id"],
+    )
+
+
+def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = {
+        f"{entry['path']}/{name}": sha256
+        for entry in run["artifacts"].values()
+        for name, sha256 in entry["files"].items()
+    }
+    kept = ("digests", "versions", "environment", "stages", "overrides")
+    return {name: run[name] for name in kept} | {"manifest": manifest}
+
+
+def write_report(
+    folder: Path, formats: Sequence[Format] = (), engine: Engine | None = None
+) -> tuple[list[Path], list[Verdict]]:
+    """Write findings, evidence, document and pages into a run folder, then its manifest.
+
+    Parameters
+    ----------
+    folder : a run folder with `run.json` and `artifacts/`.
+    formats, engine : instead of what the run's config says.
+
+    Returns
+    -------
+    The pages, and the verdicts on the declared thresholds.
+    """
+    run = read_run(folder)
+    options = report_options(run["config"]["report"])
+    results = results_of(folder, run)
+    results.findings = find(results)
+    verdicts = judge(results)
+    contents = _sections(results)
+    write_qmd(results, contents, options, folder)
+    _write_records(folder, run, results, verdicts)
+    pages = render(folder, tuple(formats) or options.formats, engine or options.engine)
+    write_manifest(folder)
+    return pages, verdicts
+
+
+def report_options(config: Mapping[str, Any]) -> ReportOptions:
+    """The report's options from a resolved config."""
+    values = {key: value for key, value in config.items() if key != "_target_"}
+    values["thresholds"] = tuple(Threshold(**one) for one in values["thresholds"])
+    values["formats"] = tuple(values["formats"])
+    return ReportOptions(**values)
+
+
+def _sections(results: Results) -> list[SectionContent]:
+    return [_section(results, name, entry) for name, entry in results.config["sections"].items()]
+
+
+def _section(results: Results, name: str, entry: Mapping[str, Any]) -> SectionContent:
+    """A section's content; one that breaks stays in the report and says why."""
+    module, _, cls = str(entry["_target_"]).rpartition(".")
+    fields = {key: value for key, value in entry.items() if key != "_target_"}
+    plugin = getattr(importlib.import_module(module), cls)(**fields)
+    try:
+        content: SectionContent = plugin.content(results)
+    except Exception as error:  # a broken section must not take the others with it
+        reason = f"{type(error).__name__}: {error}"
+        results.failures[f"sections/{name}"] = reason
+        incomplete = [f"this section could not be written ({reason})"]
+        return SectionContent(name, plugin.title, "", "", incomplete=incomplete)
+    return content
+
+
+def _write_records(
+    folder: Path, run: dict[str, Any], results: Results, verdicts: Iterable[Verdict]
+) -> None:
+    """Findings, thresholds and problems that came up while writing, for machines."""
+    findings = [_finding(one) for one in results.findings]
+    known = {one["stage"] for one in run["problems"]}
+    broken = [
+        {"stage": stage, "reason": reason, "kind": "failed"}
+        for stage, reason in results.failures.items()
+        if stage not in known
+    ]
+    kept = [one for one in run["problems"] if not one["stage"].startswith("sections/")]
+    run = {
+        **run,
+        "findings": findings,
+        "thresholds": [dataclasses.asdict(one) for one in verdicts],
+        "problems": kept + broken,
+    }
+    save_json(folder / RUN, run)
+    save_json(folder / "findings.json", findings)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return dict(vars(finding))
+
+
+def write_manifest(folder: Path) -> None:
+    """The SHA-256 of every file of a run folder; comes last."""
+    manifest = {"format": "deepseek-report/manifest", "format_version": 1}
+    files = hash_folder(folder)
+    kept = {name: sha256 for name, sha256 in files.items() if not _clocked(name)}
+    save_json(folder / MANIFEST, {**manifest, "files": kept})
+
+
+def _clocked(name: str) -> bool:
+    """Files that hold times of day: they are not part of what a run promises to be."""
+    return name == PROVENANCE or name.startswith("tensorboard/")
