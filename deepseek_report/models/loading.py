@@ -1,0 +1,74 @@
+"""A stored model, put together again from its configuration and its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from deepseek_report.artifacts.protocols import Classifier, ModelPlugin
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import ArtifactError
+
+WEIGHTS = "weights.safetensors"
+
+
+def load_classifier(
+    plugin: ModelPlugin, schema: Schema, train: Split, folder: Path, device: str = "cpu"
+) -> Classifier:
+    """The trained classifier of a training folder.
+
+    Parameters
+    ----------
+    train : the part that the model was built from. Its statistics are overwritten by the stored ones;
+        only its shape matters.
+
+    Raises
+    ------
+    ArtifactError : the weights are missing, damaged, or of another architecture.
+    """
+    module = plugin.build(schema, train, seed=0)
+    load_weights(module, folder / WEIGHTS)
+    return plugin.wrap(module, schema, device)
+
+
+def load_weights(module: nn.Module, path: Path) -> None:
+    """Put stored weights and statistics into a module; every name and shape must agree."""
+    if not path.exists():
+        raise ArtifactError(f"{path}: the weights are missing; train the model again")
+    try:
+        stored = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ArtifactError(
+            f"{path}: not a readable safetensors file ({error}); train again"
+        ) from None
+    problems = _mismatches(module.state_dict(), stored)
+    if problems:
+        raise ArtifactError(
+            f"{path}: the weights do not fit the configured model: {problems}. Use the model "
+            "configuration that they were trained with, or train again"
+        )
+    module.load_state_dict(stored)
+
+
+def _mismatches(expected: dict[str, Any], stored: dict[str, Any]) -> str:
+    """The first differences of names and shapes, or an empty text."""
+    missing = sorted(expected.keys() - stored.keys())
+    extra = sorted(stored.keys() - expected.keys())
+    shapes = [
+        f"{name} is {tuple(stored[name].shape)}, expected {tuple(expected[name].shape)}"
+        for name in sorted(expected.keys() & stored.keys())
+        if expected[name].shape != stored[name].shape
+    ]
+    found = [("missing", missing), ("unknown", extra), ("of another shape", shapes)]
+    return "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in found if names)
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")

@@ -1,0 +1,58 @@
+"""Small pictures as arrays of numbers, for TensorBoard; drawn without a plotting library."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+_SIZE = 160
+
+
+def maps(weights: NDArray[np.float32], zoom: int = 8) -> Picture:
+    """Maps side by side, each scaled to its own greatest value; dark is much.
+
+    Parameters
+    ----------
+    weights : (map, row, column) from 0. zoom : pixels a cell.
+
+    Returns
+    -------
+    (1, height, width) grey values.
+    """
+    top = weights.max(axis=(1, 2), keepdims=True)
+    shade = 255 - 255 * weights / np.where(top > 0, top, 1)
+    cells = np.repeat(np.repeat(shade, zoom, axis=1), zoom, axis=2)
+    framed = np.pad(cells, ((0, 0), (0, 0), (0, zoom)), constant_values=255)
+    return np.concatenate(list(framed), axis=1)[None].astype(np.uint8)
+
+
+def curve(across: NDArray[np.float64], up: NDArray[np.float64]) -> Picture:
+    """A line through points in the unit square over its grey diagonal, (1, size, size)."""
+    canvas = np.full((_SIZE, _SIZE), 255, dtype=np.uint8)
+    diagonal = np.arange(_SIZE)
+    canvas[_SIZE - 1 - diagonal, diagonal] = 200
+    steps = np.linspace(0, 1, 4 * _SIZE)
+    path = np.linspace(0, 1, len(across))
+    columns = np.interp(steps, path, across) * (_SIZE - 1)
+    rows = (1 - np.interp(steps, path, up)) * (_SIZE - 1)
+    canvas[rows.round().astype(int), columns.round().astype(int)] = 0
+    return canvas[None]
+
+
+def roc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Picture:
+    """The ROC curve of one class, (1, size, size)."""
+    order = np.argsort(-scores, kind="stable")
+    hits = np.concatenate([[0], np.cumsum(positive[order])])
+    misses = np.concatenate([[0], np.cumsum(~positive[order])])
+    return curve(misses / max(misses[-1], 1), hits / max(hits[-1], 1))
+
+
+def calibration(
+    scores: NDArray[np.float32], positive: NDArray[np.bool_], bins: int = 10
+) -> Picture:
+    """Observed share against predicted probability in bins of equal count, (1, size, size)."""
+    parts = np.array_split(np.argsort(scores, kind="stable"), min(bins, len(scores)))
+    predicted = np.array([scores[part].mean() for part in parts], dtype=np.float64)
+    observed = np.array([positive[part].mean() for part in parts], dtype=np.float64)
+    return curve(predicted, observed)

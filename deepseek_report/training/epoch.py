@@ -1,0 +1,113 @@
+"""One pass over the training rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from deepseek_report.training.precision import Precision
+from deepseek_report.training.schedule import learning_rate
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols import Progress
+    from deepseek_report.training.trainer import GradientTrainer
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What an epoch gave: means over its rows or steps; `finite` is False where the loss was not."""
+
+    loss: float
+    balance: float
+    gradient_norm: float
+    learning_rate: float
+    finite: bool
+
+
+@dataclass
+class Stepper:
+    """Takes optimiser steps.
+
+    total : optimiser steps that the whole training would take, which sets the schedule.
+    """
+
+    settings: GradientTrainer
+    module: Any
+    optimiser: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    precision: Precision
+    device: str
+    total: int
+
+    @property
+    def rows_per_step(self) -> int:
+        """Training rows of one optimiser step."""
+        return self.settings.batch_size * self.settings.accumulation
+
+    def epoch(self, inputs: Tensor, labels: Tensor, first_step: int, progress: Progress) -> Pass:
+        """Train on all rows once, in an order drawn from torch's current random state.
+
+        Parameters
+        ----------
+        inputs : (instance, feature). labels : (instance,). first_step : steps done before.
+        """
+        self.module.train()
+        order = torch.randperm(len(labels)).to(labels.device)
+        losses, balances, norms, rate = [], [], [], 0.0
+        for step, rows in enumerate(order.split(self.rows_per_step)):
+            rate = self._set_rate(first_step + step)
+            loss, balance = self._gradients(inputs[rows], labels[rows])
+            losses.append(loss * len(rows))
+            balances.append(balance * len(rows))
+            if not math.isfinite(loss):
+                break
+            norms.append(self._step())
+            progress.advance(1, f"loss {loss:.4f}")
+        return Pass(
+            loss=sum(losses) / len(labels),
+            balance=sum(balances) / len(labels),
+            gradient_norm=sum(norms) / max(len(norms), 1),
+            learning_rate=rate,
+            finite=math.isfinite(sum(losses)),
+        )
+
+    def _set_rate(self, step: int) -> float:
+        s = self.settings
+        rate = learning_rate(step, self.total, s.learning_rate, s.schedule, s.warmup)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _gradients(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
+        """Add up the gradients of the mean loss of a step's rows, one batch at a time."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss_sum, balance_sum = 0.0, 0.0
+        size = self.settings.batch_size
+        for rows, truth in zip(inputs.split(size), labels.split(size), strict=True):
+            share = len(truth) / len(labels)
+            loss, balance = self._losses(rows, truth)
+            whole = loss + self.settings.balance_weight * balance
+            self.scaler.scale(share * whole).backward()
+            loss_sum += share * loss.item()
+            balance_sum += share * balance.item()
+        return loss_sum, balance_sum
+
+    def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        with self.precision.autocast(self.device):
+            logits, balance = self.module.forward_with_balance(inputs)
+        smoothing = self.settings.label_smoothing
+        return F.cross_entropy(logits.float(), labels, label_smoothing=smoothing), balance
+
+    def _step(self) -> float:
+        """Clip and apply the gradients; their norm before clipping."""
+        self.scaler.unscale_(self.optimiser)
+        limit = self.settings.gradient_clip or math.inf
+        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        return norm.item()

@@ -1,0 +1,118 @@
+"""What a finished training leaves in its folder; `docs/contracts.md` names the fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.training.checkpoint import CHECKPOINT, State, save_tensors
+from deepseek_report.training.precision import Precision
+
+WEIGHTS = "weights.safetensors"
+_COLUMNS = (
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "validation_auc",
+    "learning_rate",
+    "gradient_norm",
+    "balance_loss",
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the summary says beside the state; rows : training rows of an epoch."""
+
+    precision: Precision
+    accumulation: int
+    device: str
+    seed: int
+    rows: int
+    max_epochs: int
+    stopped_early: bool
+
+
+def write_outputs(folder: Path, module: Any, state: State, facts: Facts) -> None:
+    """Write weights, history, summaries and timing; remove the checkpoint last."""
+    architecture = module.architecture()
+    save_tensors(folder / WEIGHTS, module.state_dict())
+    save_table(folder / "history.parquet", _history(state))
+    save_json(folder / "architecture.json", architecture)
+    save_json(folder / "training.json", _summary(state, facts, architecture["parameters"]))
+    save_json(folder / "timing.json", _timing(state, facts.rows))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _history(state: State) -> pd.DataFrame:
+    kinds = {name: "int64" if name == "epoch" else "float64" for name in _COLUMNS}
+    return pd.DataFrame(state.rows, columns=list(_COLUMNS)).astype(kinds)
+
+
+def _summary(state: State, facts: Facts, parameters: int) -> dict[str, Any]:
+    return {
+        "epochs": state.epochs,
+        "max_epochs": facts.max_epochs,
+        "best_epoch": state.best_epoch,
+        "stopped_early": facts.stopped_early,
+        "precision": facts.precision.name,
+        "precision_reason": facts.precision.reason,
+        "accumulation": facts.accumulation,
+        "device": facts.device,
+        "parameters": parameters,
+        "seed": facts.seed,
+        "rows": facts.rows,
+        "diverged": state.diverged,
+        "last_validation_loss": state.rows[-1]["validation_loss"] if state.rows else None,
+        "best_validation_loss": state.best_loss if state.rows else None,
+        "notes": _notes(state, facts),
+    }
+
+
+def _notes(state: State, facts: Facts) -> list[str]:
+    """What a reader must know about how training went, as whole sentences."""
+    notes = []
+    if state.diverged and state.rows:
+        notes.append(
+            f"Training diverged in epoch {state.epochs + 1} (the loss was not a finite number); "
+            f"the weights of epoch {state.best_epoch} were kept."
+        )
+    if state.diverged and not state.rows:
+        notes.append(
+            "Training diverged in its first epoch (the loss was not a finite number); the weights "
+            "are untrained. Lower the learning rate."
+        )
+    if not state.diverged and not facts.stopped_early and state.best_epoch == facts.max_epochs:
+        notes.append(
+            "The validation loss was still falling in the last epoch; more epochs may give a "
+            "better model."
+        )
+    return notes
+
+
+def _timing(state: State, rows: int) -> dict[str, float | None]:
+    epochs = max(state.epochs, 1)
+    return {
+        "seconds": state.seconds,
+        "seconds_per_epoch": state.seconds / epochs,
+        "rows_per_second": rows * state.epochs / state.seconds if state.seconds else None,
+        "peak_memory": _peak_memory(),
+    }
+
+
+def _peak_memory() -> float:
+    """Peak resident memory of the process in MiB; the present one where the system keeps no peak."""
+    try:
+        import resource
+    except ImportError:
+        import psutil
+
+        return float(psutil.Process().memory_info().rss) / 2**20
+    import sys
+
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

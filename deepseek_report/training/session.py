@@ -1,0 +1,204 @@
+"""One training, from its start or its last checkpoint to the finished folder."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.training.board import open_board
+from deepseek_report.training.checkpoint import (
+    State,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+)
+from deepseek_report.training.epoch import Stepper
+from deepseek_report.training.evaluation import evaluate
+from deepseek_report.training.outputs import Facts, write_outputs
+from deepseek_report.training.precision import choose_precision
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.protocols import Progress
+    from deepseek_report.training.trainer import GradientTrainer
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and from which seed a training runs."""
+
+    folder: Path
+    seed: int
+    device: str
+
+
+class Session:
+    """Trains one module; see `GradientTrainer` for the settings."""
+
+    def __init__(
+        self, settings: GradientTrainer, module: Any, dataset: Dataset, place: Place
+    ) -> None:
+        self.settings, self.place = settings, place
+        self.module = module.to(place.device)
+        self.precision = choose_precision(settings.precision, place.device, module)
+        train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
+        self.train = _tensors(train, place.device)
+        self.held_out = _tensors(dataset.validation, place.device)
+        self.stepper = self._stepper()
+        self.fingerprint = self._fingerprint(train)
+
+    def run(self, progress: Progress) -> None:
+        """Train and write the folder; the checkpoint of an earlier attempt is taken up."""
+        started = time.perf_counter()
+        self.place.folder.mkdir(parents=True, exist_ok=True)
+        with torch.random.fork_rng(), _deterministic(self.place.device):
+            state = self._start_or_resume()
+            self._train(state, started - state.seconds, progress)
+        write_outputs(self.place.folder, self.module, state, self._facts(state))
+
+    def _train(self, state: State, started: float, progress: Progress) -> None:
+        """Go on until an end is reached, then put the best weights in place."""
+        progress.start("training", self.stepper.total)
+        progress.advance(state.steps)
+        board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
+        while not self._finished(state):
+            self._epoch(state, progress)
+            board.epoch(state.rows, self.module)
+            state.seconds = time.perf_counter() - started
+            save_checkpoint(
+                self.place.folder, self.fingerprint, state, self.module, self.stepper.optimiser
+            )
+        self.module.load_state_dict(state.best)
+        board.finish(self.module.eval(), *self.held_out)
+        state.seconds = time.perf_counter() - started
+
+    def _epoch(self, state: State, progress: Progress) -> None:
+        torch.manual_seed(_seed_of(self.place.seed, state.epochs))
+        done = self.stepper.epoch(*self.train, state.steps, progress)
+        loss, area = evaluate(self.module, *self.held_out) if done.finite else (math.nan, math.nan)
+        if not math.isfinite(loss):
+            state.diverged = True
+            return
+        state.steps += self._steps_per_epoch
+        state.rows.append(
+            {
+                "epoch": state.epochs + 1,
+                "train_loss": done.loss,
+                "validation_loss": loss,
+                "validation_auc": area,
+                "learning_rate": done.learning_rate,
+                "gradient_norm": done.gradient_norm,
+                "balance_loss": done.balance,
+            }
+        )
+        if loss < state.best_loss:
+            state.best_loss, state.best_epoch = loss, state.epochs
+            state.best = _copy(self.module)
+
+    def _finished(self, state: State) -> bool:
+        return state.diverged or state.epochs >= self.settings.max_epochs or self._stalled(state)
+
+    def _stalled(self, state: State) -> bool:
+        return state.epochs - state.best_epoch >= self.settings.patience
+
+    def _start_or_resume(self) -> State:
+        stepper = self.stepper
+        found = load_checkpoint(self.place.folder, self.fingerprint, self.module, stepper.optimiser)
+        if found is None:
+            return State(best=_copy(self.module))
+        stepper.scaler.load_state_dict(found.scaler)
+        return found
+
+    @property
+    def _steps_per_epoch(self) -> int:
+        return math.ceil(len(self.train[1]) / self.stepper.rows_per_step)
+
+    def _stepper(self) -> Stepper:
+        s = self.settings
+        rows = s.batch_size * s.accumulation
+        return Stepper(
+            settings=s,
+            module=self.module,
+            optimiser=_optimiser(self.module, s.learning_rate, s.weight_decay),
+            scaler=torch.amp.GradScaler(
+                torch.device(self.place.device).type, enabled=self.precision.scales
+            ),
+            precision=self.precision,
+            device=self.place.device,
+            total=s.max_epochs * math.ceil(len(self.train[1]) / rows),
+        )
+
+    def _fingerprint(self, train: Split) -> str:
+        data = hashlib.sha256(train.inputs.tobytes() + train.labels.tobytes()).hexdigest()
+        parts = {
+            "settings": asdict(self.settings),
+            "seed": self.place.seed,
+            "precision": self.precision.name,
+            "data": data,
+        }
+        return fingerprint(parts, self.module)
+
+    def _facts(self, state: State) -> Facts:
+        return Facts(
+            precision=self.precision,
+            accumulation=self.settings.accumulation,
+            device=self.place.device,
+            seed=self.place.seed,
+            rows=len(self.train[1]),
+            max_epochs=self.settings.max_epochs,
+            stopped_early=self._stalled(state) and not state.diverged,
+        )
+
+
+def _tensors(part: Split, device: str) -> tuple[Tensor, Tensor]:
+    inputs = torch.as_tensor(part.inputs, dtype=torch.float32, device=device)
+    return inputs, torch.as_tensor(part.labels, device=device)
+
+
+def _chosen_rows(train: Split, most: int | None, seed: int) -> Split:
+    """All rows, or a seeded sample of them in their old order."""
+    if most is None or most >= len(train):
+        return train
+    return train.take(np.sort(np.random.default_rng(seed).permutation(len(train))[:most]))
+
+
+def _optimiser(module: Any, rate: float, decay: float) -> torch.optim.AdamW:
+    """AdamW; weight decay acts on matrices alone, not on biases and norms.
+
+    Reference: Loshchilov & Hutter 2019, doi 10.48550/arXiv.1711.05101.
+    """
+    matrices = [p for p in module.parameters() if p.dim() >= 2]
+    others = [p for p in module.parameters() if p.dim() < 2]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=rate)
+
+
+def _copy(module: Any) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def _seed_of(seed: int, epoch: int) -> int:
+    """A seed for one epoch, unlike those of all others."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def _deterministic(device: str) -> Iterator[None]:
+    """On a GPU, take the reproducible algorithm wherever there is one; CPUs are so already."""
+    before = torch.are_deterministic_algorithms_enabled()
+    if torch.device(device).type == "cuda":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)

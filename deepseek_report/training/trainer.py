@@ -1,0 +1,55 @@
+"""The gradient trainer: its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset
+
+Schedule = Literal["cosine", "linear", "constant"]
+PrecisionChoice = Literal["auto", "float32", "bf16", "fp16"]
+
+
+@dataclass(frozen=True)
+class GradientTrainer:
+    """Trains by AdamW with early stopping on the validation loss; the best weights are kept.
+
+    One optimiser step uses `batch_size` × `accumulation` rows. `max_rows` limits the training rows
+    (None: all). `warmup` is the share of all steps in which the learning rate rises. The loss is
+    cross-entropy with `label_smoothing`, plus `balance_weight` times the experts' balance loss.
+    `patience` is the number of epochs without a better validation loss after which training stops.
+    """
+
+    max_epochs: Annotated[int, Field(ge=1)] = 10
+    batch_size: Annotated[int, Field(ge=1)] = 512
+    accumulation: Annotated[int, Field(ge=1)] = 1
+    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-2
+    schedule: Schedule = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    gradient_clip: Annotated[float, Field(gt=0)] | None = 1.0
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    balance_weight: Annotated[float, Field(ge=0)] = 0.01
+    patience: Annotated[int, Field(ge=1)] = 3
+    max_rows: Annotated[int, Field(ge=1)] | None = None
+    precision: PrecisionChoice = "auto"
+    tensorboard: bool = True
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Train in place; write weights, history, summaries and TensorBoard events to `folder`."""
+        from deepseek_report.training.session import Place, Session
+
+        Session(self, module, dataset, Place(folder, seed, device)).run(progress)
