@@ -1,0 +1,167 @@
+"""An item's own checks (rule 4 of `_status_rules.yaml`): why an intact artifact may not count."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from deepseek_report.artifacts.files import load_json, load_table
+from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.sources import (
+    Check,
+    FieldsCheck,
+    Need,
+    RowsCheck,
+    SanityTest,
+    ScoreCheck,
+)
+
+MEASURES = "measures/"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: an artifact of a run, the floor for n, and the explainers' sanity tests."""
+
+    results: Results
+    artifact: str
+    floor: int
+    sanity: tuple[SanityTest, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Why the item does not count (`problems`), and what a reader should know (`remarks`)."""
+
+    problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def run_checks(need: Need, subject: Subject) -> Outcome:
+    """All checks of an item, each problem as one phrase."""
+    outcomes = [_run(check, subject) for check in need.checks]
+    return Outcome(
+        tuple(text for one in outcomes for text in one.problems),
+        tuple(text for one in outcomes for text in one.remarks),
+    )
+
+
+def _run(check: Check, subject: Subject) -> Outcome:
+    if isinstance(check, ScoreCheck):
+        return _check_scores(check, subject)
+    if isinstance(check, FieldsCheck):
+        return _check_fields(check, subject)
+    if isinstance(check, RowsCheck):
+        return _check_rows(check, subject)
+    return _check_sanity(subject)
+
+
+def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
+    """Scores of one metric in one artifact; empty for artifacts that hold no scores."""
+    if not artifact.startswith(MEASURES):
+        return []
+    name, _, explainer = artifact.removeprefix(MEASURES).partition("/")
+    found = results.measurement(name, explainer)
+    return [score for score in found.scores if score.metric == metric] if found else []
+
+
+def _check_scores(check: ScoreCheck, subject: Subject) -> Outcome:
+    scores = scores_of(subject.results, subject.artifact, check.metric)
+    if not scores:
+        return Outcome((f"{subject.artifact} holds no score `{check.metric}`",))
+    fails = _failure(check, subject.floor)
+    failed = [text for score in scores if (text := fails(score))]
+    if not failed:
+        return Outcome()
+    summary = failed[0] if len(failed) == 1 else f"{failed[0]} and {count(len(failed) - 1)} more"
+    if not check.every and len(failed) < len(scores):
+        return Outcome(remarks=(f"{summary}, of {count(len(scores))}",))
+    return Outcome((summary,))
+
+
+def _failure(check: ScoreCheck, floor: int) -> Callable[[Score], str]:
+    def interval(score: Score) -> str:
+        return "" if score.has_interval else f"{_name(score)} has no interval"
+
+    def least(score: Score) -> str:
+        below = f"{_name(score)} rests on n = {count(score.n)}, below the floor of {count(floor)}"
+        return "" if score.n >= floor else below
+
+    def p_value(score: Score) -> str:
+        return "" if score.p_value is not None else f"{_name(score)} has no test"
+
+    def bound(score: Score) -> str:
+        return _out_of_bounds(check, score)
+
+    return {"interval": interval, "floor": least, "p_value": p_value, "bound": bound}[check.check]
+
+
+def _out_of_bounds(check: ScoreCheck, score: Score) -> str:
+    value = getattr(score, check.end)
+    end = "" if check.end == "value" else f"{check.end}er end of the interval of "
+    if value is None or math.isnan(value):
+        return f"the {end}{_name(score)} is not defined"
+    if check.above is not None and not value > check.above:
+        return f"the {end}{_name(score)} is {number(value)}, not above {check.above:g}"
+    if check.at_most is not None and abs(value) > check.at_most:
+        return f"the {end}{_name(score)} is {number(value)}, beyond {check.at_most:g}"
+    return ""
+
+
+def _name(score: Score) -> str:
+    subject = [score.explainer, score.attribute, score.level, score.slice]
+    named = ", ".join(part for part in subject if part)
+    metric = score.metric.replace("_", " ")
+    return f"{metric} ({named})" if named else metric
+
+
+def _check_fields(check: FieldsCheck, subject: Subject) -> Outcome:
+    data = load_json(subject.results.paths[subject.artifact] / check.file)
+    empty = [
+        name.replace("|", " or ")
+        for name in check.fields
+        if all(data.get(one) in (None, "", [], {}) for one in name.split("|"))
+    ]
+    if not empty:
+        return Outcome()
+    return Outcome((f"{check.file} says nothing about {', '.join(empty)}",))
+
+
+def _check_rows(check: RowsCheck, subject: Subject) -> Outcome:
+    table = load_table(subject.results.paths[subject.artifact] / check.file)
+    if absent := sorted(set(check.where) - set(table.columns)):
+        return Outcome((f"{check.file} has no column {', '.join(absent)}",))
+    for column, value in check.where.items():
+        table = table[table[column] == value]
+    if len(table) >= check.least:
+        return Outcome()
+    condition = "".join(f" with {column} “{value}”" for column, value in check.where.items())
+    return Outcome(
+        (f"{check.file} has {count(len(table))} rows{condition}, fewer than {check.least}",)
+    )
+
+
+def _check_sanity(subject: Subject) -> Outcome:
+    explainer = subject.artifact.rpartition("/")[2]
+    problems: list[str] = []
+    untested: list[str] = []
+    for test in subject.sanity:
+        artifact = test.artifact.format(explainer=explainer)
+        scores = scores_of(subject.results, artifact, test.metric)
+        if not scores:
+            untested.append(test.name)
+        problems += [text for score in scores if (text := _sanity_failure(test, score, explainer))]
+    remarks = [f"{explainer}: no test of {name} was made" for name in untested]
+    return Outcome(tuple(problems), tuple(remarks))
+
+
+def _sanity_failure(test: SanityTest, score: Score, explainer: str) -> str:
+    if math.isfinite(score.value) and abs(score.value) <= test.at_most:
+        return ""
+    return (
+        f"{explainer} failed the test of {test.name}: {number(score.value)}, "
+        f"beyond {test.at_most:g}"
+    )

@@ -1,0 +1,253 @@
+"""Regulatory frameworks as data: which requirement asks for which evidence, in which version."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ConfigError
+
+Ceiling = Literal["met", "partly", "human_input"]
+HUMAN = "human_input."
+
+
+class UnknownFrameworkError(ConfigError, ValueError):
+    """The id names no framework that is shipped; a ValueError too, so that pydantic collects it."""
+
+
+def frameworks_folder() -> Path:
+    """The folder of the shipped framework files, in a checkout and in an installed copy."""
+    return shipped("templates") / "frameworks"
+
+
+def framework_ids() -> list[str]:
+    """Ids of the shipped frameworks, sorted."""
+    return sorted(
+        path.stem for path in frameworks_folder().glob("*.yaml") if not path.name.startswith("_")
+    )
+
+
+@dataclass(frozen=True)
+class FrameworkChoice:
+    """A regulatory framework whose requirements are set against the evidence of this run.
+
+    id : name of a shipped file. file : a framework file of one's own, used instead of it.
+    reviewed_version : the `text_version` that a person has reviewed for this use; where the file
+        carries another one, the report says so. Empty: nobody has said which version was reviewed.
+    """
+
+    id: str
+    file: Path | None = None
+    reviewed_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.file is None and self.id not in framework_ids():
+            raise UnknownFrameworkError(
+                f"framework `{self.id}` is not shipped; allowed: {', '.join(framework_ids())}, "
+                "or name a file of your own in `file`"
+            )
+
+    def load(self) -> Framework:
+        """Read and check the file.
+
+        Raises
+        ------
+        ConfigError : the file is missing, is not YAML, breaks the schema, or holds another id.
+        """
+        path = Path(self.file) if self.file else frameworks_folder() / f"{self.id}.yaml"
+        framework = load_framework(path)
+        if framework.id != self.id:
+            raise ConfigError(
+                f"{path.name}: holds framework `{framework.id}`, not `{self.id}`; write "
+                f"`id: {framework.id}`"
+            )
+        return framework
+
+
+@dataclass(frozen=True)
+class Row:
+    """One requirement.
+
+    asks : paraphrase in one sentence. evidence : kinds that could serve; need : those without which
+    the ceiling is not reached. ceiling : best status that a run may give by itself. verified :
+    whether the text, or a faithful quotation, was read.
+    """
+
+    id: str
+    title: str
+    cite: str
+    asks: str
+    evidence: tuple[str, ...]
+    need: tuple[str, ...]
+    kind: Literal["measured", "documented", "human"]
+    who: str
+    ceiling: Ceiling
+    verified: bool
+    verify_note: str = ""
+    source: str = ""
+
+    @property
+    def machine(self) -> tuple[str, ...]:
+        """Needed kinds that a run can produce."""
+        return tuple(kind for kind in self.need if not kind.startswith(HUMAN))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Needed fields that only a person can fill, without their prefix."""
+        return fields_of(self.need)
+
+    @property
+    def helpful_fields(self) -> tuple[str, ...]:
+        """Fields that a person may fill and that do not change the status."""
+        return tuple(name for name in fields_of(self.evidence) if name not in self.people)
+
+
+def fields_of(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the human fields among evidence kinds."""
+    return tuple(kind.removeprefix(HUMAN) for kind in kinds if kind.startswith(HUMAN))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the mapping was read."""
+
+    id: str
+    ref: str
+    kind: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One framework file; `sha256` is of the file, `checked` the day its sources were read."""
+
+    id: str
+    name: str
+    jurisdiction: str
+    legal_force: str
+    text_version: str
+    checked: date
+    applies_from: Mapping[str, str]
+    notes: tuple[str, ...]
+    sources: tuple[Source, ...]
+    disclaimer: str
+    rows: tuple[Row, ...]
+    sha256: str
+
+    @property
+    def unverified(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if not row.verified)
+
+
+def read_yaml(path: Path) -> Any:
+    """A YAML file, by the C parser where there is one.
+
+    Raises
+    ------
+    ConfigError : the file is missing or is not YAML.
+    """
+    import yaml
+
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not valid YAML ({error})") from None
+
+
+@cache
+def load_framework(path: Path) -> Framework:
+    """Read a framework file and check it against `_schema.yaml` and the evidence vocabulary.
+
+    Raises
+    ------
+    ConfigError : all problems of the file, each with its place.
+    """
+    data = read_yaml(path)
+    if problems := _schema_problems(data):
+        raise ConfigError(f"{path.name}: {'; '.join(problems)}")
+    framework = _build(data, hashlib.sha256(path.read_bytes()).hexdigest())
+    if problems := _meaning_problems(framework):
+        raise ConfigError(f"{path.name}: {'; '.join(problems)}")
+    return framework
+
+
+@cache
+def evidence_vocabulary() -> Mapping[str, str]:
+    """{evidence kind: what it means}, from `_evidence.yaml`."""
+    return dict(read_yaml(frameworks_folder() / "_evidence.yaml")["evidence"])
+
+
+def _schema_problems(data: Any) -> list[str]:
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(read_yaml(frameworks_folder() / "_schema.yaml"))
+    return [
+        f"{'.'.join(map(str, error.absolute_path)) or 'file'}: {error.message}"
+        for error in sorted(validator.iter_errors(data), key=lambda e: list(map(str, e.path)))
+    ]
+
+
+def _build(data: Mapping[str, Any], sha256: str) -> Framework:
+    head = data["framework"]
+    try:
+        checked = date.fromisoformat(str(head["checked"]))
+    except ValueError:
+        raise ConfigError(
+            f"framework.checked: `{head['checked']}` is no date; write YYYY-MM-DD"
+        ) from None
+    return Framework(
+        id=head["id"],
+        name=head["name"],
+        jurisdiction=head["jurisdiction"],
+        legal_force=head["legal_force"],
+        text_version=str(head["text_version"]),
+        checked=checked,
+        applies_from={k: str(v) for k, v in (head.get("applies_from") or {}).items()},
+        notes=tuple(head.get("notes") or ()),
+        sources=tuple(
+            Source(key, one["ref"], one["kind"], one.get("url") or "")
+            for key, one in head["sources"].items()
+        ),
+        disclaimer=data["disclaimer"],
+        rows=tuple(_row(one) for one in data["rows"]),
+        sha256=sha256,
+    )
+
+
+def _row(data: Mapping[str, Any]) -> Row:
+    lists = {name: tuple(data[name]) for name in ("evidence", "need")}
+    return Row(**{**data, **lists})
+
+
+def _meaning_problems(framework: Framework) -> list[str]:
+    ids = [row.id for row in framework.rows]
+    problems = [
+        f"row id {name} is there twice" for name in sorted({i for i in ids if ids.count(i) > 1})
+    ]
+    for row in framework.rows:
+        problems += _row_problems(row)
+    return problems
+
+
+def _row_problems(row: Row) -> list[str]:
+    known = evidence_vocabulary()
+    named = dict.fromkeys(row.evidence + row.need)
+    problems = [
+        f"{row.id}: evidence `{kind}` is not in _evidence.yaml"
+        for kind in named
+        if kind not in known and not kind.startswith(HUMAN)
+    ]
+    if not row.need:
+        problems.append(f"{row.id}: `need` is empty, so nothing could be judged")
+    if row.ceiling == "human_input" and not row.people:
+        problems.append(f"{row.id}: ceiling human_input needs a `{HUMAN}<field>` in `need`")
+    return problems

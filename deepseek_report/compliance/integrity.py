@@ -1,0 +1,114 @@
+"""Whether a file is the one that this run made: it is there, its hash and its subject are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.results import Results
+
+_WEIGHTS = "training/weights.safetensors"
+
+State = Literal["present", "failed", "stale", "altered", "absent"]
+#: From the best to the worst; of several artifacts that could serve, the best decides.
+STATES: tuple[State, ...] = ("present", "failed", "stale", "altered", "absent")
+
+
+@dataclass(frozen=True)
+class EvidenceFile:
+    """A file in the run folder and its SHA-256."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """What was found of an artifact's files before their content was looked at."""
+
+    state: State
+    files: tuple[EvidenceFile, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def examine(
+    results: Results, artifact: str, names: tuple[str, ...], subject: tuple[str, ...]
+) -> Integrity:
+    """Rules 2 and 3 of `_status_rules.yaml`, in their order: integrity, then freshness.
+
+    Parameters
+    ----------
+    artifact : an id of `results.paths`. names : which of its files are the evidence.
+    subject : names of the digests that the artifact must share with this run.
+    """
+    folder = results.paths.get(artifact)
+    if folder is None:
+        return Integrity("absent", problems=(f"{artifact}: {results.why_missing(artifact)}",))
+    if lost := [name for name in names if not (folder / name).is_file()]:
+        return Integrity("absent", problems=tuple(f"{artifact}: no {name}" for name in lost))
+    manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
+    files = tuple(
+        EvidenceFile(_in_run(folder / name, artifact, manifest), sha256_file(folder / name))
+        for name in names
+    )
+    if altered := [text for one in files if (text := _mismatch(one, manifest))]:
+        return Integrity("altered", files, tuple(altered))
+    if stale := _subject_problems(results.provenance, artifact, subject):
+        return Integrity("stale", files, tuple(stale))
+    return Integrity("present", files)
+
+
+def _in_run(path: Path, artifact: str, manifest: Mapping[str, str]) -> str:
+    """The path of a file inside the run folder, as the manifest writes it."""
+    full = path.as_posix()
+    listed = (key for key in manifest if full.endswith(f"/{key}"))
+    return max(listed, key=len, default=f"artifacts/{artifact}/{path.name}")
+
+
+def _mismatch(file: EvidenceFile, manifest: Mapping[str, str]) -> str:
+    expected = manifest.get(file.path)
+    if expected is None:
+        return f"{file.path} is not in the manifest"
+    if expected != file.sha256:
+        return f"{file.path} was changed: its SHA-256 is not the one in the manifest"
+    return ""
+
+
+def _subject_problems(
+    provenance: Mapping[str, Any], artifact: str, subject: tuple[str, ...]
+) -> list[str]:
+    ours: Mapping[str, str] = provenance.get("digests") or {}
+    theirs = subject_of(provenance, artifact)
+    problems = []
+    for name in subject:
+        if not ours.get(name):
+            problems.append(f"{artifact}: this run records no digest of its {name}")
+        elif theirs.get(name) != ours[name]:
+            problems.append(f"{artifact} was not made for this run's {name}: the digests differ")
+    return problems
+
+
+def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str]:
+    """The digests that an artifact was made for.
+
+    `provenance["subjects"]` records them per artifact. Where it is not kept, the manifest stands
+    for it: the run wrote it for its own data and config, and for the weights that it lists.
+    """
+    if "subjects" in provenance:
+        found: Mapping[str, str] = provenance["subjects"].get(artifact) or {}
+        return found
+    digests = dict(provenance.get("digests") or {})
+    manifest: Mapping[str, str] = provenance.get("manifest") or {}
+    weights = [sha256 for key, sha256 in manifest.items() if key.endswith(_WEIGHTS)]
+    return digests | {"weights": weights[0]} if weights else digests
+
+
+def dig(data: Mapping[str, Any], dotted: str) -> Any:
+    """The value at a dotted key, or None: `dig(provenance, "digests.data")`."""
+    value: Any = data
+    for key in dotted.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

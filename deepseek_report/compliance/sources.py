@@ -1,0 +1,173 @@
+"""Which artifacts of a run are evidence of which kind: the typed form of `_sources.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from deepseek_report.compliance.framework import (
+    HUMAN,
+    evidence_vocabulary,
+    frameworks_folder,
+    read_yaml,
+)
+from deepseek_report.errors import ConfigError
+
+DigestName = Literal["data", "weights", "config", "code"]
+
+
+class _Strict:
+    """A part of the map in which pydantic refuses unknown keys."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True)
+class ScoreCheck(_Strict):
+    """A demand on the scores of an artifact.
+
+    interval : each has both ends; floor : each rests on at least the floor of instances;
+    p_value : each has one; bound : `end` lies above `above`, or its size is at most `at_most`.
+    every : whether all scores must pass, or one is enough (cells of a table by group).
+    """
+
+    check: Literal["interval", "floor", "p_value", "bound"]
+    metric: str
+    every: bool = True
+    end: Literal["value", "low", "high"] = "value"
+    above: float | None = None
+    at_most: float | None = None
+
+
+@dataclass(frozen=True)
+class FieldsCheck(_Strict):
+    """These fields of a JSON file hold something; of `a|b` one is enough."""
+
+    check: Literal["fields"]
+    file: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RowsCheck(_Strict):
+    """A Parquet file has at least `least` rows where `where` holds."""
+
+    check: Literal["rows"]
+    file: str
+    least: int = 1
+    where: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SanityCheck(_Strict):
+    """The explainer of this artifact passed the tests listed under `sanity`."""
+
+    check: Literal["sanity"]
+
+
+Check = Annotated[ScoreCheck | FieldsCheck | RowsCheck | SanityCheck, Field(discriminator="check")]
+
+
+@dataclass(frozen=True)
+class Need(_Strict):
+    """An artifact that serves as evidence.
+
+    artifact : its id; a last part `*` stands for each explainer but those in `but_not`.
+    files : which of its files are the evidence, all of which must be there.
+    scores : metrics whose numbers are printed beside it.
+    """
+
+    artifact: str
+    files: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
+    scores: tuple[str, ...] = ()
+    but_not: tuple[str, ...] = ()
+
+    @property
+    def is_pattern(self) -> bool:
+        return self.artifact.endswith("/*")
+
+
+@dataclass(frozen=True)
+class Kind(_Strict):
+    """How one kind of evidence is made.
+
+    label : a few words for people. all : artifacts that must all count; any : of these one must. provenance : dotted keys of the
+    run's provenance that must hold something. digest : the provenance key of its hash.
+    file : where in the run folder it is, for evidence that is no artifact. after : True for what is
+    written after the index (the report), whose hash only the manifest can hold.
+    subject : digests that the artifact must share with this run.
+    section : section of the report that shows it. limits : what it does not cover.
+    absent : why no run produces it, where that is so.
+    """
+
+    label: str
+    subject: tuple[DigestName, ...] = ()
+    all: tuple[Need, ...] = ()
+    any: tuple[Need, ...] = ()
+    provenance: tuple[str, ...] = ()
+    digest: str = ""
+    file: str = ""
+    after: bool = False
+    section: str = ""
+    limits: str = ""
+    absent: str = ""
+
+
+@dataclass(frozen=True)
+class SanityTest(_Strict):
+    """A test that an explainer must not fail; `because` says where the limit comes from."""
+
+    artifact: str
+    metric: str
+    at_most: float
+    because: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Sources(_Strict):
+    """The whole map: {evidence kind: how it is made}, and the sanity tests of explainers."""
+
+    kinds: dict[str, Kind]
+    sanity: tuple[SanityTest, ...] = ()
+
+
+@cache
+def load_sources(path: Path | None = None) -> Sources:
+    """Read the map and check it against the evidence vocabulary.
+
+    Raises
+    ------
+    ConfigError : unknown or missing kinds, unknown keys, wrong types.
+    """
+    path = path or frameworks_folder() / "_sources.yaml"
+    sources = _parse(path)
+    known = {kind for kind in evidence_vocabulary() if not HUMAN.startswith(kind)}
+    problems = [f"`{kind}` is not in _evidence.yaml" for kind in sources.kinds if kind not in known]
+    problems += [f"`{kind}` has no entry" for kind in sorted(known - set(sources.kinds))]
+    problems += [f"{name}: {text}" for name, kind in sources.kinds.items() for text in _gaps(kind)]
+    if problems:
+        raise ConfigError(f"{path.name}: {'; '.join(problems)}")
+    return sources
+
+
+def _gaps(kind: Kind) -> list[str]:
+    made = bool(kind.all or kind.any or kind.provenance or kind.after)
+    if made == bool(kind.absent):
+        return ["name artifacts or provenance, or say in `absent` why there are none, not both"]
+    if (kind.provenance or kind.after) and not kind.file:
+        return ["say in `file` where it is kept"]
+    return []
+
+
+def _parse(path: Path) -> Sources:
+    try:
+        return TypeAdapter(Sources).validate_python(read_yaml(path))
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        raise ConfigError(f"{path.name}: {'; '.join(problems)}") from None

@@ -1,0 +1,100 @@
+"""Words that no report may use: they would claim what evidence cannot show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
+from deepseek_report.errors import RenderError
+
+_MARKUP = re.compile(r"\\(?=[^\w\s])|[*`~]")
+
+
+@dataclass(frozen=True)
+class ForbiddenUse:
+    """A forbidden word in a text, with its line (counted from 1) and the words around it."""
+
+    word: str
+    line: int
+    context: str
+
+
+@cache
+def forbidden_words() -> tuple[str, ...]:
+    """The list of `_status_rules.yaml`."""
+    return tuple(read_yaml(frameworks_folder() / "_status_rules.yaml")["forbidden_words"])
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    words = [
+        re.escape(word).replace(r"\ ", r"\s+")
+        if not word.isascii()
+        else rf"(?<!\w){re.escape(word)}(?!\w)".replace(r"\ ", r"\s+")
+        for word in sorted(forbidden_words(), key=len, reverse=True)
+    ]
+    return re.compile("|".join(words), re.IGNORECASE)
+
+
+def find_forbidden(text: str, quoted: Iterable[str] = ()) -> list[ForbiddenUse]:
+    """Every forbidden word in a text.
+
+    Parameters
+    ----------
+    text : Markdown or plain text; Markdown's escapes and emphasis marks are taken off first.
+    quoted : passages that may hold such words since others wrote them (titles, quoted law);
+        they are taken out before the search.
+
+    Returns
+    -------
+    One entry per use, in the order of the text; empty means there is none.
+    """
+    plain = _blank_out(_MARKUP.sub("", text), quoted)
+    return [
+        ForbiddenUse(
+            word=found.group(),
+            line=plain.count("\n", 0, found.start()) + 1,
+            context=" ".join(plain[max(0, found.start() - 40) : found.end() + 40].split()),
+        )
+        for found in _pattern().finditer(plain)
+    ]
+
+
+def _blank_out(text: str, quoted: Iterable[str]) -> str:
+    """The text without the quoted passages; their line breaks stay, so lines keep their number."""
+    for passage in sorted({_MARKUP.sub("", one) for one in quoted}, key=len, reverse=True):
+        if not _pattern().search(passage):
+            continue
+        loose = r"\s+".join(re.escape(word) for word in passage.split())
+        text = re.sub(loose, lambda found: "\n" * found.group().count("\n"), text)
+    return text
+
+
+def quoted_passages(frameworks: Iterable[Framework]) -> list[str]:
+    """What a report quotes from framework files: names, notes, sources and rows."""
+    passages: list[str] = []
+    for one in frameworks:
+        passages += [one.name, one.legal_force, one.text_version, one.disclaimer, *one.notes]
+        passages += [source.ref for source in one.sources]
+        for row in one.rows:
+            passages += [row.title, row.cite, row.asks, row.verify_note, row.who]
+    return passages
+
+
+def refuse_forbidden(text: str, quoted: Iterable[str] = (), where: str = "report.qmd") -> None:
+    """Raise RenderError if a finished text claims what a run cannot show.
+
+    Raises
+    ------
+    RenderError : names every use, its line and its context.
+    """
+    found = find_forbidden(text, quoted)
+    if found:
+        uses = "; ".join(f"line {one.line}: “{one.word}” in “… {one.context} …”" for one in found)
+        raise RenderError(
+            f"{where}: words that a report must not use ({uses}). Say what evidence exists "
+            "instead; the list is in templates/frameworks/_status_rules.yaml"
+        )
