@@ -1,0 +1,256 @@
+"""How the attribution of a feature depends on its value, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import number, plural, points
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.labels import clean, extent, named, short
+from deepseek_report.visualizations.marks import dots, grid, rows, value_ticks
+from deepseek_report.visualizations.reading import chosen
+from deepseek_report.visualizations.style import LIGHT, SMALL, VALUE, draw_svg, panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.explanation import Explanation
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Feature, Schema
+
+_ROW = 0.31
+_TWIN_POINTS = 1500
+
+
+@dataclass(frozen=True)
+class Beeswarm:
+    """Draws one dot a case and feature: its attribution, coloured by the feature's value.
+
+    explainer : whose attributions; empty takes the most faithful one of the run.
+    most : features shown. instances : cases shown, evenly spaced among the explained ones.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+
+    explainer: str = ""
+    most: Annotated[int, Field(ge=1, le=20)] = 12
+    instances: Annotated[int, Field(ge=10, le=400)] = 200
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        name = chosen(results, self.explainer)
+        explanation = results.explanations[name]
+        view = _view(explanation, results.schema, self.most, self.instances)
+        height = 0.95 + _ROW * len(view.features)
+        return [
+            Picture(
+                name="beeswarm",
+                svg=draw_svg("beeswarm", height, lambda figure: _paint(figure, view)),
+                title=_title(view, name),
+                alt=_alt(view, name),
+                how_to_read=(
+                    "Each dot is one case: right of the line the feature raised the output for "
+                    f"“{view.class_name}”, left it lowered it; blue are low values of the feature, "
+                    "red high ones, grey such as have no order or are missing."
+                ),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The attributions shown, features by falling mean size; `levels` colour the values."""
+
+    features: list[Feature]
+    values: NDArray[np.float64]
+    inputs: NDArray[np.float64]
+    levels: NDArray[np.int64]
+    tendency: list[float]
+    class_name: str
+    space: str
+
+    @property
+    def across(self) -> str:
+        return {
+            "probability": f"change of the probability of “{self.class_name}”",
+            "logit": f"change of the log-odds of “{self.class_name}”",
+        }.get(self.space, f"score for “{self.class_name}”, without unit")
+
+
+def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -> _View:
+    size = np.abs(explanation.values).mean(axis=0)
+    order = np.argsort(-size, kind="stable")[:most]
+    few = min(instances, len(explanation))
+    cases = np.linspace(0, len(explanation) - 1, few).round().astype(int)
+    inputs, values = explanation.inputs[:, order], explanation.values[:, order]
+    features = [schema.feature(explanation.feature_names[one]) for one in order]
+    levels = np.column_stack([_levels(f, c) for f, c in zip(features, inputs.T, strict=True)])
+    return _View(
+        features=features,
+        values=values[cases],
+        inputs=inputs[cases],
+        levels=levels[cases],
+        tendency=[_tendency(*pair) for pair in zip(levels.T, values.T, strict=True)],
+        class_name=short(schema.target.classes[explanation.target], 30),
+        space=explanation.output_space,
+    )
+
+
+def _levels(feature: Feature, column: NDArray[np.float64]) -> NDArray[np.int64]:
+    """0 to 4 by the rank of the value among the explained cases; -1 without order or missing."""
+    if feature.kind == "categorical":
+        return np.full(len(column), -1)
+    there = np.isfinite(column)
+    distinct, place = np.unique(column[there], return_inverse=True)
+    counts = np.bincount(place, minlength=len(distinct))
+    middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+    levels = np.full(len(column), -1)
+    levels[there] = np.minimum((middle[place] * len(VALUE)).astype(int), len(VALUE) - 1)
+    return levels
+
+
+def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+    """Correlation of value rank and attribution: +1 high values raise, -1 they lower."""
+    there = levels >= 0
+    if there.sum() < 3 or np.ptp(levels[there]) == 0 or np.ptp(values[there]) == 0:
+        return 0.0
+    return float(np.corrcoef(levels[there], values[there])[0, 1])
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    labels = [short(one.label, 32) for one in view.features]
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
+    rows(axes, labels)
+    most = float(np.nanmax(np.abs(view.values))) * 1.05 or 1.0
+    axes.set_xlim(
+        min(view.values.min() * 1.08, -0.15 * most), max(view.values.max() * 1.08, 0.15 * most)
+    )
+    grid(axes, "x")
+    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    heights = np.column_stack([_swarm(one, axes.get_xlim()) for one in view.values.T])
+    heights += np.arange(len(view.features))
+    for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
+        chosen_dots = view.levels == level
+        dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
+    value_ticks(axes, "x")
+    axes.set_xlabel(view.across)
+    _scale(axes)
+
+
+def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+    """Offsets that keep neighbours apart: those of one narrow bin are stacked around the row."""
+    bins = ((values - limits[0]) / (limits[1] - limits[0]) * 90).astype(int)
+    offsets = np.zeros(len(values))
+    for one in np.unique(bins):
+        inside = np.flatnonzero(bins == one)
+        rank = np.arange(len(inside))
+        step = min(0.1, 0.76 / len(inside))
+        offsets[inside] = np.where(rank % 2, 1, -1) * ((rank + 1) // 2) * step
+    return offsets
+
+
+def _scale(axes: Axes) -> None:
+    """The key of the colours, above the axes: low ●●●●● high."""
+    place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
+    small = {"fontsize": SMALL, "color": LIGHT["muted"], **place}
+    axes.annotate("value: low", (1, 1), xytext=(-94, 10), ha="right", **small)
+    axes.annotate("high", (1, 1), xytext=(-40, 10), ha="left", **small)
+    for step, colour in enumerate(VALUE):
+        axes.annotate(
+            "●",
+            (1, 1),
+            xytext=(-86 + 10 * step, 10),
+            ha="center",
+            color=colour,
+            fontsize=SMALL,
+            **place,
+        )
+
+
+def _title(view: _View, name: str) -> str:
+    feature, tendency = view.features[0], view.tendency[0]
+    label = clean(feature.label)
+    if tendency > 0.3:
+        return (
+            f"{named(name)}: high values of {label} raise the output for “{view.class_name}” most"
+        )
+    if tendency < -0.3:
+        return f"{named(name)}: low values of {label} raise the output for “{view.class_name}” most"
+    return f"{named(name)}: {label} moves the output for “{view.class_name}” most"
+
+
+def _alt(view: _View, name: str) -> str:
+    parts = []
+    for feature, column, tendency in zip(
+        view.features[:5], view.values.T, view.tendency, strict=False
+    ):
+        way = (
+            "high values raise it"
+            if tendency > 0.3
+            else "low values raise it"
+            if tendency < -0.3
+            else "no clear direction"
+        )
+        ends = f"{number(float(column.min()))} to {number(float(column.max()))}"
+        parts.append(f"{clean(feature.label)} from {ends} ({way})")
+    return (
+        f"Attributions by {named(name)} for {plural(len(view.values), 'case')}, {view.across}. "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    few = min(len(view.values), _TWIN_POINTS // len(view.features))
+    cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
+    palette = (*VALUE, LIGHT["context"])
+    limits = (float(view.values.min()), float(view.values.max()) + 1e-12)
+    traces = []
+    for row, feature in enumerate(view.features):
+        x = view.values[cases, row]
+        hover = [
+            twin.text(f"{clean(feature.label)}: {clean(feature.display(value))}")
+            + f"<br>{_effect(one, view.space)}"
+            for one, value in zip(x, view.inputs[cases, row], strict=True)
+        ]
+        marker = {
+            "color": [palette[one] for one in view.levels[cases, row]],
+            "size": 6,
+            "opacity": 0.8,
+        }
+        heights = twin.rounded(row + _swarm(x, limits))
+        traces.append(
+            twin.trace(
+                "scatter",
+                x=twin.rounded(x),
+                y=heights,
+                text=hover,
+                mode="markers",
+                marker=marker,
+                showlegend=False,
+            )
+        )
+    ticks = {
+        "tickvals": list(range(len(view.features))),
+        "ticktext": [twin.text(short(one.label, 34)) for one in view.features],
+    }
+    layout = {
+        "xaxis": twin.axis(view.across, zeroline=True, zerolinecolor=LIGHT["context"]),
+        "yaxis": twin.axis("", range=[len(view.features) - 0.5, -0.5], **ticks),
+    }
+    return twin.twin(traces, layout, height=100 + 34 * len(view.features))
+
+
+def _effect(value: float, space: str) -> str:
+    if space == "probability":
+        return points(value)
+    return f"{'+' if value > 0 else ''}{number(value)}"

@@ -1,0 +1,226 @@
+"""What moved the output of one case away from the base value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.labels import clean, extent, named, short
+from deepseek_report.visualizations.marks import grid, percent_ticks, rows, value_ticks
+from deepseek_report.visualizations.reading import chosen
+from deepseek_report.visualizations.style import LIGHT, SMALL, draw_svg, panel
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.explanation import Explanation
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.29
+
+
+@dataclass(frozen=True)
+class CaseContributions:
+    """Draws, for each chosen case, what each feature added to or took from the output.
+
+    explainer : whose attributions; empty takes the most faithful one of the run.
+    most : features shown one by one; the others are summed in a last bar.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
+
+    explainer: str = ""
+    most: Annotated[int, Field(ge=1, le=20)] = 8
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        name = chosen(results, self.explainer)
+        places = results.cases.roles.values()
+        views = [_view(results, name, place, self.most) for place in places]
+        return [_picture(view, f"case_contributions_{case}") for case, view in enumerate(views)]
+
+
+@dataclass(frozen=True)
+class _View:
+    """One case: its bars (label with value, attribution), and where the output starts and ends."""
+
+    bars: list[tuple[str, float]]
+    identity: int
+    explainer: str
+    space: str
+    class_name: str
+    decided: str
+    actual: str
+    probability: float
+    base: float | None
+    threshold: float | None
+
+    @property
+    def unit(self) -> str:
+        return {
+            "probability": f"change of the probability of “{self.class_name}”",
+            "logit": f"change of the log-odds of “{self.class_name}”",
+        }.get(self.space, f"score for “{self.class_name}”, without unit")
+
+    def effect(self, value: float) -> str:
+        if self.space == "probability":
+            return points(value)
+        sign = "+" if value > 0 else MINUS if value < 0 else ""
+        return sign + number(abs(value))
+
+
+def _view(results: Results, name: str, place: int, most: int) -> _View:
+    explanation, predictions = results.explanations[name], results.predictions
+    position, target = int(results.cases.explained[place]), results.schema.target
+    classes = [short(one, 30) for one in target.classes]
+    return _View(
+        bars=_bars(results, explanation, place, most),
+        identity=int(predictions.instance_ids[position]),
+        explainer=named(name),
+        space=explanation.output_space,
+        class_name=classes[explanation.target],
+        decided=classes[predictions.decisions[position]],
+        actual=classes[predictions.labels[position]],
+        probability=float(predictions.probabilities[position, explanation.target]),
+        base=_base(explanation, place),
+        threshold=predictions.threshold if predictions.explained == explanation.target else None,
+    )
+
+
+def _bars(
+    results: Results, explanation: Explanation, place: int, most: int
+) -> list[tuple[str, float]]:
+    values, inputs = explanation.values[place], explanation.inputs[place]
+    order = np.argsort(-np.abs(values), kind="stable")
+    features = [results.schema.feature(explanation.feature_names[one]) for one in order]
+    bars = [
+        (f"{clean(one.label)}: {clean(one.display(inputs[at]))}", float(values[at]))
+        for one, at in zip(features[:most], order[:most], strict=True)
+    ]
+    rest = values[order[most:]]
+    other = plural(len(rest), "other feature")
+    return [*bars, (f"{other} together", float(rest.sum()))] if len(rest) else bars
+
+
+def _base(explanation: Explanation, place: int) -> float | None:
+    """The output at the reference as a probability, where the method has one."""
+    if explanation.base_values is None or explanation.output_space == "none":
+        return None
+    base = float(explanation.base_values[place])
+    return base if explanation.output_space == "probability" else 1 / (1 + float(np.exp(-base)))
+
+
+def _picture(view: _View, name: str) -> Picture:
+    height = 1.75 + _ROW * len(view.bars)
+    return Picture(
+        name=name,
+        svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
+        title=_title(view),
+        alt=_alt(view),
+        how_to_read=(
+            "Each bar is what the value of one feature added to (right) or took from (left) the "
+            f"output, by {view.explainer}"
+            + (
+                "; the line above leads from the base value to this case."
+                if view.base is not None
+                else "."
+            )
+        ),
+    )
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    labels = [short(label, 44) for label, _ in view.bars]
+    height = figure.get_size_inches()[1]
+    left = min(extent(labels) + 0.15, 3.6)
+    _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)
+    axes = panel(figure, left, 0.55, 6.9, height - 1.1)
+    rows(axes, labels)
+    values = np.array([value for _, value in view.bars])
+    tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
+    axes.barh(range(len(values)), values, height=0.66, color=tones)
+    grid(axes, "x")
+    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    _effects(axes, view, values)
+    value_ticks(axes, "x")
+    axes.set_xlabel(view.unit)
+
+
+def _effects(axes: Axes, view: _View, values: np.ndarray) -> None:
+    """The number beside each bar, on the side it points to."""
+    reach = max(float(np.abs(values).max()), 1e-12)
+    room = 0.42 * reach
+    axes.set_xlim(
+        min(values.min(), 0) - room * (values.min() < 0),
+        max(values.max(), 0) + room * (values.max() > 0),
+    )
+    for row, value in enumerate(values):
+        axes.annotate(
+            view.effect(value),
+            (value, row),
+            xytext=(4 if value >= 0 else -4, 0),
+            textcoords="offset points",
+            ha="left" if value >= 0 else "right",
+            va="center",
+            fontsize=SMALL,
+            color=LIGHT["ink"],
+        )
+
+
+def _strip(axes: Axes, view: _View) -> None:
+    """The way from the base value to the prediction on a line of probabilities."""
+    axes.set(xlim=(0, 1), ylim=(-1, 1), yticks=[])
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_position(("data", 0))
+    axes.tick_params(pad=3)
+    percent_ticks(axes, "x", 4)
+    rising = view.base is None or view.probability >= view.base
+    tone = LIGHT["raises"] if rising else LIGHT["lowers"]
+    if view.base is not None:
+        axes.plot([view.base, view.probability], [0, 0], color=tone, linewidth=4)
+        axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6)
+    axes.plot(view.probability, 0, "D", color=tone, markersize=7)
+    if view.threshold is not None:
+        axes.vlines(view.threshold, -0.7, 0.7, colors=LIGHT["ink"], linewidth=1.4)
+    axes.annotate(
+        _heading(view),
+        (0, 1),
+        xytext=(0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=SMALL,
+        color=LIGHT["muted"],
+        annotation_clip=False,
+    )
+
+
+def _heading(view: _View) -> str:
+    start = "" if view.base is None else f"● base {percent(view.base)}   "
+    mark = "" if view.threshold is None else f"   | threshold {percent(view.threshold)}"
+    return f"{start}◆ this case {percent(view.probability)}{mark}"
+
+
+def _title(view: _View) -> str:
+    label, value = view.bars[0]
+    verb = "raises" if value > 0 else "lowers"
+    scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
+    return (
+        f"Case {count(view.identity)}: “{label}” {verb} {scale} of “{view.class_name}” "
+        f"most ({view.effect(value)})"
+    )
+
+
+def _alt(view: _View) -> str:
+    bars = ", ".join(f"{label} {view.effect(value)}" for label, value in view.bars[:5])
+    base = "" if view.base is None else f", from a base of {percent(view.base)}"
+    return (
+        f"Case {count(view.identity)}: probability of “{view.class_name}” "
+        f"{percent(view.probability)}{base}; decided “{view.decided}”, actually “{view.actual}”. "
+        f"Greatest contributions ({view.unit}): {bars}."
+    )

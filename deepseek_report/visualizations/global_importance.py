@@ -1,0 +1,215 @@
+"""Which features matter over all explained cases, to each explainer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.labels import (
+    capital,
+    clean,
+    extent,
+    named,
+    percent_with_interval,
+    short,
+    wrapped,
+)
+from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks, rows
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    WIDTH,
+    colours,
+    draw_svg,
+    markers,
+    panel,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW, _HEAD, _FOOT, _ABREAST = 0.25, 0.5, 0.5, 5
+
+
+@dataclass(frozen=True)
+class GlobalImportance:
+    """Draws the mean absolute attribution of the top features, one small panel an explainer.
+
+    most : features shown, those with the greatest share over the explainers.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
+
+    most: Annotated[int, Field(ge=2, le=30)] = 12
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        view = _view(required(results, "importance", "importance"), self.most)
+        return [
+            Picture(
+                name="global_importance",
+                svg=draw_svg("global_importance", _height(view), lambda fig: _paint(fig, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=(
+                    "Each panel divides 100 % of what one explainer attributes among the "
+                    "features; lines are 95 % intervals; grey is the random control, which knows "
+                    "nothing of the model."
+                ),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """Shares by explainer, features in the order of their mean share; the control comes last."""
+
+    table: pd.DataFrame
+    features: list[str]
+    labels: dict[str, str]
+    explainers: list[str]
+    all_shares: pd.DataFrame
+
+    def part(self, explainer: str) -> pd.DataFrame:
+        own = self.table[self.table["explainer"] == explainer].set_index("feature")
+        return own.reindex(self.features)
+
+    @property
+    def judged(self) -> list[str]:
+        return [name for name in self.explainers if name != CONTROL] or self.explainers
+
+
+def _view(table: pd.DataFrame, most: int) -> _View:
+    names = list(dict.fromkeys(table["explainer"]))
+    ordered = [n for n in names if n != CONTROL] + [n for n in names if n == CONTROL]
+    shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
+    judged = [n for n in ordered if n != CONTROL] or ordered
+    mean = shares[judged].mean(axis=1).sort_values(ascending=False, kind="stable")
+    scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
+    scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
+    labels = {row.feature: clean(row.label) for row in table.itertuples()}
+    return _View(scaled, list(mean.index[:most]), labels, ordered, shares)
+
+
+def _height(view: _View) -> float:
+    blocks = -(-len(view.explainers) // _ABREAST)
+    return float(blocks * (_HEAD + _ROW * len(view.features)) + (blocks - 1) * 0.35 + _FOOT)
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    labels = [wrapped(view.labels[one], 30, 1) for one in view.features]
+    left = min(extent(labels) + 0.15, 2.7)
+    width = (WIDTH - left - 0.1) / min(len(view.explainers), _ABREAST)
+    tall, top = _ROW * len(view.features), _height(view)
+    most = _most(view)
+    for place, explainer in enumerate(view.explainers):
+        block, column = divmod(place, _ABREAST)
+        upper = top - _HEAD - block * (tall + _HEAD + 0.35)
+        begin = left + column * width
+        axes = panel(figure, begin, upper - tall, begin + width - 0.14, upper)
+        rows(axes, labels if column == 0 else [""] * len(labels))
+        _points(axes, view, explainer, most)
+        axes.set_title(wrapped(named(explainer), max(int(width * 11), 8)), fontsize=9)
+    figure.text(
+        1 - 0.02,
+        0.1 / top,
+        "share of all attributions",
+        ha="right",
+        fontsize=9,
+        color=LIGHT["muted"],
+    )
+
+
+def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
+    part, places = view.part(explainer), np.arange(len(view.features))
+    colour = colours(view.explainers)[explainer]
+    axes.hlines(places, 0, part["share"].fillna(0), colors=LIGHT["grid"], linewidth=4)
+    look = Look(colour, markers(view.explainers)[explainer])
+    intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
+    grid(axes, "x")
+    axes.set_xlim(0, most)
+    percent_ticks(axes, "x", 2)
+
+
+def _most(view: _View) -> float:
+    shown = view.table[view.table["feature"].isin(view.features)]
+    return float(np.nanmax(shown[["share", "share_high"]].to_numpy()) * 1.08)
+
+
+def _title(view: _View) -> str:
+    judged, first, second = view.judged, view.features[0], view.features[1:2]
+    top = sum(view.all_shares[name].idxmax() == first for name in judged)
+    whose = "every explainer" if top == len(judged) else f"{top} of {len(judged)} explainers"
+    said = (
+        f"{capital(view.labels[first])} matters most to {whose}"
+        if top
+        else (f"The explainers put different features first; {view.labels[first]} leads on average")
+    )
+    if not second:
+        return said
+    mean = view.all_shares[judged].mean(axis=1)
+    return f"{said}; {view.labels[second[0]]} matters {_as_much(mean[second[0]] / mean[first])}"
+
+
+def _as_much(ratio: float) -> str:
+    if ratio > 0.9:
+        return "almost as much"
+    if 0.45 < ratio < 0.55:
+        return "half as much"
+    return f"{ratio:.0%} as much".replace("%", "\u00a0%")
+
+
+def _alt(view: _View) -> str:
+    parts = []
+    for explainer in view.judged:
+        part = view.part(explainer).sort_values("share", ascending=False, kind="stable")
+        top = [
+            f"{view.labels[str(row.Index)]} {percent_with_interval(row.share, row.share_low, row.share_high)}"
+            for row in part.head(3).itertuples()
+        ]
+        parts.append(f"{named(explainer)}: " + ", ".join(top))
+    shown = plural(len(view.features), "feature")
+    return f"Share of the attributions of the top {shown}, by explainer. " + "; ".join(parts) + "."
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    names, looks = [short(view.labels[one], 34) for one in view.features], colours(view.explainers)
+    traces = []
+    for explainer in view.explainers:
+        part = view.part(explainer)
+        hover = [
+            twin.text(f"{named(explainer)}: {view.labels[str(row.Index)]}")
+            + f"<br>{percent_with_interval(row.share, row.share_low, row.share_high)} of all attributions"
+            + (f"<br>rank {row.rank:.0f}" if np.isfinite(row.rank) else "")
+            for row in part.itertuples()
+        ]
+        traces.append(
+            twin.trace(
+                "scatter",
+                x=twin.rounded(part["share"]),
+                y=list(range(len(names))),
+                error_x=twin.error_bars(part["share"], part["share_low"], part["share_high"]),
+                mode="markers",
+                marker={"color": looks[explainer], "size": 9},
+                name=twin.text(named(explainer)),
+                text=hover,
+            )
+        )
+    ticks = {"tickvals": list(range(len(names))), "ticktext": [twin.text(one) for one in names]}
+    layout = {
+        "xaxis": twin.axis("share of all attributions", rangemode="tozero", tickformat=".0%"),
+        "yaxis": twin.axis("", autorange="reversed", **ticks),
+    }
+    return twin.twin(traces, layout, height=120 + 28 * len(names))

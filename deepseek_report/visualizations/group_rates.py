@@ -1,0 +1,221 @@
+"""How often each group is decided favourably, and how often wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import count, percent, points
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.labels import (
+    capital,
+    clean,
+    extent,
+    percent_with_interval,
+    short,
+)
+from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.25
+
+
+@dataclass(frozen=True)
+class GroupRates:
+    """Draws favourable decisions and the two kinds of errors, group by group, with intervals."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = _with_errors(required(results, "group_rates", "groups"))
+        favourable = short(results.schema.target.favourable_class, 22)
+        line = _overall(results)
+        parts = {
+            "group_rates": table[~table["crossing"].astype(bool)],
+            "group_rates_crossings": table[table["crossing"].astype(bool)],
+        }
+        return [
+            _picture(name, _View(part.reset_index(drop=True), favourable, line))
+            for name, part in parts.items()
+            if len(part)
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The groups of one picture, in the order of the table, and the rates over all."""
+
+    table: pd.DataFrame
+    favourable: str
+    overall: dict[str, float]
+
+    @property
+    def panels(self) -> list[tuple[str, str]]:
+        return [
+            ("selection", f"decided\n“{self.favourable}”"),
+            ("fnr", f"wrongly denied\n“{self.favourable}”"),
+            ("fpr", f"wrongly given\n“{self.favourable}”"),
+        ]
+
+    @property
+    def attributes(self) -> list[str]:
+        return list(dict.fromkeys(self.table["attribute"]))
+
+    @property
+    def places(self) -> list[float]:
+        """The height of each row; an attribute's heading takes a row of its own."""
+        order = {name: place for place, name in enumerate(self.attributes)}
+        return [
+            row + 1.35 * (1 + order[name]) - 0.35
+            for row, name in enumerate(self.table["attribute"])
+        ]
+
+
+def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """With the rate of wrong denials, 1 − tpr, and uniform names of the columns."""
+    return table.assign(
+        selection=table["selection_rate"],
+        fnr=1 - table["tpr"],
+        fnr_low=1 - table["tpr_high"],
+        fnr_high=1 - table["tpr_low"],
+    )
+
+
+def _overall(results: Results) -> dict[str, float]:
+    predictions, favourable = results.predictions, results.schema.target.favourable
+    given, truth = predictions.decisions == favourable, predictions.labels == favourable
+    return {
+        "selection": float(given.mean()),
+        "fnr": float((~given[truth]).mean()) if truth.any() else float("nan"),
+        "fpr": float(given[~truth].mean()) if (~truth).any() else float("nan"),
+    }
+
+
+def _picture(name: str, view: _View) -> Picture:
+    height = 0.95 + _ROW * (view.places[-1] + 1)
+    return Picture(
+        name=name,
+        svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
+        title=_title(view),
+        alt=_alt(view),
+        how_to_read=(
+            "Points are groups with 95 % intervals; the grey line is the rate over all cases. "
+            "Hollow points are groups too small to judge. Different rates can have different "
+            "causes: this picture shows the difference, not why."
+        ),
+    )
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
+    heads = [short(one, 34) for one in dict.fromkeys(view.table["attribute_label"])]
+    left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
+    width, height = (WIDTH - left - 0.05) / 3, figure.get_size_inches()[1]
+    for column, (rate, title) in enumerate(view.panels):
+        begin = left + column * width
+        axes = panel(figure, begin, 0.35, begin + width - 0.22, height - 0.55)
+        _points(axes, view, rate)
+        axes.set_title(title, fontsize=SMALL)
+        _row_labels(axes, view, labels if column == 0 else None)
+
+
+def _points(axes: Axes, view: _View, rate: str) -> None:
+    axes.axvline(view.overall[rate], color=LIGHT["context"], linewidth=1.4)
+    few = view.table["too_few"].astype(bool).to_numpy()
+    places = np.array(view.places)
+    for hollow in (False, True):
+        part = view.table[few == hollow]
+        look = Look(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
+        ends = (part[f"{rate}_low"], part[f"{rate}_high"])
+        intervals(axes, places[few == hollow], part[rate], ends, look)
+    grid(axes, "x")
+    axes.set_ylim(places[-1] + 0.6, -0.6)
+    axes.set_xlim(*_limits(view, rate))
+    percent_ticks(axes, "x", 3)
+
+
+def _limits(view: _View, rate: str) -> tuple[float, float]:
+    """All intervals of the groups that can be judged, with a little room, inside [0, 1]."""
+    sure = view.table[~view.table["too_few"].astype(bool)]
+    columns = (sure if len(sure) else view.table)[[rate, f"{rate}_low", f"{rate}_high"]].to_numpy(
+        float
+    )
+    ends = np.append(columns[np.isfinite(columns)], view.overall[rate])
+    ends = ends[np.isfinite(ends)] if np.isfinite(ends).any() else np.array([0.0, 1.0])
+    room = max(0.12 * float(np.ptp(ends)), 0.02)
+    return max(float(ends.min()) - room, -0.01), min(float(ends.max()) + room, 1.01)
+
+
+def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
+    axes.set_yticks(view.places, labels or [""] * len(view.places), color=LIGHT["ink"])
+    if labels is None:
+        return
+    table = view.table
+    for name in view.attributes:
+        first = int(table.index[table["attribute"] == name][0])
+        axes.annotate(
+            short(table["attribute_label"][first], 34),
+            (0, view.places[first] - 1),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=SMALL,
+            fontweight="bold",
+            annotation_clip=False,
+        )
+
+
+def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
+    """The two groups of one attribute whose favourable rates are farthest apart."""
+    sure = view.table[~view.table["too_few"].astype(bool)].dropna(subset=["selection"])
+    pairs = []
+    for _, part in sure.groupby("attribute", sort=False):
+        if len(part) > 1:
+            pairs.append(
+                (part.loc[part["selection"].idxmin()], part.loc[part["selection"].idxmax()])
+            )
+    return max(pairs, key=lambda one: one[1]["selection"] - one[0]["selection"], default=None)
+
+
+def _title(view: _View) -> str:
+    pair = _widest(view)
+    if pair is None:
+        return "The groups are too small to compare how often they are decided favourably"
+    low, high = pair
+    gap = points(high["selection"] - low["selection"]).lstrip("+")
+    overlap = low["selection_high"] >= high["selection_low"]
+    sure = "; their intervals overlap" if overlap else ""
+    return (
+        f"Decisions for “{view.favourable}” differ most by {clean(low['attribute_label']).lower()}: "
+        f"{percent(low['selection'])} of {clean(low['level'])}, {percent(high['selection'])} of "
+        f"{clean(high['level'])}, {gap} apart{sure}"
+    )
+
+
+def _alt(view: _View) -> str:
+    parts = []
+    for name in view.attributes:
+        part = view.table[view.table["attribute"] == name]
+        said = [
+            f"{clean(row.level)} {percent_with_interval(row.selection, row.selection_low, row.selection_high)}"
+            for row in part.itertuples()
+        ]
+        parts.append(f"{capital(clean(part['attribute_label'].iloc[0]))}: " + ", ".join(said))
+    return (
+        f"Share decided “{view.favourable}” by group (over all {percent(view.overall['selection'])}). "
+        + "; ".join(parts)
+        + ". The two error rates stand beside it."
+    )

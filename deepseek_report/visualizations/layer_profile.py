@@ -1,0 +1,101 @@
+"""Where the time of a forward pass goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.labels import clean, extent, known, short
+from deepseek_report.visualizations.marks import grid, rows, value_ticks
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.28
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """Draws the time that each layer takes, slowest first.
+
+    most : layers shown.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/layer_profile"})
+
+    most: Annotated[int, Field(ge=1, le=40)] = 16
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "layer_profile", "layers")
+        ordered = table.sort_values("ms", ascending=False, kind="stable")
+        shown = ordered.head(self.most).reset_index(drop=True)
+        return [
+            Picture(
+                name="layer_profile",
+                svg=draw_svg(
+                    "layer_profile", 0.75 + _ROW * len(shown), lambda fig: _paint(fig, shown)
+                ),
+                title=_title(ordered),
+                alt=_alt(shown, len(ordered)),
+                how_to_read=(
+                    "Each bar is the time of one layer in one forward pass, with the spread of "
+                    "repeated measurements; times differ from machine to machine."
+                ),
+            )
+        ]
+
+
+def _paint(figure: Figure, table: pd.DataFrame) -> None:
+    labels = [short(f"{row.layer}  ({row.kind})", 42) for row in table.itertuples()]
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, min(extent(labels) + 0.15, 3.5), 0.5, 6.6, height - 0.15)
+    rows(axes, labels)
+    axes.barh(range(len(table)), table["ms"], height=0.66, color=SERIES[0])
+    whole = table.dropna(subset=["low", "high"])
+    axes.hlines(whole.index, whole["low"], whole["high"], colors=LIGHT["ink"], linewidth=1.3)
+    for row, (value, high, share) in enumerate(
+        zip(table["ms"], table["high"], table["share"], strict=True)
+    ):
+        end = max(value, high) if known(high) else value
+        axes.annotate(
+            percent(share),
+            (end, row),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=SMALL,
+            color=LIGHT["muted"],
+        )
+    grid(axes, "x")
+    axes.set_xlim(0, float(table[["ms", "high"]].max().max()) * 1.12)
+    value_ticks(axes, "x")
+    axes.set_xlabel("milliseconds in one forward pass")
+
+
+def _title(table: pd.DataFrame) -> str:
+    kinds = (
+        table.groupby("kind", sort=True)["share"].sum().sort_values(ascending=False, kind="stable")
+    )
+    top = table.iloc[0]
+    return (
+        f"{clean(top['layer'])} takes {percent(top['share'])} of the time; of all kinds of layers, "
+        f"{clean(kinds.index[0])} takes most ({percent(kinds.iloc[0])})"
+    )
+
+
+def _alt(table: pd.DataFrame, layers: int) -> str:
+    parts = [
+        f"{clean(row.layer)} {number(row.ms, row.low, row.high)} ms ({percent(row.share)})"
+        for row in table.head(6).itertuples()
+    ]
+    return f"Time of a forward pass by layer, the slowest of {layers}: " + ", ".join(parts) + "."

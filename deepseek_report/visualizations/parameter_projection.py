@@ -1,0 +1,190 @@
+"""The rows of the weight matrices, seen on three directions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import count, percent
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.labels import clean, short
+from deepseek_report.visualizations.marks import dots, grid, value_ticks
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_HEIGHT = 3.1
+_PAIRS = (("pc1", "pc2"), ("pc1", "pc3"), ("pc2", "pc3"))
+_AXES = {"pc1": "component 1", "pc2": "component 2", "pc3": "component 3"}
+
+
+@dataclass(frozen=True)
+class ParameterProjection:
+    """Draws each row of the weight matrices as a point on the first three principal components.
+
+    points : how many are drawn, evenly spaced within each layer.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/parameter_projection"})
+
+    points: Annotated[int, Field(ge=50, le=1500)] = 900
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "parameter_projection", "points")
+        score = results.score("explained_variance")
+        seen = score.value if score is not None else float("nan")
+        shown = _sample(table, self.points)
+        tone = _tones(table)
+        return [
+            Picture(
+                name="parameter_projection",
+                svg=draw_svg("parameter_projection", _HEIGHT, lambda fig: _paint(fig, shown, tone)),
+                title=_title(table, seen),
+                alt=_alt(table, shown, seen),
+                how_to_read=(
+                    "Each point is one row of a weight matrix; layers that lie apart have weights "
+                    "of different size or direction. The picture can show outlying rows and "
+                    "layers that hardly differ from their start; it cannot show what a row does, "
+                    f"and {percent(1 - seen) if np.isfinite(seen) else 'part'} of the variation is "
+                    "not in it, so points that look near may lie far apart."
+                ),
+                interactive=_twin(shown, tone),
+            )
+        ]
+
+
+def _sample(table: pd.DataFrame, points: int) -> pd.DataFrame:
+    """At most so many rows, from each layer in proportion to its size, at least one."""
+    if len(table) <= points:
+        return table
+    keep: list[int] = []
+    for _, own in table.groupby("layer", sort=False):
+        few = max(1, int(points * len(own) / len(table)))
+        keep.extend(own.index[np.linspace(0, len(own) - 1, few).round().astype(int)])
+    return table.loc[sorted(keep)].reset_index(drop=True)
+
+
+def _tones(table: pd.DataFrame) -> dict[str, str]:
+    """{layer: colour}; where there are more layers than colours, the smallest are grey."""
+    sizes = table["layer"].value_counts(sort=False).sort_values(ascending=False, kind="stable")
+    largest = [str(one) for one in sizes.index[: len(SERIES)]]
+    ordered = [one for one in dict.fromkeys(map(str, table["layer"])) if one in largest]
+    tones = dict(zip(ordered, SERIES, strict=False))
+    return {
+        str(one): tones.get(str(one), LIGHT["context"]) for one in dict.fromkeys(table["layer"])
+    }
+
+
+def _paint(figure: Figure, table: pd.DataFrame, tone: dict[str, str]) -> None:
+    for place, (across, up) in enumerate(_PAIRS):
+        left = 0.55 + place * 2.27
+        axes = panel(figure, left, 0.55, left + 1.95, 2.5)
+        for layer, colour in tone.items():
+            own = table[table["layer"].astype(str) == layer]
+            dots(axes, own[across], own[up], colour, 3.4)
+        _frame(axes, table, across, up)
+    _key(figure, tone)
+
+
+def _frame(axes: Axes, table: pd.DataFrame, across: str, up: str) -> None:
+    grid(axes, "both")
+    for name, set_limits in ((across, axes.set_xlim), (up, axes.set_ylim)):
+        low, high = float(table[name].min()), float(table[name].max())
+        room = 0.06 * (high - low) or 1.0
+        set_limits(low - room, high + room)
+    value_ticks(axes, "x", 4)
+    value_ticks(axes, "y", 4)
+    axes.set_xlabel(_AXES[across])
+    axes.set_ylabel(_AXES[up], labelpad=1)
+
+
+def _key(figure: Figure, tone: dict[str, str]) -> None:
+    """The colours of the layers, on one or two lines above the panels."""
+    names = [name for name, colour in tone.items() if colour != LIGHT["context"]]
+    entries = [(short(name, 20), tone[name]) for name in names]
+    if len(names) < len(tone):
+        entries.append((f"{len(tone) - len(names)} others", LIGHT["context"]))
+    height = figure.get_size_inches()[1]
+    x, y = 0.55, height - 0.15
+    for name, colour in entries:
+        width = 0.3 + 0.079 * len(name)
+        if x + width > 7.1:
+            x, y = 0.55, y - 0.2
+        figure.text(x / 7.2, y / height, f"● {name}", color=colour, fontsize=SMALL, va="center")
+        x += width
+
+
+def _spread(table: pd.DataFrame) -> pd.Series:
+    """{layer: mean distance of its rows from the middle of all rows}, farthest first."""
+    places = table[["pc1", "pc2", "pc3"]]
+    distance = np.sqrt(((places - places.mean()) ** 2).sum(axis=1))
+    return (
+        distance.groupby(table["layer"], sort=True)
+        .mean()
+        .sort_values(ascending=False, kind="stable")
+    )
+
+
+def _title(table: pd.DataFrame, seen: float) -> str:
+    far = _spread(table)
+    share = f"; three components hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
+    if len(far) == 1:
+        return f"{count(len(table))} rows of the weight matrix on three components{share}"
+    return f"The rows of {clean(far.index[0])} lie farthest from the others{share}"
+
+
+def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> str:
+    far = _spread(table)
+    sizes = table["layer"].value_counts()
+    parts = [
+        f"{clean(name)} ({count(sizes[name])} rows, mean distance {value:.3g})"
+        for name, value in far.head(6).items()
+    ]
+    hold = f" that hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
+    return (
+        f"{count(len(shown))} of {count(len(table))} rows of the weight matrices on three "
+        f"principal components{hold}; layers by distance from the middle: " + ", ".join(parts) + "."
+    )
+
+
+def _twin(table: pd.DataFrame, tone: dict[str, str]) -> dict[str, Any]:
+    traces = []
+    for layer, colour in tone.items():
+        own = table[table["layer"].astype(str) == layer]
+        hover = [
+            twin.text(f"{clean(layer)}: {clean(row.parameter)}") + f"<br>row {count(row.row)}"
+            for row in own.itertuples()
+        ]
+        places = {
+            name: twin.rounded(own[column]) for name, column in zip("xyz", _AXES, strict=True)
+        }
+        marker = {"color": colour, "size": 3, "opacity": 0.85}
+        traces.append(
+            twin.trace(
+                "scatter3d",
+                **places,
+                text=hover,
+                mode="markers",
+                marker=marker,
+                name=twin.text(short(layer, 24)),
+            )
+        )
+    plain = {"showbackground": False, "gridcolor": LIGHT["grid"], "zerolinecolor": LIGHT["grid"]}
+    scene = {
+        f"{name}axis": {"title": {"text": words}, "color": LIGHT["muted"], **plain}
+        for name, words in zip("xyz", _AXES.values(), strict=True)
+    }
+    return twin.twin(
+        traces, {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}, height=520
+    )

@@ -1,0 +1,80 @@
+"""What several pictures read from the results, in one place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.visualizations.style import CONTROL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
+
+
+def required(results: Results, metric: str, name: str) -> pd.DataFrame:
+    """A table that a picture cannot do without.
+
+    Raises
+    ------
+    ArtifactError : the metric was not measured, or has no such table.
+    NotApplicableError : the table has no rows, so there is nothing to draw.
+    """
+    table = results.table(metric, name)
+    if table is None:
+        reason = results.why_missing(f"measures/{metric}")
+        raise ArtifactError(
+            f"measures/{metric}: the table `{name}` is not there ({reason}); "
+            f"add `{metric}` to the metrics, or leave this picture out"
+        )
+    if table.empty:
+        notes = " ".join(results.notes(metric)) or "the metric found nothing to list"
+        raise NotApplicableError(f"measures/{metric}: the table `{name}` has no rows: {notes}")
+    return table.reset_index(drop=True)
+
+
+def overall(results: Results, metric: str, **where: str) -> Score | None:
+    """The score of the whole test part, if it was measured."""
+    return results.score(metric, **where)
+
+
+def judged(results: Results) -> list[str]:
+    """The explainers without the control, in the order of the config."""
+    return [name for name in results.names("explanations") if name != CONTROL]
+
+
+def most_faithful(results: Results) -> str:
+    """The signed explainer that beats the control by most (deletion); else the first one.
+
+    Raises
+    ------
+    NotApplicableError : no explainer of this run gives signed attributions.
+    """
+    signed = [name for name in judged(results) if results.explanations[name].signed]
+    if not signed:
+        raise NotApplicableError(
+            "no explainer of this run gives signed attributions; "
+            "add one that does, such as `shap` or `integrated_gradients`"
+        )
+    gains = {name: results.score("deletion_gain", explainer=name) for name in signed}
+    return max(signed, key=lambda name: gains[name].value if gains[name] else float("-inf"))  # type: ignore[union-attr]
+
+
+def chosen(results: Results, explainer: str) -> str:
+    """The explainer asked for, or the most faithful one where none is named.
+
+    Raises
+    ------
+    NotApplicableError : it is not among the explainers of this run.
+    """
+    if not explainer:
+        return most_faithful(results)
+    if explainer in results.names("explanations"):
+        return explainer
+    there = ", ".join(results.names("explanations")) or "none"
+    raise NotApplicableError(
+        f"explainer `{explainer}` is not in this run (there: {there}); "
+        "name one of these, or leave the field empty for the most faithful one"
+    )

@@ -1,0 +1,260 @@
+"""How well the scores rank the cases, at every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import interval, number, percent
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.labels import short, with_interval
+from deepseek_report.visualizations.marks import grid, percent_ticks
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.predictions import Predictions
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
+
+_HEIGHT = 3.5
+
+
+@dataclass(frozen=True)
+class RocCurve:
+    """Draws the ROC curve, with precision against recall beside it."""
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        view = _View.of(results)
+        return [
+            Picture(
+                name="roc_curve",
+                svg=draw_svg("roc_curve", _HEIGHT, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=(
+                    "Each point of a curve is one threshold; the nearer the left curve comes to "
+                    "the upper left corner, and the right one to the upper right, the better the "
+                    "scores separate the classes. Grey is guessing."
+                ),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The two curves, and where the threshold in use stands on them."""
+
+    roc: pd.DataFrame
+    recall: pd.DataFrame | None
+    area: Score | None
+    precision: Score | None
+    class_name: str
+    base_rate: float
+    threshold: float | None
+    point: dict[str, float]
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        predictions = results.predictions
+        return cls(
+            roc=required(results, "roc_auc", "curve"),
+            recall=results.table("average_precision", "curve"),
+            area=results.score("roc_auc"),
+            precision=results.score("average_precision"),
+            class_name=short(results.schema.target.explained_class, 30),
+            base_rate=float(predictions.truths.mean()),
+            threshold=predictions.threshold,
+            point=_operating_point(predictions),
+        )
+
+
+def _operating_point(predictions: Predictions) -> dict[str, float]:
+    """Rates of the decisions as they are taken."""
+    flagged, truth = predictions.decisions == predictions.explained, predictions.truths
+    return {
+        "fpr": _share(flagged[~truth]),
+        "tpr": _share(flagged[truth]),
+        "precision": _share(truth[flagged]),
+    }
+
+
+def _share(flags: np.ndarray) -> float:
+    return float(flags.mean()) if len(flags) else float("nan")
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    two = view.recall is not None
+    left = panel(figure, 0.75, 0.6, 3.45 if two else 5.0, 3.15)
+    left.plot([0, 1], [0, 1], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    left.plot(view.roc["false_positive_rate"], view.roc["true_positive_rate"], color=SERIES[0])
+    _frame(
+        left,
+        f"share of the others flagged as “{view.class_name}”",
+        f"share of “{view.class_name}” found",
+    )
+    _note(left, "ROC", view.area, (0.97, 0.05), "right")
+    _mark(left, (view.point["fpr"], view.point["tpr"]), view.threshold, "left")
+    if view.recall is None:
+        return
+    right = panel(figure, 4.35, 0.6, 7.05, 3.15)
+    right.axhline(view.base_rate, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
+    _frame(
+        right, f"share of “{view.class_name}” found (recall)", "share of the flagged that are right"
+    )
+    _note(right, "average precision", view.precision, (0.97, 0.93), "right")
+    _mark(right, (view.point["tpr"], view.point["precision"]), view.threshold, "left")
+
+
+def _frame(axes: Axes, across: str, up: str) -> None:
+    grid(axes, "both")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    axes.set_xlabel(short(across, 44))
+    axes.set_ylabel(short(up, 40))
+    percent_ticks(axes, "x")
+    percent_ticks(axes, "y")
+
+
+def _note(
+    axes: Axes, what: str, score: Score | None, place: tuple[float, float], side: str
+) -> None:
+    if score is None:
+        return
+    said = with_interval(score.value, score.low, score.high)
+    name = "area under the curve" if what == "ROC" else what
+    axes.text(
+        *place,
+        f"{name}\n{said}",
+        transform=axes.transAxes,
+        ha=side,
+        va="bottom" if place[1] < 0.5 else "top",
+        color=SERIES[0],
+        fontsize=SMALL,
+    )
+
+
+def _mark(axes: Axes, place: tuple[float, float], threshold: float | None, side: str) -> None:
+    if not np.isfinite(place).all():
+        return
+    axes.plot(*place, "o", color=LIGHT["ink"], markersize=6)
+    words = "decisions taken" if threshold is None else f"threshold {number(threshold)}"
+    axes.annotate(
+        words,
+        place,
+        xytext=(8, -3),
+        textcoords="offset points",
+        ha=side,
+        va="top",
+        fontsize=SMALL,
+        color=LIGHT["ink"],
+    )
+
+
+def _title(view: _View) -> str:
+    if view.area is None:
+        return f"Ranking of “{view.class_name}” at every threshold"
+    score = view.area
+    known = (
+        f" (95 % interval {interval(score.low, score.high, as_percent=True)})"
+        if score.has_interval
+        else ""
+    )  # type: ignore[arg-type]
+    return (
+        f"In {percent(score.value)} of pairs{known} the model gives a case of "
+        f"“{view.class_name}” a higher score than another case"
+    )
+
+
+def _alt(view: _View) -> str:
+    parts = ["ROC curve"]
+    if view.area is not None:
+        area = view.area
+        parts.append(f"with an area of {with_interval(area.value, area.low, area.high)}")
+    parts.append(
+        f"; the decisions in use find {percent(view.point['tpr'])} of “{view.class_name}” and "
+        f"flag {percent(view.point['fpr'])} of the others"
+    )
+    if view.precision is not None:
+        score = view.precision
+        parts.append(
+            f"; beside it precision against recall, average precision "
+            f"{with_interval(score.value, score.low, score.high)}, against "
+            f"{number(view.base_rate)} by guessing"
+        )
+    return " ".join(parts).replace(" ;", ";") + "."
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    roc = view.roc
+    traces = [
+        twin.trace(
+            "scatter",
+            x=[0, 1],
+            y=[0, 1],
+            mode="lines",
+            line={"color": LIGHT["context"], "dash": "dash"},
+            showlegend=False,
+        ),
+        _curve(
+            roc["false_positive_rate"],
+            roc["true_positive_rate"],
+            roc["threshold"],
+            ("others flagged", "found"),
+            "",
+        ),
+    ]
+    layout = {
+        "xaxis": twin.axis(
+            f"others flagged as “{view.class_name}”",
+            range=[0, 1],
+            tickformat=".0%",
+            domain=[0, 0.44],
+        ),
+        "yaxis": twin.axis(f"“{view.class_name}” found", range=[0, 1], tickformat=".0%"),
+    }
+    if view.recall is not None:
+        table = view.recall
+        traces.append(
+            _curve(
+                table["recall"],
+                table["precision"],
+                table["threshold"],
+                ("found", "of the flagged are right"),
+                "2",
+            )
+        )
+        layout["xaxis2"] = twin.axis("recall", range=[0, 1], tickformat=".0%", domain=[0.56, 1])
+        layout["yaxis2"] = twin.axis("precision", range=[0, 1], tickformat=".0%", anchor="x2")
+    return twin.twin(traces, layout)
+
+
+def _curve(
+    x: pd.Series, y: pd.Series, threshold: pd.Series, words: tuple[str, str], number_of: str
+) -> dict[str, Any]:
+    hover = [
+        f"threshold {number(t)}<br>{percent(a)} {words[0]}<br>{percent(b)} {words[1]}"
+        for a, b, t in zip(x, y, threshold, strict=True)
+    ]
+    return twin.trace(
+        "scatter",
+        x=twin.rounded(x),
+        y=twin.rounded(y),
+        text=hover,
+        mode="lines",
+        line={"color": SERIES[0], "width": 2.5},
+        showlegend=False,
+        xaxis="x" + number_of,
+        yaxis="y" + number_of,
+    )

@@ -1,0 +1,169 @@
+"""Where the model errs more often than elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import count, number, percent
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.labels import clean, percent_with_interval, short, wrapped
+from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks, rows
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.4
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Draws the error rate of the worst slices against that of the rest.
+
+    most : slices shown, worst first.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
+
+    most: Annotated[int, Field(ge=1, le=20)] = 10
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "slices", "slices").head(self.most)
+        score = results.find("slices_examined")
+        examined = int(score[0].value) if score else len(table)
+        return [
+            Picture(
+                name="slices",
+                svg=draw_svg("slices", 0.95 + _ROW * len(table), lambda fig: _paint(fig, table)),
+                title=_title(table),
+                alt=_alt(table, examined),
+                how_to_read=(
+                    "Coloured points are the share of wrong decisions in a slice with its 95 % "
+                    "interval, grey diamonds that among all other cases; hollow points could be "
+                    f"chance, after correcting for the {count(examined)} slices looked at."
+                ),
+                interactive=_twin(table),
+            )
+        ]
+
+
+def _paint(figure: Figure, table: pd.DataFrame) -> None:
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, 2.95, 0.55, 6.3, height - 0.35)
+    rows(axes, [wrapped(one, 38) for one in table["slice"]])
+    places = np.arange(len(table))
+    axes.plot(
+        table["rest_error_rate"],
+        places,
+        linestyle="none",
+        marker="D",
+        markersize=4.5,
+        color=LIGHT["context"],
+    )
+    sure = (table["p_adjusted"] < _LEVEL).to_numpy()
+    for chance in (False, True):
+        part, own = table[sure != chance], places[sure != chance]
+        look = Look(SERIES[1], hollow=chance)
+        intervals(axes, own, part["error_rate"], (part["low"], part["high"]), look)
+    grid(axes, "x")
+    axes.set_xlim(left=0)
+    percent_ticks(axes, "x")
+    axes.set_xlabel("share of wrong decisions")
+    for place, cases in zip(places, table["n"], strict=True):
+        axes.annotate(
+            count(cases),
+            (1, place),
+            xycoords=("axes fraction", "data"),
+            xytext=(44, 0),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            fontsize=SMALL,
+            color=LIGHT["muted"],
+            annotation_clip=False,
+        )
+    axes.annotate(
+        "cases",
+        (1, 1),
+        xycoords="axes fraction",
+        xytext=(44, 5),
+        textcoords="offset points",
+        ha="right",
+        fontsize=SMALL,
+        color=LIGHT["muted"],
+    )
+
+
+def _title(table: pd.DataFrame) -> str:
+    sure = table[table["p_adjusted"] < _LEVEL]
+    if sure.empty:
+        return "No slice errs more often than the rest beyond what chance explains"
+    worst = sure.iloc[0]
+    return (
+        f"Where {clean(worst['slice'])}, {percent(worst['error_rate'])} of {count(worst['n'])} "
+        f"decisions are wrong, against {percent(worst['rest_error_rate'])} elsewhere"
+    )
+
+
+def _alt(table: pd.DataFrame, examined: int) -> str:
+    parts = [
+        f"{clean(row.slice)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
+        f"{count(row.n)} against {percent(row.rest_error_rate)}"
+        for row in table.head(5).itertuples()
+    ]
+    return (
+        f"Share of wrong decisions in the worst of {count(examined)} slices: "
+        + "; ".join(parts)
+        + "."
+    )
+
+
+def _twin(table: pd.DataFrame) -> dict[str, Any]:
+    names = [twin.text(short(one, 40)) for one in table["slice"]]
+    hover = [
+        twin.text(clean(row.slice))
+        + f"<br>{percent_with_interval(row.error_rate, row.low, row.high)} of {count(row.n)} wrong"
+        + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
+        for row in table.itertuples()
+    ]
+    places = list(range(len(table)))
+    traces = [
+        twin.trace(
+            "scatter",
+            x=twin.rounded(table["rest_error_rate"]),
+            y=places,
+            mode="markers",
+            marker={"color": LIGHT["context"], "symbol": "diamond", "size": 8},
+            name="all other cases",
+        ),
+        twin.trace(
+            "scatter",
+            x=twin.rounded(table["error_rate"]),
+            y=places,
+            error_x=twin.error_bars(table["error_rate"], table["low"], table["high"]),
+            text=hover,
+            mode="markers",
+            marker={
+                "color": SERIES[1],
+                "size": 9,
+                "symbol": ["circle" if p < _LEVEL else "circle-open" for p in table["p_adjusted"]],
+            },
+            name="slice",
+        ),
+    ]
+    layout = {
+        "xaxis": twin.axis("share of wrong decisions", rangemode="tozero", tickformat=".0%"),
+        "yaxis": twin.axis("", autorange="reversed", tickvals=places, ticktext=names),
+    }
+    return twin.twin(traces, layout, height=120 + 32 * len(table))

@@ -1,0 +1,139 @@
+"""One palette, one type size, one way to open a figure: what all pictures share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: {role: (on a light page, on a dark page)}. Every hex occurs once, so that a page can replace the
+#: light hex of an inlined SVG by a CSS variable. Text roles (ink, muted, series…, raises, lowers)
+#: have a contrast of at least 4.5 : 1 on both pages, marks at least 3 : 1; the hues are those of
+#: Okabe & Ito (2008), made darker or lighter until they pass. `heat1` to `heat6` are a scale of
+#: amounts that starts near the page, `value1` to `value5` one from low to high values.
+PALETTE: dict[str, tuple[str, str]] = {
+    "ink": ("#1f2430", "#e8eaef"),
+    "muted": ("#596070", "#a7aebb"),
+    "context": ("#848b98", "#7f8795"),
+    "grid": ("#dfe2e8", "#363c48"),
+    "series1": ("#0071b8", "#4aa8ec"),
+    "series2": ("#bb4b00", "#f0813f"),
+    "series3": ("#00493a", "#4fdcae"),
+    "series4": ("#a94f86", "#e58bbd"),
+    "series5": ("#5e4300", "#ffe28c"),
+    "series6": ("#2d2478", "#cfcaff"),
+    "series7": ("#8a5f4e", "#b98872"),
+    "series8": ("#4d7a12", "#a6c94d"),
+    "raises": ("#b03a2e", "#ff8f80"),
+    "lowers": ("#1d62ad", "#6cb1ff"),
+    "heat1": ("#dce9f3", "#1f3042"),
+    "heat2": ("#b5d0e6", "#264c6e"),
+    "heat3": ("#85b1d6", "#2f6d9f"),
+    "heat4": ("#5590c2", "#4a93cc"),
+    "heat5": ("#2f6da6", "#7fbcea"),
+    "heat6": ("#164a7c", "#c4e2fb"),
+    "value1": ("#2779b7", "#5fb0f0"),
+    "value2": ("#6a74b0", "#8fa3ea"),
+    "value3": ("#8d6b9e", "#b598d8"),
+    "value4": ("#ab5f7c", "#d990b0"),
+    "value5": ("#c24f4f", "#f98f85"),
+}
+LIGHT: dict[str, str] = {role: pair[0] for role, pair in PALETTE.items()}
+DARK: dict[str, str] = {role: pair[1] for role, pair in PALETTE.items()}
+
+SERIES = tuple(LIGHT[role] for role in LIGHT if role.startswith("series"))
+HEAT = tuple(LIGHT[role] for role in LIGHT if role.startswith("heat"))
+VALUE = tuple(LIGHT[role] for role in LIGHT if role.startswith("value"))
+#: A second channel beside the colour, in the same order as `SERIES`.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+
+#: The explainer that every other one is judged against; always grey.
+CONTROL = "random"
+WIDTH = 7.2
+SMALL = 9.0
+
+_RC: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "axes.labelsize": 9.5,
+    "axes.titlesize": 10.0,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 8.0,
+    "axes.labelpad": 5.0,
+    "axes.facecolor": "none",
+    "axes.edgecolor": LIGHT["context"],
+    "axes.labelcolor": LIGHT["muted"],
+    "axes.titlecolor": LIGHT["ink"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "axes.formatter.useoffset": False,
+    "figure.facecolor": "none",
+    "figure.edgecolor": "none",
+    "grid.color": LIGHT["grid"],
+    "grid.linewidth": 0.8,
+    "lines.linewidth": 1.8,
+    "lines.solid_capstyle": "round",
+    "path.simplify": True,
+    "text.color": LIGHT["ink"],
+    "xtick.color": LIGHT["context"],
+    "ytick.color": LIGHT["context"],
+    "xtick.labelcolor": LIGHT["muted"],
+    "ytick.labelcolor": LIGHT["muted"],
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "xtick.major.size": 0.0,
+    "ytick.major.size": 0.0,
+    "xtick.minor.size": 0.0,
+    "ytick.minor.size": 0.0,
+}
+
+
+def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
+    """The SVG of what `paint` puts on an empty figure, `WIDTH` × `height` inches.
+
+    The same painting gives the same bytes; no global setting of Matplotlib is left changed.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    from deepseek_report.visualizations.svg import compact_svg
+
+    with rc_context({**_RC, "svg.hashsalt": name}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure = Figure(figsize=(WIDTH, height))
+        paint(figure)
+        return compact_svg(figure)
+
+
+def panel(figure: Figure, left: float, bottom: float, right: float, top: float) -> Axes:
+    """Axes in the box between these edges, in inches from the left and the bottom."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / width, bottom / height, (right - left) / width, (top - bottom) / height)
+    )
+
+
+def colours(names: Sequence[str]) -> dict[str, str]:
+    """{name: colour}, in the order of the names; the control is grey.
+
+    Sorted here, so that the same set of names has the same colours in every picture.
+    """
+    ordered = sorted(set(names) - {CONTROL})
+    found = {name: SERIES[i % len(SERIES)] for i, name in enumerate(ordered)}
+    return {name: found.get(name, LIGHT["context"]) for name in names}
+
+
+def markers(names: Sequence[str]) -> dict[str, str]:
+    """{name: marker}, by the same rule as `colours`."""
+    ordered = sorted(set(names) - {CONTROL})
+    found = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(ordered)}
+    return {name: found.get(name, "o") for name in names}

@@ -1,0 +1,107 @@
+"""Matplotlib's SVG without its ballast: no metadata, no global style, no ids, short numbers."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_TAG = re.compile(r"<[^>]*>")
+_TOKEN = re.compile(r"[A-Za-z]|-?\d+\.?\d*(?:e-?\d+)?")
+_NUMBER = re.compile(r"-?\d+\.\d+")
+_ROOT = (
+    ' font-family="DejaVu Sans, Verdana, Noto Sans, sans-serif"'
+    ' stroke-linejoin="round" stroke-linecap="butt">'
+)
+
+
+def compact_svg(figure: Figure) -> str:
+    """The figure as a small SVG text: well-formed, deterministic, safe to inline in a page.
+
+    Matplotlib's own style sheet would apply to the whole page, its ids would occur once a picture,
+    and half of its bytes are decimals that nobody can see.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    buffer = io.BytesIO()
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    text = buffer.getvalue().decode("utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r">\s*\n\s*<", "><", text).strip()
+    return _unwrapped(_TAG.sub(lambda found: _tag(found[0]), text)) + "\n"
+
+
+def _tag(tag: str) -> str:
+    """One tag, shortened. Text between tags is never touched."""
+    if tag.startswith("<svg"):
+        return tag[:-1].rstrip() + _ROOT
+    if tag.startswith("<g"):
+        tag = re.sub(r' id="[^"]*"', "", tag)
+    if tag.startswith("<path"):
+        tag = re.sub(r' d="([^"]*)"', lambda found: f' d="{_path(found[1])}"', tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^"]*\)"', "", tag)
+    tag = re.sub(r"; font-family: [^;\"]*|; stroke-linejoin: miter", "", tag)
+    tag = re.sub(
+        r' (x|y|width|height|transform)="([^"]*)"',
+        lambda found: f' {found[1]}="{_NUMBER.sub(lambda n: _short(n[0]), found[2])}"',
+        tag,
+    )
+    return tag.replace("; ", ";").replace(": ", ":").replace(' style=""', "")
+
+
+def _short(number: str) -> str:
+    """Two decimals at most, no trailing zeros."""
+    text = f"{float(number):.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _path(data: str) -> str:
+    """Path data with short numbers; level and upright lines as H and V, dots as `h.01`."""
+    parts: list[str] = []
+    here: tuple[str, str] = ("", "")
+    tokens = _TOKEN.findall(data)
+    at = 0
+    while at < len(tokens):
+        command, size = tokens[at], _ARGUMENTS[tokens[at]]
+        numbers = [_short(one) for one in tokens[at + 1 : at + 1 + size]]
+        at += 1 + size
+        there = (numbers[-2], numbers[-1]) if numbers else ("", "")
+        parts.append(_step(command, numbers, here, there))
+        here = there
+    return "".join(parts)
+
+
+_ARGUMENTS = {"M": 2, "L": 2, "Q": 4, "C": 6, "z": 0}
+
+
+def _step(command: str, numbers: list[str], here: tuple[str, str], there: tuple[str, str]) -> str:
+    if command != "L":
+        return command + " ".join(numbers)
+    if here == there:
+        return "h.01"
+    if here[1] == there[1]:
+        return "H" + there[0]
+    if here[0] == there[0]:
+        return "V" + there[1]
+    return "L" + " ".join(numbers)
+
+
+def _unwrapped(text: str) -> str:
+    """Without the groups that carry no attribute, and without those that hold nothing."""
+    text = re.sub(r"<defs></defs>|<defs/>|<g/>", "", text)
+    keep: list[bool] = []
+
+    def one(found: re.Match[str]) -> str:
+        tag = found[0]
+        if tag == "</g>":
+            return tag if keep.pop() else ""
+        if tag.startswith("<g") and not tag.endswith("/>"):
+            keep.append(tag != "<g>")
+            return tag if keep[-1] else ""
+        return tag
+
+    return _TAG.sub(one, text)
