@@ -28,15 +28,20 @@ _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
 def write_qmd(
-    results: Results, contents: Sequence[SectionContent], options: ReportOptions, folder: Path
+    results: Results,
+    contents: Sequence[SectionContent],
+    options: ReportOptions,
+    folder: Path,
+    templates: Sequence[Path] = (),
 ) -> Path:
     """Write `report.qmd`, `figures/` and `tables/` to the run folder; return the document.
 
-    A section whose template fails stays in the report with the reason, which is also added to
+    Templates are looked for in `templates` first, then in those that come with the package. A
+    section whose template fails stays in the report with the reason, which is also added to
     `results.failures` under `sections/<name>`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    writer = _Writer(results, contents, options, folder)
+    writer = _Writer(results, contents, options, folder, templates)
     path = folder / "report.qmd"
     path.write_text(writer.document(), encoding="utf-8", newline="\n")
     return path
@@ -50,12 +55,13 @@ class _Writer:
     contents: Sequence[SectionContent]
     options: ReportOptions
     folder: Path
+    templates: Sequence[Path] = ()
     environment: Environment = field(init=False)
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.environment = build_environment([shipped("templates")])
+        self.environment = build_environment([*self.templates, shipped("templates")])
         self.environment.globals.update(
             picture=self.picture,
             picture_names=self.picture_names,

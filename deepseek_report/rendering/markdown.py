@@ -44,7 +44,8 @@ class Markdown(Markup):
 def escape(text: str) -> str:
     """Inline Markdown, on one line, whose rendered text is `text`.
 
-    White space collapses to one space, also at the ends; control and direction-changing characters become U+FFFD, so that a
+    White space collapses to one space, also at the ends; control and direction-changing
+    characters become U+FFFD, so that a
     reader sees that something was there.
     """
     text = clean(text)

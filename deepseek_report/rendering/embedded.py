@@ -1,0 +1,144 @@
+"""The embedded renderer: the document as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import RenderError
+from deepseek_report.rendering import pandoc, svg
+
+_CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
+_TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
+_PLOTLY = "plotly-report.min.js.gz"
+
+
+def render_html(document: Path) -> Path:
+    """Write `report.html` beside the document; the same document gives the same bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        template = Path(folder) / "page.html"
+        template.write_text(_part("page.html"), encoding="utf-8")
+        arguments = (
+            f"--template={template}",
+            "--standalone",
+            "--toc",
+            "--toc-depth=3",
+            "--section-divs",
+            "--mathml",
+            "--wrap=none",
+            "--no-highlight",
+        )
+        page = pandoc.convert(document, "html5", arguments)
+    path = document.with_suffix(".html")
+    path.write_text(assemble(page, document.parent), encoding="utf-8", newline="\n")
+    return path
+
+
+def assemble(page: str, folder: Path) -> str:
+    """Put style, script, pictures and the packed interactive figures into the page."""
+    page = _CANVAS.sub(lambda found: _canvas(found, folder), page)
+    twins = sorted(set(_TWIN.findall(page)))
+    data, hashes = _data(folder, twins)
+    script = _part("script.js").strip()
+    parts = {
+        "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
+        "style": _style(),
+        "data": data,
+        "script": script,
+    }
+    for name, text in parts.items():
+        page = page.replace(f"@@{name}@@", text, 1)
+    return page
+
+
+def _part(name: str) -> str:
+    return (shipped("templates") / "html" / name).read_text(encoding="utf-8")
+
+
+def _canvas(found: re.Match[str], folder: Path) -> str:
+    source = html.unescape(found[2])
+    path = folder / source
+    if not path.resolve().is_relative_to(folder.resolve()) or path.suffix != ".svg":
+        raise RenderError(f"{source}: a picture must be an SVG file below {folder}")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise RenderError(f"{path}: the picture is missing; render the run again") from None
+    return f"{found[1]}>{svg.inline_svg(text, path.stem, html.unescape(found[3]))}"
+
+
+def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
+    """Script elements that hold the packed library and figures, and the library's hash."""
+    if not twins:
+        return "", []
+    packed = (shipped("templates") / "html" / "vendor" / _PLOTLY).read_bytes()
+    figures = {name: load_json(folder / "figures" / f"{name}.json") for name in twins}
+    text = json.dumps(figures, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    elements = [
+        _holder("plotly", "application/octet-stream", base64.b64encode(packed).decode()),
+        _holder("twins", "application/octet-stream", pack(text)),
+        _holder("palette", "application/json", json.dumps(svg.dark_palette(), sort_keys=True)),
+    ]
+    return "\n".join(elements), [script_hash(gzip.decompress(packed))]
+
+
+def _holder(name: str, kind: str, text: str) -> str:
+    return f'<script type="{kind}" id="{name}">{text}</script>'
+
+
+def pack(text: str) -> str:
+    """The text compressed, without a clock, in base64."""
+    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+
+def script_hash(script: bytes) -> str:
+    """The source expression of a content security policy that allows this very script."""
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _policy(hashes: Sequence[str]) -> str:
+    rules = (
+        "default-src 'none'",
+        f"script-src {' '.join(hashes)}",
+        "style-src 'unsafe-inline'",
+        "img-src data: blob:",
+        "font-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(rules)
+
+
+#: The page's own colours at night; the pictures' come from the palette.
+_DARK = """
+--page: #14171c; --side: #101317; --sunk: #1b1f26; --raised: #1b1f26;
+--ink: #e8eaef; --soft: #a9b0bd; --line: #3a404b; --hair: #2a2f38;
+--accent: #86c3dd; --accent-soft: #1c2e37; --focus: #ffb066; --mark: #3b3116;
+--note: #9dbfdc; --note-bg: #1a222b; --tip: #8ccbab; --tip-bg: #18241f;
+--warning: #e5b76a; --warning-bg: #282115; --important: #ff9a8c; --important-bg: #2c1b1a;
+--caution: #dfa3cb; --caution-bg: #271b25;
+"""
+_LIGHT_START = "--page: #ffffff;"
+
+
+def _style() -> str:
+    css = _part("style.css")
+    own = css[css.index(_LIGHT_START) : css.index("--serif:")]
+    light = svg.palette_css(dark=False)
+    dark = " ".join(_DARK.split()) + " " + svg.palette_css(dark=True)
+    return (
+        css.replace("@@light@@", f":root {{ {light} }}")
+        .replace("@@dark@@", dark)
+        .replace("@@lightprint@@", " ".join(own.split()) + " " + light)
+        .strip()
+    )

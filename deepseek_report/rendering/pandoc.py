@@ -1,0 +1,63 @@
+"""Calls pandoc: a list of arguments, no shell, sandboxed readers and writers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import RenderError
+
+#: Quarto's Markdown without what only hostile text would use.
+READER = "markdown-raw_html-raw_tex-latex_macros-native_divs-native_spans-markdown_in_html_blocks"
+_COMPLAINT = "report-filter:"
+_SECONDS = 120
+
+
+def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
+    """The document through the report's filter, in pandoc's output format `writer`."""
+    command = [
+        program(),
+        "--sandbox",
+        f"--from={READER}",
+        f"--to={writer}",
+        f"--lua-filter={shipped('templates') / 'html' / 'filter.lua'}",
+        *arguments,
+        source.name,
+    ]
+    return _run(command, source.parent)
+
+
+def program() -> str:
+    """The path of pandoc: the one in the wheel."""
+    import pypandoc
+
+    try:
+        return str(pypandoc.get_pandoc_path())
+    except OSError:
+        raise RenderError(
+            "pandoc: not found; it comes with the package pypandoc-binary, which is missing or "
+            "broken in this environment; install deepseek-report again"
+        ) from None
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise RenderError(f"pandoc: no result after {_SECONDS} s on {folder}") from None
+    said = done.stderr.decode("utf-8", "replace").strip()
+    if done.returncode != 0:
+        raise RenderError(f"pandoc: exit code {done.returncode} on {folder}: {said[:2000]}")
+    complaints = [line for line in said.splitlines() if _COMPLAINT in line]
+    if complaints:
+        raise RenderError(
+            f"{folder / command[-1]}: the document has parts that cannot be rendered: "
+            + "; ".join(line.split(_COMPLAINT, 1)[1].strip() for line in complaints[:10])
+        )
+    return done.stdout.decode("utf-8")

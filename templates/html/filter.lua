@@ -1,0 +1,422 @@
+--[[ Quarto's Markdown for plain pandoc: callouts, tabsets, numbered figures and tables,
+     cross-references, content by format. Writes for HTML, Typst and DOCX alike.
+
+     Unresolved references and raw blocks that the report never writes are named on stderr,
+     one a line, after "report-filter:"; the renderer takes any of them as a failure. ]]
+
+local is_html = FORMAT:match 'html' ~= nil
+local is_typst = FORMAT:match 'typst' ~= nil
+
+local KINDS = {
+  ['callout-note'] = 'note', ['callout-tip'] = 'tip', ['callout-warning'] = 'warning',
+  ['callout-important'] = 'important', ['callout-caution'] = 'caution',
+}
+local WORDS = { fig = 'Figure', tbl = 'Table', sec = 'Section' }
+local numbers = {}   -- identifier -> number as text
+local titles = {}    -- identifier of a section -> its title as text
+
+local function complain(message)
+  io.stderr:write('report-filter: ' .. message .. '\n')
+end
+
+local function raw(text)
+  return pandoc.RawBlock(is_html and 'html' or 'typst', text)
+end
+
+local function raw_inline(text)
+  return pandoc.RawInline(is_html and 'html' or 'typst', text)
+end
+
+local function escape_html(text)
+  local named = { ['&'] = '&amp;', ['<'] = '&lt;', ['>'] = '&gt;', ['"'] = '&quot;' }
+  return (text:gsub('[&<>"]', named))
+end
+
+local function typst_string(text)
+  return '"' .. text:gsub('\\', '\\\\'):gsub('"', '\\"') .. '"'
+end
+
+local function enclosed(open, blocks, close)
+  local out = pandoc.Blocks { raw(open) }
+  out:extend(blocks)
+  out:insert(raw(close))
+  return out
+end
+
+-- The first heading of a block is its title.
+local function take_title(blocks)
+  local first = blocks[1]
+  if first and first.t == 'Header' then
+    blocks:remove(1)
+    return first.content
+  end
+  return nil
+end
+
+-- Callouts -----------------------------------------------------------------------------------
+
+local function html_callout(div, kind, title)
+  local classes = div.classes:filter(function(c) return not KINDS[c] end)
+  classes:insert(1, 'callout')
+  classes:insert(2, 'callout-' .. kind)
+  if div.attributes.collapse == 'true' then classes:insert('folded') end
+  local out = pandoc.Blocks {}
+  if title then
+    out:insert(raw '<div class="callout-title">')
+    out:insert(pandoc.Plain(title))
+    out:insert(raw '</div>')
+  end
+  out:extend(enclosed('<div class="callout-body">', div.content, '</div>'))
+  local id = div.identifier ~= '' and ' id="' .. escape_html(div.identifier) .. '"' or ''
+  local open = '<div' .. id .. ' class="' .. escape_html(table.concat(classes, ' ')) .. '" role="note">'
+  return enclosed(open, out, '</div>')
+end
+
+local function typst_callout(div, kind, title)
+  local out = pandoc.Blocks {}
+  out:insert(raw('#callout("' .. kind .. '", title: ['))
+  out:insert(pandoc.Plain(title or {}))
+  out:insert(raw ('])['))
+  out:extend(div.content)
+  out:insert(raw ']')
+  return out
+end
+
+local function docx_callout(div, title)
+  local out = pandoc.Blocks {}
+  if title then out:insert(pandoc.Div(pandoc.Para(title), { ['custom-style'] = 'Callout Title' })) end
+  out:insert(pandoc.Div(div.content, { ['custom-style'] = 'Callout' }))
+  return out
+end
+
+local function callout(div, kind)
+  local title = take_title(div.content)
+  if is_html then return html_callout(div, kind, title) end
+  if is_typst then return typst_callout(div, kind, title) end
+  return docx_callout(div, title)
+end
+
+-- Tabsets: every tab stays readable where scripts do not run -----------------------------------
+
+local function split_tabs(blocks)
+  local tabs = {}
+  for _, block in ipairs(blocks) do
+    if block.t == 'Header' and (#tabs == 0 or block.level <= tabs[1].level) then
+      tabs[#tabs + 1] = { title = block.content, level = block.level, blocks = pandoc.Blocks {} }
+    elseif #tabs > 0 then
+      tabs[#tabs].blocks:insert(block)
+    end
+  end
+  return tabs
+end
+
+local function tabset(div)
+  local out = pandoc.Blocks {}
+  for _, tab in ipairs(split_tabs(div.content)) do
+    if is_html then
+      out:insert(raw '<div class="tab-panel"><div class="tab-title">')
+      out:insert(pandoc.Plain(tab.title))
+      out:insert(raw '</div>')
+      out:extend(tab.blocks)
+      out:insert(raw '</div>')
+    else
+      out:insert(pandoc.Para { pandoc.Strong(tab.title) })
+      out:extend(tab.blocks)
+    end
+  end
+  if not is_html then return out end
+  local group = div.attributes.group or ''
+  return enclosed('<div class="tabs" data-group="' .. escape_html(group) .. '">', out, '</div>')
+end
+
+-- Other blocks ----------------------------------------------------------------------------------
+
+local function is_shown(div)
+  local format = div.attributes['when-format'] or div.attributes['unless-format']
+  local here = (is_html and 'html') or (is_typst and 'typst') or 'docx'
+  local matches = format == here or (format == 'pdf' and is_typst)
+  if div.attributes['unless-format'] then matches = not matches end
+  if div.classes:includes 'content-hidden' then return not matches end
+  return matches
+end
+
+local function typst_facts(div)
+  local out = pandoc.Blocks { raw '#facts((' }
+  for _, list in ipairs(div.content) do
+    for _, item in ipairs(list.content or {}) do
+      out:extend(enclosed('[', item, '],'))
+    end
+  end
+  out:insert(raw '))')
+  return out
+end
+
+local function columns(div)
+  if is_html then
+    div.classes:insert 'columns'
+    return nil
+  end
+  return div.content
+end
+
+function Div(div)
+  for _, class in ipairs(div.classes) do
+    if KINDS[class] then return callout(div, KINDS[class]) end
+  end
+  if div.classes:includes 'panel-tabset' then return tabset(div) end
+  if div.classes:includes 'content-visible' or div.classes:includes 'content-hidden' then
+    return is_shown(div) and div.content or {}
+  end
+  if div.attributes.layout or div.attributes['layout-ncol'] then return columns(div) end
+  if is_typst and div.classes:includes 'facts' then return typst_facts(div) end
+  if is_typst then
+    for _, class in ipairs { 'question', 'answer', 'how-to-read', 'evidence' } do
+      if div.classes:includes(class) then
+        return enclosed('#' .. class .. '[', div.content, ']')
+      end
+    end
+  end
+  if not is_html and not is_typst then
+    local styles = { question = 'Question', answer = 'Answer', ['how-to-read'] = 'How To Read',
+      evidence = 'How To Read' }
+    for class, style in pairs(styles) do
+      if div.classes:includes(class) then div.attributes['custom-style'] = style end
+    end
+    return div
+  end
+end
+
+function RawBlock(block)
+  local twin = block.text:match '^<div class="twin" data%-twin="[%w-]+"></div>$'
+  if block.format == 'html' and twin then return nil end
+  complain('a raw block that the report does not write was left out: ' .. block.text:sub(1, 60))
+  return {}
+end
+
+function RawInline(inline)
+  complain('raw text that the report does not write was left out: ' .. inline.text:sub(1, 60))
+  return {}
+end
+
+-- Numbers ---------------------------------------------------------------------------------------
+
+local function count_sections(doc)
+  local counters = {}
+  doc:walk { traverse = 'topdown', Header = function(header)
+    if header.classes:includes 'unnumbered' then return nil end
+    for level = header.level + 1, 6 do counters[level] = nil end
+    counters[header.level] = (counters[header.level] or 0) + 1
+    local parts = {}
+    for level = 1, header.level do parts[level] = counters[level] or 0 end
+    numbers[header.identifier] = table.concat(parts, '.')
+    titles[header.identifier] = pandoc.utils.stringify(header.content)
+  end }
+end
+
+local function count_kind(doc, kind, element)
+  local count = 0
+  doc:walk { traverse = 'topdown', [element] = function(block)
+    if block.identifier:match('^' .. kind .. '%-') then
+      count = count + 1
+      numbers[block.identifier] = tostring(count)
+    end
+  end }
+end
+
+local function caption_inlines(block)
+  local inlines = pandoc.utils.blocks_to_inlines(block.caption.long)
+  local number = numbers[block.identifier]
+  if not number then return inlines end
+  local kind = block.identifier:sub(1, 3)
+  local label = pandoc.Span({ pandoc.Str(WORDS[kind] .. '\u{a0}' .. number) }, { class = 'label' })
+  if not is_html then label = pandoc.Strong(label.content .. { pandoc.Str '.' }) end
+  local out = pandoc.Inlines { label, pandoc.Space() }
+  out:extend(inlines)
+  return out
+end
+
+-- Figures ---------------------------------------------------------------------------------------
+
+local function image_of(figure)
+  local found
+  figure:walk { Image = function(image) found = found or image end }
+  return found
+end
+
+local function html_figure(figure, image, caption)
+  local id = escape_html(figure.identifier)
+  local alt = escape_html(image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption))
+  local out = pandoc.Blocks {
+    raw('<figure id="' .. id .. '" class="picture"><figcaption>'), pandoc.Plain(caption),
+    raw('</figcaption><div class="canvas" data-src="' .. escape_html(image.src)
+      .. '" data-alt="' .. alt .. '"></div></figure>'),
+  }
+  return out
+end
+
+local function typst_figure(figure, image, caption)
+  local alt = typst_string(image.attributes['fig-alt'] or '')
+  local label = figure.identifier ~= '' and ' <' .. figure.identifier .. '>' or ''
+  return pandoc.Blocks {
+    raw('#picture(' .. typst_string(image.src) .. ', alt: ' .. alt .. ', caption: ['),
+    pandoc.Plain(caption), raw('])' .. label),
+  }
+end
+
+local function docx_figure(figure, image, caption)
+  image.src = image.src:gsub('%.svg$', '.png')
+  image.attributes.width = '16cm'
+  local alt = image.attributes['fig-alt']
+  if alt then image.caption = pandoc.Inlines { pandoc.Str(alt) } end
+  local anchor = pandoc.Span(caption, { id = figure.identifier })
+  return pandoc.Blocks {
+    pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption Above' }),
+    pandoc.Para { image },
+  }
+end
+
+local function figure(block)
+  local image = image_of(block)
+  if not image then return nil end
+  local caption = caption_inlines(block)
+  if is_html then return html_figure(block, image, caption) end
+  if is_typst then return typst_figure(block, image, caption) end
+  return docx_figure(block, image, caption)
+end
+
+-- Tables ----------------------------------------------------------------------------------------
+
+local function default_widths(block)
+  block.colspecs = block.colspecs:map(function(spec) return { spec[1], nil } end)
+end
+
+local function html_table(block, caption)
+  default_widths(block)
+  local id = escape_html(block.identifier)
+  block.identifier = ''
+  block.caption = { long = {} }
+  local out = pandoc.Blocks { raw('<div class="table"' .. (id ~= '' and ' id="' .. id .. '"' or '') .. '>') }
+  if #caption > 0 then
+    out:insert(raw '<div class="table-caption">')
+    out:insert(pandoc.Plain(caption))
+    out:insert(raw '</div>')
+  end
+  out:extend { raw '<div class="table-scroll">', block, raw '</div></div>' }
+  return out
+end
+
+local function typst_table(block, caption)
+  local label = block.identifier ~= '' and ' <' .. block.identifier .. '>' or ''
+  local wide = #block.colspecs > 6 and 'true' or 'false'
+  default_widths(block)
+  block.identifier = ''
+  block.caption = { long = {} }
+  local out = pandoc.Blocks {}
+  if #caption > 0 then
+    out:extend { raw '#table-caption[', pandoc.Plain(caption), raw(']' .. label) }
+  end
+  out:extend(enclosed('#table-body(wide: ' .. wide .. ')[', { block }, ']'))
+  return out
+end
+
+local function docx_table(block, caption)
+  local anchor = pandoc.Span(caption, { id = block.identifier })
+  block.identifier = ''
+  block.caption = { long = {} }
+  local title = pandoc.Div(pandoc.Para { anchor }, { ['custom-style'] = 'Caption Above' })
+  if #caption == 0 then return { block } end
+  return pandoc.Blocks { title, block }
+end
+
+local function with_caption(block)
+  local caption = caption_inlines(block)
+  if is_html then return html_table(block, caption) end
+  if is_typst then return typst_table(block, caption) end
+  return docx_table(block, caption)
+end
+
+-- Inlines ---------------------------------------------------------------------------------------
+
+local function reference(cite)
+  local out = pandoc.Inlines {}
+  for position, citation in ipairs(cite.citations) do
+    local kind = citation.id:match '^(%a+)%-'
+    if not (WORDS[kind] and numbers[citation.id]) then
+      complain('unresolved reference @' .. citation.id)
+      return nil
+    end
+    if position > 1 then out:extend { pandoc.Str ',', pandoc.Space() } end
+    local text = WORDS[kind] .. '\u{a0}' .. numbers[citation.id]
+    out:insert(pandoc.Link({ pandoc.Str(text) }, '#' .. citation.id, titles[citation.id] or '',
+      { class = 'xref' }))
+  end
+  return out
+end
+
+local function typst_span(span)
+  for _, name in ipairs { 'verdict', 'tag', 'fact-value', 'fact-label', 'fact-note' } do
+    if span.classes:includes(name) then
+      local tone = ''
+      for _, class in ipairs(span.classes) do
+        tone = class:match('^' .. name .. '%-(.+)$') or tone
+      end
+      local out = pandoc.Inlines { raw_inline('#' .. name .. '(' .. typst_string(tone) .. ')[') }
+      out:extend(span.content)
+      out:insert(raw_inline ']')
+      return out
+    end
+  end
+end
+
+local function span(element)
+  if element.classes:includes 'code' then
+    return pandoc.Code(pandoc.utils.stringify(element.content))
+  end
+  if element.classes:includes 'lead-in' and not is_html then
+    return pandoc.Strong(element.content)
+  end
+  if is_typst then return typst_span(element) end
+  if not is_html and (element.classes:includes 'verdict' or element.classes:includes 'fact-value'
+      or element.classes:includes 'tag') then
+    return pandoc.Strong(element.content)
+  end
+end
+
+local function link(element)
+  if element.classes:includes 'csv' then
+    if not is_html then return {} end
+    element.attributes.download = ''
+    return element
+  end
+  if is_html and element.target:match '^https?:' then
+    element.attributes.rel = 'noopener noreferrer'
+    return element
+  end
+end
+
+-- The page's title is the first heading of the page, so that sections are the second.
+local function html_header(header)
+  local number = numbers[header.identifier]
+  if number then
+    header.content:insert(1, pandoc.Space())
+    header.content:insert(1, pandoc.Span({ pandoc.Str(number) }, { class = 'number' }))
+  end
+  header.level = math.min(header.level + 1, 6)
+  return header
+end
+
+local function plain_code(block)
+  block.attributes.shortcodes = nil
+  return block
+end
+
+function Pandoc(doc)
+  count_sections(doc)
+  count_kind(doc, 'fig', 'Figure')
+  count_kind(doc, 'tbl', 'Table')
+  doc = doc:walk { Cite = reference, Span = span, Link = link, CodeBlock = plain_code }
+  if is_html then doc = doc:walk { Header = html_header } end
+  return doc:walk { Figure = figure, Table = with_caption }
+end
+
+return { { RawBlock = RawBlock, RawInline = RawInline }, { Div = Div }, { Pandoc = Pandoc } }
