@@ -88,7 +88,7 @@ def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
     if types.is_datetime64_any_dtype(series) or types.is_timedelta64_dtype(series):
         return _from_texts(series.astype(str).where(series.notna()), name, is_date=True)
     if types.is_bool_dtype(series):
-        return _from_texts(series.map({True: "true", False: "false"}), name)
+        return _from_texts(series.map({True: "True", False: "False"}), name)
     if isinstance(series.dtype, pd.CategoricalDtype):
         return _from_categories(series, name)
     if types.is_numeric_dtype(series):

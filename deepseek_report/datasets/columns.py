@@ -18,6 +18,7 @@ from deepseek_report.artifacts.schema import Kind
 Code = str | bool | int | float
 
 _SHOWN = 5
+_PLAIN = {"true": "yes", "false": "no"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,9 @@ class Column:
 
 
 def code_text(value: Any) -> str:
-    """A value of a file or of YAML as the text of its code: `1.0 -> "1"`, `True -> "true"`."""
+    """A value of a file or of YAML as the text of its code: `1.0 -> "1"`, `True -> "True"`."""
     if isinstance(value, (bool, np.bool_)):
-        return "true" if value else "false"
+        return str(bool(value))
     if isinstance(value, (float, np.floating)):
         return str(int(value)) if float(value).is_integer() else repr(float(value))
     return str(value).strip()
@@ -75,7 +76,16 @@ def code_text(value: Any) -> str:
 
 def default_label(code: str) -> str:
     """What a person reads where no label is declared."""
-    return {"true": "yes", "false": "no"}.get(code, code)
+    return _PLAIN.get(code.lower(), code)
+
+
+def match_code(declared: str, found: Sequence[str]) -> str:
+    """The code in the file that a declared one means: YAML reads a bare `no` as false."""
+    truth = declared.lower()
+    if declared in found or truth not in _PLAIN:
+        return declared
+    same = {truth, _PLAIN[truth]}
+    return next((code for code in found if code.lower() in same), declared)
 
 
 def readable_name(name: str) -> str:

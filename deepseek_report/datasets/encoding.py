@@ -21,8 +21,8 @@ from deepseek_report.datasets.columns import (
     code_text,
     default_label,
     is_number,
+    match_code,
     message,
-    nearest,
     readable_name,
     rows_text,
     sorted_codes,
@@ -58,6 +58,8 @@ def encode_feature(
     if cells.missing.all():
         do = f"drop it: `dataset.drop=[{cells.name}]`"
         raise DataError(message(where, "every cell is empty", "at least one value", do))
+    if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
+        raise DataError(_infinite(cells, where))
     kind = column.kind or _kind_of(cells, column, where)
     feature = Feature(
         name=cells.name,
@@ -88,12 +90,14 @@ def _kind_of(cells: Cells, column: Column, where: str) -> Kind:
 def _numeric(cells: Cells, where: str) -> NDArray[np.float64]:
     if cells.not_numbers.any():
         raise DataError(_not_numbers(cells, where))
-    infinite = np.isinf(cells.numbers)
-    if infinite.any():
-        found = f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}"
-        do = "leave the cells empty if the value is unknown"
-        raise DataError(message(where, found, "finite numbers and empty cells", do))
     return cells.numbers
+
+
+def _infinite(cells: Cells, where: str) -> str:
+    infinite = np.isinf(cells.numbers)
+    found = f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}"
+    do = "leave the cells empty if the value is unknown"
+    return message(where, found, "finite numbers and empty cells", do)
 
 
 def _not_numbers(cells: Cells, where: str) -> str:
@@ -113,9 +117,9 @@ def _not_numbers(cells: Cells, where: str) -> str:
 def categories_of(cells: Cells, column: Column, kind: Kind) -> tuple[Category, ...]:
     """Those of the code book that occur, then those that the code book does not know."""
     found = observed(cells)
-    book = column.code_book
+    book = {match_code(code, found): label for code, label in (column.code_book or {}).items()}
     extra = {code_text(code): label for code, label in (column.undocumented or {}).items()}
-    if book is None:
+    if not book:
         return tuple(
             Category(code, extra.get(code, default_label(code)), code not in extra)
             for code in found
@@ -166,18 +170,28 @@ def encode_target(
     DataError : empty cells, one class, or a target that is not categorical.
     """
     _check_target(cells, column, where)
-    categories = categories_of(cells, column, "categorical")
+    label = column.label or readable_name(cells.name)
+    categories = _speaking(categories_of(cells, column, "categorical"), column, label)
     categories, explained = _order(categories, rule, where)
     favourable, notes = _favourable(categories, explained, rule, where)
     target = Target(
         name=cells.name,
-        label=column.label or readable_name(cells.name),
+        label=label,
         classes=tuple(one.label for one in categories),
         favourable=favourable,
         explained=explained,
         labels_are_decisions=rule.labels_are_decisions,
     )
     return target, _positions(cells, categories).astype(np.int64), notes
+
+
+def _speaking(categories: tuple[Category, ...], column: Column, label: str) -> tuple[Category, ...]:
+    """Classes called “yes” or “1” get the target's name: “deny: yes”."""
+    names = [one.label for one in categories]
+    mute = all(name.lower() in {"yes", "no"} or is_number(name) for name in names)
+    if column.categories is not None or not mute:
+        return categories
+    return tuple(replace(one, label=f"{label}: {one.label}") for one in categories)
 
 
 def _check_target(cells: Cells, column: Column, where: str) -> None:
@@ -203,15 +217,14 @@ def _check_target(cells: Cells, column: Column, where: str) -> None:
 
 def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field: str) -> int:
     """Position of the class with this code or label."""
-    text = code_text(wanted)
-    for names in ([one.code for one in categories], [one.label for one in categories]):
+    codes = [one.code for one in categories]
+    text = match_code(code_text(wanted), codes)
+    for names in (codes, [one.label for one in categories]):
         if text in names:
             return names.index(text)
-    names = [one.label for one in categories]
     found = f"`dataset.{field}` is {text!r}, which is not a class"
-    allowed = ", ".join(f"{name!r}" for name in names)
-    hint = nearest(text, names).replace("columns are", "classes are")
-    raise DataError(message(where, found, allowed, f"correct `dataset.{field}`; {hint}"))
+    allowed = ", ".join(f"{code!r}" for code in codes)
+    raise DataError(message(where, found, allowed, f"correct `dataset.{field}`"))
 
 
 def _order(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import DASH, quantity
 from deepseek_report.artifacts.schema import Attribute, Feature
-from deepseek_report.datasets.columns import Column, code_text
+from deepseek_report.datasets.columns import Column, code_text, match_code
 
 _MOST_LEVELS = 12
 _OTHER = "all others"
@@ -32,7 +32,8 @@ def _levels(
     """Missing values, and codes that the code book does not know, are unknown."""
     names = [one.label if one.documented else None for one in feature.categories]
     if column.levels is not None:
-        declared = {code_text(code): level for code, level in column.levels.items()}
+        found = [one.code for one in feature.categories]
+        declared = {match_code(code_text(c), found): name for c, name in column.levels.items()}
         names = [declared.get(one.code) for one in feature.categories]
     elif sum(name is not None for name in names) > _MOST_LEVELS:
         names = _keep_largest(names, values)

@@ -19,6 +19,8 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 _SEPARATORS = (",", ";", "\t", "|")
 _SUFFIXES = ", ".join(TEXT_SUFFIXES + PARQUET_SUFFIXES)
+#: What means missing in a text file; `None` does not, as it is a category in many tables.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _LONGEST_FIELD = 10_000_000
 
 
@@ -141,7 +143,8 @@ def _read_text(path: Path, form: TextFormat, width: int) -> pd.DataFrame:
         sep=separator,
         encoding=form.codec,
         dtype=str,
-        na_values=list(form.missing_values),
+        keep_default_na=False,
+        na_values=[*MISSING, *form.missing_values],
         header=0,
         names=list(range(width)),
         index_col=False,
