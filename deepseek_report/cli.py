@@ -192,7 +192,7 @@ def _list(arguments: list[str]) -> int:
         )
     for group in [options.group] if options.group else known:
         print(group)
-        width = max(len(name) for name in known[group])
+        width = max((len(name) for name in known[group]), default=0)
         for name in known[group]:
             file = yaml_file(roots, group, name)
             print(f"  {name:<{width}}  {describe(file) if file else ''}".rstrip())

@@ -12,6 +12,10 @@ import yaml
 
 from deepseek_report.artifacts.shipped import shipped
 
+#: Groups of which one is chosen, and those of which several are.
+SINGLE = ("dataset", "model", "trainer", "report")
+MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
+
 _PACKAGE = Path(__file__).parents[1]
 
 
@@ -22,7 +26,7 @@ def folders(extra: str | None = None) -> list[Path]:
 
 def groups(roots: Sequence[Path]) -> dict[str, list[str]]:
     """{group: its choices}, both sorted."""
-    found: dict[str, set[str]] = {}
+    found: dict[str, set[str]] = {group: set() for group in (*SINGLE, *MULTIPLE)}
     for root in roots:
         for path in root.glob("*/*.yaml"):
             found.setdefault(path.parent.name, set()).add(path.stem)

@@ -41,11 +41,6 @@ class Paths:
     store: str = "reports/.store"
 
 
-#: Groups of which one is chosen, and those of which several are.
-SINGLE = ("dataset", "model", "trainer", "report")
-MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
-
-
 @dataclass(frozen=True)
 class Settings:
     """Everything in `conf/config.yaml` that is not a plug-in.

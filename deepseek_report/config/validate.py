@@ -12,8 +12,9 @@ from typing import Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.config import rules
+from deepseek_report.config.catalogue import MULTIPLE, SINGLE
 from deepseek_report.config.compose import Composed
-from deepseek_report.config.experiment import MULTIPLE, SINGLE, Experiment, Settings
+from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.where import locate
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import yaml
 
+from deepseek_report.config.catalogue import MULTIPLE
 from deepseek_report.config.compose import Composed
-from deepseek_report.config.experiment import MULTIPLE
 
 
 def locate(composed: Composed, path: Sequence[str]) -> str:

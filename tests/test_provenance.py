@@ -1,0 +1,61 @@
+"""A key changes with the code that decides a result, and with nothing else."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepseek_report import provenance
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def hash_of(source: str) -> dict[str, str]:
+        (tmp_path / "plugin_under_test.py").write_text(source)
+        provenance._read_module.cache_clear()
+        sys.modules.pop("plugin_under_test", None)
+        return provenance.code_of("plugin_under_test")
+
+    return hash_of
+
+
+def test_comments_and_docstrings_do_not_change_the_hash(module) -> None:
+    plain = module("def f(x):\n    'One.'\n    return x + 1\n")
+    assert plain == module("def f(x):\n    '''Two.'''\n    # a comment\n    return x + 1\n")
+
+
+def test_a_changed_line_changes_the_hash(module) -> None:
+    assert module("def f(x):\n    return x + 1\n") != module("def f(x):\n    return x + 2\n")
+
+
+def test_the_versions_of_imported_libraries_are_part_of_the_hash(module) -> None:
+    found = module("def f():\n    import numpy\n    return numpy.pi\n")
+    assert found["numpy"] == provenance.version_of("numpy")
+    assert "os" not in module("import os\n")
+
+
+def test_own_modules_are_followed_to_the_bottom(module) -> None:
+    found = module("from deepseek_report.artifacts.results import Results\n")
+    assert "deepseek_report.artifacts.files" in found
+    assert len(found["deepseek_report.artifacts.files"]) == 64
+
+
+def test_docstrings_are_found_in_classes_and_functions() -> None:
+    tree = ast.parse("class A:\n    'a'\n    def f(self):\n        'b'\n")
+    for node in ast.walk(tree):
+        provenance._drop_docstring(node)
+    assert "'a'" not in ast.unparse(tree)
+    assert "'b'" not in ast.unparse(tree)
+
+
+def test_the_environment_names_no_host_and_no_path() -> None:
+    import platform
+
+    text = str(provenance.environment("cpu"))
+    assert platform.node() not in text or not platform.node()
+    assert str(Path.home()) not in text
