@@ -12,12 +12,33 @@ from deepseek_report.findings.thresholds import CONTROL, Verdict
 from deepseek_report.findings.wording import Wording, wording
 
 Row = dict[str, Any]
+#: Scores that are read as percentages.
+SHARES = frozenset(
+    {
+        "balanced_accuracy",
+        "accuracy",
+        "true_positive_rate",
+        "false_positive_rate",
+        "precision",
+        "selection_rate",
+        "expected_calibration_error",
+        "worst_slice_error_rate",
+        "label_suspects",
+        "flipped_under_noise",
+        "removable_heads",
+    }
+)
 
 
 def rows(results: Results, metric: str, table: str) -> list[Row]:
     """The rows of a metric's table, or none where the table is not there."""
     frame = results.table(metric, table)
     return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
+
+
+def is_share(metric: str, unit: str = "") -> bool:
+    """Whether a score is read as a percentage."""
+    return metric in SHARES or unit == "share"
 
 
 def first(found: Iterable[Row]) -> Row | None:

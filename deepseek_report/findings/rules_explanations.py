@@ -212,7 +212,7 @@ def local_fit(results: Results) -> list[Finding]:
 
 def mean_local_fit(explanation: Explanation) -> float | None:
     """Mean R² of a surrogate with the model over the neighbourhoods, or None without one."""
-    found = explanation.params.get("local_r2_mean")
+    found = explanation.params.get("fidelity_mean")
     return None if found is None else finite(found)
 
 

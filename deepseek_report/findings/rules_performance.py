@@ -7,7 +7,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import subject_of, words_of
+from deepseek_report.findings.records import is_share, subject_of, words_of
 from deepseek_report.findings.thresholds import Outcome, Verdict, judge
 
 #: A calibration error from which probabilities mislead a person who reads them.
@@ -58,7 +58,7 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "metric": words.label("metrics", one.metric),
             "subject": ", ".join(subject_of(results, one)),
             "estimate": estimates.estimate(one.value, one.low, one.high, one.n),
-            "as_percent": one.unit == "share",
+            "as_percent": is_share(one.metric, one.unit),
             "bound": one.bound,
             "side": one.side,
             "set_by": one.set_by,

@@ -65,8 +65,8 @@ class Wording:
         return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
 
     def table(self, group: str) -> dict[str, str]:
-        """All texts of a flat group, such as the glossary."""
-        return dict(self._texts.get(group, {}))
+        """All texts of a flat group, such as `glossary`; empty where there is no such group."""
+        return dict(self._look_up(group) or {})
 
     def finding(self, one: Finding) -> WordedFinding:
         """The four texts of a finding, and its labels."""

@@ -1,0 +1,77 @@
+"""Cells of tables that people read: the text, and beside it what the column is sorted by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import Estimate, finite
+
+DASH = "–"
+
+
+def share_cell(key: str, one: Estimate) -> dict[str, Any]:
+    """A share with its interval: `22.1 % (21.0–23.2 %)`."""
+    return _cell(key, one["value"], estimates.share(one))
+
+
+def value_cell(key: str, one: Estimate) -> dict[str, Any]:
+    """A number with its interval."""
+    return _cell(key, one["value"], estimates.value(one))
+
+
+def percent_cell(key: str, value: Any) -> dict[str, Any]:
+    """A share without an interval."""
+    return _cell(key, finite(value), estimates.percent(finite(value)))
+
+
+def number_cell(key: str, value: Any) -> dict[str, Any]:
+    """A number without an interval."""
+    return _cell(key, finite(value), estimates.number(finite(value)))
+
+
+def count_cell(key: str, value: Any) -> dict[str, Any]:
+    """A whole number with grouped digits."""
+    known = finite(value)
+    return _cell(key, known, DASH if known is None else count(known))
+
+
+def p_cell(key: str, value: Any) -> dict[str, Any]:
+    """A p-value."""
+    return _cell(key, finite(value), estimates.p_value(finite(value)))
+
+
+def seconds_cell(key: str, value: Any) -> dict[str, Any]:
+    """A duration in seconds."""
+    return _cell(key, finite(value), estimates.seconds(finite(value)))
+
+
+def _cell(key: str, order: float | None, text: str) -> dict[str, Any]:
+    if order is None:
+        return {key: DASH}
+    return {key: text, f"{key}__sort": float(f"{order:.6g}")}
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> list[dict[str, str]]:
+    """Nested settings as rows `{setting, value}`, without the plug-in's class."""
+    rows: list[dict[str, str]] = []
+    for name, value in settings.items():
+        if name == "_target_":
+            continue
+        if isinstance(value, Mapping):
+            rows.extend(flat(value, f"{prefix}{name}."))
+        else:
+            rows.append({"setting": prefix + name, "value": _plain(value)})
+    return rows
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "not set"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_plain(one) for one in value) or "none"
+    return str(value)

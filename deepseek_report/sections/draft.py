@@ -1,0 +1,102 @@
+"""Collects what one section says: answer, values, caveats, actions, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.find import find
+from deepseek_report.findings.records import words_of
+from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.findings.wording import WordedFinding
+
+
+class Draft:
+    """A section while it is written; texts come from `sections.<name>` of the locale."""
+
+    def __init__(self, name: str, results: Results) -> None:
+        self.name = name
+        self.results = results
+        self.words = words_of(results)
+        self.values: dict[str, Any] = {}
+        self.answers: list[str] = []
+        self.caveats: list[str] = []
+        self.actions: list[str] = []
+
+    def text(self, key: str, **values: Any) -> str:
+        """A text of this section with its slots filled."""
+        return self.words.text(f"sections.{self.name}.{key}", **values)
+
+    def answer(self, key: str, **values: Any) -> None:
+        """Add a sentence to the answer."""
+        self.answers.append(self.text(f"answer.{key}", **values))
+
+    def caveat(self, key: str, **values: Any) -> None:
+        """Add a caveat that this run triggers."""
+        self.caveats.append(self.text(f"caveat.{key}", **values))
+
+    def notes(self, metrics: Iterable[str]) -> None:
+        """Add the caveats that these measurements made."""
+        for metric in metrics:
+            self.caveats.extend(self.results.notes(metric))
+
+    def found(self) -> list[WordedFinding]:
+        """The findings whose evidence this section shows, gravest first."""
+        mine = [one for one in all_findings(self.results) if one.section == self.name]
+        return [self.words.finding(one) for one in mine]
+
+    def content(
+        self, title: str, needs: frozenset[str], uses: frozenset[str] = frozenset()
+    ) -> SectionContent:
+        """The finished section.
+
+        needs : ids without which the section is incomplete, whatever the reason.
+        uses : further ids; the section is incomplete where one of them was asked for and failed.
+        """
+        found = self.found()
+        if not self.answers:
+            self.answers.append(self.text("answer.nothing"))
+        self.actions.extend(one.do for one in found if one.severity != "info")
+        return SectionContent(
+            name=self.name,
+            title=title,
+            question=self.text("question"),
+            answer=" ".join(self.answers),
+            values={"findings": found, "text": self._prose(), **self.values},
+            caveats=_unique(self.caveats),
+            actions=_unique(self.actions),
+            incomplete=self._incomplete(needs, uses),
+        )
+
+    def _prose(self) -> dict[str, str]:
+        """The fixed sentences of the section: how to read it, captions."""
+        return self.words.table(f"sections.{self.name}.prose")
+
+    def _incomplete(self, needs: frozenset[str], uses: frozenset[str]) -> list[str]:
+        missing = self.results.missing(needs)
+        reasons = {one: why for one, why in missing.items() if not self._failed_below(one)}
+        reasons |= {
+            failed: why
+            for failed, why in self.results.failures.items()
+            if any(failed == one or failed.startswith(one + "/") for one in needs | uses)
+        }
+        return [self._reason(one, why) for one, why in reasons.items()]
+
+    def _failed_below(self, artifact: str) -> bool:
+        failures = self.results.failures
+        return any(one == artifact or one.startswith(artifact + "/") for one in failures)
+
+    def _reason(self, artifact: str, why: str) -> str:
+        return f"{artifact_label(self.results, artifact)}: {why.rstrip('.')}."
+
+
+def all_findings(results: Results) -> tuple[Finding, ...]:
+    """The findings of the run, made now where they were not made before."""
+    return results.findings or find(results)
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))

@@ -1,0 +1,140 @@
+"""What the model looks at, by every method that was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import Row, explainer_label, rows
+from deepseek_report.findings.rules_explanations import leading_explainer
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.cells import count_cell, percent_cell
+from deepseek_report.sections.draft import Draft
+
+#: How many features the table of ranks shows.
+SHOWN = 12
+_METRICS = ("importance", "attention", "route_entropy", "expert_load")
+_PICTURES = ("global_importance", "beeswarm", "attention_maps", "routing")
+_USES = frozenset(
+    {"explanations"}
+    | {f"measures/{name}" for name in _METRICS}
+    | {f"pictures/{name}" for name in _PICTURES}
+)
+
+
+@dataclass(frozen=True)
+class Explanations:
+    """Says which features the model's output depends on, by each method."""
+
+    title: ClassVar[str] = "Explanations"
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("explanations", results)
+        table = [r for r in rows(results, "importance", "importance") if r["explainer"] != CONTROL]
+        if table:
+            _answer(draft, table)
+        draft.notes(_METRICS)
+        _caveats(draft)
+        draft.values |= {
+            "ranks": _ranks(draft, table),
+            "rank_columns": _rank_columns(draft, table),
+            "methods": [_method(draft, name) for name in results.explanations],
+            "routing": _routing(draft),
+        }
+        return draft.content(self.title, self.needs, _USES)
+
+
+def _answer(draft: Draft, table: list[Row]) -> None:
+    leader = leading_explainer(draft.results) or table[0]["explainer"]
+    ranked = sorted((r for r in table if r["explainer"] == leader), key=lambda row: row["rank"])
+    draft.answer(
+        "main",
+        features=[row["label"] for row in ranked[:3]],
+        share=sum(row["share"] for row in ranked[:3]),
+        explainer=explainer_label(draft.results, leader),
+        target=draft.results.schema.target.explained_class,
+    )
+    first = {row["explainer"]: row["label"] for row in table if row["rank"] == 1}
+    others = [name for name, label in first.items() if label != first.get(leader)]
+    draft.answer(
+        "agreement",
+        methods=len(first),
+        same=len(first) - len(others),
+        others=[
+            {"explainer": explainer_label(draft.results, name), "feature": first[name]}
+            for name in others
+        ],
+    )
+
+
+def _caveats(draft: Draft) -> None:
+    draft.caveat("not_causes")
+    pairs = draft.results.card.get("correlations") or []
+    if pairs:
+        draft.caveat(
+            "correlated",
+            n=len(pairs),
+            a=pairs[0]["label_a"],
+            b=pairs[0]["label_b"],
+            rho=finite(pairs[0]["spearman"]),
+        )
+    for name, one in draft.results.explanations.items():
+        label = explainer_label(draft.results, name)
+        draft.caveats.extend(f"{label}: {note}" for note in one.notes if name != CONTROL)
+
+
+def _ranks(draft: Draft, table: list[Row]) -> list[dict[str, Any]]:
+    """One row for each feature, one column with its share and rank for each method."""
+    leader = leading_explainer(draft.results)
+    order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
+    features = {row["feature"]: row["label"] for row in table}
+    shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
+    return [
+        {"label": features[name]}
+        | {
+            key: cell
+            for row in table
+            if row["feature"] == name
+            for key, cell in _rank_cell(row).items()
+        }
+        for name in shown
+    ]
+
+
+def _rank_cell(row: Row) -> dict[str, Any]:
+    rank, share = int(row["rank"]), estimates.percent(finite(row["share"]))
+    return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
+
+
+def _rank_columns(draft: Draft, table: list[Row]) -> dict[str, str]:
+    names = dict.fromkeys(row["explainer"] for row in table)
+    labels = {name: explainer_label(draft.results, name) for name in names}
+    return {"label": draft.text("feature"), **labels}
+
+
+def _method(draft: Draft, name: str) -> dict[str, Any]:
+    one: Explanation = draft.results.explanations[name]
+    return {
+        "explainer": explainer_label(draft.results, name),
+        "idea": draft.words.label("explainer_ideas", name),
+        "variant": one.variant,
+        "space": draft.words.label("output_spaces", one.output_space),
+        **count_cell("n", len(one)),
+        **count_cell("calls", one.n_model_calls),
+    }
+
+
+def _routing(draft: Draft) -> list[dict[str, Any]]:
+    """Mean weight of each head, where the model routes."""
+    table = rows(draft.results, "route_entropy", "routes")
+    return [
+        {"layer": f"Layer {row['layer']}", "branch": row["branch"], "head": f"Head {row['head']}"}
+        | percent_cell("weight", row["weight"])
+        for row in table
+    ]

@@ -1,0 +1,101 @@
+"""What the model is, how it was trained, and how a probability becomes a decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import rows
+from deepseek_report.sections.cells import count_cell, flat, percent_cell
+from deepseek_report.sections.draft import Draft
+
+_USES = frozenset(
+    {"measures/parameters", "measures/parameter_projection", "pictures/training_curves"}
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Describes the model's parts, its training and its decision rule."""
+
+    title: ClassVar[str] = "Model and training"
+    needs: ClassVar[frozenset[str]] = frozenset({"training", "predictions/test"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("model", results)
+        if results.has("training"):
+            _answer(draft)
+            draft.caveats.extend(results.training.get("notes") or [])
+            draft.values |= _training_values(draft)
+        draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
+        draft.notes(["parameters", "parameter_projection"])
+        return draft.content(self.title, self.needs, _USES)
+
+
+def _answer(draft: Draft) -> None:
+    training, architecture = draft.results.training, draft.results.architecture
+    draft.answer(
+        "what",
+        summary=str(architecture.get("summary") or architecture.get("name") or "").rstrip("."),
+        parameters=architecture.get("parameters"),
+    )
+    draft.answer(
+        "training",
+        epochs=training.get("epochs"),
+        best_epoch=training.get("best_epoch"),
+        stopped_early=bool(training.get("stopped_early")),
+        best=finite(training.get("best_validation_loss")),
+        diverged=bool(training.get("diverged")),
+    )
+
+
+def _training_values(draft: Draft) -> dict[str, Any]:
+    results = draft.results
+    time, training = results.training_time, results.training
+    sentence = draft.text(
+        "training",
+        seconds=finite(time.get("seconds")),
+        rate=finite(time.get("rows_per_second")),
+        device=training.get("device"),
+        precision=training.get("precision"),
+        reason=str(training.get("precision_reason") or "").rstrip("."),
+        accumulation=training.get("accumulation") or 1,
+    )
+    return {"layers": _layers(results), "training": sentence}
+
+
+def _layers(results: Results) -> list[dict[str, Any]]:
+    layers = rows(results, "parameters", "layers") or results.architecture.get("layers") or []
+    total = sum(int(row.get("parameters") or 0) for row in layers) or 1
+    return [
+        {"layer": row.get("layer") or row.get("name"), "kind": row.get("kind")}
+        | count_cell("parameters", row.get("parameters"))
+        | percent_cell("share", (row.get("parameters") or 0) / total)
+        for row in layers
+    ]
+
+
+def _decision(draft: Draft) -> str:
+    results = draft.results
+    if not results.has("predictions/test"):
+        return ""
+    predictions, target = results.predictions, results.schema.target
+    if predictions.threshold is None:
+        return draft.text("decision.most_probable")
+    return draft.text(
+        "decision.threshold",
+        target=target.explained_class,
+        threshold=float(predictions.threshold),
+        rule=predictions.rule,
+    )
+
+
+def _settings(results: Results) -> list[dict[str, str]]:
+    return [
+        {"part": label, **row}
+        for group, label in (("model", "model"), ("trainer", "training"))
+        for row in flat(results.config.get(group) or {})
+    ]

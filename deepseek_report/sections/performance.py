@@ -1,0 +1,172 @@
+"""How well the model decides on data that it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import is_share, rows
+from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
+from deepseek_report.sections.draft import Draft
+
+#: Scores in the order in which they are shown.
+SCORES = (
+    "roc_auc",
+    "average_precision",
+    "balanced_accuracy",
+    "accuracy",
+    "true_positive_rate",
+    "false_positive_rate",
+    "precision",
+    "selection_rate",
+    "brier_score",
+    "expected_calibration_error",
+    "calibration_slope",
+    "calibration_intercept",
+)
+_METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "roc_auc",
+    "average_precision",
+    "brier_score",
+    "expected_calibration_error",
+    "confusion_matrix",
+    "baselines",
+    "threshold_sweep",
+)
+_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+    "pictures/roc_curve",
+    "pictures/reliability",
+    "pictures/threshold_sweep",
+}
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Says how well the model ranks, decides and states probabilities on unseen data."""
+
+    title: ClassVar[str] = "Performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("performance", results)
+        _answer(draft)
+        _caveats(draft)
+        draft.notes(_METRICS)
+        draft.values |= {
+            "scores": _scores(draft),
+            "comparison": _comparison(draft),
+            "matrix": _matrix(results),
+            "sweep": _sweep(results),
+            "explained": results.schema.target.explained_class,
+        }
+        return draft.content(self.title, self.needs, _USES)
+
+
+def _answer(draft: Draft) -> None:
+    results = draft.results
+    target = results.schema.target.explained_class
+    area = results.score("roc_auc")
+    if area is not None:
+        draft.answer("ranking", area=estimates.of_score(area), target=target)
+    caught, right = results.score("true_positive_rate"), results.score("precision")
+    if caught is not None and right is not None:
+        draft.answer(
+            "decisions",
+            target=target,
+            caught=estimates.of_score(caught),
+            right=estimates.of_score(right),
+            threshold=results.predictions.threshold,
+        )
+
+
+def _caveats(draft: Draft) -> None:
+    """Accuracy that a constant answer reaches as well says nothing."""
+    results = draft.results
+    accuracy = results.score("accuracy")
+    constant = results.score("accuracy", predictor="majority")
+    if accuracy is None or constant is None:
+        return
+    high = accuracy.value if accuracy.high is None else accuracy.high
+    if constant.value >= (accuracy.low if accuracy.low is not None else high):
+        draft.caveat(
+            "accuracy",
+            accuracy=estimates.of_score(accuracy),
+            constant=constant.value,
+            below=constant.value > high,
+        )
+
+
+def _scores(draft: Draft) -> list[dict[str, Any]]:
+    found = [draft.results.score(name) for name in SCORES]
+    return [_score(draft, one) for one in found if one is not None]
+
+
+def _score(draft: Draft, one: Score) -> dict[str, Any]:
+    estimate = estimates.of_score(one)
+    cell = share_cell if is_share(one.metric, one.unit) else value_cell
+    return {
+        "metric": draft.words.label("metrics", one.metric),
+        **cell("value", estimate),
+        "better": draft.words.label("directions", one.direction),
+        **count_cell("n", one.n),
+        "method": one.interval_method or "no interval",
+    }
+
+
+def _comparison(draft: Draft) -> list[dict[str, Any]]:
+    """One row for each predictor, one column for each metric."""
+    table = rows(draft.results, "baselines", "comparison")
+    predictors = list(dict.fromkeys(row["predictor"] for row in table))
+    return [
+        {"predictor": next(row["label"] for row in table if row["predictor"] == name)}
+        | {
+            key: cell
+            for row in table
+            if row["predictor"] == name
+            for key, cell in value_cell(row["metric"], estimates.of_row(row, "value")).items()
+        }
+        for name in predictors
+    ]
+
+
+def _matrix(results: Results) -> list[dict[str, Any]]:
+    return [
+        {"actual": row["actual"], "decided": row["decided"]}
+        | count_cell("n", row["n"])
+        | percent_cell("share", row["share"])
+        for row in rows(results, "confusion_matrix", "matrix")
+    ]
+
+
+def _sweep(results: Results) -> list[dict[str, Any]]:
+    """Every tenth of the thresholds, and the one in use."""
+    table = rows(results, "threshold_sweep", "sweep")
+    used = results.predictions.threshold
+    nearest = (
+        min(table, key=lambda row: abs(row["threshold"] - used))
+        if table and used is not None
+        else None
+    )
+    shown = [row for row in table if row is nearest or _is_tenth(row["threshold"])]
+    return [_sweep_row(row, row is nearest) for row in shown]
+
+
+def _is_tenth(threshold: float) -> bool:
+    return abs(threshold * 10 - round(threshold * 10)) < 1e-6
+
+
+def _sweep_row(row: dict[str, Any], used: bool) -> dict[str, Any]:
+    cells: dict[str, Any] = {
+        "threshold": f"{row['threshold']:.2f}" + (" (nearest to the one in use)" if used else ""),
+        "threshold__sort": row["threshold"],
+    }
+    for key in ("selection_rate", "true_positive_rate", "false_positive_rate", "precision"):
+        cells |= percent_cell(key, finite(row.get(key)))
+    return cells | percent_cell("balanced_accuracy", row.get("balanced_accuracy"))

@@ -1,0 +1,139 @@
+"""How to get the same report again, and what every number rests on."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import yaml
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import explainer_label
+from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.sections.cells import seconds_cell
+from deepseek_report.sections.draft import Draft
+
+
+@dataclass(frozen=True)
+class Reproducibility:
+    """Lists command, versions, hardware, seeds, hashes, times, settings, words, references."""
+
+    title: ClassVar[str] = "Reproducibility"
+    needs: ClassVar[frozenset[str]] = frozenset()
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("reproducibility", results)
+        provenance = results.provenance
+        draft.answer("run", run=results.run_id or "not named", seed=results.config.get("seed"))
+        draft.answer("problems", n=len(results.failures))
+        draft.caveat("same_machine")
+        draft.values |= {
+            "command": _command(results),
+            "run_id": results.run_id,
+            "versions": _pairs(provenance.get("versions")),
+            "environment": _environment(draft),
+            "digests": _pairs(provenance.get("digests")),
+            "seeds": _seeds(results),
+            "times": _times(draft),
+            "problems": _problems(results),
+            "left_out": _left_out(results),
+            "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
+            "glossary": _glossary(draft),
+            "references": _references(draft),
+            "citation": _citation(draft),
+        }
+        return draft.content(self.title, self.needs)
+
+
+def _command(results: Results) -> str:
+    overrides = [str(one) for one in results.provenance.get("overrides") or []]
+    return shlex.join(["deepseek-report", *overrides])
+
+
+def _pairs(found: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    return [{"what": str(name), "value": str(value)} for name, value in (found or {}).items()]
+
+
+def _environment(draft: Draft) -> list[dict[str, str]]:
+    return [
+        {"what": draft.words.label("environment", name), "value": str(value)}
+        for name, value in (draft.results.provenance.get("environment") or {}).items()
+    ]
+
+
+def _seeds(results: Results) -> list[dict[str, str]]:
+    seeds = [{"what": "The run", "value": str(results.config.get("seed", "not set"))}]
+    seeds += [
+        {"what": explainer_label(results, name), "value": str(one.seed)}
+        for name, one in results.explanations.items()
+    ]
+    return seeds
+
+
+def _times(draft: Draft) -> list[dict[str, Any]]:
+    results = draft.results
+    stages = results.provenance.get("stages") or []
+    known = [one for one in stages if finite(one.get("seconds")) is not None]
+    known.sort(key=lambda one: -one["seconds"])
+    return [
+        {"what": artifact_label(results, one["id"])} | seconds_cell("seconds", one["seconds"])
+        for one in known
+    ]
+
+
+def _problems(results: Results) -> list[dict[str, str]]:
+    return [
+        {"part": artifact_label(results, one), "reason": reason}
+        for one, reason in results.failures.items()
+    ]
+
+
+def _left_out(results: Results) -> list[dict[str, str]]:
+    """Parts of the default lists that this model or data cannot have."""
+    return [
+        {"part": artifact_label(results, str(one)), "reason": str(reason)}
+        for one, reason in results.refused.items()
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Nested mappings and sequences as plain ones, which YAML can write."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
+
+
+def _glossary(draft: Draft) -> list[dict[str, str]]:
+    words = draft.words.table("glossary")
+    return [{"term": term, "meaning": meaning} for term, meaning in sorted(words.items())]
+
+
+def _references(draft: Draft) -> list[dict[str, str]]:
+    """What the measures and methods of this run are defined by, each once."""
+    results = draft.results
+    used: dict[str, list[str]] = {}
+    for score in results.all_scores:
+        if score.reference:
+            names = used.setdefault(score.reference, [])
+            names.append(draft.words.label("metrics", score.metric))
+    for name in results.explanations:
+        reference = draft.words.table("explainer_references").get(name)
+        if reference:
+            used.setdefault(reference, []).append(explainer_label(results, name))
+    return [
+        {"reference": reference, "used": ", ".join(sorted(set(names)))}
+        for reference, names in sorted(used.items())
+    ]
+
+
+def _citation(draft: Draft) -> str:
+    results = draft.results
+    version = (results.provenance.get("versions") or {}).get("deepseek-report", "")
+    title = (results.config.get("report") or {}).get("title") or "Model report"
+    return draft.text("citation", title=title, run=results.run_id, version=version)

@@ -1,0 +1,61 @@
+"""What small errors in the input do to the decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import estimates
+from deepseek_report.findings.records import Row, rows
+from deepseek_report.sections.cells import count_cell, number_cell, share_cell, value_cell
+from deepseek_report.sections.draft import Draft
+
+_USES = frozenset({"measures/robustness", "pictures/robustness"})
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Says how decisions and ranking change under noise, wrong entries and missing values."""
+
+    title: ClassVar[str] = "Robustness"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("robustness", results)
+        table = rows(results, "robustness", "perturbations")
+        if table:
+            _answer(draft, table)
+        draft.caveat("not_adversarial")
+        draft.notes(["robustness"])
+        draft.values["rows"] = [_row(row) for row in table]
+        return draft.content(self.title, self.needs, _USES)
+
+
+def _answer(draft: Draft, table: list[Row]) -> None:
+    flips = draft.results.score("flipped_under_noise")
+    if flips is not None:
+        draft.answer("noise", flips=estimates.of_score(flips))
+    changed = [row for row in table if row["level"]]
+    if changed:
+        worst = min(changed, key=lambda row: row["roc_auc"])
+        clean = draft.results.score("roc_auc")
+        draft.answer(
+            "worst",
+            label=worst["label"],
+            level=worst["level"],
+            area=estimates.of_row(worst, "roc_auc"),
+            clean=estimates.of_score(clean) if clean else None,
+            flipped=estimates.of_row(worst, "flipped", "flipped"),
+        )
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return (
+        {"label": row["label"]}
+        | number_cell("level", row["level"])
+        | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
+        | share_cell("flipped", estimates.of_row(row, "flipped", "flipped"))
+        | count_cell("n", row["n"])
+    )

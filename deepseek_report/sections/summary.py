@@ -1,0 +1,217 @@
+"""The first screen: what was tested, what was met, what must not be relied on, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import is_share, subject_of
+from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.sections.cells import count_cell
+from deepseek_report.sections.draft import Draft, all_findings
+
+_MAIN = ("roc_auc", "balanced_accuracy", "accuracy")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Opens the report: what the model decides, thresholds, findings, and what was not assessed.
+
+    findings : how many findings the first screen shows, gravest first.
+    """
+
+    title: ClassVar[str] = "Summary"
+    needs: ClassVar[frozenset[str]] = frozenset({"data", "predictions/test"})
+
+    findings: Annotated[int, Field(ge=1, le=20)] = 7
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("summary", results)
+        verdicts = judge(results)
+        found = [draft.words.finding(one) for one in all_findings(results)]
+        if results.has("data"):
+            draft.answer("decides", decision=_decision(draft), period=results.card.get("period"))
+        _outcome(draft, verdicts, [one.severity for one in found])
+        draft.values |= {
+            "facts": _facts(draft) if results.has("data") else [],
+            "thresholds": [_threshold(draft, one) for one in verdicts],
+            "shown": found[: self.findings],
+            "others": _others(found[self.findings :]),
+            "more": len(found) - self.findings,
+            "failed": _failed(draft),
+            "not_measured": _not_measured(draft),
+            "never": list(draft.words.table("not_assessed").values()),
+            "run_id": results.run_id,
+        }
+        content = draft.content(self.title, self.needs)
+        return _without_actions(content)
+
+
+def _without_actions(content: SectionContent) -> SectionContent:
+    """Each finding of the summary says what to do itself."""
+    from dataclasses import replace
+
+    return replace(content, actions=(), caveats=())
+
+
+def _decision(draft: Draft) -> str:
+    known = str(draft.results.card.get("decision") or "").strip()
+    if known:
+        return known if known.endswith((".", "!", "?")) else f"{known}."
+    target = draft.results.schema.target
+    return draft.text("decision", target=target.explained_class, label=target.label)
+
+
+def _outcome(draft: Draft, verdicts: list[Verdict], severities: list[str]) -> None:
+    if verdicts:
+        draft.answer(
+            "thresholds",
+            n=len(verdicts),
+            met=sum(one.outcome == "met" for one in verdicts),
+            missed=sum(one.outcome == "not met" for one in verdicts),
+            open=sum(one.outcome in ("too uncertain to say", "not measured") for one in verdicts),
+        )
+    draft.answer("findings", grave=severities.count("high"), look=severities.count("medium"))
+
+
+# --- facts ---
+
+
+def _facts(draft: Draft) -> list[dict[str, str]]:
+    results = draft.results
+    facts = [_rows_fact(draft), _groups_fact(draft), _model_fact(draft), _metric_fact(draft)]
+    facts.append(_time_fact(draft))
+    if results.run_id:
+        facts.append(_fact(draft, "run", results.run_id))
+    return [one for one in facts if one]
+
+
+def _fact(draft: Draft, key: str, value: str, note: str = "") -> dict[str, str]:
+    return {"value": value, "label": draft.text(f"fact.{key}"), "note": note}
+
+
+def _rows_fact(draft: Draft) -> dict[str, str]:
+    card = draft.results.card
+    tested = len(draft.results.predictions) if draft.results.has("predictions/test") else 0
+    note = draft.text("fact.tested", n=tested) if tested else ""
+    return _fact(draft, "rows", count(card.get("rows") or 0), note)
+
+
+def _groups_fact(draft: Draft) -> dict[str, str]:
+    attributes = draft.results.schema.attributes
+    if not attributes:
+        return {}
+    levels = sum(len(one.levels) for one in attributes)
+    note = estimates.listing([one.label.lower() for one in attributes])
+    return _fact(draft, "groups", str(levels), note)
+
+
+def _model_fact(draft: Draft) -> dict[str, str]:
+    if not draft.results.has("training"):
+        return {}
+    architecture = draft.results.architecture
+    size = finite(architecture.get("parameters"))
+    note = draft.text("fact.parameters", n=size) if size else ""
+    return _fact(draft, "model", str(architecture.get("name") or "model"), note)
+
+
+def _metric_fact(draft: Draft) -> dict[str, str]:
+    score = main_score(draft.results)
+    if score is None:
+        return {}
+    one = estimates.of_score(score)
+    share = is_share(score.metric, score.unit)
+    write = estimates.percent if share else estimates.number
+    note = ""
+    if score.has_interval:
+        ends = estimates.interval(one["low"], one["high"], as_percent=share)
+        note = draft.text("fact.interval", ends=ends)
+    return {
+        "value": write(one["value"], one["low"], one["high"]),
+        "label": draft.words.label("metrics", score.metric),
+        "note": note,
+    }
+
+
+def main_score(results: Results) -> Score | None:
+    """The metric of the first threshold that is about the model itself, else a usual one."""
+    promised = [
+        str(one["metric"]) for one in (results.config.get("report") or {}).get("thresholds") or []
+    ]
+    for name in (*promised, *_MAIN):
+        score = results.score(name)
+        if score is not None and finite(score.value) is not None:
+            return score
+    return None
+
+
+def _time_fact(draft: Draft) -> dict[str, str]:
+    results = draft.results
+    training = finite(results.training_time.get("seconds")) if results.has("training") else None
+    explaining = [one.seconds for one in results.explanations.values() if one.seconds is not None]
+    if training is None:
+        return {}
+    total = training + sum(explaining)
+    note = draft.text("fact.parts", training=training, explaining=sum(explaining))
+    return _fact(draft, "time", estimates.seconds(total), note)
+
+
+# --- thresholds ---
+
+
+def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
+    share = is_share(one.metric, one.unit)
+    bound = estimates.percent(one.bound, 0, 0) if share else estimates.number(one.bound)
+    measured = estimates.estimate(one.value, one.low, one.high, one.n)
+    write = estimates.share if share else estimates.value
+    subject = ", ".join(subject_of(draft.results, one))
+    return {
+        "metric": draft.words.label("metrics", one.metric) + (f" ({subject})" if subject else ""),
+        "promised": draft.text(f"promise.{one.side}", bound=bound),
+        "measured": write(measured) if one.value is not None else "–",
+        **count_cell("n", one.n),
+        "outcome": one.outcome,
+        "set_by": one.set_by,
+        "why": one.why,
+        "reason": one.reason,
+    }
+
+
+# --- the rest ---
+
+
+def _others(found: list[Any]) -> list[dict[str, str]]:
+    """The findings that the first screen has no room for, by section."""
+    return [
+        {"claim": one.claim, "section": one.section, "severity": one.severity_label}
+        for one in found
+    ]
+
+
+def _failed(draft: Draft) -> list[str]:
+    results = draft.results
+    return [
+        f"{artifact_label(results, one)}: {reason.rstrip('.')}."
+        for one, reason in (results.failures | results.refused).items()
+    ]
+
+
+def _not_measured(draft: Draft) -> list[str]:
+    """What this package can measure and the config did not ask for."""
+    results = draft.results
+    known = results.failures | results.refused
+    return [
+        meaning
+        for name, meaning in draft.words.table("assessable").items()
+        if not results.has(f"measures/{name}")
+        and not any(one.startswith(f"measures/{name}") for one in known)
+    ]

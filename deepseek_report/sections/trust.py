@@ -1,0 +1,172 @@
+"""Whether the explanations can be trusted, each judged against a random order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import by_explainer, explainer_label, rows
+from deepseek_report.findings.rules_explanations import (
+    GAP_ALLOWED,
+    beats_random,
+    passes_randomisation,
+)
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.cells import DASH, count_cell, seconds_cell, value_cell
+from deepseek_report.sections.draft import Draft
+
+_METRICS = (
+    "deletion",
+    "insertion",
+    "completeness_gap",
+    "max_sensitivity",
+    "parameter_randomisation",
+    "explainer_agreement",
+)
+_USES = frozenset(
+    {"explanations", "pictures/deletion_curves", "pictures/agreement"}
+    | {f"measures/{name}" for name in _METRICS}
+)
+_COLUMNS = (
+    "deletion",
+    "deletion_gain",
+    "insertion",
+    "insertion_gain",
+    "randomisation_correlation",
+    "max_sensitivity",
+    "completeness_gap",
+)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
+
+    title: ClassVar[str] = "Can the explanations be trusted?"
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+
+    def content(self, results: Results) -> SectionContent:
+        draft = Draft("trust", results)
+        _answer(draft)
+        draft.notes(_METRICS)
+        draft.values |= {
+            "quality": [_quality(draft, name) for name in results.explanations],
+            "columns": _columns(draft),
+            "cost": [_cost(draft, name) for name in results.explanations],
+            "pairs": _pairs(draft),
+            "verdicts": [_verdict(draft, n) for n in results.explanations if n != CONTROL],
+        }
+        return draft.content(self.title, self.needs, _USES)
+
+
+def _answer(draft: Draft) -> None:
+    gains = by_explainer(draft.results, "deletion_gain")
+    if gains:
+        passed = sorted((one for one in gains if beats_random(one)), key=lambda one: -one.value)
+        draft.answer(
+            "faithful",
+            passed=[explainer_label(draft.results, one.explainer) for one in passed],
+            failed=[explainer_label(draft.results, o.explainer) for o in gains if o not in passed],
+        )
+    agreement = draft.results.score("agreement")
+    if agreement is not None and finite(agreement.value) is not None:
+        draft.answer("agreement", agreement=estimates.of_score(agreement))
+    if CONTROL not in draft.results.explanations:
+        draft.caveat("no_control")
+
+
+def _score(draft: Draft, metric: str, name: str) -> Score | None:
+    found = draft.results.score(metric, explainer=name)
+    return found if found is not None and finite(found.value) is not None else None
+
+
+def _quality(draft: Draft, name: str) -> dict[str, Any]:
+    cells: dict[str, Any] = {"explainer": explainer_label(draft.results, name)}
+    for metric in _COLUMNS:
+        score = _score(draft, metric, name)
+        known = score is not None and not (name == CONTROL and metric.endswith("_gain"))
+        cells |= (
+            value_cell(metric, estimates.of_score(score)) if score and known else {metric: DASH}
+        )
+    return cells
+
+
+def _columns(draft: Draft) -> dict[str, str]:
+    """Only the measures that were made, each with the direction that is better."""
+    shown = {"explainer": draft.text("columns.explainer")}
+    for metric in _COLUMNS:
+        if draft.results.find(metric):
+            shown[metric] = draft.text(f"columns.{metric}")
+    return shown
+
+
+def _cost(draft: Draft, name: str) -> dict[str, Any]:
+    one = draft.results.explanations[name]
+    error = None if one.standard_error is None else finite(one.standard_error.mean())
+    return {
+        "explainer": explainer_label(draft.results, name),
+        **count_cell("n", len(one)),
+        **count_cell("calls", one.n_model_calls),
+        **seconds_cell("seconds", one.seconds),
+        **_error_cell(draft, one.output_space, error),
+    }
+
+
+def _error_cell(draft: Draft, space: str, error: float | None) -> dict[str, Any]:
+    if error is None:
+        return {"error": draft.text("exact"), "error__sort": 0.0}
+    text = estimates.points(error).lstrip("+") if space == "probability" else None
+    return {"error": text or estimates.number(error), "error__sort": float(f"{error:.6g}")}
+
+
+def _pairs(draft: Draft) -> list[dict[str, Any]]:
+    return [
+        {
+            "a": explainer_label(draft.results, row["explainer_a"]),
+            "b": explainer_label(draft.results, row["explainer_b"]),
+            **value_cell("spearman", estimates.of_row(row, "spearman")),
+            "top5": f"{_of_five(row['top5_overlap'])} of 5",
+            "top5__sort": float(row["top5_overlap"]),
+            **count_cell("n", row["n"]),
+        }
+        for row in rows(draft.results, "explainer_agreement", "pairs")
+        if finite(row["spearman"]) is not None and finite(row["top5_overlap"]) is not None
+    ]
+
+
+def _of_five(overlap: float) -> str:
+    return estimates.number(overlap * 5 if overlap <= 1 else overlap)
+
+
+def _verdict(draft: Draft, name: str) -> dict[str, str]:
+    """What one method can be relied on for, by the tests that it passed."""
+    gain = _score(draft, "deletion_gain", name)
+    shuffled = _score(draft, "randomisation_correlation", name)
+    one = draft.results.explanations[name]
+    faithful = gain is not None and beats_random(gain)
+    learnt = shuffled is None or passes_randomisation(shuffled)
+    use = "untested" if gain is None else "nothing" if not (faithful and learnt) else "order"
+    if use == "order" and one.signed and _adds_up(draft, name):
+        use = "amounts"
+    return {
+        "explainer": explainer_label(draft.results, name),
+        "use": draft.text(f"use.{use}"),
+        "faithful": _mark(draft, None if gain is None else faithful),
+        "learnt": _mark(draft, None if shuffled is None else learnt),
+        "adds_up": _mark(draft, _adds_up(draft, name)),
+    }
+
+
+def _adds_up(draft: Draft, name: str) -> bool | None:
+    gap = _score(draft, "completeness_gap", name)
+    return None if gap is None else gap.value <= GAP_ALLOWED
+
+
+def _mark(draft: Draft, passed: bool | None) -> str:
+    key = "untested" if passed is None else "passed" if passed else "failed"
+    return draft.text(f"mark.{key}")
