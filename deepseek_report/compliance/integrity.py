@@ -46,9 +46,10 @@ def examine(
     """
     folder = results.paths.get(artifact)
     if folder is None:
-        return Integrity("absent", problems=(f"{artifact}: {results.why_missing(artifact)}",))
+        reason = results.why_missing(artifact).rstrip(".")
+        return Integrity("absent", problems=(f"{artifact} is missing ({reason})",))
     if lost := [name for name in names if not (folder / name).is_file()]:
-        return Integrity("absent", problems=tuple(f"{artifact}: no {name}" for name in lost))
+        return Integrity("absent", problems=tuple(f"{artifact} has no {name}" for name in lost))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
     files = tuple(
         EvidenceFile(_in_run(folder / name, artifact, manifest), sha256_file(folder / name))

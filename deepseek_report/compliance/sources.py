@@ -96,8 +96,9 @@ class Need(_Strict):
 class Kind(_Strict):
     """How one kind of evidence is made.
 
-    label : a few words for people. all : artifacts that must all count; any : of these one must. provenance : dotted keys of the
-    run's provenance that must hold something. digest : the provenance key of its hash.
+    label : a few words for people. all : artifacts that must all count; any : one of these must.
+    provenance : dotted keys of the run's provenance that must hold something. digest : that of
+    them which is its hash.
     file : where in the run folder it is, for evidence that is no artifact. after : True for what is
     written after the index (the report), whose hash only the manifest can hold.
     subject : digests that the artifact must share with this run.

@@ -122,8 +122,8 @@ def _actions(report: ComplianceReport) -> Iterable[str]:
     unsigned = [one for one in report.form if one.deciding and not one.filled]
     if unsigned:
         yield (
-            f"Have the responsible people fill the {plural(len(unsigned), 'open statement')} listed "
-            "below, in `report.statements`, each with name, role and date."
+            f"Have the responsible people fill the {plural(len(unsigned), 'open statement')} "
+            "listed below, in `report.statements`, each with name, role and date."
         )
 
 

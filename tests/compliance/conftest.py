@@ -1,0 +1,164 @@
+"""A small finished run on disk, made by hand so that every number in it is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.store import hash_folder
+
+CONFIG: dict[str, Any] = {
+    "frameworks": {
+        name: {"id": name, "file": None, "reviewed_version": ""}
+        for name in ("eu_ai_act_annex_iv", "sr_11_7", "jr_t_0221_2021", "gdpr")
+    },
+    "report": {"as_of": "2026-11-24", "language": "en", "statements": {}, "not_applicable": {}},
+    "sections": {"compliance": {"floor": 30, "stale_after_days": 180}},
+}
+CARD = {
+    "source": "a public archive",
+    "licence": "CC BY 4.0",
+    "period": "2005",
+    "population": "clients",
+    "decision": "says who will pay",
+    "preparation": ["dropped an id"],
+    "limits": ["one country"],
+    "rows": 500,
+    "features": 2,
+    "labels": [{"class": "paid", "n": 400}],
+    "groups": {"sex": [{"level": "men", "n": 200}]},
+    "parts": [{"part": "test", "n": 100}],
+    "leakage": {"duplicates_across": 0},
+    "numeric": [{"feature": "age"}],
+    "categorical": [],
+}
+
+
+def score(metric: str, value: float = 0.7, **fields: Any) -> Score:
+    """A score with an interval of ±0.05 unless told otherwise."""
+    known = {"category": "performance", "n": 100, "direction": "higher"}
+    ends = {"low": value - 0.05, "high": value + 0.05}
+    return Score(metric=metric, value=value, **{**known, **ends, **fields})
+
+
+def measure(folder: Path, *scores: Score, **tables: list[dict[str, Any]]) -> None:
+    """Write a measurement."""
+    frames = {name: pd.DataFrame(rows) for name, rows in tables.items()}
+    Measurement(tuple(scores), frames).save(folder)
+
+
+def explain(folder: Path, method: str) -> None:
+    """Write an explanation of three instances."""
+    Explanation(
+        values=np.ones((3, 2)),
+        inputs=np.ones((3, 2)),
+        predictions=np.ones(3),
+        positions=np.arange(3),
+        feature_names=("age", "limit"),
+        method=method,
+        variant=f"{method} 1.0",
+        target=1,
+        output_space="logit",
+        seed=1,
+        n_model_calls=9,
+    ).save(folder)
+
+
+class Run:
+    """A run folder that tests change, and the `Results` that it gives."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = {**CONFIG, "report": dict(CONFIG["report"])}
+        self.digests = {name: name[0] * 64 for name in ("data", "config", "code")}
+        self.subjects: dict[str, dict[str, str]] | None = None
+        self.failures: dict[str, str] = {}
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    def path(self, artifact: str) -> Path:
+        return self.artifacts / artifact
+
+    def seal(self) -> dict[str, Any]:
+        """The provenance, with the hashes of the files as they are now."""
+        manifest = {f"artifacts/{k}": v for k, v in hash_folder(self.artifacts).items()}
+        weights = manifest.get("artifacts/training/weights.safetensors", "")
+        made = {
+            "digests": {"weights": weights, **self.digests},
+            "versions": {"python": "3.11.7"},
+            "environment": {"system": "Linux"},
+            "manifest": manifest,
+        }
+        return made if self.subjects is None else {**made, "subjects": self.subjects}
+
+    def results(self, provenance: dict[str, Any] | None = None) -> Results:
+        files = sorted(p.parent for p in self.artifacts.rglob("*") if p.is_file())
+        paths = {p.relative_to(self.artifacts).as_posix(): p for p in dict.fromkeys(files)}
+        return Results(
+            paths,
+            self.config,
+            self.failures,
+            provenance=self.seal() if provenance is None else provenance,
+            run_id="0123abcd",
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = Run(tmp_path)
+    save_json(run.path("data") / "card.json", CARD)
+    save_json(run.path("data") / "schema.json", {"features": [{"name": "age"}], "target": {"a": 1}})
+    save_json(run.path("data") / "issues.json", [])
+    save_json(
+        run.path("training") / "architecture.json",
+        {"name": "mlp", "parameters": 10, "layers": [{"name": "a"}]},
+    )
+    (run.path("training") / "weights.safetensors").write_bytes(b"weights")
+    save_json(run.path("predictions/test") / "predictions.json", {"threshold": 0.4})
+    (run.path("predictions/test") / "predictions.npz").write_bytes(b"scores")
+    for name in ("shap", "random"):
+        explain(run.path(f"explanations/{name}"), name)
+    write_measures(run)
+    return run
+
+
+def write_measures(run: Run) -> None:
+    m = run.artifacts / "measures"
+    measure(m / "roc_auc", score("roc_auc"))
+    measure(
+        m / "group_rates",
+        score("selection_rate", attribute="sex", level="men"),
+        score("selection_rate", attribute="sex", level="others", n=4),
+        groups=[{"level": "men"}, {"level": "women"}],
+    )
+    measure(m / "impact_ratio", score("impact_ratio", 0.55, attribute="sex"), pairs=[{"a": 1}])
+    measure(
+        m / "demographic_parity_difference",
+        score("demographic_parity_difference", attribute="sex", p_value=0.2),
+        tests=[{"a": 1}],
+    )
+    measure(m / "label_suspects", score("label_suspects", 0.02))
+    for name in ("shap", "random"):
+        measure(
+            m / "deletion" / name, score("deletion_gain", 0.2, explainer=name), curve=[{"a": 1}]
+        )
+        measure(
+            m / "importance" / name,
+            score("top_feature_share", explainer=name),
+            importance=[{"a": 1}],
+        )
+    measure(m / "completeness_gap/shap", score("completeness_gap", 0.01, explainer="shap"))
+    measure(
+        m / "parameter_randomisation/shap",
+        score("randomisation_correlation", 0.1, explainer="shap"),
+    )

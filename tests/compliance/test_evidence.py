@@ -1,0 +1,241 @@
+"""What counts as evidence: rules 2 to 5 of _status_rules.yaml, one fact a test."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
+from deepseek_report.compliance.framework import evidence_vocabulary
+from deepseek_report.compliance.integrity import dig
+from deepseek_report.compliance.sources import load_sources
+from deepseek_report.errors import ConfigError
+
+from .conftest import CARD, Run, measure, score
+
+ROOT = Path(__file__).parents[2]
+
+
+def look(run: Run, kind: str, floor: int = 30) -> Evidence:
+    return evidence_index(run.results(), floor)[kind]
+
+
+def test_a_whole_artifact_counts_with_its_hash_and_number(run: Run) -> None:
+    found = look(run, "metrics.performance")
+    assert found.state == "present"
+    assert not found.problems
+    manifest = run.seal()["manifest"]
+    assert {f.path: f.sha256 for f in found.files}.items() <= manifest.items()
+    assert [(s.metric, s.n) for s in found.scores] == [("roc_auc", 100)]
+
+
+def test_a_changed_file_is_altered_and_does_not_count(run: Run) -> None:
+    sealed = run.seal()
+    scores = run.path("measures/roc_auc") / "scores.json"
+    scores.write_text(scores.read_text() + " ")
+    found = evidence_index(run.results(sealed), 30)["metrics.performance"]
+    assert found.state == "altered"
+    assert "measures/roc_auc/scores.json was changed" in found.problems[0]
+
+
+def test_a_file_outside_the_manifest_does_not_count(run: Run) -> None:
+    found = evidence_index(run.results(run.seal() | {"manifest": {}}), 30)
+    assert found["data.card"].state == "altered"
+    assert not {"data.card", "metrics.performance", "explain.local"} & counting(found)
+
+
+def test_a_lost_file_is_absent(run: Run) -> None:
+    (run.path("measures/group_rates") / "groups.parquet").unlink()
+    found = look(run, "metrics.performance.by_group")
+    assert found.state == "absent"
+    assert found.problems == ("measures/group_rates has no groups.parquet",)
+
+
+def test_an_artifact_that_failed_says_why(run: Run) -> None:
+    run.failures = {"measures/baselines": "out of memory."}
+    assert look(run, "metrics.baseline").problems == (
+        "measures/baselines is missing (out of memory)",
+    )
+
+
+@pytest.mark.parametrize("name", ["data", "weights"])
+def test_evidence_for_other_data_or_weights_is_stale(run: Run, name: str) -> None:
+    run.subjects = {
+        artifact: {**run.seal()["digests"], name: "0" * 64} for artifact in run.results().paths
+    }
+    found = evidence_index(run.results(), 30)
+    assert found["metrics.performance"].state == "stale"
+    assert "digests differ" in found["metrics.performance"].problems[0]
+    assert found["data.card"].counts == (name == "weights")
+
+
+def test_evidence_with_the_subject_of_this_run_counts(run: Run) -> None:
+    run.subjects = {name: run.seal()["digests"] for name in run.results().paths}
+    assert look(run, "metrics.performance").counts
+
+
+def test_weights_that_are_not_those_of_the_digests_make_what_hangs_on_them_stale(run: Run) -> None:
+    run.digests["weights"] = "9" * 64
+    found = evidence_index(run.results(), 30)
+    assert found["explain.local"].state == "stale"
+    assert found["data.card"].counts
+
+
+def test_a_run_without_digests_has_no_subject_to_compare(run: Run) -> None:
+    run.digests["data"] = ""
+    assert "records no digest of its data" in look(run, "data.card").problems[0]
+
+
+def test_a_number_without_an_interval_does_not_count(run: Run) -> None:
+    measure(run.path("measures/roc_auc"), score("roc_auc", low=None, high=None))
+    found = look(run, "metrics.performance")
+    assert found.state == "failed"
+    assert "roc auc has no interval" in found.problems
+
+
+@pytest.mark.parametrize(("floor", "counts"), [(100, True), (101, False)])
+def test_a_number_below_the_floor_does_not_count(run: Run, floor: int, counts: bool) -> None:
+    found = look(run, "metrics.performance", floor)
+    assert found.counts == counts
+    assert any("below the floor of 101" in one for one in found.problems) != counts
+
+
+def test_one_alternative_is_enough(run: Run) -> None:
+    measure(run.path("measures/accuracy"), score("accuracy", low=None, high=None))
+    assert look(run, "metrics.performance").counts
+
+
+def test_a_bad_number_is_still_evidence(run: Run) -> None:
+    measure(run.path("measures/roc_auc"), score("roc_auc", 0.5))
+    found = evidence_index(run.results(), 30)
+    assert found["metrics.performance"].counts
+    assert found["metrics.selection_rates"].scores[0].value == 0.55
+    assert found["metrics.selection_rates"].counts
+
+
+def test_small_cells_are_remarked_and_do_not_sink_the_table(run: Run) -> None:
+    found = look(run, "metrics.performance.by_group")
+    assert found.counts
+    assert found.remarks == (
+        "selection rate (sex, others) rests on n = 4, below the floor of 30, of 2",
+    )
+
+
+def test_a_gain_whose_interval_reaches_zero_is_no_proof_of_faithfulness(run: Run) -> None:
+    measure(
+        run.path("measures/deletion/shap"),
+        score("deletion_gain", 0.03, explainer="shap"),
+        curve=[{"a": 1}],
+    )
+    found = look(run, "explain.faithfulness")
+    assert found.state == "failed"
+    assert "lower end of the interval of deletion gain (shap)" in found.problems[0]
+
+
+def test_the_control_explainer_is_no_evidence(run: Run) -> None:
+    for kind in ("explain.faithfulness", "explain.local", "explain.global"):
+        assert all("random" not in item.artifact for item in look(run, kind).items)
+
+
+@pytest.mark.parametrize(
+    ("artifact", "metric"),
+    [
+        ("completeness_gap", "completeness_gap"),
+        ("parameter_randomisation", "randomisation_correlation"),
+    ],
+)
+def test_an_explainer_that_failed_a_sanity_test_does_not_count(
+    run: Run, artifact: str, metric: str
+) -> None:
+    measure(run.path(f"measures/{artifact}/shap"), score(metric, 0.9, explainer="shap"))
+    found = evidence_index(run.results(), 30)
+    assert found["explain.local"].state == found["explain.global"].state == "failed"
+    assert "shap failed the test of" in found["explain.local"].problems[0]
+
+
+def test_a_sanity_test_that_was_not_made_is_remarked(run: Run) -> None:
+    for path in run.path("measures/completeness_gap/shap").iterdir():
+        path.unlink()
+    found = look(run, "explain.local")
+    assert found.counts
+    assert found.remarks == ("shap: no test of completeness was made",)
+
+
+def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:
+    save_json(run.path("data") / "card.json", {**CARD, "licence": ""})
+    assert look(run, "data.card").problems == ("card.json says nothing about licence",)
+
+
+def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
+    index = evidence_index(run.results(), 30)
+    never = {name for name, kind in load_sources().kinds.items() if kind.absent}
+    assert {"robustness.adversarial", "monitoring.results", "compute.usage"} <= never
+    assert all(index[kind].state == "absent" and index[kind].problems for kind in sorted(never))
+
+
+def test_a_lineage_without_a_previous_model_does_not_count(run: Run) -> None:
+    assert look(run, "provenance.lineage").problems == (
+        "the run records no git, previous model, base model",
+    )
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_losing_an_artifact_never_adds_evidence_or_raises_a_row(
+    run: Run, data: st.DataObject
+) -> None:
+    results = run.results()
+    full = evaluate_results(results)
+    lost = data.draw(st.sets(st.sampled_from(sorted(results.paths))))
+    poorer = run.results()
+    poorer.paths = {name: path for name, path in results.paths.items() if name not in lost}
+    less = evaluate_results(poorer)
+    # A sanity test that was passed and is lost takes nothing away, and cannot add anything.
+    assert counting(less.evidence) <= counting(full.evidence)
+    order = ["not_evidenced", "partly", "met"]
+    for before, after in zip(full.frameworks, less.frameworks, strict=True):
+        for one, other in zip(before.judgements, after.judgements, strict=True):
+            if one.status in order:
+                assert order.index(other.status) <= order.index(one.status)
+
+
+def test_every_kind_of_the_vocabulary_has_an_entry_and_an_outcome(run: Run) -> None:
+    index = evidence_index(run.results(), 30)
+    assert set(index) == set(evidence_vocabulary()) - {"human_input"}
+    assert all(bool(one.problems) != one.counts for one in index.values())
+
+
+def test_every_measure_that_the_map_names_is_promised_by_the_contracts() -> None:
+    contracts = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+    kinds = load_sources().kinds.values()
+    named = {need.artifact for kind in kinds for need in (*kind.all, *kind.any)}
+    metrics = {name.split("/")[1] for name in named if name.startswith("measures/")}
+    assert metrics
+    assert not [name for name in metrics if not re.search(rf"\| [^|]*\b{name}\b", contracts)]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("kinds: {data.carb: {label: a, absent: never}}", "`data.carb` is not in _evidence.yaml"),
+        ("kinds: {data.card: {label: a}}", "data.card: name artifacts or provenance"),
+        ("kinds: {data.card: {label: a, absnt: never}}", "absnt"),
+        ("kinds: {config.resolved: {label: a, provenance: [a]}}", "say in `file` where"),
+    ],
+)
+def test_a_wrong_map_is_refused(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "map.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=re.escape(problem)):
+        load_sources(path)
+
+
+def test_a_dotted_key_reaches_into_nested_records() -> None:
+    assert dig({"a": {"b": 1}}, "a.b") == 1
+    assert dig({"a": 1}, "a.b") is None

@@ -1,0 +1,143 @@
+"""Framework files: loaded whole, checked, and warned about."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepseek_report.compliance.banners import banners, leading_date, milestones
+from deepseek_report.compliance.framework import (
+    FrameworkChoice,
+    UnknownFrameworkError,
+    framework_ids,
+    frameworks_folder,
+    load_framework,
+)
+from deepseek_report.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+AS_OF = date(2026, 11, 24)
+
+
+def kinds(name: str, as_of: date | None = AS_OF, days: int = 180, version: str = "") -> set[str]:
+    choice = FrameworkChoice(name, reviewed_version=version)
+    return {one.kind for one in banners(choice.load(), choice, as_of, days)}
+
+
+def test_all_shipped_rows_load_with_the_ceilings_and_gaps_that_the_research_counted() -> None:
+    rows = [row for name in framework_ids() for row in FrameworkChoice(name).load().rows]
+    assert Counter(row.ceiling for row in rows) == {"met": 27, "partly": 172, "human_input": 129}
+    assert sum(not row.verified for row in rows) == 51
+
+
+@pytest.mark.parametrize("name", framework_ids())
+def test_every_framework_can_be_chosen_by_its_yaml(name: str) -> None:
+    config = yaml.safe_load((ROOT / "conf" / "frameworks" / f"{name}.yaml").read_text("utf-8"))
+    fields = {key: value for key, value in config[name].items() if key != "_target_"}
+    assert config[name]["_target_"] == (
+        f"{FrameworkChoice.__module__}.{FrameworkChoice.__qualname__}"
+    )
+    assert FrameworkChoice(**fields).load().id == name
+
+
+def test_an_unknown_framework_is_refused_with_the_choices() -> None:
+    with pytest.raises(UnknownFrameworkError, match=r"`gdrp` is not shipped; allowed: .*gdpr"):
+        FrameworkChoice("gdrp")
+
+
+def broken(tmp_path: Path, **changes: Any) -> Path:
+    data = yaml.safe_load((frameworks_folder() / "gdpr.yaml").read_text("utf-8"))
+    data["rows"][0].update(changes.pop("row", {}))
+    data["framework"].update(changes)
+    path = tmp_path / "own.yaml"
+    path.write_text(yaml.safe_dump(data, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+def test_a_framework_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
+    choice = FrameworkChoice("house_rules", file=broken(tmp_path, id="house_rules"))
+    assert len(choice.load().rows) == 15
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"row": {"ceiling": "certain"}}, "rows.0.ceiling: 'certain' is not one of"),
+        ({"row": {"colour": "red"}}, "'colour' was unexpected"),
+        ({"row": {"need": ["explain.magic"]}}, "evidence `explain.magic` is not in"),
+        ({"row": {"need": []}}, "`need` is empty"),
+        ({"row": {"ceiling": "human_input", "need": ["data.card"]}}, "ceiling human_input needs"),
+        ({"row": {"id": "GDPR-22.1"}}, "row id GDPR-22.1 is there twice"),
+        ({"checked": "last week"}, "`last week` is no date"),
+        ({"id": "gdpr_2"}, "holds framework `gdpr_2`, not `gdpr`"),
+    ],
+)
+def test_a_broken_file_says_where_and_what(
+    tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem.replace("(", r"\(")):
+        FrameworkChoice("gdpr", file=broken(tmp_path, **changes)).load()
+
+
+def test_a_missing_file_and_a_file_that_is_no_yaml_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_framework(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("a: [")
+    with pytest.raises(ConfigError, match="not valid YAML"):
+        load_framework(tmp_path / "bad.yaml")
+
+
+def test_a_superseded_text_carries_a_banner() -> None:
+    assert "superseded" in kinds("sr_11_7")
+    assert "superseded" not in kinds("gdpr")
+
+
+def test_a_text_that_applies_later_says_so_until_it_applies() -> None:
+    assert "applies_later" in kinds("eu_ai_act_annex_iv")
+    assert "applies_later" not in kinds("eu_ai_act_annex_iv", date(2028, 8, 2))
+
+
+@given(st.integers(0, 4000), st.integers(0, 4000))
+def test_a_text_is_stale_exactly_when_it_is_older_than_allowed(age: int, allowed: int) -> None:
+    checked = FrameworkChoice("gdpr").load().checked
+    as_of = date.fromordinal(checked.toordinal() + age)
+    assert ("stale" in kinds("gdpr", as_of, allowed)) == (age > allowed)
+
+
+def test_without_a_declared_date_nothing_is_said_about_age_or_application() -> None:
+    assert "undated" in kinds("eu_ai_act_annex_iv", None)
+    assert not {"stale", "applies_later"} & kinds("eu_ai_act_annex_iv", None, 0)
+
+
+def test_a_version_other_than_the_reviewed_one_carries_a_banner() -> None:
+    shipped = FrameworkChoice("gdpr").load().text_version
+    assert "version_changed" in kinds("gdpr", version="an older one")
+    assert "version_changed" not in kinds("gdpr", version=shipped)
+
+
+def test_rows_that_nobody_read_are_counted() -> None:
+    choice = FrameworkChoice("jr_t_0221_2021")
+    texts = [one.text for one in banners(choice.load(), choice, AS_OF, 180)]
+    assert any(text.startswith("7 of 16 rows") for text in texts)
+    assert "unverified" not in kinds("sr_11_7")
+
+
+def test_a_date_is_read_from_the_beginning_of_a_text() -> None:
+    assert leading_date("2026-07-27 or later: check") == date(2026, 7, 27)
+    assert leading_date("2026-06") == date(2026, 6, 1)
+    assert leading_date("Art. 113") is None
+    assert leading_date("2026-13-01") is None
+
+
+def test_dates_to_watch_are_those_ahead_or_unknown() -> None:
+    when = [one.when for one in milestones(AS_OF)]
+    assert when
+    assert all(one == "unknown" or one >= "2026-11-24" for one in when)
+    assert len(milestones(None)) > len(when)

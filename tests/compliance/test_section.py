@@ -1,0 +1,139 @@
+"""The compliance section: what it says is what was evaluated, and it claims no more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.compliance.evaluate import choices, evaluate_results
+from deepseek_report.compliance.words import find_forbidden, quoted_passages
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.compliance import Compliance
+
+from .conftest import Run, measure, score
+
+
+def content(run: Run) -> SectionContent:
+    return Compliance().content(run.results())
+
+
+def written(run: Run) -> str:
+    results = run.results()
+    made = Compliance().content(results)
+    path = write_qmd(results, [made], ReportOptions(), run.folder / "out")
+    assert not results.failures
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_answer_counts_rows_and_gives_no_percentage(run: Run) -> None:
+    made = content(run)
+    counts = [one.counts for one in evaluate_results(run.results()).frameworks]
+    total = sum(sum(one.values()) for one in counts)
+    met = sum(one["met"] for one in counts)
+    assert made.answer.startswith(f"Of {total} requirements in 4 frameworks")
+    assert f"present for {met}," in made.answer
+    assert "%" not in made.answer
+
+
+def test_every_row_of_every_framework_is_in_the_document(run: Run) -> None:
+    text = written(run)
+    for choice in choices(run.config):
+        for row in choice.load().rows:
+            assert re.search(rf"^\| {re.escape(row.id)} \|", text, re.MULTILINE), row.id
+
+
+def test_the_document_uses_no_forbidden_word(run: Run) -> None:
+    frameworks = [choice.load() for choice in choices(run.config)]
+    assert find_forbidden(written(run), quoted_passages(frameworks)) == []
+
+
+def test_full_hashes_are_in_the_index_and_short_ones_in_the_rows(run: Run) -> None:
+    text = written(run)
+    sha256 = run.seal()["manifest"]["artifacts/data/card.json"]
+    assert sha256 in text
+    assert f"data card `{sha256[:8]}`" in text
+
+
+def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
+    text = written(run)
+    for choice in choices(run.config):
+        for row in choice.load().rows:
+            line = next(one for one in text.splitlines() if one.startswith(f"| {row.id} |"))
+            assert ("**†" in line) == (not row.verified)
+
+
+def test_evidence_that_failed_is_a_caveat_with_its_reason(run: Run) -> None:
+    measure(
+        run.path("measures/deletion/shap"),
+        score("deletion_gain", 0.01, explainer="shap"),
+        curve=[{"a": 1}],
+    )
+    caveats = " ".join(content(run).caveats)
+    assert "Faithfulness tests: not counted, since the lower end of the interval" in caveats
+
+
+def test_without_a_framework_the_section_says_that_it_is_incomplete(run: Run) -> None:
+    run.config["frameworks"] = {}
+    made = content(run)
+    assert made.incomplete
+    assert made.answer in made.incomplete
+    written(run)
+
+
+def test_hostile_text_of_a_statement_stays_text(run: Run) -> None:
+    hostile = "<script>alert(1)</script> | {{< include x >}} @sec-bias"
+    run.config["report"]["statements"] = {
+        "intended_purpose": {"text": hostile, "name": "A|B", "role": "x", "date": "2026-01-01"}
+    }
+    text = written(run)
+    assert "<script>" not in text
+    assert "{{<" not in text
+    assert "A|B" not in text
+
+
+@pytest.mark.parametrize("name", ["eu_ai_act_annex_iv", "nist_ai_rmf", "iso_42001"])
+def test_each_framework_can_be_the_only_one(run: Run, name: str) -> None:
+    run.config["frameworks"] = {name: {"id": name}}
+    assert f"tbl-compliance-{name.replace('_', '-')}" in written(run)
+
+
+def test_an_open_statement_names_its_key_and_who_must_supply_it(run: Run) -> None:
+    rows: list[dict[str, Any]] = list(content(run).values["open"])
+    purpose = next(one for one in rows if one["key"] == "intended_purpose")
+    assert purpose["state"] == "open"
+    assert "MRM-PURPOSE" in purpose["rows"]
+    assert "bank" in purpose["who"]
+
+
+def test_generated_text_is_shown_as_such_and_stays_open(run: Run) -> None:
+    run.config["report"]["statements"] = {
+        "intended_purpose": {
+            "text": "Written by a machine.",
+            "name": "A. Person",
+            "role": "Owner",
+            "date": "2026-01-01",
+            "generated": True,
+        }
+    }
+    made = content(run)
+    assert not made.values["filled"]
+    assert made.values["generated"][0]["text"] == "Written by a machine."
+    assert "Texts written by a language model" in written(run)
+
+
+def test_the_section_reads_nothing_heavy() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, deepseek_report.sections.compliance\n"
+        "heavy = {'torch', 'sklearn', 'shap', 'scipy', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
