@@ -1,0 +1,203 @@
+"""Do the explainers agree with one another, and are they as good for every group?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    compared,
+)
+from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.plugin import Resamples
+
+Array = NDArray[np.float64]
+
+_KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
+
+
+def rowwise_spearman(a: Array, b: Array) -> Array:
+    """Spearman's rank correlation of each row of `a` with the same row of `b`.
+
+    Parameters
+    ----------
+    a, b : array
+        (instance, feature). Ties share their mean rank.
+
+    Returns
+    -------
+    (instance,) in [−1, 1]; NaN where one of the two rows is constant.
+    """
+    from scipy.stats import rankdata
+
+    first, second = (_centred(rankdata(one, axis=1)) for one in (a, b))
+    size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    together = (first * second).sum(axis=1)
+    return np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0)
+
+
+def _centred(ranks: Array) -> Array:
+    return ranks - ranks.mean(axis=1, keepdims=True)
+
+
+def top_overlap(a: Array, b: Array, k: int) -> Array:
+    """Share of the k features of largest magnitude that both rows name.
+
+    Parameters
+    ----------
+    a, b : array
+        (instance, feature).
+    k : int
+        How many features, at most all.
+
+    Returns
+    -------
+    (instance,) in [0, 1].
+    """
+    k = min(k, a.shape[1])
+    first, second = (_among_largest(np.abs(one), k) for one in (a, b))
+    return np.asarray((first & second).sum(axis=1) / k)
+
+
+def _among_largest(magnitudes: Array, k: int) -> NDArray[np.bool_]:
+    order = np.argsort(-magnitudes, axis=1, kind="stable")
+    return np.argsort(order, axis=1) < k
+
+
+def pairs_of(explanations: dict[str, Explanation]) -> list[tuple[str, str]]:
+    """All pairs of names, in the order of the config."""
+    return list(combinations(explanations, 2))
+
+
+def pair_correlations(explanations: dict[str, Explanation]) -> dict[tuple[str, str], Array]:
+    """For each pair the Spearman correlation of magnitudes, per instance."""
+    size = {name: np.abs(one.values) for name, one in explanations.items()}
+    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(explanations)}
+
+
+@dataclass(frozen=True)
+class ExplainerAgreement(ExplanationMetric):
+    """How far the explainers rank the features of the same instance alike.
+
+    Spearman correlation of |attributions| per instance, averaged over instances and over the pairs
+    of explainers. 1 means the same ranking, 0 none in common. `agreement_with_random` is what the
+    pairs with the random control give: what agreement by chance looks like. Agreement is no proof:
+    methods may err together.
+
+    Reference: Krishna et al. 2022, arXiv:2202.01602.
+    """
+
+    resamples: Resamples = 2000
+
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset({"explanations", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context, "explainer_agreement")
+        if len(explanations) < 2:
+            raise NotApplicableError(
+                "explainer_agreement compares explainers, and there is only one; add another."
+            )
+        found = pair_correlations(explanations)
+        return Measurement(
+            scores=tuple(self._scores(found, explanations, context.seed)),
+            tables={
+                "pairs": self._pairs(found, explanations, context.seed),
+                "per_case": _per_instance(found, explanations),
+            },
+        )
+
+    def _scores(
+        self,
+        found: dict[tuple[str, str], Array],
+        explanations: dict[str, Explanation],
+        seed: int,
+    ) -> list[Score]:
+        control = {name for name, one in explanations.items() if one.method == CONTROL}
+        kinds = {
+            "agreement": [v for pair, v in found.items() if not control & set(pair)],
+            "agreement_with_random": [v for pair, v in found.items() if control & set(pair)],
+        }
+        return [
+            mean_score(_agreement(metric, len(values)), _mean_known(values), self.resamples, seed)
+            for metric, values in kinds.items()
+            if values
+        ]
+
+    def _pairs(
+        self,
+        found: dict[tuple[str, str], Array],
+        explanations: dict[str, Explanation],
+        seed: int,
+    ) -> pd.DataFrame:
+        rows = []
+        for (a, b), rho in found.items():
+            known = rho[~np.isnan(rho)]
+            mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
+            first, second = explanations[a], explanations[b]
+            overlap = top_overlap(first.values, second.values, 5).mean()
+            sign = _sign_agreement(first, second, 5)
+            rows.append((a, b, mean, low, high, overlap, sign, len(known)))
+        columns = ["explainer_a", "explainer_b", "spearman", "low", "high", "top5_overlap"]
+        return pd.DataFrame(rows, columns=[*columns, "top5_sign_agreement", "n"])
+
+
+def _agreement(metric: str, pairs: int) -> Score:
+    return Score(
+        metric=metric,
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="higher" if metric == "agreement" else "none",
+        bounds=(-1.0, 1.0),
+        reference=_KRISHNA,
+        note=f"Spearman correlation of magnitudes, mean of {pairs} pairs of explainers.",
+    )
+
+
+def _mean_known(values: list[Array]) -> Array:
+    """(instance,) mean over pairs; NaN where no pair has a number."""
+    stacked = np.stack(values)
+    known = ~np.isnan(stacked)
+    count = known.sum(axis=0)
+    total = np.where(known, stacked, 0.0).sum(axis=0)
+    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+
+
+def _sign_agreement(a: Explanation, b: Explanation, k: int) -> float:
+    """Of the features that both put among their first k, the share with the same sign."""
+    if not (a.signed and b.signed):
+        return float("nan")
+    k = min(k, a.values.shape[1])
+    both = _among_largest(np.abs(a.values), k) & _among_largest(np.abs(b.values), k)
+    same = np.sign(a.values) == np.sign(b.values)
+    return float(same[both].mean()) if both.any() else float("nan")
+
+
+def _per_instance(
+    found: dict[tuple[str, str], Array], explanations: dict[str, Explanation]
+) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "position": np.arange(len(rho)),
+                "explainer_a": a,
+                "explainer_b": b,
+                "spearman": rho,
+                "top3_overlap": top_overlap(explanations[a].values, explanations[b].values, 3),
+            }
+        )
+        for (a, b), rho in found.items()
+    ]
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,176 @@
+"""Everything that a case page shows of one person's case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics import case_tables as tables
+from deepseek_report.metrics.counterfactuals import Rule, Search
+from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
+from deepseek_report.metrics.reference import typical_row
+
+Array = NDArray[np.float64]
+
+_ROLES = {
+    "most_certain_right": "Most certain, and right",
+    "most_certain_wrong": "Most certain, and wrong",
+    "nearest_threshold": "Nearest to the threshold",
+}
+
+_CHANGE_NOTE = (
+    "The smallest change was searched among values seen in the training part, each feature changed "
+    "on its own; a smaller one may exist, and what it would take a person is not modelled."
+)
+_NEIGHBOUR_NOTE = (
+    "Nearest training cases are those of least Gower distance over all features alike, whether or "
+    "not the model uses them."
+)
+_SHARED_NOTE = (
+    "Errors like this: values of the case for which the model errs more often in the validation "
+    "part than elsewhere, after Holm's correction for all values of the case."
+)
+
+
+@dataclass(frozen=True)
+class CasePages(ExplanationMetric):
+    """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
+
+    The smallest change is searched over at most `change_at_most` mutable features, among values
+    that occur in the training part, and every answer is checked with the model.
+
+    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals);
+    Gower 1971, doi:10.2307/2528823 (distance).
+    """
+
+    reasons: Annotated[int, Field(ge=1, le=100)] = 8
+    neighbours: Annotated[int, Field(ge=1, le=100)] = 5
+    change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
+
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {
+            "dataset",
+            "predictions",
+            "validation_predictions",
+            "cases",
+            "classifier",
+            "explanations",
+        }
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        if not context.cases.roles:
+            raise NotApplicableError("cases describes chosen cases, and none was chosen.")
+        chosen = list(context.cases.roles.values())
+        positions = context.cases.explained[chosen]
+        inputs = context.dataset.test.inputs[positions]
+        explanations = without_control(dict(context.explanations))
+        return Measurement(
+            tables={
+                "cases": tables.frame(
+                    _case_rows(context, positions),
+                    "case role role_label instance_id position label decision probability "
+                    "threshold correct",
+                ),
+                **self._tables(context, inputs),
+                "reasons": tables.frame(
+                    self._reasons(chosen, explanations, context.dataset.schema),
+                    "case explainer feature label display attribution rank output_space",
+                ),
+                "agreement": tables.frame(
+                    tables.agreement_rows(explanations, chosen),
+                    "case explainer_a explainer_b spearman top3_overlap",
+                ),
+            },
+            notes=(_CHANGE_NOTE, _NEIGHBOUR_NOTE, _SHARED_NOTE),
+        )
+
+    def _tables(self, context: MeasureContext, inputs: Array) -> dict[str, pd.DataFrame]:
+        dataset, schema = context.dataset, context.dataset.schema
+        typical = typical_row(dataset.train.inputs, schema)
+        shared = tables.SharedErrors(dataset, context.validation_predictions)
+        each = list(enumerate(inputs))
+        return {
+            "inputs": tables.frame(
+                [
+                    one
+                    for case, row in each
+                    for one in tables.input_rows(case, row, typical, schema)
+                ],
+                "case feature label display typical",
+            ),
+            "neighbours": tables.frame(
+                tables.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
+                "case rank instance_id distance label probability",
+            ),
+            "counterfactuals": tables.frame(
+                self._changes(context, inputs),
+                "case status feature label from_display to_display probability_after",
+            ),
+            "errors_like_this": tables.frame(
+                [one for case, row in each for one in shared.rows(case, row)],
+                "case slice n error_rate rest_error_rate",
+            ),
+        }
+
+    def _changes(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
+        rule = Rule(context.predictions.threshold, context.predictions.explained)
+        train, most = context.dataset.train.inputs, self.change_at_most
+        search = Search(context.classifier, train, rule, most)
+        context.progress.start("smallest changes", len(inputs))
+        rows: list[tables.Row] = []
+        for case, row in enumerate(inputs):
+            change = search.run(row)
+            rows += tables.counterfactual_rows(case, row, change, context.dataset.schema, most)
+            context.progress.advance()
+        return rows
+
+    def _reasons(
+        self, chosen: list[int], explanations: dict[str, Explanation], schema: Schema
+    ) -> list[tables.Row]:
+        return [
+            row
+            for case, index in enumerate(chosen)
+            for name, explanation in explanations.items()
+            for row in tables.reason_rows(case, index, name, explanation, schema, self.reasons)
+        ]
+
+
+def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
+    predictions, classes = context.predictions, context.dataset.schema.target.classes
+    threshold = float("nan") if predictions.threshold is None else predictions.threshold
+    return [
+        (
+            case,
+            role,
+            role_label(role, context.dataset.schema),
+            int(predictions.instance_ids[p]),
+            context.cases.roles[role],
+            classes[predictions.labels[p]],
+            classes[predictions.decisions[p]],
+            float(predictions.scores[p]),
+            threshold,
+            bool(predictions.correct[p]),
+        )
+        for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
+    ]
+
+
+def role_label(role: str, schema: Schema) -> str:
+    """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
+    if not role.startswith("group:"):
+        return _ROLES.get(role, role.replace("_", " "))
+    _, name, level = role.split(":", 2)
+    labels = {one.name: one.label for one in schema.attributes}
+    return f"{labels.get(name, name)}: {level}"

@@ -1,0 +1,232 @@
+"""Are explanations as faithful for one group of people as for another?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.curves import Perturbation, rank_features
+from deepseek_report.metrics.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    compared,
+    without_control,
+)
+from deepseek_report.metrics.faithfulness import Steps, perturbation
+from deepseek_report.metrics.instance_means import bootstrap_mean
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.metrics.resampling import bootstrap, permutation_p_value
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
+
+
+@dataclass(frozen=True)
+class ExplanationByGroup(ExplanationMetric):
+    """Whether explanations are as faithful for every group of people.
+
+    Per explainer, attribute and level the mean deletion area (see `deletion`) and the mean gain
+    over the random order. `deletion_gap_by_group` is the greatest minus the smallest mean over the
+    levels of an attribute: of the gain where there is a random control, which takes the confidence
+    of the prediction out of the comparison, else of the area. 0 means alike; noise can only raise
+    it, so a permutation test says whether it is more than noise.
+
+    Reference: Dai et al. 2022, arXiv:2205.07277.
+    """
+
+    steps: Steps = 10
+    least: Annotated[int, Field(ge=2)] = 15
+    resamples: Resamples = 2000
+
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "classifier", "explanations", "seed"}
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context, "explanation_by_group")
+        attributes = context.dataset.schema.attributes
+        if not attributes:
+            raise NotApplicableError(
+                "explanation_by_group compares groups, and the data set declares no attribute; "
+                "name some in dataset.sensitive, or leave explanation_by_group out."
+            )
+        areas = self._areas(context, explanations)
+        control = next((areas[n] for n, e in explanations.items() if e.method == CONTROL), None)
+        rows, scores, notes = [], [], []
+        for attribute in attributes:
+            codes = _codes(context, explanations, attribute)
+            kept = [c for c in range(len(attribute.levels)) if (codes == c).sum() >= self.least]
+            notes += _too_few(attribute, codes, kept, self.least)
+            for name in without_control(explanations):
+                pair = (areas[name], None if control is None else control - areas[name])
+                rows += self._rows((name, attribute), codes, pair, context.seed)
+                if len(kept) > 1:
+                    scores.append(self._gap((name, attribute), codes, kept, pair, context.seed))
+        return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
+
+    def _areas(
+        self, context: MeasureContext, explanations: dict[str, Explanation]
+    ) -> dict[str, Array]:
+        found = {}
+        for name, explanation in explanations.items():
+            replacing: Perturbation = perturbation(context, explanation, self.steps)
+            order = rank_features(explanation, replacing.decided)
+            found[name] = replacing.areas(replacing.curves(order, "deletion"))
+        return found
+
+    def _rows(
+        self,
+        subject: tuple[str, Attribute],
+        codes: Ints,
+        pair: tuple[Array, Array | None],
+        seed: int,
+    ) -> list[tuple[object, ...]]:
+        name, attribute = subject
+        area, gain = pair
+        rows: list[tuple[object, ...]] = []
+        for code, level in enumerate(attribute.levels):
+            chosen = codes == code
+            if not chosen.any():
+                continue
+            estimates = [
+                float(x) for x in bootstrap_mean(area[chosen], self.resamples, seed)
+            ] + _estimates(None if gain is None else gain[chosen], self.resamples, seed)
+            few = int(chosen.sum()) < self.least
+            rows.append(
+                (name, attribute.name, attribute.label, level, int(chosen.sum()), *estimates, few)
+            )
+        return rows
+
+    def _gap(
+        self,
+        subject: tuple[str, Attribute],
+        codes: Ints,
+        kept: list[int],
+        pair: tuple[Array, Array | None],
+        seed: int,
+    ) -> Score:
+        name, attribute = subject
+        area, gain = pair
+        inside = np.isin(codes, kept)
+        values, strata = (area if gain is None else gain)[inside], codes[inside]
+        value, low, high = gap_of_means(values, strata, self.resamples, seed)
+        of = "deletion area" if gain is None else "gain over the random order"
+        return Score(
+            metric="deletion_gap_by_group",
+            category="explanation",
+            value=value,
+            low=low,
+            high=high,
+            n=int(inside.sum()),
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=name,
+            attribute=attribute.name,
+            p_value=gap_p_value(values, strata, self.resamples, seed),
+            interval_method=f"BCa bootstrap within groups, {self.resamples} resamples, "
+            f"seed {seed}; p-value: permutation of groups",
+            reference=_DAI,
+            note=f"Greatest minus smallest mean {of} over {len(kept)} levels.",
+        )
+
+
+def gap_of_means(
+    values: Array, strata: Ints, resamples: int, seed: int
+) -> tuple[float, float, float]:
+    """Greatest minus smallest mean over the strata, with its 95 % interval.
+
+    Parameters
+    ----------
+    values : array
+        (instance,).
+    strata : array
+        (instance,) group of each; instances are drawn within these.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    value, low, high : not negative.
+    """
+
+    def statistic(weights: Array) -> Array:
+        return np.ptp(_weighted_means(values, strata, weights), axis=1)
+
+    found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = found.interval(least=0.0)
+    return float(found.value), float(low), float(high)
+
+
+def _weighted_means(values: Array, strata: Ints, weights: Array) -> Array:
+    member = (strata[:, None] == np.unique(strata)).astype(np.float64)
+    total = weights @ member
+    return np.asarray((weights @ (values[:, None] * member)) / np.maximum(total, 1e-300))
+
+
+def gap_p_value(values: Array, strata: Ints, permutations: int, seed: int) -> float:
+    """How often a gap at least as great comes up when the groups are dealt out by chance.
+
+    Parameters
+    ----------
+    values : array
+        (instance,).
+    strata : array
+        (instance,) group of each.
+    permutations, seed : int
+        How many shuffles, and of what seed.
+
+    Returns
+    -------
+    A p-value in (0, 1].
+    """
+    rng = np.random.default_rng([seed, 3])
+    shuffled = rng.permuted(np.tile(values, (permutations, 1)), axis=1)
+    member = (strata[:, None] == np.unique(strata)).astype(np.float64)
+    share = member / member.sum(axis=0)
+    return permutation_p_value(np.ptp(shuffled @ share, axis=1), float(np.ptp(values @ share)))
+
+
+def _estimates(values: Array | None, resamples: int, seed: int) -> list[float]:
+    if values is None:
+        return [float("nan")] * 3
+    return [float(x) for x in bootstrap_mean(values, resamples, seed)]
+
+
+def _codes(
+    context: MeasureContext, explanations: dict[str, Explanation], attribute: Attribute
+) -> Ints:
+    positions = next(iter(explanations.values())).positions
+    unknown = np.full(len(context.predictions), -1)
+    return np.asarray(context.predictions.groups.get(attribute.name, unknown)[positions])
+
+
+def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> list[str]:
+    small = [
+        f"{level} ({(codes == code).sum()})"
+        for code, level in enumerate(attribute.levels)
+        if code not in kept
+    ]
+    if not small:
+        return []
+    return [
+        f"{attribute.label}: too few explained instances to compare for {', '.join(small)}; "
+        f"at least {least} are needed."
+    ]
+
+
+def _table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    columns = ["explainer", "attribute", "attribute_label", "level", "n", "deletion", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "gain", "gain_low", "gain_high", "too_few"])

@@ -1,0 +1,53 @@
+"""What the metrics of explanations have in common."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, MeasureContext, Scope
+from deepseek_report.artifacts.score import Category
+from deepseek_report.errors import NotApplicableError
+
+#: The explainer that serves as the control.
+CONTROL = "random"
+
+
+class ExplanationMetric:
+    """Defaults of a metric that judges one explanation."""
+
+    category: ClassVar[Category] = "explanation"
+    scope: ClassVar[Scope] = "explainer"
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    volatile: ClassVar[bool] = False
+
+
+def judged(context: MeasureContext, metric: str) -> Explanation:
+    """The explanation to judge.
+
+    Raises
+    ------
+    NotApplicableError : none was given.
+    """
+    if context.explanation is None or not len(context.explanation):
+        raise NotApplicableError(
+            f"{metric} judges an explanation, but no instance was explained; add an explainer."
+        )
+    return context.explanation
+
+
+def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
+    """All explanations, in the order of the config.
+
+    Raises
+    ------
+    NotApplicableError : there is none.
+    """
+    if not context.explanations:
+        raise NotApplicableError(f"{metric} needs explanations; add at least one explainer.")
+    return dict(context.explanations)
+
+
+def without_control(explanations: dict[str, Explanation]) -> dict[str, Explanation]:
+    """The explanations that claim to explain something."""
+    return {name: one for name, one in explanations.items() if one.method != CONTROL}

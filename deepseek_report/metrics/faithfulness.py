@@ -1,0 +1,245 @@
+"""Does the attribution agree with what the model does? Deletion, insertion, completeness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.curves import (
+    Mode,
+    Perturbation,
+    rank_features,
+    removal_counts,
+)
+from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
+from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.metrics.reference import typical_row
+from deepseek_report.metrics.resampling import bootstrap
+
+Array = NDArray[np.float64]
+Steps = Annotated[int, Field(ge=2, le=1000)]
+
+_PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
+_SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
+_READS = frozenset({"dataset", "predictions", "classifier", "explanation", "control", "seed"})
+
+
+def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
+    """Replacement of the explained instances' features by the training median or mode."""
+    return Perturbation(
+        classifier=context.classifier,
+        inputs=explanation.inputs,
+        decided=context.predictions.decisions[explanation.positions],
+        baseline=typical_row(context.dataset.train.inputs, context.dataset.schema),
+        counts=removal_counts(explanation.inputs.shape[1], steps),
+    )
+
+
+@dataclass(frozen=True)
+class Deletion(ExplanationMetric):
+    """Area under the probability of the decision while its main features are taken away.
+
+    Features are replaced by the training median or mode, those that speak most for the decided
+    class first; the lower the area the better. `deletion_gain` is the paired difference random
+    order − this order: above 0 means that the explanation knows more than chance.
+
+    Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
+    """
+
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = _READS
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        return _measure(context, "deletion", self.steps, self.resamples)
+
+
+@dataclass(frozen=True)
+class Insertion(ExplanationMetric):
+    """Area under the probability of the decision while its main features are put back.
+
+    From the training median or mode on, the features that speak most for the decided class are
+    restored first; the higher the area the better. `insertion_gain` is the paired difference this
+    order − random order: above 0 means that the explanation knows more than chance.
+
+    Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
+    """
+
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = _READS
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        return _measure(context, "insertion", self.steps, self.resamples)
+
+
+def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
+    explanation = judged(context, mode)
+    replacing = perturbation(context, explanation, steps)
+    curves = replacing.curves(rank_features(explanation, replacing.decided), mode)
+    areas = replacing.areas(curves)
+    control = _control_areas(context, replacing, mode)
+    template = _template(context, explanation, mode, len(replacing.counts))
+    scores = [mean_score(template, areas, resamples, context.seed)]
+    arrays = {"per_instance": areas}
+    if control is not None:
+        gain = control - areas if mode == "deletion" else areas - control
+        scores.append(mean_score(_gain(template), gain, resamples, context.seed))
+        arrays |= {"control": control}
+    return Measurement(
+        scores=tuple(scores),
+        tables={"curve": _curve_table(explanation, replacing, curves, (resamples, context.seed))},
+        arrays=arrays,
+        notes=tuple(_notes(context, explanation, control)),
+    )
+
+
+def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Array | None:
+    control, explanation = context.control, context.explanation
+    if control is None or explanation is None or explanation.method == CONTROL:
+        return None
+    order = rank_features(control, replacing.decided)
+    return replacing.areas(replacing.curves(order, mode))
+
+
+def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
+    ranked = "attribution toward the decided class" if explanation.signed else "magnitude"
+    return Score(
+        metric=mode,
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="lower" if mode == "deletion" else "higher",
+        bounds=(0.0, 1.0),
+        explainer=explanation.method,
+        reference=_PETSIUK,
+        note=f"Order by {ranked}; {points} points; probability of the decided class; "
+        "baseline: median or mode of the training part.",
+    )
+
+
+def _gain(template: Score) -> Score:
+    from dataclasses import replace
+
+    return replace(
+        template,
+        metric=f"{template.metric}_gain",
+        direction="higher",
+        bounds=(-1.0, 1.0),
+        note="Paired difference to the random order; above 0 is better than chance.",
+    )
+
+
+def _curve_table(
+    explanation: Explanation, replacing: Perturbation, curves: Array, draws: tuple[int, int]
+) -> pd.DataFrame:
+    mean, low, high = bootstrap_mean(curves, *draws)
+    return pd.DataFrame(
+        {
+            "explainer": explanation.method,
+            "removed_share": replacing.shares,
+            "mean": mean,
+            "low": low,
+            "high": high,
+            "n": len(curves),
+        }
+    )
+
+
+def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
+    notes = []
+    if control is None and explanation.method != CONTROL:
+        notes.append("There is no random control among the explainers, so no gain over chance.")
+    several = len(context.dataset.schema.target.classes) > 2
+    decided = context.predictions.decisions[explanation.positions]
+    if several and explanation.signed and (decided != explanation.target).any():
+        notes.append(
+            "Where another class than the explained one was decided, features against the "
+            "explained class count as features for the decision."
+        )
+    return notes
+
+
+@dataclass(frozen=True)
+class CompletenessGap(ExplanationMetric):
+    """How far the attributions miss the distance between prediction and base value.
+
+    mean |Σ attributions − (prediction − base)| / mean |prediction − base|; 0 means that the
+    attributions account for the whole prediction.
+
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
+    """
+
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "completeness_gap")
+        gap = explanation.completeness_gap
+        if gap is None or explanation.base_values is None:
+            raise NotApplicableError(
+                f"{explanation.method} has no base value, so its attributions need not add up "
+                "to anything; completeness_gap does not apply to it."
+            )
+        distance = np.abs(explanation.predictions - explanation.base_values)
+        value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
+        score = Score(
+            metric="completeness_gap",
+            category="explanation",
+            value=value,
+            low=low,
+            high=high,
+            n=len(gap),
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            interval_method=f"BCa bootstrap of instances, {self.resamples} resamples, "
+            f"seed {context.seed}",
+            reference=_SUNDARARAJAN,
+            note="Relative to the mean distance between prediction and base value.",
+        )
+        return Measurement(scores=(score,), arrays={"per_instance": gap})
+
+
+def ratio_of_means(
+    above: Array, below: Array, resamples: int, seed: int
+) -> tuple[float, float | None, float | None]:
+    """Mean of `above` over mean of `below`, with its 95 % BCa interval.
+
+    Parameters
+    ----------
+    above, below : array
+        (instance,), not negative.
+    resamples, seed : int
+        Of the bootstrap of instances.
+
+    Returns
+    -------
+    value, low, high : NaN and no interval where `below` is 0 throughout.
+    """
+    if not below.any():
+        return float("nan"), None, None
+    if len(above) < 2:
+        return float(above.mean() / below.mean()), None, None
+
+    def statistic(weights: Array) -> Array:
+        under = weights @ below
+        return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
+
+    one = np.zeros(len(above), dtype=np.int64)
+    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
+    low, high = found.interval()
+    return float(found.value), float(low), float(high)

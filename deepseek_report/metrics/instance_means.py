@@ -1,0 +1,78 @@
+"""Means over explained instances, with bootstrap intervals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.score import Score
+from deepseek_report.metrics.resampling import bootstrap
+
+Array = NDArray[np.float64]
+
+
+def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Array, Array]:
+    """Mean over instances with its 95 % BCa interval from a bootstrap of instances.
+
+    Parameters
+    ----------
+    values : array
+        (instance, …); each further element gets its own mean and interval, on the same resamples.
+    resamples : int
+        How often the instances are drawn anew.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    mean, low, high : of shape (…); low and high are NaN for fewer than two instances.
+    """
+    n, shape = len(values), values.shape[1:]
+    flat = values.reshape(n, -1)
+    if n < 2:
+        mean = flat.mean(axis=0) if n else np.full(flat.shape[1], np.nan)
+        unknown = np.full(shape, np.nan)
+        return mean.reshape(shape), unknown, unknown
+
+    def statistic(weights: Array) -> Array:
+        return (weights @ flat) / weights.sum(axis=1, keepdims=True)
+
+    one = np.zeros(n, dtype=np.int64)
+    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
+    low, high = found.interval()
+    return found.value.reshape(shape), low.reshape(shape), high.reshape(shape)
+
+
+def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Score:
+    """The template with the mean of the values, its interval and n filled in.
+
+    Parameters
+    ----------
+    template : Score
+        Says what is measured; its value and n are replaced.
+    values : array
+        (instance,); NaN, where the number is not defined for an instance, is left out and counted
+        in the note.
+    resamples, seed : int
+        Of the bootstrap.
+    """
+    known = values[~np.isnan(values)]
+    mean, low, high = (float(one) for one in bootstrap_mean(known, resamples, seed))
+    left_out = len(values) - len(known)
+    missing = f"Not defined for {left_out} of {len(values)} instances, which are left out."
+    return replace(
+        template,
+        value=mean,
+        low=None if np.isnan(low) else low,
+        high=None if np.isnan(high) else high,
+        n=len(known),
+        interval_method=f"BCa bootstrap of instances, {resamples} resamples, seed {seed}",
+        note=" ".join(filter(None, (template.note, missing if left_out else ""))),
+    )
+
+
+def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+    """At most `most` of the positions 0 … n − 1, spread evenly from first to last."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

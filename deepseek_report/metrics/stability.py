@@ -1,0 +1,181 @@
+"""Does the explanation hold when the input moves a little, and does it depend on the weights?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.agreement import rowwise_spearman
+from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
+from deepseek_report.metrics.instance_means import evenly_spaced, mean_score
+from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.metrics.reference import spreads
+
+Array = NDArray[np.float64]
+
+_YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
+_ADEBAYO = "Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, arXiv:1810.03292"
+
+
+@dataclass(frozen=True)
+class MaxSensitivity(ExplanationMetric):
+    """How much the attributions change, at most, when numeric inputs move a little.
+
+    max over δ of |φ(x + δ) − φ(x)| / |φ(x)| (Euclidean), averaged over instances; δ is uniform
+    within ± `radius` × the training interquartile range of each numeric feature, categories stay.
+    0 means no change. The random draws of an explainer that samples are the same for every δ.
+    `max_sensitivity_ratio` divides by what attributions drawn anew each time would give.
+
+    Reference: Yeh et al. 2019, arXiv:1901.09392.
+    """
+
+    radius: Annotated[float, Field(gt=0, le=10)] = 0.1
+    perturbations: Annotated[int, Field(ge=1, le=1000)] = 4
+    instances: Annotated[int, Field(ge=1)] = 8
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "max_sensitivity")
+        chosen = evenly_spaced(len(explanation), self.instances)
+        moved = self._moved(context, explanation.inputs[chosen])
+        values = _explain_each(context, [explanation.inputs[chosen], *moved])
+        found = max_relative_change(values[0], values[1:])
+        chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
+        template = self._template(explanation)
+        ratio = Score(
+            metric="max_sensitivity_ratio",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            reference=_YEH,
+            note="Divided by the sensitivity of attributions that are drawn anew each time.",
+        )
+        return Measurement(
+            scores=(
+                mean_score(template, found, self.resamples, context.seed),
+                mean_score(ratio, found / chance, self.resamples, context.seed),
+            ),
+            arrays={"per_instance": found, "rows": chosen},
+        )
+
+    def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
+        reach = self.radius * spreads(context.dataset.train.inputs, context.dataset.schema)
+        if not reach.any():
+            raise NotApplicableError(
+                "max_sensitivity moves numeric features, and this data set has none that vary; "
+                "leave max_sensitivity out."
+            )
+        rng = np.random.default_rng([context.seed, 1])
+        shape = (self.perturbations, *inputs.shape)
+        return list(inputs + reach * rng.uniform(-1, 1, size=shape))
+
+    def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
+        """Expected sensitivity of attributions drawn anew each time, from 1000 draws."""
+        rng = np.random.default_rng([seed, 2])
+        drawn = rng.standard_normal((1 + self.perturbations, 1000, shape[-1]))
+        drawn = drawn if signed else np.abs(drawn)
+        return float(max_relative_change(drawn[0], drawn[1:]).mean())
+
+    def _template(self, explanation: Explanation) -> Score:
+        return Score(
+            metric="max_sensitivity",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            reference=_YEH,
+            note=f"{self.perturbations} moves per instance, each numeric feature by at most "
+            f"{self.radius:g} of its interquartile range.",
+        )
+
+
+def max_relative_change(original: Array, moved: Array) -> Array:
+    """Greatest relative change of each instance's attributions over several moves.
+
+    Parameters
+    ----------
+    original : array
+        (instance, feature).
+    moved : array
+        (move, instance, feature).
+
+    Returns
+    -------
+    (instance,); 0 means no change, NaN where the original is 0 throughout.
+    """
+    size = np.linalg.norm(original, axis=-1)
+    change = np.linalg.norm(moved - original, axis=-1).max(axis=0)
+    return np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0)
+
+
+@dataclass(frozen=True)
+class ParameterRandomisation(ExplanationMetric):
+    """Whether the attributions depend on what the model has learned.
+
+    Spearman correlation of |attributions| of the trained model with those of the same model with
+    weights drawn anew, averaged over instances. Near 0 is good: an explanation that stays the same
+    without the learned weights does not explain them.
+
+    Reference: Adebayo et al. 2018, arXiv:1810.03292.
+    """
+
+    instances: Annotated[int, Field(ge=1)] = 24
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "explanation", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "parameter_randomisation")
+        explain = _explain(context, "parameter_randomisation")
+        chosen = evenly_spaced(len(explanation), self.instances)
+        random_model = context.classifier.randomised(context.seed)
+        values = explain(random_model, explanation.inputs[chosen])
+        found = rowwise_spearman(np.abs(explanation.values[chosen]), np.abs(values))
+        template = Score(
+            metric="randomisation_correlation",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="zero",
+            bounds=(-1.0, 1.0),
+            explainer=explanation.method,
+            reference=_ADEBAYO,
+            note="All weights drawn anew at once, one draw.",
+        )
+        return Measurement(
+            scores=(mean_score(template, found, self.resamples, context.seed),),
+            arrays={"per_instance": found, "rows": chosen},
+            notes=_about_control(explanation),
+        )
+
+
+def _about_control(explanation: Explanation) -> tuple[str, ...]:
+    if explanation.method != CONTROL:
+        return ()
+    return ("The control does not look at the model, so it fails this check by construction.",)
+
+
+def _explain(context: MeasureContext, metric: str):  # type: ignore[no-untyped-def]
+    if context.explain is None:
+        raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
+    return context.explain
+
+
+def _explain_each(context: MeasureContext, batches: list[Array]) -> Array:
+    explain = _explain(context, "max_sensitivity")
+    return np.stack([explain(context.classifier, rows) for rows in batches])
