@@ -25,8 +25,8 @@ def describe(
 
     Returns
     -------
-    name, summary, parameters, layers [{name, kind, parameters, shape}]; the layers' parameters sum to
-    the whole if `kinds` covers the module.
+    name, summary, parameters, layers [{name, kind, parameters, shape}]; the layers' parameters sum
+    to the whole if `kinds` covers the module.
     """
     listed = {path: module.get_submodule(path) for path in kinds}
     layers = [

@@ -18,8 +18,8 @@ class RoutedAttention(nn.Module):
     the summary token sees all and is seen by all. A router reads the mean token of the instance and
     gives each head of both branches a weight; the weights of an instance sum to 1.
 
-    `output = W_o · concat_h (n_heads · route_h · softmax(q_h k_h^T / √d) v_h)`, so equal routes give
-    plain multi-head attention.
+    `output = W_o · concat_h (n_heads · route_h · softmax(q_h k_h^T / √d) v_h)`, so equal routes
+    give plain multi-head attention.
     """
 
     far: Tensor
@@ -27,8 +27,8 @@ class RoutedAttention(nn.Module):
     def __init__(self, tokens: int, width: int, heads: int, window: int) -> None:
         super().__init__()
         self.heads = heads
-        self.project = nn.Linear(width, 3 * 2 * width)
-        self.output = nn.Linear(2 * width, width)
+        self.project = nn.Linear(width, 3 * width)
+        self.output = nn.Linear(width, width)
         self.router = nn.Linear(width, 2 * heads)
         self.register_buffer("far", _outside_band(tokens, window))
 
@@ -51,29 +51,42 @@ class RoutedAttention(nn.Module):
         routes = self._routes(tokens)
         if head_mask is not None:
             routes = routes * head_mask.reshape(-1)
-        heads = routes.shape[1]
-        scale = (heads * routes).reshape(-1, 1, 1)
-        mixed = ((attention @ value) * scale).unflatten(0, (-1, heads))
-        out = self.output(mixed.transpose(1, 2).flatten(2))
-        shape = (-1, len(BRANCHES), self.heads)
-        return out, attention.unflatten(0, shape), routes.unflatten(1, shape[1:])
+        mixed = attention @ value * (self.count * routes).reshape(-1, 1, 1)
+        out = self.output(self._side_by_side(mixed))
+        branch_and_head = (-1, len(BRANCHES), self.heads)
+        shape = (*branch_and_head, *attention.shape[1:])
+        return out, attention.view(shape), routes.view(branch_and_head)
+
+    @property
+    def count(self) -> int:
+        """Heads of both branches together."""
+        return len(BRANCHES) * self.heads
 
     def _heads(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(instance, token, width) -> three times (instance · branch · head, token, head width)."""
-        heads = len(BRANCHES) * self.heads
-        parts = self.project(tokens).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-        query, key, value = parts.flatten(1, 2).unbind(0)
+        rows, length, width = tokens.shape
+        parts = self.project(tokens).view(rows, length, 3, self.count, width // self.count)
+        shape = (3, rows * self.count, length, width // self.count)
+        query, key, value = parts.permute(2, 0, 3, 1, 4).reshape(shape).unbind(0)
         return query, key, value
+
+    def _side_by_side(self, mixed: Tensor) -> Tensor:
+        """(instance · branch · head, token, head width) -> (instance, token, width)."""
+        _, length, size = mixed.shape
+        by_head = mixed.view(-1, self.count, length, size).transpose(1, 2)
+        return by_head.reshape(-1, length, self.count * size)
 
     def _attention(self, query: Tensor, key: Tensor) -> Tensor:
         """(instance · branch · head, query, key), rows sum to 1."""
-        scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(1, 2)
+        scores = query / math.sqrt(query.shape[-1]) @ key.transpose(1, 2)
         far = self.far.repeat_interleave(self.heads, dim=0).to(scores.dtype)
-        return (scores.unflatten(0, (-1, len(far))) + far).softmax(-1).flatten(0, 1)
+        masked = scores.view(-1, *far.shape).add_(far)
+        return torch.softmax(masked, -1).view_as(scores)
 
     def _routes(self, tokens: Tensor) -> Tensor:
         """(instance, branch · head) weights, rows sum to 1."""
-        return self.router(tokens.mean(1)).float().softmax(-1).to(tokens.dtype)
+        scores: Tensor = self.router(tokens.mean(1))
+        return torch.softmax(scores.float(), -1).to(tokens.dtype)
 
 
 def _outside_band(tokens: int, window: int) -> Tensor:

@@ -23,7 +23,8 @@ BATCH = 256
 class TorchClassifier:
     """Evaluates a module in evaluation mode, in batches and without gradients.
 
-    `calls` counts the rows that were evaluated; explainers that call the module themselves add to it.
+    `calls` counts the rows that were evaluated; explainers that call the module themselves add
+    theirs.
     """
 
     def __init__(

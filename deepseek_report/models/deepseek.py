@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class DeepSeek:
     """A transformer over features with routed heads, local and global attention, sparse experts.
 
-    width : length of a token; heads : per branch, divides the width; window : reach of the local
-    branch in columns; experts_per_token : how many of `experts` a token uses; expert_width : hidden
-    units of one expert; shared_expert : whether one more expert serves every token; bins : quantile
-    bins of a numeric feature; dropout, drop_path : shares dropped while training; pool : what the
-    output reads, the summary token or the mean of all tokens.
+    width : length of a token, a multiple of 2 · heads; heads : in each branch; window : reach of
+    the local branch in columns; experts_per_token : how many of `experts` a token uses;
+    expert_width : hidden units of one expert; shared_expert : whether one more expert serves every
+    token; bins : quantile bins of a numeric feature; dropout, drop_path : shares dropped while
+    training; pool : what the output reads, the summary token or the mean of all tokens.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -44,10 +44,10 @@ class DeepSeek:
     pool: Literal["summary", "mean"] = "summary"
 
     def __post_init__(self) -> None:
-        if self.width % self.heads:
+        if self.width % (2 * self.heads):
             raise ValueError(
-                f"width {self.width} is not a multiple of heads {self.heads}; choose heads that "
-                "divide the width"
+                f"width {self.width} is not a multiple of twice the heads ({self.heads} in each of "
+                "two branches); choose heads so that it is"
             )
         if self.experts_per_token > self.experts:
             raise ValueError(

@@ -48,10 +48,9 @@ class RoutedLayer(nn.Module):
         tokens = tokens + self.drop_path(self.dropout(mixed))
         expert, weights, balance = self.experts(self.experts_norm(tokens))
         tokens = tokens + self.drop_path(self.dropout(expert))
-        by_branch = enumerate(BRANCHES)
         trace = LayerTrace(
             attention={name: attention[:, b] for b, name in enumerate(BRANCHES)},
-            routes={name: routes[:, b] for b, name in by_branch},
+            routes={name: routes[:, b] for b, name in enumerate(BRANCHES)},
             expert_weights=weights,
         )
         return tokens, trace, balance
@@ -120,11 +119,12 @@ class DeepSeekModule(nn.Module):
     def _summary(self) -> str:
         c = self.config
         shared = " and one that all share" if c.shared_expert else ""
+        features = len(self.unit_features) - 1
         return (
-            f"A transformer over {len(self.unit_features) - 1} feature tokens of width {c.width} and "
-            f"a summary token: {c.layers} layers, each with {c.heads} local and {c.heads} global "
-            f"attention heads weighted per instance by a router, and {c.experts} experts of which "
-            f"{c.experts_per_token} work on each token{shared}."
+            f"A transformer over {features} feature tokens of width {c.width} "
+            f"and a summary token: {c.layers} layers, each with {c.heads} local and {c.heads} "
+            f"global attention heads weighted per instance by a router, and {c.experts} experts of "
+            f"which {c.experts_per_token} work on each token{shared}."
         )
 
     def _kinds(self) -> dict[str, str]:

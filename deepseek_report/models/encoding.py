@@ -22,10 +22,10 @@ Floats = NDArray[np.float64]
 class Encoder(nn.Module):
     """Encodes numeric features piecewise linearly, and gives every category its own index.
 
-    A numeric value x becomes `z = asinh((x − median) / spread)`, which is linear near the median and
-    logarithmic in the tails, and then `bins` numbers: the share of each quantile bin of z that lies
-    below the value, in [0, 1]. Beyond the range of the training part nothing changes any more. A
-    missing value takes the median, and raises a flag of its own.
+    A numeric value x becomes `z = asinh((x − median) / spread)`, which is linear near the median
+    and logarithmic in the tails, and then `bins` numbers: the share of each quantile bin of z that
+    lies below the value, in [0, 1]. Beyond the range of the training part nothing changes any more.
+    A missing value takes the median, and raises a flag of its own.
 
     An ordinal or categorical value becomes a row number of one table for all features. A feature
     with m categories has m + 2 rows: its categories, *unseen* (never met in the training part) and
@@ -73,8 +73,8 @@ class Encoder(nn.Module):
 
         Returns
         -------
-        Shares (instance, numeric, bin) in [0, 1]; the standardised z (instance, numeric), mean 0 and
-        deviation 1 on the training part; missing (instance, numeric), 0 or 1.
+        Shares (instance, numeric, bin) in [0, 1]; the standardised z (instance, numeric), mean 0
+        and deviation 1 on the training part; missing (instance, numeric), 0 or 1.
         """
         values = inputs[:, self.numeric]
         missing = torch.isnan(values)

@@ -6,7 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import gelu
 
 
 class SparseExperts(nn.Module):
@@ -48,8 +48,8 @@ class SparseExperts(nn.Module):
 
         Returns
         -------
-        Output (instance, token, width); weights (instance, token, expert), exactly k of them above 0,
-        rows sum to 1; balance loss, a scalar (see `balance_loss`).
+        Output (instance, token, width); weights (instance, token, expert), exactly k of them above
+        0, rows sum to 1; balance loss, a scalar (see `balance_loss`).
         """
         flat = tokens.flatten(0, 1)
         shares = self.router(flat).float().softmax(-1)
@@ -60,8 +60,7 @@ class SparseExperts(nn.Module):
             out = out + self.shared(flat)
         weights = torch.zeros_like(shares).scatter(1, which, best)
         loss = balance_loss(shares, which)
-        shape = tokens.shape[:2]
-        return out.unflatten(0, shape), weights.unflatten(0, shape), loss
+        return out.view_as(tokens), weights.view(*tokens.shape[:2], -1), loss
 
     def _run_chosen(self, flat: Tensor, best: Tensor, which: Tensor) -> Tensor:
         """(row, width), (row, k) weights, (row, k) experts -> (row, width)."""
@@ -70,8 +69,8 @@ class SparseExperts(nn.Module):
         rows = order // self.chosen
         sizes = torch.bincount(expert_of, minlength=len(self.inner)).tolist()
         blocks = [
-            F.gelu(torch.addmm(self.inner_bias[e], block, self.inner[e])) @ self.outer[e]
-            for e, block in enumerate(flat[rows].split(sizes))
+            gelu(torch.addmm(self.inner_bias[e], block, self.inner[e])) @ self.outer[e]
+            for e, block in enumerate(torch.split(flat[rows], sizes))
         ]
         weighted = torch.cat(blocks) * best.flatten()[order].unsqueeze(1)
         return torch.zeros_like(flat).index_add(0, rows, weighted.to(flat.dtype))

@@ -25,8 +25,8 @@ def load_classifier(
 
     Parameters
     ----------
-    train : the part that the model was built from. Its statistics are overwritten by the stored ones;
-        only its shape matters.
+    train : the part that the model was built from. Its statistics are overwritten by the stored
+        ones; only its shape matters.
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,7 @@ class MLPModule(nn.Module):
         self.unit_features = self._features_of_units()
         sizes = (len(self.unit_features), *config.hidden)
         self.hidden = nn.Sequential()
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in pairwise(sizes):
             self.hidden.append(nn.Linear(before, after))
             self.hidden.append(_ACTIVATIONS[config.activation]())
             self.hidden.append(nn.Dropout(config.dropout))

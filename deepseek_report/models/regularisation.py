@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class DropPath(nn.Module):
-    """Drops a residual branch for whole instances with probability p, and scales the rest by 1/(1−p).
+    """Drops a residual branch for whole instances with probability p; the rest is divided by 1 − p.
 
     The expectation of the output is the input; in evaluation mode it is the input itself.
 

@@ -1,4 +1,4 @@
-"""Draws that depend on a given seed alone and leave the rest of the program's draws as they were."""
+"""Draws that depend on a given seed alone and leave all other draws as they were."""
 
 from __future__ import annotations
 

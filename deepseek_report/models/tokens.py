@@ -14,9 +14,9 @@ from deepseek_report.models.encoding import Encoder
 class FeatureTokens(nn.Module):
     """Turns original features into tokens (instance, 1 + feature, width).
 
-    Token 0 is the learned summary token; token 1 + i belongs to feature i. A numeric feature's token
-    is linear in its encoded value; an ordinal one's is the sum of the steps up to its category, so
-    that neighbours are alike; a categorical one's is looked up.
+    Token 0 is the learned summary token; token 1 + i belongs to feature i. A numeric feature's
+    token is linear in its encoded value; an ordinal one's is the sum of the steps up to its
+    category, so that neighbours are alike; a categorical one's is looked up.
     """
 
     position: Tensor

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.protocols import LayerTrace
 from deepseek_report.training import drawing
 
 EVENTS = "tensorboard"
@@ -19,18 +20,18 @@ _TRACED_ROWS = 256
 class Board(Protocol):
     """Receives what training has to show."""
 
-    def epoch(self, rows: Sequence[Mapping[str, float]], module: Any) -> None: ...
+    def epoch(self, row: Mapping[str, float], module: Any) -> None: ...
 
-    def finish(self, module: Any, inputs: Tensor, labels: Tensor) -> None: ...
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None: ...
 
 
 class NoBoard:
     """Shows nothing."""
 
-    def epoch(self, rows: Sequence[Mapping[str, float]], module: Any) -> None:
+    def epoch(self, row: Mapping[str, float], module: Any) -> None:
         pass
 
-    def finish(self, module: Any, inputs: Tensor, labels: Tensor) -> None:
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None:
         pass
 
 
@@ -42,47 +43,40 @@ class TensorBoard:
             warnings.simplefilter("ignore")
             from torch.utils.tensorboard import SummaryWriter
 
-        self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done + 1)  # type: ignore[no-untyped-call]
+        self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done + 1)
 
-    def epoch(self, rows: Sequence[Mapping[str, float]], module: Any) -> None:
+    def epoch(self, row: Mapping[str, float], module: Any) -> None:
         """Scalars of the last epoch and a histogram of every parameter."""
-        if not rows:
-            return
-        step = int(rows[-1]["epoch"])
-        for name, value in rows[-1].items():
+        step = int(row["epoch"])
+        for name, value in row.items():
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
         for name, parameter in module.named_parameters():
             self.writer.add_histogram(name.replace(".", "/"), parameter.detach(), step, bins="fd")
 
-    def finish(self, module: Any, inputs: Tensor, labels: Tensor) -> None:
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None:
         """The graph and the pictures of the finished model."""
         self._graph(module, inputs[:2])
         with torch.no_grad():
             logits, traces = module.trace(inputs[:_TRACED_ROWS])
-        for layer, trace in enumerate(traces):
+        for layer, trace in enumerate(traces, start=1):
             self._layer(layer, trace)
-        truth = labels[:_TRACED_ROWS].cpu().numpy()
-        shares = logits.float().softmax(1).cpu().numpy()
-        self.writer.add_image(
-            "validation/roc", drawing.roc(shares[:, -1], truth == shares.shape[1] - 1)
-        )
+        scores = logits.float().softmax(1)[:, target].cpu().numpy()
+        truth = positive[:_TRACED_ROWS].cpu().numpy()
+        self.writer.add_image("validation/roc", drawing.roc(scores, truth))
+        self.writer.add_image("validation/calibration", drawing.calibration(scores, truth))
         self.writer.close()
 
-    def _layer(self, layer: int, trace: Any) -> None:
+    def _layer(self, layer: int, trace: LayerTrace) -> None:
         for branch, weights in (trace.attention or {}).items():
-            picture = drawing.maps(weights.mean(0).cpu().numpy())
-            self.writer.add_image(f"attention/layer {layer + 1} {branch}", picture)
+            self._maps(f"attention/layer {layer} {branch}", weights.mean(0))
         if trace.routes:
-            routes = torch.cat(list(trace.routes.values()), dim=1)
-            self.writer.add_image(
-                f"routes/layer {layer + 1}", drawing.maps(routes[None].cpu().numpy())
-            )
+            self._maps(f"routes/layer {layer}", torch.cat(list(trace.routes.values()), dim=1)[None])
         if trace.expert_weights is not None:
-            load = trace.expert_weights.mean(0)
-            self.writer.add_image(
-                f"experts/layer {layer + 1}", drawing.maps(load[None].cpu().numpy())
-            )
+            self._maps(f"experts/layer {layer}", trace.expert_weights.mean(0)[None])
+
+    def _maps(self, name: str, weights: Tensor) -> None:
+        self.writer.add_image(name, drawing.maps(weights.float().cpu().numpy()))
 
     def _graph(self, module: Any, inputs: Tensor) -> None:
         with warnings.catch_warnings():

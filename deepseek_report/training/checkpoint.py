@@ -73,8 +73,8 @@ def load_checkpoint(
 ) -> State | None:
     """Put module and optimiser where an earlier attempt left them.
 
-    Returns None, with nothing changed, where there is no checkpoint, it is damaged, or it belongs to
-    another configuration.
+    Returns None, with nothing changed, where there is no checkpoint, it is damaged, or it belongs
+    to another configuration.
     """
     try:
         with safe_open(folder / CHECKPOINT, "pt") as stored:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy
 
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pass:
-    """What an epoch gave: means over its rows or steps; `finite` is False where the loss was not."""
+    """What an epoch gave: means over its rows or steps, and whether every loss was finite."""
 
     loss: float
     balance: float
@@ -59,7 +59,7 @@ class Stepper:
         self.module.train()
         order = torch.randperm(len(labels)).to(labels.device)
         losses, balances, norms, rate = [], [], [], 0.0
-        for step, rows in enumerate(order.split(self.rows_per_step)):
+        for step, rows in enumerate(torch.split(order, self.rows_per_step)):
             rate = self._set_rate(first_step + step)
             loss, balance = self._gradients(inputs[rows], labels[rows])
             losses.append(loss * len(rows))
@@ -88,11 +88,11 @@ class Stepper:
         self.optimiser.zero_grad(set_to_none=True)
         loss_sum, balance_sum = 0.0, 0.0
         size = self.settings.batch_size
-        for rows, truth in zip(inputs.split(size), labels.split(size), strict=True):
+        for rows, truth in zip(torch.split(inputs, size), torch.split(labels, size), strict=True):
             share = len(truth) / len(labels)
             loss, balance = self._losses(rows, truth)
             whole = loss + self.settings.balance_weight * balance
-            self.scaler.scale(share * whole).backward()
+            torch.autograd.backward(self.scaler.scale(share * whole))
             loss_sum += share * loss.item()
             balance_sum += share * balance.item()
         return loss_sum, balance_sum
@@ -101,7 +101,7 @@ class Stepper:
         with self.precision.autocast(self.device):
             logits, balance = self.module.forward_with_balance(inputs)
         smoothing = self.settings.label_smoothing
-        return F.cross_entropy(logits.float(), labels, label_smoothing=smoothing), balance
+        return cross_entropy(logits.float(), labels, label_smoothing=smoothing), balance
 
     def _step(self) -> float:
         """Clip and apply the gradients; their norm before clipping."""

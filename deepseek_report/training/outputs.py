@@ -105,7 +105,7 @@ def _timing(state: State, rows: int) -> dict[str, float | None]:
 
 
 def _peak_memory() -> float:
-    """Peak resident memory of the process in MiB; the present one where the system keeps no peak."""
+    """Peak resident memory of the process in MiB (the present one where no peak is kept)."""
     try:
         import resource
     except ImportError:

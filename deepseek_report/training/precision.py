@@ -15,7 +15,7 @@ WIDE = 256
 
 @dataclass(frozen=True)
 class Precision:
-    """The chosen format: `name` is "float32", "bf16" or "fp16"; `reason` is a sentence for people."""
+    """The chosen format ("float32", "bf16" or "fp16") and the reason, a sentence for people."""
 
     name: str
     reason: str
@@ -41,8 +41,8 @@ def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
 
     "auto" takes mixed precision only where it gains time. On a CPU that is where a matrix unit for
     bf16 (AMX) exists and a layer is at least 256 wide. Measured with torch 2.13 on two Xeon cores
-    with AVX512-BF16 but no AMX, products of 12 288 rows took longer in bf16 than in float32 at every
-    width (0.61 against 0.37 ms at 64, 8.6 against 4.8 ms at 256, 144 against 91 ms at 1024).
+    with AVX512-BF16 but no AMX, products of 12 288 rows took longer in bf16 than in float32 at
+    every width (0.61 against 0.37 ms at 64, 8.6 against 4.8 at 256, 144 against 91 at 1024).
 
     Parameters
     ----------
@@ -72,7 +72,8 @@ def _auto_cpu(width: int) -> Precision:
     if not _has_amx():
         return Precision(
             "float32",
-            "The processor has no matrix unit for bf16 (AMX); without it bf16 is slower than float32.",
+            "The processor has no matrix unit for bf16 (AMX); without one bf16 is slower than "
+            "float32.",
         )
     if width < WIDE:
         return Precision(

@@ -15,8 +15,8 @@ def learning_rate(
 ) -> float:
     """The learning rate of one optimiser step.
 
-    It rises linearly to `peak` over the first `warmup · total` steps; then it stays (constant), falls
-    to 0 in a line (linear), or along half a cosine wave (cosine).
+    It rises linearly to `peak` over the first `warmup · total` steps; then it stays (constant),
+    falls to 0 in a line (linear), or along half a cosine wave (cosine).
 
     Parameters
     ----------

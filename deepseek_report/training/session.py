@@ -52,6 +52,7 @@ class Session:
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
+        self.explained = dataset.schema.target.explained
         self.train = _tensors(train, place.device)
         self.held_out = _tensors(dataset.validation, place.device)
         self.stepper = self._stepper()
@@ -73,16 +74,16 @@ class Session:
         board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
         while not self._finished(state):
             self._epoch(state, progress)
-            board.epoch(state.rows, self.module)
-            state.seconds = time.perf_counter() - started
-            save_checkpoint(
-                self.place.folder, self.fingerprint, state, self.module, self.stepper.optimiser
-            )
+            if not state.diverged:
+                board.epoch(state.rows[-1], self.module)
+            self._save(state, started)
         self.module.load_state_dict(state.best)
-        board.finish(self.module.eval(), *self.held_out)
+        inputs, labels = self.held_out
+        board.finish(self.module.eval(), inputs, labels == self.explained, self.explained)
         state.seconds = time.perf_counter() - started
 
     def _epoch(self, state: State, progress: Progress) -> None:
+        """One epoch and its evaluation; a loss that is not finite leaves only the mark of it."""
         torch.manual_seed(_seed_of(self.place.seed, state.epochs))
         done = self.stepper.epoch(*self.train, state.steps, progress)
         loss, area = evaluate(self.module, *self.held_out) if done.finite else (math.nan, math.nan)
@@ -104,6 +105,13 @@ class Session:
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epochs
             state.best = _copy(self.module)
+
+    def _save(self, state: State, started: float) -> None:
+        state.seconds = time.perf_counter() - started
+        state.scaler = self.stepper.scaler.state_dict()
+        save_checkpoint(
+            self.place.folder, self.fingerprint, state, self.module, self.stepper.optimiser
+        )
 
     def _finished(self, state: State) -> bool:
         return state.diverged or state.epochs >= self.settings.max_epochs or self._stalled(state)
