@@ -176,6 +176,7 @@ def assemble(
         n_duplicates=int(repeat.sum()),
         n_contradictions=_contradictions(whole),
         n_shared=shared_between(parts),
+        dropped=rule.duplicates == "drop",
         split_method=describe_rule(rule, int(repeat.sum())),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ class Facts:
     whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
     that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
     row with another label; n_shared : rows of validation and test whose inputs are in another part.
+    dropped : the duplicates have been dropped.
     """
 
     schema: Schema
@@ -54,6 +56,7 @@ class Facts:
     n_duplicates: int
     n_contradictions: int
     n_shared: int
+    dropped: bool
     split_method: str
     preparation: tuple[str, ...]
 
@@ -61,6 +64,10 @@ class Facts:
     def is_explained(self) -> NDArray[np.bool_]:
         explained: NDArray[np.bool_] = self.whole.labels == self.schema.target.explained
         return explained
+
+    @cached_property
+    def correlations(self) -> list[dict[str, Any]]:
+        return correlated_pairs(self.schema, self.whole)
 
 
 def make_card(facts: Facts) -> dict[str, Any]:
@@ -88,7 +95,7 @@ def make_card(facts: Facts) -> dict[str, Any]:
         },
         "numeric": numeric_rows(schema, whole),
         "categorical": categorical_rows(schema, whole),
-        "correlations": correlated_pairs(schema, whole)[:_SHOWN_CORRELATIONS],
+        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
     }

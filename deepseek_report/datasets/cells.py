@@ -117,7 +117,21 @@ def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:
             raise TypeError(f"holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
         series = series.map(code_text, na_action="ignore")
     series = series.str.strip()
-    return _from_texts(series.mask(series == ""), name, decimal)
+    series = series.mask(series == "")
+    numbers = parse_numbers(series, decimal)
+    if np.array_equal(np.isnan(numbers), series.isna()):
+        return _from_numbers(numbers, name)
+    return _from_texts(series, name, decimal)
+
+
+def parse_numbers(texts: pd.Series, decimal: str = ".") -> NDArray[np.float64]:
+    """(row,) the texts as numbers; NaN where missing or not a number."""
+    import pandas as pd
+
+    plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
+    numbers = pd.to_numeric(plain, errors="coerce")
+    parsed: NDArray[np.float64] = pd.Series(numbers).to_numpy(np.float64, na_value=np.nan)
+    return parsed
 
 
 def _from_texts(series: pd.Series, name: str, decimal: str = ".", is_date: bool = False) -> Cells:
@@ -135,8 +149,7 @@ def _to_numbers(
 ) -> NDArray[np.float64]:
     import pandas as pd
 
-    plain = [code.replace(decimal, ".") for code in codes]
-    known = pd.to_numeric(pd.Series(plain, dtype=object), errors="coerce").to_numpy(np.float64)
+    known = parse_numbers(pd.Series(codes, dtype=object), decimal)
     return np.append(known, np.nan)[positions]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.numbers import count, number, percent, plural
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets.card import Facts, category_counts, correlated_pairs, missing
+from deepseek_report.datasets.card import Facts, category_counts, missing
 from deepseek_report.datasets.code_book import undocumented_codes
 from deepseek_report.datasets.leaks import near_leaks
 
@@ -86,27 +86,32 @@ def duplicates(facts: Facts) -> list[DataIssue]:
     n, against = facts.n_duplicates, facts.n_contradictions
     if not n and not against:
         return []
-    share = n / len(facts.whole)
-    text = f"{plural(n, 'row is an exact copy', 'rows are exact copies')} of an earlier row"
-    text += f" ({percent(share)})"
-    if against:
-        text += f", and {plural(against, 'row has', 'rows have')} the inputs of a row with another"
-        text += " label"
+    share = n / (len(facts.whole) + (n if facts.dropped else 0))
+    copies = plural(n, "row is an exact copy", "rows are exact copies")
+    others = plural(against, "row has", "rows have")
+    contradiction = f"; {others} the inputs of a row with another label" if against else ""
     return [
         DataIssue(
             "duplicates",
             "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low",
-            text + ".",
+            f"{copies} of an earlier row ({percent(share)}), {_fate(facts)}{contradiction}.",
             {"n": n, "share": share, "contradictions": against},
-            "Find out whether they are different cases or the same case entered twice. "
-            + facts.split_method,
+            "Find out whether they are different cases or the same case entered twice.",
         )
     ]
 
 
+def _fate(facts: Facts) -> str:
+    if facts.dropped:
+        return "and only the first of each is kept"
+    if facts.n_shared:
+        return "and copies are in different parts of the split"
+    return "and copies are kept in one part of the split"
+
+
 def correlated_features(facts: Facts) -> list[DataIssue]:
     """Features that rise and fall together, so that an attribution can be shared either way."""
-    pairs = correlated_pairs(facts.schema, facts.whole)
+    pairs = facts.correlations
     if not pairs:
         return []
     top = pairs[0]

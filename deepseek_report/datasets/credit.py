@@ -36,10 +36,10 @@ DESCRIPTION = Description(
     "predictive accuracy of probability of default of credit card clients. Expert Systems with "
     "Applications 36(2), 2473–2480. doi:10.1016/j.eswa.2007.12.020",
     doi="10.24432/C55S3H",
-    period="April to September 2005; defaults of October 2005",
+    period="April to September 2005, with the defaults of October 2005",
     population="Clients of one bank in Taiwan who had been granted a credit card",
-    decision="Which credit-card clients will default next month; a client who is expected to pay "
-    "is decided “no default”, which is the favourable decision.",
+    decision="The model predicts which credit-card clients of a bank in Taiwan will default next "
+    "month; “no default” is the decision that is good for the client.",
     limits=(
         "All clients are from one bank in Taiwan, and all months from half a year in 2005.",
         "Only people who had been granted credit are in the data: nothing is known about "
