@@ -101,13 +101,15 @@ def _later(framework: Framework, as_of: date | None) -> Banner | None:
     if as_of is None:
         return None
     later = [
-        f"{name.replace('_', ' ')}: {text}"
+        f"{readable_key(name)}: {text}"
         for name, text in framework.applies_from.items()
         if (start := leading_date(text)) and start > as_of
     ]
     if not later:
         return None
-    return Banner("applies_later", f"Not yet in application on {as_of}. {'; '.join(later)}.")
+    return Banner(
+        "applies_later", f"Not yet in application on {as_of}. It applies later: {'; '.join(later)}."
+    )
 
 
 def _unverified(framework: Framework) -> Banner | None:
@@ -118,6 +120,13 @@ def _unverified(framework: Framework) -> Banner | None:
         "unverified",
         f"{count(n)} of {plural(len(framework.rows), 'row')} not checked against the text "
         "(marked †); they cannot show “evidence present”.",
+    )
+
+
+def readable_key(name: str) -> str:
+    """`annex_iii_high_risk -> "annex III high risk"`."""
+    return " ".join(
+        word.upper() if re.fullmatch(r"[ivx]+", word) else word for word in name.split("_")
     )
 
 

@@ -160,6 +160,8 @@ class _Index:
 
 def _readable(key: str) -> str:
     """A dotted key of the provenance in words: `lineage.base_model -> "base model"`."""
+    if key == "git":
+        return "git revision"
     group, _, name = key.rpartition(".")
     return f"digest of the {name}" if group == "digests" else name.replace("_", " ")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -139,6 +140,11 @@ class Framework:
     disclaimer: str
     rows: tuple[Row, ...]
     sha256: str
+
+    @property
+    def short_name(self) -> str:
+        """The name up to its first bracket or semicolon."""
+        return re.split(r" \(|;", self.name, maxsplit=1)[0]
 
     @property
     def unverified(self) -> tuple[Row, ...]:

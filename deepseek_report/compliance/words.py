@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Any
 
+from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
 from deepseek_report.errors import RenderError
 
@@ -82,6 +86,37 @@ def quoted_passages(frameworks: Iterable[Framework]) -> list[str]:
         for row in one.rows:
             passages += [row.title, row.cite, row.asks, row.verify_note, row.who]
     return passages
+
+
+def check_document(path: Path, report: ComplianceReport, results: Results) -> None:
+    """Refuse a finished document that claims, in its own words, what a run cannot show.
+
+    Words of others are let through: framework files, signed statements, reasons for setting a row
+    aside, and texts of the data set.
+
+    Raises
+    ------
+    RenderError : names every use, its line and its context.
+    """
+    human = report.options.human
+    quoted = quoted_passages(one.framework for one in report.frameworks)
+    quoted += [one.text for one in human.statements.values()]
+    quoted += [one.reason for one in human.not_applicable.values()]
+    if results.has("data"):
+        quoted += [*_texts(results.schema.to_json()), *_texts(results.card)]
+    refuse_forbidden(path.read_text(encoding="utf-8"), quoted, path.name)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All texts inside nested plain data."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _texts(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from _texts(one)
 
 
 def refuse_forbidden(text: str, quoted: Iterable[str] = (), where: str = "report.qmd") -> None:

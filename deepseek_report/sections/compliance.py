@@ -96,7 +96,7 @@ def _caveats(report: ComplianceReport) -> Iterable[str]:
         held = [one.row.id for one in report_.judgements if one.held_back]
         if held:
             yield (
-                f"{tables.short_name(report_.framework)}: all that {_joined(held)} needs is there; "
+                f"{report_.framework.short_name}: all that {_joined(held)} needs is there; "
                 "the status stays lower because nobody has read the cited text."
             )
     if report.stray:

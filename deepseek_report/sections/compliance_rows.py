@@ -7,9 +7,9 @@ from typing import Any
 
 from deepseek_report.artifacts.numbers import DASH, count, interval, number
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance.banners import readable_key
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
-from deepseek_report.compliance.framework import Framework
 from deepseek_report.compliance.status import STATUSES, Judgement, Status, status_labels
 
 #: A shape for each status, so that colour is never needed.
@@ -54,16 +54,11 @@ def legend(language: str) -> list[dict[str, str]]:
     ]
 
 
-def short_name(framework: Framework) -> str:
-    """The name up to its first bracket."""
-    return framework.name.partition(" (")[0].partition("; ")[0]
-
-
 def glance(report: ComplianceReport) -> list[dict[str, Any]]:
     """One row per framework: text, dates, and how many rows have which status."""
     return [
         {
-            "framework": one.framework.name,
+            "framework": one.framework.short_name,
             "text_version": one.framework.text_version,
             "checked": one.framework.checked.isoformat(),
             "rows": len(one.judgements),
@@ -85,13 +80,11 @@ def framework(one: FrameworkReport, report: ComplianceReport, language: str) -> 
     return {
         "id": text.id,
         "name": text.name,
-        "short": short_name(text),
+        "short": text.short_name,
         "force": text.legal_force,
         "jurisdiction": text.jurisdiction,
         "text_version": text.text_version,
-        "applies_from": [
-            f"{key.replace('_', ' ')}: {when}" for key, when in text.applies_from.items()
-        ],
+        "applies_from": [f"{readable_key(key)}: {when}" for key, when in text.applies_from.items()],
         "checked": text.checked.isoformat(),
         "banners": [banner.text for banner in one.banners],
         "notes": list(text.notes),

@@ -181,7 +181,7 @@ def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
 
 def test_a_lineage_without_a_previous_model_does_not_count(run: Run) -> None:
     assert look(run, "provenance.lineage").problems == (
-        "the run records no git, previous model, base model",
+        "the run records no git revision, previous model, base model",
     )
 
 

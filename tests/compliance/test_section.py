@@ -56,7 +56,7 @@ def test_full_hashes_are_in_the_index_and_short_ones_in_the_rows(run: Run) -> No
     text = written(run)
     sha256 = run.seal()["manifest"]["artifacts/data/card.json"]
     assert sha256 in text
-    assert f"data card `{sha256[:8]}`" in text
+    assert f"data card `{sha256[:8]}`, see" in text
 
 
 def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
@@ -64,7 +64,7 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
     for choice in choices(run.config):
         for row in choice.load().rows:
             line = next(one for one in text.splitlines() if one.startswith(f"| {row.id} |"))
-            assert ("**†" in line) == (not row.verified)
+            assert (".**†" in line) == (not row.verified)
 
 
 def test_evidence_that_failed_is_a_caveat_with_its_reason(run: Run) -> None:

@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from deepseek_report.artifacts.files import save_json
 from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.framework import FrameworkChoice, framework_ids
 from deepseek_report.compliance.words import (
+    check_document,
     find_forbidden,
     forbidden_words,
     quoted_passages,
     refuse_forbidden,
 )
 from deepseek_report.errors import RenderError
+
+from .conftest import Run
 
 TEMPLATES = sorted(
     path
@@ -60,3 +65,29 @@ def test_what_is_quoted_covers_each_row_of_each_framework() -> None:
     frameworks = [FrameworkChoice(name).load() for name in framework_ids()]
     passages = set(quoted_passages(frameworks))
     assert all(row.asks in passages for one in frameworks for row in one.rows)
+
+
+def test_a_signed_statement_may_use_its_own_words_and_the_report_may_not(run: Run) -> None:
+    said = {"text": "Our vendor is certified.", "name": "A", "role": "B", "date": "2026-01-01"}
+    run.config["report"]["statements"] = {"roles": said}
+    results = run.results()
+    report = evaluate_results(results)
+    path = run.folder / "report.qmd"
+    path.write_text("Our vendor is\ncertified.", encoding="utf-8")
+    results.paths.pop("data")
+    check_document(path, report, results)
+    path.write_text("This report is certified.", encoding="utf-8")
+    with pytest.raises(RenderError, match=r"report\.qmd"):
+        check_document(path, report, results)
+
+
+def test_a_category_of_the_data_may_hold_the_word(run: Run) -> None:
+    category = {"code": "1", "label": "certified income", "documented": True}
+    feature = {"name": "income", "label": "Income", "kind": "categorical", "categories": [category]}
+    target = {"name": "y", "label": "Y", "classes": ["a", "b"], "favourable": 0}
+    schema = {"features": [feature], "target": target, "attributes": []}
+    save_json(run.path("data") / "schema.json", schema)
+    results = run.results()
+    path = run.folder / "report.qmd"
+    path.write_text("Income: certified income", encoding="utf-8")
+    check_document(path, evaluate_results(results), results)
