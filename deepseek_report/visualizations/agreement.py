@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.numbers import number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import capital, extent, named, short, with_interval
-from deepseek_report.visualizations.marks import Look, grid, intervals, rows
+from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,8 +52,8 @@ class Agreement:
         ]
 
 
-def _pair(row: object) -> str:
-    return f"{named(row.explainer_a)} – {named(row.explainer_b)}"  # type: ignore[attr-defined]
+def _pair(row: Any) -> str:
+    return f"{named(row.explainer_a)} – {named(row.explainer_b)}"
 
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
@@ -67,15 +67,12 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
         look = Look(LIGHT["context"] if control else SERIES[0])
         intervals(axes, own, part["spearman"], (part["low"], part["high"]), look)
         for place, row in zip(own, part.itertuples(), strict=True):
-            axes.annotate(
+            note(
+                axes,
                 number(row.spearman, row.low, row.high),
                 (np.nanmax([row.spearman, row.high]), place),
-                xytext=(6, 0),
-                textcoords="offset points",
+                (6, 0),
                 va="center",
-                fontsize=SMALL,
-                color=LIGHT["muted"],
-                annotation_clip=False,
             )
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)

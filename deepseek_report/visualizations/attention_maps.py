@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.errors import ArtifactError
-from deepseek_report.visualizations.labels import clean, short
+from deepseek_report.visualizations.labels import short, spoken
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
@@ -40,8 +40,8 @@ class AttentionMaps:
             raise ArtifactError(
                 "measures/attention: the array `mean` is not there; measure it again"
             )
-        tokens = [clean(one) for one in required(results, "attention", "tokens")["label"]]
-        branches = [clean(one) for one in required(results, "attention", "branches")["branch"]]
+        tokens = [spoken(one) for one in required(results, "attention", "tokens")["label"]]
+        branches = [spoken(one) for one in required(results, "attention", "branches")["branch"]]
         return [_picture(_View(layer, maps, tokens, branches)) for layer, maps in enumerate(mean)]
 
 
@@ -78,7 +78,7 @@ class _View:
 def _picture(view: _View) -> Picture:
     abreast = min(view.maps.shape[1], _ABREAST)
     side = min((WIDTH - 0.55) / abreast - 0.12, 2.2)
-    height = 0.75 + len(view.lines) * (side + 0.58)
+    height = 0.75 + len(view.lines) * (side + 0.58) - 0.28
     return Picture(
         name=view.name,
         svg=draw_svg(view.name, height, lambda figure: _paint(figure, view, side)),

@@ -13,10 +13,10 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import number, plural, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import clean, extent, named, short
-from deepseek_report.visualizations.marks import dots, grid, rows, value_ticks
+from deepseek_report.visualizations.labels import extent, named, short, spoken
+from deepseek_report.visualizations.marks import dots, grid, note, rows, value_ticks
 from deepseek_report.visualizations.reading import chosen
-from deepseek_report.visualizations.style import LIGHT, SMALL, VALUE, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,25 +160,16 @@ def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[
 
 def _scale(axes: Axes) -> None:
     """The key of the colours, above the axes: low ●●●●● high."""
-    place = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
-    small = {"fontsize": SMALL, "color": LIGHT["muted"], **place}
-    axes.annotate("value: low", (1, 1), xytext=(-94, 10), ha="right", **small)
-    axes.annotate("high", (1, 1), xytext=(-40, 10), ha="left", **small)
+    above = {"xycoords": "axes fraction", "va": "center"}
+    note(axes, "value: low", (1, 1), (-94, 10), ha="right", **above)
+    note(axes, "high", (1, 1), (-40, 10), ha="left", **above)
     for step, colour in enumerate(VALUE):
-        axes.annotate(
-            "●",
-            (1, 1),
-            xytext=(-86 + 10 * step, 10),
-            ha="center",
-            color=colour,
-            fontsize=SMALL,
-            **place,
-        )
+        note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
 
 
 def _title(view: _View, name: str) -> str:
     feature, tendency = view.features[0], view.tendency[0]
-    label = clean(feature.label)
+    label = spoken(feature.label)
     if tendency > 0.3:
         return (
             f"{named(name)}: high values of {label} raise the output for “{view.class_name}” most"
@@ -201,7 +192,7 @@ def _alt(view: _View, name: str) -> str:
             else "no clear direction"
         )
         ends = f"{number(float(column.min()))} to {number(float(column.max()))}"
-        parts.append(f"{clean(feature.label)} from {ends} ({way})")
+        parts.append(f"{spoken(feature.label)} from {ends} ({way})")
     return (
         f"Attributions by {named(name)} for {plural(len(view.values), 'case')}, {view.across}. "
         + "; ".join(parts)
@@ -218,7 +209,7 @@ def _twin(view: _View) -> dict[str, Any]:
     for row, feature in enumerate(view.features):
         x = view.values[cases, row]
         hover = [
-            twin.text(f"{clean(feature.label)}: {clean(feature.display(value))}")
+            twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
             + f"<br>{_effect(one, view.space)}"
             for one, value in zip(x, view.inputs[cases, row], strict=True)
         ]

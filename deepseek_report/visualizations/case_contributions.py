@@ -11,10 +11,10 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import clean, extent, named, short
-from deepseek_report.visualizations.marks import grid, percent_ticks, rows, value_ticks
+from deepseek_report.visualizations.labels import extent, named, short
+from deepseek_report.visualizations.marks import grid, note, percent_ticks, rows, value_ticks
 from deepseek_report.visualizations.reading import chosen
-from deepseek_report.visualizations.style import LIGHT, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,7 @@ def _bars(
     order = np.argsort(-np.abs(values), kind="stable")
     features = [results.schema.feature(explanation.feature_names[one]) for one in order]
     bars = [
-        (f"{clean(one.label)}: {clean(one.display(inputs[at]))}", float(values[at]))
+        (f"{short(one.label, 28)}: {short(one.display(inputs[at]), 20)}", float(values[at]))
         for one, at in zip(features[:most], order[:most], strict=True)
     ]
     rest = values[order[most:]]
@@ -136,9 +136,9 @@ def _picture(view: _View, name: str) -> Picture:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [short(label, 44) for label, _ in view.bars]
+    labels = [short(label, 48) for label, _ in view.bars]
     height = figure.get_size_inches()[1]
-    left = min(extent(labels) + 0.15, 3.6)
+    left = min(extent(labels) + 0.15, 3.8)
     _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)
     axes = panel(figure, left, 0.55, 6.9, height - 1.1)
     rows(axes, labels)
@@ -161,14 +161,13 @@ def _effects(axes: Axes, view: _View, values: np.ndarray) -> None:
         max(values.max(), 0) + room * (values.max() > 0),
     )
     for row, value in enumerate(values):
-        axes.annotate(
+        note(
+            axes,
             view.effect(value),
             (value, row),
-            xytext=(4 if value >= 0 else -4, 0),
-            textcoords="offset points",
+            (4 if value >= 0 else -4, 0),
             ha="left" if value >= 0 else "right",
             va="center",
-            fontsize=SMALL,
             color=LIGHT["ink"],
         )
 
@@ -178,7 +177,7 @@ def _strip(axes: Axes, view: _View) -> None:
     axes.set(xlim=(0, 1), ylim=(-1, 1), yticks=[])
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_position(("data", 0))
-    axes.tick_params(pad=3)
+    axes.tick_params(pad=5)
     percent_ticks(axes, "x", 4)
     rising = view.base is None or view.probability >= view.base
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
@@ -187,22 +186,13 @@ def _strip(axes: Axes, view: _View) -> None:
         axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6)
     axes.plot(view.probability, 0, "D", color=tone, markersize=7)
     if view.threshold is not None:
-        axes.vlines(view.threshold, -0.7, 0.7, colors=LIGHT["ink"], linewidth=1.4)
-    axes.annotate(
-        _heading(view),
-        (0, 1),
-        xytext=(0, 4),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=SMALL,
-        color=LIGHT["muted"],
-        annotation_clip=False,
-    )
+        axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
+    note(axes, _heading(view), (0, 1), (0, 4), xycoords="axes fraction")
 
 
 def _heading(view: _View) -> str:
-    start = "" if view.base is None else f"● base {percent(view.base)}   "
-    mark = "" if view.threshold is None else f"   | threshold {percent(view.threshold)}"
+    start = "" if view.base is None else f"● base {percent(view.base)}  ·  "
+    mark = "" if view.threshold is None else f"  ·  ❘ threshold {percent(view.threshold)}"
     return f"{start}◆ this case {percent(view.probability)}{mark}"
 
 

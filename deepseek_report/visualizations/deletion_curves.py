@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import capital, known, listed, named, with_interval
+from deepseek_report.visualizations.labels import (
+    capital,
+    known,
+    listed,
+    named,
+    surely_positive,
+    with_interval,
+)
 from deepseek_report.visualizations.marks import EndLabel, band, end_labels, grid, percent_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import CONTROL, LIGHT, colours, draw_svg, panel
@@ -59,14 +66,14 @@ class DeletionCurves:
 def _paint(figure: Figure, deletion: pd.DataFrame, insertion: pd.DataFrame | None) -> None:
     names = list(dict.fromkeys(deletion["explainer"]))
     two = insertion is not None
-    left = panel(figure, 0.65, 0.6, 3.1 if two else 5.4, 3.15)
+    left = panel(figure, 0.7, 0.6, 2.95 if two else 5.4, 3.15)
     _curves(left, deletion, names, "Deletion")
     left.set_ylabel("probability of the decided class")
     left.set_xlabel("features removed")
     if insertion is None:
         _label_ends(left, deletion, names)
         return
-    right = panel(figure, 3.4, 0.6, 5.85, 3.15)
+    right = panel(figure, 3.5, 0.6, 5.75, 3.15)
     _curves(right, insertion, names, "Insertion")
     right.tick_params(labelleft=False)
     right.set_xlabel("features put back")
@@ -115,7 +122,7 @@ def _title(gains: dict[str, Score | None]) -> str:
     there = {name: score for name, score in gains.items() if score is not None}
     if not there:
         return "How the output changes as features are removed"
-    better = [name for name, score in there.items() if known(score.low) and score.low > 0]  # type: ignore[operator]
+    better = [name for name, score in there.items() if surely_positive(score.low)]
     if not better:
         return "No explainer finds features that matter more to the model than random ones do"
     best = max(better, key=lambda name: there[name].value)
@@ -139,4 +146,5 @@ def _alt(deletion: pd.DataFrame, gains: dict[str, Score | None]) -> str:
     gain = (
         f" Gain over random order in the area under the curve: {'; '.join(said)}." if said else ""
     )
-    return f"Mean probability of the decided class over {cases} cases, from {start} with all features.{gain}"
+    said_first = f"Mean probability of the decided class over {cases} cases"
+    return f"{said_first}, {start} with all features.{gain}"

@@ -14,11 +14,11 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
     capital,
-    clean,
     extent,
     named,
     percent_with_interval,
     short,
+    spoken,
     wrapped,
 )
 from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks, rows
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-_ROW, _HEAD, _FOOT, _ABREAST = 0.25, 0.5, 0.5, 5
+_ROW, _HEAD, _FOOT, _ABREAST = 0.25, 0.5, 0.5, 6
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _view(table: pd.DataFrame, most: int) -> _View:
     mean = shares[judged].mean(axis=1).sort_values(ascending=False, kind="stable")
     scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
     scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
-    labels = {row.feature: clean(row.label) for row in table.itertuples()}
+    labels = {row.feature: spoken(row.label) for row in table.itertuples()}
     return _View(scaled, list(mean.index[:most]), labels, ordered, shares)
 
 
@@ -118,10 +118,10 @@ def _paint(figure: Figure, view: _View) -> None:
         block, column = divmod(place, _ABREAST)
         upper = top - _HEAD - block * (tall + _HEAD + 0.35)
         begin = left + column * width
-        axes = panel(figure, begin, upper - tall, begin + width - 0.14, upper)
+        axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
         rows(axes, labels if column == 0 else [""] * len(labels))
         _points(axes, view, explainer, most)
-        axes.set_title(wrapped(named(explainer), max(int(width * 11), 8)), fontsize=9)
+        axes.set_title(wrapped(named(explainer), max(int(width * 13), 8)), fontsize=9)
     figure.text(
         1 - 0.02,
         0.1 / top,
@@ -136,7 +136,7 @@ def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
     part, places = view.part(explainer), np.arange(len(view.features))
     colour = colours(view.explainers)[explainer]
     axes.hlines(places, 0, part["share"].fillna(0), colors=LIGHT["grid"], linewidth=4)
-    look = Look(colour, markers(view.explainers)[explainer])
+    look = Look(colour, markers(view.explainers)[explainer], size=4.5)
     intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
     grid(axes, "x")
     axes.set_xlim(0, most)
@@ -171,14 +171,15 @@ def _as_much(ratio: float) -> str:
     return f"{ratio:.0%} as much".replace("%", "\u00a0%")
 
 
+def _share(row: Any) -> str:
+    return percent_with_interval(row.share, row.share_low, row.share_high)
+
+
 def _alt(view: _View) -> str:
     parts = []
     for explainer in view.judged:
         part = view.part(explainer).sort_values("share", ascending=False, kind="stable")
-        top = [
-            f"{view.labels[str(row.Index)]} {percent_with_interval(row.share, row.share_low, row.share_high)}"
-            for row in part.head(3).itertuples()
-        ]
+        top = [f"{view.labels[str(row.Index)]} {_share(row)}" for row in part.head(3).itertuples()]
         parts.append(f"{named(explainer)}: " + ", ".join(top))
     shown = plural(len(view.features), "feature")
     return f"Share of the attributions of the top {shown}, by explainer. " + "; ".join(parts) + "."
@@ -191,7 +192,7 @@ def _twin(view: _View) -> dict[str, Any]:
         part = view.part(explainer)
         hover = [
             twin.text(f"{named(explainer)}: {view.labels[str(row.Index)]}")
-            + f"<br>{percent_with_interval(row.share, row.share_low, row.share_high)} of all attributions"
+            + f"<br>{_share(row)} of all attributions"
             + (f"<br>rank {row.rank:.0f}" if np.isfinite(row.rank) else "")
             for row in part.itertuples()
         ]

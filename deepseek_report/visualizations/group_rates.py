@@ -12,12 +12,12 @@ from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
     capital,
-    clean,
     extent,
     percent_with_interval,
     short,
+    spoken,
 )
-from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks
+from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
 
@@ -39,7 +39,7 @@ class GroupRates:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))
-        favourable = short(results.schema.target.favourable_class, 22)
+        favourable = short(results.schema.target.favourable_class, 20)
         line = _overall(results)
         parts = {
             "group_rates": table[~table["crossing"].astype(bool)],
@@ -63,9 +63,9 @@ class _View:
     @property
     def panels(self) -> list[tuple[str, str]]:
         return [
-            ("selection", f"decided\n“{self.favourable}”"),
-            ("fnr", f"wrongly denied\n“{self.favourable}”"),
-            ("fpr", f"wrongly given\n“{self.favourable}”"),
+            ("selection", f"decided\n“{short(self.favourable, 15)}”"),
+            ("fnr", f"wrongly denied\n“{short(self.favourable, 15)}”"),
+            ("fpr", f"wrongly given\n“{short(self.favourable, 15)}”"),
         ]
 
     @property
@@ -124,7 +124,7 @@ def _paint(figure: Figure, view: _View) -> None:
     width, height = (WIDTH - left - 0.05) / 3, figure.get_size_inches()[1]
     for column, (rate, title) in enumerate(view.panels):
         begin = left + column * width
-        axes = panel(figure, begin, 0.35, begin + width - 0.22, height - 0.55)
+        axes = panel(figure, begin, 0.35, begin + width - 0.3, height - 0.55)
         _points(axes, view, rate)
         axes.set_title(title, fontsize=SMALL)
         _row_labels(axes, view, labels if column == 0 else None)
@@ -142,7 +142,7 @@ def _points(axes: Axes, view: _View, rate: str) -> None:
     grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(*_limits(view, rate))
-    percent_ticks(axes, "x", 3)
+    percent_ticks(axes, "x", 2)
 
 
 def _limits(view: _View, rate: str) -> tuple[float, float]:
@@ -164,17 +164,15 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
     table = view.table
     for name in view.attributes:
         first = int(table.index[table["attribute"] == name][0])
-        axes.annotate(
+        note(
+            axes,
             short(table["attribute_label"][first], 34),
             (0, view.places[first] - 1),
+            (-4, 0),
             xycoords=("axes fraction", "data"),
-            xytext=(-4, 0),
-            textcoords="offset points",
             ha="right",
             va="center",
-            fontsize=SMALL,
             fontweight="bold",
-            annotation_clip=False,
         )
 
 
@@ -199,9 +197,10 @@ def _title(view: _View) -> str:
     overlap = low["selection_high"] >= high["selection_low"]
     sure = "; their intervals overlap" if overlap else ""
     return (
-        f"Decisions for “{view.favourable}” differ most by {clean(low['attribute_label']).lower()}: "
-        f"{percent(low['selection'])} of {clean(low['level'])}, {percent(high['selection'])} of "
-        f"{clean(high['level'])}, {gap} apart{sure}"
+        f"Decisions for “{view.favourable}” differ most by "
+        f"{spoken(low['attribute_label']).lower()}: "
+        f"{percent(low['selection'])} of {spoken(low['level'])}, {percent(high['selection'])} of "
+        f"{spoken(high['level'])}, {gap} apart{sure}"
     )
 
 
@@ -210,12 +209,14 @@ def _alt(view: _View) -> str:
     for name in view.attributes:
         part = view.table[view.table["attribute"] == name]
         said = [
-            f"{clean(row.level)} {percent_with_interval(row.selection, row.selection_low, row.selection_high)}"
+            f"{spoken(row.level)} "
+            + percent_with_interval(row.selection, row.selection_low, row.selection_high)
             for row in part.itertuples()
         ]
-        parts.append(f"{capital(clean(part['attribute_label'].iloc[0]))}: " + ", ".join(said))
+        parts.append(f"{capital(spoken(part['attribute_label'].iloc[0]))}: " + ", ".join(said))
     return (
-        f"Share decided “{view.favourable}” by group (over all {percent(view.overall['selection'])}). "
+        f"Share decided “{view.favourable}” by group, over all "
+        f"{percent(view.overall['selection'])}. "
         + "; ".join(parts)
         + ". The two error rates stand beside it."
     )

@@ -6,7 +6,7 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from deepseek_report.artifacts.numbers import interval, number, percent
+from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
 
 _NAMES = {"shap": "SHAP", "lime": "LIME"}
 
@@ -31,9 +31,15 @@ def short(text: object, most: int = 40) -> str:
     return line.rstrip() + "…"
 
 
+def spoken(text: object) -> str:
+    """The text as it stands in a title or an alternative text."""
+    return short(text, 60)
+
+
 def wrapped(text: object, width: int = 26, lines: int = 2) -> str:
     """The text on at most `lines` lines of `width` columns; the last one is cut if it must be."""
-    rest, found = clean(text), []
+    rest = clean(text)
+    found: list[str] = []
     while len(found) < lines - 1 and columns(rest) > width:
         fitting = _fitting(rest, width)
         found.append(rest[:fitting].rstrip())
@@ -66,6 +72,11 @@ def named(explainer: str) -> str:
     return _NAMES.get(explainer, clean(explainer.replace("_x_", " × ").replace("_", " ")))
 
 
+def surely_positive(low: float | None) -> bool:
+    """Whether an interval lies above zero; a missing one does not."""
+    return low is not None and low > 0
+
+
 def listed(names: Sequence[str]) -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
@@ -79,6 +90,11 @@ def capital(text: str) -> str:
 def known(*values: float | None) -> bool:
     """Whether all the values are there and finite."""
     return all(value is not None and math.isfinite(value) for value in values)
+
+
+def setting(value: float) -> str:
+    """A number that somebody set, such as a threshold, without trailing zeros: `0.31`."""
+    return f"{value:.3g}".replace("-", MINUS)
 
 
 def with_interval(value: float, low: float | None, high: float | None) -> str:

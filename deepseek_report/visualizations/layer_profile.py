@@ -10,10 +10,10 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import clean, extent, known, short
-from deepseek_report.visualizations.marks import grid, rows, value_ticks
+from deepseek_report.visualizations.labels import extent, known, short, spoken
+from deepseek_report.visualizations.marks import grid, note, rows, value_ticks
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,15 +67,7 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
         zip(table["ms"], table["high"], table["share"], strict=True)
     ):
         end = max(value, high) if known(high) else value
-        axes.annotate(
-            percent(share),
-            (end, row),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=LIGHT["muted"],
-        )
+        note(axes, percent(share), (end, row), (5, 0), va="center")
     grid(axes, "x")
     axes.set_xlim(0, float(table[["ms", "high"]].max().max()) * 1.12)
     value_ticks(axes, "x")
@@ -88,14 +80,14 @@ def _title(table: pd.DataFrame) -> str:
     )
     top = table.iloc[0]
     return (
-        f"{clean(top['layer'])} takes {percent(top['share'])} of the time; of all kinds of layers, "
-        f"{clean(kinds.index[0])} takes most ({percent(kinds.iloc[0])})"
+        f"{spoken(top['layer'])} takes {percent(top['share'])} of the time; of all kinds of "
+        f"layers, {spoken(kinds.index[0])} takes most ({percent(kinds.iloc[0])})"
     )
 
 
 def _alt(table: pd.DataFrame, layers: int) -> str:
     parts = [
-        f"{clean(row.layer)} {number(row.ms, row.low, row.high)} ms ({percent(row.share)})"
+        f"{spoken(row.layer)} {number(row.ms, row.low, row.high)} ms ({percent(row.share)})"
         for row in table.head(6).itertuples()
     ]
     return f"Time of a forward pass by layer, the slowest of {layers}: " + ", ".join(parts) + "."

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import capital, clean, known, with_interval
+from deepseek_report.visualizations.labels import (
+    capital,
+    known,
+    spoken,
+    surely_positive,
+    with_interval,
+)
 from deepseek_report.visualizations.marks import (
     EndLabel,
     Look,
@@ -86,20 +92,22 @@ def _rows_axis(axes: Axes, sizes: list[int]) -> None:
 
 
 def _spoken(name: str) -> str:
-    return clean(name.replace("_", " "))
+    return spoken(name.replace("_", " "))
 
 
 def _title(table: pd.DataFrame, gain: Score | None) -> str:
     ends = table.sort_values("rows")
     if gain is None or not known(gain.value):
         first, last = ends.iloc[0], ends.iloc[-1]
-        return f"From {count(first['rows'])} to {count(last['rows'])} rows the AUC goes from {number(first['roc_auc'])} to {number(last['roc_auc'])}"
+        sizes = f"From {count(first['rows'])} to {count(last['rows'])} rows"
+        return f"{sizes} the AUC goes from {number(first['roc_auc'])} to {number(last['roc_auc'])}"
     value = number(gain.value, gain.low, gain.high)
-    if known(gain.low) and gain.low > 0:  # type: ignore[operator]
+    if surely_positive(gain.low):
         return (
             f"The last doubling of the rows raised the AUC by {value}: more rows would still help"
         )
-    return f"The last doubling of the rows changed the AUC by {value}: more of the same rows would help little"
+    change = f"The last doubling of the rows changed the AUC by {value}"
+    return f"{change}: more of the same rows would help little"
 
 
 def _alt(table: pd.DataFrame, gain: Score | None) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepseek_report.artifacts.numbers import MINUS
+from deepseek_report.artifacts.numbers import MINUS, count
 from deepseek_report.visualizations.style import LIGHT, SMALL
 
 if TYPE_CHECKING:
@@ -63,10 +63,16 @@ def upright_intervals(
     axes.plot(x[there], y[there], linestyle="none", **_marker(look))
 
 
-def _marker(look: Look) -> dict[str, object]:
+def _marker(look: Look) -> dict[str, Any]:
     face = "none" if look.hollow else look.colour
-    edge = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
+    edge: dict[str, Any] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
     return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
+
+
+def note(axes: Axes, words: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
+    """Small words beside a place of the axes, `offset` points away from it."""
+    common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
+    axes.annotate(words, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
 def band(axes: Axes, x: ArrayLike, ends: tuple[ArrayLike, ArrayLike], colour: str) -> None:
@@ -94,12 +100,23 @@ def rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def value_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
-    """At most so many ticks at round values, with a true minus sign and no more digits than needed."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    """At most so many ticks at round values, all with the same number of decimals."""
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.6g}".replace("-", MINUS)))
+    plain = ScalarFormatter(useOffset=False)
+    plain.set_scientific(False)
+    axis.set_major_formatter(plain)
+
+
+def count_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+    """At most so many ticks at whole numbers."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
 
 
 def percent_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
@@ -130,24 +147,16 @@ def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> Non
     """
     if not labels:
         return
-    height = axes.get_position().height * axes.figure.get_size_inches()[1] * 72
+    figure: Any = axes.figure
+    height = axes.get_position().height * figure.get_size_inches()[1] * 72
     bottom, top = axes.get_ylim()
     scale = height / (top - bottom)
     ordered = sorted(labels, key=lambda one: one.y)
     wanted = np.array([(one.y - bottom) * scale for one in ordered])
     placed = spread(np.clip(wanted, 0, height), gap)
     for one, y in zip(ordered, placed, strict=True):
-        axes.annotate(
-            one.text,
-            (one.x, bottom + y / scale),
-            xytext=(5, 0),
-            textcoords="offset points",
-            va="center",
-            ha="left",
-            color=one.colour,
-            fontsize=SMALL,
-            annotation_clip=False,
-        )
+        place = (one.x, bottom + y / scale)
+        note(axes, one.text, place, (5, 0), va="center", ha="left", color=one.colour)
 
 
 def spread(wanted: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
@@ -176,7 +185,8 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6)
         return
     codes = np.tile([Path.MOVETO, Path.LINETO], len(places))
     path = Path(np.repeat(places, 2, axis=0), codes)
-    look = {"edgecolor": colour, "linewidth": size, "capstyle": "round", "alpha": 0.8}
+    path.should_simplify = False
+    look = {"edgecolor": colour, "linewidth": size, "capstyle": "round", "alpha": 0.7}
     axes.add_patch(PathPatch(path, fill=False, **look))
 
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import clean, short
+from deepseek_report.visualizations.labels import short, spoken
 from deepseek_report.visualizations.marks import dots, grid, value_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
@@ -88,8 +88,8 @@ def _tones(table: pd.DataFrame) -> dict[str, str]:
 
 def _paint(figure: Figure, table: pd.DataFrame, tone: dict[str, str]) -> None:
     for place, (across, up) in enumerate(_PAIRS):
-        left = 0.55 + place * 2.27
-        axes = panel(figure, left, 0.55, left + 1.95, 2.5)
+        left = 0.6 + place * 2.27
+        axes = panel(figure, left, 0.55, left + 1.75, 2.5)
         for layer, colour in tone.items():
             own = table[table["layer"].astype(str) == layer]
             dots(axes, own[across], own[up], colour, 3.4)
@@ -118,7 +118,7 @@ def _key(figure: Figure, tone: dict[str, str]) -> None:
     height = figure.get_size_inches()[1]
     x, y = 0.55, height - 0.15
     for name, colour in entries:
-        width = 0.3 + 0.079 * len(name)
+        width = 0.3 + 0.07 * len(name)
         if x + width > 7.1:
             x, y = 0.55, y - 0.2
         figure.text(x / 7.2, y / height, f"● {name}", color=colour, fontsize=SMALL, va="center")
@@ -141,14 +141,14 @@ def _title(table: pd.DataFrame, seen: float) -> str:
     share = f"; three components hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
     if len(far) == 1:
         return f"{count(len(table))} rows of the weight matrix on three components{share}"
-    return f"The rows of {clean(far.index[0])} lie farthest from the others{share}"
+    return f"The rows of {spoken(far.index[0])} lie farthest from the others{share}"
 
 
 def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> str:
     far = _spread(table)
     sizes = table["layer"].value_counts()
     parts = [
-        f"{clean(name)} ({count(sizes[name])} rows, mean distance {value:.3g})"
+        f"{spoken(name)} ({count(sizes[name])} rows, mean distance {value:.3g})"
         for name, value in far.head(6).items()
     ]
     hold = f" that hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
@@ -163,7 +163,7 @@ def _twin(table: pd.DataFrame, tone: dict[str, str]) -> dict[str, Any]:
     for layer, colour in tone.items():
         own = table[table["layer"].astype(str) == layer]
         hover = [
-            twin.text(f"{clean(layer)}: {clean(row.parameter)}") + f"<br>row {count(row.row)}"
+            twin.text(f"{spoken(layer)}: {spoken(row.parameter)}") + f"<br>row {count(row.row)}"
             for row in own.itertuples()
         ]
         places = {

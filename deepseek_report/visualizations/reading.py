@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.style import CONTROL
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.score import Score
 
 
 def required(results: Results, metric: str, name: str) -> pd.DataFrame:
@@ -35,11 +35,6 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def overall(results: Results, metric: str, **where: str) -> Score | None:
-    """The score of the whole test part, if it was measured."""
-    return results.score(metric, **where)
-
-
 def judged(results: Results) -> list[str]:
     """The explainers without the control, in the order of the config."""
     return [name for name in results.names("explanations") if name != CONTROL]
@@ -58,8 +53,13 @@ def most_faithful(results: Results) -> str:
             "no explainer of this run gives signed attributions; "
             "add one that does, such as `shap` or `integrated_gradients`"
         )
-    gains = {name: results.score("deletion_gain", explainer=name) for name in signed}
-    return max(signed, key=lambda name: gains[name].value if gains[name] else float("-inf"))  # type: ignore[union-attr]
+    return max(signed, key=lambda name: _gain(results, name))
+
+
+def _gain(results: Results, explainer: str) -> float:
+    """How much better than the control it is at deletion; unknown counts as worst."""
+    score = results.score("deletion_gain", explainer=explainer)
+    return score.value if score is not None and known(score.value) else float("-inf")
 
 
 def chosen(results: Results, explainer: str) -> str:

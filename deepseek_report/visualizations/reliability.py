@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import known, percent_with_interval, short
 from deepseek_report.visualizations.marks import (
     Look,
+    count_ticks,
     grid,
+    note,
     percent_ticks,
     upright_intervals,
-    value_ticks,
 )
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,110 +33,136 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 _METRIC = "expected_calibration_error"
+_BARS = 40
 
 
 @dataclass(frozen=True)
 class Reliability:
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}"})
+    needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        bins = required(results, _METRIC, "bins")
-        bins = bins[bins["n"] > 0].reset_index(drop=True)
-        class_name = short(results.schema.target.explained_class, 30)
-        score = results.score(_METRIC)
+        view = _View.of(results)
         return [
             Picture(
                 name="reliability",
-                svg=draw_svg("reliability", 4.0, lambda figure: _paint(figure, bins, class_name)),
-                title=_title(bins, score),
-                alt=_alt(bins, score),
+                svg=draw_svg("reliability", 4.1, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
                 how_to_read=(
                     "Points on the grey diagonal are right on average; below it the model "
-                    "promises more than happens, above it less. Bars below count the cases."
+                    "promises more than happens, above it less. The bars below show how often "
+                    "each probability is given."
                 ),
-                interactive=_twin(bins, class_name),
+                interactive=_twin(view),
             )
         ]
 
 
-def _paint(figure: Figure, bins: pd.DataFrame, class_name: str) -> None:
-    axes = panel(figure, 0.85, 1.55, 6.9, 3.85)
-    most = _most(bins)
-    axes.plot([0, 1], [0, 1], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
-    axes.annotate(
-        "right on average",
-        (0.86 * most, 0.86 * most),
-        xytext=(6, -5),
-        textcoords="offset points",
-        fontsize=SMALL,
-        color=LIGHT["muted"],
-        va="top",
-    )
+@dataclass(frozen=True)
+class _View:
+    """The bins, and the probabilities that fell into them.
+
+    With two classes these are the probabilities of the explained class, else those of the most
+    probable one.
+    """
+
+    bins: pd.DataFrame
+    probabilities: NDArray[np.float64]
+    what: str
+    score: Score | None
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        bins = required(results, _METRIC, "bins")
+        two = len(results.schema.target.classes) == 2
+        name = short(results.schema.target.explained_class, 24)
+        predicted = results.predictions
+        return cls(
+            bins=bins[bins["n"] > 0].reset_index(drop=True),
+            probabilities=predicted.scores if two else predicted.probabilities.max(axis=1),
+            what=f"“{name}”" if two else "the most probable class",
+            score=results.score(_METRIC),
+        )
+
+    @property
+    def most(self) -> float:
+        """The end of both axes: a little over the greatest value, at most 1.02."""
+        shown = self.bins[["predicted", "observed", "high"]].to_numpy(float)
+        greatest = max(float(np.nanmax(shown)), float(self.probabilities.max()))
+        return min(1.02, greatest * 1.04)
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    axes = panel(figure, 0.85, 1.6, 6.9, 4.0)
+    bins, most = view.bins, view.most
+    axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    note(axes, "right on average", (0.8 * most, 0.8 * most), (-8, 4), ha="right")
     ends = (bins["low"], bins["high"])
     upright_intervals(axes, bins["predicted"], bins["observed"], ends, Look(SERIES[0]))
     grid(axes, "both")
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
-    axes.set_ylabel(f"how often “{short(class_name, 18)}” happened")
+    axes.set_ylabel("how often it happened")
     axes.tick_params(labelbottom=False)
     percent_ticks(axes, "x")
     percent_ticks(axes, "y")
-    _counts(panel(figure, 0.85, 0.6, 6.9, 1.4), bins, class_name, most)
+    _histogram(panel(figure, 0.85, 0.6, 6.9, 1.45), view)
 
 
-def _counts(axes: Axes, bins: pd.DataFrame, class_name: str, most: float) -> None:
-    width = (bins["to"] - bins["from"]).to_numpy()
-    axes.bar(bins["from"], bins["n"], width=width * 0.94, align="edge", color=LIGHT["context"])
+def _histogram(axes: Axes, view: _View) -> None:
+    edges = np.linspace(0, view.most, _BARS + 1)
+    cases, _ = np.histogram(view.probabilities, edges)
+    axes.bar(edges[:-1], cases, width=np.diff(edges) * 0.88, align="edge", color=LIGHT["context"])
     grid(axes, "y")
-    axes.set(xlim=(-0.02 * most, most))
+    axes.set_xlim(-0.02 * view.most, view.most)
     axes.set_ylabel("cases")
-    axes.set_xlabel(f"predicted probability of “{class_name}”")
+    axes.set_xlabel(f"predicted probability of {view.what}")
     percent_ticks(axes, "x")
-    value_ticks(axes, "y", 2)
+    count_ticks(axes, "y", 3)
 
 
-def _most(bins: pd.DataFrame) -> float:
-    """The end of both axes: a little over the greatest value, at most 1.02."""
-    greatest = bins[["predicted", "observed", "high", "to"]].max(skipna=True).max()
-    return float(min(1.02, greatest * 1.04))
+def _title(view: _View) -> str:
+    if view.score is None or not known(view.score.value):
+        return f"Predicted and observed frequencies of {view.what} in {len(view.bins)} bins"
+    off = points(view.score.value).lstrip("+")
+    weight = view.bins["n"] / view.bins["n"].sum()
+    lean = float(((view.bins["predicted"] - view.bins["observed"]) * weight).sum())
+    if abs(lean) < 0.01:
+        return f"Predicted probabilities are off by {off} on average, above as much as below"
+    side = "too high" if lean > 0 else "too low"
+    return f"Predicted probabilities are off by {off} on average, mostly {side}"
 
 
-def _title(bins: pd.DataFrame, score: Score | None) -> str:
-    gap = (bins["predicted"] - bins["observed"]) * bins["n"] / bins["n"].sum()
-    lean = float(gap.sum())
-    words = "too high" if lean > 0 else "too low"
-    wide = f", and {words} by {points(abs(lean)).lstrip('+')} over all" if abs(lean) >= 0.01 else ""
-    if score is None or not known(score.value):
-        return f"Predicted and observed frequencies in {len(bins)} bins"
-    return f"Predicted probabilities are off by {points(score.value).lstrip('+')} on average{wide}"
-
-
-def _alt(bins: pd.DataFrame, score: Score | None) -> str:
+def _alt(view: _View) -> str:
+    bins, score = view.bins, view.score
     worst = bins.loc[(bins["predicted"] - bins["observed"]).abs().idxmax()]
     said = ""
     if score is not None and known(score.value):
         value = percent_with_interval(score.value, score.low, score.high)
         said = f" The expected calibration error is {value}."
     return (
-        f"Observed against predicted frequency in {len(bins)} bins of {count(bins['n'].sum())} "
-        f"cases.{said} Widest apart: predicted {percent(worst['predicted'])}, observed "
+        f"Observed against predicted frequency of {view.what} in {len(bins)} bins of "
+        f"{count(bins['n'].sum())} cases.{said} Widest apart: predicted "
+        f"{percent(worst['predicted'])}, observed "
         f"{percent_with_interval(worst['observed'], worst['low'], worst['high'])} "
         f"in {count(worst['n'])} cases."
     )
 
 
-def _twin(bins: pd.DataFrame, class_name: str) -> dict[str, Any]:
-    most = _most(bins)
+def _twin(view: _View) -> dict[str, Any]:
+    bins, most = view.bins, view.most
     hover = [
         f"predicted {percent(row.predicted)}<br>observed "
         f"{percent_with_interval(row.observed, row.low, row.high)}<br>{count(row.n)} cases"
         for row in bins.itertuples()
     ]
     line = {"color": LIGHT["context"], "dash": "dash"}
+    axis = {"range": [0, most], "tickformat": ".0%"}
+    diagonal = {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": line, "showlegend": False}
     return twin.twin(
         [
-            twin.trace("scatter", x=[0, 1], y=[0, 1], mode="lines", line=line, showlegend=False),
+            twin.trace("scatter", **diagonal),
             twin.trace(
                 "scatter",
                 x=twin.rounded(bins["predicted"]),
@@ -145,9 +175,7 @@ def _twin(bins: pd.DataFrame, class_name: str) -> dict[str, Any]:
             ),
         ],
         {
-            "xaxis": twin.axis(
-                f"predicted probability of “{class_name}”", range=[0, most], tickformat=".0%"
-            ),
-            "yaxis": twin.axis("observed frequency", range=[0, most], tickformat=".0%"),
+            "xaxis": twin.axis(f"predicted probability of {view.what}", **axis),
+            "yaxis": twin.axis("observed frequency", **axis),
         },
     )

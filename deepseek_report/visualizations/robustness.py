@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import clean, percent_with_interval, short, with_interval
+from deepseek_report.visualizations.labels import (
+    percent_with_interval,
+    setting,
+    short,
+    spoken,
+    with_interval,
+)
 from deepseek_report.visualizations.marks import (
     EndLabel,
     Look,
@@ -55,8 +61,8 @@ class Robustness:
 
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
-    left = panel(figure, 0.65, 0.6, 2.75, 2.75)
-    right = panel(figure, 3.35, 0.6, 5.45, 2.75)
+    left = panel(figure, 0.7, 0.6, 2.6, 2.75)
+    right = panel(figure, 3.2, 0.6, 5.0, 2.75)
     _lines(left, table, _AUC)
     _lines(right, table, _FLIPPED)
     left.set_title("ROC AUC")
@@ -70,7 +76,7 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     end_labels(
         right,
         [
-            EndLabel(float(end["level"]), float(end["flipped"]), short(name, 22), tone[name])
+            EndLabel(float(end["level"]), float(end["flipped"]), short(name, 28), tone[name])
             for name, end in zip(names, ends, strict=True)
         ],
     )
@@ -80,11 +86,13 @@ def _lines(axes: Axes, table: pd.DataFrame, columns: tuple[str, str, str]) -> No
     names = list(dict.fromkeys(table["label"]))
     tone, shape = colours(names), markers(names)
     value, low, high = columns
+    step = 0.015 * float(table["level"].max() - table["level"].min())
     for name in names:
         own = table[table["label"] == name].sort_values("level")
-        axes.plot(own["level"], own[value], color=tone[name])
+        aside = own["level"] + (names.index(name) - (len(names) - 1) / 2) * step
+        axes.plot(aside, own[value], color=tone[name])
         look = Look(tone[name], shape[name], size=5)
-        upright_intervals(axes, own["level"], own[value], (own[low], own[high]), look)
+        upright_intervals(axes, aside, own[value], (own[low], own[high]), look)
     grid(axes, "y")
     value_ticks(axes, "x", 4)
     axes.set_xlabel("level of the disturbance")
@@ -96,10 +104,9 @@ def _last(table: pd.DataFrame, name: str) -> pd.Series:
 
 def _title(table: pd.DataFrame) -> str:
     worst = table.loc[table["flipped"].idxmax()]
-    return (
-        f"{clean(worst['label'])} at level {number(worst['level'])} changes "
-        f"{percent(worst['flipped'], worst['flipped_low'], worst['flipped_high'])} of the decisions, the most"
-    )
+    share = percent(worst["flipped"], worst["flipped_low"], worst["flipped_high"])
+    what = f"{spoken(worst['label'])} at level {setting(worst['level'])}"
+    return f"{what} changes most decisions, {share}"
 
 
 def _alt(table: pd.DataFrame) -> str:
@@ -107,7 +114,7 @@ def _alt(table: pd.DataFrame) -> str:
     for name in dict.fromkeys(table["label"]):
         last = _last(table, name)
         parts.append(
-            f"{clean(name)} at level {number(last['level'])}: AUC "
+            f"{spoken(name)} at level {setting(last['level'])}: AUC "
             f"{with_interval(last['roc_auc'], last['low'], last['high'])}, decisions changed "
             f"{percent_with_interval(last['flipped'], last['flipped_low'], last['flipped_high'])}"
         )

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import interval, number, percent
+from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import short, with_interval
-from deepseek_report.visualizations.marks import grid, percent_ticks
+from deepseek_report.visualizations.labels import (
+    known,
+    percent_with_interval,
+    setting,
+    short,
+    with_interval,
+)
+from deepseek_report.visualizations.marks import grid, note, percent_ticks
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +32,11 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 3.5
+_GUESSING: dict[str, Any] = {
+    "color": LIGHT["context"],
+    "linewidth": 1,
+    "linestyle": (0, (3, 3)),
+}
 
 
 @dataclass(frozen=True)
@@ -96,26 +107,20 @@ def _share(flags: np.ndarray) -> float:
 
 def _paint(figure: Figure, view: _View) -> None:
     two = view.recall is not None
-    left = panel(figure, 0.75, 0.6, 3.45 if two else 5.0, 3.15)
-    left.plot([0, 1], [0, 1], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    left = panel(figure, 0.75, 0.6, 3.4 if two else 5.0, 3.35)
+    left.plot([0, 1], [0, 1], **_GUESSING)
     left.plot(view.roc["false_positive_rate"], view.roc["true_positive_rate"], color=SERIES[0])
-    _frame(
-        left,
-        f"share of the others flagged as “{view.class_name}”",
-        f"share of “{view.class_name}” found",
-    )
-    _note(left, "ROC", view.area, (0.97, 0.05), "right")
-    _mark(left, (view.point["fpr"], view.point["tpr"]), view.threshold, "left")
+    _frame(left, f"others flagged as “{view.class_name}”", f"“{view.class_name}” found")
+    _mark(left, view, (view.point["fpr"], view.point["tpr"]))
+    _note(left, view, ("area", view.area), low=True)
     if view.recall is None:
         return
-    right = panel(figure, 4.35, 0.6, 7.05, 3.15)
-    right.axhline(view.base_rate, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    right = panel(figure, 4.3, 0.6, 6.95, 3.35)
+    right.axhline(view.base_rate, **_GUESSING)
     right.plot(view.recall["recall"], view.recall["precision"], color=SERIES[0])
-    _frame(
-        right, f"share of “{view.class_name}” found (recall)", "share of the flagged that are right"
-    )
-    _note(right, "average precision", view.precision, (0.97, 0.93), "right")
-    _mark(right, (view.point["tpr"], view.point["precision"]), view.threshold, "left")
+    _frame(right, f"“{view.class_name}” found (recall)", "flagged rightly (precision)")
+    _mark(right, view, (view.point["tpr"], view.point["precision"]))
+    _note(right, view, ("average precision", view.precision), low=False)
 
 
 def _frame(axes: Axes, across: str, up: str) -> None:
@@ -127,54 +132,31 @@ def _frame(axes: Axes, across: str, up: str) -> None:
     percent_ticks(axes, "y")
 
 
-def _note(
-    axes: Axes, what: str, score: Score | None, place: tuple[float, float], side: str
-) -> None:
-    if score is None:
-        return
-    said = with_interval(score.value, score.low, score.high)
-    name = "area under the curve" if what == "ROC" else what
-    axes.text(
-        *place,
-        f"{name}\n{said}",
-        transform=axes.transAxes,
-        ha=side,
-        va="bottom" if place[1] < 0.5 else "top",
-        color=SERIES[0],
-        fontsize=SMALL,
-    )
+def _mark(axes: Axes, view: _View, place: tuple[float, float]) -> None:
+    if np.isfinite(place).all():
+        axes.plot(*place, "o", color=LIGHT["ink"], markersize=6)
 
 
-def _mark(axes: Axes, place: tuple[float, float], threshold: float | None, side: str) -> None:
-    if not np.isfinite(place).all():
-        return
-    axes.plot(*place, "o", color=LIGHT["ink"], markersize=6)
-    words = "decisions taken" if threshold is None else f"threshold {number(threshold)}"
-    axes.annotate(
-        words,
-        place,
-        xytext=(8, -3),
-        textcoords="offset points",
-        ha=side,
-        va="top",
-        fontsize=SMALL,
-        color=LIGHT["ink"],
-    )
+def _note(axes: Axes, view: _View, said: tuple[str, Score | None], *, low: bool) -> None:
+    """What the curve and the point are, in the corner that the curve leaves free."""
+    name, score = said
+    in_use = "in use" if view.threshold is None else f"threshold {setting(view.threshold)}"
+    lines = [(f"● {in_use}", LIGHT["ink"])]
+    if score is not None:
+        value, _, ends = with_interval(score.value, score.low, score.high).partition(" ")
+        lines += [(one, SERIES[0]) for one in (ends, f"{name} {value}") if one]
+    for row, (text, colour) in enumerate(lines if low else lines[::-1]):
+        place, offset = ((1, 0), 5 + 12.5 * row) if low else ((1, 1), -12 - 12.5 * row)
+        upright = "bottom" if low else "top"
+        look = {"xycoords": "axes fraction", "ha": "right", "va": upright, "color": colour}
+        note(axes, text, place, (-4, offset), **look)
 
 
 def _title(view: _View) -> str:
-    if view.area is None:
+    if view.area is None or not known(view.area.value):
         return f"Ranking of “{view.class_name}” at every threshold"
-    score = view.area
-    known = (
-        f" (95 % interval {interval(score.low, score.high, as_percent=True)})"
-        if score.has_interval
-        else ""
-    )  # type: ignore[arg-type]
-    return (
-        f"In {percent(score.value)} of pairs{known} the model gives a case of "
-        f"“{view.class_name}” a higher score than another case"
-    )
+    share = percent_with_interval(view.area.value, view.area.low, view.area.high)
+    return f"The model ranks a “{view.class_name}” above another case in {share} of pairs"
 
 
 def _alt(view: _View) -> str:
@@ -244,7 +226,7 @@ def _curve(
     x: pd.Series, y: pd.Series, threshold: pd.Series, words: tuple[str, str], number_of: str
 ) -> dict[str, Any]:
     hover = [
-        f"threshold {number(t)}<br>{percent(a)} {words[0]}<br>{percent(b)} {words[1]}"
+        f"threshold {setting(t)}<br>{percent(a)} {words[0]}<br>{percent(b)} {words[1]}"
         for a, b, t in zip(x, y, threshold, strict=True)
     ]
     return twin.trace(

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import clean, percent_with_interval
-from deepseek_report.visualizations.marks import Look, grid, percent_ticks, upright_intervals
+from deepseek_report.visualizations.labels import percent_with_interval, spoken
+from deepseek_report.visualizations.marks import Look, grid, note, percent_ticks, upright_intervals
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     LIGHT,
     SERIES,
-    SMALL,
     WIDTH,
     colours,
     draw_svg,
@@ -105,13 +104,14 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
         look = Look(tone[branch], shape[branch])
         upright_intervals(axes, part.index, part["weight"], (part["low"], part["high"]), look)
         if len(part):
-            axes.annotate(
-                clean(branch),
+            note(
+                axes,
+                spoken(branch),
                 (float(part.index.to_numpy().mean()), 1),
+                (0, 0),
                 xycoords=("data", "axes fraction"),
                 ha="center",
                 va="bottom",
-                fontsize=SMALL,
                 color=tone[branch],
             )
     _frame(axes, [str(head + 1) for head in own["head"]], 1 / max(len(own), 1), first=first)
@@ -124,9 +124,9 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
 
 def _experts(axes: Axes, own: pd.DataFrame, most: float, *, first: bool) -> None:
     own = own.reset_index(drop=True)
-    axes.bar(own.index, own["share"], width=0.7, color=SERIES[2])
-    whole = own.dropna(subset=["low", "high"])
-    axes.vlines(whole.index, whole["low"], whole["high"], colors=LIGHT["ink"], linewidth=1.2)
+    axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT["grid"], linewidth=5)
+    ends = (own["low"], own["high"])
+    upright_intervals(axes, own.index, own["share"], ends, Look(SERIES[2], "D"))
     _frame(axes, [str(one + 1) for one in own["expert"]], 1 / max(len(own), 1), first=first)
     axes.set_ylim(0, most * 1.12)
     axes.set_xlabel("expert")
@@ -145,29 +145,30 @@ def _frame(axes: Axes, ticks: list[str], even: float, *, first: bool) -> None:
 
 def _title(view: _View) -> str:
     top = view.routes.loc[view.routes["weight"].idxmax()]
-    heads = len(view.routes) / len(view.layers)
-    said = (
-        f"The router gives head {top['head'] + 1} ({clean(top['branch'])}, layer {top['layer'] + 1}) "
-        f"{number(float(top['weight']) * heads)} times an even weight"
-    )
+    times = number(float(top["weight"]) * len(view.routes) / len(view.layers))
+    head = f"head {top['head'] + 1} ({spoken(top['branch'])}, layer {top['layer'] + 1})"
+    return f"The router gives {head} {times} times an even weight{_busiest(view)}"
+
+
+def _busiest(view: _View) -> str:
     if view.load is None:
-        return said
+        return ""
     busiest = view.load.loc[view.load["share"].idxmax()]
     experts = len(view.load) / len(view.layers)
     idle = int((view.load["share"] < 0.1 / experts).sum())
     unused = f"; {idle} of {len(view.load)} experts are hardly used" if idle else ""
-    return f"{said}; the busiest expert does {number(float(busiest['share']) * experts)} times its share{unused}"
+    times = number(float(busiest["share"]) * experts)
+    return f"; the busiest expert does {times} times its share{unused}"
 
 
 def _alt(view: _View) -> str:
     parts = []
     for layer in view.layers:
         own = view.routes[view.routes["layer"] == layer]
-        sums = [
-            f"{clean(branch)} branch {percent(float(own.loc[own['branch'] == branch, 'weight'].sum()))}"
-            for branch in view.branches
-        ]
-        said = f"Layer {layer + 1}: " + ", ".join(sums)
+        sums = own.groupby("branch", sort=False)["weight"].sum()
+        said = f"Layer {layer + 1}: " + ", ".join(
+            f"{spoken(branch)} branch {percent(share)}" for branch, share in sums.items()
+        )
         if view.load is not None:
             load = view.load[view.load["layer"] == layer]
             ends = [load.loc[load["share"].idxmin()], load.loc[load["share"].idxmax()]]

@@ -12,10 +12,10 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import count, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import clean, percent_with_interval, short, wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks, rows
+from deepseek_report.visualizations.labels import percent_with_interval, short, spoken, wrapped
+from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,8 +60,8 @@ class Slices:
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
     height = figure.get_size_inches()[1]
-    axes = panel(figure, 2.95, 0.55, 6.3, height - 0.35)
-    rows(axes, [wrapped(one, 38) for one in table["slice"]])
+    axes = panel(figure, 3.25, 0.55, 6.4, height - 0.35)
+    rows(axes, [wrapped(one, 42) for one in table["slice"]])
     places = np.arange(len(table))
     axes.plot(
         table["rest_error_rate"],
@@ -81,28 +81,16 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     percent_ticks(axes, "x")
     axes.set_xlabel("share of wrong decisions")
     for place, cases in zip(places, table["n"], strict=True):
-        axes.annotate(
+        note(
+            axes,
             count(cases),
             (1, place),
+            (44, 0),
             xycoords=("axes fraction", "data"),
-            xytext=(44, 0),
-            textcoords="offset points",
             ha="right",
             va="center",
-            fontsize=SMALL,
-            color=LIGHT["muted"],
-            annotation_clip=False,
         )
-    axes.annotate(
-        "cases",
-        (1, 1),
-        xycoords="axes fraction",
-        xytext=(44, 5),
-        textcoords="offset points",
-        ha="right",
-        fontsize=SMALL,
-        color=LIGHT["muted"],
-    )
+    note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -111,14 +99,14 @@ def _title(table: pd.DataFrame) -> str:
         return "No slice errs more often than the rest beyond what chance explains"
     worst = sure.iloc[0]
     return (
-        f"Where {clean(worst['slice'])}, {percent(worst['error_rate'])} of {count(worst['n'])} "
+        f"Where {spoken(worst['slice'])}, {percent(worst['error_rate'])} of {count(worst['n'])} "
         f"decisions are wrong, against {percent(worst['rest_error_rate'])} elsewhere"
     )
 
 
 def _alt(table: pd.DataFrame, examined: int) -> str:
     parts = [
-        f"{clean(row.slice)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
+        f"{spoken(row.slice)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
         f"{count(row.n)} against {percent(row.rest_error_rate)}"
         for row in table.head(5).itertuples()
     ]
@@ -132,7 +120,7 @@ def _alt(table: pd.DataFrame, examined: int) -> str:
 def _twin(table: pd.DataFrame) -> dict[str, Any]:
     names = [twin.text(short(one, 40)) for one in table["slice"]]
     hover = [
-        twin.text(clean(row.slice))
+        twin.text(spoken(row.slice))
         + f"<br>{percent_with_interval(row.error_rate, row.low, row.high)} of {count(row.n)} wrong"
         + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
         for row in table.itertuples()

@@ -92,6 +92,8 @@ _RC: dict[str, Any] = {
     "ytick.labelsize": SMALL,
     "xtick.major.size": 0.0,
     "ytick.major.size": 0.0,
+    "xtick.major.pad": 5.0,
+    "ytick.major.pad": 5.0,
     "xtick.minor.size": 0.0,
     "ytick.minor.size": 0.0,
 }
@@ -107,7 +109,8 @@ def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
 
     from deepseek_report.visualizations.svg import compact_svg
 
-    with rc_context({**_RC, "svg.hashsalt": name}), warnings.catch_warnings():
+    settings: dict[Any, Any] = {**_RC, "svg.hashsalt": name}
+    with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure = Figure(figsize=(WIDTH, height))
         paint(figure)

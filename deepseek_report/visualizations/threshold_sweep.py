@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import known, short
-from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, percent_ticks
+from deepseek_report.visualizations.labels import known, setting, short
+from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, note, percent_ticks
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,14 +99,13 @@ def _mark(axes: Axes, threshold: float | None) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
-    axes.annotate(
-        f"in use: {number(threshold)}",
+    note(
+        axes,
+        f"in use: {setting(threshold)}",
         (threshold, 1),
+        (0, 3),
         xycoords=("data", "axes fraction"),
-        xytext=(0, 3),
-        textcoords="offset points",
         ha="center",
-        fontsize=SMALL,
     )
 
 
@@ -120,7 +119,7 @@ def _title(view: _View) -> str:
         else ""
     )
     return (
-        f"At the threshold {number(view.threshold)} the model finds "
+        f"At the threshold {setting(view.threshold)} the model finds "
         f"{percent(row['true_positive_rate'])} of “{view.class_name}”{right}"
     )
 
@@ -130,7 +129,7 @@ def _alt(view: _View) -> str:
     for threshold in sorted({0.25, 0.5, 0.75} | ({view.threshold} if view.threshold else set())):
         row = view.at(threshold)
         rates = ", ".join(f"{words} {percent(row[column])}" for column, words, _ in view.lines)
-        parts.append(f"at {number(float(row['threshold']))}: {rates}")
+        parts.append(f"at {setting(row['threshold'])}: {rates}")
     return "Rates by threshold; " + "; ".join(parts) + "."
 
 
@@ -138,7 +137,7 @@ def _twin(view: _View) -> dict[str, Any]:
     traces = []
     for column, words, colour in view.lines:
         hover = [
-            twin.text(f"threshold {number(one)}: {words}") + f" {percent(rate)}"
+            twin.text(f"threshold {setting(one)}: {words}") + f" {percent(rate)}"
             for one, rate in zip(view.table["threshold"], view.table[column], strict=True)
         ]
         traces.append(

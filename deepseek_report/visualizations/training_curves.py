@@ -9,8 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import known
-from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, value_ticks
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.visualizations.marks import (
+    EndLabel,
+    count_ticks,
+    end_labels,
+    grid,
+    note,
+    value_ticks,
+)
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,10 +72,10 @@ def _paint(figure: Figure, history: pd.DataFrame, summary: Mapping[str, Any]) ->
 def _lines(axes: Axes, history: pd.DataFrame, summary: Mapping[str, Any], which: str) -> None:
     epochs = history["epoch"]
     for column, _, colour in _LINES[which]:
-        alone = {"marker": "o", "markersize": 4} if len(history) < 3 else {}
-        axes.plot(epochs, history[column], color=colour, **alone)
+        marker = "o" if len(history) < 3 else None
+        axes.plot(epochs, history[column], color=colour, marker=marker, markersize=4)
     grid(axes, "y")
-    value_ticks(axes, "x", 6)
+    count_ticks(axes, "x", 6)
     value_ticks(axes, "y")
     axes.set_xlabel("epoch")
     _mark_best(axes, summary.get("best_epoch"), label=which == "loss")
@@ -76,20 +83,18 @@ def _lines(axes: Axes, history: pd.DataFrame, summary: Mapping[str, Any], which:
 
 
 def _mark_best(axes: Axes, best: float | None, *, label: bool) -> None:
-    if not known(best):
+    if best is None or not known(best):
         return
     axes.axvline(best, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
     if label:
-        axes.annotate(
+        note(
+            axes,
             f"kept: epoch {best}",
             (best, 1),
+            (0, 2),
             xycoords=("data", "axes fraction"),
-            xytext=(0, 2),
-            textcoords="offset points",
             ha="right" if best > sum(axes.get_xlim()) / 2 else "left",
             va="bottom",
-            color=LIGHT["muted"],
-            fontsize=SMALL,
         )
 
 

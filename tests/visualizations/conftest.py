@@ -32,7 +32,12 @@ N, EXPLAINED = 600, 120
 def credit_schema() -> Schema:
     late = tuple(
         Category(str(code), label)
-        for code, label in [(-1, "paid duly"), (1, "1 month late"), (2, "2 months late"), (3, "3 months late")]
+        for code, label in [
+            (-1, "paid duly"),
+            (1, "1 month late"),
+            (2, "2 months late"),
+            (3, "3 months late"),
+        ]
     )
     features = [
         Feature("limit", "Credit limit", "numeric", "NT$"),
@@ -42,7 +47,11 @@ def credit_schema() -> Schema:
             "Education",
             "categorical",
             None,
-            (Category("1", "graduate school"), Category("2", "university"), Category("3", "high school")),
+            (
+                Category("1", "graduate school"),
+                Category("2", "university"),
+                Category("3", "high school"),
+            ),
         ),
         *(Feature(f"pay_{m}", f"Repayment status in {m}", "ordinal", None, late) for m in MONTHS),
         *(Feature(f"bill_{m}", f"Bill in {m}", "numeric", "NT$") for m in MONTHS),
@@ -50,7 +59,9 @@ def credit_schema() -> Schema:
     ]
     attributes = (
         Attribute("sex", "Sex", ("men", "women")),
-        Attribute("age_band", "Age band", ("under 25", "25–34", "35–44", "45–54", "55 and over"), "age"),
+        Attribute(
+            "age_band", "Age band", ("under 25", "25–34", "35–44", "45–54", "55 and over"), "age"
+        ),
         Attribute("marriage", "Marital status", ("married", "single", "other")),
     )
     target = Target("default", "Default next month", ("no default", "default"), favourable=0)
@@ -75,7 +86,11 @@ def hostile_schema() -> Schema:
     bad = [HOSTILE[i % len(HOSTILE)] for i in range(99)]
     features = tuple(
         Feature(
-            f.name, bad[i], f.kind, f.unit, tuple(Category(c.code, bad[j + 1]) for j, c in enumerate(f.categories))
+            f.name,
+            bad[i],
+            f.kind,
+            f.unit,
+            tuple(Category(c.code, bad[j + 1]) for j, c in enumerate(f.categories)),
         )
         for i, f in enumerate(plain.features)
     )
@@ -107,14 +122,23 @@ class Builder:
         Measurement(scores, tables, arrays).save(self.place(f"measures/{key}"))  # type: ignore[arg-type]
 
     def results(self) -> Results:
-        for step in (_data, _training, _predictions, _explanations, _performance, _groups, _trust, _inside):
+        for step in (
+            _data,
+            _training,
+            _predictions,
+            _explanations,
+            _performance,
+            _groups,
+            _trust,
+            _inside,
+        ):
             step(self)
         return Results(self.paths, {})
 
 
 def _without_intervals(table: pd.DataFrame) -> pd.DataFrame:
     ends = [c for c in table if str(c) in {"low", "high"} or str(c).endswith(("_low", "_high"))]
-    return table.assign(**{c: np.nan for c in ends})
+    return table.assign(**dict.fromkeys(ends, np.nan))
 
 
 def score(metric: str, value: float, half: float | None = 0.01, **subject: Any) -> Score:
@@ -159,16 +183,23 @@ def _predictions(b: Builder) -> None:
 
 
 def _explanations(b: Builder) -> None:
-    features, weight = b.schema.features, np.r_[0.5, 0.1, 0.08, 1.0, 0.5, 0.3, 0.1, 0.1, 0.1, np.full(12, 0.06)]
+    features, weight = (
+        b.schema.features,
+        np.r_[0.5, 0.1, 0.08, 1.0, 0.5, 0.3, 0.1, 0.1, 0.1, np.full(12, 0.06)],
+    )
     inputs = np.column_stack(
         [
-            b.rng.integers(0, len(f.categories), EXPLAINED) if f.categories else b.rng.lognormal(9, 1, EXPLAINED).round()
+            b.rng.integers(0, len(f.categories), EXPLAINED)
+            if f.categories
+            else b.rng.lognormal(9, 1, EXPLAINED).round()
             for f in features
         ]
     ).astype(float)
     inputs[5, 0] = np.nan
     spread = np.nanstd(inputs, axis=0)
-    effect = weight * np.nan_to_num((inputs - np.nanmean(inputs, axis=0)) / np.where(spread > 0, spread, 1))
+    effect = weight * np.nan_to_num(
+        (inputs - np.nanmean(inputs, axis=0)) / np.where(spread > 0, spread, 1)
+    )
     effect[:, 0] *= -1
     for at, name in enumerate(EXPLAINERS):
         noise = b.rng.normal(0, 0.03 + 0.03 * at, effect.shape)
@@ -186,7 +217,9 @@ def _explanations(b: Builder) -> None:
             output_space="logit" if name not in {"random", "attention_rollout"} else "none",
             seed=1,
             n_model_calls=100,
-            base_values=np.full(EXPLAINED, -1.3) if name in {"shap", "integrated_gradients"} else None,
+            base_values=np.full(EXPLAINED, -1.3)
+            if name in {"shap", "integrated_gradients"}
+            else None,
             signed=signed,
         ).save(b.place(f"explanations/{name}"))
         _importance(b, name, np.abs(values))
@@ -212,7 +245,9 @@ def _importance(b: Builder, name: str, size: np.ndarray) -> None:
 
 def _performance(b: Builder) -> None:
     t = np.linspace(0, 1, 60)
-    roc = pd.DataFrame({"false_positive_rate": t, "true_positive_rate": t**0.35, "threshold": 1 - t})
+    roc = pd.DataFrame(
+        {"false_positive_rate": t, "true_positive_rate": t**0.35, "threshold": 1 - t}
+    )
     recall = pd.DataFrame({"recall": t, "precision": 0.85 - 0.6 * t**1.2, "threshold": 1 - t})
     b.measure("roc_auc", score("roc_auc", 0.772, 0.012), curve=roc)
     b.measure("average_precision", score("average_precision", 0.541, 0.02), curve=recall)
@@ -221,29 +256,67 @@ def _performance(b: Builder) -> None:
     observed = (predicted * 0.9 + 0.01).clip(0, 1)
     bins = pd.DataFrame(
         {
-            "bin": range(15), "from": edges[:-1], "to": edges[1:], "n": 40, "predicted": predicted,
-            "observed": observed, "low": (observed - 0.06).clip(0), "high": (observed + 0.07).clip(max=1),
+            "bin": range(15),
+            "from": edges[:-1],
+            "to": edges[1:],
+            "n": 40,
+            "predicted": predicted,
+            "observed": observed,
+            "low": (observed - 0.06).clip(0),
+            "high": (observed + 0.07).clip(max=1),
         }
     )
     b.measure("expected_calibration_error", score("expected_calibration_error", 0.024), bins=bins)
     threshold = np.linspace(0.01, 0.99, 99)
     sweep = pd.DataFrame(
         {
-            "threshold": threshold, "selection_rate": threshold**0.3, "true_positive_rate": 1 - threshold**0.6,
-            "false_positive_rate": 1 - threshold**0.2, "precision": np.where(threshold > 0.9, np.nan, 0.22 + 0.6 * threshold),
-            "accuracy": 0.8 - 0.3 * (threshold - 0.5) ** 2, "balanced_accuracy": 0.7 - 0.5 * (threshold - 0.3) ** 2,
+            "threshold": threshold,
+            "selection_rate": threshold**0.3,
+            "true_positive_rate": 1 - threshold**0.6,
+            "false_positive_rate": 1 - threshold**0.2,
+            "precision": np.where(threshold > 0.9, np.nan, 0.22 + 0.6 * threshold),
+            "accuracy": 0.8 - 0.3 * (threshold - 0.5) ** 2,
+            "balanced_accuracy": 0.7 - 0.5 * (threshold - 0.3) ** 2,
         }
     )
     b.measure("threshold_sweep", sweep=sweep)
     rows = np.array([300, 600, 1200, 2400, 4800, 9600, 19200])
     auc = 0.78 - 1.2 / np.sqrt(rows)
-    curve = pd.DataFrame({"rows": rows, "fraction": rows / 19200, "roc_auc": auc, "low": auc - 0.012, "high": auc + 0.012, "predictor": "gradient boosting"})
+    curve = pd.DataFrame(
+        {
+            "rows": rows,
+            "fraction": rows / 19200,
+            "roc_auc": auc,
+            "low": auc - 0.012,
+            "high": auc + 0.012,
+            "predictor": "gradient boosting",
+        }
+    )
     b.measure("learning_curve", score("learning_curve_gain", 0.0036, 0.005), curve=curve)
     levels = np.array([0.05, 0.1, 0.2, 0.4])
     parts = []
-    for label, slope in (("Noise on numbers", 0.08), ("Missing values", 0.2), ("Neighbouring categories", 0.13)):
+    for label, slope in (
+        ("Noise on numbers", 0.08),
+        ("Missing values", 0.2),
+        ("Neighbouring categories", 0.13),
+    ):
         drop = slope * levels
-        parts.append(pd.DataFrame({"perturbation": label.split()[0].lower(), "label": label, "level": levels, "roc_auc": 0.77 - drop, "low": 0.758 - drop, "high": 0.782 - drop, "flipped": drop * 1.5, "flipped_low": drop * 1.2, "flipped_high": drop * 1.9, "n": N}))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "perturbation": label.split()[0].lower(),
+                    "label": label,
+                    "level": levels,
+                    "roc_auc": 0.77 - drop,
+                    "low": 0.758 - drop,
+                    "high": 0.782 - drop,
+                    "flipped": drop * 1.5,
+                    "flipped_low": drop * 1.2,
+                    "flipped_high": drop * 1.9,
+                    "n": N,
+                }
+            )
+        )
     b.measure("robustness", perturbations=pd.concat(parts))
 
 
@@ -253,22 +326,45 @@ def _groups(b: Builder) -> None:
     first, second = b.schema.attributes[:2]
     pairs += [
         (f"{first.name} × {second.name}", f"{first.label} × {second.label}", f"{one}, {two}", True)
-        for one in first.levels for two in second.levels
+        for one in first.levels
+        for two in second.levels
     ]
     for at, (attribute, label, level, crossing) in enumerate(pairs):
-        row: dict[str, Any] = {"attribute": attribute, "attribute_label": label, "level": level, "n": 3000 // (at + 1), "crossing": crossing, "too_few": at in {9, 12}}
+        row: dict[str, Any] = {
+            "attribute": attribute,
+            "attribute_label": label,
+            "level": level,
+            "n": 3000 // (at + 1),
+            "crossing": crossing,
+            "too_few": at in {9, 12},
+        }
         for rate, middle in (("selection", 0.8), ("tpr", 0.9), ("fpr", 0.5)):
             value = middle + 0.012 * (at % 6)
-            row |= {("selection_rate" if rate == "selection" else rate): value, f"{rate}_low": value - 0.02, f"{rate}_high": min(value + 0.02, 1)}
+            row |= {
+                ("selection_rate" if rate == "selection" else rate): value,
+                f"{rate}_low": value - 0.02,
+                f"{rate}_high": min(value + 0.02, 1),
+            }
         found.append(row)
     b.measure("group_rates", groups=pd.DataFrame(found))
     slices = pd.DataFrame(
         {
-            "slice": [f"{f.label} is {f.display(1.0)} and {g.label} over NT$ 20 000" for f, g in zip(b.schema.features[:12], b.schema.features[3:15], strict=True)],
-            "n": np.arange(420, 60, -30), "errors": 10, "error_rate": np.linspace(0.45, 0.25, 12),
+            "slice": [
+                f"{f.label} is {f.display(1.0)} and {g.label} over NT$ 20 000"
+                for f, g in zip(b.schema.features[:12], b.schema.features[3:15], strict=True)
+            ],
+            "n": np.arange(420, 60, -30),
+            "errors": 10,
+            "error_rate": np.linspace(0.45, 0.25, 12),
         }
     )
-    slices = slices.assign(low=slices["error_rate"] - 0.05, high=slices["error_rate"] + 0.06, rest_error_rate=0.18, p_value=0.001, p_adjusted=np.linspace(0.001, 0.2, 12))
+    slices = slices.assign(
+        low=slices["error_rate"] - 0.05,
+        high=slices["error_rate"] + 0.06,
+        rest_error_rate=0.18,
+        p_value=0.001,
+        p_adjusted=np.linspace(0.001, 0.2, 12),
+    )
     b.measure("slices", Score("slices_examined", "slices", 230.0, 230, "none"), slices=slices)
 
 
@@ -276,33 +372,117 @@ def _trust(b: Builder) -> None:
     share = np.linspace(0, 1, 11)
     for at, name in enumerate(EXPLAINERS):
         speed = 0.6 if name == "random" else 2.4 - 0.25 * at
-        for metric, mean in (("deletion", 0.45 + 0.4 * np.exp(-speed * 2 * share)), ("insertion", 0.9 - 0.45 * np.exp(-speed * 2 * share))):
-            curve = pd.DataFrame({"explainer": name, "removed_share": share, "mean": mean, "low": mean - 0.02, "high": mean + 0.02, "n": EXPLAINED})
+        for metric, mean in (
+            ("deletion", 0.45 + 0.4 * np.exp(-speed * 2 * share)),
+            ("insertion", 0.9 - 0.45 * np.exp(-speed * 2 * share)),
+        ):
+            curve = pd.DataFrame(
+                {
+                    "explainer": name,
+                    "removed_share": share,
+                    "mean": mean,
+                    "low": mean - 0.02,
+                    "high": mean + 0.02,
+                    "n": EXPLAINED,
+                }
+            )
             gain = 0.0 if name == "random" else 0.02 * (speed - 1.35)
-            b.measure(f"{metric}/{name}", score(metric, float(mean.mean()), explainer=name), score(f"{metric}_gain", gain, 0.005, explainer=name), curve=curve)
+            b.measure(
+                f"{metric}/{name}",
+                score(metric, float(mean.mean()), explainer=name),
+                score(f"{metric}_gain", gain, 0.005, explainer=name),
+                curve=curve,
+            )
     pairs = [(x, y) for i, x in enumerate(EXPLAINERS) for y in EXPLAINERS[i + 1 :]]
     value = np.array([0.02 if y == "random" else 0.85 - 0.05 * i for i, (_, y) in enumerate(pairs)])
-    table = pd.DataFrame({"explainer_a": [x for x, _ in pairs], "explainer_b": [y for _, y in pairs], "spearman": value, "low": value - 0.04, "high": value + 0.03, "top5_overlap": 0.6, "n": EXPLAINED})
+    table = pd.DataFrame(
+        {
+            "explainer_a": [x for x, _ in pairs],
+            "explainer_b": [y for _, y in pairs],
+            "spearman": value,
+            "low": value - 0.04,
+            "high": value + 0.03,
+            "top5_overlap": 0.6,
+            "n": EXPLAINED,
+        }
+    )
     b.measure("explainer_agreement", pairs=table)
 
 
 def _inside(b: Builder) -> None:
     tokens = ["[summary]", *b.schema.labels]
-    mean = b.rng.dirichlet(np.r_[8.0, 2, np.full(len(tokens) - 2, 0.6)], size=(2, 2, 4, len(tokens)))
-    b.measure("attention", arrays={"mean": mean}, tokens=pd.DataFrame({"token": range(len(tokens)), "feature": "", "label": tokens}), branches=pd.DataFrame({"branch": ["local", "global"]}))
-    cells = [(layer, branch, head) for layer in range(2) for branch in ("local", "global") for head in range(4)]
+    mean = b.rng.dirichlet(
+        np.r_[8.0, 2, np.full(len(tokens) - 2, 0.6)], size=(2, 2, 4, len(tokens))
+    )
+    b.measure(
+        "attention",
+        arrays={"mean": mean},
+        tokens=pd.DataFrame({"token": range(len(tokens)), "feature": "", "label": tokens}),
+        branches=pd.DataFrame({"branch": ["local", "global"]}),
+    )
+    cells = [
+        (layer, branch, head)
+        for layer in range(2)
+        for branch in ("local", "global")
+        for head in range(4)
+    ]
     weight = b.rng.dirichlet(np.full(8, 8.0), size=2).ravel()
-    routes = pd.DataFrame(cells, columns=["layer", "branch", "head"]).assign(weight=weight, low=weight - 0.01, high=weight + 0.01)
+    routes = pd.DataFrame(cells, columns=["layer", "branch", "head"]).assign(
+        weight=weight, low=weight - 0.01, high=weight + 0.01
+    )
     b.measure("route_entropy", score("route_entropy", 0.95), routes=routes)
     share = b.rng.dirichlet(np.full(6, 5.0), size=2).ravel()
-    load = pd.DataFrame({"layer": np.repeat([0, 1], 6), "expert": np.tile(range(6), 2), "share": share, "low": share - 0.01, "high": share + 0.01})
+    load = pd.DataFrame(
+        {
+            "layer": np.repeat([0, 1], 6),
+            "expert": np.tile(range(6), 2),
+            "share": share,
+            "low": share - 0.01,
+            "high": share + 0.01,
+        }
+    )
     b.measure("expert_load", score("expert_load_imbalance", 1.6), load=load)
     ms = np.array([0.1, 1.2, 2.4, 1.1, 2.2, 0.3])
-    layers = pd.DataFrame({"layer": ["embedding", "layers.0.attention", "layers.0.experts", "layers.1.attention", "layers.1.experts", "head"], "kind": ["embedding", "attention", "experts", "attention", "experts", "linear"], "ms": ms, "low": ms * 0.9, "high": ms * 1.15, "share": ms / ms.sum()})
+    layers = pd.DataFrame(
+        {
+            "layer": [
+                "embedding",
+                "layers.0.attention",
+                "layers.0.experts",
+                "layers.1.attention",
+                "layers.1.experts",
+                "head",
+            ],
+            "kind": ["embedding", "attention", "experts", "attention", "experts", "linear"],
+            "ms": ms,
+            "low": ms * 0.9,
+            "high": ms * 1.15,
+            "share": ms / ms.sum(),
+        }
+    )
     b.measure("layer_profile", layers=layers)
-    names = np.repeat(["embedding", "layers.0.attention", "layers.0.experts", "layers.1.attention", "layers.1.experts", "head"], [500, 400, 900, 400, 780, 2])
+    names = np.repeat(
+        [
+            "embedding",
+            "layers.0.attention",
+            "layers.0.experts",
+            "layers.1.attention",
+            "layers.1.experts",
+            "head",
+        ],
+        [500, 400, 900, 400, 780, 2],
+    )
     places = b.rng.normal(size=(len(names), 3)) * (1 + (pd.factorize(names)[0])[:, None] * 0.4)
-    points = pd.DataFrame({"layer": names, "parameter": names, "row": range(len(names)), "pc1": places[:, 0], "pc2": places[:, 1], "pc3": places[:, 2]})
+    points = pd.DataFrame(
+        {
+            "layer": names,
+            "parameter": names,
+            "row": range(len(names)),
+            "pc1": places[:, 0],
+            "pc2": places[:, 1],
+            "pc3": places[:, 2],
+        }
+    )
     b.measure("parameter_projection", score("explained_variance", 0.41, None), points=points)
 
 
@@ -314,7 +494,9 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Results]:
     def results(*, hostile: bool = False, gaps: bool = False) -> Results:
         if (hostile, gaps) not in made:
             schema = hostile_schema() if hostile else credit_schema()
-            made[hostile, gaps] = Builder(tmp_path_factory.mktemp("run"), schema, gaps=gaps).results()
+            made[hostile, gaps] = Builder(
+                tmp_path_factory.mktemp("run"), schema, gaps=gaps
+            ).results()
         return made[hostile, gaps]
 
     return results
