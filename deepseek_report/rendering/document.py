@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -154,12 +155,14 @@ class _Writer:
         id: str,  # noqa: A002 - the word that templates use
         caption: str = "",
         columns: Any = None,
+        formats: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
         csv: bool = True,
     ) -> Markup:
         """A sortable table with a CSV beside it.
 
         rows : a data frame or mappings. columns : {key: heading}, keys, or None for all. A row may
-        hold `<key>__sort`, by which the column is ordered instead of its text.
+        hold `<key>__sort`, by which the column is ordered instead of its text. formats : {key:
+        macro that writes the cells of this column}, such as `{"verdict": verdict}`.
         """
         name = self._unused(markdown.slug(id))
         rows = tables.as_rows(rows)
@@ -170,7 +173,8 @@ class _Writer:
         if csv:
             self._write_csv(name, rows, [column.key for column in chosen])
             text = Markdown(f"{text} [CSV](tables/{name}.csv){{.csv}}".strip())
-        body = tables.pipe_table(rows, chosen)
+        shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
+        body = tables.pipe_table(shown, chosen)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
 
     def _unused(self, name: str) -> str:

@@ -11,8 +11,8 @@ import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc, svg
@@ -81,7 +81,7 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
     if not twins:
         return "", []
     packed = (shipped("templates") / "html" / "vendor" / _PLOTLY).read_bytes()
-    figures = {name: load_json(folder / "figures" / f"{name}.json") for name in twins}
+    figures = {name: _figure(folder / "figures" / f"{name}.json") for name in twins}
     text = json.dumps(figures, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     elements = [
         _holder("plotly", "application/octet-stream", base64.b64encode(packed).decode()),
@@ -89,6 +89,13 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
         _holder("palette", "application/json", json.dumps(svg.dark_palette(), sort_keys=True)),
     ]
     return "\n".join(elements), [script_hash(gzip.decompress(packed))]
+
+
+def _figure(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RenderError(f"{path}: the interactive figure cannot be read ({error})") from None
 
 
 def _holder(name: str, kind: str, text: str) -> str:

@@ -14,13 +14,19 @@ from deepseek_report.errors import RenderError
 READER = "markdown-raw_html-raw_tex-latex_macros-native_divs-native_spans-markdown_in_html_blocks"
 _COMPLAINT = "report-filter:"
 _SECONDS = 120
+#: The date that pandoc writes into a file: the first that a zip archive can hold.
+_EPOCH = "315532800"
 
 
 def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
-    """The document through the report's filter, in pandoc's output format `writer`."""
+    """The document through the report's filter, as text in pandoc's format `writer`."""
+    return convert_binary(source, writer, ("--sandbox", *arguments)).decode("utf-8")
+
+
+def convert_binary(source: Path, writer: str, arguments: Sequence[str]) -> bytes:
+    """The same as bytes, and with access to the pictures that `arguments` name."""
     command = [
         program(),
-        "--sandbox",
         f"--from={READER}",
         f"--to={writer}",
         f"--lua-filter={shipped('templates') / 'html' / 'filter.lua'}",
@@ -43,8 +49,13 @@ def program() -> str:
         ) from None
 
 
-def _run(command: Sequence[str], folder: Path) -> str:
-    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+def data_file(name: str) -> bytes:
+    """A file that pandoc carries, such as `reference.docx`."""
+    return _run([program(), "--print-default-data-file", name], Path.cwd())
+
+
+def _run(command: Sequence[str], folder: Path) -> bytes:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": _EPOCH}
     try:
         done = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, timeout=_SECONDS, check=False
@@ -60,4 +71,4 @@ def _run(command: Sequence[str], folder: Path) -> str:
             f"{folder / command[-1]}: the document has parts that cannot be rendered: "
             + "; ".join(line.split(_COMPLAINT, 1)[1].strip() for line in complaints[:10])
         )
-    return done.stdout.decode("utf-8")
+    return done.stdout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
-from xml.etree.ElementTree import ParseError
+from xml.etree.ElementTree import ParseError, fromstring
 
 from deepseek_report.errors import RenderError
 from deepseek_report.visualizations.style import PALETTE
@@ -12,10 +13,10 @@ _ID = re.compile(r"""(\sid=["'])([^"']+)(["'])""")
 _USE = re.compile(r"""((?:xlink:)?href=["']#|url\(#)([^"')]+)""")
 _ROOT = re.compile(r"<svg\b[^>]*>")
 _SIZE = re.compile(r"""\s(?:width|height|role|aria-label)=(?:"[^"]*"|'[^']*')""")
-_VIEWBOX = re.compile(r"""viewBox=["']\s*[-\d.]+\s+[-\d.]+\s+([\d.]+)\s+([\d.]+)""")
 _ALLOWED = frozenset(
-    "svg g path rect circle ellipse line polyline polygon text tspan defs use clipPath image title "
-    "desc linearGradient radialGradient stop style symbol marker pattern mask".split()
+    {"svg", "g", "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text"}
+    | {"tspan", "defs", "use", "clipPath", "image", "title", "desc", "linearGradient", "stop"}
+    | {"radialGradient", "style", "symbol", "marker", "pattern", "mask"}
 )
 _HEX = re.compile("|".join(light for light, _ in PALETTE.values()), re.IGNORECASE)
 _ROLE = {light.lower(): role for role, (light, _) in PALETTE.items()}
@@ -32,18 +33,16 @@ def inline_svg(svg: str, name: str, alt: str) -> str:
     text = _ID.sub(rf"\g<1>{name}-\2\3", text)
     text = _USE.sub(rf"\g<1>{name}-\2", text)
     text = _HEX.sub(lambda found: f"var(--pic-{_ROLE[found[0].lower()]})", text)
-    described = f' role="img" aria-label="{_attribute(alt)}">'
+    described = f' role="img" aria-label="{html.escape(alt)}">'
     return _ROOT.sub(lambda found: _SIZE.sub("", found[0])[:-1] + described, text, count=1)
 
 
 def check_svg(svg: str, name: str) -> None:
     """Raise unless the picture is well-formed and draws, links and runs nothing else."""
-    from xml.etree import ElementTree
-
     if "<!ENTITY" in svg:
         raise RenderError(f"figures/{name}.svg: entities are not allowed in a picture")
     try:
-        root = ElementTree.fromstring(svg)  # noqa: S314 - entities are refused above
+        root = fromstring(svg)  # noqa: S314 - entities are refused above
     except ParseError as error:
         raise RenderError(f"figures/{name}.svg: not well-formed ({error})") from None
     for element in root.iter():
@@ -60,12 +59,6 @@ def _check_attribute(name: str, key: str, value: str) -> None:
         raise RenderError(f"figures/{name}.svg: a picture may not hold {key}={value[:60]!r}")
 
 
-def width_of(svg: str) -> float:
-    """Width of the picture's view box, in its own units."""
-    found = _VIEWBOX.search(svg)
-    return float(found[1]) if found else 500.0
-
-
 def palette_css(dark: bool) -> str:
     """The palette as CSS variables `--pic-<role>`."""
     return " ".join(f"--pic-{role}: {pair[dark]};" for role, pair in PALETTE.items())
@@ -74,9 +67,3 @@ def palette_css(dark: bool) -> str:
 def dark_palette() -> dict[str, str]:
     """{light colour: dark colour}, for pictures that a script draws."""
     return {light.lower(): dark for light, dark in PALETTE.values()}
-
-
-def _attribute(text: str) -> str:
-    for plain, named in (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(plain, named)
-    return text

@@ -119,8 +119,11 @@ local function tabset(div)
       out:insert(raw '</div>')
       out:extend(tab.blocks)
       out:insert(raw '</div>')
+    elseif is_typst then
+      out:extend(enclosed('#tab-title[', { pandoc.Plain(tab.title) }, ']'))
+      out:extend(tab.blocks)
     else
-      out:insert(pandoc.Para { pandoc.Strong(tab.title) })
+      out:insert(pandoc.Div(pandoc.Para(tab.title), { ['custom-style'] = 'Tab Title' }))
       out:extend(tab.blocks)
     end
   end
@@ -258,7 +261,7 @@ local function typst_figure(figure, image, caption)
   local alt = typst_string(image.attributes['fig-alt'] or '')
   local label = figure.identifier ~= '' and ' <' .. figure.identifier .. '>' or ''
   return pandoc.Blocks {
-    raw('#picture(' .. typst_string(image.src) .. ', alt: ' .. alt .. ', caption: ['),
+    raw('#picture(' .. typst_string('/' .. image.src) .. ', alt: ' .. alt .. ', caption: ['),
     pandoc.Plain(caption), raw('])' .. label),
   }
 end

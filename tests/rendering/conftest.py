@@ -15,7 +15,9 @@ from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import ReportOptions
 
 INK, MUTED, GRID, BLUE, ORANGE = "#1f2430", "#596070", "#dfe2e8", "#0071b8", "#c24e00"
-HOSTILE = '<script>alert("x")</script> | {{< include /etc/passwd >}} $x$ @fig-1 `c` *b* [l](http://x)'
+HOSTILE = (
+    '<script>alert("x")</script> | {{< include /etc/passwd >}} $x$ @fig-1 `c` *b* [l](http://x)'
+)
 
 
 def bar_svg(labels: list[str], values: list[float]) -> str:
@@ -67,7 +69,13 @@ def scatter3d_twin() -> dict[str, object]:
     return {"data": [{**data, "z": values[5:] + values[:5], "marker": marker}], "layout": {}}
 
 
-FEATURES = ["Status in September", "Credit limit", "Bill of August", "Age", "<b>Marital & status</b>"]
+FEATURES = [
+    "Status in September",
+    "Credit limit",
+    "Bill of August",
+    "Age",
+    "<b>Marital & status</b>",
+]
 
 
 def pictures() -> dict[str, Picture]:
@@ -84,7 +92,10 @@ def pictures() -> dict[str, Picture]:
             "global_importance",
             bar_svg(FEATURES, values),
             "Late payments decide; the credit limit matters half as much",
-            {"data": [{"type": "bar", "orientation": "h", "x": values, "y": FEATURES}], "layout": {}},
+            {
+                "data": [{"type": "bar", "orientation": "h", "x": values, "y": FEATURES}],
+                "layout": {},
+            },
         ),
         "parameter_projection": made(
             "parameter_projection", line_svg(), "Three components hold 41 %", scatter3d_twin()
@@ -136,7 +147,7 @@ BODY = """
 {% set rows = [] %}
 {{ table(values.thresholds, "thresholds", "Promises made in the config before the run",
   {"number": "Number", "promised": "Promised", "by": "Set by", "value": "Value",
-   "interval": "95 % interval", "verdict": "Verdict"}) }}
+   "interval": "95 % interval", "verdict": "Verdict"}, formats={"verdict": verdict}) }}
 ## What was found
 {% for one in values.findings %}{{ finding(one) }}{% endfor %}
 {% elif section.name == "explanations" %}

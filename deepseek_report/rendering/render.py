@@ -1,0 +1,57 @@
+"""From the run folder's `report.qmd` to the files that people open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from deepseek_report.errors import RenderError
+
+
+def render(folder: Path, formats: Sequence[str] = ("html",), engine: str = "auto") -> list[Path]:
+    """Render the report of a run folder.
+
+    Parameters
+    ----------
+    folder : holds `report.qmd`, `figures/` and `tables/`; nothing else is read.
+    formats : any of html, pdf, docx.
+    engine : "embedded" or "auto" (the same: it looks alike everywhere), or "quarto".
+
+    Returns
+    -------
+    The files written, in the order of `formats`.
+    """
+    document = folder / "report.qmd"
+    if not document.exists():
+        raise RenderError(f"{document}: there is no report source in this folder; run first")
+    unknown = [name for name in formats if name not in _EMBEDDED]
+    if unknown:
+        raise RenderError(f"format {unknown[0]!r}: choose from {', '.join(_EMBEDDED)}")
+    if engine == "quarto":
+        from deepseek_report.rendering import quarto
+
+        return quarto.render(document, formats)
+    if engine not in {"auto", "embedded"}:
+        raise RenderError(f"engine {engine!r}: choose from auto, embedded, quarto")
+    return [_EMBEDDED[name](document) for name in formats]
+
+
+def _html(document: Path) -> Path:
+    from deepseek_report.rendering.embedded import render_html
+
+    return render_html(document)
+
+
+def _pdf(document: Path) -> Path:
+    from deepseek_report.rendering.typeset import render_pdf
+
+    return render_pdf(document)
+
+
+def _docx(document: Path) -> Path:
+    from deepseek_report.rendering.word import render_docx
+
+    return render_docx(document)
+
+
+_EMBEDDED: Mapping[str, Callable[[Path], Path]] = {"html": _html, "pdf": _pdf, "docx": _docx}

@@ -1,0 +1,64 @@
+"""The report as PDF, and pictures as PNG: pandoc writes Typst, a wheel sets it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import RenderError
+from deepseek_report.rendering import pandoc
+
+_POINTS_PER_INCH = 200.0
+
+
+def render_pdf(document: Path) -> Path:
+    """Write `report.pdf` beside the document."""
+    template = shipped("templates") / "typst" / "report.typ"
+    source = pandoc.convert(
+        document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
+    )
+    path = document.with_suffix(".pdf")
+    path.write_bytes(compile_pdf(source, document.parent))
+    return path
+
+
+def rasterise(pictures: Sequence[Path]) -> list[bytes]:
+    """The pictures, all of one folder, as PNG, for formats that cannot show SVG."""
+    if not pictures:
+        return []
+    pages = "\n#pagebreak()\n".join(f'#image("/{picture.name}")' for picture in pictures)
+    source = f"#set page(width: auto, height: auto, margin: 4pt, fill: white)\n{pages}"
+    made = _compile(source, pictures[0].parent, "png")
+    return made if isinstance(made, list) else [made]
+
+
+def compile_pdf(source: str, root: Path) -> bytes:
+    """Compile Typst source; files are read below `root` alone."""
+    return bytes(_compile(source, root, "pdf"))
+
+
+def _compile(source: str, root: Path, output: Literal["pdf", "png"]) -> Any:
+    import typst
+
+    compile_: Any = typst.compile
+    try:
+        return compile_(
+            source.encode(),
+            root=str(root),
+            font_paths=_font_folders(),
+            format=output,
+            ppi=_POINTS_PER_INCH,
+        )
+    except (RuntimeError, ValueError, OSError) as error:
+        raise RenderError(f"typst: the document in {root} could not be set: {error}") from None
+
+
+def _font_folders() -> list[str]:
+    """Matplotlib carries DejaVu Sans, the font of the pictures; found without importing it."""
+    found = importlib.util.find_spec("matplotlib")
+    if found is None or found.origin is None:
+        return []
+    return [str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf")]

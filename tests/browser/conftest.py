@@ -1,0 +1,120 @@
+"""A finished report in Chromium with the network off."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SAMPLE = Path(__file__).parents[1] / "rendering" / "conftest.py"
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of the sample report's HTML."""
+    from deepseek_report.rendering.embedded import render_html
+
+    spec = importlib.util.spec_from_file_location("rendering_sample", _SAMPLE)
+    assert spec is not None
+    assert spec.loader is not None
+    sample = importlib.util.module_from_spec(spec)
+    sys.modules["rendering_sample"] = sample
+    spec.loader.exec_module(sample)
+    document = sample.write_sample(
+        tmp_path_factory.mktemp("browser-run"), tmp_path_factory.mktemp("browser-templates")
+    )
+    return render_html(document)
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Any]:
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        pytest.skip("needs chromium and chromedriver on PATH")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs the extra `test`")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--host-resolver-rules=MAP * ~NOTFOUND",
+        "--enable-unsafe-swiftshader",
+    ):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    service = webdriver.ChromeService(executable_path=chromedriver)
+    browser = webdriver.Chrome(options=options, service=service)
+    yield browser
+    browser.quit()
+
+
+class Page:
+    """The report as a reader has it: at some width, light or dark, on screen or on paper."""
+
+    def __init__(self, driver: Any, path: Path) -> None:
+        self.driver = driver
+        self.url = path.as_uri()
+
+    def open(self, width: int = 1280, scheme: str = "light", media: str = "screen") -> Page:
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": media, "features": [feature]}
+        )
+        self.driver.get(self.url)
+        return self
+
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def violations(self) -> list[str]:
+        """Violations of WCAG 2.1 A and AA that axe finds, each with its place."""
+        package = importlib.util.find_spec("selenium_axe_python")
+        if package is None or package.origin is None:
+            pytest.skip("needs the extra `test` (selenium-axe-python)")
+        axe = Path(package.origin).parent / "axe-core" / "axe.min.js"
+        self.driver.execute_script(axe.read_text(encoding="utf-8"))
+        self.driver.set_script_timeout(60)
+        found = self.driver.execute_async_script(
+            "const done = arguments[arguments.length - 1];"
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']})"
+            ".then((r) => done(r.violations.flatMap((v) =>"
+            " v.nodes.map((n) => `${v.id}: ${n.target} ${n.failureSummary}`))));"
+        )
+        return list(found)
+
+    def requests(self) -> list[str]:
+        """Addresses asked for since the last call, other than the page's own file."""
+        events = [
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        ]
+        asked = [
+            event["params"]["request"]["url"]
+            for event in events
+            if event["method"] == "Network.requestWillBeSent"
+        ]
+        return [url for url in asked if not url.startswith(("data:", "blob:", "file:", "chrome"))]
+
+    def complaints(self) -> list[str]:
+        return [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE"
+        ]
+
+
+@pytest.fixture
+def page(driver: Any, report: Path) -> Page:
+    driver.get_log("performance")
+    driver.get_log("browser")
+    return Page(driver, report)
