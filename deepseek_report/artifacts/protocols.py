@@ -180,7 +180,8 @@ Scope = Literal["model", "explainer", "explainers"]
 
 @dataclass(frozen=True)
 class MeasureContext:
-    """What a metric may use. A metric names the fields it reads in its `reads`.
+    """What a metric may use. A metric names the fields it reads in its `reads`; where these are
+    only `dataset` and `seed`, it runs before there is a model and the other fields are None.
 
     explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
     explanations : all of them (scope "explainers"). explain : runs the same explainer on other
@@ -211,6 +212,8 @@ class MetricPlugin(Protocol):
     requires: ClassVar[frozenset[Capability]]
     volatile: ClassVar[bool]
     """True where the metric measures time or memory, which differ from run to run."""
+    produces: ClassVar[frozenset[str]]
+    """Names of scores besides the metric's own key, so that thresholds on them are known."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
 

@@ -47,6 +47,11 @@ def describe(path: Path) -> str:
     return next(filter(None, comments), "") or _docstring(_target(yaml.safe_load(text)))
 
 
+def target_of(path: Path) -> str:
+    """The `_target_` of a plug-in's YAML, or ""."""
+    return _target(yaml.safe_load(path.read_text(encoding="utf-8")))
+
+
 def _target(content: Any) -> str:
     if not isinstance(content, dict):
         return ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,16 @@ class Composed:
 
     raw : plain data, interpolations resolved. overrides : as given on the command line.
     chosen : {group: names chosen on the command line}. roots : the config folders.
+    choices : {group: the name that counts in the end}, for groups of which one is chosen.
+    problems : overrides that were left out, since they cannot be read or name an unknown choice.
     """
 
     raw: Mapping[str, Any]
     overrides: tuple[str, ...]
     chosen: Mapping[str, tuple[str, ...]]
     roots: tuple[Path, ...]
+    choices: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
     def explicit(self, group: str) -> bool:
         """Whether the person chose this group on the command line."""
@@ -35,30 +39,33 @@ class Composed:
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
     """Compose the configuration from the YAML folders and the overrides.
 
+    Overrides that cannot be read or that name an unknown choice are left out and listed in
+    `Composed.problems`, so that the rest can be checked in the same pass.
+
     Raises
     ------
-    ConfigProblems : every override that cannot be read or names an unknown choice.
+    ConfigProblems : the YAML files themselves do not compose.
     """
     if config_dir and not Path(config_dir).is_dir():
-        raise ConfigProblems(
-            [
-                Problem(
-                    "--config-dir", f"{config_dir} is not a folder", todo="name a folder of YAMLs"
-                )
-            ]
-        )
+        found = f"{config_dir} is not a folder"
+        raise ConfigProblems([Problem("--config-dir", found, todo="name a folder of YAMLs")])
     roots = tuple(folders(config_dir))
-    parsed = _parse(overrides)
-    chosen = _check_choices(parsed, groups(roots))
-    raw = _compose([_forced(one, chosen) for one in parsed], roots)
-    return Composed(raw, tuple(overrides), chosen, roots)
+    known = groups(roots)
+    parsed, problems = _parse(overrides)
+    chosen = {one.key_or_group: _names(one) for one in parsed if one.key_or_group in known}
+    unknown = [problem for one in parsed for problem in _unknown_choices(one, known)]
+    kept = [one for one in parsed if not list(_unknown_choices(one, known))]
+    raw, names = _compose([_forced(one, chosen) for one in kept], roots)
+    return Composed(raw, tuple(overrides), chosen, roots, names, (*problems, *unknown))
 
 
-def _parse(overrides: Sequence[str]) -> list[Any]:
+def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import OverrideParseException
 
-    parser, parsed, problems = OverridesParser.create(), [], []
+    parser = OverridesParser.create()
+    parsed: list[Any] = []
+    problems: list[Problem] = []
     for text in overrides:
         try:
             parsed.append(parser.parse_override(text))
@@ -66,32 +73,22 @@ def _parse(overrides: Sequence[str]) -> list[Any]:
             reason = str(error).splitlines()[0]
             todo = "write key=value, such as model=mlp or seed=3; quote values with special signs"
             problems.append(Problem(f"command line, {text}", reason, todo=todo))
-    if problems:
-        raise ConfigProblems(problems)
-    return parsed
+    return parsed, problems
 
 
-def _check_choices(
-    parsed: Sequence[Any], known: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[str, ...]]:
-    chosen, problems = {}, []
-    for override in parsed:
-        group = override.key_or_group
-        if group not in known:
-            continue
-        value = override.value()
-        names = value if isinstance(value, list) else [value]
-        chosen[group] = tuple(str(name) for name in names if name is not None)
-        for name in chosen[group]:
-            if name not in known[group]:
-                where = f"command line, {override.input_line}"
-                found = f'"{name}" is not in the group {group}'
-                problems.append(
-                    Problem(where, found, choices(known[group]), nearest(name, known[group]))
-                )
-    if problems:
-        raise ConfigProblems(problems)
-    return chosen
+def _names(override: Any) -> tuple[str, ...]:
+    value = override.value()
+    names = value if isinstance(value, list) else [value]
+    return tuple(str(name) for name in names if name is not None)
+
+
+def _unknown_choices(override: Any, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    group = override.key_or_group
+    for name in _names(override) if group in known else ():
+        if name not in known[group]:
+            where = f"command line, {override.input_line}"
+            found = f'"{name}" is not in the group {group}'
+            yield Problem(where, found, choices(known[group]), nearest(name, known[group]))
 
 
 def _forced(override: Any, chosen: Mapping[str, Any]) -> str:
@@ -101,19 +98,27 @@ def _forced(override: Any, chosen: Mapping[str, Any]) -> str:
     return f"++{text}" if plain and not text.startswith("hydra") else text
 
 
-def _compose(overrides: Sequence[str], roots: Sequence[Path]) -> dict[str, Any]:
+def _compose(
+    overrides: Sequence[str], roots: Sequence[Path]
+) -> tuple[dict[str, Any], dict[str, str]]:
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf
+    from omegaconf import OmegaConf, open_dict
     from omegaconf.errors import OmegaConfBaseException
 
     own = [root.as_uri() for root in roots[:-1]]
     search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
     try:
         with initialize_config_dir(str(roots[-1]), version_base="1.3"):
-            config = hydra_compose(_CONFIG_NAME, overrides=[*search, *overrides])
-        return OmegaConf.to_container(config, resolve=True)  # type: ignore[return-value]
+            config = hydra_compose(
+                _CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True
+            )
+        names = {str(k): v for k, v in config.hydra.runtime.choices.items() if isinstance(v, str)}
+        with open_dict(config):
+            del config["hydra"]
+        raw: Any = OmegaConf.to_container(config, resolve=True)
+        return raw, names
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigProblems([Problem("configuration", _readable(error))]) from None
 
@@ -126,7 +131,10 @@ def _readable(error: Exception) -> str:
 def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
     """The jobs of a sweep: every combination of `seed=1,2,3 model=mlp,deepseek`."""
     axes = []
-    for override in _parse(overrides):
+    parsed, problems = _parse(overrides)
+    if problems:
+        raise ConfigProblems(problems)
+    for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()
             axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])

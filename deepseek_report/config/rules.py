@@ -7,9 +7,11 @@ came with the default lists is left out instead, and the report says so with the
 from __future__ import annotations
 
 import dataclasses
+import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
@@ -110,14 +112,26 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
 
 
 def _thresholds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    known = set(experiment.multiple["metrics"])
+    """A promise about a number that nothing here can measure; one not asked for is reported so."""
+    known = _measurable(composed) | set(experiment.multiple["metrics"])
     for plugin in experiment.multiple["metrics"].values():
-        known |= set(getattr(plugin, "produces", ()))
+        known |= set(plugin.produces)
     for threshold in experiment.single["report"].thresholds:
         if threshold.metric not in known:
             where = locate(composed, ("report", "thresholds"))
             found = f'a threshold is declared for "{threshold.metric}", which no metric measures'
             yield Problem(where, found, choices(known), nearest(threshold.metric, known))
+
+
+def _measurable(composed: Composed) -> set[str]:
+    """Every score that a metric of this package or of the user's YAMLs can give."""
+    known: set[str] = set()
+    for file in (file for root in composed.roots for file in (root / "metrics").glob("*.yaml")):
+        known.add(file.stem)
+        module, _, name = target_of(file).rpartition(".")
+        if module.startswith("deepseek_report."):
+            known |= set(getattr(importlib.import_module(module), name).produces)
+    return known
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -55,7 +55,7 @@ class _Checker:
     def __init__(self, composed: Composed, trusted: Sequence[str]) -> None:
         self.composed = composed
         self.trusted = trusted
-        self.problems: list[Problem] = []
+        self.problems: list[Problem] = list(composed.problems)
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}

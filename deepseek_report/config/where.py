@@ -10,6 +10,9 @@ import yaml
 from deepseek_report.config.catalogue import MULTIPLE
 from deepseek_report.config.compose import Composed
 
+#: Groups whose files hold a whole configuration, in order of precedence.
+_WHOLE = ("debug", "experiment")
+
 
 def locate(composed: Composed, path: Sequence[str]) -> str:
     """Where a value was set: `command line, seed=x`, `conf/explainers/lime.yaml:3`, or its key."""
@@ -28,15 +31,15 @@ def locate(composed: Composed, path: Sequence[str]) -> str:
 def _candidates(
     composed: Composed, root: Path, path: Sequence[str]
 ) -> list[tuple[Path, list[str]]]:
-    files = [(file, list(path)) for file in sorted(root.glob("experiment/*.yaml"))]
-    files.append((root / "config.yaml", list(path)))
-    if len(path) > 1 and path[0] in MULTIPLE:
-        files.insert(0, (root / path[0] / f"{path[1]}.yaml", list(path[1:])))
+    """Files in which the value may stand, the one that has the last word first."""
+    inner, whole = list(path[1:]), list(path)
+    files = [(root / group / f"{composed.choices.get(group)}.yaml", whole) for group in _WHOLE]
+    if path[0] in MULTIPLE:
+        files.append((root / path[0] / f"{inner[0] if inner else ''}.yaml", inner))
     else:
-        chosen = composed.chosen.get(path[0], ())
-        names = [*chosen, *(file.stem for file in sorted((root / path[0]).glob("*.yaml")))]
-        files[:0] = [(root / path[0] / f"{name}.yaml", list(path[1:])) for name in names]
-    return [(file, inner) for file, inner in files if file.is_file() and inner]
+        files.append((root / path[0] / f"{composed.choices.get(path[0])}.yaml", inner))
+    files.append((root / "config.yaml", whole))
+    return [(file, keys) for file, keys in files if keys and file.is_file()]
 
 
 def _line(file: Path, path: Sequence[str]) -> int | None:

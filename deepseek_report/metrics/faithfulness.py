@@ -59,6 +59,7 @@ class Deletion(ExplanationMetric):
     steps: Steps = 10
     resamples: Resamples = 2000
 
+    produces: ClassVar[frozenset[str]] = frozenset({"deletion_gain"})
     reads: ClassVar[frozenset[str]] = _READS
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -79,6 +80,7 @@ class Insertion(ExplanationMetric):
     steps: Steps = 10
     resamples: Resamples = 2000
 
+    produces: ClassVar[frozenset[str]] = frozenset({"insertion_gain"})
     reads: ClassVar[frozenset[str]] = _READS
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -22,6 +22,7 @@ class ModelMetric:
     scope: ClassVar[Scope] = "model"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
+    produces: ClassVar[frozenset[str]] = frozenset()
 
 
 def require_two_classes(schema: Schema, what: str) -> None:

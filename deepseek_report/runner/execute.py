@@ -23,8 +23,6 @@ from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
 from deepseek_report.store import Store
 
-#: Stages that use every core themselves and come one after the other.
-_SERIAL = frozenset({"data", "training", "predictions"})
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
 
@@ -120,11 +118,7 @@ class _Run:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
                 self.done(Outcome(stage.id, folder, cached=True))
-        for stage in [one for one in self.waiting.values() if one.kind in _SERIAL]:
-            if self.ready(stage):
-                self.reporter.started(stage.id)
-                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
-        self.run_parallel()
+        self.run_waiting()
         return Execution({name: self.execution.outcomes[name] for name in self.order})
 
     def task(self, stage: Stage) -> Task:
@@ -162,7 +156,7 @@ class _Run:
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])
 
-    def run_parallel(self) -> None:
+    def run_waiting(self) -> None:
         if not self.waiting:
             return
         jobs = min(self.experiment.settings.jobs, len(self.waiting))

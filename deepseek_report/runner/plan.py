@@ -98,7 +98,9 @@ class _Planner:
         plugin = self.experiment.multiple["metrics"][name]
         config = self.experiment.raw["metrics"][name]
         target = self.target("metrics", name)
-        base = ("data", "training", "predictions")
+        base: tuple[str, ...] = ("data", "training", "predictions")
+        if set(plugin.reads) <= {"dataset", "seed"}:
+            base = ("data",)
         everything = tuple(f"explanations/{one}" for one in self.experiment.multiple["explainers"])
         if plugin.scope == "model":
             self.add(f"measures/{name}", config, base, target)

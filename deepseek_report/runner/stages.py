@@ -140,28 +140,38 @@ def _explain_context(
 
 def _measures(task: Task, folder: Path, progress: Progress) -> None:
     metric, subject = task.plugin("metrics"), [*task.id.split("/"), ""][2]
+    context = _measure_context(task, subject, progress)
+    metric.measure(context).save(folder)
+
+
+def _measure_context(task: Task, subject: str, progress: Progress) -> MeasureContext:
     dataset = _dataset(task.inputs["data"])
+    background = _background(task, dataset)
+    if "predictions" not in task.inputs:  # the metric reads the data alone
+        nothing: Any = None
+        return MeasureContext(
+            dataset, nothing, nothing, nothing, nothing, task.seed, background, progress=progress
+        )
     predicted = task.inputs["predictions"]
     explanations = {
         one.partition("/")[2]: Explanation.load(path)
         for one, path in task.inputs.items()
         if one.startswith("explanations/")
     }
-    context = MeasureContext(
+    return MeasureContext(
         dataset=dataset,
         predictions=Predictions.load(predicted / "test"),
         validation_predictions=Predictions.load(predicted / "validation"),
         cases=_cases(task),
         classifier=_classifier(task),
         seed=task.seed,
-        background=_background(task, dataset),
+        background=background,
         explanation=explanations.get(subject),
         control=explanations.get("random"),
         explanations=explanations,
         explain=_again(task, subject) if subject else None,
         progress=progress,
     )
-    metric.measure(context).save(folder)
 
 
 def _again(task: Task, subject: str) -> Any:
