@@ -39,6 +39,8 @@ class Encoder(nn.Module):
     spreads: Tensor
     edges: Tensor
     widths: Tensor
+    lowest: Tensor
+    highest: Tensor
     mean: Tensor
     deviation: Tensor
     rows: Tensor
@@ -80,8 +82,9 @@ class Encoder(nn.Module):
         missing = torch.isnan(values)
         values = torch.where(missing, self.medians.to(values.dtype), values)
         z = torch.asinh((values - self.medians) / self.spreads).to(self.edges.dtype)
+        z = torch.minimum(torch.maximum(z, self.lowest), self.highest)
         shares = ((z.unsqueeze(-1) - self.edges) / self.widths).clamp(0.0, 1.0)
-        standard = ((z - self.mean) / self.deviation).clamp(-6.0, 6.0)
+        standard = (z - self.mean) / self.deviation
         return shares, standard, missing.to(z.dtype)
 
     def codes(self, inputs: Tensor) -> Tensor:
@@ -103,9 +106,8 @@ class Encoder(nn.Module):
         self.register_buffer("spreads", torch.as_tensor(spreads, dtype=torch.float32))
         self.register_buffer("edges", torch.as_tensor(edges, dtype=torch.float32))
         self.register_buffer("widths", torch.as_tensor(widths, dtype=torch.float32))
-        mean, deviation = _moments(z)
-        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
-        self.register_buffer("deviation", torch.as_tensor(deviation, dtype=torch.float32))
+        for name, statistic in _statistics(z).items():
+            self.register_buffer(name, torch.as_tensor(statistic, dtype=torch.float32))
 
     def _fit_coded(self, features: Sequence[Feature], values: Floats) -> None:
         sizes = [len(feature.categories) for feature in features]
@@ -145,9 +147,12 @@ def _quantile_bins(z: Floats, bins: int) -> tuple[Floats, Floats]:
     return edges, widths
 
 
-def _moments(z: Floats) -> tuple[Floats, Floats]:
-    """(feature,) mean and deviation; a constant feature has deviation 1."""
+def _statistics(z: Floats) -> dict[str, Floats]:
+    """(feature,) range, mean and deviation; a constant feature has deviation 1."""
     columns = [_present(z[:, column]) for column in range(z.shape[1])]
-    deviation = np.array([column.std() for column in columns])
-    mean = np.array([column.mean() for column in columns])
-    return mean.reshape(-1), np.where(deviation > 0, deviation, 1.0).reshape(-1)
+    return {
+        "lowest": np.array([column.min() for column in columns]),
+        "highest": np.array([column.max() for column in columns]),
+        "mean": np.array([column.mean() for column in columns]),
+        "deviation": np.array([column.std() or 1.0 for column in columns]),
+    }

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import roc_auc_score
+
+from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.models.mlp import MLP
+from deepseek_report.training import drawing
+from deepseek_report.training.epoch import Stepper
+from deepseek_report.training.evaluation import roc_auc
+from deepseek_report.training.precision import Precision, choose_precision, widest_layer
+from deepseek_report.training.schedule import learning_rate
+from deepseek_report.training.trainer import GradientTrainer
+
+
+def _stepper(module, **settings):
+    return Stepper(
+        settings=GradientTrainer(gradient_clip=None, **settings),
+        module=module,
+        optimiser=torch.optim.SGD(module.parameters(), lr=0.1),
+        scaler=torch.amp.GradScaler("cpu", enabled=False),
+        precision=Precision("float32", ""),
+        device="cpu",
+        total=10,
+    )
+
+
+def _step(dataset, **settings):
+    """Weights after one optimiser step on 64 rows, and what the pass told."""
+    module = MLP(hidden=(8,), bins=4, dropout=0.0).build(dataset.schema, dataset.train, 0)
+    inputs = torch.tensor(dataset.train.inputs[:64], dtype=torch.float32)
+    labels = torch.tensor(dataset.train.labels[:64])
+    torch.manual_seed(0)
+    told = _stepper(module, **settings).epoch(inputs, labels, 3, Silent())
+    return list(module.parameters()), told
+
+
+def test_two_half_batches_accumulated_are_one_batch(dataset):
+    whole, told = _step(dataset, batch_size=64)
+    halves, told_too = _step(dataset, batch_size=32, accumulation=2)
+    thirds, _ = _step(dataset, batch_size=24, accumulation=3)
+    for one, two, three in zip(whole, halves, thirds, strict=True):
+        torch.testing.assert_close(one, two)
+        torch.testing.assert_close(one, three)
+    assert told.loss == pytest.approx(told_too.loss, rel=1e-5)
+    assert told.gradient_norm == pytest.approx(told_too.gradient_norm, rel=1e-4)
+
+
+def test_label_smoothing_mixes_the_loss_with_that_of_an_even_guess(dataset):
+    smoothed = _step(dataset, batch_size=64, label_smoothing=0.2)[1].loss
+    plain = _step(dataset, batch_size=64, label_smoothing=0.0)[1].loss
+    module = MLP(hidden=(8,), bins=4, dropout=0.0).build(dataset.schema, dataset.train, 0)
+    logits = module(torch.tensor(dataset.train.inputs[:64], dtype=torch.float32))
+    even = -logits.log_softmax(1).mean().item()
+    assert smoothed == pytest.approx(0.8 * plain + 0.2 * even, rel=1e-5)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_the_rate_rises_to_its_peak_and_stays_positive(schedule):
+    rates = [learning_rate(step, 100, 0.5, schedule, 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.05)
+    assert max(rates) == rates[9] == 0.5
+    assert min(rates) > 0
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+
+
+def test_the_cosine_agrees_with_torch():
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimiser = torch.optim.SGD([parameter], lr=0.5)
+    oracle = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=40)
+    for step in range(40):
+        expected = optimiser.param_groups[0]["lr"]
+        assert learning_rate(step, 40, 0.5, "cosine", 0.0) == pytest.approx(expected)
+        optimiser.step()
+        oracle.step()
+
+
+def test_roc_auc_agrees_with_sklearn_also_with_ties_and_three_classes():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    shares = rng.dirichlet(np.ones(3), 200).round(1).astype(np.float32)
+    shares = shares / shares.sum(1, keepdims=True)
+    areas = [roc_auc_score(labels == c, shares[:, c]) for c in range(3)]
+    assert roc_auc(shares, labels) == pytest.approx(np.mean(areas))
+    two = shares[:, :2]
+    assert roc_auc(two, labels == 1) == pytest.approx(roc_auc_score(labels == 1, two[:, 1]))
+    assert np.isnan(roc_auc(two, np.zeros(200, dtype=np.int64)))
+
+
+def test_auto_precision_on_a_cpu_needs_a_matrix_unit_and_a_wide_layer(monkeypatch):
+    narrow, wide = torch.nn.Linear(64, 64), torch.nn.Linear(512, 512)
+    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: False)
+    assert choose_precision("auto", "cpu", wide).name == "float32"
+    monkeypatch.setattr("deepseek_report.training.precision._has_amx", lambda: True)
+    assert choose_precision("auto", "cpu", wide).name == "bf16"
+    assert choose_precision("auto", "cpu", narrow).name == "float32"
+    assert widest_layer(wide) == 512
+
+
+def test_a_precision_that_the_device_lacks_is_replaced_with_a_reason():
+    chosen = choose_precision("fp16", "cpu", torch.nn.Linear(2, 2))
+    assert chosen.name == "float32"
+    assert "GPU" in chosen.reason
+    assert choose_precision("bf16", "cpu", torch.nn.Linear(2, 2)).name == "bf16"
+
+
+def test_bf16_trains_on_a_cpu(dataset):
+    module = MLP(hidden=(8,), bins=4).build(dataset.schema, dataset.train, 0)
+    with Precision("bf16", "").autocast("cpu"):
+        logits = module(torch.tensor(dataset.train.inputs[:8], dtype=torch.float32))
+    assert logits.dtype == torch.bfloat16
+
+
+def test_maps_are_darkest_at_each_maps_greatest_value():
+    weights = np.zeros((2, 3, 4), dtype=np.float32)
+    weights[0, 1, 2], weights[1, 0, 0] = 0.5, 1e-3
+    picture = drawing.maps(weights, zoom=2)
+    assert picture.shape == (1, 6, 2 * (8 + 2))
+    assert picture[0, 2, 4] == 0
+    assert picture[0, 0, 10] == 0
+    assert picture[0, 5, 0] == 255
+
+
+def test_a_perfect_ranking_draws_the_upper_left_corner():
+    scores, positive = np.array([0.1, 0.2, 0.8, 0.9], dtype=np.float32), np.array([0, 0, 1, 1]) > 0
+    assert drawing.roc(scores, positive)[0, 0, 0] == 0
+    assert drawing.roc(-scores, positive)[0, -1, -1] == 0
+    assert drawing.calibration(scores, positive, bins=2).shape == (1, 160, 160)

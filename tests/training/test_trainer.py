@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.models.deepseek import DeepSeek
+from deepseek_report.models.mlp import MLP
+from deepseek_report.training.trainer import GradientTrainer
+
+MODEL = DeepSeek(width=8, heads=1, layers=1, experts=2, experts_per_token=1, expert_width=4, bins=4)
+QUICK = GradientTrainer(max_epochs=3, batch_size=64, patience=5, tensorboard=False)
+STABLE = ("weights.safetensors", "history.parquet", "training.json", "architecture.json")
+
+
+def _fit(trainer, dataset, folder, *, model=MODEL, seed=1, progress=None):
+    module = model.build(dataset.schema, dataset.train, seed)
+    trainer.fit(module, dataset, folder, seed, "cpu", progress or Silent())
+    return module
+
+
+def _contents(folder):
+    return {name: (folder / name).read_bytes() for name in STABLE}
+
+
+def _summary(folder):
+    return json.loads((folder / "training.json").read_text())
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):
+    for name, seed in (("one", 1), ("two", 1), ("other", 2)):
+        torch.rand(3)
+        _fit(QUICK, dataset, tmp_path / name, seed=seed)
+    assert _contents(tmp_path / "one") == _contents(tmp_path / "two")
+    weights = [(tmp_path / n / "weights.safetensors").read_bytes() for n in ("one", "other")]
+    assert weights[0] != weights[1]
+
+
+@pytest.mark.parametrize("step", [1, 6, 9])
+def test_a_killed_training_goes_on_to_the_same_bytes(dataset, tmp_path, interrupting, step):
+    _fit(QUICK, dataset, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, dataset, tmp_path / "killed", progress=interrupting(step))
+    steps: list[int] = []
+
+    class Counting(Silent):
+        def advance(self, count: int = 1, note: str = "") -> None:
+            steps.append(count)
+
+    _fit(QUICK, dataset, tmp_path / "killed", progress=Counting())
+    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
+    assert steps[0] == step // 4 * 4
+    assert sum(steps) == 12
+    assert not (tmp_path / "killed" / "checkpoint.safetensors").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_not_taken_up(dataset, tmp_path, interrupting):
+    other = replace(QUICK, learning_rate=0.1)
+    with pytest.raises(KeyboardInterrupt):
+        _fit(other, dataset, tmp_path / "mixed", progress=interrupting(6))
+    _fit(QUICK, dataset, tmp_path / "mixed")
+    _fit(QUICK, dataset, tmp_path / "clean")
+    assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
+
+
+def test_a_damaged_checkpoint_is_ignored(dataset, tmp_path, interrupting):
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, dataset, tmp_path / "damaged", progress=interrupting(6))
+    (tmp_path / "damaged" / "checkpoint.safetensors").write_bytes(b"half a file")
+    _fit(QUICK, dataset, tmp_path / "damaged")
+    _fit(QUICK, dataset, tmp_path / "clean")
+    assert _contents(tmp_path / "damaged") == _contents(tmp_path / "clean")
+
+
+@pytest.mark.parametrize("model", [MODEL, MLP(hidden=(16,), bins=8)], ids=["deepseek", "mlp"])
+def test_a_learnable_problem_is_learned(dataset, tmp_path, model):
+    trainer = replace(QUICK, max_epochs=30, learning_rate=0.02, batch_size=32, label_smoothing=0.0)
+    _fit(trainer, dataset, tmp_path, model=model)
+    history = pd.read_parquet(tmp_path / "history.parquet")
+    assert history["validation_auc"].max() > 0.98
+
+
+def test_the_module_and_the_file_hold_the_best_weights(dataset, tmp_path):
+    trainer = replace(QUICK, max_epochs=12, learning_rate=0.3, patience=2, schedule="constant")
+    module = _fit(trainer, dataset, tmp_path)
+    history, summary = pd.read_parquet(tmp_path / "history.parquet"), _summary(tmp_path)
+    assert summary["best_epoch"] == int(history["validation_loss"].idxmin()) + 1
+    assert summary["best_validation_loss"] == history["validation_loss"].min()
+    stored = load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(stored[n], t) for n, t in module.state_dict().items())
+    logits = module(torch.tensor(dataset.validation.inputs, dtype=torch.float32))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(dataset.validation.labels))
+    assert loss.item() == pytest.approx(summary["best_validation_loss"], rel=1e-4)
+    assert summary["stopped_early"] == (summary["epochs"] == summary["best_epoch"] + 2)
+
+
+def test_early_stopping_waits_for_patience_epochs(dataset, tmp_path):
+    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
+    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
+    trainer = replace(QUICK, max_epochs=60, patience=2, learning_rate=0.05)
+    _fit(trainer, noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    summary = _summary(tmp_path)
+    assert summary["stopped_early"]
+    assert summary["epochs"] == summary["best_epoch"] + 2 < 60
+
+
+def test_divergence_keeps_finite_weights_and_is_told(dataset, tmp_path):
+    trainer = replace(QUICK, max_epochs=4, learning_rate=1e30, gradient_clip=None)
+    module = _fit(trainer, dataset, tmp_path)
+    summary = _summary(tmp_path)
+    assert summary["diverged"]
+    assert "diverged" in summary["notes"][0]
+    assert all(torch.isfinite(p).all() for p in module.parameters())
+
+
+def test_the_folder_holds_what_the_contract_names(dataset, tmp_path):
+    _fit(replace(QUICK, max_epochs=1, tensorboard=True), dataset, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [*STABLE, "tensorboard", "timing.json"]
+    )
+    timing = json.loads((tmp_path / "timing.json").read_text())
+    assert set(timing) == {"seconds", "seconds_per_epoch", "rows_per_second", "peak_memory"}
+    assert 1 < timing["peak_memory"] < 100_000
+    assert list(pd.read_parquet(tmp_path / "history.parquet")) == [
+        "epoch",
+        "train_loss",
+        "validation_loss",
+        "validation_auc",
+        "learning_rate",
+        "gradient_norm",
+        "balance_loss",
+    ]
+
+
+def test_training_leaves_the_global_random_state_alone(dataset, tmp_path):
+    before = torch.get_rng_state()
+    _fit(QUICK, dataset, tmp_path)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_max_rows_limits_the_rows_of_an_epoch(dataset, tmp_path):
+    _fit(replace(QUICK, max_rows=100), dataset, tmp_path)
+    assert _summary(tmp_path)["rows"] == 100
+
+
+def test_three_classes_are_trained_like_two(dataset, tmp_path):
+    target = replace(dataset.schema.target, classes=("a", "b", "c"))
+    labels = (dataset.train.inputs[:, 1]).astype(np.int64)
+    three = replace(
+        dataset,
+        schema=replace(dataset.schema, target=target),
+        train=replace(dataset.train, labels=labels),
+        validation=replace(
+            dataset.validation, labels=dataset.validation.inputs[:, 1].astype(np.int64)
+        ),
+    )
+    trainer = replace(QUICK, max_epochs=15, learning_rate=0.03, tensorboard=True)
+    _fit(trainer, three, tmp_path)
+    assert pd.read_parquet(tmp_path / "history.parquet")["validation_auc"].max() > 0.95
