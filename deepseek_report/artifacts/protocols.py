@@ -90,6 +90,12 @@ class ExplainableModule(Protocol):
     def token_features(self) -> Sequence[int]:
         """For each attention token the position of its feature, -1 for a summary token."""
 
+    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What training minimises: logits, and how unevenly the experts are used (0 without)."""
+
+    def architecture(self) -> dict[str, Any]:
+        """The content of `architecture.json`: name, summary, parameters and layers."""
+
 
 class Classifier(Protocol):
     """A trained classifier that takes original features as numpy arrays.
