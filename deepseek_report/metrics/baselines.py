@@ -16,7 +16,6 @@ from deepseek_report.artifacts.score import Category, Direction, Measurement, Sc
 from deepseek_report.metrics.decisions import decide, threshold_for_share
 from deepseek_report.metrics.intervals import Estimate, rate
 from deepseek_report.metrics.performance import (
-    SHARE,
     average_precision_and_brier,
     balanced_accuracy,
     require_both,
@@ -128,7 +127,7 @@ def _gain(kind: Predictor, model: Predictions, other: Predictions) -> Score:
 
 
 def _comparison(estimates: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame:
-    names: dict[str, str] = {"model": "the model", **LABELS}
+    names = {"model": "the model"} | {str(kind): label for kind, label in LABELS.items()}
     rows = [
         {
             "predictor": predictor,
@@ -149,8 +148,8 @@ def _comparison(estimates: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame
 
 def _notes(context: MeasureContext) -> tuple[str, ...]:
     trained = (
-        f"The baselines were trained on the {len(context.dataset.train)} rows of the training part, "
-        "with settings that were not tuned."
+        f"The baselines were trained on the {len(context.dataset.train)} rows of the training "
+        "part, with settings that were not tuned."
     )
     if len(context.dataset.schema.target.classes) != 2:
         return (trained, "Each baseline decides for its most probable class.")

@@ -121,7 +121,7 @@ def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimat
 
 
 def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
-    """What is checked: the explained class with two classes, else whether the top class is right."""
+    """What is checked: the explained class of two, else whether the likeliest is right."""
     if p.probabilities.shape[1] == 2:
         return p.truths, p.scores
     return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)

@@ -1,4 +1,4 @@
-"""From probabilities to decisions: the rule of `Predictions`, and what a threshold makes of them."""
+"""From probabilities to decisions: the rule of `Predictions`, and what thresholds do."""
 
 from __future__ import annotations
 

@@ -174,7 +174,8 @@ def group_row(
 
 def _ranking(p: Predictions, inside: Bools) -> dict[str, object]:
     found = auc_estimate(p.truths[inside], p.scores[inside])
-    happened, scores = (one[inside] for one in calibration_subject(p))
+    happened, scores = calibration_subject(p)
+    happened, scores = happened[inside], scores[inside]
     bins, _ = equal_mass_bins(scores, _ECE_BINS)
     return {
         "roc_auc": found.value,

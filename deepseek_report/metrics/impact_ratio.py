@@ -84,7 +84,7 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 
 @dataclass(frozen=True)
 class ImpactRatio(ModelMetric):
-    """Each group's rate of favourable decisions over that of the reference group, with a verdict."""
+    """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

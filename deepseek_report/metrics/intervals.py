@@ -170,8 +170,8 @@ def compare_rates(
 ) -> tuple[str, float]:
     """Test whether two independent rates are equal, and say by which test.
 
-    Two-sided. Where an expected count is below 5: Boschloo's exact test up to 120 instances, Fisher's
-    above; else the two-proportion score test (pooled variance).
+    Two-sided. Where an expected count is below 5: Boschloo's exact test up to 120 instances,
+    Fisher's above; else the two-proportion score test (pooled variance).
 
     Returns
     -------

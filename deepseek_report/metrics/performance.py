@@ -1,9 +1,9 @@
-"""How well the model does: accuracy, ranking, error of the probabilities, and the table of errors."""
+"""How well the model does: accuracy, ranking, error of the probabilities, table of errors."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.intervals import Estimate, rate
@@ -45,8 +45,8 @@ def bootstrapped(
     """A value with its BCa interval, and the sentence on how it was made."""
     low, high = replicates.interval(*bounds)
     method = (
-        f"{replicates.method} bootstrap of instances within classes, {len(replicates.resamples)} resamples, "
-        f"seed {seed}"
+        f"{replicates.method} bootstrap of instances within classes, "
+        f"{len(replicates.resamples)} resamples, seed {seed}"
     )
     return Estimate(float(replicates.value), float(low), float(high), n, method)
 
@@ -232,7 +232,7 @@ def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class ConfusionMatrix(ModelMetric):
-    """Labels against decisions, with the rates of the explained class and of favourable decisions."""
+    """Labels against decisions, with the error rates of the explained class."""
 
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
@@ -242,7 +242,7 @@ class ConfusionMatrix(ModelMetric):
         decided, truths = p.decisions == p.explained, p.truths
         about = f"Of the class {target.explained_class!r}."
         favourable = f"Share decided {target.favourable_class!r}."
-        rows = (
+        rows: tuple[tuple[str, Direction, Any, Any, str], ...] = (
             ("true_positive_rate", "higher", truths & decided, truths, about),
             ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
             ("precision", "higher", truths & decided, decided, about),

@@ -1,4 +1,4 @@
-"""How well scores order the instances: ROC AUC with DeLong's variance, average precision, curves."""
+"""How well scores order the instances: ROC AUC with DeLong's variance, average precision."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def one_vs_rest(
 def macro_auc(
     labels: NDArray[np.int64], probabilities: Floats, explained: int
 ) -> tuple[float, Floats]:
-    """ROC AUC and influences; with many classes the plain mean over classes, one against the rest."""
+    """ROC AUC and influences; with many classes the plain mean, each against the rest."""
     found = [auc_influence(*one) for one in one_vs_rest(labels, probabilities, explained)]
     if not found:
         return math.nan, np.zeros(len(labels))
@@ -88,8 +88,8 @@ def delong(auc: float, influence: Floats, fewest: int) -> Estimate:
     if math.isnan(auc):
         return Estimate(auc, None, None, n, "")
     if auc in (0.0, 1.0):
-        low, high = wilson(auc * fewest, fewest)
-        return Estimate(auc, float(low), float(high), n, "Wilson for the smaller class")
+        ends = [float(end) for end in wilson(auc * fewest, fewest)]
+        return Estimate(auc, ends[0], ends[1], n, "Wilson for the smaller class")
     half = Z95 * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
     low, high = (1 / (1 + math.exp(-end)) for end in (middle - half, middle + half))

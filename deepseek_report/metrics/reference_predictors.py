@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.metrics.encoding import Encoder
+from deepseek_report.metrics.encoding import Binning, Encoder
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -74,20 +74,23 @@ def _fit_logistic(features: Sequence[Feature], inputs: Floats, labels: Ints, see
     return lambda rows: np.asarray(model.predict_proba(encoder.transform(rows)))
 
 
+def fit_additive(
+    features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int, n_bins: int = 8
+) -> Predict:
+    """Logistic regression on quantile bins and categories: a sum of one free curve per feature."""
+    binning = Binning.fit(features, inputs, n_bins)
+    predict = _fit_logistic(binning.features, binning.transform(inputs), labels, seed)
+    return lambda rows: predict(binning.transform(rows))
+
+
 def _fit_boosting(features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int) -> Predict:
-    model = boosting(features, seed).fit(inputs, labels)
-    return lambda rows: np.asarray(model.predict_proba(rows))
-
-
-def boosting(features: Sequence[Feature], seed: int, n_trees: int = 60) -> Any:
-    """An unfitted histogram gradient boosting with the schema's categories; no early stopping."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     categorical = [
         one.kind == "categorical" and len(one.categories) <= _MOST_CATEGORIES for one in features
     ]
-    return HistGradientBoostingClassifier(
-        max_iter=n_trees,
+    model = HistGradientBoostingClassifier(
+        max_iter=60,
         learning_rate=0.1,
         max_leaf_nodes=15,
         min_samples_leaf=20,
@@ -96,6 +99,8 @@ def boosting(features: Sequence[Feature], seed: int, n_trees: int = 60) -> Any:
         early_stopping=False,
         random_state=seed,
     )
+    model.fit(inputs, labels)
+    return lambda rows: np.asarray(model.predict_proba(rows))
 
 
 def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:

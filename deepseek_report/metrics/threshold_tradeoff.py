@@ -93,8 +93,8 @@ class ThresholdTradeoff(ModelMetric):
             f"Levels with under {self.min_cell} people are not compared.",
             "Another single threshold may lose at most "
             f"{100 * self.tolerance:.1f} points of balanced accuracy on the validation part.",
-            "A threshold per group treats people differently by a sensitive attribute, which may be "
-            "unlawful; it is shown to make the trade visible, not as a proposal.",
+            "A threshold per group treats people differently by a sensitive attribute, which may "
+            "be unlawful; it is shown to make the trade visible, not as a proposal.",
         )
         return Measurement(tables={"policies": policies}, notes=notes)
 

@@ -1,0 +1,116 @@
+"""What the model could do without: the loss when one head is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Capability, MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.metrics.intervals import Estimate
+from deepseek_report.metrics.performance import SHARE
+from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.metrics.tracing import routes_of, sample_rows, traces
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def cross_entropy(logits: Floats, labels: Ints) -> Floats:
+    """(instance,) −log p of the label, in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return np.asarray(log_total - shifted[np.arange(len(labels)), labels])
+
+
+@dataclass(frozen=True)
+class Ablation(ModelMetric):
+    """How much the loss rises when one head is switched off, and which heads can go."""
+
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
+    max_rows: Rows = 500
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        test = context.dataset.test
+        rows = sample_rows(context, self.max_rows)
+        inputs, labels = test.inputs[rows], test.labels[rows]
+        branches, routes = routes_of(context, inputs[:1])
+        shape = routes.shape[1:]
+        increases = self._increases(context, inputs, labels, shape)
+        low, high = bootstrap(
+            lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),
+            labels,
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        ).interval()
+        removable = high < self.tolerance
+        layers, arms, heads = np.indices(shape).reshape(3, -1)
+        table = pd.DataFrame(
+            {
+                "layer": layers,
+                "branch": [branches[k] for k in arms],
+                "head": heads,
+                "loss_increase": increases.mean(axis=0),
+                "low": low,
+                "high": high,
+                "removable": removable,
+            }
+        )
+        score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
+            "removable_heads",
+            "compute",
+            "none",
+            bounds=SHARE,
+            note=f"Share of {len(removable)} heads whose removal raises the loss by less than "
+            f"{self.tolerance:g} nats, at the upper end of the interval.",
+        )
+        return Measurement((score,), {"units": table}, notes=(_ONE_BY_ONE, _drawn(len(rows))))
+
+    def _increases(
+        self, context: MeasureContext, inputs: Floats, labels: Ints, shape: tuple[int, ...]
+    ) -> Floats:
+        """(instance, unit) loss with the unit off minus loss with all on."""
+        import torch
+
+        device = next(context.classifier.module.parameters()).device
+        whole = _losses(context, inputs, labels, None)
+        columns = []
+        context.progress.start("heads switched off", int(np.prod(shape)))
+        for mask in _masks(shape):
+            off = torch.as_tensor(mask, dtype=torch.float32, device=device)
+            columns.append(_losses(context, inputs, labels, off) - whole)
+            context.progress.advance()
+        return np.stack(columns, axis=1)
+
+
+_ONE_BY_ONE = (
+    "Heads were switched off one at a time; that each of several can go does not mean that all of "
+    "them can go together."
+)
+
+
+def _drawn(n: int) -> str:
+    return f"Losses are means over {n} test rows, without training the rest anew."
+
+
+def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
+    for k in range(int(np.prod(shape))):
+        mask = np.ones(int(np.prod(shape)))
+        mask[k] = 0
+        yield mask.reshape(shape)
+
+
+def _losses(context: MeasureContext, inputs: Floats, labels: Ints, mask: Any) -> Floats:
+    logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
+    return cross_entropy(logits, labels)

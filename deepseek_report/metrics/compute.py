@@ -1,0 +1,258 @@
+"""What the model costs: parameters, time per layer, latency by batch size, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Classifier, MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.metrics.intervals import Estimate
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.timing import (
+    Stopwatch,
+    median_interval,
+    on_gpu,
+    seconds_of_a_pass,
+    some_rows,
+    torch_module,
+    wait_for,
+)
+
+Floats = NDArray[np.float64]
+BatchSize = Annotated[int, Field(ge=1, le=100_000)]
+Repeats = Annotated[int, Field(ge=3, le=1000)]
+_MIB = 2**20
+#: Time that no named layer took: what the module itself does between them, and copies.
+OUTSIDE = "outside named layers"
+
+
+def layer_name(path: str) -> str:
+    """The block that a parameter belongs to: its path up to the first number.
+
+    `blocks.0.attention.query` -> `blocks.0`; `head.weight` -> `head`.
+    """
+    parts = path.split(".")
+    numbers = [k for k, part in enumerate(parts) if part.isdigit()]
+    return ".".join(parts[: numbers[0] + 1]) if numbers else parts[0]
+
+
+@dataclass(frozen=True)
+class Parameters(ModelMetric):
+    """Number of trained parameters, in all and by layer."""
+
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        total = sum(one.numel() for one in module.parameters())
+        rows = [
+            (name or "(whole)", type(layer).__name__, n, n / max(total, 1))
+            for name, layer in module.named_modules()
+            if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
+        ]
+        columns = ["layer", "kind", "parameters", "share"]
+        score = Estimate(total, None, None, total, "").score(
+            "parameters", "compute", "none", bounds=(0.0, None)
+        )
+        return Measurement((score,), {"layers": pd.DataFrame(rows, columns=columns)})
+
+
+@dataclass(frozen=True)
+class LayerProfile(ModelMetric):
+    """Time that each layer takes in one pass over a batch."""
+
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    volatile: ClassVar[bool] = True
+    batch_size: BatchSize = 64
+    repeats: Repeats = 15
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        wait = wait_for(context.classifier)
+        inputs = some_rows(context, self.batch_size)
+        context.classifier.logits(inputs)
+        with Stopwatch(module, wait) as watch:
+            laps, totals = [], []
+            for _ in range(self.repeats):
+                totals.append(1000 * seconds_of_a_pass(context.classifier, inputs, wait))
+                laps.append(watch.lap())
+        total = np.array(totals)
+        times = {name: np.array([lap[name] for lap in laps]) for name in laps[0]}
+        times = {name: one for name, one in times.items() if one.any()}
+        times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
+        table = _profile_table(times, {**watch.kinds, OUTSIDE: "rest"}, float(np.median(total)))
+        value, low, high = median_interval(total)
+        forward = Estimate(value, low, high, self.repeats, "order statistics of the median")
+        score = forward.score(
+            "forward_ms",
+            "compute",
+            "lower",
+            unit="ms",
+            bounds=(0.0, None),
+            note=f"Median of {self.repeats} passes over {self.batch_size} rows, timers included.",
+        )
+        return Measurement((score,), {"layers": table}, notes=(_CLOCK, _OWN))
+
+
+def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
+    rows = [
+        (name, kinds[name], *median_interval(one), float(np.median(one)) / total)
+        for name, one in times.items()
+    ]
+    columns = ["layer", "kind", "ms", "low", "high", "share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+_OWN = "The time of a part is its own, without that of the parts inside it."
+_CLOCK = "Times were measured on this machine while it may have done other work; they vary."
+
+
+@dataclass(frozen=True)
+class Latency(ModelMetric):
+    """Time to answer, and rows per second, by batch size."""
+
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    volatile: ClassVar[bool] = True
+    batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
+    repeats: Repeats = 30
+    budget: Annotated[float, Field(gt=0, le=600)] = 0.4
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        rows = [self._row(context, size) for size in sorted(set(self.batch_sizes))]
+        columns = ["batch_size", "ms", "low", "high", "rows_per_second", "passes"]
+        table = pd.DataFrame(rows, columns=columns)
+        first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
+        method = "order statistics of the median"
+        size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
+        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), method)
+        many = Estimate(
+            best["rows_per_second"],
+            scale / best["high"],
+            scale / best["low"],
+            int(best["passes"]),
+            method,
+        )
+        scores = (
+            one.score(
+                "latency_ms",
+                "compute",
+                "lower",
+                unit="ms",
+                bounds=(0.0, None),
+                note=f"Batches of {int(first['batch_size'])}, from numpy in to numpy out.",
+            ),
+            many.score(
+                "rows_per_second",
+                "compute",
+                "higher",
+                unit="rows/s",
+                bounds=(0.0, None),
+                note=f"At the best batch size looked at, {size}.",
+            ),
+        )
+        return Measurement(scores, {"latency": table.drop(columns="passes")}, notes=(_CLOCK,))
+
+    def _row(self, context: MeasureContext, size: int) -> tuple[float, ...]:
+        inputs = some_rows(context, size)
+        context.classifier.logits(inputs)
+        seconds = np.array(list(self._passes(context.classifier, inputs)))
+        value, low, high = median_interval(1000 * seconds)
+        return size, value, low, high, 1000 * size / value, len(seconds)
+
+    def _passes(self, classifier: Classifier, inputs: Floats) -> Iterator[float]:
+        """Timed passes until all are done or the budget is spent; three at least."""
+        wait, spent = wait_for(classifier), 0.0
+        for k in range(self.repeats):
+            if k >= 3 and spent > self.budget:
+                return
+            taken = seconds_of_a_pass(classifier, inputs, wait)
+            spent += taken
+            yield taken
+
+
+@dataclass(frozen=True)
+class PeakMemory(ModelMetric):
+    """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
+
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    volatile: ClassVar[bool] = True
+    batch_size: BatchSize = 512
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        inputs = some_rows(context, self.batch_size)
+        context.classifier.logits(inputs)
+        allocated = peak_of_a_pass(context.classifier, inputs)
+        process = Estimate(process_peak(), None, None, 1, "")
+        batch = Estimate(allocated, None, None, self.batch_size, "")
+        return Measurement(
+            (
+                process.score(
+                    "peak_memory",
+                    "compute",
+                    "lower",
+                    unit="MiB",
+                    bounds=(0.0, None),
+                    note="Peak resident memory of the whole process so far, libraries and data "
+                    "included.",
+                ),
+                batch.score(
+                    "inference_memory",
+                    "compute",
+                    "lower",
+                    unit="MiB",
+                    bounds=(0.0, None),
+                    note=f"Most that was allocated at once in a pass over {self.batch_size} rows, "
+                    "on top of the weights.",
+                ),
+            )
+        )
+
+
+def process_peak() -> float:
+    """Peak resident memory of this process in MiB."""
+    import psutil
+
+    info = psutil.Process().memory_info()
+    if hasattr(info, "peak_wset"):
+        return float(info.peak_wset / _MIB)
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (_MIB if sys.platform == "darwin" else 1024)
+
+
+def peak_of_a_pass(classifier: Classifier, inputs: Floats) -> float:
+    """Most memory that torch had allocated at once in one pass, above the start, in MiB."""
+    import torch
+
+    torch_module(classifier)
+    if on_gpu(classifier):
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        classifier.logits(inputs)
+        torch.cuda.synchronize()
+        return (torch.cuda.max_memory_allocated() - before) / _MIB
+    return _peak_on_cpu(classifier, inputs)
+
+
+def _peak_on_cpu(classifier: Classifier, inputs: Floats) -> float:
+    """Greatest running sum of what each operator allocated and freed, in MiB."""
+    from torch.autograd.profiler import profile
+
+    with profile(use_kineto=False, profile_memory=True) as recorded:
+        classifier.logits(inputs)
+    events = sorted(recorded.function_events, key=lambda event: event.time_range.end)
+    held = np.cumsum([event.self_cpu_memory_usage for event in events])
+    return float(max(held.max(initial=0.0), 0.0)) / _MIB

@@ -1,0 +1,83 @@
+"""Simple conditions on features that a person can read, such as `credit limit up to NT$ 50 000`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Feature, Schema
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition, the name of what it is about, and the instances that meet it."""
+
+    about: str
+    text: str
+    holds: NDArray[np.bool_]
+
+
+def feature_conditions(feature: Feature, values: Floats, reference: Floats) -> Iterator[Condition]:
+    """Conditions that split one feature: quarters of a number, each category, and missing.
+
+    Parameters
+    ----------
+    values : (instance,) to be split. reference : (row,) from which the quartiles are taken.
+    """
+    if feature.is_numeric:
+        yield from _quarters(feature, values, reference)
+    else:
+        for k, category in enumerate(feature.categories):
+            yield Condition(feature.name, f"{feature.label}: {category.label}", values == k)
+    yield Condition(feature.name, f"{feature.label}: missing", np.isnan(values))
+
+
+def _quarters(feature: Feature, values: Floats, reference: Floats) -> Iterator[Condition]:
+    known = reference[~np.isnan(reference)]
+    if not len(known):
+        return
+    inner = np.unique(np.quantile(known, _QUARTILES, method="lower"))
+    edges = [-np.inf, *inner[inner < known.max()].tolist(), np.inf]
+    for low, high in zip(edges, edges[1:], strict=False):
+        text = f"{feature.label}{_between(feature, low, high)}"
+        yield Condition(feature.name, text, (values > low) & (values <= high))
+
+
+def _between(feature: Feature, low: float, high: float) -> str:
+    parts = []
+    if np.isfinite(low):
+        parts.append(f" over {feature.display(low)}")
+    if np.isfinite(high):
+        parts.append(f" up to {feature.display(high)}")
+    return "".join(parts)
+
+
+def all_conditions(
+    schema: Schema, inputs: Floats, reference: Floats, groups: Mapping[str, Ints]
+) -> list[Condition]:
+    """Conditions on every feature, and on attributes that the model never sees."""
+    found = [
+        condition
+        for j, feature in enumerate(schema.features)
+        for condition in feature_conditions(feature, inputs[:, j], reference[:, j])
+    ]
+    for attribute in schema.attributes:
+        if attribute.source is None and attribute.name in groups:
+            codes = groups[attribute.name]
+            found += [
+                Condition(attribute.name, f"{attribute.label}: {level}", codes == k)
+                for k, level in enumerate(attribute.levels)
+            ]
+    return found
+
+
+def indicator_matrix(conditions: Sequence[Condition]) -> Floats:
+    """(instance, condition) of 0 and 1."""
+    return np.stack([one.holds for one in conditions], axis=1).astype(np.float64)

@@ -1,0 +1,184 @@
+"""How well a sensitive attribute can be told from the other features, and by which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Feature
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.intervals import Z95, Estimate
+from deepseek_report.metrics.performance import SHARE
+from deepseek_report.metrics.plugin import ModelMetric, Rows
+from deepseek_report.metrics.ranking import delong, macro_auc
+from deepseek_report.metrics.reference_predictors import Predict, fit_additive
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How one attribute was told from the features: the ranking, and each feature's part in it."""
+
+    auc: Estimate
+    importance: list[Estimate]
+
+
+def permutation_importance(
+    predict: Predict, inputs: Floats, labels: Ints, n_repeats: int, rng: np.random.Generator
+) -> list[Estimate]:
+    """Fall in AUC when one feature is shuffled, for each feature; 0 means that it is not used.
+
+    The interval is DeLong's for paired scores, averaged over the shuffles; it covers the test
+    sample, not the training of the predictor.
+
+    Parameters
+    ----------
+    predict : (instance, feature) -> (instance, class). labels : (instance,) codes 0, 1, ….
+
+    References
+    ----------
+    Breiman 2001, doi:10.1023/A:1010933404324.
+    """
+    auc, influence = macro_auc(labels, predict(inputs), 1)
+    n, width = inputs.shape
+    found = []
+    for j in range(width):
+        shuffled = np.tile(inputs, (n_repeats, 1, 1))
+        shuffled[:, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
+        outputs = predict(shuffled.reshape(-1, width)).reshape(n_repeats, n, -1)
+        others = [macro_auc(labels, one, 1) for one in outputs]
+        fall = auc - float(np.mean([one for one, _ in others]))
+        spread = influence - np.mean([one for _, one in others], axis=0)
+        half = Z95 * float(np.sqrt(spread @ spread))
+        found.append(Estimate(fall, fall - half, fall + half, n, "paired DeLong"))
+    return found
+
+
+def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    known = rng.permutation(np.flatnonzero(codes >= 0))[:most]
+    return part.inputs[known], codes[known]
+
+
+@dataclass(frozen=True)
+class Proxies(ModelMetric):
+    """How well each sensitive attribute can be predicted from the other features, and by which."""
+
+    category: ClassVar[Category] = "fairness"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    max_train_rows: Rows = 3000
+    max_test_rows: Rows = 1500
+    n_repeats: Annotated[int, Field(ge=1, le=50)] = 1
+    top: Annotated[int, Field(ge=1)] = 10
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        attributes = context.dataset.schema.attributes
+        if not attributes:
+            raise NotApplicableError(
+                "no attribute is declared, so no stand-in for one can be looked for; declare "
+                "`groups` in the dataset's config."
+            )
+        scores: list[Score] = []
+        rows: list[dict[str, object]] = []
+        notes: list[str] = []
+        context.progress.start("stand-ins for attributes", len(attributes))
+        for attribute in attributes:
+            features = _other_features(context.dataset.schema.features, attribute)
+            proxy = self._proxy(context, attribute, features)
+            context.progress.advance()
+            if proxy is None:
+                notes.append(f"{attribute.label} has too few known levels to be predicted.")
+                continue
+            scores.append(_score(attribute, proxy.auc))
+            names = [context.dataset.schema.features[j] for j in features]
+            rows += _rows(attribute, names, proxy.importance)[: self.top]
+        table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        notes += [
+            "Each attribute was predicted by a logistic regression on binned features, from all "
+            "features but the one that it was made from; joint effects of two features can tell "
+            "more. This shows what could stand in for it, not what the model uses.",
+            "The importance of features that carry the same information is shared among them.",
+        ]
+        return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
+
+    def _proxy(
+        self, context: MeasureContext, attribute: Attribute, features: list[int]
+    ) -> Proxy | None:
+        data, rng = context.dataset, np.random.default_rng(context.seed)
+        parts = (data.train, self.max_train_rows), (data.test, self.max_test_rows)
+        (inputs, codes), (test_inputs, test_codes) = (
+            _sample(part, part.groups[attribute.name], most, rng) for part, most in parts
+        )
+        levels = np.unique(codes)
+        place = np.searchsorted(levels, test_codes)
+        known = levels[np.minimum(place, len(levels) - 1)] == test_codes
+        place, test_inputs = place[known], test_inputs[known][:, features]
+        counts = np.bincount(place, minlength=len(levels))
+        if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
+            return None
+        names = [data.schema.features[j] for j in features]
+        predict = fit_additive(
+            names, inputs[:, features], np.searchsorted(levels, codes), context.seed
+        )
+        auc, influence = macro_auc(place, predict(test_inputs), 1)
+        return Proxy(
+            delong(auc, influence, int(counts[counts > 0].min())),
+            permutation_importance(predict, test_inputs, place, self.n_repeats, rng),
+        )
+
+
+def _other_features(features: Sequence[Feature], attribute: Attribute) -> list[int]:
+    return [j for j, one in enumerate(features) if one.name != attribute.source]
+
+
+_COLUMNS: dict[str, type] = {
+    "attribute": str,
+    "attribute_label": str,
+    "feature": str,
+    "label": str,
+    "importance": float,
+    "low": float,
+    "high": float,
+}
+
+
+def _rows(
+    attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = [
+        {
+            "attribute": attribute.name,
+            "attribute_label": attribute.label,
+            "feature": feature.name,
+            "label": feature.label,
+            "importance": one.value,
+            "low": one.low,
+            "high": one.high,
+        }
+        for feature, one in zip(features, importance, strict=True)
+    ]
+    order = np.argsort([-one.value for one in importance], kind="stable")
+    return [rows[k] for k in order]
+
+
+def _score(attribute: Attribute, auc: Estimate) -> Score:
+    several = len(attribute.levels) > 2
+    return auc.score(
+        "proxy_auc",
+        "fairness",
+        "none",
+        attribute=attribute.name,
+        bounds=SHARE,
+        note=("Mean over the levels, each against the rest. " if several else "")
+        + "0.5 means that the other features say nothing about it.",
+    )

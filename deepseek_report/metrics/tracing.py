@@ -1,0 +1,73 @@
+"""What a model with attention, routes and experts decided inside, collected batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols import LayerTrace, MeasureContext
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.timing import torch_module
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_BATCH = 256
+
+
+def sample_rows(context: MeasureContext, most: int) -> Ints:
+    """At most so many positions of the test part, drawn with the seed, ascending."""
+    rng = np.random.default_rng(context.seed)
+    return np.sort(rng.permutation(len(context.dataset.test))[:most])
+
+
+def traces(
+    context: MeasureContext, inputs: Floats, head_mask: Any = None
+) -> Iterator[tuple[Floats, list[LayerTrace]]]:
+    """Logits and what each layer decided, for one batch after another.
+
+    Parameters
+    ----------
+    inputs : (instance, feature) original units.
+    head_mask : (layer, branch, head) tensor of 0 and 1, or None.
+    """
+    import torch
+
+    module = torch_module(context.classifier)
+    device = next(module.parameters()).device
+    with torch.inference_mode():
+        for start in range(0, len(inputs), _BATCH):
+            rows = torch.as_tensor(
+                inputs[start : start + _BATCH], dtype=torch.float32, device=device
+            )
+            context.classifier.calls += len(rows)
+            logits, layers = module.trace(rows, head_mask)
+            yield logits.double().cpu().numpy(), layers
+
+
+def array(tensor: Any) -> Floats:
+    """A tensor as a float64 array."""
+    return np.asarray(tensor.double().cpu().numpy())
+
+
+def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats]:
+    """Names of the branches, and (instance, layer, branch, head) weights of the heads."""
+    branches: list[str] = []
+    batches = []
+    for _, layers in traces(context, inputs):
+        routed = [layer.routes for layer in layers if layer.routes is not None]
+        if not routed:
+            raise NotApplicableError(
+                f"model {context.classifier.name!r} has no layer that routes its heads; leave this "
+                "metric out."
+            )
+        branches = list(routed[0])
+        batches.append(
+            np.stack(
+                [np.stack([array(one[name]) for name in branches], axis=1) for one in routed],
+                axis=1,
+            )
+        )
+    return branches, np.concatenate(batches)
