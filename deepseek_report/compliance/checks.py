@@ -76,9 +76,11 @@ def _check_scores(check: ScoreCheck, subject: Subject) -> Outcome:
     failed = [text for score in scores if (text := fails(score))]
     if not failed:
         return Outcome()
-    summary = failed[0] if len(failed) == 1 else f"{failed[0]} and {count(len(failed) - 1)} more"
+    summary = failed[0]
+    if len(scores) > 1:
+        summary = f"{count(len(failed))} of {count(len(scores))} numbers: {failed[0]}"
     if not check.every and len(failed) < len(scores):
-        return Outcome(remarks=(f"{summary}, of {count(len(scores))}",))
+        return Outcome(remarks=(summary,))
     return Outcome((summary,))
 
 
@@ -113,7 +115,7 @@ def _out_of_bounds(check: ScoreCheck, score: Score) -> str:
 
 def _name(score: Score) -> str:
     subject = [score.explainer, score.attribute, score.level, score.slice]
-    named = ", ".join(part for part in subject if part)
+    named = ", ".join(part.replace("_", " ") for part in subject if part)
     metric = score.metric.replace("_", " ")
     return f"{metric} ({named})" if named else metric
 
@@ -146,6 +148,7 @@ def _check_rows(check: RowsCheck, subject: Subject) -> Outcome:
 
 def _check_sanity(subject: Subject) -> Outcome:
     explainer = subject.artifact.rpartition("/")[2]
+    label = explainer.replace("_", " ")
     problems: list[str] = []
     untested: list[str] = []
     for test in subject.sanity:
@@ -153,8 +156,8 @@ def _check_sanity(subject: Subject) -> Outcome:
         scores = scores_of(subject.results, artifact, test.metric)
         if not scores:
             untested.append(test.name)
-        problems += [text for score in scores if (text := _sanity_failure(test, score, explainer))]
-    remarks = [f"{explainer}: no test of {name} was made" for name in untested]
+        problems += [text for score in scores if (text := _sanity_failure(test, score, label))]
+    remarks = [f"{label}: no test of {name} was made" for name in untested]
     return Outcome(tuple(problems), tuple(remarks))
 
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.compliance.checks import Subject, run_checks, scores_of
 from deepseek_report.compliance.framework import evidence_vocabulary
-from deepseek_report.compliance.integrity import STATES, EvidenceFile, State, dig, examine
+from deepseek_report.compliance.integrity import (
+    STATES,
+    EvidenceFile,
+    State,
+    dig,
+    examine,
+    run_folder,
+)
 from deepseek_report.compliance.sources import Kind, Need, SanityTest, Sources, load_sources
 
 
@@ -122,14 +130,17 @@ class _Index:
 
     def record(self, kind: Kind) -> Item:
         """Evidence that is a record of the run and not an artifact."""
-        provenance = self.results.provenance
-        empty = [key for key in kind.provenance if not dig(provenance, key)]
+        empty = [key for key in kind.provenance if not dig(self.results.provenance, key)]
         if empty:
             named = ", ".join(_readable(key) for key in empty)
             return Item(kind.file, "absent", problems=(f"the run records no {named}",))
-        manifest = provenance.get("manifest") or {}
-        sha256 = str((kind.digest and dig(provenance, kind.digest)) or manifest.get(kind.file, ""))
-        return Item(kind.file, "present", (EvidenceFile(kind.file, sha256),))
+        if not kind.sealed:
+            return Item(kind.file, "present", (EvidenceFile(kind.file, ""),))
+        folder = run_folder(self.results)
+        if folder is None or not (folder / kind.file).is_file():
+            return Item(kind.file, "absent", problems=(f"the run folder has no {kind.file}",))
+        sealed = EvidenceFile(kind.file, sha256_file(folder / kind.file))
+        return Item(kind.file, "present", (sealed,))
 
     def expand(self, need: Need) -> list[Need]:
         if not need.is_pattern:

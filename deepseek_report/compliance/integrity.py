@@ -107,6 +107,17 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
     return digests | {"weights": weights[0]} if weights else digests
 
 
+def run_folder(results: Results) -> Path | None:
+    """The folder whose manifest lists the artifacts, or None where no artifact is in it."""
+    manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
+    for artifact, path in results.paths.items():
+        for key in manifest:
+            inside, _, _ = key.rpartition("/")
+            if inside.endswith(artifact) and path.as_posix().endswith(f"/{inside}"):
+                return Path(path.as_posix().removesuffix(f"/{inside}"))
+    return None
+
+
 def dig(data: Mapping[str, Any], dotted: str) -> Any:
     """The value at a dotted key, or None: `dig(provenance, "digests.data")`."""
     value: Any = data

@@ -97,10 +97,10 @@ class Kind(_Strict):
     """How one kind of evidence is made.
 
     label : a few words for people. all : artifacts that must all count; any : one of these must.
-    provenance : dotted keys of the run's provenance that must hold something. digest : that of
-    them which is its hash.
-    file : where in the run folder it is, for evidence that is no artifact. after : True for what is
-    written after the index (the report), whose hash only the manifest can hold.
+    provenance : dotted keys of the run's provenance that must hold something.
+    file : where in the run folder it is, for evidence that is no artifact. sealed : whether that
+    file is whole when the index is made, and so has its hash in it; the hash of what changes later
+    stands in the manifest alone. after : True for what is written after the index, as the report.
     subject : digests that the artifact must share with this run.
     section : section of the report that shows it. limits : what it does not cover.
     absent : why no run produces it, where that is so.
@@ -111,8 +111,8 @@ class Kind(_Strict):
     all: tuple[Need, ...] = ()
     any: tuple[Need, ...] = ()
     provenance: tuple[str, ...] = ()
-    digest: str = ""
     file: str = ""
+    sealed: bool = False
     after: bool = False
     section: str = ""
     limits: str = ""

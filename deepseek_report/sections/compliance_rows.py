@@ -130,7 +130,13 @@ def _person(one: Judgement) -> str:
         return f"Set aside by {by}: {one.exemption.reason}"
     if one.open_fields:
         return f"{_listed(one.open_fields)} ({one.row.who})"
-    return f"Supplied: {_listed(one.filled)}" if one.filled else DASH
+    if one.filled:
+        return f"Supplied: {_listed(one.filled)}"
+    if one.held_back:
+        return f"A reading of the cited text ({one.row.who})"
+    if one.status == "partly" and not one.missing:
+        return f"Judgement beyond a run ({one.row.who})"
+    return DASH
 
 
 def _listed(names: tuple[str, ...]) -> str:

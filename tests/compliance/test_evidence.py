@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.files import save_json, sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
 from deepseek_report.compliance.framework import evidence_vocabulary
@@ -123,7 +123,7 @@ def test_small_cells_are_remarked_and_do_not_sink_the_table(run: Run) -> None:
     found = look(run, "metrics.performance.by_group")
     assert found.counts
     assert found.remarks == (
-        "selection rate (sex, others) rests on n = 4, below the floor of 30, of 2",
+        "1 of 2 numbers: selection rate (sex, others) rests on n = 4, below the floor of 30",
     )
 
 
@@ -177,6 +177,14 @@ def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
     never = {name for name, kind in load_sources().kinds.items() if kind.absent}
     assert {"robustness.adversarial", "monitoring.results", "compute.usage"} <= never
     assert all(index[kind].state == "absent" and index[kind].problems for kind in sorted(never))
+
+
+def test_the_config_counts_with_the_hash_of_its_file_and_only_while_it_is_there(run: Run) -> None:
+    config = run.folder / "config.yaml"
+    (file,) = look(run, "config.resolved").files
+    assert (file.path, file.sha256) == ("config.yaml", sha256_file(config))
+    config.unlink()
+    assert look(run, "config.resolved").problems == ("the run folder has no config.yaml",)
 
 
 def test_a_lineage_without_a_previous_model_does_not_count(run: Run) -> None:

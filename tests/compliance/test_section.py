@@ -67,6 +67,13 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
             assert (".**†" in line) == (not row.verified)
 
 
+def test_a_row_that_only_judgement_holds_down_says_so(run: Run) -> None:
+    rows = [row for one in content(run).values["frameworks"] for row in one["rows"]]
+    held = [row for row in rows if row["status__sort"] == 1 and not row["lacking"]]
+    assert held
+    assert all(row["person"] != "–" for row in held)
+
+
 def test_evidence_that_failed_is_a_caveat_with_its_reason(run: Run) -> None:
     measure(
         run.path("measures/deletion/shap"),
