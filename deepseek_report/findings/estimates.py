@@ -44,19 +44,34 @@ def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str
 
 def share(one: Estimate) -> str:
     """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
-    text = percent(one["value"], one["low"], one["high"])
+    text = percent(one["value"], *_ends(one))
     return text + _brackets(one, as_percent=True)
 
 
 def value(one: Estimate) -> str:
     """A number with its interval: `0.78 (0.76–0.79)`."""
-    return number(one["value"], one["low"], one["high"]) + _brackets(one, as_percent=False)
+    if _tiny(one):
+        return "below 0.001"
+    return number(one["value"], *_ends(one)) + _brackets(one, as_percent=False)
+
+
+def _tiny(one: Estimate) -> bool:
+    """Whether a value and its interval are positive and too small to be worth digits."""
+    known, high = one["value"], one["high"]
+    return known is not None and 0 < known < 5e-4 and (high is None or high < 5e-4)
+
+
+def _ends(one: Estimate) -> tuple[float | None, float | None]:
+    """The interval's ends; none where the interval has no width."""
+    low, high = one["low"], one["high"]
+    return (None, None) if low is None or high is None or low == high else (low, high)
 
 
 def _brackets(one: Estimate, *, as_percent: bool) -> str:
-    if one["value"] is None or one["low"] is None or one["high"] is None:
+    low, high = _ends(one)
+    if one["value"] is None or low is None or high is None:
         return ""
-    return f" ({interval(one['low'], one['high'], as_percent=as_percent)})"
+    return f" ({interval(low, high, as_percent=as_percent)})"
 
 
 def number(value: float | None, low: float | None = None, high: float | None = None) -> str:
@@ -81,6 +96,16 @@ def interval(low: float | None, high: float | None, *, as_percent: bool = False)
     return numbers.interval(low, high, as_percent=as_percent)
 
 
+def bound(value: float, *, as_percent: bool = False) -> str:
+    """A declared number as it was declared: `0.8`, `5 %`."""
+    return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", numbers.MINUS)
+
+
+def in_sentence(label: str) -> str:
+    """A label inside a sentence: `Age band -> age band`, while `SHAP` and `ROC AUC` stay."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 def p_value(value: float | None) -> str:
     """A p-value as it is printed: `0.03`, `below 0.001`."""
     if value is None or not math.isfinite(value):
@@ -100,6 +125,8 @@ def seconds(value: float | None) -> str:
     """A duration: `0.4 s`, `12 s`, `3 min 20 s`."""
     if value is None or not math.isfinite(value):
         return "not measured"
+    if value < 0.05:
+        return "under 0.1\u00a0s"
     if value < 60:
         return f"{value:.1f}\u00a0s" if value < 10 else f"{value:.0f}\u00a0s"
     minutes, rest = divmod(round(value), 60)

@@ -7,7 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
 from deepseek_report.findings.wording import Wording, wording
 
@@ -54,6 +54,11 @@ def words_of(results: Results) -> Wording:
 def explainer_label(results: Results, name: str) -> str:
     """The readable name of an explainer."""
     return words_of(results).label("explainers", name)
+
+
+def explainer_inline(results: Results, name: str) -> str:
+    """The readable name of an explainer inside a sentence."""
+    return in_sentence(explainer_label(results, name))
 
 
 def attribute_label(results: Results, name: str) -> str:

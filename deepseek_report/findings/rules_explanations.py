@@ -19,8 +19,9 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.thresholds import CONTROL
 
-#: Rank correlation with the explanation of a randomised model from which the test is failed.
-RANDOMISATION_FAILS = 0.5
+#: Rank correlation with the explanation of a randomised model from which an explanation depends
+#: on the learnt weights only in part, and hardly at all.
+RANDOMISATION_PARTLY, RANDOMISATION_FAILS = 0.5, 0.8
 #: Mean rank correlation between methods under which they tell different stories, or the same one.
 DISAGREE, AGREE = 0.5, 0.8
 #: Share of the prediction's distance from the base value that attributions may leave unexplained.
@@ -41,8 +42,7 @@ def faithfulness(results: Results) -> list[Finding]:
 
 def beats_random(gain: Score) -> bool:
     """Whether the whole interval of the gain over the random control is above 0."""
-    low = finite(gain.low)
-    return (gain.value if low is None else low) > 0
+    return lowest(gain) > 0
 
 
 def _not_faithful(results: Results, gain: Score) -> Finding:
@@ -83,28 +83,35 @@ def _faithful(results: Results, gains: list[Score]) -> Finding:
 
 
 def sanity(results: Results) -> list[Finding]:
-    """Explanations that hardly change when the weights are drawn anew."""
-    return [
-        Finding(
-            id=f"sanity-{score.explainer}",
-            severity="high",
-            message="sanity_failed",
-            values={
-                "explainer": explainer_label(results, score.explainer),
-                "correlation": estimates.of_score(score),
-            },
-            evidence=(f"measures/parameter_randomisation/{score.explainer}",),
-            section="trust",
-        )
-        for score in by_explainer(results, "randomisation_correlation")
-        if not passes_randomisation(score)
-    ]
+    """Explanations that change little when the weights are drawn anew."""
+    found = by_explainer(results, "randomisation_correlation")
+    return [_sanity(results, score) for score in found if not passes_randomisation(score)]
+
+
+def _sanity(results: Results, score: Score) -> Finding:
+    hardly = lowest(score) >= RANDOMISATION_FAILS
+    return Finding(
+        id=f"sanity-{score.explainer}",
+        severity="high" if hardly else "medium",
+        message="sanity_failed" if hardly else "sanity_partly",
+        values={
+            "explainer": explainer_label(results, score.explainer),
+            "correlation": estimates.of_score(score),
+        },
+        evidence=(f"measures/parameter_randomisation/{score.explainer}",),
+        section="trust",
+    )
 
 
 def passes_randomisation(score: Score) -> bool:
-    """Whether an explanation changes when the weights do."""
+    """Whether an explanation clearly changes when the weights do."""
+    return lowest(score) < RANDOMISATION_PARTLY
+
+
+def lowest(score: Score) -> float:
+    """The lower end of a score's interval, or its value where it has none."""
     low = finite(score.low)
-    return (score.value if low is None else low) < RANDOMISATION_FAILS
+    return score.value if low is None else low
 
 
 def stability(results: Results) -> list[Finding]:
@@ -242,16 +249,19 @@ def overview(results: Results) -> list[Finding]:
 
 
 def leading_explainer(results: Results) -> str | None:
-    """The explainer with the largest gain over random; without that measure the first one."""
-    gains = [
-        score
-        for score in by_explainer(results, "deletion_gain")
-        if score.explainer in results.explanations and results.explanations[score.explainer].signed
-    ]
-    if gains:
-        return max(gains, key=lambda score: score.value).explainer
+    """The signed explainer that passes most tests; among equals the largest gain over random."""
     signed = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
-    return signed[0] if signed else None
+    return max(signed, key=lambda name: _merit(results, name), default=None)
+
+
+def _merit(results: Results, name: str) -> tuple[int, float]:
+    """How many tests a method passes, and its gain over random."""
+    gain = results.score("deletion_gain", explainer=name)
+    shuffled = results.score("randomisation_correlation", explainer=name)
+    known = gain is not None and finite(gain.value) is not None
+    faithful = gain is not None and known and beats_random(gain)
+    learnt = shuffled is None or passes_randomisation(shuffled)
+    return faithful + learnt, gain.value if gain is not None and known else 0.0
 
 
 def label_of(results: Results, name: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import words_of
+from deepseek_report.findings.thresholds import CONTROL
 
 
 def failures(results: Results) -> list[Finding]:
@@ -25,6 +26,18 @@ def failures(results: Results) -> list[Finding]:
             section="reproducibility",
         )
     ]
+
+
+def applicable(results: Results) -> dict[str, str]:
+    """Parts that cannot be applied here, each with the reason.
+
+    Leaves out the control, which needs no excuse, and pictures of what was not asked for.
+    """
+    return {
+        one: reason
+        for one, reason in results.refused.items()
+        if not one.endswith(f"/{CONTROL}") and not reason.endswith("was not asked for")
+    }
 
 
 def artifact_label(results: Results, artifact: str) -> str:

@@ -19,6 +19,7 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
+from deepseek_report.findings.rules_explanations import leading_explainer
 
 SIGNIFICANT = 0.05
 #: Share of the variation in an attribute that other features give away, as an AUC.
@@ -222,18 +223,19 @@ def _proxy(results: Results, score: Score) -> Finding:
 
 
 def explanation_quality(results: Results) -> list[Finding]:
-    """Explanations that are clearly better for one group than for another."""
-    table = [row for row in rows(results, "explanation_by_group", "groups") if _trusted(row)]
+    """Groups that the leading method explains clearly better than others."""
+    leader = leading_explainer(results)
+    table = [
+        row
+        for row in rows(results, "explanation_by_group", "groups")
+        if row["explainer"] == leader and finite(row["low"]) is not None
+    ]
     subjects = list(dict.fromkeys((row["explainer"], row["attribute"]) for row in table))
     found = [
         _unequal(results, [row for row in table if (row["explainer"], row["attribute"]) == pair])
         for pair in subjects
     ]
     return [one for one in found if one is not None]
-
-
-def _trusted(row: Row) -> bool:
-    return row["explainer"] != "random" and finite(row["low"]) is not None
 
 
 def _unequal(results: Results, levels: Sequence[Row]) -> Finding | None:

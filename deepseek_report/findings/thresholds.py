@@ -53,8 +53,8 @@ def outcome(
     side, bound : the value must be at least, or at most, `bound`; the bound itself is allowed.
     value, low, high : the estimate and its 95 % interval, or None for a value without interval.
 
-    Gives "met" where the whole interval is on the allowed side, "not met" where the whole interval is
-    on the other, else "too uncertain to say".
+    Gives "met" where the whole interval is on the allowed side, "not met" where all of it is on
+    the other, else "too uncertain to say".
     """
     low = value if low is None else low
     high = value if high is None else high

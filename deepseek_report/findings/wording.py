@@ -125,6 +125,8 @@ def _environment() -> Environment:
         "share": estimates.share,
         "value": estimates.value,
         "plural": numbers.plural,
+        "bound": estimates.bound,
+        "inline": estimates.in_sentence,
         "sentence": sentence_case,
     }
     made.globals["interval"] = estimates.interval

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -65,7 +65,7 @@ class Bias:
             "crossings": [_group(draft, row) for row in groups if is_crossing(row)],
             "ratios": [_ratio(draft, row) for row in rows(results, "impact_ratio", "pairs")],
             "differences": _differences(draft),
-            "bound": declared_ratio(results),
+            "bound": estimates.bound(declared_ratio(results)),
             "favourable": results.schema.target.favourable_class,
             **_sources(draft),
             "policies": [
@@ -111,6 +111,7 @@ def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]
     return {
         "name": name,
         "label": attribute_label(draft.results, name),
+        "inline": in_sentence(attribute_label(draft.results, name)),
         "rows": [_group(draft, row) for row in mine],
         "sentence": _spread(draft, mine),
     }

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, by_explainer, explainer_label, rows
+from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.records import (
+    Row,
+    by_explainer,
+    explainer_inline,
+    explainer_label,
+    rows,
+)
 from deepseek_report.findings.rules_explanations import beats_random, leading_explainer
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
@@ -18,6 +26,11 @@ from deepseek_report.sections.draft import Draft
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5
+_FIRST = ("most_certain_right", "most_certain_wrong", "nearest_threshold")
+_TABLES = (
+    *("inputs", "reasons", "neighbours"),
+    *("counterfactuals", "agreement", "errors_like_this"),
+)
 _USES = frozenset({"explanations", "measures/cases", "pictures/case_contributions"})
 _SIGNS = {"probability": 5e-4, "logit": 5e-3, "none": 0.0}
 
@@ -31,13 +44,15 @@ class Cases:
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)
-        table = rows(results, "cases", "cases")
+        table = sorted(rows(results, "cases", "cases"), key=_order)
         explainer = reasons_explainer(results)
         if table:
             _answer(draft, table, explainer)
         draft.caveat("not_advice")
         draft.notes(["cases"])
-        draft.values["cases"] = [_case(draft, row, explainer) for row in table]
+        pages = _Pages(draft, explainer)
+        draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
+        draft.values["groups"] = _groups(pages, [row for row in table if _of_group(row)])
         return draft.content(self.title, self.needs, _USES)
 
 
@@ -54,6 +69,55 @@ def reasons_explainer(results: Results) -> str | None:
     return leading_explainer(results)
 
 
+@dataclass(frozen=True)
+class _Pages:
+    """What every case page needs: the draft, the method that tells reasons, the tables."""
+
+    draft: Draft
+    explainer: str | None
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, int], list[Row]]:
+        """{(table, case): rows}."""
+        found: dict[tuple[str, int], list[Row]] = {}
+        for name in _TABLES:
+            for row in rows(self.draft.results, "cases", name):
+                found.setdefault((name, int(row["case"])), []).append(row)
+        return found
+
+    def rows(self, table: str, number: Any) -> list[Row]:
+        """The rows of one table about one case."""
+        return self.tables.get((table, int(number)), [])
+
+    def label(self, explainer: str | None) -> str:
+        """The name of a method inside a sentence."""
+        return explainer_inline(self.draft.results, explainer) if explainer else ""
+
+
+def _order(row: Row) -> tuple[int, int]:
+    """The three telling cases first, then one for each group in the order of the schema."""
+    role = row["role"]
+    return (_FIRST.index(role) if role in _FIRST else len(_FIRST)), int(row["case"])
+
+
+def _of_group(row: Row) -> bool:
+    return str(row["role"]).startswith("group:")
+
+
+def _groups(pages: _Pages, table: list[Row]) -> list[dict[str, Any]]:
+    """The cases of groups, by attribute, in the order of the schema."""
+    found = []
+    for one in pages.draft.results.schema.attributes:
+        roles = [f"group:{one.name}:{level}" for level in one.levels]
+        mine = sorted(
+            (r for r in table if r["role"] in roles), key=lambda r: roles.index(r["role"])
+        )
+        cases = [_case(pages, row) | {"level": row["role"].split(":", 2)[2]} for row in mine]
+        if cases:
+            found.append({"label": in_sentence(one.label), "cases": cases})
+    return found
+
+
 def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
     changes = rows(draft.results, "cases", "counterfactuals")
     changed = {row["case"] for row in changes if row["status"] == "found"}
@@ -64,30 +128,26 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
         draft.answer("changes", n=len(changed), total=len(table))
 
 
-def _case(draft: Draft, row: Row, explainer: str | None) -> dict[str, Any]:
+def _case(pages: _Pages, row: Row) -> dict[str, Any]:
     number = row["case"]
     return {
-        "number": number,
         "picture": f"case_contributions_{number}",
+        "anchor": f"case-{number}",
+        "row": count(int(row["instance_id"])),
         "title": row["role_label"],
-        "summary": _summary(draft, row),
-        "reasons": _reasons(draft, row, explainer),
-        "reasons_by": explainer_label(draft.results, explainer) if explainer else "",
-        "agreement": _agreement(draft, number, explainer),
-        "inputs": _of_case(draft, "inputs", number, ("label", "display", "typical")),
-        "neighbours": [_neighbour(one) for one in _rows(draft, "neighbours", number)],
-        "neighbour_sentence": _neighbour_sentence(draft, row),
-        "change": _change(draft, row),
-        "errors": [_error(draft, one) for one in _rows(draft, "errors_like_this", number)],
+        "summary": _summary(pages.draft, row),
+        "reasons": _reasons(pages, row),
+        "reasons_by": pages.label(pages.explainer),
+        "agreement": _agreement(pages, number),
+        "inputs": [
+            {key: one[key] for key in ("label", "display", "typical")}
+            for one in pages.rows("inputs", number)
+        ],
+        "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
+        "neighbour_sentence": _neighbour_sentence(pages, row),
+        "change": _change(pages, row),
+        "errors": [_error(pages.draft, one) for one in pages.rows("errors_like_this", number)],
     }
-
-
-def _rows(draft: Draft, table: str, number: Any) -> list[Row]:
-    return [row for row in rows(draft.results, "cases", table) if row["case"] == number]
-
-
-def _of_case(draft: Draft, table: str, number: Any, keys: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [{key: row[key] for key in keys} for row in _rows(draft, table, number)]
 
 
 def _summary(draft: Draft, row: Row) -> str:
@@ -103,13 +163,13 @@ def _summary(draft: Draft, row: Row) -> str:
     )
 
 
-def _reasons(draft: Draft, case: Row, explainer: str | None) -> list[str]:
+def _reasons(pages: _Pages, case: Row) -> list[str]:
     """The main reasons as sentences, with what they start from."""
-    found = [r for r in _rows(draft, "reasons", case["case"]) if r["explainer"] == explainer]
+    found = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     found.sort(key=lambda row: row["rank"])
     told = [row for row in found[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]]
-    start = _start(draft, case, explainer)
-    return ([start] if start and told else []) + [_reason(draft, row) for row in told]
+    start = _start(pages.draft, case, pages.explainer)
+    return ([start] if start and told else []) + [_reason(pages.draft, row) for row in told]
 
 
 def _reason(draft: Draft, row: Row) -> str:
@@ -140,27 +200,26 @@ def _start(draft: Draft, case: Row, explainer: str | None) -> str:
     return draft.text("start", base=base, target=draft.results.schema.target.explained_class)
 
 
-def _agreement(draft: Draft, number: Any, explainer: str | None) -> str:
+def _agreement(pages: _Pages, number: Any) -> str:
     """How far the other methods agree with the told reasons on this case."""
     pairs = [
-        row
-        for row in _rows(draft, "agreement", number)
-        if explainer in (row["explainer_a"], row["explainer_b"])
+        _pair(pages, row)
+        for row in pages.rows("agreement", number)
+        if pages.explainer in (row["explainer_a"], row["explainer_b"])
         and CONTROL not in (row["explainer_a"], row["explainer_b"])
         and finite(row["spearman"]) is not None
     ]
     if not pairs:
         return ""
-    told = [_pair(draft, row, explainer) for row in pairs]
-    shared = sum(one["overlap"] >= 2 for one in told)
-    return draft.text("agreement", pairs=told, shared=shared)
+    shared = sum(one["overlap"] >= 2 for one in pairs)
+    return pages.draft.text("agreement", pairs=pairs, shared=shared)
 
 
-def _pair(draft: Draft, row: Row, explainer: str | None) -> dict[str, Any]:
-    other = row["explainer_b"] if row["explainer_a"] == explainer else row["explainer_a"]
+def _pair(pages: _Pages, row: Row) -> dict[str, Any]:
+    other = row["explainer_b"] if row["explainer_a"] == pages.explainer else row["explainer_a"]
     overlap = float(row["top3_overlap"])
     return {
-        "other": explainer_label(draft.results, other),
+        "other": pages.label(other),
         "overlap": round(overlap * 3 if overlap <= 1 else overlap),
         "spearman": finite(row["spearman"]),
     }
@@ -168,24 +227,24 @@ def _pair(draft: Draft, row: Row, explainer: str | None) -> dict[str, Any]:
 
 def _neighbour(row: Row) -> dict[str, Any]:
     return {
-        "row": f"Row {int(row['instance_id'])}",
+        "row": f"Row {count(int(row['instance_id']))}",
         "label": row["label"],
         **number_cell("distance", row["distance"]),
         **percent_cell("probability", row["probability"]),
     }
 
 
-def _neighbour_sentence(draft: Draft, case: Row) -> str:
-    near = _rows(draft, "neighbours", case["case"])
+def _neighbour_sentence(pages: _Pages, case: Row) -> str:
+    near = pages.rows("neighbours", case["case"])
     if not near:
         return ""
     same = sum(row["label"] == case["decision"] for row in near)
-    return draft.text("neighbours", n=len(near), same=same, decision=case["decision"])
+    return pages.draft.text("neighbours", n=len(near), same=same, decision=case["decision"])
 
 
-def _change(draft: Draft, case: Row) -> str:
+def _change(pages: _Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
-    steps = _rows(draft, "counterfactuals", case["case"])
+    draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
     if not steps:
         return ""
     if steps[0]["status"] != "found":

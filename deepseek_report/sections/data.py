@@ -109,14 +109,14 @@ def _part(row: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
 
 
 def _groups(results: Results) -> list[dict[str, Any]]:
-    labels = {one.name: one.label for one in results.schema.attributes}
+    groups = results.card.get("groups") or {}
     return [
-        {"attribute": labels.get(name, name), "level": row["level"]}
+        {"attribute": one.label, "level": row["level"]}
         | count_cell("n", row["n"])
         | percent_cell("share", row.get("share"))
         | percent_cell("base_rate", row.get("base_rate"))
-        for name, levels in (results.card.get("groups") or {}).items()
-        for row in levels
+        for one in results.schema.attributes
+        for row in groups.get(one.name, [])
     ]
 
 

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import is_share, rows
+from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 
@@ -130,10 +130,15 @@ def _comparison(draft: Draft) -> list[dict[str, Any]]:
             key: cell
             for row in table
             if row["predictor"] == name
-            for key, cell in value_cell(row["metric"], estimates.of_row(row, "value")).items()
+            for key, cell in _compared(row).items()
         }
         for name in predictors
     ]
+
+
+def _compared(row: Row) -> dict[str, Any]:
+    cell = share_cell if is_share(row["metric"]) else value_cell
+    return cell(row["metric"], estimates.of_row(row, "value"))
 
 
 def _matrix(results: Results) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.findings.rules_failures import applicable, artifact_label
 from deepseek_report.sections.cells import seconds_cell
 from deepseek_report.sections.draft import Draft
 
@@ -96,7 +96,7 @@ def _left_out(results: Results) -> list[dict[str, str]]:
     """Parts of the default lists that this model or data cannot have."""
     return [
         {"part": artifact_label(results, str(one)), "reason": str(reason)}
-        for one, reason in results.refused.items()
+        for one, reason in applicable(results).items()
     ]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -14,7 +15,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of
-from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.findings.rules_failures import applicable, artifact_label
 from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
@@ -47,7 +48,8 @@ class Summary:
             "shown": found[: self.findings],
             "others": _others(found[self.findings :]),
             "more": len(found) - self.findings,
-            "failed": _failed(draft),
+            "failed": _named(draft, results.failures),
+            "refused": _named(draft, applicable(results)),
             "not_measured": _not_measured(draft),
             "never": list(draft.words.table("not_assessed").values()),
             "run_id": results.run_id,
@@ -58,15 +60,15 @@ class Summary:
 
 def _without_actions(content: SectionContent) -> SectionContent:
     """Each finding of the summary says what to do itself."""
-    from dataclasses import replace
-
     return replace(content, actions=(), caveats=())
 
 
 def _decision(draft: Draft) -> str:
     known = str(draft.results.card.get("decision") or "").strip()
     if known:
-        return known if known.endswith((".", "!", "?")) else f"{known}."
+        sentence = known if known.endswith((".", "!", "?")) else f"{known}."
+        asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
+        return draft.text("answer.question", decision=sentence) if asked else sentence
     target = draft.results.schema.target
     return draft.text("decision", target=target.explained_class, label=target.label)
 
@@ -197,12 +199,12 @@ def _others(found: list[Any]) -> list[dict[str, str]]:
     ]
 
 
-def _failed(draft: Draft) -> list[str]:
-    results = draft.results
-    return [
-        f"{artifact_label(results, one)}: {reason.rstrip('.')}."
-        for one, reason in (results.failures | results.refused).items()
-    ]
+def _named(draft: Draft, parts: Mapping[str, str]) -> list[str]:
+    """Parts with the reason why they are not there, those with one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for artifact, reason in parts.items():
+        reasons.setdefault(reason.rstrip("."), []).append(artifact_label(draft.results, artifact))
+    return [f"{estimates.listing(names)}: {reason}." for reason, names in reasons.items()]
 
 
 def _not_measured(draft: Draft) -> list[str]:

@@ -41,6 +41,8 @@ _COLUMNS = (
     "max_sensitivity",
     "completeness_gap",
 )
+#: What says nothing of the control: it is compared with itself, or does not look at the model.
+_NOT_OF_CONTROL = frozenset({"deletion_gain", "insertion_gain", "randomisation_correlation"})
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _quality(draft: Draft, name: str) -> dict[str, Any]:
     cells: dict[str, Any] = {"explainer": explainer_label(draft.results, name)}
     for metric in _COLUMNS:
         score = _score(draft, metric, name)
-        known = score is not None and not (name == CONTROL and metric.endswith("_gain"))
+        known = score is not None and not (name == CONTROL and metric in _NOT_OF_CONTROL)
         cells |= (
             value_cell(metric, estimates.of_score(score)) if score and known else {metric: DASH}
         )
