@@ -36,13 +36,10 @@ def _plain(value: Any) -> Any:
 
 
 def dump_json(value: Any) -> str:
-    """JSON text with sorted keys; NaN and infinities become null."""
-    text = json.dumps(value, default=_plain, ensure_ascii=False, sort_keys=True)
-    if "NaN" in text or "Infinity" in text:
-        text = json.dumps(
-            json.loads(text, parse_constant=lambda _: None), ensure_ascii=False, sort_keys=True
-        )
-    return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, indent=1) + "\n"
+    """JSON text in the order of the keys; NaN and infinities become null."""
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    finite = json.loads(text, parse_constant=lambda _: None)
+    return json.dumps(finite, ensure_ascii=False, indent=1) + "\n"
 
 
 def save_json(path: Path, value: Any) -> None:
