@@ -18,8 +18,8 @@ Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
 
 
-class UnknownFrameworkError(ConfigError, ValueError):
-    """The id names no framework that is shipped; a ValueError too, so that pydantic collects it."""
+class FrameworkError(ConfigError, ValueError):
+    """A choice of a framework cannot be used; a ValueError too, so that pydantic collects it."""
 
 
 def frameworks_folder() -> Path:
@@ -48,8 +48,13 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
-        if self.file is None and self.id not in framework_ids():
-            raise UnknownFrameworkError(
+        if self.file is not None:
+            try:
+                self.load()
+            except ConfigError as error:
+                raise FrameworkError(str(error)) from None
+        elif self.id not in framework_ids():
+            raise FrameworkError(
                 f"framework `{self.id}` is not shipped; allowed: {', '.join(framework_ids())}, "
                 "or name a file of your own in `file`"
             )

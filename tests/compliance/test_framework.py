@@ -11,11 +11,12 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.compliance.banners import banners, leading_date, milestones
 from deepseek_report.compliance.framework import (
     FrameworkChoice,
-    UnknownFrameworkError,
+    FrameworkError,
     framework_ids,
     frameworks_folder,
     load_framework,
@@ -48,7 +49,7 @@ def test_every_framework_can_be_chosen_by_its_yaml(name: str) -> None:
 
 
 def test_an_unknown_framework_is_refused_with_the_choices() -> None:
-    with pytest.raises(UnknownFrameworkError, match=r"`gdrp` is not shipped; allowed: .*gdpr"):
+    with pytest.raises(FrameworkError, match=r"`gdrp` is not shipped; allowed: .*gdpr"):
         FrameworkChoice("gdrp")
 
 
@@ -83,7 +84,16 @@ def test_a_broken_file_says_where_and_what(
     tmp_path: Path, changes: dict[str, Any], problem: str
 ) -> None:
     with pytest.raises(ConfigError, match=problem.replace("(", r"\(")):
-        FrameworkChoice("gdpr", file=broken(tmp_path, **changes)).load()
+        FrameworkChoice("gdpr", file=broken(tmp_path, **changes))
+
+
+def test_a_wrong_choice_is_collected_with_the_other_problems_of_a_config(tmp_path: Path) -> None:
+    values = [{"id": "gdrp"}, {"id": "gdpr", "file": str(tmp_path / "none.yaml")}]
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(list[FrameworkChoice]).validate_python(values)
+    messages = [one["msg"] for one in caught.value.errors()]
+    assert "is not shipped" in messages[0]
+    assert "cannot be read" in messages[1]
 
 
 def test_a_missing_file_and_a_file_that_is_no_yaml_are_told_apart(tmp_path: Path) -> None:
