@@ -1,0 +1,107 @@
+"""A small data set with groups, and a plain classifier of it, for the metrics of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+
+
+class LinearClassifier:
+    """Softmax of a linear function of the first two features; a missing value counts as 0."""
+
+    name = "linear"
+    capabilities = frozenset()
+    module = None
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+        self.calls = 0
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        self.calls += len(inputs)
+        x = np.nan_to_num(inputs)
+        signal = 0.05 * (x[:, 0] - 50) + 0.8 * (x[:, 1] == 2)
+        steps = np.arange(len(self.schema.target.classes)) - 0.5
+        return signal[:, None] * steps - 0.3 * steps**2
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        powers = np.exp(self.logits(inputs))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+
+def toy_schema(n_classes: int) -> Schema:
+    colours = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
+    classes = ("repaid", "late", "default")[: n_classes - 1] + ("default",)
+    return Schema(
+        features=(
+            Feature("amount", "loan amount", "numeric", unit="€"),
+            Feature("colour", "colour", "categorical", categories=colours),
+            Feature("noise", "noise", "numeric"),
+        ),
+        target=Target("default", "default", classes, favourable=0, explained=n_classes - 1),
+        attributes=(
+            Attribute("sex", "sex", ("male", "female")),
+            Attribute("region", "region", ("north", "south", "west"), source="colour"),
+        ),
+    )
+
+
+def _split(classifier: LinearClassifier, n: int, first: int, rng: np.random.Generator) -> Split:
+    sex = rng.integers(0, 2, n)
+    colour = rng.integers(0, 3, n)
+    amount = np.round(rng.normal(50 + 6 * sex, 20, n))
+    inputs = np.column_stack([amount, colour, rng.normal(size=n)]).astype(np.float64)
+    chances = classifier.probabilities(inputs).cumsum(axis=1)
+    labels = (rng.random(n)[:, None] > chances).sum(axis=1)
+    region = np.where(rng.random(n) < 0.9, colour, -1)
+    ids = np.arange(first, first + n)
+    return Split(inputs, labels.astype(np.int64), ids, {"sex": sex, "region": region})
+
+
+def _predictions(classifier: LinearClassifier, split: Split) -> Predictions:
+    p = classifier.probabilities(split.inputs)
+    two = p.shape[1] == 2
+    decided = (p[:, 1] >= 0.45).astype(np.int64) if two else p.argmax(axis=1)
+    return Predictions(
+        logits=np.log(p),
+        probabilities=p,
+        labels=split.labels,
+        instance_ids=split.instance_ids,
+        decisions=decided,
+        threshold=0.45 if two else None,
+        rule="declared",
+        explained=p.shape[1] - 1,
+        groups=split.groups,
+    )
+
+
+@pytest.fixture(scope="session")
+def toy() -> Callable[..., MeasureContext]:
+    """Builds the context for two or more classes; the same arguments give the same rows."""
+
+    def build(n_classes: int = 2, n: int = 600, seed: int = 0) -> MeasureContext:
+        rng = np.random.default_rng(seed)
+        schema = toy_schema(n_classes)
+        classifier = LinearClassifier(schema)
+        train, validation, test = (
+            _split(classifier, size, first, rng)
+            for size, first in ((2 * n, 0), (n, 2 * n), (n, 3 * n))
+        )
+        return MeasureContext(
+            dataset=Dataset(schema, train, validation, test, card={}),
+            predictions=_predictions(classifier, test),
+            validation_predictions=_predictions(classifier, validation),
+            cases=Cases(np.arange(40), {}),
+            classifier=classifier,
+            seed=seed,
+            background=train.inputs[:50],
+        )
+
+    return build
