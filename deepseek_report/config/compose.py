@@ -66,13 +66,17 @@ def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     parser = OverridesParser.create()
     parsed: list[Any] = []
     problems: list[Problem] = []
+    todo = "write key=value, such as model=mlp or seed=3; quote values with special signs"
     for text in overrides:
+        reason = "" if text.lstrip("+~").partition("=")[0].strip() else "it has no key"
         try:
-            parsed.append(parser.parse_override(text))
+            one = parser.parse_override(text)
         except OverrideParseException as error:
             reason = str(error).splitlines()[0]
-            todo = "write key=value, such as model=mlp or seed=3; quote values with special signs"
+        if reason:
             problems.append(Problem(f"command line, {text}", reason, todo=todo))
+        else:
+            parsed.append(one)
     return parsed, problems
 
 

@@ -1,0 +1,98 @@
+"""What is refused, and what the message says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+
+
+def problems(*overrides: str, config_dir: str | None = None) -> str:
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(overrides, config_dir))
+    return str(caught.value)
+
+
+def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:
+    text = problems("seed=-1", "trainer.max_epoch=4", "explainers.shap.rouds=3", "device=tpu")
+    assert text.startswith("4 problems in the configuration")
+    assert "command line, trainer.max_epoch=4" in text
+    assert 'did you mean "max_epochs"?' in text
+    assert 'did you mean "rounds"?' in text
+    assert "greater than or equal to 0" in text
+    assert "'auto', 'cpu', 'cuda' or 'mps'" in text
+
+
+def test_an_unknown_top_level_key_is_named_with_its_neighbour() -> None:
+    assert 'did you mean "seed"?' in problems("sead=3")
+
+
+def test_a_part_that_the_model_cannot_have_is_a_problem_where_it_was_asked_for() -> None:
+    text = problems("model=mlp", "explainers=[attention_rollout]")
+    assert "command line, explainers=[attention_rollout]" in text
+    assert "attention" in text
+
+
+def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> None:
+    experiment = validate(compose(["model=mlp"]))
+    reasons = {one.artifact: one.reason for one in experiment.refused}
+    assert "attention" in reasons["explanations/attention_rollout"]
+    assert "pictures/attention_maps" in reasons
+    assert "attention_rollout" not in experiment.multiple["explainers"]
+
+
+def test_a_section_asked_for_without_its_metric_is_a_problem() -> None:
+    text = problems("metrics=[accuracy]", "visualizations=[roc_curve]")
+    assert 'visualization "roc_curve" needs metric "roc_auc"' in text
+
+
+def test_a_threshold_on_a_number_that_nothing_measures_is_a_problem() -> None:
+    text = problems("report.thresholds=[{metric: roc_auk, at_least: 0.7, set_by: me}]")
+    assert 'did you mean "roc_auc"?' in text
+
+
+def test_a_threshold_needs_exactly_one_bound() -> None:
+    text = problems("report.thresholds=[{metric: roc_auc, set_by: me}]")
+    assert "exactly one of" in text
+
+
+def test_a_declared_rule_needs_its_threshold_and_a_chosen_one_has_none() -> None:
+    assert "no threshold is declared" in problems("decision.rule=declared")
+    assert "chooses the threshold itself" in problems("decision.threshold=0.4")
+    rule = validate(compose(["decision.rule=declared", "decision.threshold=0.3"])).settings.decision
+    assert rule.threshold == 0.3
+
+
+def test_a_config_cannot_name_code_outside_the_trusted_packages(tmp_path: Path) -> None:
+    (tmp_path / "explainers").mkdir()
+    (tmp_path / "explainers" / "evil.yaml").write_text("evil:\n  _target_: os.system\n")
+    text = problems("explainers=[evil]", config_dir=str(tmp_path))
+    assert "outside the trusted packages" in text
+    assert "--trust os" in text
+
+
+def test_a_config_cannot_name_a_function_of_this_package(tmp_path: Path) -> None:
+    (tmp_path / "explainers").mkdir()
+    target = "deepseek_report.store.copy_tree"
+    (tmp_path / "explainers" / "odd.yaml").write_text(f"odd:\n  _target_: {target}\n")
+    assert "not a dataclass" in problems("explainers=[odd]", config_dir=str(tmp_path))
+
+
+def test_a_problem_in_a_yaml_file_is_told_with_file_and_line(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nname: mine\ntrainer:\n  max_epochs: many\n"
+    )
+    text = problems("experiment=mine", config_dir=str(tmp_path))
+    assert "experiment/mine.yaml:4: trainer.max_epochs is 'many'" in text
+
+
+def test_every_default_is_written_out_in_the_resolved_config() -> None:
+    raw = validate(compose()).raw
+    assert raw["model"]["layers"] == 2
+    assert raw["decision"] == {"rule": "balanced_accuracy", "threshold": None}
+    assert raw["explainers"]["shap"]["_target_"].startswith("deepseek_report.")
