@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import extent, named, short
+from deepseek_report.visualizations.labels import columns, extent, named, short
 from deepseek_report.visualizations.marks import grid, note, percent_ticks, rows, value_ticks
 from deepseek_report.visualizations.reading import chosen
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
@@ -96,16 +96,22 @@ def _view(results: Results, name: str, place: int, most: int) -> _View:
 def _bars(
     results: Results, explanation: Explanation, place: int, most: int
 ) -> list[tuple[str, float]]:
+    """The greatest attributions, each with its feature and value, and the sum of the others."""
     values, inputs = explanation.values[place], explanation.inputs[place]
     order = np.argsort(-np.abs(values), kind="stable")
-    features = [results.schema.feature(explanation.feature_names[one]) for one in order]
-    bars = [
-        (f"{short(one.label, 28)}: {short(one.display(inputs[at]), 20)}", float(values[at]))
-        for one, at in zip(features[:most], order[:most], strict=True)
-    ]
+    bars = []
+    for at in order[:most]:
+        feature = results.schema.feature(explanation.feature_names[at])
+        bars.append((_with_value(feature.label, feature.display(inputs[at])), float(values[at])))
     rest = values[order[most:]]
     other = plural(len(rest), "other feature")
     return [*bars, (f"{other} together", float(rest.sum()))] if len(rest) else bars
+
+
+def _with_value(label: str, value: str) -> str:
+    """`Age: 34 years`, on at most 50 columns, of which the value takes at most 22."""
+    end = short(value, 22)
+    return f"{short(label, 48 - columns(end))}: {end}"
 
 
 def _base(explanation: Explanation, place: int) -> float | None:
@@ -136,7 +142,7 @@ def _picture(view: _View, name: str) -> Picture:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [short(label, 48) for label, _ in view.bars]
+    labels = [label for label, _ in view.bars]
     height = figure.get_size_inches()[1]
     left = min(extent(labels) + 0.15, 3.8)
     _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)

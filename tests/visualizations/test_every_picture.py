@@ -1,0 +1,171 @@
+"""What holds for every picture, over every YAML in conf/visualizations."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations.labels import clean
+from deepseek_report.visualizations.style import DARK, LIGHT
+
+CONF = Path(__file__).parents[2] / "conf" / "visualizations"
+KEYS = sorted(path.stem for path in CONF.glob("*.yaml"))
+INTERACTIVE = {
+    "roc_curve", "reliability", "global_importance", "beeswarm", "threshold_sweep",
+    "parameter_projection", "slices",
+}  # fmt: skip
+Build = Callable[..., Results]
+
+
+def plugin(key: str, **changes: Any) -> Any:
+    fields = yaml.safe_load((CONF / f"{key}.yaml").read_text(encoding="utf-8"))[key]
+    module, _, name = fields.pop("_target_").rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    return TypeAdapter(kind).validate_python({**fields, **changes})
+
+
+_DRAWN: dict[tuple[str, str], Sequence[Picture]] = {}
+
+
+def drawn(key: str, build: Build, kind: str = "plain") -> Sequence[Picture]:
+    """The pictures of a YAML, drawn once in a session; kind is plain, hostile or gaps."""
+    if (key, kind) not in _DRAWN:
+        _DRAWN[key, kind] = plugin(key).draw(build(**{} if kind == "plain" else {kind: True}))
+    return _DRAWN[key, kind]
+
+
+def parsed(picture: Picture) -> ET.Element:
+    return ET.fromstring(picture.svg)  # noqa: S314 - our own drawing
+
+
+def texts(picture: Picture) -> list[str]:
+    return [picture.title, picture.alt, picture.how_to_read]
+
+
+@pytest.fixture(params=KEYS)
+def key(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=["plain", "hostile", "gaps"])
+def pictures(key: str, request: pytest.FixtureRequest, build: Build) -> Sequence[Picture]:
+    return drawn(key, build, request.param)
+
+
+def test_every_svg_is_well_formed_small_and_uses_only_palette_colours(
+    pictures: Sequence[Picture],
+) -> None:
+    for picture in pictures:
+        root = parsed(picture)
+        assert root.tag.endswith("svg")
+        assert len(picture.svg) < 61_000
+        assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b(?=[;\"])", picture.svg)) <= set(LIGHT.values())
+        assert not re.search(r"(?:fill|stroke):(?!#|none|url)", picture.svg)
+
+
+def test_no_svg_can_reach_out_of_itself_when_it_is_inlined(pictures: Sequence[Picture]) -> None:
+    for picture in pictures:
+        tags = {one.tag.rpartition("}")[2] for one in parsed(picture).iter()}
+        assert tags <= {"svg", "g", "path", "text", "use", "defs", "clipPath", "rect", "tspan"}
+        assert "http" not in re.sub(r'xmlns(:xlink)?="[^"]*"', "", picture.svg)
+
+
+def test_ids_are_unique_within_all_pictures_of_a_run(build: Build) -> None:
+    found = [
+        one
+        for key in KEYS
+        for picture in drawn(key, build)
+        for one in set(re.findall(r' id="([^"]+)"', picture.svg))
+    ]
+    assert len(found) == len(set(found))
+
+
+def test_every_picture_is_titled_and_described_on_one_line_each(
+    pictures: Sequence[Picture],
+) -> None:
+    assert pictures
+    for picture in pictures:
+        assert all(one and one == clean(one) for one in texts(picture))
+        assert not any(re.search(r"\bnan\b|\binf\b|None", one) for one in texts(picture))
+        assert len(picture.title) < 420
+
+
+def test_the_first_picture_bears_the_name_of_its_yaml_or_a_number(
+    key: str, pictures: Sequence[Picture]
+) -> None:
+    names = [one.name for one in pictures]
+    assert names[0] in {key, f"{key}_0"}
+    assert len(set(names)) == len(names)
+
+
+def test_the_same_results_give_the_same_bytes_and_no_setting_of_matplotlib_changes(
+    key: str, build: Build
+) -> None:
+    first, before = drawn(key, build), dict(mpl.rcParams)
+    assert plugin(key).draw(build()) == first
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_picture_survives_being_stored(key: str, build: Build, tmp_path: Path) -> None:
+    for picture in drawn(key, build):
+        picture.save(tmp_path)
+        assert Picture.load(tmp_path, picture.name) == picture
+
+
+def test_the_interactive_twins_are_small_plain_plotly_without_a_template(
+    key: str, pictures: Sequence[Picture]
+) -> None:
+    for picture in pictures:
+        assert (picture.interactive is not None) == (key in INTERACTIVE)
+        if picture.interactive is None:
+            continue
+        figure = json.loads(json.dumps(picture.interactive, allow_nan=False))
+        assert {one["type"] for one in figure["data"]} <= {"scatter", "bar", "heatmap", "scatter3d"}
+        assert sum(len(one.get("x", [])) for one in figure["data"]) <= 1500
+        assert "template" not in figure["layout"]
+        assert figure["layout"]["paper_bgcolor"] == "rgba(0,0,0,0)"
+        colours = re.findall(r'"(#[0-9a-fA-F]{3,8})"', json.dumps(figure))
+        assert set(colours) <= set(LIGHT.values())
+
+
+def test_markup_in_labels_stays_text_in_svg_and_twin(key: str, build: Build) -> None:
+    for picture in drawn(key, build, "hostile"):
+        assert "<script" not in picture.svg
+        hover = json.dumps(picture.interactive)
+        assert "<script" not in hover
+        assert "alert(1)</" not in hover
+
+
+def test_what_a_picture_needs_is_named_and_its_absence_is_explained(key: str, build: Build) -> None:
+    full = build()
+    needs = plugin(key).needs
+    assert needs
+    assert not full.missing(needs)
+    assert Results({}, {}).missing(needs).keys() == needs
+
+
+@pytest.mark.parametrize(
+    ("key", "field", "value"),
+    [("global_importance", "most", 0), ("beeswarm", "instances", 4000), ("slices", "most", 0)],
+)
+def test_fields_out_of_range_are_refused(key: str, field: str, value: int) -> None:
+    with pytest.raises(ValidationError):
+        plugin(key, **{field: value})
+
+
+def test_every_light_colour_has_one_dark_partner() -> None:
+    assert LIGHT.keys() == DARK.keys()
+    assert len({*LIGHT.values()}) == len(LIGHT)
+    assert len({*LIGHT.values(), *DARK.values()}) == 2 * len(LIGHT)

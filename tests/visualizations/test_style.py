@@ -1,0 +1,64 @@
+"""The palette can be read by everyone, on both pages."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from deepseek_report.visualizations.style import CONTROL, LIGHT, PALETTE, SERIES, colours, markers
+
+TEXT = [r for r in PALETTE if r in {"ink", "muted", "raises", "lowers"} or r.startswith("series")]
+MARKS = [*TEXT, "context", *(r for r in PALETTE if r.startswith("value"))]
+#: Vision without the medium-wave cones; Machado et al. 2009, doi:10.1109/TVCG.2009.113.
+DEUTERANOPIA = np.array([[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]])
+PAGES = [("#ffffff", "#f8f9fb"), ("#111318", "#1b1f26")]
+
+
+def linear(colour: str) -> np.ndarray:
+    srgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def contrast(a: str, b: str) -> float:
+    """Ratio of WCAG 2.2."""
+    low, high = sorted(float(linear(one) @ [0.2126, 0.7152, 0.0722]) for one in (a, b))
+    return (high + 0.05) / (low + 0.05)
+
+
+def lightness_and_hue(rgb: np.ndarray) -> np.ndarray:
+    """CIE Lab."""
+    matrix = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    xyz = matrix @ np.clip(rgb, 0, 1) / np.array([0.9505, 1, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
+def test_texts_have_the_contrast_of_level_aa_and_marks_that_of_graphics(page: int) -> None:
+    for background in PAGES[page]:
+        assert min(contrast(PALETTE[role][page], background) for role in TEXT) >= 4.5
+        assert min(contrast(PALETTE[role][page], background) for role in MARKS) >= 3
+
+
+@pytest.mark.parametrize("page", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("vision", [np.eye(3), DEUTERANOPIA], ids=["all cones", "deuteranopia"])
+def test_the_first_seven_series_can_be_told_apart(page: int, vision: np.ndarray) -> None:
+    seen = [lightness_and_hue(vision @ linear(PALETTE[f"series{i}"][page])) for i in range(1, 8)]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 14
+
+
+def test_a_name_keeps_its_colour_whatever_the_order_and_the_control_is_grey() -> None:
+    names = ["shap", "lime", CONTROL]
+    assert colours(names) == colours(names[::-1])
+    assert colours(names)[CONTROL] == LIGHT["context"]
+    assert colours(names)["lime"] == SERIES[0]
+    assert markers(names)["lime"] != markers(names)["shap"]
+
+
+def test_more_names_than_colours_start_again() -> None:
+    many = [f"m{i:02}" for i in range(20)]
+    assert colours(many)["m08"] == colours(many)["m00"]

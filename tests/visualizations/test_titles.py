@@ -1,0 +1,131 @@
+"""The sentences above the pictures state numbers that stand in the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.visualizations.agreement import Agreement
+from deepseek_report.visualizations.attention_maps import AttentionMaps
+from deepseek_report.visualizations.beeswarm import Beeswarm
+from deepseek_report.visualizations.case_contributions import CaseContributions
+from deepseek_report.visualizations.deletion_curves import DeletionCurves
+from deepseek_report.visualizations.global_importance import GlobalImportance
+from deepseek_report.visualizations.group_rates import GroupRates
+from deepseek_report.visualizations.layer_profile import LayerProfile
+from deepseek_report.visualizations.learning_curve import LearningCurve
+from deepseek_report.visualizations.reliability import Reliability
+from deepseek_report.visualizations.robustness import Robustness
+from deepseek_report.visualizations.roc_curve import RocCurve
+from deepseek_report.visualizations.routing import Routing
+from deepseek_report.visualizations.slices import Slices
+from deepseek_report.visualizations.threshold_sweep import ThresholdSweep
+from deepseek_report.visualizations.training_curves import TrainingCurves
+
+Build = Callable[..., Results]
+
+
+def plain(text: str) -> str:
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
+
+
+@pytest.mark.parametrize(
+    ("picture", "title"),
+    [
+        (RocCurve(), "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs"),
+        (TrainingCurves(), "in epoch 9 of 12; training on gains nothing"),
+        (Reliability(), "probabilities are off by 2.4 points on average, mostly too high"),
+        (GlobalImportance(), "Repayment status in September matters most to every explainer"),
+        (Beeswarm(), "SHAP: high values of Repayment status in September raise the output"),
+        (DeletionCurves(), "SHAP finds what the model relies on best; attention rollout does no"),
+        (GroupRates(), "80.0 % of 55 and over, 86.0 % of 45–54, 6.0 points apart"),
+        (ThresholdSweep(), "At the threshold 0.31 the model finds 50.5 % of “default”; 40.6 %"),
+        (Slices(), "45.0 % of 420 decisions are wrong, against 18.0 % elsewhere"),
+        (LearningCurve(), "changed the AUC by 0.0036: more of the same rows would help little"),
+        (Agreement(), "SHAP – LIME agree most (0.850), input × gradient – attention rollout"),
+        (Robustness(), "Missing values at level 0.4 changes most decisions, 12.0 %"),
+        (LayerProfile(), "layers.0.experts takes 32.9 % of the time"),
+        (AttentionMaps(), "Layer 1 looks most at [summary]"),
+    ],
+    ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
+)  # fmt: skip
+def test_the_title_states_the_finding_with_its_numbers(
+    picture: RocCurve, title: str, build: Build
+) -> None:
+    assert title in plain(picture.draw(build())[0].title)
+
+
+def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads(
+    build: Build,
+) -> None:
+    results = build()
+    routes = results.table("route_entropy", "routes")
+    assert routes is not None
+    times = 8 * routes["weight"].max()
+    assert f"{times:.2f} times an even weight" in Routing().draw(results)[0].title
+
+
+def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_write_it(
+    build: Build,
+) -> None:
+    results = build()
+    first, place = (
+        CaseContributions("shap").draw(results)[0],
+        results.cases.roles["most_certain_right"],
+    )
+    values = results.explanations["shap"].values[place]
+    top = int(np.abs(values).argmax())
+    feature = results.schema.features[top]
+    shown = feature.display(results.explanations["shap"].inputs[place][top])
+    assert f"“{feature.label}: {shown}”" in first.title
+    assert f"{abs(values[top]):.2f}" in first.title
+
+
+def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
+    from deepseek_report.visualizations.case_contributions import _view
+
+    results = build()
+    view = _view(results, "shap", 3, 8)
+    total = results.explanations["shap"].values[3].sum()
+    assert sum(value for _, value in view.bars) == pytest.approx(total)
+    assert view.base == pytest.approx(1 / (1 + np.exp(1.3)))
+
+
+def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
+    title = DeletionCurves().draw(build(gaps=True))[0].title
+    assert title == "No explainer finds features that matter more to the model than random ones do"
+
+
+def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:
+    with pytest.raises(NotApplicableError, match="`grad_cam` is not in this run"):
+        Beeswarm("grad_cam").draw(build())
+
+
+def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
+    full = build()
+    paths = {k: v for k, v in full.paths.items() if k != "measures/slices"}
+    with pytest.raises(ArtifactError, match="add `slices` to the metrics"):
+        Slices().draw(Results(paths, {}))
+
+
+def test_reliability_of_three_classes_is_about_the_most_probable_one(
+    build: Build, tmp_path: Path
+) -> None:
+    full, rng = build(), np.random.default_rng(0)
+    target = replace(full.schema.target, classes=("a", "b", "c"))
+    save_json(tmp_path / "schema.json", replace(full.schema, target=target).to_json())
+    p = rng.dirichlet([1, 1, 1], 90)
+    zeros = np.zeros(90, np.int64)
+    predictions = Predictions(np.log(p), p, zeros, zeros, p.argmax(axis=1), None, "most probable")
+    predictions.save(tmp_path / "test")
+    paths = {**full.paths, "data": tmp_path, "predictions/test": tmp_path / "test"}
+    picture = Reliability().draw(Results(paths, {}))[0]
+    assert "most probable class" in picture.alt
