@@ -32,14 +32,14 @@ class DeepSeek:
 
     width: Annotated[int, Field(ge=4, le=1024)] = 32
     layers: Annotated[int, Field(ge=1, le=24)] = 2
-    heads: Annotated[int, Field(ge=1, le=32)] = 4
+    heads: Annotated[int, Field(ge=1, le=32)] = 2
     window: Annotated[int, Field(ge=1)] = 3
     experts: Annotated[int, Field(ge=1, le=64)] = 8
     experts_per_token: Annotated[int, Field(ge=1)] = 2
-    expert_width: Annotated[int, Field(ge=1, le=4096)] = 32
+    expert_width: Annotated[int, Field(ge=1, le=4096)] = 16
     shared_expert: bool = True
-    bins: Annotated[int, Field(ge=1, le=256)] = 16
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    bins: Annotated[int, Field(ge=1, le=256)] = 8
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.1
     pool: Literal["summary", "mean"] = "summary"
 

@@ -25,7 +25,7 @@ class GradientTrainer:
     `patience` is the number of epochs without a better validation loss after which training stops.
     """
 
-    max_epochs: Annotated[int, Field(ge=1)] = 10
+    max_epochs: Annotated[int, Field(ge=1)] = 6
     batch_size: Annotated[int, Field(ge=1)] = 512
     accumulation: Annotated[int, Field(ge=1)] = 1
     learning_rate: Annotated[float, Field(gt=0)] = 3e-3
@@ -35,7 +35,7 @@ class GradientTrainer:
     gradient_clip: Annotated[float, Field(gt=0)] | None = 1.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.02
     balance_weight: Annotated[float, Field(ge=0)] = 0.01
-    patience: Annotated[int, Field(ge=1)] = 3
+    patience: Annotated[int, Field(ge=1)] = 2
     max_rows: Annotated[int, Field(ge=1)] | None = None
     precision: PrecisionChoice = "auto"
     tensorboard: bool = True
