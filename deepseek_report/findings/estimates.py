@@ -55,6 +55,15 @@ def value(one: Estimate) -> str:
     return number(one["value"], *_ends(one)) + _brackets(one, as_percent=False)
 
 
+def gap(one: Estimate) -> str:
+    """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
+    if one["value"] is None:
+        return "not defined"
+    low, high = _ends(one)
+    ends = "" if low is None or high is None else f" ({interval(100 * low, 100 * high)})"
+    return f"{100 * one['value']:.1f}\u00a0points{ends}".replace("-", numbers.MINUS)
+
+
 def _tiny(one: Estimate) -> bool:
     """Whether a value and its interval are positive and too small to be worth digits."""
     known, high = one["value"], one["high"]

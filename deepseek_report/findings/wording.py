@@ -126,6 +126,7 @@ def _environment() -> Environment:
         "value": estimates.value,
         "plural": numbers.plural,
         "bound": estimates.bound,
+        "gap": estimates.gap,
         "inline": estimates.in_sentence,
         "sentence": sentence_case,
     }

@@ -82,8 +82,13 @@ def _answer(draft: Draft) -> None:
             target=target,
             caught=estimates.of_score(caught),
             right=estimates.of_score(right),
-            threshold=results.predictions.threshold,
+            threshold=_threshold(results),
         )
+
+
+def _threshold(results: Results) -> float | None:
+    """The threshold in use, or None where there is none."""
+    return results.predictions.threshold if results.has("predictions/test") else None
 
 
 def _caveats(draft: Draft) -> None:
@@ -153,7 +158,7 @@ def _matrix(results: Results) -> list[dict[str, Any]]:
 def _sweep(results: Results) -> list[dict[str, Any]]:
     """Every tenth of the thresholds, and the one in use."""
     table = rows(results, "threshold_sweep", "sweep")
-    used = results.predictions.threshold
+    used = _threshold(results)
     nearest = (
         min(table, key=lambda row: abs(row["threshold"] - used))
         if table and used is not None

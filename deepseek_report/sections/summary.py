@@ -172,7 +172,7 @@ def _time_fact(draft: Draft) -> dict[str, str]:
 
 def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
     share = is_share(one.metric, one.unit)
-    bound = estimates.percent(one.bound, 0, 0) if share else estimates.number(one.bound)
+    bound = estimates.bound(one.bound, as_percent=share)
     measured = estimates.estimate(one.value, one.low, one.high, one.n)
     write = estimates.share if share else estimates.value
     subject = ", ".join(subject_of(draft.results, one))

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import pytest
+
+from deepseek_report.artifacts.finding import SEVERITIES
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.findings import (
+    rules_bottlenecks,
+    rules_data,
+    rules_explanations,
+    rules_failures,
+    rules_groups,
+    rules_performance,
+)
+from deepseek_report.findings.find import find
+
+
+def pair(level="under 25", verdict="clear below", ratio=0.7, **more):
+    row = {"attribute": "age_band", "attribute_label": "Age band", "level": level}
+    row |= {"reference": "25 or over", "rate": 0.56, "reference_rate": 0.8, "ratio": ratio}
+    row |= {"low": ratio - 0.05, "high": ratio + 0.05, "n": 400, "n_reference": 900}
+    return row | {"verdict": verdict} | more
+
+
+# --- the whole ---
+
+
+def test_a_run_that_measured_nothing_has_no_finding(run):
+    assert find(run.results()) == ()
+
+
+def test_findings_come_gravest_first_and_each_can_be_said(run, score, say):
+    run.training(epochs=9, best_epoch=9, stopped_early=False).promise(
+        metric="roc_auc", at_least=0.9, set_by="us"
+    )
+    run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
+    run.measure("deletion/shap", score("deletion_gain", 0.1, 0.05, 0.15, explainer="shap"))
+    run.measure("impact_ratio", pairs=[pair()])
+    run.failures["measures/slices"] = "it broke"
+    found = find(run.results())
+    order = [SEVERITIES.index(one.severity) for one in found]
+    assert order == sorted(order)
+    assert len({one.id for one in found}) == len(found) >= 5
+    assert all(say(one) for one in found)
+
+
+# --- performance ---
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "message", "severity"),
+    [
+        (0.03, 0.01, 0.05, "baseline_better", "info"),
+        (0.01, -0.01, 0.03, "baseline_level", "medium"),
+        (-0.03, -0.05, -0.01, "baseline_worse", "high"),
+    ],
+)
+def test_a_gain_over_logistic_regression_counts_only_if_its_interval_excludes_0(
+    run, score, value, low, high, message, severity
+):
+    run.measure(
+        "baselines", score("roc_auc_gain", value, low, high, predictor="logistic_regression")
+    )
+    (found,) = rules_performance.baselines(run.results())
+    assert (found.message, found.severity) == (message, severity)
+
+
+def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score):
+    run.measure("baselines", score("roc_auc_gain", 0.2, 0.1, 0.3, predictor="majority"))
+    assert rules_performance.baselines(run.results()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "message"), [(0.01, "calibration_good"), (0.03, "calibration_off")]
+)
+def test_calibration_is_off_from_two_points(run, score, say, error, message):
+    run.predictions()
+    run.measure("expected_calibration_error", score("expected_calibration_error", error, 0.0, 0.06))
+    (found,) = rules_performance.calibration(run.results())
+    assert found.message == message
+    assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(found)
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        ({"diverged": True}, "training_diverged"),
+        ({"stopped_early": False, "best_epoch": 9}, "training_unfinished"),
+        ({"last_validation_loss": 0.5}, "training_overfitted"),
+        ({}, None),
+    ],
+)
+def test_training_is_judged_by_how_it_ended(run, facts, message):
+    found = rules_performance.training(run.training(**facts).results())
+    assert [one.message for one in found] == ([message] if message else [])
+
+
+def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score, say):
+    run.promise(metric="expected_calibration_error", at_most=0.05, set_by="the risk board")
+    run.measure("expected_calibration_error", score("expected_calibration_error", 0.08, 0.07, 0.09))
+    (found,) = rules_performance.thresholds(run.results())
+    text = say(found)
+    assert found.severity == "high"
+    assert "8.0\u00a0% (7.0–9.0\u00a0%)" in text
+    assert "at most 5\u00a0%" in text
+    assert "the risk board" in text
+
+
+# --- groups ---
+
+
+def test_only_the_gravest_group_of_an_attribute_is_named(run, say):
+    rows = [pair("a", "clear above", 0.95), pair("b", "clear below", 0.6), pair("c", ratio=0.7)]
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert found.severity == "high"
+    assert found.values["level"] == "b"
+    assert "60" not in found.values["level"]
+    assert "“no default” is decided for 56.0\u00a0% of the 400" in say(found)
+
+
+def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
+    rows = [
+        pair("men", "clear above", 0.98, attribute="sex", reference="women"),
+        pair("under 25", "clear above", 0.95),
+    ]
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert (found.message, found.severity) == ("impact_fine", "info")
+    assert say(found).startswith("Sex and age band: every group")
+
+
+def test_groups_too_small_are_named_and_not_judged(run, say):
+    rows = [pair("other", "too few to judge", float("nan"), n=9)]
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert found.message == "groups_too_few"
+    assert "“other” (9)" in say(found)
+
+
+def test_a_crossing_is_named_only_if_it_is_clearly_below(run):
+    crossing = {"attribute": "sex × age_band", "attribute_label": "Sex × age band"}
+    unsure = pair("men × under 25", "below but uncertain", 0.6, **crossing)
+    clear = pair("women × under 25", "clear below", 0.65, **crossing)
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[unsure, clear]).results())
+    assert found.values["level"] == "women × under 25"
+    assert found.values["attribute"] == "Sex × age band"
+
+
+def gap(p, attribute="sex"):
+    row = {"attribute": attribute, "value": 0.1, "low": 0.05, "high": 0.15, "null_high": 0.04}
+    return row | {"p_adjusted": p, "n": 500, "widest_level": "men", "narrowest_level": "women"}
+
+
+def test_errors_fall_unevenly_only_beyond_chance(run):
+    tests = [gap(0.01), gap(0.2, "age_band")]
+    found = rules_groups.error_rates(
+        run.measure("equalized_odds_difference", tests=tests).results()
+    )
+    assert [one.message for one in found] == ["errors_apart", "errors_even"]
+
+
+def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
+    tests = [gap(float("nan")) | {"value": float("nan")}]
+    assert (
+        rules_groups.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
+        == []
+    )
+
+
+def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, score, say):
+    run.measure(
+        "proxies",
+        score("proxy_auc", 0.72, 0.70, 0.74, attribute="age_band"),
+        score("proxy_auc", 0.66, 0.62, 0.70, attribute="sex"),
+        features=[{"attribute": "age_band", "label": "Credit limit", "importance": 0.1}],
+    )
+    (found,) = rules_groups.proxies(run.results())
+    assert "mostly by Credit limit" in say(found)
+
+
+# --- explanations ---
+
+
+def test_a_method_is_faithful_only_if_its_whole_gain_is_above_0(run, score):
+    for name, low in (("shap", 0.01), ("lime", -0.01), ("attention_rollout", -0.02)):
+        run.measure(f"deletion/{name}", score("deletion_gain", 0.05, low, 0.1, explainer=name))
+    found = {one.id: one.message for one in rules_explanations.faithfulness(run.results())}
+    assert found == {
+        "faithfulness-lime": "not_faithful",
+        "faithfulness-attention_rollout": "attention_no_reason",
+        "faithfulness-passed": "faithful",
+    }
+
+
+def test_the_control_is_never_judged(run, score):
+    run.measure("deletion/random", score("deletion_gain", 0.0, -0.1, 0.1, explainer="random"))
+    run.measure(
+        "parameter_randomisation/random",
+        score("randomisation_correlation", 1.0, 1.0, 1.0, explainer="random"),
+    )
+    assert find(run.results()) == ()
+
+
+@pytest.mark.parametrize(
+    ("low", "expected"), [(0.9, ["sanity_failed"]), (0.6, ["sanity_partly"]), (0.4, [])]
+)
+def test_randomisation_is_judged_by_the_lower_end(run, score, low, expected):
+    correlation = score("randomisation_correlation", low + 0.05, low, low + 0.1, explainer="shap")
+    run.measure("parameter_randomisation/shap", correlation)
+    assert [one.message for one in rules_explanations.sanity(run.results())] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.3, "disagree"), (0.6, "agree_partly"), (0.9, "agree")]
+)
+def test_agreement_has_three_grades(run, score, say, value, message):
+    pairs = [
+        {"explainer_a": "shap", "explainer_b": "lime", "spearman": value, "low": 0.2, "high": 0.9},
+        {"explainer_a": "shap", "explainer_b": "random", "spearman": 0.0, "low": 0.0, "high": 0.1},
+    ]
+    run.measure("explainer_agreement", score("agreement", value, 0.2, 0.9), pairs=pairs)
+    (found,) = rules_explanations.agreement(run.results())
+    assert found.message == message
+    assert "SHAP and LIME agree least" in say(found)
+
+
+def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
+    for name, gain, correlation in (("shap", 0.08, 0.1), ("integrated_gradients", 0.09, 0.7)):
+        run.explanation(name)
+        run.measure(f"deletion/{name}", score("deletion_gain", gain, 0.05, 0.1, explainer=name))
+        run.measure(
+            f"parameter_randomisation/{name}",
+            score("randomisation_correlation", correlation, explainer=name),
+        )
+    assert rules_explanations.leading_explainer(run.results()) == "shap"
+
+
+def test_a_method_without_sign_never_leads(run):
+    run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
+    assert rules_explanations.leading_explainer(run.results()) is None
+
+
+def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):
+    run.explanation("lime", params={"fidelity_mean": 0.2})
+    (found,) = rules_explanations.local_fit(run.results())
+    assert found.severity == "medium"
+    assert "mean R² of 0.200" in say(found)
+
+
+# --- data ---
+
+
+def test_what_one_check_found_is_one_finding_with_the_gravest_severity(run, say):
+    issues = [
+        DataIssue("small_group", "low", "Group a has 80 rows."),
+        DataIssue("small_group", "medium", "Group b has 9 rows."),
+        DataIssue("small_group", "low", "Group c has 90 rows."),
+        DataIssue("something_new", "low", "A | pipe.", recommendation="Look."),
+    ]
+    run.data(issues)
+    small, other = rules_data.issues(run.results())
+    assert small.severity == "medium"
+    assert say(small).startswith("3 groups are small. Group b has 9 rows. Group a has 80 rows.")
+    assert "And 1 more of this kind." in say(small)
+    assert "something new" in say(other)
+    assert say(other).endswith("Look.")
+
+
+def test_labels_that_are_decisions_are_grave(run, say):
+    run.data(labels_are_decisions=True)
+    (found,) = rules_data.labels(run.results())
+    assert found.severity == "high"
+    assert "Default next month" in say(found)
+
+
+# --- bottlenecks ---
+
+
+def part(p, rate=0.4, share=0.07):
+    row = {"slice": "age under 25", "n": 412, "share": share, "error_rate": rate, "low": 0.35}
+    row |= {"high": 0.45, "rest_error_rate": 0.18, "missed_rate": 0.61, "rest_missed_rate": 0.38}
+    return row | {"p_adjusted": p}
+
+
+@pytest.mark.parametrize(
+    ("row", "message", "severity"),
+    [
+        (part(0.01), "worst_slice", "high"),
+        (part(0.01, share=0.02), "worst_slice", "medium"),
+        (part(0.2), "no_slice", "info"),
+        (part(0.01, rate=0.1), "no_slice", "info"),
+    ],
+)
+def test_a_part_stands_out_only_after_correction(run, score, row, message, severity):
+    run.measure("slices", score("slices_examined", 230), slices=[row])
+    (found,) = rules_bottlenecks.worst_slice(run.results())
+    assert (found.message, found.severity) == (message, severity)
+
+
+def test_the_number_of_parts_looked_at_is_told(run, score, say):
+    run.measure("slices", score("slices_examined", 230), slices=[part(0.0001)])
+    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    assert "p = below 0.001, corrected for the 230 parts looked at" in text
+    assert "it misses 61.0\u00a0% of “default” there, 38.0\u00a0% elsewhere" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "message"),
+    [
+        (0.02, 0.01, "more_data_helps"),
+        (0.02, -0.01, "more_data_no_help"),
+        (0.001, 0.0005, "more_data_no_help"),
+    ],
+)
+def test_more_data_helps_only_if_the_gain_is_certain_and_worth_it(run, score, value, low, message):
+    run.measure("learning_curve", score("learning_curve_gain", value, low, 0.03))
+    assert rules_bottlenecks.more_data(run.results())[0].message == message
+
+
+@pytest.mark.parametrize(
+    ("unused", "imbalance", "message"),
+    [(2, 1.2, "experts_unused"), (0, 2.5, "experts_uneven"), (0, 1.2, "experts_even")],
+)
+def test_experts_are_judged_by_use_and_load(run, score, say, unused, imbalance, message):
+    run.measure(
+        "expert_load", score("expert_load_imbalance", imbalance), score("unused_experts", unused)
+    )
+    (found,) = rules_bottlenecks.experts(run.results())
+    assert found.message == message
+    assert say(found)
+
+
+def test_flips_have_three_grades(run, score, say):
+    for share, severity in ((0.001, "info"), (0.03, "low"), (0.2, "medium")):
+        run.measure("robustness", score("flipped_under_noise", share, share / 2, share * 2))
+        (found,) = rules_bottlenecks.robustness(run.results())
+        assert found.severity == severity
+        assert say(found)
+
+
+def test_failures_are_one_grave_finding_with_readable_names(run, say):
+    run.failures |= {"measures/deletion/lime": "it broke.", "explanations/shap": "no memory"}
+    (found,) = rules_failures.failures(run.results())
+    text = say(found)
+    assert found.severity == "high"
+    assert "Deletion (LIME): it broke. SHAP: no memory." in text
+    assert text.startswith("2 parts that were asked for could not be made.")
+
+
+def test_what_cannot_be_applied_leaves_out_the_control_and_pictures_of_what_was_not_asked(run):
+    run.refused |= {
+        "measures/completeness_gap/random": "no base value",
+        "pictures/slices": "measures/slices was not asked for",
+        "explanations/attention_rollout": "`mlp` has no attention",
+    }
+    assert list(rules_failures.applicable(run.results())) == ["explanations/attention_rollout"]

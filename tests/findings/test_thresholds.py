@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepseek_report.findings.thresholds import judge, outcome, unmet
+
+number = st.floats(-10, 10)
+
+
+@pytest.mark.parametrize(
+    ("side", "low", "high", "expected"),
+    [
+        ("at_least", 0.76, 0.79, "met"),
+        ("at_least", 0.75, 0.79, "met"),
+        ("at_least", 0.74, 0.79, "too uncertain to say"),
+        ("at_least", 0.70, 0.75, "too uncertain to say"),
+        ("at_least", 0.70, 0.74, "not met"),
+        ("at_most", 0.70, 0.75, "met"),
+        ("at_most", 0.74, 0.79, "too uncertain to say"),
+        ("at_most", 0.76, 0.79, "not met"),
+    ],
+)
+def test_the_whole_interval_decides(side, low, high, expected):
+    assert outcome(side, 0.75, (low + high) / 2, low, high) == expected
+
+
+@given(number, number)
+def test_without_an_interval_the_value_decides_and_is_never_uncertain(value, bound):
+    assert outcome("at_least", bound, value, None, None) == ("met" if value >= bound else "not met")
+
+
+@given(number, number, st.floats(0, 5), st.floats(0, 5))
+def test_at_most_mirrors_at_least(value, bound, below, above):
+    low, high = value - below, value + above
+    mirrored = outcome("at_most", -bound, -value, -high, -low)
+    assert outcome("at_least", bound, value, low, high) == mirrored
+
+
+@given(number, number, st.floats(0, 5), st.floats(0, 5))
+def test_a_wider_interval_never_turns_a_failure_into_a_success(value, bound, half, more):
+    narrow = outcome("at_least", bound, value, value - half, value + half)
+    wide = outcome("at_least", bound, value, value - half - more, value + half + more)
+    assert wide in {narrow, "too uncertain to say"}
+
+
+def test_a_promise_without_subject_is_judged_for_every_explainer_but_the_control(run, score):
+    run.promise(metric="deletion_gain", at_least=0.0, set_by="us")
+    for name, gain in (("shap", 0.1), ("lime", -0.1), ("random", 0.0)):
+        run.measure(f"deletion/{name}", score("deletion_gain", gain, explainer=name))
+    verdicts = judge(run.results())
+    assert {one.explainer: one.outcome for one in verdicts} == {"shap": "met", "lime": "not met"}
+    assert [one.explainer for one in unmet(verdicts)] == ["lime"]
+
+
+def test_a_promise_about_the_model_ignores_the_baselines(run, score):
+    run.promise(metric="roc_auc", at_least=0.75, set_by="us")
+    run.measure("roc_auc", score("roc_auc", 0.78, 0.77, 0.79))
+    run.measure("baselines", score("roc_auc", 0.70, predictor="logistic_regression"))
+    assert [one.value for one in judge(run.results())] == [0.78]
+
+
+def test_a_promise_that_nothing_measures_says_why(run):
+    run.promise(metric="roc_auc", at_least=0.75, set_by="us")
+    run.failures["measures/roc_auc"] = "all labels are of one class"
+    (verdict,) = judge(run.results())
+    assert (verdict.outcome, verdict.reason) == ("not measured", "all labels are of one class")
+
+
+def test_a_score_that_is_not_defined_counts_as_not_measured(run, score):
+    run.promise(metric="roc_auc", at_most=0.75, set_by="us")
+    run.measure("roc_auc", score("roc_auc", float("nan")))
+    assert judge(run.results())[0].outcome == "not measured"
+
+
+def test_without_promises_there_are_no_verdicts(run):
+    run.config.pop("report")
+    assert judge(run.results()) == []

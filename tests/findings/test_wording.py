@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from jinja2 import UndefinedError
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ArtifactError
+from deepseek_report.findings.wording import Wording, wording
+
+LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
+FORBIDDEN = re.compile(
+    r"\b(debias\w*|unbiased|solve[sd]?|compliant|unfair\w*|fair|fairness)\b", re.I
+)
+
+
+def flat(tree, prefix=""):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+@pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)
+def test_no_text_claims_what_no_report_can_show(path: Path):
+    texts = flat(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert [key for key, text in texts if FORBIDDEN.search(str(text))] == []
+
+
+@pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)
+def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words = Wording(tree)
+    for key, text in flat(tree):
+        assert isinstance(text, str), key
+        words._environment.parse(text)
+    for message, parts in tree["findings"].items():
+        assert set(parts) == {"claim", "detail", "why", "do"}, message
+
+
+def test_values_are_taken_as_text_and_never_as_templates():
+    words = Wording({"greeting": "Row of {{ name }}."})
+    assert words.text("greeting", name="{{ 7 * 7 }} <b>&") == "Row of {{ 7 * 7 }} <b>&."
+
+
+def test_line_breaks_go_and_thin_spaces_stay():
+    assert Wording({"a": "x\n  y\u202fz\u00a0%"}).text("a") == "x y\u202fz\u00a0%"
+
+
+def test_a_missing_slot_is_an_error_and_not_an_empty_place():
+    with pytest.raises(UndefinedError):
+        Wording({"a": "{{ gone }}"}).text("a")
+
+
+def test_a_missing_text_says_which():
+    with pytest.raises(ArtifactError, match=r"no text 'findings\.nothing\.claim'"):
+        wording("en").finding(Finding("x", "low", "nothing"))
+
+
+def test_a_name_without_label_is_made_readable():
+    assert wording("en").label("explainers", "my_method") == "My method"
+
+
+def test_a_language_without_texts_falls_back_to_english():
+    assert wording("xx").label("explainers", "shap") == "SHAP"

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import importlib
+import json
+
+import pytest
+import yaml
+
+from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.bias import Bias
+from deepseek_report.sections.bottlenecks import Bottlenecks
+from deepseek_report.sections.cases import Cases
+from deepseek_report.sections.data import Data
+from deepseek_report.sections.explanations import Explanations
+from deepseek_report.sections.model import Model
+from deepseek_report.sections.performance import Performance
+from deepseek_report.sections.reproducibility import Reproducibility
+from deepseek_report.sections.robustness import Robustness
+from deepseek_report.sections.summary import Summary
+from deepseek_report.sections.trust import Trust
+
+SECTIONS = (
+    *(Summary, Data, Model, Performance, Explanations, Cases),
+    *(Trust, Bias, Bottlenecks, Robustness, Reproducibility),
+)
+every = pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__.lower())
+
+
+def shown(content):
+    """All that a section says, as one string."""
+    values = {**content.values, "findings": [vars(one) for one in content.values["findings"]]}
+    values["shown"] = [vars(one) for one in values.get("shown", [])]
+    lists = [*content.caveats, *content.actions, *content.incomplete]
+    return " ".join([content.question, content.answer, *lists, dump_json(values)])
+
+
+@every
+def test_a_section_says_something_about_a_full_run(section, full):
+    content = section().content(full)
+    assert content.answer
+    assert content.question.endswith("?")
+    assert not content.incomplete
+
+
+@every
+def test_a_section_survives_a_run_in_which_all_else_is_missing(section, run):
+    content = section().content(run.results())
+    assert content.answer
+    assert content.title == section.title
+
+
+@every
+def test_a_section_says_why_what_it_needs_is_missing(section, run):
+    for need in section.needs - {"data"}:
+        run.failures[need] = "it broke"
+    content = section().content(run.results())
+    assert len(content.incomplete) == len(section.needs - {"data"})
+    assert all(reason.endswith(": it broke.") for reason in content.incomplete)
+
+
+@every
+def test_the_same_run_gives_the_same_words(section, full):
+    assert shown(section().content(full)) == shown(section().content(full))
+
+
+@every
+def test_no_section_shows_a_number_that_is_none_or_nan(section, full):
+    content = section().content(full)
+    said = " ".join([content.answer, *content.caveats, *content.actions])
+    assert not any(word in said for word in ("nan", "None", "{{", "  "))
+
+
+@every
+def test_every_section_has_its_yaml_and_its_template(section):
+    name = section.__module__.rpartition(".")[2]
+    entry = yaml.safe_load((shipped("conf") / "sections" / f"{name}.yaml").read_text())[name]
+    module, _, cls = entry["_target_"].rpartition(".")
+    assert getattr(importlib.import_module(module), cls) is section
+    fields = {key: value for key, value in entry.items() if key != "_target_"}
+    assert section(**fields) == section()
+    assert (shipped("templates") / "sections" / f"{name}.qmd.j2").is_file()
+
+
+def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(full, run, tmp_path):
+    for at, results in enumerate((full, run.results())):
+        contents = [section().content(results) for section in SECTIONS]
+        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}")
+        text = path.read_text(encoding="utf-8")
+        broken = [one for one in results.failures if one.startswith("sections/")]
+        assert broken == [], results.failures
+        assert all(f"{{#sec-{content.name}}}" in text for content in contents)
+
+
+def test_a_failed_measure_makes_the_section_that_shows_it_incomplete(run):
+    run.predictions()
+    run.failures["measures/learning_curve"] = "too few rows"
+    reasons = Bottlenecks().content(run.results()).incomplete
+    assert reasons == ["Learning curve: too few rows."]
+
+
+def test_what_was_not_asked_for_does_not_make_a_section_incomplete(run):
+    assert Bottlenecks().content(run.predictions().results()).incomplete == []
+
+
+# --- summary ---
+
+
+def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
+    content = Summary().content(full)
+    assert content.answer.startswith("The model decides which clients will default;")
+    assert "The data are from April to September 2005." in content.answer
+    assert "Of 1 declared threshold 1 is met." in content.answer
+    row = content.values["thresholds"][0]
+    assert (row["promised"], row["measured"]) == ("at least 0.75", "0.780 (0.770–0.790)")
+    assert (row["outcome"], row["set_by"]) == ("met", "the risk board")
+
+
+def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
+    content = Summary(findings=2).content(full)
+    assert len(content.values["shown"]) == 2
+    assert len(content.values["others"]) == content.values["more"]
+    severities = [one.severity for one in content.values["shown"]]
+    assert severities[0] == "high"
+
+
+def test_the_row_of_facts_leaves_out_times_that_were_not_measured(run):
+    run.training().predictions()
+    (run.paths["training"] / "timing.json").unlink()
+    labels = [one["label"] for one in Summary().content(run.results()).values["facts"]]
+    assert "to train and explain" not in labels
+
+
+def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
+    run.failures["measures/robustness"] = "it broke"
+    values = Summary().content(run.results()).values
+    assert values["failed"] == ["Robustness to noise: it broke."]
+    assert "What noise in the input does" not in values["not_measured"]
+    assert "Where the model errs most" in values["not_measured"]
+
+
+# --- cases ---
+
+
+def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
+    values = Cases().content(full).values
+    titles = [one["title"] for one in values["cases"]]
+    assert titles == ["Most certain, and right", "Nearest to the threshold"]
+    assert [(one["label"], one["cases"][0]["level"]) for one in values["groups"]] == [
+        ("sex", "women")
+    ]
+
+
+def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
+    case = Cases().content(full).values["cases"][1]
+    assert case["reasons"] == [
+        "The reasons start from 22.0\u00a0%, the probability of “default” for typical input.",
+        "Repayment status in September (2 months late) raises the probability of “default” by "
+        "17.0 points.",
+    ]
+    assert "were “paid duly” instead of “2 months late”" in case["change"]
+    assert case["neighbour_sentence"].endswith("3 most similar training cases 2 were “default”.")
+    assert (
+        "errs in 40.0\u00a0% of 90 such cases, 20.0\u00a0% elsewhere" in case["errors"][0]["text"]
+    )
+    assert "integrated gradients shares 2" in case["agreement"]
+
+
+def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
+    run.explanation("integrated_gradients", "logit")
+    reason = {"case": 0, "explainer": "integrated_gradients", "feature": "LIMIT", "rank": 1}
+    reason |= {"label": "Credit limit", "display": "NT$ 20 000", "attribution": -0.693147}
+    case = {"case": 0, "role": "nearest_threshold", "role_label": "Nearest", "instance_id": 1}
+    case |= {"position": 99, "label": "default", "decision": "default", "probability": 0.3}
+    run.measure(
+        "cases",
+        cases=[case | {"threshold": 0.3, "correct": True}],
+        reasons=[reason | {"output_space": "logit"}],
+    )
+    for name in ("shap", "random"):
+        del run.paths[f"explanations/{name}"]
+    (told,) = Cases().content(run.results()).values["cases"][0]["reasons"]
+    assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in told
+
+
+# --- trust ---
+
+
+def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
+    verdicts = {one["explainer"]: one["use"] for one in Trust().content(full).values["verdicts"]}
+    assert verdicts == {
+        "SHAP": "Order and amounts of reasons",
+        "Integrated gradients": "Not as reasons",
+    }
+
+
+def test_the_control_is_not_compared_with_itself(full):
+    rows = {one["explainer"]: one for one in Trust().content(full).values["quality"]}
+    control = rows["Random order (control)"]
+    assert control["deletion_gain"] == control["randomisation_correlation"] == "–"
+    assert control["deletion"] != "–"
+
+
+# --- other sections ---
+
+
+def test_a_group_too_small_shows_no_rate(full):
+    attributes = {one["name"]: one["rows"] for one in Bias().content(full).values["attributes"]}
+    small = attributes["age_band"][0]
+    assert small["selection"] == "too few to judge"
+    assert "tpr" not in small
+
+
+def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
+    caveats = Performance().content(full).caveats
+    assert any("always giving the most frequent class (78.0\u00a0%)" in one for one in caveats)
+
+
+def test_the_largest_certain_gain_is_what_would_help_most(full):
+    answer = Bottlenecks().content(full).answer
+    assert answer.startswith("Most is to be gained from twice as many rows: ROC AUC +0.020")
+
+
+def test_references_are_listed_once_with_what_used_them(full):
+    references = Reproducibility().content(full).values["references"]
+    assert [one["used"] for one in references if "2531595" in one["reference"]] == ["ROC AUC"]
+    assert any("Lundberg" in one["reference"] for one in references)
+
+
+def test_the_command_quotes_what_a_shell_would_read(full):
+    full.provenance["overrides"] = ["model=mlp", "report.title=My $model"]
+    command = Reproducibility().content(full).values["command"]
+    assert command == "deepseek-report model=mlp 'report.title=My $model'"
+
+
+def test_the_resolved_config_is_yaml_that_reads_back(full):
+    text = Reproducibility().content(full).values["config"]
+    assert yaml.safe_load(text) == json.loads(json.dumps(full.config))
