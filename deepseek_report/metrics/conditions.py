@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ def _quarters(feature: Feature, values: Floats, reference: Floats) -> Iterator[C
         return
     inner = np.unique(np.quantile(known, _QUARTILES, method="lower"))
     edges = [-np.inf, *inner[inner < known.max()].tolist(), np.inf]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         text = f"{feature.label}{_between(feature, low, high)}"
         yield Condition(feature.name, text, (values > low) & (values <= high))
 

@@ -67,7 +67,8 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
     )
     low, high = proportion_confint(count, np.maximum(total, 1), method="wilson")
     empty = total == 0
-    low, high = np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    low = np.where(count == 0, 0.0, np.clip(low, 0.0, 1.0))
+    high = np.where(count == total, 1.0, np.clip(high, 0.0, 1.0))
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
 
 

@@ -119,7 +119,7 @@ def bca(replicates: Replicates) -> tuple[Floats, Floats]:
 
     Where the sample's value lies far from the middle of its own resamples (a statistic that noise
     can only raise, such as a largest gap that is near zero), the basic interval is given instead:
-    2 value − the quantiles.
+    2 value − the quantiles, stretched where it has to be to hold the value itself.
 
     Returns
     -------
@@ -141,7 +141,7 @@ def bca(replicates: Replicates) -> tuple[Floats, Floats]:
         plain = np.full_like(level, ndtr(-z))
         basic = 2 * replicates.value - _quantiles(replicates.resamples, plain)
         ends.append(np.where(np.abs(bias) > _MOST_BIAS, basic, accelerated))
-    return ends[0], ends[1]
+    return np.minimum(ends[0], replicates.value), np.maximum(ends[1], replicates.value)
 
 
 def _bias(replicates: Replicates) -> Floats:

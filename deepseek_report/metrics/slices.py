@@ -157,7 +157,7 @@ class Slices(ModelMetric):
         sure = int((table["p_adjusted"] < self.alpha).sum())
         return (
             f"{examined} slices of at least {least} instances were looked at; of the {len(table)} "
-            f"listed {sure} have more errors than chance explains, after Holm's correction for all.",
+            f"listed {sure} have more errors than chance explains (Holm-corrected for all).",
             "The worst of many slices looks worse than it is; expect smaller differences on new "
             "data.",
         )

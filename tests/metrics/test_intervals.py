@@ -1,0 +1,126 @@
+"""Intervals and tests of counts, against statsmodels, scipy and published values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
+
+from deepseek_report.metrics.intervals import (
+    Z95,
+    Estimate,
+    _ratio_statistic,
+    compare_rates,
+    holm,
+    koopman,
+    mean_interval,
+    newcombe,
+    rate,
+    wilson,
+)
+
+COUNTS = [(9, 40, 40, 100), (0, 12, 5, 20), (12, 12, 20, 20), (3150, 3564, 2120, 2436)]
+
+
+def test_wilson_of_none_in_twelve_ends_at_0_24() -> None:
+    low, high = wilson(0, 12)
+    assert low == pytest.approx(0, abs=1e-12)
+    assert high == pytest.approx(0.2425, abs=5e-5)
+
+
+@given(st.integers(1, 500), st.data())
+def test_wilson_ends_solve_the_score_equation(n: int, data: st.DataObject) -> None:
+    x = data.draw(st.integers(0, n))
+    for end in wilson(x, n):
+        if 0 < end < 1:
+            z = (x / n - end) / math.sqrt(end * (1 - end) / n)
+            assert abs(z) == pytest.approx(Z95, rel=1e-6)
+
+
+def test_wilson_without_trials_is_not_a_number() -> None:
+    assert np.isnan(wilson([0, 1], [0, 2])[0]).tolist() == [True, False]
+    assert math.isnan(rate(0, 0).value)
+
+
+@pytest.mark.parametrize("counts", COUNTS)
+def test_newcombe_agrees_with_statsmodels(counts: tuple[int, int, int, int]) -> None:
+    theirs = confint_proportions_2indep(*counts, method="newcomb", compare="diff")
+    assert np.allclose(newcombe(*counts), theirs, atol=1e-9)
+
+
+@pytest.mark.parametrize("counts", [(9, 40, 40, 100), (5, 20, 7, 30), (3150, 3564, 2120, 2436)])
+def test_koopman_agrees_with_statsmodels_inside(counts: tuple[int, int, int, int]) -> None:
+    theirs = confint_proportions_2indep(*counts, method="score", compare="ratio", correction=False)
+    assert np.allclose(koopman(*counts), theirs, rtol=1e-3)
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.data())
+def test_koopman_ends_are_where_the_score_test_turns(n1: int, n2: int, data: st.DataObject) -> None:
+    x1, x2 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n2))
+    low, high = koopman(x1, n1, x2, n2)
+    assert (low == 0) == (x1 == 0)
+    assert (high == math.inf) == (x2 == 0)
+    for end, outward in ((low, -1), (high, 1)):
+        if 0 < end < math.inf:
+            counts = (float(x1), float(n1), float(x2), float(n2))
+            assert _ratio_statistic(end * math.exp(-outward * 1e-4), counts) <= Z95**2
+            assert _ratio_statistic(end * math.exp(outward * 1e-4), counts) >= Z95**2
+
+
+def test_koopman_of_the_inverse_ratio_is_the_inverse() -> None:
+    low, high = koopman(9, 40, 40, 100)
+    assert koopman(40, 100, 9, 40) == pytest.approx((1 / high, 1 / low))
+
+
+def test_koopman_holds_where_all_succeed() -> None:
+    low, high = koopman(12, 12, 20, 20)
+    assert low < 1 < high
+    assert math.isnan(koopman(0, 0, 1, 2)[0])
+
+
+def test_large_tables_get_the_pooled_score_test() -> None:
+    name, p_value = compare_rates(3150, 3564, 2120, 2436)
+    assert name == "score test"
+    assert p_value == pytest.approx(proportions_ztest([3150, 2120], [3564, 2436])[1])
+
+
+def test_small_tables_get_an_exact_test() -> None:
+    name, p_value = compare_rates(1, 10, 9, 20)
+    table = [[1, 9], [9, 11]]
+    assert name == "Boschloo"
+    assert p_value == pytest.approx(stats.boschloo_exact(table).pvalue)
+    assert p_value < stats.fisher_exact(table).pvalue
+    name, p_value = compare_rates(1, 10, 90, 200)
+    assert name == "Fisher"
+    assert p_value == pytest.approx(stats.fisher_exact([[1, 90], [9, 110]]).pvalue)
+
+
+def test_equal_rates_need_no_test() -> None:
+    assert compare_rates(5, 5, 7, 7)[1] == 1.0
+    assert math.isnan(compare_rates(0, 0, 7, 7)[1])
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    p_values = np.random.default_rng(0).random(25) ** 4
+    assert np.allclose(holm(p_values), multipletests(p_values, method="holm")[1])
+
+
+def test_holm_leaves_out_what_was_not_tested() -> None:
+    assert np.allclose(holm([0.01, np.nan, 0.04]), [0.02, np.nan, 0.04], equal_nan=True)
+
+
+def test_the_interval_of_a_mean_is_the_normal_one() -> None:
+    mean, low, high = mean_interval(np.array([1.0, 2.0, 3.0, 4.0]))
+    assert mean == 2.5
+    assert high - low == pytest.approx(2 * Z95 * stats.sem([1, 2, 3, 4]))
+
+
+def test_an_estimate_without_interval_gives_a_score_without() -> None:
+    score = Estimate(1.0, math.nan, math.nan, 3, "Wilson").score("x", "data", "none")
+    assert (score.low, score.high, score.interval_method) == (None, None, "")

@@ -1,0 +1,235 @@
+"""What is inside a torch module: time, memory, routes, experts, attention, heads, weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import nn
+
+from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.capacity import Ablation, cross_entropy
+from deepseek_report.metrics.compute import (
+    Latency,
+    LayerProfile,
+    Parameters,
+    PeakMemory,
+    layer_name,
+)
+from deepseek_report.metrics.projection import (
+    ParameterProjection,
+    common_width,
+    principal_components,
+    vectors_of,
+)
+from deepseek_report.metrics.routing import (
+    Attention,
+    ExpertLoad,
+    RouteEntropy,
+    normalised_entropy,
+)
+from deepseek_report.metrics.timing import Stopwatch, median_interval
+
+
+class Routed(nn.Module):
+    """Two branches of two heads; only the first local head reaches the output."""
+
+    token_features = (-1, 0, 1)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(3, 8), nn.ReLU())
+        self.output = nn.Linear(8, 2)
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.trace(inputs)[0]
+
+    def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
+        n = len(inputs)
+        routes = torch.full((n, 2, 2), 0.25)
+        mask = torch.ones(1, 2, 2) if head_mask is None else head_mask
+        signal = 0.02 * (inputs[:, 0] - 50) * (routes * mask[0])[:, 0, 0] * 4
+        hidden = self.output(self.block(torch.nan_to_num(inputs) / 100)) * 0
+        logits = hidden + torch.stack([-signal, signal], dim=1)
+        attention = torch.full((n, 2, 3, 3), 1 / 3)
+        experts = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.3, 0.7, 0.0]]).expand(n, 3, 3)
+        layer = LayerTrace(
+            attention={"local": attention, "global": attention},
+            routes={"local": routes[:, 0], "global": routes[:, 1]},
+            expert_weights=experts,
+        )
+        return logits, [layer]
+
+
+class RoutedClassifier:
+    name = "routed"
+    capabilities = frozenset({"attention", "routing", "experts"})
+
+    def __init__(self, schema) -> None:
+        torch.manual_seed(0)
+        self.schema, self.module, self.calls = schema, Routed().eval(), 0
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
+
+
+@pytest.fixture
+def routed(toy):
+    context = toy(n=300)
+    return replace(context, classifier=RoutedClassifier(context.dataset.schema))
+
+
+def value(found, name: str) -> float:
+    return next(score.value for score in found.scores if score.metric == name)
+
+
+def test_parameters_add_up(routed) -> None:
+    found = Parameters().measure(routed)
+    assert value(found, "parameters") == 3 * 8 + 8 + 8 * 2 + 2
+    assert found.tables["layers"]["parameters"].sum() == 50
+    assert found.tables["layers"]["share"].sum() == pytest.approx(1)
+
+
+def test_a_model_without_a_module_is_refused_with_the_reason(toy) -> None:
+    for metric in (Parameters(), LayerProfile(), ParameterProjection()):
+        with pytest.raises(NotApplicableError, match="not a torch module"):
+            metric.measure(toy())
+
+
+def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
+    found = LayerProfile(batch_size=16, repeats=5).measure(routed)
+    table = found.tables["layers"]
+    assert {"block.0", "output", "outside named layers"} <= set(table["layer"])
+    assert table["ms"].sum() == pytest.approx(value(found, "forward_ms"), rel=0.5)
+    assert all(not part._forward_hooks for part in routed.classifier.module.modules())
+
+
+def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:
+    clock = iter([0.0, 1.0, 4.0, 9.0])
+    monkeypatch.setattr("deepseek_report.metrics.timing.perf_counter", lambda: next(clock))
+    model = nn.Sequential(nn.Sequential(nn.Identity()))
+    with Stopwatch(model, lambda: None) as watch:
+        model(torch.zeros(1))
+        assert watch.lap() == {"0": 6000.0, "0.0": 3000.0}
+
+
+def test_latency_gives_every_batch_size_in_order(routed) -> None:
+    found = Latency(batch_sizes=(8, 1), repeats=4).measure(routed)
+    table = found.tables["latency"]
+    assert table["batch_size"].tolist() == [1, 8]
+    assert np.allclose(table["rows_per_second"], 1000 * table["batch_size"] / table["ms"])
+    assert value(found, "latency_ms") == table["ms"].iloc[0]
+
+
+def test_peak_memory_sees_what_a_pass_allocates(routed) -> None:
+    small = PeakMemory(batch_size=100).measure(routed)
+    large = PeakMemory(batch_size=1000).measure(routed)
+    assert value(small, "peak_memory") > 50
+    ratio = value(large, "inference_memory") / value(small, "inference_memory")
+    assert ratio == pytest.approx(10, rel=0.2)
+
+
+def test_the_median_has_the_interval_of_order_statistics() -> None:
+    assert median_interval(np.arange(1.0, 6.0)) == (3, 1, 5)
+    middle, low, high = median_interval(np.arange(1.0, 101.0))
+    assert (middle, low, high) == (50.5, 40, 61)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("blocks.0.attention.weight", "blocks.0"), ("head.weight", "head"), ("a.b.3.c", "a.b.3")],
+)
+def test_a_parameter_belongs_to_its_first_numbered_block(path: str, expected: str) -> None:
+    assert layer_name(path) == expected
+
+
+def test_expert_load_counts_choices(routed) -> None:
+    found = ExpertLoad(max_rows=50, n_resamples=100).measure(routed)
+    assert found.tables["load"]["share"].tolist() == pytest.approx([0.6, 0.4, 0.0])
+    assert value(found, "expert_load_imbalance") == pytest.approx(0.6 * 3)
+    assert value(found, "unused_experts") == 1
+
+
+def test_even_routes_have_full_entropy(routed) -> None:
+    found = RouteEntropy(max_rows=60, n_resamples=100).measure(routed)
+    assert value(found, "route_entropy") == pytest.approx(1)
+    routes = found.tables["routes"]
+    assert routes["branch"].tolist() == ["local", "local", "global", "global"]
+    assert routes["weight"].tolist() == pytest.approx([0.25] * 4)
+    assert set(found.tables["by_class"]["class"]) == {"repaid", "default"}
+
+
+def test_entropy_is_zero_for_one_choice_and_one_for_all() -> None:
+    found = normalised_entropy(np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]]))
+    assert found.tolist() == pytest.approx([0, 1, 0.5])
+
+
+def test_attention_keeps_its_axes_and_names_its_tokens(routed) -> None:
+    found = Attention().measure(routed)
+    assert found.arrays["mean"].shape == (1, 2, 2, 3, 3)
+    assert np.allclose(found.arrays["mean"].sum(axis=-1), 1)
+    assert found.tables["tokens"]["label"].tolist() == ["summary", "loan amount", "colour"]
+    assert value(found, "attention_entropy") == pytest.approx(1)
+
+
+def test_only_the_head_that_is_used_cannot_be_removed(routed) -> None:
+    found = Ablation(max_rows=300, n_resamples=200).measure(routed)
+    units = found.tables["units"]
+    assert units["removable"].tolist() == [False, True, True, True]
+    assert units["loss_increase"].iloc[0] > 0
+    assert value(found, "removable_heads") == 0.75
+
+
+def test_cross_entropy_agrees_with_torch() -> None:
+    logits = np.random.default_rng(0).normal(size=(9, 3)) * 50
+    labels = np.arange(9) % 3
+    theirs = nn.functional.cross_entropy(
+        torch.tensor(logits), torch.tensor(labels), reduction="none"
+    )
+    assert np.allclose(cross_entropy(logits, labels), theirs)
+
+
+def test_the_common_width_is_the_side_that_most_matrices_have() -> None:
+    assert common_width([(8, 4), (4, 16), (5, 4)]) == 4
+    assert common_width([(8, 8), (2, 8, 3)]) == 8
+    assert common_width([(2, 9)]) == 9
+
+
+def test_vectors_are_rows_that_read_or_columns_that_write() -> None:
+    matrix = np.arange(6.0).reshape(2, 3)
+    assert vectors_of(matrix, 3).tolist() == matrix.tolist()
+    assert vectors_of(matrix, 2).tolist() == matrix.T.tolist()
+    assert vectors_of(matrix, 7) is None
+    assert vectors_of(np.zeros((5, 2, 3)), 3).shape == (10, 3)
+
+
+def test_principal_components_agree_with_scikit_learn_but_for_the_sign() -> None:
+    points = np.random.default_rng(0).normal(size=(50, 6)) * np.arange(1, 7)
+    ours, shares = principal_components(points)
+    theirs = PCA(3).fit(points)
+    assert np.allclose(np.abs(ours), np.abs(theirs.transform(points)))
+    assert np.allclose(shares, theirs.explained_variance_ratio_)
+    again, _ = principal_components(points[:, ::1].copy())
+    assert (again == ours).all()
+
+
+def test_fewer_dimensions_than_components_leave_zeros() -> None:
+    coordinates, shares = principal_components(np.array([[0.0], [2.0]]))
+    assert np.abs(coordinates).tolist() == [[1, 0, 0], [1, 0, 0]]
+    assert shares.tolist() == [1, 0, 0]
+    assert principal_components(np.ones((4, 3)))[1].tolist() == [0, 0, 0]
+
+
+def test_the_projection_says_what_it_leaves_out(routed) -> None:
+    found = ParameterProjection().measure(routed)
+    points = found.tables["points"]
+    assert list(points.columns) == ["layer", "parameter", "row", "pc1", "pc2", "pc3"]
+    assert set(points["parameter"]) == {"block.0.weight", "output.weight"}
+    assert 0 < value(found, "explained_variance") <= 1 + 1e-12
+    assert math.isclose(len(points), 3 + 2)

@@ -1,0 +1,105 @@
+"""AUC, DeLong and average precision, against scikit-learn and the definition."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from deepseek_report.metrics.ranking import (
+    auc_estimate,
+    auc_influence,
+    average_precision_statistic,
+    macro_auc,
+    paired_difference,
+    thin,
+)
+
+
+def sample(n: int = 120, seed: int = 0, digits: int | None = None):
+    rng = np.random.default_rng(seed)
+    truths = rng.random(n) < 0.35
+    scores = rng.normal(size=n) + truths
+    other = 0.5 * scores + rng.normal(size=n)
+    return truths, (scores.round(digits) if digits is not None else scores), other
+
+
+def slow_components(truths: np.ndarray, scores: np.ndarray):
+    """DeLong's structural components by comparing every pair."""
+    pairs = scores[truths][:, None] - scores[~truths][None, :]
+    wins = (pairs > 0) + 0.5 * (pairs == 0)
+    return wins.mean(axis=1), wins.mean(axis=0), wins.mean()
+
+
+@pytest.mark.parametrize("digits", [None, 0])
+def test_auc_and_its_variance_are_those_of_every_pair(digits: int | None) -> None:
+    truths, scores, _ = sample(digits=digits)
+    auc, influence = auc_influence(truths, scores)
+    v10, v01, slow = slow_components(truths, scores)
+    assert auc == pytest.approx(slow) == pytest.approx(roc_auc_score(truths, scores))
+    variance = v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01)
+    assert influence @ influence == pytest.approx(variance)
+
+
+def test_the_paired_variance_is_delongs_with_covariances() -> None:
+    truths, scores, other = sample()
+    gap, p_value = paired_difference(auc_influence(truths, scores), auc_influence(truths, other))
+    (a10, a01, a), (b10, b01, b) = (slow_components(truths, one) for one in (scores, other))
+    variance = (a10 - b10).var(ddof=1) / len(a10) + (a01 - b01).var(ddof=1) / len(a01)
+    assert gap.value == pytest.approx(a - b)
+    assert gap.high - gap.low == pytest.approx(2 * 1.959964 * math.sqrt(variance), rel=1e-5)
+    assert 0 < p_value < 1
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    truths, scores, _ = sample()
+    found = auc_influence(truths, scores)
+    gap, p_value = paired_difference(found, found)
+    assert (gap.value, gap.low, gap.high, p_value) == (0, 0, 0, 1)
+
+
+def test_many_classes_give_the_macro_one_vs_rest_auc() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet([1, 1, 1], size=200)
+    labels = np.array([rng.choice(3, p=row) for row in p])
+    auc, influence = macro_auc(labels, p, 2)
+    assert auc == pytest.approx(roc_auc_score(labels, p, multi_class="ovr", average="macro"))
+    assert influence.shape == (200,)
+
+
+def test_perfect_order_still_has_an_open_lower_end() -> None:
+    found = auc_estimate(np.arange(30) >= 20, np.arange(30.0))
+    assert found.value == found.high == 1
+    assert found.low == pytest.approx(0.7225, abs=1e-4)
+
+
+def test_one_class_has_no_auc() -> None:
+    found = auc_estimate(np.ones(5, bool), np.arange(5.0))
+    assert math.isnan(found.value)
+    assert found.low is None
+
+
+def test_delong_covers_the_truth_about_95_times_in_100() -> None:
+    truth, rng, covered = 0.7602, np.random.default_rng(5), 0
+    for _ in range(400):
+        truths = np.arange(150) < 50
+        found = auc_estimate(truths, rng.normal(size=150) + truths)
+        covered += found.low <= truth <= found.high
+    assert 0.92 <= covered / 400 <= 0.98
+
+
+@pytest.mark.parametrize("digits", [None, 0])
+def test_weighted_average_precision_agrees_with_scikit_learn(digits: int | None) -> None:
+    truths, scores, _ = sample(digits=digits)
+    weights = np.random.default_rng(2).integers(0, 4, size=(6, len(truths))).astype(float)
+    ours = average_precision_statistic(truths, scores)(weights)
+    theirs = [average_precision_score(truths, scores, sample_weight=w) for w in weights]
+    assert np.allclose(ours, theirs)
+
+
+def test_thinning_keeps_both_ends() -> None:
+    assert thin(5, 10).tolist() == [0, 1, 2, 3, 4]
+    kept = thin(1000, 7)
+    assert (len(kept), kept[0], kept[-1]) == (7, 0, 999)

@@ -1,0 +1,124 @@
+"""Bootstrap and permutation by counts, against slow rewrites and scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from deepseek_report.metrics.resampling import (
+    Replicates,
+    bootstrap,
+    bootstrap_rates,
+    draw_weights,
+    permutation_p_value,
+    permuted_counts,
+)
+
+
+def mean_of(values: np.ndarray):
+    return lambda weights: weights @ values / weights.sum(axis=1)
+
+
+def test_resamples_keep_the_size_of_every_stratum() -> None:
+    strata = np.array([0] * 7 + [1] * 30 + [5])
+    weights = np.concatenate(list(draw_weights(strata, 250, np.random.default_rng(0))))
+    assert weights.shape == (250, 38)
+    for one in (0, 1, 5):
+        assert set(weights[:, strata == one].sum(axis=1)) == {float((strata == one).sum())}
+
+
+def test_weights_have_the_mean_and_spread_of_draws_with_replacement() -> None:
+    weights = next(draw_weights(np.zeros(400, int), 100, np.random.default_rng(1)))
+    assert weights.mean() == 1
+    assert weights.var() == pytest.approx(1, abs=0.02)
+
+
+def test_bca_of_a_skewed_mean_agrees_with_scipy() -> None:
+    values = np.random.default_rng(3).exponential(size=80)
+    ours = bootstrap(mean_of(values), np.zeros(80, int), 8000, np.random.default_rng(0))
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=8000, method="BCa", rng=np.random.default_rng(0)
+    ).confidence_interval
+    assert ours.method == "BCa"
+    assert np.allclose(ours.interval(), theirs, atol=0.015)
+
+
+def test_a_statistic_that_never_varies_has_no_width() -> None:
+    found = bootstrap(mean_of(np.full(20, 0.3)), np.zeros(20, int), 100, np.random.default_rng(0))
+    assert np.allclose(found.interval(), 0.3)
+
+
+def test_many_statistics_at_once_are_the_same_as_one_by_one() -> None:
+    values = np.random.default_rng(4).normal(size=(60, 3))
+    both = bootstrap(
+        lambda w: w @ values / w.sum(axis=1, keepdims=True),
+        np.zeros(60, int),
+        300,
+        np.random.default_rng(0),
+    ).interval()
+    for k in range(3):
+        one = bootstrap(
+            mean_of(values[:, k]), np.zeros(60, int), 300, np.random.default_rng(0)
+        ).interval()
+        assert np.allclose([both[0][k], both[1][k]], one)
+
+
+def test_resampled_rates_agree_with_resampled_instances() -> None:
+    hits, trials = np.array([30, 90]), np.array([50, 100])
+    labels = np.repeat([0, 1], trials)
+    right = np.concatenate([np.arange(n) < x for x, n in zip(hits, trials, strict=True)])
+
+    def balanced(weights: np.ndarray) -> np.ndarray:
+        parts = [weights[:, labels == k] @ right[labels == k] / trials[k] for k in (0, 1)]
+        return np.mean(parts, axis=0)
+
+    slow = bootstrap(balanced, labels, 4000, np.random.default_rng(0))
+    fast = bootstrap_rates(hits, trials, lambda r: r.mean(axis=1), 4000, np.random.default_rng(1))
+    assert fast.value == pytest.approx(slow.value)
+    assert np.allclose(fast.interval(), slow.interval(), atol=0.006)
+
+
+def test_the_jackknife_of_rates_leaves_out_one_instance() -> None:
+    found = bootstrap_rates(
+        np.array([1, 3]),
+        np.array([2, 4]),
+        lambda r: r[:, 0] - r[:, 1],
+        100,
+        np.random.default_rng(0),
+    )
+    assert found.jackknife.tolist() == pytest.approx([-0.75, 0.5 - 2 / 3, 0.25, -0.5])
+    assert found.blocks.tolist() == [1, 3, 1, 1]
+
+
+def test_a_value_below_all_its_resamples_gets_the_basic_interval() -> None:
+    noisy = Replicates(np.array(0.0), np.linspace(0.1, 0.3, 500), np.zeros(5), np.ones(5))
+    assert noisy.method == "basic"
+    low, high = noisy.interval(0.0, 1.0)
+    assert (low, high) == (0.0, 0.0)
+
+
+def test_permuted_counts_are_those_of_shuffled_labels() -> None:
+    sizes, rng = np.array([30, 50, 20]), np.random.default_rng(0)
+    dealt = permuted_counts(sizes, 40, 4000, rng)
+    assert set(dealt.sum(axis=1)) == {40}
+    groups, success = np.repeat([0, 1, 2], sizes), np.arange(100) < 40
+    slow = [np.bincount(groups[rng.permutation(100)[success]], minlength=3) for _ in range(4000)]
+    assert np.allclose(dealt.mean(axis=0), np.mean(slow, axis=0), atol=0.2)
+    assert np.allclose(dealt.std(axis=0), np.std(slow, axis=0), atol=0.12)
+
+
+def test_a_permutation_p_value_is_never_zero() -> None:
+    assert permutation_p_value(np.zeros(99), 1.0) == 0.01
+    assert permutation_p_value(np.ones(99), 1.0) == 1.0
+
+
+@pytest.mark.parametrize("n", [60])
+def test_bca_of_a_mean_covers_the_truth_about_95_times_in_100(n: int) -> None:
+    rng = np.random.default_rng(11)
+    covered = 0
+    for _ in range(300):
+        values = rng.exponential(size=n)
+        low, high = bootstrap(mean_of(values), np.zeros(n, int), 300, rng).interval()
+        covered += low <= 1 <= high
+    assert 0.90 <= covered / 300 <= 0.98
