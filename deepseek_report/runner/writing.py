@@ -15,6 +15,9 @@ from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.record import write_evidence
+from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.find import find
 from deepseek_report.findings.thresholds import Verdict, judge
@@ -81,11 +84,19 @@ def write_report(
     results.findings = find(results)
     verdicts = judge(results)
     contents = _sections(results)
-    write_qmd(results, contents, options, folder)
+    document = write_qmd(results, contents, options, folder)
+    _write_compliance(document, results)
     _write_records(folder, run, results, verdicts)
     pages = render(folder, tuple(formats) or options.formats, engine or options.engine)
     write_manifest(folder)
     return pages, verdicts
+
+
+def _write_compliance(document: Path, results: Results) -> None:
+    """The evidence index for machines; and no word in the document that claims too much."""
+    evaluated = evaluate_results(results)
+    write_evidence(evaluated, results, document.parent)
+    check_document(document, evaluated, results)
 
 
 def report_options(config: Mapping[str, Any]) -> ReportOptions:
