@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,11 +42,18 @@ def write_qmd(
     section whose template fails stays in the report with the reason, which is also added to
     `results.failures` under `sections/<name>`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _clear(folder)
     writer = _Writer(results, contents, options, folder, templates)
     path = folder / "report.qmd"
     path.write_text(writer.document(), encoding="utf-8", newline="\n")
     return path
+
+
+def _clear(folder: Path) -> None:
+    """Leave no picture or table of an earlier document."""
+    for name in ("figures", "tables"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir(parents=True)
 
 
 @dataclass
@@ -141,7 +149,6 @@ class _Writer:
 
     def _write_picture(self, picture: Picture) -> None:
         folder = self.folder / "figures"
-        folder.mkdir(exist_ok=True)
         name = markdown.slug(picture.name)
         (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")
         if self._has_twin(picture):
@@ -187,10 +194,8 @@ class _Writer:
         return chosen
 
     def _write_csv(self, name: str, rows: Sequence[Mapping[str, Any]], keys: list[str]) -> None:
-        folder = self.folder / "tables"
-        folder.mkdir(exist_ok=True)
-        text = tables.csv_text(rows, keys)
-        (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
+        path = self.folder / "tables" / f"{name}.csv"
+        path.write_text(tables.csv_text(rows, keys), encoding="utf-8", newline="\n")
 
     def section_ref(self, name: str) -> Markdown:
         """A reference to a section, or its name where the report does not have it."""

@@ -13,7 +13,9 @@ _SPECIAL = re.compile(r"""[\\`*_{}\[\]<>$@|~^#"'&]""")
 #: Runs that smart typography or autolinks would change: `--`, `...`, `scheme:rest`.
 _RUNS = re.compile(r"-(?=-)|(?<=-)-|\.(?=\.)|(?<=\.)\.|:(?=\S)")
 #: What opens a list, a table rule, a heading rule, a div or a caption at the start of a line.
-_LEADING = re.compile(r"^(?:[-+=:.(!)]|(?:[0-9]+|[A-Za-z]{1,9})[.):](?=\s|$))")
+_LEADING = re.compile(
+    r"^(?:[-+=:.(!)]|(?:[0-9]+|[A-Za-z]|[ivxlcdm]+|[IVXLCDM]+)[.)](?=\s|$)|[Tt]able:)"
+)
 _WHITE = re.compile(r"[ \t\n]+")
 _SPACES = (" ", "\t", "\n")
 #: Marks between which `document` looks for references; never left in text from data.

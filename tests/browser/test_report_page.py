@@ -83,7 +83,8 @@ def test_arrow_keys_move_between_tabs(page: Any) -> None:
     tabs[0].send_keys(Keys.ARROW_RIGHT)
     assert [tab.get_attribute("aria-selected") for tab in tabs] == ["false", "true", "false"]
     shown = page.run(
-        "return [...document.querySelectorAll('[role=tabpanel]')].map((p) => !p.hasAttribute('hidden'))"
+        "return [...document.querySelectorAll('[role=tabpanel]')]"
+        ".map((panel) => !panel.hasAttribute('hidden'))"
     )
     assert shown == [False, True, False]
     page.driver.switch_to.active_element.send_keys(Keys.END)

@@ -35,7 +35,7 @@ def bar_svg(labels: list[str], values: list[float]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="518pt" height="{height}pt" '
         f'viewBox="0 0 518 {height}" font-family="DejaVu Sans, sans-serif" font-size="10">'
-        f'<defs><clipPath id="c"><rect x="0" y="0" width="518" height="{height}"/></clipPath></defs>'
+        f'<defs><clipPath id="c"><rect width="518" height="{height}"/></clipPath></defs>'
         f'<g clip-path="url(#c)"><path d="M190 14V{height - 14}" stroke="{GRID}" fill="none"/>'
         + "".join(rows)
         + "</g></svg>\n"
@@ -152,8 +152,8 @@ BODY = """
 {% for one in values.findings %}{{ finding(one) }}{% endfor %}
 {% elif section.name == "explanations" %}
 ## What decides
-As {{ ref("fig", "global_importance") }} and {{ ref("tbl", "groups") }} show; {{ section_ref("bias") }}
-and {{ section_ref("absent") }} say more. The formula is $a_i = x_i g_i$.
+As {{ ref("fig", "global_importance") }} and {{ ref("tbl", "groups") }} show;
+{{ section_ref("bias") }} and {{ section_ref("absent") }} say more. The formula is $a_i = x_i g_i$.
 {{ picture("global_importance") }}
 {% call tabs("explainer") %}
 {% call tab("SHAP") %}{{ picture("roc_curve") }}{% endcall %}

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.rendering.document import front_matter, write_qmd
+from deepseek_report.rendering.options import ReportOptions, Threshold
+
+
+def results(**pictures: Picture) -> Results:
+    found = Results({}, {}, run_id="r")
+    found.pictures = pictures  # type: ignore[misc]
+    return found
+
+
+def written(tmp_path: Path, body: str, found: Results | None = None, **values: object) -> str:
+    (tmp_path / "t" / "sections").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "t" / "sections" / "x.qmd.j2").write_text(body, encoding="utf-8")
+    content = SectionContent("x", "X", "Q?", "A.", values)
+    path = write_qmd(
+        found or results(), [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",)
+    )
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    body = "{{ section_header(section) }}{{ table([{'a': 1.5, 'b': 'x'}], 't', 'C') }}"
+    assert written(tmp_path, body) == written(tmp_path, body)
+
+
+def test_the_head_is_yaml_whose_titles_show_themselves() -> None:
+    head = yaml.safe_load(front_matter(ReportOptions(title="A: *b* {{< x >}}", author="- x")))
+    assert head["title"] == "A: \\*b\\* \\{\\{\\< x \\>\\}\\}"
+    assert head["author"] == "\\- x"
+    assert head["format"]["html"]["embed-resources"] is True
+
+
+def test_a_section_without_a_template_uses_the_generic_one(tmp_path: Path) -> None:
+    content = SectionContent("mine", "Mine", "Q?", "A.", caveats=["Careful."])
+    text = write_qmd(results(), [content], ReportOptions(), tmp_path).read_text("utf-8")
+    assert "# Mine {#sec-mine}" in text
+    assert "Careful." in text
+
+
+def test_a_template_that_fails_shows_its_reason_and_is_a_failure(tmp_path: Path) -> None:
+    found = results()
+    text = written(tmp_path, "{{ values.nothing.here }}", found)
+    assert "# X {#sec-x}" in text
+    assert ".incomplete" in text
+    assert "UndefinedError" in found.failures["sections/x"]
+
+
+def test_a_reference_to_what_is_not_shown_says_so(tmp_path: Path) -> None:
+    text = written(
+        tmp_path, "{{ section_header(section) }} {{ section_ref('x') }}, {{ ref('fig', 'no') }}"
+    )
+    assert "@sec-x, “no” (not shown)" in text
+
+
+def test_a_picture_that_failed_is_named_and_one_not_asked_for_is_silent(tmp_path: Path) -> None:
+    found = results()
+    found.failures["pictures/roc_curve"] = "no scores"
+    text = written(tmp_path, "{{ picture('roc_curve') }}{{ picture('other') }}", found)
+    assert "no scores" in text
+    assert "other" not in text
+
+
+def test_a_picture_shown_twice_is_one_figure_and_a_reference(tmp_path: Path) -> None:
+    picture = Picture("a_b", "<svg/>", "T", "alt", "how", {"data": [], "layout": {}})
+    text = written(tmp_path, "{{ picture('a_b') }}{{ picture('a_b') }}", results(a_b=picture))
+    assert text.count("{#fig-a-b") == 1
+    assert "See @fig-a-b." in text
+    assert (tmp_path / "run" / "figures" / "a-b.svg").read_text() == "<svg/>"
+    assert (tmp_path / "run" / "figures" / "a-b.json").exists()
+
+
+def test_tables_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+    text = written(tmp_path, "{{ table([{'a': 1}], 't', 'C') }}{{ table([{'a': 2}], 't', 'C') }}")
+    assert "{#tbl-t}" in text
+    assert "{#tbl-t-2}" in text
+    assert sorted(p.name for p in (tmp_path / "run" / "tables").iterdir()) == ["t-2.csv", "t.csv"]
+
+
+def test_pictures_of_an_earlier_document_are_gone(tmp_path: Path) -> None:
+    picture = Picture("a", "<svg/>", "T", "alt", "how")
+    written(tmp_path, "{{ picture('a') }}", results(a=picture))
+    written(tmp_path, "nothing")
+    assert list((tmp_path / "run" / "figures").iterdir()) == []
+
+
+def test_a_column_can_be_written_by_a_macro(tmp_path: Path) -> None:
+    text = written(tmp_path, "{{ table([{'v': 'not met'}], 't', formats={'v': verdict}) }}")
+    assert "[✗ not met]{.verdict .verdict-not-met}" in text
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 1.0, "at_most": 2.0}])
+def test_a_threshold_has_exactly_one_bound(bounds: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        Threshold(metric="roc_auc", set_by="me", **bounds)
+
+
+@pytest.mark.parametrize("name", ["html", "full"])
+def test_the_shipped_options_are_valid(name: str) -> None:
+    from deepseek_report.artifacts.shipped import shipped
+
+    values = yaml.safe_load((shipped("conf") / "report" / f"{name}.yaml").read_text("utf-8"))
+    values.pop("_target_")
+    assert TypeAdapter(ReportOptions).validate_python(values).title == "Model report"
+
+
+@pytest.mark.parametrize(
+    "values", [{"language": "english please"}, {"formats": ["odt"]}, {"as_of": "today"}]
+)
+def test_options_out_of_range_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(ReportOptions).validate_python(values)

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deepseek_report.errors import RenderError
+from deepseek_report.rendering import embedded, svg
+from deepseek_report.rendering.render import render
+from deepseek_report.visualizations.style import PALETTE
+
+VOID = {"meta", "br", "hr", "img", "input", "col", "link"}
+
+
+class _Tree(HTMLParser):
+    """Checks that tags close in order; collects ids, references and text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.pointed: list[str] = []
+        self.sources: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        for key, value in attrs:
+            if key == "id":
+                self.ids.append(value or "")
+            if key == "href" and (value or "").startswith("#"):
+                self.pointed.append((value or "")[1:])
+            if key in {"src", "href"}:
+                self.sources.append(value or "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def tree(page: SimpleNamespace) -> _Tree:
+    found = _Tree()
+    found.feed(page.text)
+    return found
+
+
+def test_every_tag_closes_and_every_id_is_unique(tree: _Tree) -> None:
+    assert tree.open == []
+    assert len(tree.ids) == len(set(tree.ids))
+
+
+def test_every_link_inside_the_page_has_its_target(tree: _Tree) -> None:
+    assert set(tree.pointed) - {""} <= set(tree.ids)
+
+
+def test_nothing_is_loaded_from_elsewhere(tree: _Tree, page: SimpleNamespace) -> None:
+    assert [one for one in tree.sources if not one.startswith(("#", "tables/"))] == []
+    assert "default-src 'none'" in page.text
+
+
+def test_only_the_pages_own_scripts_may_run(page: SimpleNamespace) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page.text)
+    assert policy is not None
+    rule = next(one for one in policy[1].split("; ") if one.startswith("script-src"))
+    scripts = re.findall(r"<script>(.*?)</script>", page.text, flags=re.DOTALL)
+    packed = re.search(r'id="plotly">([^<]*)<', page.text)
+    assert packed is not None
+    allowed = [*(one.encode() for one in scripts), gzip.decompress(base64.b64decode(packed[1]))]
+    hashes = [base64.b64encode(hashlib.sha256(one).digest()).decode() for one in allowed]
+    assert rule == "script-src " + " ".join(f"'sha256-{one}'" for one in hashes)
+
+
+def test_the_interactive_figures_unpack_to_what_was_written(page: SimpleNamespace) -> None:
+    packed = re.search(r'id="twins">([^<]*)<', page.text)
+    assert packed is not None
+    figures = json.loads(gzip.decompress(base64.b64decode(packed[1])))
+    for name, figure in figures.items():
+        path = page.path.parent / "figures" / f"{name}.json"
+        assert figure == json.loads(path.read_text("utf-8"))
+    assert sorted(figures) == ["global-importance", "parameter-projection", "roc-curve"]
+
+
+def test_numbers_and_references_agree(tree: _Tree) -> None:
+    text = " ".join("".join(tree.text).split())
+    assert "As Figure 1 and Table 2 show; Section 3" in text
+    assert "“absent” (not shown)" in text
+
+
+def test_hostile_text_is_shown_as_it_is(tree: _Tree) -> None:
+    text = " ".join("".join(tree.text).split())
+    assert '<script>alert("x")</script> | {{< include /etc/passwd >}} $x$ @fig-1 `c` *b*' in text
+
+
+def test_two_renders_give_the_same_bytes(page: SimpleNamespace) -> None:
+    again = embedded.render_html(page.path.with_suffix(".qmd"))
+    assert again.read_text(encoding="utf-8") == page.text
+
+
+def test_a_page_with_interactive_figures_is_small(page: SimpleNamespace) -> None:
+    assert len(page.text.encode()) < 1_000_000
+
+
+def test_a_document_without_interactive_figures_carries_no_library(tmp_path: Path) -> None:
+    document = tmp_path / "report.qmd"
+    document.write_text("---\ntitle: T\n---\n\n# A\n", encoding="utf-8")
+    text = embedded.render_html(document).read_text(encoding="utf-8")
+    assert 'id="plotly"' not in text
+    assert len(text) < 60_000
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("See @fig-nowhere.", "unresolved reference @fig-nowhere"),
+        ("```{=html}\n<b>x</b>\n```", "a raw block"),
+        ("![T](figures/none.svg){#fig-x}", "the picture is missing"),
+        ("![T](../../etc/passwd){#fig-x}", "must be an SVG file below"),
+    ],
+)
+def test_what_cannot_be_rendered_is_an_error(tmp_path: Path, body: str, message: str) -> None:
+    document = tmp_path / "report.qmd"
+    document.write_text(f"---\ntitle: T\n---\n\n{body}\n", encoding="utf-8")
+    with pytest.raises(RenderError, match=message):
+        embedded.render_html(document)
+
+
+def test_every_palette_colour_becomes_a_variable_that_the_page_defines(
+    page: SimpleNamespace,
+) -> None:
+    text = "".join(f'<path fill="{light}"/>' for light, _ in PALETTE.values())
+    inlined = svg.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a")
+    used = re.findall(r"var\((--pic-\w+)\)", inlined)
+    assert len(used) == len(PALETTE)
+    assert all(f"{name}:" in page.text for name in used)
+
+
+def test_ids_of_a_picture_get_its_name() -> None:
+    drawn = (
+        '<svg xmlns="http://www.w3.org/2000/svg"><clipPath id="c"/><g clip-path="url(#c)"/>'
+        '<use href="#c"/></svg>'
+    )
+    inlined = svg.inline_svg(drawn, "roc", 'say "x" & <y>')
+    assert 'id="roc-c"' in inlined
+    assert "url(#roc-c)" in inlined
+    assert 'href="#roc-c"' in inlined
+    assert 'aria-label="say &quot;x&quot; &amp; &lt;y&gt;"' in inlined
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<script>x</script>", '<g onclick="x"/>', '<a href="http://x"/>', "<foreignObject/>",
+        '<image href="http://x/y.png"/>', '<g style="fill: url(http://x)"/>', "<g>",
+    ],
+)  # fmt: skip
+def test_a_picture_that_does_more_than_draw_is_refused(inner: str) -> None:
+    with pytest.raises(RenderError):
+        svg.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{inner}</svg>', "n", "a")
+
+
+def test_a_picture_with_entities_is_refused() -> None:
+    with pytest.raises(RenderError, match="entities"):
+        svg.inline_svg('<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "n", "a")
+
+
+def test_rendering_imports_nothing_that_computes(sample: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from deepseek_report.rendering.render import render;"
+        f"render(Path({str(sample.parent)!r}), ('html',));"
+        "heavy = {'torch', 'shap', 'sklearn', 'matplotlib', 'scipy', 'plotly', 'lime', 'captum'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_unknown_formats_and_engines_name_the_choices(sample: Path, tmp_path: Path) -> None:
+    with pytest.raises(RenderError, match="html, pdf, docx"):
+        render(sample.parent, ("odt",))
+    with pytest.raises(RenderError, match="auto, embedded, quarto"):
+        render(sample.parent, ("html",), "word")
+    with pytest.raises(RenderError, match="no report source"):
+        render(tmp_path)

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deepseek_report.rendering import markdown, pandoc
+from deepseek_report.rendering.environment import build_environment
+from deepseek_report.rendering.markdown import Markdown
+
+#: What breaks out of Markdown somewhere, in pandoc or in Quarto.
+NASTY = [
+    "<script>alert(1)</script>", "{{< include /etc/passwd >}}", "{{% x %}}", "$x$", "$$", "@fig-1",
+    "[@a; -@b]", "![a](http://x/y.png)", "[l](javascript:x)", "<http://x.y>", "http://x.y/z",
+    "| a | b |", "+---+", "---", "===", "***", "- x", "* x", "+ x", "1. x", "a) x", "(i) x", "#. x",
+    "(@) x", "# x", "> x", ": x", "::: {.x}", ":::", "```", "~~~", "`` ` ``", "~x~", "^x^", "^[n]",
+    "[^1]: n", "\\begin{a}", "\\newcommand", "\\", "&lt;", "&#60;", "<!--", "-->", "<?x?>",
+    "Table: x",
+    "-- x", "...", "'x'", '"x"', "{#id .c}", "{=html}", "[x]{.c}", "*x*", "_x_", "**", "\n\n# x",
+    "\n---\n", "\t x", "    x", "\r\n", "% x", "x\\", "a\u2028b", "Mr. X", ":smile:", "\u202eevil",
+    "[ ] x", "[x]: http://y", "*[HTML]: x", "{::comment}", "\ue000fig-x\ue001", "!", "![", "]{",
+    "}}",
+]  # fmt: skip
+TEXTS = st.lists(
+    st.one_of(st.sampled_from(NASTY), st.text(max_size=8), st.sampled_from([" ", "\n", "x", "1"])),
+    min_size=1,
+    max_size=6,
+).map("".join)
+
+
+class _Elements(HTMLParser):
+    """Collects the tags and the text of HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.pieces: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.pieces.append(data)
+
+
+def normal(text: str) -> str:
+    return " ".join(text.split())
+
+
+def expected(text: str) -> str:
+    return normal("".join(_visible(one) for one in text))
+
+
+def _visible(one: str) -> str:
+    """A slow second telling of which characters are replaced."""
+    if one.isspace():
+        return " "
+    if unicodedata.category(one) in {"Cc", "Cs", "Co"} or one in "\u202a\u202b\u202c\u202d\u202e":
+        return "\ufffd"
+    if one in "\u2066\u2067\u2068\u2069" or ord(one) % 0x10000 in {0xFFFE, 0xFFFF}:
+        return "\ufffd"
+    return one
+
+
+def rendered(folder: Path, source: str) -> _Elements:
+    document = folder / "text.qmd"
+    document.write_text(source, encoding="utf-8")
+    found = _Elements()
+    found.feed(pandoc.convert(document, "html5", ("--wrap=none",)))
+    return found
+
+
+SETTINGS = settings(
+    max_examples=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+@SETTINGS
+@given(texts=st.lists(TEXTS, min_size=40, max_size=60))
+def test_any_text_shows_itself_and_adds_no_element(tmp_path: Path, texts: list[str]) -> None:
+    source = "\n\n".join(f"start\n\n{markdown.escape(text)}\n\nend" for text in texts)
+    found = rendered(tmp_path, source)
+    assert set(found.tags) <= {"p"}
+    shown = normal("".join(found.pieces))
+    assert shown == normal(" ".join(f"start {expected(text)} end" for text in texts))
+
+
+@SETTINGS
+@given(texts=st.lists(TEXTS, min_size=40, max_size=60))
+def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> None:
+    rows = [f"| {markdown.escape(text)} | x |" for text in texts]
+    found = rendered(tmp_path, "\n".join(["| a | b |", "|---|---|", *rows]))
+    assert found.tags.count("td") == 2 * len(texts)
+    assert set(found.tags) <= {
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "div",
+        "colgroup",
+        "col",
+    }
+    assert normal("".join(found.pieces)) == normal(
+        "a b " + " ".join(f"{expected(text)} x" for text in texts)
+    )
+
+
+@SETTINGS
+@given(texts=st.lists(TEXTS, min_size=40, max_size=60))
+def test_any_text_stays_in_its_attribute(tmp_path: Path, texts: list[str]) -> None:
+    spans = [f'[x]{{title="{markdown.escape(text).strip()}"}}' for text in texts]
+    document = tmp_path / "text.qmd"
+    document.write_text("\n\n".join(spans), encoding="utf-8")
+    page = pandoc.convert(document, "html5", ("--wrap=none",))
+    titles = [html.unescape(one) for one in re.findall(r'<span title="([^"]*)">', page)]
+    shown = [one for text in texts if (one := expected(text))]
+    assert [normal(one) for one in titles if normal(one)] == shown
+
+
+def test_code_blocks_and_spans_show_their_text(tmp_path: Path) -> None:
+    parts = [f"{markdown.code_block(text)}\n\nx {markdown.inline_code(text)} y" for text in NASTY]
+    found = rendered(tmp_path, "\n\n".join(parts))
+    assert set(found.tags) <= {"pre", "code", "p"}
+    shown = [f"{expected(text)} x {expected(text)} y" for text in NASTY]
+    assert normal("".join(found.pieces)) == normal(" ".join(shown))
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ x }}",
+        "{{ 'a' ~ x }}",
+        "{{ (m ~ x) }}",
+        "{{ m + x }}",
+        "{{ x + m }}",
+        "{{ [m, x] | join(', ') }}",
+        "{{ '%s' % x }}",
+        "{{ ('**' | safe) ~ x }}",
+        "{{ x | e }}",
+        "{{ x | escape }}",
+        "{{ x | forceescape }}",
+        "{% set y %}{{ x }}{% endset %}{{ y }}",
+        "{% macro f(a) %}{{ a }}{% endmacro %}{{ f(x) }}",
+        "{{ x | trim }}",
+        "{{ x | upper }}",
+        "{{ x | one_line }}",
+        "{{ x | default('d') }}",
+        "{{ x | title }}",
+        "{{ x | replace('q', 'r') }}",
+        "{{ [x] | first }}",
+        "{{ x | truncate(99) }}",
+        "{{ [x, x] | join(m) }}",
+        "{{ x.format(1) }}",
+        "{{ {'k': x}.k }}",
+        "{{ x | indent }}",
+        "{{ x | string }}",
+        "{{ (m | string) ~ x }}",
+    ],
+)
+def test_no_way_of_writing_a_value_in_a_template_lets_markup_through(template: str) -> None:
+    environment = build_environment([])
+    out = environment.from_string(template).render(x="<b>*x*</b>", m=Markdown("*m*"))
+    unescaped = re.sub(r"\\.", "", out).replace("*m*", "").replace("**", "")
+    assert not re.search(r"[<>*]", unescaped)
+
+
+@pytest.mark.parametrize("name", ["tojson", "urlize", "xmlattr", "format", "striptags", "wordwrap"])
+def test_filters_that_escape_for_html_are_gone(name: str) -> None:
+    assert name not in build_environment([]).filters
+
+
+def test_templates_cannot_reach_python() -> None:
+    from jinja2.exceptions import SecurityError
+
+    with pytest.raises(SecurityError):
+        build_environment([]).from_string("{{ ''.__class__.__mro__ }}{{ x.__globals__.y }}").render(
+            x=normal
+        )
+
+
+@pytest.mark.parametrize("text", ["roc_curve", "Größe (m²)", "9 lives", "", "性别", "<b>"])
+def test_slugs_are_identifiers(text: str) -> None:
+    assert re.fullmatch(r"[a-z][a-z0-9-]*", markdown.slug(text))
