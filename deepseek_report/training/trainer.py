@@ -28,7 +28,7 @@ class GradientTrainer:
     max_epochs: Annotated[int, Field(ge=1)] = 6
     batch_size: Annotated[int, Field(ge=1)] = 512
     accumulation: Annotated[int, Field(ge=1)] = 1
-    learning_rate: Annotated[float, Field(gt=0)] = 3e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 6e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     schedule: Schedule = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
