@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,9 @@ from deepseek_report.explainers.attributions import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 
@@ -80,7 +82,7 @@ class AttentionRollout:
 
     def _values(self, context: ExplainContext) -> Array:
         module, n = context.classifier.module, len(context.inputs)
-        values = np.zeros(context.inputs.shape)
+        values = np.zeros((n, context.inputs.shape[1]))
         context.progress.start("attention_rollout", n)
         for part in chunks(n, self.chunk):
             rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
@@ -89,7 +91,7 @@ class AttentionRollout:
         return values
 
 
-def attention_layers(module: object, inputs: Array) -> list[Array]:
+def attention_layers(module: Any, inputs: Array) -> list[Array]:
     """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
 
     Raises
@@ -101,7 +103,7 @@ def attention_layers(module: object, inputs: Array) -> list[Array]:
     from deepseek_report.explainers import gradients
 
     with gradients.evaluating(module), torch.no_grad():
-        _, traces = module.trace(gradients.as_tensor(module, inputs))  # type: ignore[attr-defined]
+        _, traces = module.trace(gradients.as_tensor(module, inputs))
     layers = [combine(one.attention, one.routes) for one in traces if one.attention]
     if not layers:
         raise NotApplicableError(
@@ -111,7 +113,7 @@ def attention_layers(module: object, inputs: Array) -> list[Array]:
     return layers
 
 
-def combine(attention: object, routes: object) -> Array:
+def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Array:
     """Weighted mean over the heads of all branches; equal weights where there is no router.
 
     Parameters
@@ -125,16 +127,17 @@ def combine(attention: object, routes: object) -> Array:
     -------
     (instance, query, key); rows sum to 1.
     """
-    maps = {name: one.double().cpu().numpy() for name, one in attention.items()}  # type: ignore[attr-defined]
+    maps = {name: one.double().cpu().numpy() for name, one in attention.items()}
     heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
     if routes is None:
         return np.asarray(heads.mean(axis=1))
     weights = np.concatenate(
-        [routes[name].double().cpu().numpy() for name in sorted(maps)],  # type: ignore[index]
+        [routes[name].double().cpu().numpy() for name in sorted(maps)],
         axis=1,
     )
     weights = weights / weights.sum(axis=1, keepdims=True)
-    return np.einsum("nhqk,nh->nqk", heads, weights)
+    combined: Array = np.einsum("nhqk,nh->nqk", heads, weights)
+    return combined
 
 
 def rollout(layers: Sequence[Array], residual: float) -> Array:
@@ -155,4 +158,5 @@ def read_out(rolled: Array, token_features: Sequence[int], n_features: int) -> A
     row = rolled[:, summary].mean(axis=1) if len(summary) else rolled.mean(axis=1)
     values = sum_units(row, token_features, n_features)
     total = values.sum(axis=1, keepdims=True)
-    return np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    return shares

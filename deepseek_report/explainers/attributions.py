@@ -50,7 +50,8 @@ def sum_units(values: Array, unit_features: Sequence[int], n_features: int) -> A
     """
     owner = np.asarray(unit_features, dtype=np.int64)
     membership = (owner[:, None] == np.arange(n_features)).astype(np.float64)
-    return np.asarray(values, dtype=np.float64) @ membership
+    summed: Array = np.asarray(values, dtype=np.float64) @ membership
+    return summed
 
 
 def chunks(n: int, size: int) -> Iterator[slice]:

@@ -37,7 +37,8 @@ def embedded_log_odds(module: Any, target: int) -> Callable[[Tensor], Tensor]:
 
 def embed(module: Any, inputs: Array) -> Tensor:
     """(instance, feature) original units -> (instance, unit, width), cut off from the graph."""
-    return module.embed(as_tensor(module, inputs)).detach()
+    embedded: Tensor = module.embed(as_tensor(module, inputs))
+    return embedded.detach()
 
 
 def as_tensor(module: Any, inputs: Array) -> Tensor:
@@ -49,7 +50,8 @@ def as_tensor(module: Any, inputs: Array) -> Tensor:
 
 def per_unit(attributions: Tensor) -> Array:
     """Sum over the width of each unit: (instance, unit, width) -> (instance, unit)."""
-    return attributions.detach().sum(dim=-1).double().cpu().numpy()
+    values: Array = attributions.detach().sum(dim=-1).double().cpu().numpy()
+    return values
 
 
 @contextmanager

@@ -91,7 +91,7 @@ class IntegratedGradients:
         from deepseek_report.explainers import gradients
 
         module, n = context.classifier.module, len(context.inputs)
-        values = np.zeros(context.inputs.shape)
+        values = np.zeros((n, context.inputs.shape[1]))
         context.progress.start("integrated_gradients", n)
         with gradients.evaluating(module):
             method = Captum(gradients.embedded_log_odds(module, context.target))

@@ -36,7 +36,7 @@ class Lime:
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
-    num_samples: Annotated[int, Field(ge=50, le=100_000)] = 500
+    num_samples: Annotated[int, Field(ge=50, le=100_000)] = 400
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0
     bins: Annotated[int, Field(ge=2, le=20)] = 4

@@ -41,7 +41,7 @@ class Coding:
     def __init__(self, feature: Feature, column: Array, bins: int) -> None:
         self.feature = feature
         known = column[~np.isnan(column)]
-        self.edges = np.unique(np.quantile(known, np.arange(1, bins) / bins)) if len(known) else []
+        self.edges = _inner_quantiles(known, bins)
         codes = self.encode(column)
         self.size = int(codes.max(initial=0)) + 1
         if not feature.is_numeric:
@@ -67,6 +67,12 @@ class Coding:
             return np.where(codes == 0, np.nan, codes - 1.0)
         width = self._starts[codes + 1] - self._starts[codes]
         return np.asarray(self._values[self._starts[codes] + (uniform * width).astype(np.int64)])
+
+
+def _inner_quantiles(known: Array, bins: int) -> Array:
+    if not len(known):
+        return np.zeros(0)
+    return np.unique(np.quantile(known, np.arange(1, bins) / bins))
 
 
 class Ridge:
@@ -161,7 +167,7 @@ class Neighbourhoods:
     def _explainer(self, kernel_width: float | None) -> Any:
         positions = range(len(self.codings))
         coded = self._encode(self.context.background).astype(np.float64)
-        unused = {name: [] for name in ("means", "mins", "maxs", "stds")}
+        unused: dict[str, list[float]] = {name: [] for name in ("means", "mins", "maxs", "stds")}
         return LimeTabularExplainer(
             coded,
             categorical_features=list(positions),

@@ -60,10 +60,10 @@ class Shap:
         before = classifier.calls
         backgrounds, base = self._backgrounds(context)
         algorithm = self._algorithm(context.inputs.shape[1])
-        rounds = Rounds(context, backgrounds, algorithm)
         context.progress.start("shap", n)
         values = np.zeros((len(backgrounds), *context.inputs.shape))
         with _numpy_seed_restored():
+            rounds = Rounds(context, backgrounds, algorithm)
             for part in chunks(n, self.chunk):
                 values[:, part] = rounds.values(part)
                 context.progress.advance(part.stop - part.start)

@@ -130,7 +130,7 @@ class ExplainerAgreement(ExplanationMetric):
             "agreement_with_random": [v for pair, v in found.items() if control & set(pair)],
         }
         return [
-            mean_score(_agreement(metric, len(values)), _mean_known(values), self.resamples, seed)
+            mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
             for metric, values in kinds.items()
             if values
         ]
@@ -166,8 +166,8 @@ def _agreement(metric: str, pairs: int) -> Score:
     )
 
 
-def _mean_known(values: list[Array]) -> Array:
-    """(instance,) mean over pairs; NaN where no pair has a number."""
+def mean_known(values: list[Array]) -> Array:
+    """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
     stacked = np.stack(values)
     known = ~np.isnan(stacked)
     count = known.sum(axis=0)

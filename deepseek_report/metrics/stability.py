@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -10,10 +11,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols import Classifier, MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.agreement import rowwise_spearman
+from deepseek_report.metrics.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import evenly_spaced, mean_score
 from deepseek_report.metrics.plugin import Resamples
@@ -128,13 +129,14 @@ class ParameterRandomisation(ExplanationMetric):
     """Whether the attributions depend on what the model has learned.
 
     Spearman correlation of |attributions| of the trained model with those of the same model with
-    weights drawn anew, averaged over instances. Near 0 is good: an explanation that stays the same
-    without the learned weights does not explain them.
+    weights drawn anew, averaged over draws and instances. Near 0 is good: an explanation that
+    stays the same without the learned weights does not explain them.
 
     Reference: Adebayo et al. 2018, arXiv:1810.03292.
     """
 
-    instances: Annotated[int, Field(ge=1)] = 24
+    draws: Annotated[int, Field(ge=1, le=100)] = 2
+    instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "explanation", "seed"})
@@ -143,9 +145,13 @@ class ParameterRandomisation(ExplanationMetric):
         explanation = judged(context, "parameter_randomisation")
         explain = _explain(context, "parameter_randomisation")
         chosen = evenly_spaced(len(explanation), self.instances)
-        random_model = context.classifier.randomised(context.seed)
-        values = explain(random_model, explanation.inputs[chosen])
-        found = rowwise_spearman(np.abs(explanation.values[chosen]), np.abs(values))
+        values = np.abs(explanation.values[chosen])
+        found = mean_known(
+            [
+                rowwise_spearman(values, np.abs(explain(model, explanation.inputs[chosen])))
+                for model in self._randomised(context)
+            ]
+        )
         template = Score(
             metric="randomisation_correlation",
             category="explanation",
@@ -155,13 +161,18 @@ class ParameterRandomisation(ExplanationMetric):
             bounds=(-1.0, 1.0),
             explainer=explanation.method,
             reference=_ADEBAYO,
-            note="All weights drawn anew at once, one draw.",
+            note=f"All weights drawn anew at once; mean of {self.draws} draws; the interval is "
+            "over instances alone.",
         )
         return Measurement(
             scores=(mean_score(template, found, self.resamples, context.seed),),
             arrays={"per_instance": found, "rows": chosen},
             notes=_about_control(explanation),
         )
+
+    def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
+        seeds = np.random.SeedSequence([context.seed, 4]).generate_state(self.draws)
+        return (context.classifier.randomised(int(seed)) for seed in seeds)
 
 
 def _about_control(explanation: Explanation) -> tuple[str, ...]:
@@ -170,7 +181,7 @@ def _about_control(explanation: Explanation) -> tuple[str, ...]:
     return ("The control does not look at the model, so it fails this check by construction.",)
 
 
-def _explain(context: MeasureContext, metric: str):  # type: ignore[no-untyped-def]
+def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:
     if context.explain is None:
         raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
     return context.explain

@@ -1,0 +1,140 @@
+"""Models small enough to be explained by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from deepseek_report.artifacts.protocols import ExplainContext, LayerTrace
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+
+
+def schema_of(n_numeric: int, n_classes: int = 2, categories: int = 0) -> Schema:
+    numeric = [Feature(f"x{j}", f"x {j}", "numeric") for j in range(n_numeric)]
+    codes = tuple(Category(str(k), f"c{k}") for k in range(categories))
+    coded = [Feature("kind", "kind", "categorical", categories=codes)] if categories else []
+    classes = tuple(f"class {k}" for k in range(n_classes))
+    return Schema((*numeric, *coded), Target("y", "y", classes, favourable=0))
+
+
+class Toy:
+    """Counts rows like a real classifier; probabilities from a function or a module's logits."""
+
+    name = "toy"
+    capabilities = frozenset({"gradients", "attention"})
+
+    def __init__(self, schema: Schema, probability: Any = None, module: Any = None) -> None:
+        self.schema = schema
+        self.module = module
+        self.calls = 0
+        self._probability = probability
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        self.calls += len(inputs)
+        with torch.no_grad():
+            return self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        if self._probability is None:
+            powers = np.exp(self.logits(inputs))
+            return powers / powers.sum(axis=1, keepdims=True)
+        self.calls += len(inputs)
+        p = self._probability(inputs)
+        return np.stack([1 - p, p], axis=1)
+
+    def log_odds(self, inputs: np.ndarray, target: int) -> np.ndarray:
+        logits = self.logits(inputs)
+        return logits[:, target] - np.logaddexp.reduce(np.delete(logits, target, axis=1), axis=1)
+
+
+class LinearModule(nn.Module):
+    """Logits x W; every feature is a unit of width 1, after a summary unit that is always 1."""
+
+    def __init__(self, weights: np.ndarray) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
+        self.unit_features = (-1, *range(len(weights)))
+        self.token_features = self.unit_features
+
+    def embed(self, inputs: torch.Tensor) -> torch.Tensor:
+        return torch.cat([torch.ones(len(inputs), 1), inputs], dim=1)[:, :, None]
+
+    def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+        return embedded[:, 1:, 0] @ self.weights
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.forward_embedded(self.embed(inputs))
+
+
+class AttentionModule(LinearModule):
+    """Hands out attention and routes that were given to it, the same for every instance."""
+
+    def __init__(self, weights: np.ndarray, layers: list[tuple[Any, Any]]) -> None:
+        super().__init__(weights)
+        self.layers = layers
+
+    def trace(self, inputs: torch.Tensor, head_mask: Any = None) -> Any:
+        n = len(inputs)
+
+        def repeat(parts: Any) -> Any:
+            if parts is None:
+                return None
+            return {k: torch.as_tensor(v)[None].expand(n, *np.shape(v)) for k, v in parts.items()}
+
+        traces = [LayerTrace(attention=repeat(a), routes=repeat(r)) for a, r in self.layers]
+        return self(inputs), traces
+
+
+@pytest.fixture
+def toy_schema() -> Callable[..., Schema]:
+    return schema_of
+
+
+@pytest.fixture
+def toy_classifier() -> type[Toy]:
+    return Toy
+
+
+@pytest.fixture
+def linear_module() -> type[LinearModule]:
+    return LinearModule
+
+
+@pytest.fixture
+def attention_module() -> type[AttentionModule]:
+    return AttentionModule
+
+
+@pytest.fixture
+def context() -> Callable[..., ExplainContext]:
+    """Instances and training rows drawn anew for a classifier; changes by keyword."""
+
+    def build(classifier: Any, n: int = 5, n_background: int = 30, **changes: Any) -> Any:
+        rng = np.random.default_rng(3)
+        features = classifier.schema.features
+
+        def rows(count: int) -> np.ndarray:
+            columns = [
+                rng.normal(size=count)
+                if feature.is_numeric
+                else rng.integers(0, len(feature.categories), count).astype(float)
+                for feature in features
+            ]
+            return np.stack(columns, axis=1)
+
+        fields = {
+            "classifier": classifier,
+            "inputs": rows(n),
+            "positions": np.arange(n) * 3,
+            "background": rows(n_background),
+            "target": 1,
+            "seed": 7,
+        }
+        return ExplainContext(**(fields | changes))
+
+    return build

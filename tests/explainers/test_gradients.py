@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_report.explainers.gradients import log_odds
+from deepseek_report.explainers.input_x_gradient import InputXGradient
+from deepseek_report.explainers.integrated_gradients import IntegratedGradients
+from deepseek_report.metrics.reference import typical_row
+
+WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
+
+
+@pytest.fixture
+def given(toy_schema, toy_classifier, linear_module, context):
+    return context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
+
+
+def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(given) -> None:
+    found = IntegratedGradients(n_steps=2).explain(given)
+    baseline = typical_row(given.background, given.classifier.schema)
+    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * (given.inputs - baseline), atol=1e-5)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
+
+
+def test_input_times_gradient_of_a_linear_model_is_weight_times_input(given) -> None:
+    found = InputXGradient().explain(given)
+    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * given.inputs, atol=1e-5)
+    assert found.base_values is None
+
+
+def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
+    toy_schema, toy_classifier, linear_module, context
+) -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 3))
+    classifier = toy_classifier(toy_schema(3, n_classes=3), module=linear_module(weights))
+    found = IntegratedGradients(n_steps=64).explain(context(classifier, target=2))
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+
+
+def test_the_gap_is_told_as_a_share_of_the_distance(given) -> None:
+    assert "by 0.0" in IntegratedGradients().explain(given).notes[1]
+
+
+def test_log_odds_are_those_of_the_softmax() -> None:
+    logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
+    p = torch.softmax(logits, dim=1)[:, 1]
+    assert torch.allclose(log_odds(logits, 1), torch.log(p / (1 - p)))
