@@ -116,10 +116,16 @@ def in_sentence(label: str) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p-value as it is printed: `0.03`, `below 0.001`."""
+    """A p-value as it is printed in a table: `0.03`, `< 0.001`."""
     if value is None or not math.isfinite(value):
         return "not tested"
-    return "below 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
+
+
+def p_sentence(value: float | None) -> str:
+    """A p-value as it is printed in a sentence: `p = 0.03`, `p < 0.001`."""
+    text = p_value(value)
+    return text if text.startswith("not") else f"p {text}" if "<" in text else f"p = {text}"
 
 
 def listing(items: list[str] | tuple[str, ...]) -> str:

@@ -70,9 +70,10 @@ def attribute_label(results: Results, name: str) -> str:
 
 def subject_of(results: Results, one: Verdict) -> list[str]:
     """What a promise is about, in words; nothing where it is about the model as a whole."""
-    named = [attribute_label(results, one.attribute)] if one.attribute else []
-    named += [explainer_label(results, one.explainer)] if one.explainer else []
-    return [*named, *(part for part in (one.level, one.slice) if part)]
+    attribute = in_sentence(attribute_label(results, one.attribute)) if one.attribute else ""
+    explainer = explainer_inline(results, one.explainer) if one.explainer else ""
+    group = ": ".join(part for part in (attribute, one.level) if part)
+    return [part for part in (group, explainer, one.slice) if part]
 
 
 def by_explainer(results: Results, metric: str) -> list[Score]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, first, rows
+from deepseek_report.findings.records import Row, first, rows, setting, words_of
 
 SIGNIFICANT = 0.05
 #: Gain in AUC from doubling the data that is worth collecting them for.
@@ -75,13 +77,19 @@ def more_data(results: Results) -> list[Finding]:
     if gain is None or finite(gain.value) is None:
         return []
     low = gain.value if gain.low is None else gain.low
+    high = gain.value if gain.high is None else gain.high
     helps = low > 0 and gain.value >= GAIN_WORTHWHILE
+    open_question = not helps and high > GAIN_WORTHWHILE
     curve = rows(results, "learning_curve", "curve")
     return [
         Finding(
             id="more_data",
-            severity="low" if helps else "info",
-            message="more_data_helps" if helps else "more_data_no_help",
+            severity="low" if helps or open_question else "info",
+            message="more_data_helps"
+            if helps
+            else "more_data_uncertain"
+            if open_question
+            else "more_data_no_help",
             values={
                 "gain": estimates.of_score(gain),
                 "rows": max((int(row["rows"]) for row in curve), default=None),
@@ -151,6 +159,13 @@ def hot_spot(results: Results) -> list[Finding]:
     return [Finding("hot_spot", "info", "hot_spot", values, evidence, "bottlenecks")]
 
 
+def noise(results: Results) -> str:
+    """The declared noise in words."""
+    level = setting(results, "metrics", "robustness", "declared_level", math.nan)
+    text = "sections.robustness.noise" if math.isfinite(level) else "sections.robustness.some_noise"
+    return words_of(results).text(text, level=level)
+
+
 def robustness(results: Results) -> list[Finding]:
     """Decisions that flip under noise at the declared level."""
     flips = results.score("flipped_under_noise")
@@ -168,7 +183,7 @@ def robustness(results: Results) -> list[Finding]:
                 "flips": estimates.of_score(flips),
                 "area": estimates.of_score(area) if area else None,
                 "clean": estimates.of_score(clean) if clean else None,
-                "note": flips.note,
+                "noise": noise(results),
             },
             evidence=("measures/robustness",),
             section="robustness",

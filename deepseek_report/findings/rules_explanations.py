@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.explanation import Explanation
@@ -37,7 +38,34 @@ def faithfulness(results: Results) -> list[Finding]:
     failed = [score for score in gains if not beats_random(score)]
     passed = [score for score in gains if beats_random(score)]
     found = [_not_faithful(results, score) for score in failed]
-    return found + ([_faithful(results, passed)] if passed else [])
+    weak = [score for score in passed if is_weak(score, passed)]
+    if weak:
+        found.append(_weak(results, weak, passed))
+    strong = [score for score in passed if score not in weak]
+    return found + ([_faithful(results, strong)] if strong else [])
+
+
+def is_weak(gain: Score, passed: Sequence[Score]) -> bool:
+    """Whether another method's gain over random is clearly larger: the intervals do not meet."""
+    best = max(passed, key=lambda score: score.value)
+    high = finite(gain.high)
+    return gain is not best and (gain.value if high is None else high) < lowest(best)
+
+
+def _weak(results: Results, weak: Sequence[Score], passed: Sequence[Score]) -> Finding:
+    best = max(passed, key=lambda score: score.value)
+    return Finding(
+        id="faithfulness-weak",
+        severity="low",
+        message="weakly_faithful",
+        values={
+            "methods": [_deletion(results, score) for score in weak],
+            "best": explainer_label(results, best.explainer),
+            "best_gain": estimates.of_score(best),
+        },
+        evidence=tuple(f"measures/deletion/{score.explainer}" for score in weak),
+        section="trust",
+    )
 
 
 def beats_random(gain: Score) -> bool:

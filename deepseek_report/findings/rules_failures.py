@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
 
@@ -13,7 +16,7 @@ def failures(results: Results) -> list[Finding]:
     if not results.failures:
         return []
     parts = [
-        {"part": artifact_label(results, one), "reason": reason.rstrip(".")}
+        {"part": artifact_label(results, one), "reason": readable_reason(results, one, reason)}
         for one, reason in results.failures.items()
     ]
     return [
@@ -38,6 +41,17 @@ def applicable(results: Results) -> dict[str, str]:
         for one, reason in results.refused.items()
         if not one.endswith(f"/{CONTROL}") and not reason.endswith("was not asked for")
     }
+
+
+def readable_reason(results: Results, artifact: str, reason: str) -> str:
+    """A reason in which the keys of the artifact are replaced by their names."""
+    words = words_of(results)
+    for key in artifact.split("/")[1:]:
+        group = "explainers" if key in words.table("explainers") else "metrics"
+        if "_" in key:
+            name = in_sentence(words.label(group, key))
+            reason = re.sub(rf"`?\b{re.escape(key)}\b`?", name, reason)
+    return reason.rstrip(". ")
 
 
 def artifact_label(results: Results, artifact: str) -> str:

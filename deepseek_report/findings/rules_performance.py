@@ -14,6 +14,14 @@ from deepseek_report.findings.thresholds import Outcome, Verdict, judge
 ECE_NOTICEABLE, ECE_LARGE = 0.02, 0.05
 #: Rise of the validation loss after its best epoch that is called over-fitting.
 OVERFIT_RISE = 0.05
+_HOMES = {
+    "fairness": "bias",
+    "explanation": "trust",
+    "compute": "bottlenecks",
+    "slices": "bottlenecks",
+    "data": "data",
+    "robustness": "robustness",
+}
 _THRESHOLD_SEVERITY: dict[Outcome, Severity] = {
     "not met": "high",
     "too uncertain to say": "medium",
@@ -65,8 +73,14 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "reason": one.reason,
         },
         evidence=(f"measures/{one.metric}",),
-        section="summary",
+        section=_home(results, one.metric),
     )
+
+
+def _home(results: Results, metric: str) -> str:
+    """The section that shows a metric."""
+    scores = results.find(metric)
+    return _HOMES.get(scores[0].category, "performance") if scores else "summary"
 
 
 def baselines(results: Results) -> list[Finding]:

@@ -119,7 +119,7 @@ def _environment() -> Environment:
         "number": estimates.number,
         "percent": estimates.percent,
         "points": estimates.points,
-        "p_value": estimates.p_value,
+        "p": estimates.p_sentence,
         "listing": estimates.listing,
         "seconds": estimates.seconds,
         "share": estimates.share,

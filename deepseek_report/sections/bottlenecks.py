@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
@@ -13,7 +14,6 @@ from deepseek_report.findings.records import Row, explainer_label, rows, words_o
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
 from deepseek_report.sections.cells import (
     count_cell,
-    number_cell,
     p_cell,
     percent_cell,
     seconds_cell,
@@ -22,6 +22,8 @@ from deepseek_report.sections.cells import (
 )
 from deepseek_report.sections.draft import Draft
 
+#: A gain in ROC AUC below which a remedy is not worth its cost.
+NO_HOPE = 0.01
 _METRICS = (
     *("slices", "label_suspects", "learning_curve", "expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory"),
@@ -59,7 +61,8 @@ def _answer(draft: Draft) -> None:
         return
     helping = [one for one in offers if one["low"] is None or one["low"] > 0]
     helping = sorted((one for one in helping if one["value"] > 0), key=lambda one: -one["value"])
-    draft.answer("help", helping=helping, tried=[one["what"] for one in offers])
+    hopeless = all(one["high"] is not None and one["high"] < NO_HOPE for one in offers)
+    draft.answer("help", helping=helping, offers=offers, hopeless=hopeless)
 
 
 def _offers(results: Results) -> list[dict[str, Any]]:
@@ -137,11 +140,11 @@ def _slice(row: Row) -> dict[str, Any]:
 
 def _suspect(row: Row) -> dict[str, Any]:
     return {
-        "row": f"Row {int(row['instance_id'])}",
+        "row": f"Row {count(int(row['instance_id']))}",
         "row__sort": int(row["instance_id"]),
         "label": row["label"],
         **percent_cell("probability", row["probability"]),
-        **number_cell("nearest_agree", row["nearest_agree"]),
+        **percent_cell("nearest_agree", row["nearest_agree"]),
     }
 
 
@@ -196,7 +199,8 @@ def _heads(draft: Draft, units: list[Row]) -> str:
 
 
 def _head(draft: Draft, row: Row) -> dict[str, Any]:
-    mark = "removable" if row["removable"] else "needed"
+    low = finite(row["low"])
+    mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
     return {
         "layer": f"Layer {row['layer']}",
         "branch": row["branch"],

@@ -10,7 +10,8 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.find import find
 from deepseek_report.findings.records import words_of
-from deepseek_report.findings.rules_failures import artifact_label
+from deepseek_report.findings.rules_failures import artifact_label, readable_reason
+from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.findings.wording import WordedFinding
 
 
@@ -39,9 +40,11 @@ class Draft:
         self.caveats.append(self.text(f"caveat.{key}", **values))
 
     def notes(self, metrics: Iterable[str]) -> None:
-        """Add the caveats that these measurements made."""
+        """Add the caveats that these measurements made, but not those about the control."""
         for metric in metrics:
-            self.caveats.extend(self.results.notes(metric))
+            names = self.results.names(f"measures/{metric}") or [""]
+            found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
+            self.caveats.extend(note for one in found if one for note in one.notes)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
@@ -90,7 +93,8 @@ class Draft:
         return any(one == artifact or one.startswith(artifact + "/") for one in failures)
 
     def _reason(self, artifact: str, why: str) -> str:
-        return f"{artifact_label(self.results, artifact)}: {why.rstrip('.')}."
+        reason = readable_reason(self.results, artifact, why)
+        return f"{artifact_label(self.results, artifact)}: {reason}."
 
 
 def all_findings(results: Results) -> tuple[Finding, ...]:

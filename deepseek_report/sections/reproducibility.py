@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import applicable, artifact_label
+from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell
 from deepseek_report.sections.draft import Draft
 
@@ -87,7 +87,7 @@ def _times(draft: Draft) -> list[dict[str, Any]]:
 
 def _problems(results: Results) -> list[dict[str, str]]:
     return [
-        {"part": artifact_label(results, one), "reason": reason}
+        {"part": artifact_label(results, one), "reason": readable_reason(results, one, reason)}
         for one, reason in results.failures.items()
     ]
 
@@ -95,7 +95,7 @@ def _problems(results: Results) -> list[dict[str, str]]:
 def _left_out(results: Results) -> list[dict[str, str]]:
     """Parts of the default lists that this model or data cannot have."""
     return [
-        {"part": artifact_label(results, str(one)), "reason": str(reason)}
+        {"part": artifact_label(results, str(one)), "reason": readable_reason(results, one, reason)}
         for one, reason in applicable(results).items()
     ]
 

@@ -9,7 +9,8 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.sections.cells import count_cell, number_cell, share_cell, value_cell
+from deepseek_report.findings.rules_bottlenecks import noise
+from deepseek_report.sections.cells import count_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 
 _USES = frozenset({"measures/robustness", "pictures/robustness"})
@@ -36,7 +37,7 @@ class Robustness:
 def _answer(draft: Draft, table: list[Row]) -> None:
     flips = draft.results.score("flipped_under_noise")
     if flips is not None:
-        draft.answer("noise", flips=estimates.of_score(flips))
+        draft.answer("noise", flips=estimates.of_score(flips), noise=noise(draft.results))
     changed = [row for row in table if row["level"]]
     if changed:
         worst = min(changed, key=lambda row: row["roc_auc"])
@@ -54,7 +55,7 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 def _row(row: Row) -> dict[str, Any]:
     return (
         {"label": row["label"]}
-        | number_cell("level", row["level"])
+        | {"level": estimates.bound(row["level"]), "level__sort": row["level"]}
         | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
         | share_cell("flipped", estimates.of_row(row, "flipped", "flipped"))
         | count_cell("n", row["n"])

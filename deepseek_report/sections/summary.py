@@ -15,7 +15,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of
-from deepseek_report.findings.rules_failures import applicable, artifact_label
+from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
 from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
@@ -203,7 +203,8 @@ def _named(draft: Draft, parts: Mapping[str, str]) -> list[str]:
     """Parts with the reason why they are not there, those with one reason together."""
     reasons: dict[str, list[str]] = {}
     for artifact, reason in parts.items():
-        reasons.setdefault(reason.rstrip("."), []).append(artifact_label(draft.results, artifact))
+        text = readable_reason(draft.results, artifact, reason)
+        reasons.setdefault(text, []).append(artifact_label(draft.results, artifact))
     return [f"{estimates.listing(names)}: {reason}." for reason, names in reasons.items()]
 
 

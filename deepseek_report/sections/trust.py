@@ -14,6 +14,7 @@ from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.findings.rules_explanations import (
     GAP_ALLOWED,
     beats_random,
+    is_weak,
     passes_randomisation,
 )
 from deepseek_report.findings.thresholds import CONTROL
@@ -142,7 +143,7 @@ def _pairs(draft: Draft) -> list[dict[str, Any]]:
 
 
 def _of_five(overlap: float) -> str:
-    return estimates.number(overlap * 5 if overlap <= 1 else overlap)
+    return f"{overlap * 5 if overlap <= 1 else overlap:.1f}"
 
 
 def _verdict(draft: Draft, name: str) -> dict[str, str]:
@@ -153,11 +154,17 @@ def _verdict(draft: Draft, name: str) -> dict[str, str]:
     faithful = gain is not None and beats_random(gain)
     learnt = shuffled is None or passes_randomisation(shuffled)
     use = "untested" if gain is None else "nothing" if not (faithful and learnt) else "order"
-    if use == "order" and one.signed and _adds_up(draft, name):
+    passed = [s for s in by_explainer(draft.results, "deletion_gain") if beats_random(s)]
+    best = ""
+    if use == "order" and gain is not None and is_weak(gain, passed):
+        use = "weak"
+        leader = max(passed, key=lambda score: score.value).explainer
+        best = explainer_label(draft.results, leader)
+    elif use == "order" and one.signed and _adds_up(draft, name):
         use = "amounts"
     return {
         "explainer": explainer_label(draft.results, name),
-        "use": draft.text(f"use.{use}"),
+        "use": draft.text(f"use.{use}", best=best),
         "faithful": _mark(draft, None if gain is None else faithful),
         "learnt": _mark(draft, None if shuffled is None else learnt),
         "adds_up": _mark(draft, _adds_up(draft, name)),

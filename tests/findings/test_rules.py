@@ -245,6 +245,15 @@ def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):
     assert "mean R² of 0.200" in say(found)
 
 
+def test_a_method_clearly_behind_the_best_is_named_apart(run, score, say):
+    for name, gain in (("shap", 0.1), ("lime", 0.09), ("input_x_gradient", 0.02)):
+        ends = {"low": gain - 0.015, "high": gain + 0.015}
+        run.measure(f"deletion/{name}", score("deletion_gain", gain, explainer=name, **ends))
+    weak, strong = rules_explanations.faithfulness(run.results())
+    assert say(weak).startswith("Input × gradient tracks the model clearly less than SHAP does.")
+    assert say(strong).startswith("SHAP and LIME point at what the model uses.")
+
+
 # --- data ---
 
 
@@ -298,20 +307,30 @@ def test_a_part_stands_out_only_after_correction(run, score, row, message, sever
 def test_the_number_of_parts_looked_at_is_told(run, score, say):
     run.measure("slices", score("slices_examined", 230), slices=[part(0.0001)])
     text = say(rules_bottlenecks.worst_slice(run.results())[0])
-    assert "p = below 0.001, corrected for the 230 parts looked at" in text
+    assert "p < 0.001, corrected for the 230 parts looked at" in text
     assert "it misses 61.0\u00a0% of “default” there, 38.0\u00a0% elsewhere" in text
+    assert "false alarms" not in text
+
+
+def test_a_surplus_of_errors_without_misses_is_called_false_alarms(run, score, say):
+    row = part(0.01) | {"missed_rate": 0.0}
+    run.measure("slices", score("slices_examined", 230), slices=[row])
+    text = say(rules_bottlenecks.worst_slice(run.results())[0])
+    assert "38.0\u00a0% elsewhere, so the surplus is false alarms; p = 0.010" in text
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "message"),
+    ("value", "low", "high", "message"),
     [
-        (0.02, 0.01, "more_data_helps"),
-        (0.02, -0.01, "more_data_no_help"),
-        (0.001, 0.0005, "more_data_no_help"),
+        (0.02, 0.01, 0.03, "more_data_helps"),
+        (0.02, -0.01, 0.03, "more_data_uncertain"),
+        (0.001, 0.0005, 0.002, "more_data_no_help"),
     ],
 )
-def test_more_data_helps_only_if_the_gain_is_certain_and_worth_it(run, score, value, low, message):
-    run.measure("learning_curve", score("learning_curve_gain", value, low, 0.03))
+def test_more_data_helps_only_if_the_gain_is_certain_and_worth_it(
+    run, score, value, low, high, message
+):
+    run.measure("learning_curve", score("learning_curve_gain", value, low, high))
     assert rules_bottlenecks.more_data(run.results())[0].message == message
 
 
