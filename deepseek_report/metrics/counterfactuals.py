@@ -22,10 +22,10 @@ Changes = tuple[Change, ...]
 _LEVELS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 #: A category must occur this often in the training part to be proposed.
 _LEAST_COUNT = 10
-#: How many changes, and how many pairs of changes, are built upon.
+#: How many changes, and how many pairs of changes, are built upon by one more.
 _BEAM = 24
-#: How many values per feature take part in combinations.
-_PER_FEATURE = 3
+#: How many values per feature take part in combinations, besides its ends.
+_PER_FEATURE = 2
 #: How many values between the old and the new one are tried to make a change smaller.
 _STEPS_BACK = 12
 
@@ -105,9 +105,8 @@ class Search:
                 return self._drawn_back(row, self._nearest(row, sets, altered), decided)
             order = np.argsort(probabilities[:, decided], kind="stable")
             ranked = [sets[i] for i in order]
-            beam = ranked[:_BEAM] if singles else _varied(ranked)
-            singles = singles or beam
-            sets = _joined(beam, singles)
+            singles = singles or _varied(ranked)
+            sets = _joined(ranked[:_BEAM], singles)
         return Counterfactual((), before[0])
 
     def _nearest(self, row: Array, sets: list[Changes], altered: NDArray[np.int64]) -> Changes:
@@ -172,15 +171,17 @@ def _apply(row: Array, changes: Changes) -> Array:
 
 
 def _varied(ranked: list[Changes]) -> list[Changes]:
-    """The best single changes, at most a few per feature."""
-    kept: list[Changes] = []
-    count: dict[int, int] = {}
+    """For each feature the best single changes, and its least and greatest value besides.
+
+    The ends are kept because a feature may matter only together with another one.
+    """
+    by_feature: dict[int, list[Changes]] = {}
     for one in ranked:
-        feature = one[0][0]
-        if count.get(feature, 0) < _PER_FEATURE:
-            kept.append(one)
-            count[feature] = count.get(feature, 0) + 1
-    return kept[:_BEAM]
+        by_feature.setdefault(one[0][0], []).append(one)
+    kept: set[Changes] = set()
+    for several in by_feature.values():
+        kept |= {*several[:_PER_FEATURE], min(several), max(several)}
+    return [one for one in ranked if one in kept]
 
 
 def _joined(sets: list[Changes], singles: list[Changes]) -> list[Changes]:
