@@ -163,3 +163,37 @@ def test_three_classes_are_trained_like_two(dataset, tmp_path):
     trainer = replace(QUICK, max_epochs=15, learning_rate=0.03, tensorboard=True)
     _fit(trainer, three, tmp_path)
     assert pd.read_parquet(tmp_path / "history.parquet")["validation_auc"].max() > 0.95
+
+
+def test_bf16_training_gives_float32_weights_and_says_why(dataset, tmp_path):
+    _fit(replace(QUICK, precision="bf16", max_epochs=1), dataset, tmp_path)
+    stored = load_file(tmp_path / "weights.safetensors")
+    assert torch.bfloat16 not in {tensor.dtype for tensor in stored.values()}
+    assert _summary(tmp_path)["precision"] == "bf16"
+    assert "configuration" in _summary(tmp_path)["precision_reason"]
+
+
+def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    _fit(replace(QUICK, max_epochs=2, tensorboard=True), dataset, tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard"))
+    events.Reload()
+    tags = events.Tags()
+    assert tags["graph"]
+    assert "training/validation_auc" in tags["scalars"]
+    assert [one.step for one in events.Scalars("training/train_loss")] == [1, 2]
+    assert "layers/0/experts/inner" in tags["histograms"]
+    assert {
+        "attention/layer 1 local",
+        "attention/layer 1 global",
+        "routes/layer 1",
+        "experts/layer 1",
+        "validation/roc",
+        "validation/calibration",
+    } <= set(tags["images"])
+
+
+def test_a_loss_that_still_falls_is_noted(dataset, tmp_path):
+    _fit(replace(QUICK, schedule="constant", warmup=0.0, learning_rate=0.01), dataset, tmp_path)
+    assert "still falling" in _summary(tmp_path)["notes"][0]
