@@ -75,11 +75,14 @@ class Explanation:
         save_arrays(folder / "explanation.npz", **arrays)
         meta = {n: v for n, v in vars(self).items() if n not in _ARRAYS + _TIMING}
         save_json(folder / "explanation.json", meta)
-        save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
+        if self.seconds is not None:
+            save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
     @classmethod
     def load(cls, folder: Path) -> Explanation:
-        meta = load_json(folder / "explanation.json") | load_json(folder / "timing.json")
+        meta = load_json(folder / "explanation.json")
+        timing = folder / "timing.json"
+        meta |= load_json(timing) if timing.exists() else {}
         for name in ("feature_names", "dims", "notes"):
             meta[name] = tuple(meta[name])
         return cls(**load_arrays(folder / "explanation.npz"), **meta)

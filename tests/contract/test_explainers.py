@@ -1,0 +1,96 @@
+"""Every explainer on the small trained run, by the same rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.config.catalogue import groups
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.models.loading import load_classifier
+
+EXPLAINERS = groups([shipped("conf")])["explainers"]
+INSTANCES = 5
+
+
+@pytest.fixture(scope="module")
+def parts(small_run: Any) -> tuple[Any, Any, Dataset]:
+    experiment = validate(compose(small_run.overrides(Path("unused"))))
+    data, training = (next((small_run.store / one).iterdir()) for one in ("data", "training"))
+    dataset = Dataset.load(data)
+    model = experiment.single["model"]
+    classifier = load_classifier(model, dataset.schema, dataset.train, training)
+    return experiment, classifier, dataset
+
+
+def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
+    experiment, classifier, dataset = parts
+    context = ExplainContext(
+        classifier=classifier,
+        inputs=dataset.test.inputs[:INSTANCES],
+        positions=np.arange(INSTANCES),
+        background=dataset.train.inputs[:8],
+        target=1,
+        seed=3,
+    )
+    return experiment.multiple["explainers"][name].explain(context)
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_an_explanation_is_finite_whole_and_about_the_original_features(parts, name: str) -> None:
+    explanation, dataset = explain(parts, name), parts[2]
+    assert explanation.values.shape == (INSTANCES, len(dataset.schema.features))
+    assert np.isfinite(explanation.values).all()
+    assert list(explanation.feature_names) == dataset.schema.names
+    assert explanation.variant
+    assert explanation.seed == 3
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_the_same_seed_gives_the_same_explanation_and_leaves_the_model_alone(
+    parts, name: str
+) -> None:
+    module = parts[1].module
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    first, second = explain(parts, name), explain(parts, name)
+    np.testing.assert_array_equal(first.values, second.values)
+    assert not module.training
+    assert all((value == before[key]).all() for key, value in module.state_dict().items())
+    assert all(parameter.grad is None for parameter in module.parameters())
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_the_plan_names_the_very_number_of_rows_that_are_evaluated(parts, name: str) -> None:
+    experiment, classifier, dataset = parts
+    before = classifier.calls
+    explanation = explain(parts, name)
+    planned = experiment.multiple["explainers"][name].planned_calls(
+        INSTANCES, len(dataset.schema.features), 8
+    )
+    assert explanation.n_model_calls == classifier.calls - before == planned
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_a_method_that_samples_gives_its_standard_error(parts, name: str) -> None:
+    explanation = explain(parts, name)
+    if parts[0].multiple["explainers"][name].samples and name != "random":
+        assert explanation.standard_error is not None
+        assert (explanation.standard_error >= 0).all()
+
+
+@pytest.mark.parametrize("name", EXPLAINERS)
+def test_an_explanation_comes_back_from_disk_as_it_was(parts, name: str, tmp_path: Path) -> None:
+    explanation = explain(parts, name)
+    explanation.save(tmp_path)
+    loaded = Explanation.load(tmp_path)
+    np.testing.assert_array_equal(loaded.values, explanation.values)
+    assert loaded.notes == explanation.notes
+    assert loaded.output_space == explanation.output_space

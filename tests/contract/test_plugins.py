@@ -1,0 +1,71 @@
+"""What every plug-in must be, whatever it does: found from the YAML folders, not from a list."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import subprocess
+import sys
+
+import pytest
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.catalogue import MULTIPLE, SINGLE, describe, groups, target_of
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+
+ROOT = shipped("conf")
+PLUGINS = [
+    (group, name)
+    for group, names in groups([ROOT]).items()
+    if group in {*SINGLE, *MULTIPLE}
+    for name in names
+]
+HEAVY = {"torch", "shap", "lime", "captum", "sklearn", "matplotlib", "plotly", "statsmodels"}
+
+
+def plugin_class(group: str, name: str) -> type:
+    module, _, cls = target_of(ROOT / group / f"{name}.yaml").rpartition(".")
+    return getattr(importlib.import_module(module), cls)
+
+
+@pytest.mark.parametrize(("group", "name"), PLUGINS)
+def test_a_plugin_is_a_frozen_dataclass_with_a_sentence_to_list(group: str, name: str) -> None:
+    cls = plugin_class(group, name)
+    assert dataclasses.is_dataclass(cls)
+    assert cls.__dataclass_params__.frozen
+    sentence = describe(ROOT / group / f"{name}.yaml")
+    assert 20 <= len(sentence) <= 130, sentence
+
+
+@pytest.mark.parametrize(("group", "name"), PLUGINS)
+def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
+    own_table = ["dataset.path=table.csv", "dataset.target=y"] if name == "csv" else []
+    chosen = f"{group}=[{name}]" if group in MULTIPLE else f"{group}={name}"
+    composed = compose([chosen, *own_table])
+    assert not composed.problems
+    if group in MULTIPLE:
+        assert list(composed.raw[group]) == [name]
+    if group not in {"dataset", "visualizations", "sections"}:
+        experiment = validate(composed)
+        built = experiment.multiple[group][name] if group in MULTIPLE else experiment.single[group]
+        assert type(built) is plugin_class(group, name)
+
+
+def test_plugins_are_found_without_importing_anything_heavy() -> None:
+    modules = sorted({plugin_class(group, name).__module__ for group, name in PLUGINS})
+    code = f"import sys, importlib\nfor m in {modules!r}: importlib.import_module(m)\n"
+    code += f"print(sorted(set(sys.modules) & {HEAVY!r}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["list", "explainers"]])
+def test_help_and_list_import_neither_hydra_nor_numpy(arguments: list[str]) -> None:
+    code = (
+        "import sys, contextlib\nfrom deepseek_report.cli import run\n"
+        f"with contextlib.suppress(SystemExit): run({arguments!r})\n"
+        "print(sorted({'hydra', 'numpy', 'pandas', 'torch', 'rich'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")

@@ -1,0 +1,96 @@
+"""Every metric, picture and section of the small run, by the same rules."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.catalogue import groups
+from deepseek_report.runner.writing import _section, read_run, results_of
+
+CHOICES = groups([shipped("conf")])
+SECTIONS, PICTURES = CHOICES["sections"], CHOICES["visualizations"]
+
+
+@pytest.fixture(scope="module")
+def results(small_run: Any) -> Results:
+    return results_of(small_run.folder, read_run(small_run.folder))
+
+
+def test_nothing_that_was_asked_for_failed(small_run: Any, results: Results) -> None:
+    assert results.failures == {}
+    assert small_run.exit_code == 0
+
+
+def test_every_score_is_inside_its_bounds_and_its_interval(results: Results) -> None:
+    assert len(results.all_scores) > 100
+    for score in results.all_scores:
+        if score.has_interval and math.isfinite(score.value):
+            slack = 1e-9 + 1e-6 * abs(score.value)
+            assert score.low is not None
+            assert score.high is not None
+            assert score.low - slack <= score.value <= score.high + slack, score
+            assert score.interval_method, score
+        least, greatest = score.bounds
+        assert math.isnan(score.value) or least is None or score.value >= least - 1e-9, score
+        assert math.isnan(score.value) or greatest is None or score.value <= greatest + 1e-9, score
+        assert score.n > 0, score
+
+
+def test_every_metric_that_was_not_refused_gave_something(results: Results) -> None:
+    for name in results.config["metrics"]:
+        refused = any(one.startswith(f"measures/{name}") for one in results.refused)
+        assert results.has(f"measures/{name}") or refused, name
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_picture_is_well_formed_and_says_what_it_shows(results: Results, name: str) -> None:
+    if f"pictures/{name}" in results.refused:
+        pytest.skip(results.refused[f"pictures/{name}"])
+    folder = results.paths[f"pictures/{name}"]
+    drawn = [results.pictures[path.stem] for path in sorted(folder.glob("*.svg"))]
+    assert drawn
+    for picture in drawn:
+        ET.fromstring(picture.svg)  # noqa: S314 - drawn by ourselves a moment ago
+        assert len(picture.svg) < 150_000
+        assert min(len(picture.title), len(picture.alt), len(picture.how_to_read)) > 20
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_answers_its_question(results: Results, name: str) -> None:
+    content = _section(results, name, results.config["sections"][name])
+    assert content.name == name
+    assert content.question.endswith("?")
+    assert len(content.answer) > 20
+    assert not content.incomplete
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
+    results: Results, small_run: Any, name: str
+) -> None:
+    run = read_run(small_run.folder)
+    kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
+    broken = results_of(small_run.folder, {**run, "artifacts": kept})
+    broken.failures = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    content = _section(broken, name, run["config"]["sections"][name])
+    assert not any("could not be written" in one for one in content.incomplete), content.incomplete
+    assert content.title
+
+
+def test_the_run_folder_needs_nothing_outside_itself(small_run: Any, tmp_path: Path) -> None:
+    import shutil
+
+    from deepseek_report.runner.writing import write_report
+
+    copy = tmp_path / "copied"
+    shutil.copytree(small_run.folder, copy)
+    before = (copy / "report.html").read_bytes()
+    write_report(copy)
+    assert (copy / "report.html").read_bytes() == before

@@ -1,0 +1,201 @@
+"""Runs as a user makes them: again, changed, killed, broken, tampered with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.plan import make_plan, run_id
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.runner.verify import verify
+from deepseek_report.store import Store, hash_folder
+
+#: A few parts are enough to see how a run behaves.
+FEW = (
+    "explainers=[input_x_gradient,random]",
+    "metrics=[roc_auc,deletion,parameters]",
+    "visualizations=[roc_curve]",
+    "sections=[summary,performance]",
+    "frameworks=[]",
+    "report.thresholds=[]",
+)
+
+
+class Recorder(NoReporter):
+    """Remembers which stages were computed."""
+
+    def __init__(self) -> None:
+        self.computed: list[str] = []
+
+    def finished(self, stage: str, seconds: float, problem: str) -> None:
+        self.computed.append(stage)
+
+
+def run(*overrides: str) -> tuple[Finished, list[str]]:
+    recorder = Recorder()
+    return run_experiment(validate(compose(overrides)), recorder), recorder.computed
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Hashes of everything but what carries times of day."""
+    hashes = hash_folder(folder)
+    hashes.pop("provenance.json", None)
+    return {name: sha for name, sha in hashes.items() if not name.startswith("tensorboard/")}
+
+
+def test_the_same_config_again_computes_nothing_and_changes_no_byte(
+    small_run: Any, tmp_path: Path
+) -> None:
+    first, computed = run(*small_run.overrides(tmp_path))
+    assert computed == ["report"]
+    before = hash_folder(first.folder)
+    second, computed = run(*small_run.overrides(tmp_path))
+    assert computed == []
+    assert second.from_store
+    assert hash_folder(second.folder) == before
+
+
+def test_an_empty_reports_folder_gives_the_same_bytes_from_the_store(
+    small_run: Any, tmp_path: Path
+) -> None:
+    finished, _ = run(*small_run.overrides(tmp_path))
+    assert finished.folder.name == small_run.folder.name
+    assert content(finished.folder) == content(small_run.folder)
+
+
+def test_changing_one_explainer_recomputes_it_and_what_hangs_on_it(
+    small_run: Any, tmp_path: Path
+) -> None:
+    overrides = [*small_run.overrides(tmp_path), "explainers.integrated_gradients.n_steps=7"]
+    store = Store(small_run.store)
+    changed = {one.id for one in make_plan(validate(compose(overrides))) if not one.folder(store)}
+    assert "explanations/integrated_gradients" in changed
+    assert "measures/deletion/integrated_gradients" in changed
+    assert not {"data", "training", "predictions", "explanations/shap"} & changed
+    assert not any(one.endswith("/shap") for one in changed)
+    assert "measures/roc_auc" not in changed
+    assert "pictures/roc_curve" not in changed
+
+
+def test_the_run_id_does_not_depend_on_where_or_how_fast(small_run: Any, tmp_path: Path) -> None:
+    ids = set()
+    for extra in ([f"paths.reports={tmp_path}"], ["jobs=2"], ["device=cpu"]):
+        experiment = validate(compose([*small_run.overrides(tmp_path), *extra]))
+        ids.add(run_id(experiment, make_plan(experiment)))
+    assert ids == {small_run.folder.name}
+
+
+def start(*overrides: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deepseek_report", *overrides],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("moment", ["training", "explanations"])
+def test_a_run_killed_at_any_moment_goes_on_and_gives_the_same_bytes(
+    tmp_path: Path, moment: str
+) -> None:
+    small = ["debug=fast", "trainer.max_epochs=3", "measure_time=false", *FEW]
+    whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}", f"paths.store={tmp_path / 'sa'}")
+    again = [*small, f"paths.reports={tmp_path / 'b'}", f"paths.store={tmp_path / 'sb'}"]
+    process = start(*again)
+    begun = tmp_path / "sb" / (".work/training" if moment == "training" else "predictions")
+    deadline = time.monotonic() + 120
+    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished, computed = run(*again)
+    assert "data" not in computed
+    assert content(finished.folder) == content(whole.folder)
+
+
+def test_two_runs_at_once_on_one_store_do_no_harm(tmp_path: Path) -> None:
+    store = f"paths.store={tmp_path / 'store'}"
+    small = ["debug=fast", "measure_time=false", *FEW, store]
+    both = [start(*small, f"paths.reports={tmp_path / name}") for name in "ab"]
+    assert [process.wait(timeout=240) for process in both] == [0, 0]
+    (first,), (second,) = ((tmp_path / name / "credit_risk").iterdir() for name in "ab")
+    assert content(first) == content(second)
+
+
+def test_a_broken_part_is_shown_and_the_exit_code_says_so(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.metrics.performance import RocAuc
+
+    def broken(self: Any, context: Any) -> None:
+        raise ZeroDivisionError("the disk ate it")
+
+    monkeypatch.setattr(RocAuc, "measure", broken)
+    overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
+    for stage in ("data", "training", "predictions"):
+        shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
+    finished, _ = run(*overrides, *FEW)
+    assert finished.exit_code == 1
+    reasons = {one["stage"]: one["reason"] for one in finished.failures}
+    assert "the disk ate it" in reasons["measures/roc_auc"]
+    assert "pictures/roc_curve" in reasons
+    page = (finished.folder / "report.html").read_text()
+    assert "the disk ate it" in page
+
+
+def test_verify_finds_a_changed_a_missing_and_an_added_file(small_run: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(small_run.folder, copy)
+    problems, files = verify(copy)
+    assert problems == []
+    assert files > 50
+    (copy / "report.html").write_text("forged")
+    (copy / "config.yaml").unlink()
+    (copy / "extra.txt").write_text("added")
+    text = "\n".join(verify(copy)[0])
+    assert "report.html was changed" in text
+    assert "config.yaml is missing" in text
+    assert "extra.txt is not in the manifest" in text
+
+
+def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
+    small = ["debug=fast", "measure_time=false", "jobs=1", *FEW, f"paths.store={tmp_path / 's'}"]
+    whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}")
+    scores = next((tmp_path / "s" / "measures" / "roc_auc").glob("*/scores.json"))
+    scores.write_text("[]")
+    repaired, computed = run(*small, f"paths.reports={tmp_path / 'b'}")
+    assert "measures/roc_auc" in computed
+    assert content(repaired.folder) == content(whole.folder)
+
+
+def test_rendering_imports_no_torch(small_run: Any, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(small_run.folder, copy)
+    code = (
+        "import sys\nfrom deepseek_report.cli import run\n"
+        f"code = run(['render', {str(copy)!r}])\n"
+        "heavy = {'torch', 'shap', 'lime', 'sklearn', 'scipy', 'matplotlib', 'hydra'}\n"
+        "print(code, sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> None:
+    record = json.loads((small_run.folder / "run.json").read_text())
+    assert record["digests"]["weights"]
+    assert not list(small_run.folder.rglob("train.npz"))
+    assert not list(small_run.folder.rglob("*.pkl"))
+    assert (small_run.folder / "scores.parquet").exists()
