@@ -178,12 +178,26 @@ def agreement(results: Results) -> list[Finding]:
             values={
                 "agreement": estimates.of_score(score),
                 "random": estimates.of_score(chance) if chance else None,
+                "first": _same_first(results),
                 **_extremes(results),
             },
             evidence=("measures/explainer_agreement",),
             section="trust",
         )
     ]
+
+
+def _same_first(results: Results) -> dict[str, Any] | None:
+    """The feature that most methods put first over all cases, and how many do."""
+    firsts = [
+        row["label"]
+        for row in rows(results, "importance", "importance")
+        if row["rank"] == 1 and row["explainer"] != CONTROL
+    ]
+    if len(firsts) < 2:
+        return None
+    feature = max(dict.fromkeys(firsts), key=firsts.count)
+    return {"feature": feature, "n": firsts.count(feature), "of": len(firsts)}
 
 
 def _extremes(results: Results) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from deepseek_report.sections.draft import Draft
 NO_HOPE = 0.01
 _METRICS = (
     *("slices", "label_suspects", "learning_curve", "expert_load", "route_entropy", "ablation"),
-    *("layer_profile", "latency", "peak_memory"),
+    *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
 _PICTURES = ("slices", "learning_curve", "routing", "layer_profile", "parameter_projection")
 _USES = frozenset(
@@ -183,7 +183,7 @@ def _capacity(draft: Draft) -> dict[str, Any]:
         "sentence": " ".join(one for one in said if one) or draft.text("not_measured"),
         "heads": [_head(draft, row) for row in units],
         "experts": [
-            {"layer": f"Layer {row['layer']}", "expert": f"Expert {row['expert']}"}
+            {"layer": row["layer"] + 1, "expert": row["expert"] + 1}
             | share_cell("share", estimates.of_row(row, "share"))
             for row in load
         ],
@@ -202,9 +202,9 @@ def _head(draft: Draft, row: Row) -> dict[str, Any]:
     low = finite(row["low"])
     mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
     return {
-        "layer": f"Layer {row['layer']}",
+        "layer": row["layer"] + 1,
         "branch": row["branch"],
-        "head": f"Head {row['head']}",
+        "head": row["head"] + 1,
         "verdict": draft.text(f"head.{mark}"),
     } | value_cell("loss", estimates.of_row(row, "loss_increase"))
 

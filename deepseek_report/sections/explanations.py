@@ -45,6 +45,11 @@ class Explanations:
             "ranks": _ranks(draft, table),
             "rank_columns": _rank_columns(draft, table),
             "methods": [_method(draft, name) for name in results.explanations],
+            "notes": [
+                {"explainer": explainer_label(results, name), "notes": list(one.notes)}
+                for name, one in results.explanations.items()
+                if one.notes and name != CONTROL
+            ],
             "routing": _routing(draft),
         }
         return draft.content(self.title, self.needs, _USES)
@@ -84,9 +89,6 @@ def _caveats(draft: Draft) -> None:
             b=pairs[0]["label_b"],
             rho=finite(pairs[0]["spearman"]),
         )
-    for name, one in draft.results.explanations.items():
-        label = explainer_label(draft.results, name)
-        draft.caveats.extend(f"{label}: {note}" for note in one.notes if name != CONTROL)
 
 
 def _ranks(draft: Draft, table: list[Row]) -> list[dict[str, Any]]:
@@ -134,7 +136,7 @@ def _routing(draft: Draft) -> list[dict[str, Any]]:
     """Mean weight of each head, where the model routes."""
     table = rows(draft.results, "route_entropy", "routes")
     return [
-        {"layer": f"Layer {row['layer']}", "branch": row["branch"], "head": f"Head {row['head']}"}
+        {"layer": row["layer"] + 1, "branch": row["branch"], "head": row["head"] + 1}
         | percent_cell("weight", row["weight"])
         for row in table
     ]

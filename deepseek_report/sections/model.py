@@ -12,9 +12,7 @@ from deepseek_report.findings.records import rows
 from deepseek_report.sections.cells import count_cell, flat, percent_cell
 from deepseek_report.sections.draft import Draft
 
-_USES = frozenset(
-    {"measures/parameters", "measures/parameter_projection", "pictures/training_curves"}
-)
+_USES = frozenset({"measures/parameters", "pictures/training_curves"})
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Model:
             draft.caveats.extend(results.training.get("notes") or [])
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
-        draft.notes(["parameters", "parameter_projection"])
+        draft.notes(["parameters"])
         return draft.content(self.title, self.needs, _USES)
 
 
@@ -59,7 +57,7 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         "training",
         seconds=finite(time.get("seconds")),
         rate=finite(time.get("rows_per_second")),
-        device=training.get("device"),
+        device=draft.words.label("devices", str(training.get("device") or "")),
         precision=training.get("precision"),
         reason=str(training.get("precision_reason") or "").rstrip("."),
         accumulation=training.get("accumulation") or 1,
