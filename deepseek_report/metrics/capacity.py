@@ -37,7 +37,7 @@ class Ablation(ModelMetric):
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
-    max_rows: Rows = 500
+    max_rows: Rows = 400
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
     n_resamples: Resamples = 1000
 

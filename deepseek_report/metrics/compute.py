@@ -125,7 +125,7 @@ class Latency(ModelMetric):
     volatile: ClassVar[bool] = True
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
     repeats: Repeats = 30
-    budget: Annotated[float, Field(gt=0, le=600)] = 0.4
+    budget: Annotated[float, Field(gt=0, le=600)] = 0.25
 
     def measure(self, context: MeasureContext) -> Measurement:
         rows = [self._row(context, size) for size in sorted(set(self.batch_sizes))]
@@ -187,7 +187,7 @@ class PeakMemory(ModelMetric):
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
-    batch_size: BatchSize = 512
+    batch_size: BatchSize = 256
 
     def measure(self, context: MeasureContext) -> Measurement:
         inputs = some_rows(context, self.batch_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from deepseek_report.metrics.encoding import Binning, Encoder
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Predictor = Literal["majority", "logistic_regression", "gradient_boosting"]
+Result = TypeVar("Result")
 #: (instance, feature) original units -> (instance, class) probabilities.
 Predict = Callable[[Floats], Floats]
 LABELS: dict[Predictor, str] = {
@@ -52,8 +53,23 @@ def fit_predictor(
         shares = np.bincount(labels, minlength=n_classes) / len(labels)
         return lambda rows: np.tile(shares, (len(rows), 1))
     fit = _fit_logistic if kind == "logistic_regression" else _fit_boosting
-    predict = fit(features, inputs, labels, seed)
-    return lambda rows: _spread(predict(rows), present, n_classes)
+    predict = _on_one_thread(fit)(features, inputs, labels, seed)
+    return lambda rows: _spread(_on_one_thread(predict)(rows), present, n_classes)
+
+
+def _on_one_thread(function: Callable[..., Result]) -> Callable[..., Result]:
+    """The same function without threads of OpenMP and BLAS.
+
+    These fits are small: threads gain little on an idle machine, lose a hundredfold where other
+    work holds the cores, and add up floats in another order.
+    """
+    from threadpoolctl import threadpool_limits
+
+    def limited(*args: Any) -> Result:
+        with threadpool_limits(limits=1):
+            return function(*args)
+
+    return limited
 
 
 def _spread(probabilities: Floats, present: Ints, n_classes: int) -> Floats:
@@ -79,7 +95,8 @@ def fit_additive(
 ) -> Predict:
     """Logistic regression on quantile bins and categories: a sum of one free curve per feature."""
     binning = Binning.fit(features, inputs, n_bins)
-    predict = _fit_logistic(binning.features, binning.transform(inputs), labels, seed)
+    fit = _on_one_thread(_fit_logistic)
+    predict = _on_one_thread(fit(binning.features, binning.transform(inputs), labels, seed))
     return lambda rows: predict(binning.transform(rows))
 
 

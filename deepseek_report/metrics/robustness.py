@@ -89,10 +89,10 @@ class Robustness(ModelMetric):
     category: ClassVar[Category] = "robustness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
     noise: tuple[Noise, ...] = (0.1, 0.25, 0.5, 1.0)
-    swaps: tuple[Chance, ...] = (0.05, 0.1, 0.2)
-    missing: tuple[Chance, ...] = (0.05, 0.1, 0.2)
+    swaps: tuple[Chance, ...] = (0.1, 0.2)
+    missing: tuple[Chance, ...] = (0.05, 0.2)
     declared_level: Noise = 0.25
-    max_rows: Rows = 1500
+    max_rows: Rows = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
         data, p = context.dataset, context.predictions

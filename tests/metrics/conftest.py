@@ -38,7 +38,7 @@ class LinearClassifier:
 
 def toy_schema(n_classes: int) -> Schema:
     colours = tuple(Category(str(k), name) for k, name in enumerate(["red", "green", "blue"]))
-    classes = ("repaid", "late", "default")[: n_classes - 1] + ("default",)
+    classes = ("repaid", "default") if n_classes == 2 else ("repaid", "late", "default")
     return Schema(
         features=(
             Feature("amount", "loan amount", "numeric", unit="€"),

@@ -74,4 +74,4 @@ def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> Non
     context.classifier.probabilities = fragile
     found = Robustness().measure(context)
     assert "missing" not in set(found.tables["perturbations"]["perturbation"])
-    assert sum("no finite output" in note for note in found.notes) == 3
+    assert sum("no finite output" in note for note in found.notes) == 2
