@@ -25,7 +25,7 @@ deepseek-report list [GROUP]             what can be chosen, one line each
 deepseek-report doctor                   what is installed, what is missing, what that costs
 """
 _OVERRIDES = """\
-An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.n_samples=500,
+An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.num_samples=800,
 seed=3, report.title="My model", dataset=csv dataset.path=loans.csv dataset.target=default.
 What can be chosen: deepseek-report list. The whole configuration: deepseek-report --cfg job.
 

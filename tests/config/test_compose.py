@@ -18,9 +18,9 @@ def test_the_default_configuration_is_valid() -> None:
 
 
 def test_a_choice_of_several_and_a_field_of_one_can_be_overridden_together() -> None:
-    composed = compose(["explainers=[lime,random]", "explainers.lime.seeds=3"])
+    composed = compose(["explainers=[lime,random]", "explainers.lime.num_samples=77"])
     assert list(composed.raw["explainers"]) == ["lime", "random"]
-    assert composed.raw["explainers"]["lime"]["seeds"] == 3
+    assert composed.raw["explainers"]["lime"]["num_samples"] == 77
 
 
 def test_a_field_that_the_yaml_does_not_list_can_be_set_without_a_plus_sign() -> None:
