@@ -18,12 +18,15 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
     setting,
+    words_of,
 )
 from deepseek_report.findings.rules_explanations import leading_explainer
 
 SIGNIFICANT = 0.05
-#: Share of the variation in an attribute that other features give away, as an AUC.
+#: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
+#: Explained cases under which nothing is said of how a group is explained.
+FEWEST_EXPLAINED = 15
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 _MESSAGES: dict[str, tuple[str, Severity]] = {
@@ -38,7 +41,7 @@ def impact(results: Results) -> list[Finding]:
     pairs = rows(results, "impact_ratio", "pairs")
     judged = [row for row in pairs if row["verdict"] != TOO_FEW]
     plain = [row for row in judged if not is_crossing(row)]
-    crossed = [row for row in judged if is_crossing(row) and row["verdict"] == "clear below"]
+    crossed = [row for row in judged if is_crossing(row) and _below(row)]
     names = list(dict.fromkeys(row["attribute"] for row in plain))
     gravest = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
     doubtful = [row for row in gravest if row["verdict"] in _MESSAGES]
@@ -47,6 +50,18 @@ def impact(results: Results) -> list[Finding]:
     found = [_impact(results, row) for row in doubtful]
     fine = [row for row in gravest if row["verdict"] not in _MESSAGES]
     return found + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+
+
+def _below(row: Row) -> bool:
+    """Whether a crossing is under the declared ratio, by its interval or beyond chance."""
+    verdict = row["verdict"]
+    return verdict == "clear below" or (verdict == "below but uncertain" and is_beyond_chance(row))
+
+
+def is_beyond_chance(row: Row) -> bool:
+    """Whether a difference is significant after correction for the number of tests."""
+    p = finite(row.get("p_adjusted"))
+    return p is not None and p < SIGNIFICANT
 
 
 def _gravest(pairs: Sequence[Row]) -> Row:
@@ -62,6 +77,8 @@ def _gravest(pairs: Sequence[Row]) -> Row:
 
 def _impact(results: Results, row: Row) -> Finding:
     message, severity = _MESSAGES[row["verdict"]]
+    if severity == "low" and is_beyond_chance(row):
+        severity = "medium"
     return Finding(
         id=f"impact-{row['attribute']}",
         severity=severity,
@@ -84,6 +101,8 @@ def _pair(results: Results, row: Row) -> dict[str, Any]:
             results, row, "reference", row["reference_rate"], row["n_reference"]
         ),
         "ratio": estimates.of_row(row, "ratio"),
+        "difference": finite(row.get("difference")),
+        "p": finite(row.get("p_adjusted")) if is_beyond_chance(row) else None,
         "bound": declared_ratio(results),
     }
 
@@ -142,24 +161,38 @@ _RATES = ("measures/group_rates",)
 
 
 def error_rates(results: Results) -> list[Finding]:
-    """Whether errors fall evenly, by the equalized odds difference and its permutation test."""
-    metric = "equalized_odds_difference"
-    tests = [row for row in rows(results, metric, "tests") if not is_crossing(row)]
-    tests = [row for row in tests if finite(row["value"]) is not None]
-    apart = [row for row in tests if _significant(row)]
-    even = [row for row in tests if not _significant(row)]
+    """Whether errors fall evenly, by two differences and their permutation tests."""
+    tests = [
+        {"metric": metric, **row}
+        for metric in _ERROR_GAPS
+        for row in rows(results, metric, "tests")
+        if not is_crossing(row) and finite(row["value"]) is not None
+    ]
+    names = list(dict.fromkeys(row["attribute"] for row in tests))
+    surest = [_surest([row for row in tests if row["attribute"] == name]) for name in names]
+    apart = [row for row in surest if is_beyond_chance(row)]
+    even = [row for row in surest if not is_beyond_chance(row)]
     found = [_errors_apart(results, row) for row in apart]
     return found + ([_errors_even(results, even)] if even else [])
 
 
-def _significant(row: Row) -> bool:
-    p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT
+_ERROR_GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
+
+
+def _surest(tests: Sequence[Row]) -> Row:
+    """The test that speaks most clearly for a difference."""
+
+    def doubt(row: Row) -> float:
+        p = finite(row.get("p_adjusted"))
+        return 1.0 if p is None else p
+
+    return min(tests, key=doubt)
 
 
 def _gap(results: Results, row: Row) -> dict[str, Any]:
     return {
         "attribute": attribute_label(results, row["attribute"]),
+        "metric": words_of(results).label("metrics", row["metric"]),
         "gap": estimates.of_row(row, "value"),
         "chance": finite(row.get("null_high")),
         "p": finite(row.get("p_adjusted")),
@@ -174,7 +207,7 @@ def _errors_apart(results: Results, row: Row) -> Finding:
         severity="medium",
         message="errors_apart",
         values=_gap(results, row),
-        evidence=("measures/equalized_odds_difference", *_RATES),
+        evidence=(f"measures/{row['metric']}", *_RATES),
         section="bias",
     )
 
@@ -186,7 +219,10 @@ def _errors_even(results: Results, tests: Sequence[Row]) -> Finding:
         severity="info",
         message="errors_even",
         values={"gaps": gaps, "attributes": [one["attribute"] for one in gaps]},
-        evidence=("measures/equalized_odds_difference", *_RATES),
+        evidence=(
+            *(f"measures/{name}" for name in _ERROR_GAPS if results.has(f"measures/{name}")),
+            *_RATES,
+        ),
         section="bias",
     )
 
@@ -228,7 +264,7 @@ def explanation_quality(results: Results) -> list[Finding]:
     table = [
         row
         for row in rows(results, "explanation_by_group", "groups")
-        if row["explainer"] == leader and finite(row["low"]) is not None
+        if row["explainer"] == leader and is_enough(results, row) and finite(row["low"]) is not None
     ]
     subjects = list(dict.fromkeys((row["explainer"], row["attribute"]) for row in table))
     found = [
@@ -236,6 +272,12 @@ def explanation_quality(results: Results) -> list[Finding]:
         for pair in subjects
     ]
     return [one for one in found if one is not None]
+
+
+def is_enough(results: Results, row: Row) -> bool:
+    """Whether enough cases of a group were explained to say something of the group."""
+    least = setting(results, "metrics", "explanation_by_group", "least", FEWEST_EXPLAINED)
+    return int(row["n"]) >= least
 
 
 def _unequal(results: Results, levels: Sequence[Row]) -> Finding | None:

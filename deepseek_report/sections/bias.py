@@ -18,7 +18,12 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.rules_explanations import leading_explainer
-from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
+from deepseek_report.findings.rules_groups import (
+    TOO_FEW,
+    declared_ratio,
+    is_beyond_chance,
+    is_enough,
+)
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import (
     DASH,
@@ -85,15 +90,21 @@ def _answer(draft: Draft) -> None:
             "ratios",
             judged=len(judged),
             below=[f"“{row['level']}” ({row['attribute_label']})" for row in below],
+            beyond=[_against(row) for row in judged if is_beyond_chance(row)],
             uncertain=sum("uncertain" in row["verdict"] for row in judged),
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
         )
-    tests = rows(results, "equalized_odds_difference", "tests")
+    tests = [row for metric in DIFFERENCES[1:] for row in rows(results, metric, "tests")]
     if tests:
-        apart = [r for r in tests if (p := finite(r["p_adjusted"])) is not None and p < 0.05]
-        names = [attribute_label(results, row["attribute"]) for row in apart]
+        apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
+        names = [attribute_label(results, name) for name in apart]
         draft.answer("errors", attributes=names, tests=len(tests))
+
+
+def _against(row: Row) -> str:
+    attribute = in_sentence(row["attribute_label"])
+    return f"“{row['level']}” against “{row['reference']}” ({attribute})"
 
 
 def _caveats(draft: Draft) -> None:
@@ -238,7 +249,7 @@ def _attribution(draft: Draft) -> list[dict[str, Any]]:
             **count_cell("n", row["n"]),
         }
         for row in table
-        if row["feature"] in leading
+        if row["feature"] in leading and is_enough(draft.results, row)
     ]
 
 
@@ -252,7 +263,7 @@ def _quality(draft: Draft) -> list[dict[str, Any]]:
             **count_cell("n", row["n"]),
         }
         for row in rows(draft.results, "explanation_by_group", "groups")
-        if row["explainer"] != CONTROL
+        if row["explainer"] != CONTROL and is_enough(draft.results, row)
     ]
 
 
@@ -266,6 +277,6 @@ def _policy(draft: Draft, row: Row) -> dict[str, Any]:
         | percent_cell("balanced_accuracy", row["balanced_accuracy"])
         | percent_cell("accuracy", row["accuracy"])
         | number_cell("ratio", row["ratio"])
-        | {"difference": _points(estimates.estimate(row["difference"]))}
+        | {"difference": estimates.gap(estimates.estimate(row["difference"]))}
         | count_cell("changed", row["n_changed"])
     )

@@ -157,10 +157,17 @@ def _summary(draft: Draft, row: Row) -> str:
         decision=row["decision"],
         label=row["label"],
         correct=bool(row["correct"]),
-        probability=finite(row["probability"]),
-        threshold=finite(row["threshold"]),
+        **_apart(finite(row["probability"]), finite(row["threshold"])),
         target=draft.results.schema.target.explained_class,
     )
+
+
+def _apart(probability: float | None, threshold: float | None) -> dict[str, str | None]:
+    """Both as percentages, with more digits where they would read alike."""
+    shown = [estimates.percent(probability), estimates.percent(threshold)]
+    if shown[0] == shown[1] and probability is not None and threshold is not None:
+        shown = [f"{100 * one:.2f}\u00a0%" for one in (probability, threshold)]
+    return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
 
 
 def _reasons(pages: _Pages, case: Row) -> list[str]:
@@ -191,10 +198,10 @@ def _start(draft: Draft, case: Row, explainer: str | None) -> str:
     explanation = draft.results.explanations.get(explainer or "")
     if explanation is None or explanation.base_values is None:
         return ""
-    place = (explanation.positions == case["position"]).nonzero()[0]
-    if len(place) != 1 or explanation.output_space == "none":
+    place = int(case["position"])
+    if place >= len(explanation) or explanation.output_space == "none":
         return ""
-    base = float(explanation.base_values[place[0]])
+    base = float(explanation.base_values[place])
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
     return draft.text("start", base=base, target=draft.results.schema.target.explained_class)
@@ -248,7 +255,8 @@ def _change(pages: _Pages, case: Row) -> str:
     if not steps:
         return ""
     if steps[0]["status"] != "found":
-        return draft.text("change.none", status=steps[0]["status"])
+        within = str(steps[0]["status"]).removeprefix("none ")
+        return draft.text("change.none", within=within)
     return draft.text(
         "change.found",
         steps=[

@@ -25,6 +25,7 @@ class Draft:
         self.values: dict[str, Any] = {}
         self.answers: list[str] = []
         self.caveats: list[str] = []
+        self.measured: list[str] = []
         self.actions: list[str] = []
 
     def text(self, key: str, **values: Any) -> str:
@@ -40,11 +41,11 @@ class Draft:
         self.caveats.append(self.text(f"caveat.{key}", **values))
 
     def notes(self, metrics: Iterable[str]) -> None:
-        """Add the caveats that these measurements made, but not those about the control."""
+        """Add what these measurements say of themselves, but not of the control."""
         for metric in metrics:
             names = self.results.names(f"measures/{metric}") or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
-            self.caveats.extend(note for one in found if one for note in one.notes)
+            self.measured.extend(note for one in found if one for note in one.notes)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
@@ -68,15 +69,11 @@ class Draft:
             title=title,
             question=self.text("question"),
             answer=" ".join(self.answers),
-            values={"findings": found, "text": self._prose(), **self.values},
+            values={"findings": found, "notes": _unique(self.measured), **self.values},
             caveats=_unique(self.caveats),
             actions=_unique(self.actions),
             incomplete=self._incomplete(needs, uses),
         )
-
-    def _prose(self) -> dict[str, str]:
-        """The fixed sentences of the section: how to read it, captions."""
-        return self.words.table(f"sections.{self.name}.prose")
 
     def _incomplete(self, needs: frozenset[str], uses: frozenset[str]) -> list[str]:
         missing = self.results.missing(needs)

@@ -45,7 +45,7 @@ class Explanations:
             "ranks": _ranks(draft, table),
             "rank_columns": _rank_columns(draft, table),
             "methods": [_method(draft, name) for name in results.explanations],
-            "notes": [
+            "method_notes": [
                 {"explainer": explainer_label(results, name), "notes": list(one.notes)}
                 for name, one in results.explanations.items()
                 if one.notes and name != CONTROL

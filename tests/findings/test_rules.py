@@ -125,7 +125,7 @@ def test_attributes_without_doubt_share_one_reassuring_finding(run, say):
     ]
     (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
     assert (found.message, found.severity) == ("impact_fine", "info")
-    assert say(found).startswith("Sex and age band: every group")
+    assert say(found).startswith("Sex and age band: every ratio")
 
 
 def test_groups_too_small_are_named_and_not_judged(run, say):
@@ -174,6 +174,35 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
     )
     (found,) = rules_groups.proxies(run.results())
     assert "mostly by Credit limit" in say(found)
+
+
+def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
+    sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure]).results())
+    assert found.severity == "medium"
+    assert "−13.5\u00a0points, is beyond chance (p < 0.001, corrected)" in say(found)
+
+
+def test_the_surer_of_two_error_gaps_decides(run, say):
+    run.measure("equalized_odds_difference", tests=[gap(0.07)])
+    run.measure("equal_opportunity_difference", tests=[gap(0.009)])
+    (found,) = rules_groups.error_rates(run.results())
+    assert found.message == "errors_apart"
+    assert "(equal opportunity difference; largest for “men”" in say(found)
+
+
+def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run):
+    run.explanation("shap")
+    row = {"explainer": "shap", "attribute": "age_band"}
+    levels = [
+        row | {"level": "under 25", "n": 3, "deletion": 0.82, "low": 0.77, "high": 0.86},
+        row | {"level": "25 or over", "n": 40, "deletion": 0.48, "low": 0.34, "high": 0.62},
+    ]
+    run.measure("explanation_by_group", groups=levels)
+    assert rules_groups.explanation_quality(run.results()) == []
+    run.measure("explanation_by_group", groups=[levels[0] | {"n": 30}, levels[1]])
+    (found,) = rules_groups.explanation_quality(run.results())
+    assert found.values["worst"] == "under 25"
 
 
 # --- explanations ---
