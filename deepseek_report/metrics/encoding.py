@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.artifacts.schema import Feature
 
 Floats = NDArray[np.float64]
 
@@ -57,42 +57,3 @@ class Encoder:
 
 def _width(feature: Feature) -> int:
     return 2 if feature.is_numeric else max(len(feature.categories), 1)
-
-
-@dataclass(frozen=True)
-class Binning:
-    """Numbers as positions of quantile bins, so that a linear predictor can bend with them.
-
-    edges : {position of a numeric feature: inner edges, ascending}.
-    """
-
-    features: tuple[Feature, ...]
-    edges: dict[int, Floats]
-
-    @classmethod
-    def fit(cls, features: Sequence[Feature], inputs: Floats, n_bins: int) -> Binning:
-        levels = np.linspace(0, 1, n_bins + 1)[1:-1]
-        edges = {
-            j: np.unique(np.quantile(known, levels)) if len(known) else np.zeros(0)
-            for j, feature in enumerate(features)
-            if feature.is_numeric
-            for known in [inputs[~np.isnan(inputs[:, j]), j]]
-        }
-        binned = [
-            _as_bins(one, len(edges[j]) + 1) if j in edges else one
-            for j, one in enumerate(features)
-        ]
-        return cls(tuple(binned), edges)
-
-    def transform(self, inputs: Floats) -> Floats:
-        """(instance, feature) original units -> (instance, feature) with bins for numbers."""
-        binned = inputs.copy()
-        for j, edges in self.edges.items():
-            known = ~np.isnan(inputs[:, j])
-            binned[known, j] = np.searchsorted(edges, inputs[known, j], side="right")
-        return binned
-
-
-def _as_bins(feature: Feature, n_bins: int) -> Feature:
-    bins = tuple(Category(str(k), str(k)) for k in range(n_bins))
-    return replace(feature, kind="ordinal", categories=bins)

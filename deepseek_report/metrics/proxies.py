@@ -20,7 +20,7 @@ from deepseek_report.metrics.intervals import Z95, Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.ranking import delong, macro_auc
-from deepseek_report.metrics.reference_predictors import Predict, fit_additive
+from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,7 +76,7 @@ class Proxies(ModelMetric):
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
-    max_train_rows: Rows = 3000
+    max_train_rows: Rows = 6000
     max_test_rows: Rows = 1500
     n_repeats: Annotated[int, Field(ge=1, le=50)] = 1
     top: Annotated[int, Field(ge=1)] = 10
@@ -104,9 +104,8 @@ class Proxies(ModelMetric):
             rows += _rows(attribute, names, proxy.importance)[: self.top]
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
         notes += [
-            "Each attribute was predicted by a logistic regression on binned features, from all "
-            "features but the one that it was made from; joint effects of two features can tell "
-            "more. This shows what could stand in for it, not what the model uses.",
+            "Each attribute was predicted by gradient boosting from all features but the one that "
+            "it was made from; this shows what could stand in for it, not what the model uses.",
             "The importance of features that carry the same information is shared among them.",
         ]
         return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
@@ -127,8 +126,13 @@ class Proxies(ModelMetric):
         if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
             return None
         names = [data.schema.features[j] for j in features]
-        predict = fit_additive(
-            names, inputs[:, features], np.searchsorted(levels, codes), context.seed
+        predict = fit_predictor(
+            "gradient_boosting",
+            names,
+            inputs[:, features],
+            np.searchsorted(levels, codes),
+            len(levels),
+            context.seed,
         )
         auc, influence = macro_auc(place, predict(test_inputs), 1)
         return Proxy(

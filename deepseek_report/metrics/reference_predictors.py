@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.metrics.encoding import Binning, Encoder
+from deepseek_report.metrics.encoding import Encoder
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,16 +88,6 @@ def _fit_logistic(features: Sequence[Feature], inputs: Floats, labels: Ints, see
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(encoder.transform(inputs), labels)
     return lambda rows: np.asarray(model.predict_proba(encoder.transform(rows)))
-
-
-def fit_additive(
-    features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int, n_bins: int = 8
-) -> Predict:
-    """Logistic regression on quantile bins and categories: a sum of one free curve per feature."""
-    binning = Binning.fit(features, inputs, n_bins)
-    fit = _on_one_thread(_fit_logistic)
-    predict = _on_one_thread(fit(binning.features, binning.transform(inputs), labels, seed))
-    return lambda rows: predict(binning.transform(rows))
 
 
 def _fit_boosting(features: Sequence[Feature], inputs: Floats, labels: Ints, seed: int) -> Predict:

@@ -8,7 +8,7 @@ import pytest
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines, reference_predictions
-from deepseek_report.metrics.encoding import Binning, Encoder
+from deepseek_report.metrics.encoding import Encoder
 from deepseek_report.metrics.learning_curve import LearningCurve
 from deepseek_report.metrics.proxies import Proxies, permutation_importance
 from deepseek_report.metrics.reference_predictors import fit_predictor, stratified_order
@@ -29,13 +29,6 @@ def test_numbers_are_standardised_and_categories_one_hot_with_missing_apart() ->
 def test_a_constant_number_does_not_divide_by_zero() -> None:
     rows = np.array([[3.0, 0.0], [3.0, 1.0]])
     assert np.isfinite(Encoder.fit(FEATURES, rows).transform(rows)).all()
-
-
-def test_bins_hold_equally_many_and_missing_stays_missing() -> None:
-    rows = np.column_stack([np.arange(80.0), np.zeros(80)])
-    binned = Binning.fit(FEATURES, rows, 4).transform(np.vstack([rows, [np.nan, 0.0]]))
-    assert np.bincount(binned[:80, 0].astype(int)).tolist() == [20, 20, 20, 20]
-    assert np.isnan(binned[80, 0])
 
 
 def test_every_beginning_of_a_stratified_order_has_the_shares_of_the_classes() -> None:
