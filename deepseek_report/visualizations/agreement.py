@@ -52,8 +52,8 @@ class Agreement:
         ]
 
 
-def _pair(row: Any) -> str:
-    return f"{named(row.explainer_a)} – {named(row.explainer_b)}"
+def _pair(row: Any, between: str = " – ") -> str:
+    return f"{named(row.explainer_a)}{between}{named(row.explainer_b)}"
 
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
@@ -85,15 +85,15 @@ def _title(table: pd.DataFrame) -> str:
     pairs = table[~table["control"]]
     if pairs.empty:
         return "There is only one explainer besides the random control"
-    best, worst = pairs.iloc[0], pairs.iloc[-1]
-    said = (
-        f"{capital(_pair(best))} agree most ({number(best['spearman'], best['low'], best['high'])})"
-    )
+    (best, most), (worst, least) = (_words(pairs.iloc[place]) for place in (0, -1))
     if len(pairs) == 1:
-        return said.replace(" most", "")
-    return (
-        f"{said}, {_pair(worst)} least ({number(worst['spearman'], worst['low'], worst['high'])})"
-    )
+        return f"{capital(best)} agree by {most}"
+    return f"{capital(best)} agree most ({most}), {worst} least ({least})"
+
+
+def _words(row: pd.Series) -> tuple[str, str]:
+    """The pair and its correlation, as a title says them."""
+    return _pair(row, " and "), number(row["spearman"], row["low"], row["high"])
 
 
 def _alt(table: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.errors import ArtifactError
-from deepseek_report.visualizations.labels import short, spoken
+from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
@@ -78,7 +78,7 @@ class _View:
 def _picture(view: _View) -> Picture:
     abreast = min(view.maps.shape[1], _ABREAST)
     side = min((WIDTH - 0.55) / abreast - 0.12, 2.2)
-    height = 0.75 + len(view.lines) * (side + 0.58) - 0.28
+    height = 0.88 + len(view.lines) * (side + 0.72) - 0.42
     return Picture(
         name=view.name,
         svg=draw_svg(view.name, height, lambda figure: _paint(figure, view, side)),
@@ -96,7 +96,7 @@ def _paint(figure: Figure, view: _View, side: float) -> None:
     height = figure.get_size_inches()[1]
     _key(figure, len(view.tokens))
     for line, (branch, heads) in enumerate(view.lines):
-        upper = height - 0.75 - line * (side + 0.58)
+        upper = height - 0.88 - line * (side + 0.72)
         for column, head in enumerate(heads):
             left = 0.5 + column * (side + 0.12)
             axes = panel(figure, left, upper - side, left + side, upper)
@@ -118,7 +118,7 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
     token, share = view.favourite(*which)
     fitting = int(width * 72 / 5.6)
     axes.set_title(
-        f"head {which[1] + 1}: {percent(share)} to\n{short(token, fitting)}",
+        f"head {which[1] + 1}: {percent(share)} to\n{wrapped(token, fitting)}",
         fontsize=SMALL,
         pad=4,
         linespacing=1.15,

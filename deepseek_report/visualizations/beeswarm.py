@@ -14,7 +14,7 @@ from deepseek_report.artifacts.numbers import number, plural, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import extent, named, short, spoken
-from deepseek_report.visualizations.marks import dots, grid, note, rows, value_ticks
+from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
 from deepseek_report.visualizations.reading import chosen
 from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
 
@@ -80,7 +80,7 @@ class _View:
     @property
     def across(self) -> str:
         return {
-            "probability": f"change of the probability of “{self.class_name}”",
+            "probability": f"change of the probability of “{self.class_name}”, in points",
             "logit": f"change of the log-odds of “{self.class_name}”",
         }.get(self.space, f"score for “{self.class_name}”, without unit")
 
@@ -141,7 +141,8 @@ def _paint(figure: Figure, view: _View) -> None:
     for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
         chosen_dots = view.levels == level
         dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
-    value_ticks(axes, "x")
+    ticks = point_ticks if view.space == "probability" else value_ticks
+    ticks(axes, "x")
     axes.set_xlabel(view.across)
     _scale(axes)
 
@@ -191,7 +192,8 @@ def _alt(view: _View, name: str) -> str:
             if tendency < -0.3
             else "no clear direction"
         )
-        ends = f"{number(float(column.min()))} to {number(float(column.max()))}"
+        ends = f"{_effect(float(column.min()), view.space)} to "
+        ends += _effect(float(column.max()), view.space)
         parts.append(f"{spoken(feature.label)} from {ends} ({way})")
     return (
         f"Attributions by {named(name)} for {plural(len(view.values), 'case')}, {view.across}. "

@@ -12,7 +12,14 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import columns, extent, named, short
-from deepseek_report.visualizations.marks import grid, note, percent_ticks, rows, value_ticks
+from deepseek_report.visualizations.marks import (
+    grid,
+    note,
+    percent_ticks,
+    point_ticks,
+    rows,
+    value_ticks,
+)
 from deepseek_report.visualizations.reading import chosen
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
@@ -23,7 +30,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.29
+_ROW = 0.33
+_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class _View:
     @property
     def unit(self) -> str:
         return {
-            "probability": f"change of the probability of “{self.class_name}”",
+            "probability": f"change of the probability of “{self.class_name}”, in points",
             "logit": f"change of the log-odds of “{self.class_name}”",
         }.get(self.space, f"score for “{self.class_name}”, without unit")
 
@@ -109,9 +117,9 @@ def _bars(
 
 
 def _with_value(label: str, value: str) -> str:
-    """`Age: 34 years`, on at most 50 columns, of which the value takes at most 22."""
-    end = short(value, 22)
-    return f"{short(label, 48 - columns(end))}: {end}"
+    """`Age: 34 years`, on at most 68 columns, of which the value takes at most 34."""
+    end = short(value, 34)
+    return f"{short(label, 66 - columns(end))}: {end}"
 
 
 def _base(explanation: Explanation, place: int) -> float | None:
@@ -142,40 +150,42 @@ def _picture(view: _View, name: str) -> Picture:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [label for label, _ in view.bars]
+    labels = [_on_two_lines(label) for label, _ in view.bars]
     height = figure.get_size_inches()[1]
-    left = min(extent(labels) + 0.15, 3.8)
+    left = min(extent(labels) + 0.12, 3.1)
     _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)
-    axes = panel(figure, left, 0.55, 6.9, height - 1.1)
+    axes = panel(figure, left, 0.55, 7.0, height - 1.1)
     rows(axes, labels)
     values = np.array([value for _, value in view.bars])
     tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
-    _effects(axes, view, values)
-    value_ticks(axes, "x")
+    _effects(axes, view, values, 7.0 - left)
+    ticks = point_ticks if view.space == "probability" else value_ticks
+    ticks(axes, "x")
     axes.set_xlabel(view.unit)
 
 
-def _effects(axes: Axes, view: _View, values: np.ndarray) -> None:
-    """The number beside each bar, on the side it points to."""
-    reach = max(float(np.abs(values).max()), 1e-12)
-    room = 0.42 * reach
-    axes.set_xlim(
-        min(values.min(), 0) - room * (values.min() < 0),
-        max(values.max(), 0) + room * (values.max() > 0),
-    )
-    for row, value in enumerate(values):
-        note(
-            axes,
-            view.effect(value),
-            (value, row),
-            (4 if value >= 0 else -4, 0),
-            ha="left" if value >= 0 else "right",
-            va="center",
-            color=LIGHT["ink"],
-        )
+def _on_two_lines(label: str) -> str:
+    """Broken before the value where it is too long for one line."""
+    head, _, value = label.rpartition(": ")
+    if columns(label) <= _COLUMNS or not head:
+        return short(label, _COLUMNS)
+    return f"{short(head, _COLUMNS - 1)}:\n{short(value, _COLUMNS)}"
+
+
+def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
+    """The number beside each bar, on the side it points to, with room inside the `width` inches."""
+    texts = [view.effect(value).removesuffix("\u00a0points") for value in values]
+    below, above = max(-float(values.min()), 0.0), max(float(values.max()), 0.0)
+    room = extent(texts) + 0.12
+    scale = max(below + above, 1e-12) / (width - room * ((below > 0) + (above > 0)))
+    axes.set_xlim(-below - room * scale * (below > 0), above + room * scale * (above > 0))
+    for row, (value, text) in enumerate(zip(values, texts, strict=True)):
+        side, offset = ("left", 4) if value >= 0 else ("right", -4)
+        look = {"ha": side, "va": "center", "color": LIGHT["ink"]}
+        note(axes, text, (value, row), (offset, 0), **look)
 
 
 def _strip(axes: Axes, view: _View) -> None:
@@ -193,7 +203,7 @@ def _strip(axes: Axes, view: _View) -> None:
     axes.plot(view.probability, 0, "D", color=tone, markersize=7)
     if view.threshold is not None:
         axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
-    note(axes, _heading(view), (0, 1), (0, 4), xycoords="axes fraction")
+    note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 
 def _heading(view: _View) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -13,12 +15,21 @@ from deepseek_report.visualizations.labels import (
     known,
     listed,
     named,
+    short,
     surely_positive,
     with_interval,
 )
-from deepseek_report.visualizations.marks import EndLabel, band, end_labels, grid, percent_ticks
+from deepseek_report.visualizations.marks import (
+    Look,
+    band,
+    grid,
+    intervals,
+    percent_ticks,
+    rows,
+    value_ticks,
+)
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import CONTROL, LIGHT, colours, draw_svg, panel
+from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, colours, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,123 +39,148 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
 
-_HEIGHT = 3.6
+_METRICS = ("deletion", "insertion")
 
 
 @dataclass(frozen=True)
 class DeletionCurves:
-    """Draws deletion, and insertion beside it, for every explainer and the random control."""
+    """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        deletion = required(results, "deletion", "curve")
-        insertion = results.table("insertion", "curve")
-        gains = {
-            name: results.score("deletion_gain", explainer=name)
-            for name in dict.fromkeys(deletion["explainer"])
-            if name != CONTROL
-        }
+        view = _View.of(results)
+        height = max(3.3, 0.9 + 0.27 * len(view.judged))
         return [
             Picture(
                 name="deletion_curves",
-                svg=draw_svg(
-                    "deletion_curves", _HEIGHT, lambda fig: _paint(fig, deletion, insertion)
-                ),
-                title=_title(gains),
-                alt=_alt(deletion, gains),
+                svg=draw_svg("deletion_curves", height, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
                 how_to_read=(
-                    "Left, the features that an explainer ranks first are removed first: the "
-                    "sooner its line falls below the grey one of random order, the more its "
-                    "ranking agrees with the model. Right, they are put back in that order: the "
-                    "sooner it rises, the better. Bands are 95 % intervals."
+                    "Deletion removes the features that an explainer ranks first: the sooner its "
+                    "line falls below the grey one of random order, the better it knows what the "
+                    "model uses; insertion puts them back. Right: the area gained over random "
+                    "order with its 95 % interval, filled for deletion, hollow for insertion; the "
+                    "grey bands are the intervals of random order."
                 ),
             )
         ]
 
 
-def _paint(figure: Figure, deletion: pd.DataFrame, insertion: pd.DataFrame | None) -> None:
-    names = list(dict.fromkeys(deletion["explainer"]))
-    two = insertion is not None
-    left = panel(figure, 0.7, 0.6, 2.95 if two else 5.4, 3.15)
-    _curves(left, deletion, names, "Deletion")
-    left.set_ylabel("probability of the decided class")
-    left.set_xlabel("features removed")
-    if insertion is None:
-        _label_ends(left, deletion, names)
-        return
-    right = panel(figure, 3.5, 0.6, 5.75, 3.15)
-    _curves(right, insertion, names, "Insertion")
-    right.tick_params(labelleft=False)
-    right.set_xlabel("features put back")
-    _align(left, right)
-    _label_ends(right, insertion, names, at=0.35)
+@dataclass(frozen=True)
+class _View:
+    """{metric: its curves}, and {metric: {explainer: gain over the control}}."""
+
+    curves: dict[str, pd.DataFrame]
+    gains: dict[str, dict[str, Score]]
+    names: list[str]
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        curves = {"deletion": required(results, "deletion", "curve")}
+        inserted = results.table("insertion", "curve")
+        if inserted is not None and len(inserted):
+            curves["insertion"] = inserted
+        names = list(dict.fromkeys(curves["deletion"]["explainer"]))
+        gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
+        return cls(curves, gains, names)
+
+    @property
+    def judged(self) -> list[str]:
+        """Without the control, the greatest gain in deletion first."""
+        gain = {name: score.value for name, score in self.gains["deletion"].items()}
+        others = [name for name in self.names if name != CONTROL]
+        return sorted(others, key=lambda name: -gain.get(name, float("-inf")))
 
 
-def _curves(axes: Axes, table: pd.DataFrame, names: list[str], title: str) -> None:
+def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
+    found = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
+    return {name: one for name, one in found.items() if one is not None and known(one.value)}
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    height = figure.get_size_inches()[1]
+    limits = _limits(view)
+    for place, (metric, table) in enumerate(view.curves.items()):
+        left = 0.7 + 2.02 * place
+        axes = panel(figure, left, 0.6, left + 1.58, height - 0.4)
+        _curves(axes, table, view.names)
+        axes.set_title(capital(metric))
+        axes.set(ylim=limits, xlabel="features removed" if metric == "deletion" else "put back")
+        percent_ticks(axes, "y")
+        if place == 0:
+            axes.set_ylabel("probability of the decided class")
+        else:
+            axes.tick_params(labelleft=False)
+    _gain_panel(panel(figure, 5.95, 0.6, 7.05, height - 0.4), view)
+
+
+def _limits(view: _View) -> tuple[float, float]:
+    """Around the mean curves, whose differences count; bands may leave the panel."""
+    means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
+    room = 0.15 * float(np.ptp(means)) + 0.005
+    return max(float(means.min()) - room, 0.0), min(float(means.max()) + room, 1.0)
+
+
+def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     tone = colours(names)
     for name in sorted(names, key=lambda one: one != CONTROL):
         own = table[table["explainer"] == name].sort_values("removed_share")
-        band(axes, own["removed_share"], (own["low"], own["high"]), tone[name])
-        axes.plot(
-            own["removed_share"],
-            own["mean"],
-            color=tone[name],
-            linewidth=2.4 if name == CONTROL else 1.8,
-        )
+        if name == CONTROL:
+            band(axes, own["removed_share"], (own["low"], own["high"]), tone[name])
+        width = 2.6 if name == CONTROL else 1.7
+        axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
     grid(axes, "y")
     axes.set_xlim(0, 1)
-    axes.set_title(title)
-    percent_ticks(axes, "x", 4)
-    percent_ticks(axes, "y")
+    percent_ticks(axes, "x", 2)
 
 
-def _align(*panels: Axes) -> None:
-    top = max(one.get_ylim()[1] for one in panels)
-    for one in panels:
-        one.set_ylim(0, min(top, 1.02))
+def _gain_panel(axes: Axes, view: _View) -> None:
+    tone, names = colours(view.names), view.judged
+    rows(axes, [short(named(name), 20) for name in names])
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_color(tone[name])
+    for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):
+        for row, name in enumerate(names):
+            score = view.gains.get(metric, {}).get(name)
+            if score is not None:
+                look = Look(tone[name], size=5, hollow=metric == "insertion")
+                ends = ([score.low or np.nan], [score.high or np.nan])
+                intervals(axes, [row + aside], [score.value], ends, look)
+    grid(axes, "x")
+    axes.axvline(0, color=LIGHT["context"], linewidth=2)
+    value_ticks(axes, "x", 2)
+    axes.set_title("Gain over random", fontsize=SMALL)
+    axes.set_xlabel("area")
 
 
-def _label_ends(axes: Axes, table: pd.DataFrame, names: list[str], at: float = 0.35) -> None:
-    """Names at the right edge, in the order that the curves have where they differ most."""
-    tone = colours(names)
-    labels = []
-    for name in names:
-        own = table[table["explainer"] == name].sort_values("removed_share")
-        height = float(own.iloc[(own["removed_share"] - at).abs().argsort().iloc[0]]["mean"])
-        labels.append(
-            EndLabel(1.0, height, named(name), tone[name] if name != CONTROL else LIGHT["muted"])
-        )
-    end_labels(axes, labels)
-
-
-def _title(gains: dict[str, Score | None]) -> str:
-    there = {name: score for name, score in gains.items() if score is not None}
-    if not there:
+def _title(view: _View) -> str:
+    gains = view.gains["deletion"]
+    if not gains:
         return "How the output changes as features are removed"
-    better = [name for name, score in there.items() if surely_positive(score.low)]
+    better = [name for name in view.judged if name in gains and surely_positive(gains[name].low)]
     if not better:
         return "No explainer finds features that matter more to the model than random ones do"
-    best = max(better, key=lambda name: there[name].value)
-    doubtful = [named(name) for name in there if name not in better]
-    others = (
-        f"; {listed(doubtful)} {'does' if len(doubtful) == 1 else 'do'} no better than chance"
-        if doubtful
-        else ""
-    )
-    return f"{capital(named(best))} finds what the model relies on best{others}"
+    doubtful = [named(name) for name in view.judged if name in gains and name not in better]
+    best = f"{capital(named(better[0]))} finds what the model relies on best"
+    if not doubtful:
+        return best
+    verb = "does" if len(doubtful) == 1 else "do"
+    return f"{best}; {listed(doubtful)} {verb} no better than chance"
 
 
-def _alt(deletion: pd.DataFrame, gains: dict[str, Score | None]) -> str:
-    said = [
-        f"{named(name)} {with_interval(score.value, score.low, score.high)}"
-        for name, score in gains.items()
-        if score is not None and known(score.value)
-    ]
-    cases = count(deletion["n"].max())
+def _alt(view: _View) -> str:
+    deletion = view.curves["deletion"]
     start = number(float(deletion.loc[deletion["removed_share"].idxmin(), "mean"]))
-    gain = (
-        f" Gain over random order in the area under the curve: {'; '.join(said)}." if said else ""
-    )
-    said_first = f"Mean probability of the decided class over {cases} cases"
-    return f"{said_first}, {start} with all features.{gain}"
+    cases = count(deletion["n"].max())
+    parts = [f"Mean probability of the decided class over {cases} cases, {start} with all features"]
+    for metric, gains in view.gains.items():
+        said = [
+            f"{named(name)} {with_interval(gains[name].value, gains[name].low, gains[name].high)}"
+            for name in view.judged
+            if name in gains
+        ]
+        if said:
+            parts.append(f"Gain over random order in {metric}: " + ", ".join(said))
+    return ". ".join(parts) + "."

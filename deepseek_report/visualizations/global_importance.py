@@ -109,8 +109,8 @@ def _height(view: _View) -> float:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [wrapped(view.labels[one], 30, 1) for one in view.features]
-    left = min(extent(labels) + 0.15, 2.7)
+    labels = [short(view.labels[one], 34) for one in view.features]
+    left = min(extent(labels) + 0.12, 2.75)
     width = (WIDTH - left - 0.1) / min(len(view.explainers), _ABREAST)
     tall, top = _ROW * len(view.features), _height(view)
     most = _most(view)
@@ -121,7 +121,7 @@ def _paint(figure: Figure, view: _View) -> None:
         axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
         rows(axes, labels if column == 0 else [""] * len(labels))
         _points(axes, view, explainer, most)
-        axes.set_title(wrapped(named(explainer), max(int(width * 13), 8)), fontsize=9)
+        axes.set_title(wrapped(named(explainer), max(int(width * 13), 10)), fontsize=9)
     figure.text(
         1 - 0.02,
         0.1 / top,
@@ -150,17 +150,16 @@ def _most(view: _View) -> float:
 
 def _title(view: _View) -> str:
     judged, first, second = view.judged, view.features[0], view.features[1:2]
-    top = sum(view.all_shares[name].idxmax() == first for name in judged)
-    whose = "every explainer" if top == len(judged) else f"{top} of {len(judged)} explainers"
-    said = (
-        f"{capital(view.labels[first])} matters most to {whose}"
-        if top
-        else (f"The explainers put different features first; {view.labels[first]} leads on average")
-    )
-    if not second:
-        return said
     mean = view.all_shares[judged].mean(axis=1)
-    return f"{said}; {view.labels[second[0]]} matters {_as_much(mean[second[0]] / mean[first])}"
+    top = sum(view.all_shares[name].idxmax() == first for name in judged)
+    head = capital(view.labels[first])
+    if 2 * top <= len(judged):
+        return f"Explainers differ on what matters most; {view.labels[first]} leads on average"
+    whose = "every explainer" if top == len(judged) else f"{top} of {len(judged)} explainers"
+    if not second:
+        return f"{head} matters most to {whose}"
+    much = _as_much(mean[second[0]] / mean[first])
+    return f"{head} matters most to {whose}; {view.labels[second[0]]} matters {much}"
 
 
 def _as_much(ratio: float) -> str:

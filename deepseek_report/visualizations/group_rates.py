@@ -173,6 +173,7 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
             ha="right",
             va="center",
             fontweight="bold",
+            color=LIGHT["ink"],
         )
 
 
@@ -199,8 +200,8 @@ def _title(view: _View) -> str:
     return (
         f"Decisions for “{view.favourable}” differ most by "
         f"{spoken(low['attribute_label']).lower()}: "
-        f"{percent(low['selection'])} of {spoken(low['level'])}, {percent(high['selection'])} of "
-        f"{spoken(high['level'])}, {gap} apart{sure}"
+        f"{percent(low['selection'])} of “{spoken(low['level'])}”, {percent(high['selection'])} "
+        f"of “{spoken(high['level'])}”, {gap} apart{sure}"
     )
 
 

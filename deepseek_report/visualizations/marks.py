@@ -115,8 +115,21 @@ def count_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if along == "x" else axes.yaxis
-    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True))
+    axis.set_major_locator(
+        MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
     axis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+
+
+def point_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+    """At most so many ticks, a share of one written in percentage points, without unit."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{100 * value:.6g}".replace("-", MINUS))
+    )
 
 
 def percent_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:

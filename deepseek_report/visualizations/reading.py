@@ -9,8 +9,11 @@ from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.style import CONTROL
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
+    from deepseek_report.artifacts.predictions import Predictions
     from deepseek_report.artifacts.results import Results
 
 
@@ -78,3 +81,23 @@ def chosen(results: Results, explainer: str) -> str:
         f"explainer `{explainer}` is not in this run (there: {there}); "
         "name one of these, or leave the field empty for the most faithful one"
     )
+
+
+def operating_point(predictions: Predictions) -> dict[str, float]:
+    """Rates of the decisions as they are taken, the explained class being the one to find.
+
+    Returns
+    -------
+    fpr : share of the other cases that are flagged; tpr : share of the class that is found;
+    precision : share of the flagged that are right. NaN where there is nothing to count.
+    """
+    flagged, truth = predictions.decisions == predictions.explained, predictions.truths
+    return {
+        "fpr": _share(flagged[~truth]),
+        "tpr": _share(flagged[truth]),
+        "precision": _share(truth[flagged]),
+    }
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if len(flags) else float("nan")

@@ -19,7 +19,7 @@ from deepseek_report.visualizations.labels import (
     with_interval,
 )
 from deepseek_report.visualizations.marks import grid, note, percent_ticks
-from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.reading import operating_point, required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from deepseek_report.artifacts.predictions import Predictions
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
 
@@ -87,22 +86,8 @@ class _View:
             class_name=short(results.schema.target.explained_class, 30),
             base_rate=float(predictions.truths.mean()),
             threshold=predictions.threshold,
-            point=_operating_point(predictions),
+            point=operating_point(predictions),
         )
-
-
-def _operating_point(predictions: Predictions) -> dict[str, float]:
-    """Rates of the decisions as they are taken."""
-    flagged, truth = predictions.decisions == predictions.explained, predictions.truths
-    return {
-        "fpr": _share(flagged[~truth]),
-        "tpr": _share(flagged[truth]),
-        "precision": _share(truth[flagged]),
-    }
-
-
-def _share(flags: np.ndarray) -> float:
-    return float(flags.mean()) if len(flags) else float("nan")
 
 
 def _paint(figure: Figure, view: _View) -> None:

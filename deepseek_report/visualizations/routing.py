@@ -158,7 +158,7 @@ def _busiest(view: _View) -> str:
     idle = int((view.load["share"] < 0.1 / experts).sum())
     unused = f"; {idle} of {len(view.load)} experts are hardly used" if idle else ""
     times = number(float(busiest["share"]) * experts)
-    return f"; the busiest expert does {times} times its share{unused}"
+    return f"; the busiest expert does {times} times an even share{unused}"
 
 
 def _alt(view: _View) -> str:

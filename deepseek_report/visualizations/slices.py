@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.4
+_ROW = 0.46
 _LEVEL = 0.05
 
 
@@ -60,8 +60,8 @@ class Slices:
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
     height = figure.get_size_inches()[1]
-    axes = panel(figure, 3.25, 0.55, 6.4, height - 0.35)
-    rows(axes, [wrapped(one, 42) for one in table["slice"]])
+    axes = panel(figure, 3.4, 0.55, 6.4, height - 0.35)
+    rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
     places = np.arange(len(table))
     axes.plot(
         table["rest_error_rate"],
@@ -98,23 +98,19 @@ def _title(table: pd.DataFrame) -> str:
     if sure.empty:
         return "No slice errs more often than the rest beyond what chance explains"
     worst = sure.iloc[0]
-    return (
-        f"Where {spoken(worst['slice'])}, {percent(worst['error_rate'])} of {count(worst['n'])} "
-        f"decisions are wrong, against {percent(worst['rest_error_rate'])} elsewhere"
-    )
+    wrong = f"{percent(worst['error_rate'])} of {count(worst['n'])} decisions are wrong"
+    elsewhere = f"against {percent(worst['rest_error_rate'])} elsewhere"
+    return f"Where {short(worst['slice'], 130)}, {wrong}, {elsewhere}"
 
 
 def _alt(table: pd.DataFrame, examined: int) -> str:
     parts = [
-        f"{spoken(row.slice)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
+        f"{short(row.slice, 130)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
         f"{count(row.n)} against {percent(row.rest_error_rate)}"
         for row in table.head(5).itertuples()
     ]
-    return (
-        f"Share of wrong decisions in the worst of {count(examined)} slices: "
-        + "; ".join(parts)
-        + "."
-    )
+    head = f"Share of wrong decisions in the worst of {count(examined)} slices: "
+    return head + "; ".join(parts) + "."
 
 
 def _twin(table: pd.DataFrame) -> dict[str, Any]:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import known, setting, short
 from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, note, percent_ticks
-from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.reading import operating_point, required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ class ThresholdSweep:
             class_name=short(target.explained_class, 22),
             favourable=short(target.favourable_class, 22),
             threshold=results.predictions.threshold,
+            point=operating_point(results.predictions),
+            most=_most(results),
         )
         return [
             Picture(
@@ -61,6 +65,8 @@ class _View:
     class_name: str
     favourable: str
     threshold: float | None
+    point: dict[str, float]
+    most: float
 
     @property
     def lines(self) -> list[tuple[str, str, str]]:
@@ -77,16 +83,21 @@ class _View:
         return self.table.loc[(self.table["threshold"] - threshold).abs().idxmin()]
 
 
+def _most(results: Results) -> float:
+    """The end of the lower axis: the next ten per cent above every score."""
+    return float(min(1.0, np.ceil(10 * results.predictions.scores.max()) / 10))
+
+
 def _paint(figure: Figure, view: _View) -> None:
     axes = panel(figure, 0.65, 0.6, 5.2, 3.2)
     labels = []
     for column, words, colour in view.lines:
-        there = view.table.dropna(subset=[column])
+        there = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
         if there.empty:
             continue
         axes.plot(there["threshold"], there[column], color=colour)
-        labels.append(EndLabel(1.0, float(there[column].iloc[-1]), short(words, 26), colour))
-    axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        labels.append(EndLabel(view.most, float(there[column].iloc[-1]), short(words, 26), colour))
+    axes.set(xlim=(0, view.most), ylim=(0, 1.02))
     grid(axes, "y")
     percent_ticks(axes, "x")
     percent_ticks(axes, "y")
@@ -112,15 +123,11 @@ def _mark(axes: Axes, threshold: float | None) -> None:
 def _title(view: _View) -> str:
     if view.threshold is None:
         return "Another threshold trades cases found against cases flagged wrongly"
-    row = view.at(view.threshold)
-    right = (
-        f"; {percent(row['precision'])} of those it flags are right"
-        if known(row["precision"])
-        else ""
-    )
+    precision = view.point["precision"]
+    right = f"; {percent(precision)} of those it flags are right" if known(precision) else ""
     return (
         f"At the threshold {setting(view.threshold)} the model finds "
-        f"{percent(row['true_positive_rate'])} of “{view.class_name}”{right}"
+        f"{percent(view.point['tpr'])} of “{view.class_name}”{right}"
     )
 
 
@@ -153,7 +160,9 @@ def _twin(view: _View) -> dict[str, Any]:
         )
     layout: dict[str, Any] = {
         "xaxis": twin.axis(
-            f"threshold on the probability of “{view.class_name}”", range=[0, 1], tickformat=".0%"
+            f"threshold on the probability of “{view.class_name}”",
+            range=[0, view.most],
+            tickformat=".0%",
         ),
         "yaxis": twin.axis("", range=[0, 1.02], tickformat=".0%"),
         "hovermode": "x",

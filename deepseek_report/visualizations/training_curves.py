@@ -78,6 +78,8 @@ def _lines(axes: Axes, history: pd.DataFrame, summary: Mapping[str, Any], which:
     count_ticks(axes, "x", 6)
     value_ticks(axes, "y")
     axes.set_xlabel("epoch")
+    if len(history) == 1:
+        axes.set_xlim(epochs.iloc[0] - 0.5, epochs.iloc[0] + 0.5)
     _mark_best(axes, summary.get("best_epoch"), label=which == "loss")
     end_labels(axes, [end for line in _LINES[which] if (end := _end(history, *line))])
 
@@ -110,7 +112,7 @@ def _title(history: pd.DataFrame, summary: Mapping[str, Any]) -> str:
     done, best = len(history), summary.get("best_epoch")
     if summary.get("diverged"):
         return f"Training diverged: the loss was no longer a number after {plural(done, 'epoch')}"
-    if best is None or history["validation_loss"].isna().all():
+    if done == 1 or best is None or history["validation_loss"].isna().all():
         return f"The model was trained for {plural(done, 'epoch')}"
     lowest = f"{number(float(history['validation_loss'].min()))} in epoch {best}"
     if best == history["epoch"].iloc[-1]:
