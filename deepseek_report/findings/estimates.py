@@ -73,7 +73,7 @@ def _tiny(one: Estimate) -> bool:
 def _ends(one: Estimate) -> tuple[float | None, float | None]:
     """The interval's ends; none where the interval has no width."""
     low, high = one["low"], one["high"]
-    return (None, None) if low is None or high is None or low == high else (low, high)
+    return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)
 
 
 def _brackets(one: Estimate, *, as_percent: bool) -> str:

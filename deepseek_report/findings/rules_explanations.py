@@ -239,6 +239,14 @@ def completeness(results: Results) -> list[Finding]:
     ]
 
 
+def adds_up(results: Results, name: str) -> bool | None:
+    """Whether a method's attributions add up to the prediction; None where that is untested."""
+    gap = results.score("completeness_gap", explainer=name)
+    if gap is None or finite(gap.value) is None:
+        return None
+    return gap.value <= GAP_ALLOWED
+
+
 def local_fit(results: Results) -> list[Finding]:
     """Surrogates such as LIME's that do not follow the model around the cases."""
     return [

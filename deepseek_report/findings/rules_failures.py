@@ -34,12 +34,12 @@ def failures(results: Results) -> list[Finding]:
 def applicable(results: Results) -> dict[str, str]:
     """Parts that cannot be applied here, each with the reason.
 
-    Leaves out the control, which needs no excuse, and pictures of what was not asked for.
+    Leaves out the control, which needs no excuse, and pictures: what they would show is named.
     """
     return {
         one: reason
         for one, reason in results.refused.items()
-        if not one.endswith(f"/{CONTROL}") and not reason.endswith("was not asked for")
+        if not one.endswith(f"/{CONTROL}") and not one.startswith("pictures/")
     }
 
 
@@ -50,7 +50,7 @@ def readable_reason(results: Results, artifact: str, reason: str) -> str:
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
             name = in_sentence(words.label(group, key))
-            reason = re.sub(rf"`?\b{re.escape(key)}\b`?", name, reason)
+            reason = re.sub(rf"`?(?<![\w/]){re.escape(key)}\b`?", name, reason)
     return reason.rstrip(". ")
 
 

@@ -19,7 +19,7 @@ from deepseek_report.findings.records import (
     explainer_label,
     rows,
 )
-from deepseek_report.findings.rules_explanations import beats_random, leading_explainer
+from deepseek_report.findings.rules_explanations import adds_up, beats_random, leading_explainer
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
@@ -57,7 +57,7 @@ class Cases:
 
 
 def reasons_explainer(results: Results) -> str | None:
-    """The method whose reasons are told: in probability and better than random, if there is one."""
+    """The method whose reasons are told: in probability, better than random, adding up."""
     gains = {one.explainer: one for one in by_explainer(results, "deletion_gain")}
     fit = [
         name
@@ -65,7 +65,7 @@ def reasons_explainer(results: Results) -> str | None:
         if one.output_space == "probability" and name in gains and beats_random(gains[name])
     ]
     if fit:
-        return max(fit, key=lambda name: gains[name].value)
+        return max(fit, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
     return leading_explainer(results)
 
 
@@ -204,7 +204,8 @@ def _start(draft: Draft, case: Row, explainer: str | None) -> str:
     base = float(explanation.base_values[place])
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
-    return draft.text("start", base=base, target=draft.results.schema.target.explained_class)
+    target = draft.results.schema.target.explained_class
+    return draft.text(f"start.{explanation.output_space}", base=base, target=target)
 
 
 def _agreement(pages: _Pages, number: Any) -> str:

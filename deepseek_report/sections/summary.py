@@ -70,7 +70,8 @@ def _decision(draft: Draft) -> str:
         asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
         return draft.text("answer.question", decision=sentence) if asked else sentence
     target = draft.results.schema.target
-    return draft.text("decision", target=target.explained_class, label=target.label)
+    classes = [f"“{name}”" for name in target.classes]
+    return draft.text("decision", classes=classes, label=target.label)
 
 
 def _outcome(draft: Draft, verdicts: list[Verdict], severities: list[str]) -> None:

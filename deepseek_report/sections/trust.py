@@ -12,7 +12,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.findings.rules_explanations import (
-    GAP_ALLOWED,
+    adds_up,
     beats_random,
     is_weak,
     passes_randomisation,
@@ -160,20 +160,15 @@ def _verdict(draft: Draft, name: str) -> dict[str, str]:
         use = "weak"
         leader = max(passed, key=lambda score: score.value).explainer
         best = explainer_label(draft.results, leader)
-    elif use == "order" and one.signed and _adds_up(draft, name):
+    elif use == "order" and one.signed and adds_up(draft.results, name):
         use = "amounts"
     return {
         "explainer": explainer_label(draft.results, name),
         "use": draft.text(f"use.{use}", best=best),
         "faithful": _mark(draft, None if gain is None else faithful),
         "learnt": _mark(draft, None if shuffled is None else learnt),
-        "adds_up": _mark(draft, _adds_up(draft, name)),
+        "adds_up": _mark(draft, adds_up(draft.results, name)),
     }
-
-
-def _adds_up(draft: Draft, name: str) -> bool | None:
-    gap = _score(draft, "completeness_gap", name)
-    return None if gap is None else gap.value <= GAP_ALLOWED
 
 
 def _mark(draft: Draft, passed: bool | None) -> str:

@@ -156,7 +156,7 @@ def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     case = Cases().content(full).values["cases"][1]
     assert case["reasons"] == [
-        "The reasons start from 22.0\u00a0%, the probability of “default” for typical input.",
+        "The reasons start from 22.0\u00a0%, the average probability of “default”.",
         "Repayment status in September (2 months late) raises the probability of “default” by "
         "17.0 points.",
     ]
