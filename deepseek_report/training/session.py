@@ -90,7 +90,7 @@ class Session:
         if not math.isfinite(loss):
             state.diverged = True
             return
-        state.steps += self._steps_per_epoch
+        state.steps += self.steps_per_epoch
         state.rows.append(
             {
                 "epoch": state.epochs + 1,
@@ -114,10 +114,11 @@ class Session:
         )
 
     def _finished(self, state: State) -> bool:
-        return state.diverged or state.epochs >= self.settings.max_epochs or self._stalled(state)
+        return state.diverged or state.epochs >= self.epochs or self._stalled(state)
 
     def _stalled(self, state: State) -> bool:
-        return state.epochs - state.best_epoch >= self.settings.patience
+        patience = self.settings.patience * self.epochs / self.settings.max_epochs
+        return state.epochs - state.best_epoch >= patience
 
     def _start_or_resume(self) -> State:
         stepper = self.stepper
@@ -128,12 +129,20 @@ class Session:
         return found
 
     @property
-    def _steps_per_epoch(self) -> int:
-        return math.ceil(len(self.train[1]) / self.stepper.rows_per_step)
+    def steps_per_epoch(self) -> int:
+        """Optimiser steps in which every training row is used once."""
+        rows = self.settings.batch_size * self.settings.accumulation
+        return math.ceil(len(self.train[1]) / rows)
+
+    @property
+    def epochs(self) -> int:
+        """The most epochs that training may take, so that small data get steps enough."""
+        return max(
+            self.settings.max_epochs, math.ceil(self.settings.min_steps / self.steps_per_epoch)
+        )
 
     def _stepper(self) -> Stepper:
         s = self.settings
-        rows = s.batch_size * s.accumulation
         return Stepper(
             settings=s,
             module=self.module,
@@ -143,7 +152,7 @@ class Session:
             ),
             precision=self.precision,
             device=self.place.device,
-            total=s.max_epochs * math.ceil(len(self.train[1]) / rows),
+            total=self.epochs * self.steps_per_epoch,
         )
 
     def _fingerprint(self, train: Split) -> str:
@@ -163,7 +172,7 @@ class Session:
             device=self.place.device,
             seed=self.place.seed,
             rows=len(self.train[1]),
-            max_epochs=self.settings.max_epochs,
+            max_epochs=self.epochs,
             stopped_early=self._stalled(state) and not state.diverged,
         )
 

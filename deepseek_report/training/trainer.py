@@ -23,12 +23,15 @@ class GradientTrainer:
     (None: all). `warmup` is the share of all steps in which the learning rate rises. The loss is
     cross-entropy with `label_smoothing`, plus `balance_weight` times the experts' balance loss.
     `patience` is the number of epochs without a better validation loss after which training stops.
+    Where `max_epochs` would give fewer than `min_steps` optimiser steps, because the data are
+    small, there are more epochs, and `patience` grows in the same proportion.
     """
 
-    max_epochs: Annotated[int, Field(ge=1)] = 6
-    batch_size: Annotated[int, Field(ge=1)] = 512
+    max_epochs: Annotated[int, Field(ge=1)] = 4
+    min_steps: Annotated[int, Field(ge=0)] = 250
+    batch_size: Annotated[int, Field(ge=1)] = 256
     accumulation: Annotated[int, Field(ge=1)] = 1
-    learning_rate: Annotated[float, Field(gt=0)] = 6e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 5e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     schedule: Schedule = "cosine"
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -15,7 +15,7 @@ from deepseek_report.models.mlp import MLP
 from deepseek_report.training.trainer import GradientTrainer
 
 MODEL = DeepSeek(width=8, heads=1, layers=1, experts=2, experts_per_token=1, expert_width=4, bins=4)
-QUICK = GradientTrainer(max_epochs=3, batch_size=64, patience=5, tensorboard=False)
+QUICK = GradientTrainer(max_epochs=3, min_steps=0, batch_size=64, patience=5, tensorboard=False)
 STABLE = ("weights.safetensors", "history.parquet", "training.json", "architecture.json")
 
 
@@ -197,3 +197,10 @@ def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_p
 def test_a_loss_that_still_falls_is_noted(dataset, tmp_path):
     _fit(replace(QUICK, schedule="constant", warmup=0.0, learning_rate=0.01), dataset, tmp_path)
     assert "still falling" in _summary(tmp_path)["notes"][0]
+
+
+def test_small_data_get_at_least_the_steps_that_were_asked_for(dataset, tmp_path):
+    trainer = replace(QUICK, max_epochs=2, min_steps=23, patience=2)
+    _fit(trainer, dataset, tmp_path)
+    assert _summary(tmp_path)["max_epochs"] == 6
+    assert _summary(tmp_path)["epochs"] == 6
