@@ -148,9 +148,13 @@ def _smallest(pairs: pd.DataFrame) -> Score:
         bounds=(0.0, None),
         p_value=float(row["p_adjusted"]),
         reference="doi:10.2307/2531405",
-        note=f"{row['level']} over {row['reference']}, the smallest of {len(judged)} "
-        f"{'ratio' if len(judged) == 1 else 'ratios'}; p-value of a {row['test']}, Holm-corrected.",
+        note=f"{row['level']} over {row['reference']}{_among(len(judged))}; p-value of a "
+        f"{row['test']}, Holm-corrected.",
     )
+
+
+def _among(n: int) -> str:
+    return f", the smallest of {n} ratios" if n > 1 else ""
 
 
 def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[str]:

@@ -118,7 +118,7 @@ class Slices(ModelMetric):
         """The worst slices that say something new, worst first by the low end of the difference.
 
         A slice is skipped where it overlaps with one that is listed, where one of its two
-        conditions is as bad alone, or where a condition is listed three times already.
+        conditions is as bad alone, or where one of the two is in three listed pairs already.
         """
         n, total = len(wrong), int(wrong.sum())
         rest = n - c.sizes
@@ -131,10 +131,11 @@ class Slices(ModelMetric):
         for k in order[difference[order] > 0]:
             parts = [c.first[k], c.second[k]]
             inside = conditions[parts[0]].holds & conditions[parts[1]].holds
-            known = used[parts].max() >= _MOST_ALIKE or _overlaps(inside, members)
+            pair = parts[0] != parts[1]
+            known = (pair and used[parts].max() >= _MOST_ALIKE) or _overlaps(inside, members)
             if known or self._implied(c, int(k), conditions, wrong):
                 continue
-            used[np.unique(parts)] += 1
+            used[parts] += pair
             chosen.append(int(k))
             members.append(inside)
             if len(chosen) == self.most:

@@ -1,0 +1,101 @@
+"""Every metric of the model: the columns of the contract, many classes, and few rows."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.errors import NotApplicableError
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
+KEYS = [
+    "accuracy",
+    "balanced_accuracy",
+    "brier_score",
+    "roc_auc",
+    "average_precision",
+    "expected_calibration_error",
+    "confusion_matrix",
+    "baselines",
+    "threshold_sweep",
+    "group_rates",
+    "impact_ratio",
+    "demographic_parity_difference",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "proxies",
+    "threshold_tradeoff",
+    "slices",
+    "label_suspects",
+    "learning_curve",
+    "robustness",
+]
+ONLY_TWO_CLASSES = {"threshold_sweep", "threshold_tradeoff"}
+
+
+def build(key: str, **fields):
+    settings = yaml.safe_load((ROOT / "conf" / "metrics" / f"{key}.yaml").read_text("utf-8"))[key]
+    module, name = settings.pop("_target_").rsplit(".", 1)
+    kind = getattr(importlib.import_module(module), name)
+    return TypeAdapter(kind).validate_python({**settings, **fields})
+
+
+def promised_columns(key: str, table: str) -> list[str]:
+    row = next(
+        line
+        for line in CONTRACT.splitlines()
+        if line.startswith("|") and key in re.split(r"[ ,|]+", line.split("|")[1])
+    )
+    listed = re.search(rf"`{table}` \(([^()]*)\)", row)
+    assert listed, f"{key} has no table {table} in the contract"
+    return re.sub(r":.*", "", listed[1]).split(", ")
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("key", KEYS)
+def test_a_metric_keeps_the_contract_and_survives_storage(
+    toy, tmp_path: Path, key: str, n_classes: int
+) -> None:
+    metric, context = build(key), toy(n_classes, n=400)
+    if n_classes > 2 and key in ONLY_TWO_CLASSES:
+        with pytest.raises(NotApplicableError):
+            metric.measure(context)
+        return
+    found = metric.measure(context)
+    for name, table in found.tables.items():
+        assert list(table.columns) == promised_columns(key, name)
+        assert len(table)
+    for score in found.scores:
+        assert score.low is None or score.low <= score.value <= score.high
+        assert math.isfinite(score.value)
+    found.save(tmp_path)
+    again = Measurement.load(tmp_path)
+    assert again.scores == found.scores
+    assert again.notes == found.notes
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_same_seed_gives_the_same_result(toy, key: str) -> None:
+    first, again = (build(key).measure(toy(n=300)) for _ in range(2))
+    assert first.scores == again.scores
+    for name, table in first.tables.items():
+        assert table.equals(again.tables[name])
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_twelve_rows_give_numbers_or_a_reason(toy, key: str) -> None:
+    try:
+        found = build(key).measure(toy(n=12, seed=1))
+    except NotApplicableError as reason:
+        text = str(reason)
+        assert "; " in text, "says what to do"
+    else:
+        assert all(math.isfinite(one.value) or one.note for one in found.scores)
