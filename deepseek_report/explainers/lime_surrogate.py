@@ -43,9 +43,7 @@ class Coding:
         known = column[~np.isnan(column)]
         self.edges = _inner_quantiles(known, bins)
         codes = self.encode(column)
-        self.size = int(codes.max(initial=0)) + 1
-        if not feature.is_numeric:
-            self.size = max(self.size, len(feature.categories) + 1)
+        self.size = 1 + (len(self.edges) + 1 if feature.is_numeric else len(feature.categories))
         counts = np.bincount(codes, minlength=self.size).astype(np.float64)
         if not feature.is_numeric:
             counts[1:] += _SMOOTHING
@@ -62,11 +60,15 @@ class Coding:
         return np.where(np.isnan(column), 0, codes)
 
     def decode(self, codes: NDArray[np.int64], uniform: Array) -> Array:
-        """A value for each code: a training value of that bin, chosen by `uniform` in [0, 1)."""
+        """A value for each code: a training value of that bin, chosen by `uniform` in [0, 1).
+
+        A bin without training values is never drawn; only the instance itself can have its code.
+        """
         if not self.feature.is_numeric:
             return np.where(codes == 0, np.nan, codes - 1.0)
         width = self._starts[codes + 1] - self._starts[codes]
-        return np.asarray(self._values[self._starts[codes] + (uniform * width).astype(np.int64)])
+        places = self._starts[codes] + (uniform * width).astype(np.int64)
+        return np.asarray(self._values[np.minimum(places, len(self._values) - 1)])
 
 
 def _inner_quantiles(known: Array, bins: int) -> Array:

@@ -105,6 +105,17 @@ def test_codes_turn_back_into_training_values_of_the_same_code() -> None:
     assert coding.frequencies.sum() == pytest.approx(1)
 
 
+def test_a_value_beyond_all_training_rows_has_a_code(toy_schema, toy_classifier, context) -> None:
+    classifier = toy_classifier(toy_schema(1), probability=lambda x: 0.2 + 0.5 * (x[:, 0] > 5))
+    given = context(classifier, n=2, n_background=20)
+    background = np.zeros((20, 1))
+    found = Lime(num_samples=60).explain(
+        replace(given, background=background, inputs=np.array([[9.0], [0.0]]))
+    )
+    assert np.isfinite(found.values).all()
+    assert found.values[0, 0] > 0
+
+
 def test_a_category_that_no_training_row_has_is_tried_as_well() -> None:
     categories = tuple(Category(str(k), str(k)) for k in range(3))
     coding = Coding(Feature("c", "c", "categorical", categories=categories), np.zeros(20), bins=4)
