@@ -68,9 +68,10 @@ class Bias:
         draft.values |= {
             "attributes": [_attribute(draft, name, groups) for name in names],
             "crossings": [_group(draft, row) for row in groups if is_crossing(row)],
-            "ratios": [_ratio(draft, row) for row in rows(results, "impact_ratio", "pairs")],
+            **_ratios(draft),
             "differences": _differences(draft),
             "bound": estimates.bound(declared_ratio(results)),
+            "explained": results.schema.target.explained_class,
             "favourable": results.schema.target.favourable_class,
             **_sources(draft),
             "policies": [
@@ -163,6 +164,15 @@ def _group(draft: Draft, row: Row) -> dict[str, Any]:
     return cells | percent_cell("mean_score", row["mean_score"]) | percent_cell("ece", row["ece"])
 
 
+def _ratios(draft: Draft) -> dict[str, Any]:
+    """Each group against its reference; those of crossings apart."""
+    pairs = rows(draft.results, "impact_ratio", "pairs")
+    return {
+        "ratios": [_ratio(draft, row) for row in pairs if not is_crossing(row)],
+        "crossed_ratios": [_ratio(draft, row) for row in pairs if is_crossing(row)],
+    }
+
+
 def _ratio(draft: Draft, row: Row) -> dict[str, Any]:
     cells: dict[str, Any] = {
         "attribute": attribute_label(draft.results, row["attribute"]),
@@ -185,13 +195,14 @@ def _ratio(draft: Draft, row: Row) -> dict[str, Any]:
 
 
 def _points(gap: dict[str, Any]) -> str:
-    """A difference of shares in points with its interval."""
-    if gap["value"] is None:
-        return DASH
+    """A signed difference of shares in points with its interval, without the unit."""
+    return estimates.points(gap["value"]).removesuffix("\u00a0points") + _ends(gap)
+
+
+def _ends(gap: dict[str, Any]) -> str:
     if gap["low"] is None or gap["high"] is None:
-        return estimates.points(gap["value"])
-    ends = estimates.interval(100 * gap["low"], 100 * gap["high"])
-    return f"{estimates.points(gap['value'])} ({ends})"
+        return ""
+    return f" ({estimates.interval(100 * gap['low'], 100 * gap['high'])})"
 
 
 def _differences(draft: Draft) -> list[dict[str, Any]]:

@@ -138,6 +138,7 @@ def _case(pages: _Pages, row: Row) -> dict[str, Any]:
         "summary": _summary(pages.draft, row),
         "reasons": _reasons(pages, row),
         "reasons_by": pages.label(pages.explainer),
+        "start": _start(pages.draft, row, pages.explainer),
         "agreement": _agreement(pages, number),
         "inputs": [
             {key: one[key] for key in ("label", "display", "typical")}
@@ -171,12 +172,11 @@ def _apart(probability: float | None, threshold: float | None) -> dict[str, str 
 
 
 def _reasons(pages: _Pages, case: Row) -> list[str]:
-    """The main reasons as sentences, with what they start from."""
+    """The main reasons as sentences."""
     found = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
     found.sort(key=lambda row: row["rank"])
     told = [row for row in found[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]]
-    start = _start(pages.draft, case, pages.explainer)
-    return ([start] if start and told else []) + [_reason(pages.draft, row) for row in told]
+    return [_reason(pages.draft, row) for row in told]
 
 
 def _reason(draft: Draft, row: Row) -> str:

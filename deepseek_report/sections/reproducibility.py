@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,21 +116,33 @@ def _glossary(draft: Draft) -> list[dict[str, str]]:
 
 
 def _references(draft: Draft) -> list[dict[str, str]]:
-    """What the measures and methods of this run are defined by, each once."""
-    results = draft.results
-    used: dict[str, list[str]] = {}
-    for score in results.all_scores:
-        if score.reference:
-            names = used.setdefault(score.reference, [])
-            names.append(draft.words.label("metrics", score.metric))
-    for name in results.explanations:
-        reference = draft.words.table("explainer_references").get(name)
-        if reference:
-            used.setdefault(reference, []).append(explainer_label(results, name))
-    return [
-        {"reference": reference, "used": ", ".join(sorted(set(names)))}
-        for reference, names in sorted(used.items())
+    """What the measures and methods of this run are defined by, each once, by name."""
+    results, words = draft.results, draft.words
+    cited = [
+        (score.reference, words.label("metrics", score.metric)) for score in results.all_scores
     ]
+    cited += [
+        (words.table("explainer_references").get(name, ""), explainer_label(results, name))
+        for name in results.explanations
+    ]
+    used: dict[str, set[str]] = {}
+    texts = words.table("references")
+    for reference, name in cited:
+        if reference:
+            key = identifier(reference)
+            texts[key] = max(texts.get(key, ""), reference, key=len)
+            used.setdefault(key, set()).add(name)
+    rows = [{"reference": texts[key], "used": ", ".join(sorted(used[key]))} for key in used]
+    return sorted(rows, key=lambda row: row["reference"])
+
+
+def identifier(reference: str) -> str:
+    """What tells a reference apart: its arXiv number or DOI, else its text; in lower case."""
+    arxiv = re.search(r"arxiv[:.](\d{4}\.\d{4,5})", reference, re.IGNORECASE)
+    if arxiv:
+        return f"arxiv:{arxiv[1]}"
+    doi = re.search(r"10\.\d{4,}/\S+", reference)
+    return (doi[0].rstrip(".,") if doi else reference).lower()
 
 
 def _citation(draft: Draft) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,15 +34,8 @@ _USES = frozenset(
     {"explanations", "pictures/deletion_curves", "pictures/agreement"}
     | {f"measures/{name}" for name in _METRICS}
 )
-_COLUMNS = (
-    "deletion",
-    "deletion_gain",
-    "insertion",
-    "insertion_gain",
-    "randomisation_correlation",
-    "max_sensitivity",
-    "completeness_gap",
-)
+_FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
+_SOUNDNESS = ("randomisation_correlation", "max_sensitivity", "completeness_gap")
 #: What says nothing of the control: it is compared with itself, or does not look at the model.
 _NOT_OF_CONTROL = frozenset({"deletion_gain", "insertion_gain", "randomisation_correlation"})
 
@@ -59,7 +53,8 @@ class Trust:
         draft.notes(_METRICS)
         draft.values |= {
             "quality": [_quality(draft, name) for name in results.explanations],
-            "columns": _columns(draft),
+            "faithfulness": _columns(draft, _FAITHFULNESS),
+            "soundness": _columns(draft, _SOUNDNESS),
             "cost": [_cost(draft, name) for name in results.explanations],
             "pairs": _pairs(draft),
             "verdicts": [_verdict(draft, n) for n in results.explanations if n != CONTROL],
@@ -90,7 +85,7 @@ def _score(draft: Draft, metric: str, name: str) -> Score | None:
 
 def _quality(draft: Draft, name: str) -> dict[str, Any]:
     cells: dict[str, Any] = {"explainer": explainer_label(draft.results, name)}
-    for metric in _COLUMNS:
+    for metric in _FAITHFULNESS + _SOUNDNESS:
         score = _score(draft, metric, name)
         known = score is not None and not (name == CONTROL and metric in _NOT_OF_CONTROL)
         cells |= (
@@ -99,10 +94,12 @@ def _quality(draft: Draft, name: str) -> dict[str, Any]:
     return cells
 
 
-def _columns(draft: Draft) -> dict[str, str]:
-    """Only the measures that were made, each with the direction that is better."""
+def _columns(draft: Draft, metrics: Sequence[str]) -> dict[str, str]:
+    """The measures that were made, each with the direction that is better; none without any."""
+    if not any(draft.results.find(metric) for metric in metrics):
+        return {}
     shown = {"explainer": draft.text("columns.explainer")}
-    for metric in _COLUMNS:
+    for metric in metrics:
         if draft.results.find(metric):
             shown[metric] = draft.text(f"columns.{metric}")
     return shown

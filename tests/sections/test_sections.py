@@ -17,7 +17,7 @@ from deepseek_report.sections.data import Data
 from deepseek_report.sections.explanations import Explanations
 from deepseek_report.sections.model import Model
 from deepseek_report.sections.performance import Performance
-from deepseek_report.sections.reproducibility import Reproducibility
+from deepseek_report.sections.reproducibility import Reproducibility, identifier
 from deepseek_report.sections.robustness import Robustness
 from deepseek_report.sections.summary import Summary
 from deepseek_report.sections.trust import Trust
@@ -156,10 +156,10 @@ def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
     case = Cases().content(full).values["cases"][1]
     assert case["reasons"] == [
-        "The reasons start from 22.0\u00a0%, the average probability of “default”.",
         "Repayment status in September (2 months late) raises the probability of “default” by "
         "17.0 points.",
     ]
+    assert case["start"] == "starting from 22.0\u00a0%, the average probability of “default”"
     assert "were “paid duly” instead of “2 months late”" in case["change"]
     assert case["neighbour_sentence"].endswith("3 most similar training cases 2 were “default”.")
     assert (
@@ -225,8 +225,23 @@ def test_the_largest_certain_gain_is_what_would_help_most(full):
 
 def test_references_are_listed_once_with_what_used_them(full):
     references = Reproducibility().content(full).values["references"]
-    assert [one["used"] for one in references if "2531595" in one["reference"]] == ["ROC AUC"]
+    delong = [one for one in references if "2531595" in one["reference"]]
+    assert [one["used"] for one in delong] == ["ROC AUC"]
+    assert delong[0]["reference"].startswith("DeLong")
     assert any("Lundberg" in one["reference"] for one in references)
+
+
+@pytest.mark.parametrize(
+    ("reference", "key"),
+    [
+        ("Hardt et al. 2016, doi:10.48550/arXiv.1610.02413", "arxiv:1610.02413"),
+        ("Yeh et al. 2019, arXiv:1901.09392.", "arxiv:1901.09392"),
+        ("see doi:10.2307/2531595.", "10.2307/2531595"),
+        ("29 CFR 1607.4(D)", "29 cfr 1607.4(d)"),
+    ],
+)
+def test_a_reference_is_known_by_its_identifier(reference, key):
+    assert identifier(reference) == key
 
 
 def test_the_command_quotes_what_a_shell_would_read(full):
