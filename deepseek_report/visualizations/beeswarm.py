@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _ROW = 0.31
 _TWIN_POINTS = 1500
+#: By level; the last one, -1, is for values without order.
+_TONES = (*VALUE, LIGHT["context"])
 
 
 @dataclass(frozen=True)
@@ -205,42 +207,29 @@ def _alt(view: _View, name: str) -> str:
 def _twin(view: _View) -> dict[str, Any]:
     few = min(len(view.values), _TWIN_POINTS // len(view.features))
     cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
-    palette = (*VALUE, LIGHT["context"])
     limits = (float(view.values.min()), float(view.values.max()) + 1e-12)
+    scale = 100 if view.space == "probability" else 1
     traces = []
-    for row, feature in enumerate(view.features):
+    for row in range(len(view.features)):
         x = view.values[cases, row]
-        hover = [
-            twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
-            + f"<br>{_effect(one, view.space)}"
-            for one, value in zip(x, view.inputs[cases, row], strict=True)
-        ]
-        marker = {
-            "color": [palette[one] for one in view.levels[cases, row]],
-            "size": 6,
-            "opacity": 0.8,
-        }
-        heights = twin.rounded(row + _swarm(x, limits))
-        traces.append(
-            twin.trace(
-                "scatter",
-                x=twin.rounded(x),
-                y=heights,
-                text=hover,
-                mode="markers",
-                marker=marker,
-                showlegend=False,
-            )
-        )
-    ticks = {
-        "tickvals": list(range(len(view.features))),
-        "ticktext": [twin.text(short(one.label, 34)) for one in view.features],
-    }
+        tones = [_TONES[one] for one in view.levels[cases, row]]
+        look = {"color": tones, "size": 6, "opacity": 0.8}
+        heights, hover = row + _swarm(x, limits), _hover(view, row, cases)
+        traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
     layout = {
         "xaxis": twin.axis(view.across, zeroline=True, zerolinecolor=LIGHT["context"]),
-        "yaxis": twin.axis("", range=[len(view.features) - 0.5, -0.5], **ticks),
+        "yaxis": twin.row_axis([short(one.label, 34) for one in view.features]),
     }
     return twin.twin(traces, layout, height=100 + 34 * len(view.features))
+
+
+def _hover(view: _View, row: int, cases: NDArray[np.int64]) -> list[str]:
+    feature = view.features[row]
+    return [
+        twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
+        + f"<br>{_effect(effect, view.space)}"
+        for value, effect in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
+    ]
 
 
 def _effect(value: float, space: str) -> str:

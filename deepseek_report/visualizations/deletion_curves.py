@@ -21,7 +21,6 @@ from deepseek_report.visualizations.labels import (
 )
 from deepseek_report.visualizations.marks import (
     Look,
-    band,
     grid,
     intervals,
     percent_ticks,
@@ -61,8 +60,8 @@ class DeletionCurves:
                     "Deletion removes the features that an explainer ranks first: the sooner its "
                     "line falls below the grey one of random order, the better it knows what the "
                     "model uses; insertion puts them back. Right: the area gained over random "
-                    "order with its 95 % interval, filled for deletion, hollow for insertion; the "
-                    "grey bands are the intervals of random order."
+                    "order with its 95 % interval, paired by case; filled for deletion, hollow "
+                    "for insertion."
                 ),
             )
         ]
@@ -117,7 +116,7 @@ def _paint(figure: Figure, view: _View) -> None:
 
 
 def _limits(view: _View) -> tuple[float, float]:
-    """Around the mean curves, whose differences count; bands may leave the panel."""
+    """Around the mean curves, whose differences count."""
     means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
     room = 0.15 * float(np.ptp(means)) + 0.005
     return max(float(means.min()) - room, 0.0), min(float(means.max()) + room, 1.0)
@@ -127,8 +126,6 @@ def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
     tone = colours(names)
     for name in sorted(names, key=lambda one: one != CONTROL):
         own = table[table["explainer"] == name].sort_values("removed_share")
-        if name == CONTROL:
-            band(axes, own["removed_share"], (own["low"], own["high"]), tone[name])
         width = 2.6 if name == CONTROL else 1.7
         axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
     grid(axes, "y")

@@ -185,7 +185,8 @@ def _alt(view: _View) -> str:
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    names, looks = [short(view.labels[one], 34) for one in view.features], colours(view.explainers)
+    looks = colours(view.explainers)
+    rows_of = range(len(view.features))
     traces = []
     for explainer in view.explainers:
         part = view.part(explainer)
@@ -195,21 +196,11 @@ def _twin(view: _View) -> dict[str, Any]:
             + (f"<br>rank {row.rank:.0f}" if np.isfinite(row.rank) else "")
             for row in part.itertuples()
         ]
-        traces.append(
-            twin.trace(
-                "scatter",
-                x=twin.rounded(part["share"]),
-                y=list(range(len(names))),
-                error_x=twin.error_bars(part["share"], part["share_low"], part["share_high"]),
-                mode="markers",
-                marker={"color": looks[explainer], "size": 9},
-                name=twin.text(named(explainer)),
-                text=hover,
-            )
-        )
-    ticks = {"tickvals": list(range(len(names))), "ticktext": [twin.text(one) for one in names]}
+        ends = twin.error_bars(part["share"], part["share_low"], part["share_high"])
+        fields = {"text": hover, "error_x": ends, "name": named(explainer)}
+        traces.append(twin.points(part["share"], rows_of, looks[explainer], **fields))
     layout = {
-        "xaxis": twin.axis("share of all attributions", rangemode="tozero", tickformat=".0%"),
-        "yaxis": twin.axis("", autorange="reversed", **ticks),
+        "xaxis": twin.share_axis("share of all attributions", rangemode="tozero"),
+        "yaxis": twin.row_axis([short(view.labels[one], 34) for one in view.features]),
     }
-    return twin.twin(traces, layout, height=120 + 28 * len(names))
+    return twin.twin(traces, layout, height=120 + 28 * len(view.features))

@@ -166,25 +166,18 @@ def _twin(table: pd.DataFrame, tone: dict[str, str]) -> dict[str, Any]:
             twin.text(f"{spoken(layer)}: {spoken(row.parameter)}") + f"<br>row {count(row.row)}"
             for row in own.itertuples()
         ]
-        places = {
+        fields: dict[str, Any] = {"text": hover, "name": twin.text(short(layer, 24))}
+        fields |= {
             name: twin.rounded(own[column]) for name, column in zip("xyz", _AXES, strict=True)
         }
         marker = {"color": colour, "size": 3, "opacity": 0.85}
-        traces.append(
-            twin.trace(
-                "scatter3d",
-                **places,
-                text=hover,
-                mode="markers",
-                marker=marker,
-                name=twin.text(short(layer, 24)),
-            )
-        )
+        traces.append(twin.trace("scatter3d", mode="markers", marker=marker, **fields))
     plain = {"showbackground": False, "gridcolor": LIGHT["grid"], "zerolinecolor": LIGHT["grid"]}
-    scene = {
+    scene: dict[str, Any] = {
         f"{name}axis": {"title": {"text": words}, "color": LIGHT["muted"], **plain}
         for name, words in zip("xyz", _AXES.values(), strict=True)
     }
-    return twin.twin(
-        traces, {"scene": scene, "margin": {"l": 0, "r": 0, "t": 0, "b": 0}}, height=520
-    )
+    scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 1.0}}
+    margin = {"l": 0, "r": 0, "t": 10, "b": 30}
+    below = {"orientation": "h", "y": 0, "itemsizing": "constant"}
+    return twin.twin(traces, {"scene": scene, "margin": margin, "legend": below}, height=520)

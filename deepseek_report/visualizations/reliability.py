@@ -151,31 +151,16 @@ def _alt(view: _View) -> str:
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    bins, most = view.bins, view.most
+    bins = view.bins
     hover = [
         f"predicted {percent(row.predicted)}<br>observed "
         f"{percent_with_interval(row.observed, row.low, row.high)}<br>{count(row.n)} cases"
         for row in bins.itertuples()
     ]
-    line = {"color": LIGHT["context"], "dash": "dash"}
-    axis = {"range": [0, most], "tickformat": ".0%"}
-    diagonal = {"x": [0, 1], "y": [0, 1], "mode": "lines", "line": line, "showlegend": False}
-    return twin.twin(
-        [
-            twin.trace("scatter", **diagonal),
-            twin.trace(
-                "scatter",
-                x=twin.rounded(bins["predicted"]),
-                y=twin.rounded(bins["observed"]),
-                error_y=twin.error_bars(bins["observed"], bins["low"], bins["high"]),
-                text=hover,
-                mode="markers",
-                marker={"color": SERIES[0], "size": 9},
-                showlegend=False,
-            ),
-        ],
-        {
-            "xaxis": twin.axis(f"predicted probability of {view.what}", **axis),
-            "yaxis": twin.axis("observed frequency", **axis),
-        },
-    )
+    ends = twin.error_bars(bins["observed"], bins["low"], bins["high"])
+    dots = twin.points(bins["predicted"], bins["observed"], SERIES[0], text=hover, error_y=ends)
+    layout = {
+        "xaxis": twin.share_axis(f"predicted probability of {view.what}", range=[0, view.most]),
+        "yaxis": twin.share_axis("observed frequency", range=[0, view.most]),
+    }
+    return twin.twin([twin.context([0, 1], [0, 1]), dots], layout)

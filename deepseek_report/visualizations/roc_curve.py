@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 _HEIGHT = 3.5
+_ROC = ("of the others flagged", "found")
+_RECALL = ("found", "of the flagged are right")
 _GUESSING: dict[str, Any] = {
     "color": LIGHT["context"],
     "linewidth": 1,
@@ -164,64 +166,45 @@ def _alt(view: _View) -> str:
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    roc = view.roc
+    roc, point = view.roc, view.point
+    rates = (roc["false_positive_rate"], roc["true_positive_rate"])
     traces = [
-        twin.trace(
-            "scatter",
-            x=[0, 1],
-            y=[0, 1],
-            mode="lines",
-            line={"color": LIGHT["context"], "dash": "dash"},
-            showlegend=False,
-        ),
-        _curve(
-            roc["false_positive_rate"],
-            roc["true_positive_rate"],
-            roc["threshold"],
-            ("others flagged", "found"),
-            "",
-        ),
+        twin.context([0, 1], [0, 1]),
+        twin.line(*rates, SERIES[0], text=_hover(*rates, roc["threshold"], _ROC)),
+        _in_use(view, point["fpr"], point["tpr"], _ROC),
     ]
+    end = 0.44 if view.recall is not None else 1
     layout = {
-        "xaxis": twin.axis(
-            f"others flagged as “{view.class_name}”",
-            range=[0, 1],
-            tickformat=".0%",
-            domain=[0, 0.44],
-        ),
-        "yaxis": twin.axis(f"“{view.class_name}” found", range=[0, 1], tickformat=".0%"),
+        "xaxis": twin.share_axis(f"others flagged as “{view.class_name}”", domain=[0, end]),
+        "yaxis": twin.share_axis(f"“{view.class_name}” found", range=[-0.02, 1.02]),
     }
     if view.recall is not None:
-        table = view.recall
-        traces.append(
-            _curve(
-                table["recall"],
-                table["precision"],
-                table["threshold"],
-                ("found", "of the flagged are right"),
-                "2",
-            )
+        second, right = (
+            (view.recall["recall"], view.recall["precision"]),
+            {"xaxis": "x2", "yaxis": "y2"},
         )
-        layout["xaxis2"] = twin.axis("recall", range=[0, 1], tickformat=".0%", domain=[0.56, 1])
-        layout["yaxis2"] = twin.axis("precision", range=[0, 1], tickformat=".0%", anchor="x2")
+        hover = _hover(*second, view.recall["threshold"], _RECALL)
+        traces += [
+            twin.context([0, 1], [view.base_rate] * 2, **right),
+            twin.line(*second, SERIES[0], text=hover, **right),
+            _in_use(view, point["tpr"], point["precision"], _RECALL) | right,
+        ]
+        layout["xaxis2"] = twin.share_axis("recall", domain=[0.56, 1])
+        layout["yaxis2"] = twin.share_axis("precision", range=[-0.02, 1.02], anchor="x2")
     return twin.twin(traces, layout)
 
 
-def _curve(
-    x: pd.Series, y: pd.Series, threshold: pd.Series, words: tuple[str, str], number_of: str
-) -> dict[str, Any]:
-    hover = [
-        f"threshold {setting(t)}<br>{percent(a)} {words[0]}<br>{percent(b)} {words[1]}"
+def _in_use(view: _View, x: float, y: float, words: tuple[str, str]) -> dict[str, Any]:
+    """The point of the decisions as they are taken."""
+    threshold = float("nan") if view.threshold is None else view.threshold
+    return twin.points([x], [y], LIGHT["ink"], text=_hover([x], [y], [threshold], words))
+
+
+def _hover(
+    x: Iterable[float], y: Iterable[float], threshold: Iterable[float], words: tuple[str, str]
+) -> list[str]:
+    return [
+        (f"threshold {setting(t)}<br>" if known(t) else "")
+        + f"{percent(a)} {words[0]}<br>{percent(b)} {words[1]}"
         for a, b, t in zip(x, y, threshold, strict=True)
     ]
-    return twin.trace(
-        "scatter",
-        x=twin.rounded(x),
-        y=twin.rounded(y),
-        text=hover,
-        mode="lines",
-        line={"color": SERIES[0], "width": 2.5},
-        showlegend=False,
-        xaxis="x" + number_of,
-        yaxis="y" + number_of,
-    )

@@ -12,13 +12,14 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import count, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import percent_with_interval, short, spoken, wrapped
+from deepseek_report.visualizations.labels import percent_with_interval, short, wrapped
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
@@ -63,14 +64,9 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     axes = panel(figure, 3.4, 0.55, 6.4, height - 0.35)
     rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
     places = np.arange(len(table))
-    axes.plot(
-        table["rest_error_rate"],
-        places,
-        linestyle="none",
-        marker="D",
-        markersize=4.5,
-        color=LIGHT["context"],
-    )
+    rest = Look(LIGHT["context"], "D", size=4.5)
+    nothing = np.full(len(table), np.nan)
+    intervals(axes, places, table["rest_error_rate"], (nothing, nothing), rest)
     sure = (table["p_adjusted"] < _LEVEL).to_numpy()
     for chance in (False, True):
         part, own = table[sure != chance], places[sure != chance]
@@ -80,16 +76,14 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     axes.set_xlim(left=0)
     percent_ticks(axes, "x")
     axes.set_xlabel("share of wrong decisions")
-    for place, cases in zip(places, table["n"], strict=True):
-        note(
-            axes,
-            count(cases),
-            (1, place),
-            (44, 0),
-            xycoords=("axes fraction", "data"),
-            ha="right",
-            va="center",
-        )
+    _column_of_counts(axes, table["n"])
+
+
+def _column_of_counts(axes: Axes, counts: pd.Series) -> None:
+    """How many cases each slice has, right of the axes."""
+    look = {"ha": "right", "va": "center"}
+    for place, cases in enumerate(counts):
+        note(axes, count(cases), (1, place), (44, 0), xycoords=("axes fraction", "data"), **look)
     note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
 
 
@@ -114,40 +108,27 @@ def _alt(table: pd.DataFrame, examined: int) -> str:
 
 
 def _twin(table: pd.DataFrame) -> dict[str, Any]:
-    names = [twin.text(short(one, 40)) for one in table["slice"]]
+    places = range(len(table))
     hover = [
-        twin.text(spoken(row.slice))
+        twin.text(short(row.slice, 130))
         + f"<br>{percent_with_interval(row.error_rate, row.low, row.high)} of {count(row.n)} wrong"
         + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
         for row in table.itertuples()
     ]
-    places = list(range(len(table)))
-    traces = [
-        twin.trace(
-            "scatter",
-            x=twin.rounded(table["rest_error_rate"]),
-            y=places,
-            mode="markers",
-            marker={"color": LIGHT["context"], "symbol": "diamond", "size": 8},
-            name="all other cases",
-        ),
-        twin.trace(
-            "scatter",
-            x=twin.rounded(table["error_rate"]),
-            y=places,
-            error_x=twin.error_bars(table["error_rate"], table["low"], table["high"]),
-            text=hover,
-            mode="markers",
-            marker={
-                "color": SERIES[1],
-                "size": 9,
-                "symbol": ["circle" if p < _LEVEL else "circle-open" for p in table["p_adjusted"]],
-            },
-            name="slice",
-        ),
-    ]
-    layout = {
-        "xaxis": twin.axis("share of wrong decisions", rangemode="tozero", tickformat=".0%"),
-        "yaxis": twin.axis("", autorange="reversed", tickvals=places, ticktext=names),
+    filled = ["circle" if p < _LEVEL else "circle-open" for p in table["p_adjusted"]]
+    fields = {
+        "text": hover,
+        "error_x": twin.error_bars(table["error_rate"], table["low"], table["high"]),
+        "marker": {"symbol": filled},
+        "name": "slice",
     }
-    return twin.twin(traces, layout, height=120 + 32 * len(table))
+    diamond = {"symbol": "diamond", "size": 8}
+    rest = twin.points(
+        table["rest_error_rate"], places, LIGHT["context"], marker=diamond, name="all other cases"
+    )
+    layout = {
+        "xaxis": twin.share_axis("share of wrong decisions", rangemode="tozero"),
+        "yaxis": twin.row_axis([wrapped(one, 38, 3) for one in table["slice"]]),
+    }
+    traces = [rest, twin.points(table["error_rate"], places, SERIES[1], **fields)]
+    return twin.twin(traces, layout, height=120 + 52 * len(table))

@@ -141,30 +141,18 @@ def _alt(view: _View) -> str:
 
 
 def _twin(view: _View) -> dict[str, Any]:
+    thresholds = view.table["threshold"]
     traces = []
     for column, words, colour in view.lines:
         hover = [
             twin.text(f"threshold {setting(one)}: {words}") + f" {percent(rate)}"
-            for one, rate in zip(view.table["threshold"], view.table[column], strict=True)
+            for one, rate in zip(thresholds, view.table[column], strict=True)
         ]
-        traces.append(
-            twin.trace(
-                "scatter",
-                x=twin.rounded(view.table["threshold"]),
-                y=twin.rounded(view.table[column]),
-                text=hover,
-                mode="lines",
-                line={"color": colour, "width": 2.5},
-                name=twin.text(words),
-            )
-        )
+        traces.append(twin.line(thresholds, view.table[column], colour, text=hover, name=words))
+    across = f"threshold on the probability of “{view.class_name}”"
     layout: dict[str, Any] = {
-        "xaxis": twin.axis(
-            f"threshold on the probability of “{view.class_name}”",
-            range=[0, view.most],
-            tickformat=".0%",
-        ),
-        "yaxis": twin.axis("", range=[0, 1.02], tickformat=".0%"),
+        "xaxis": twin.share_axis(across, range=[0, view.most]),
+        "yaxis": twin.share_axis("", range=[0, 1.02]),
         "hovermode": "x",
     }
     if view.threshold is not None:

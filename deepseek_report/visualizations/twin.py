@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -25,13 +25,36 @@ def text(value: object) -> str:
 
 
 def trace(kind: Kind, **fields: Any) -> dict[str, Any]:
-    """One trace; hovering shows its `text` alone."""
+    """One trace; hovering shows its `text` alone, or nothing."""
     hover = (
-        {"hoverinfo": "skip"}
-        if "text" not in fields
-        else {"hovertemplate": "%{text}<extra></extra>"}
+        {"hovertemplate": "%{text}<extra></extra>"} if "text" in fields else {"hoverinfo": "skip"}
     )
     return {"type": kind, **hover, **fields}
+
+
+def points(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, Any]:
+    """Dots of one colour; without a `name` they stay out of the legend."""
+    marker = {"color": colour, "size": 9, **fields.pop("marker", {})}
+    places = {"x": rounded(x), "y": rounded(y)}
+    return trace("scatter", **places, mode="markers", marker=marker, **_legend(fields))
+
+
+def line(x: ArrayLike, y: ArrayLike, colour: str, **fields: Any) -> dict[str, Any]:
+    """A line of one colour; without a `name` it stays out of the legend."""
+    look = {"color": colour, "width": 2.5, **fields.pop("line", {})}
+    places = {"x": rounded(x), "y": rounded(y)}
+    return trace("scatter", **places, mode="lines", line=look, **_legend(fields))
+
+
+def context(x: ArrayLike, y: ArrayLike, **fields: Any) -> dict[str, Any]:
+    """A thin, broken grey line to compare with."""
+    return line(x, y, LIGHT["context"], line={"width": 1, "dash": "dash"}, **fields)
+
+
+def _legend(fields: dict[str, Any]) -> dict[str, Any]:
+    if "name" not in fields:
+        return {"showlegend": False, **fields}
+    return {**fields, "name": text(fields["name"])}
 
 
 def axis(title: str, **fields: Any) -> dict[str, Any]:
@@ -39,6 +62,18 @@ def axis(title: str, **fields: Any) -> dict[str, Any]:
     quiet = {"gridcolor": LIGHT["grid"], "linecolor": LIGHT["context"], "zeroline": False}
     head = {"text": text(title), "font": {"color": LIGHT["muted"], "size": 12}}
     return {"title": head, **quiet, "automargin": True, **fields}
+
+
+def row_axis(labels: Sequence[str]) -> dict[str, Any]:
+    """The upright axis of a picture with one row a label, the first at the top."""
+    names = [text(label).replace("\n", "<br>") for label in labels]
+    rows = {"tickvals": list(range(len(labels))), "ticktext": names}
+    return axis("", range=[len(labels) - 0.5, -0.5], **rows)
+
+
+def share_axis(title: str, **fields: Any) -> dict[str, Any]:
+    """An axis of shares of one, written as percentages."""
+    return axis(title, tickformat=".0%", **fields)
 
 
 def twin(
@@ -59,7 +94,7 @@ def twin(
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "hovermode": "closest",
         "height": height,
-        "legend": {"orientation": "h", "y": -0.2},
+        "legend": {"orientation": "h", "y": -0.2, "itemsizing": "constant"},
     }
     return {"data": [dict(one) for one in traces], "layout": {**common, **layout}}
 
