@@ -13,6 +13,7 @@ from deepseek_report.findings import (
     rules_failures,
     rules_groups,
     rules_performance,
+    rules_sources,
 )
 
 Rule = Callable[[Results], list[Finding]]
@@ -34,8 +35,8 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.local_fit,
     rules_explanations.stability,
     rules_explanations.overview,
-    rules_groups.proxies,
-    rules_groups.explanation_quality,
+    rules_sources.proxies,
+    rules_sources.explanation_quality,
     rules_data.issues,
     rules_performance.training,
     rules_bottlenecks.more_data,

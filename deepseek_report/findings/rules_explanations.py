@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.explainers import (
+    GAP_ALLOWED,
+    RANDOMISATION_FAILS,
+    beats_random,
+    is_weak,
+    leading_explainer,
+    lowest,
+    mean_local_fit,
+    passes_randomisation,
+)
 from deepseek_report.findings.records import (
     by_explainer,
     control_score,
@@ -20,13 +29,8 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.thresholds import CONTROL
 
-#: Rank correlation with the explanation of a randomised model from which an explanation depends
-#: on the learnt weights only in part, and hardly at all.
-RANDOMISATION_PARTLY, RANDOMISATION_FAILS = 0.5, 0.8
 #: Mean rank correlation between methods under which they tell different stories, or the same one.
 DISAGREE, AGREE = 0.5, 0.8
-#: Share of the prediction's distance from the base value that attributions may leave unexplained.
-GAP_ALLOWED = 0.05
 #: R² of a surrogate in one neighbourhood under which it does not describe the model there.
 LOCAL_FIT_POOR = 0.5
 ATTENTION = "attention_rollout"
@@ -45,13 +49,6 @@ def faithfulness(results: Results) -> list[Finding]:
     return found + ([_faithful(results, strong)] if strong else [])
 
 
-def is_weak(gain: Score, passed: Sequence[Score]) -> bool:
-    """Whether another method's gain over random is clearly larger: the intervals do not meet."""
-    best = max(passed, key=lambda score: score.value)
-    high = finite(gain.high)
-    return gain is not best and (gain.value if high is None else high) < lowest(best)
-
-
 def _weak(results: Results, weak: Sequence[Score], passed: Sequence[Score]) -> Finding:
     best = max(passed, key=lambda score: score.value)
     return Finding(
@@ -66,11 +63,6 @@ def _weak(results: Results, weak: Sequence[Score], passed: Sequence[Score]) -> F
         evidence=tuple(f"measures/deletion/{score.explainer}" for score in weak),
         section="trust",
     )
-
-
-def beats_random(gain: Score) -> bool:
-    """Whether the whole interval of the gain over the random control is above 0."""
-    return lowest(gain) > 0
 
 
 def _not_faithful(results: Results, gain: Score) -> Finding:
@@ -129,17 +121,6 @@ def _sanity(results: Results, score: Score) -> Finding:
         evidence=(f"measures/parameter_randomisation/{score.explainer}",),
         section="trust",
     )
-
-
-def passes_randomisation(score: Score) -> bool:
-    """Whether an explanation clearly changes when the weights do."""
-    return lowest(score) < RANDOMISATION_PARTLY
-
-
-def lowest(score: Score) -> float:
-    """The lower end of a score's interval, or its value where it has none."""
-    low = finite(score.low)
-    return score.value if low is None else low
 
 
 def stability(results: Results) -> list[Finding]:
@@ -239,14 +220,6 @@ def completeness(results: Results) -> list[Finding]:
     ]
 
 
-def adds_up(results: Results, name: str) -> bool | None:
-    """Whether a method's attributions add up to the prediction; None where that is untested."""
-    gap = results.score("completeness_gap", explainer=name)
-    if gap is None or finite(gap.value) is None:
-        return None
-    return gap.value <= GAP_ALLOWED
-
-
 def local_fit(results: Results) -> list[Finding]:
     """Surrogates such as LIME's that do not follow the model around the cases."""
     return [
@@ -265,12 +238,6 @@ def local_fit(results: Results) -> list[Finding]:
         for name, explanation in results.explanations.items()
         if (fit := mean_local_fit(explanation)) is not None and fit < LOCAL_FIT_POOR
     ]
-
-
-def mean_local_fit(explanation: Explanation) -> float | None:
-    """Mean R² of a surrogate with the model over the neighbourhoods, or None without one."""
-    found = explanation.params.get("fidelity_mean")
-    return None if found is None else finite(found)
 
 
 def overview(results: Results) -> list[Finding]:
@@ -296,22 +263,6 @@ def overview(results: Results) -> list[Finding]:
             section="explanations",
         )
     ]
-
-
-def leading_explainer(results: Results) -> str | None:
-    """The signed explainer that passes most tests; among equals the largest gain over random."""
-    signed = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
-    return max(signed, key=lambda name: _merit(results, name), default=None)
-
-
-def _merit(results: Results, name: str) -> tuple[int, float]:
-    """How many tests a method passes, and its gain over random."""
-    gain = results.score("deletion_gain", explainer=name)
-    shuffled = results.score("randomisation_correlation", explainer=name)
-    known = gain is not None and finite(gain.value) is not None
-    faithful = gain is not None and known and beats_random(gain)
-    learnt = shuffled is None or passes_randomisation(shuffled)
-    return faithful + learnt, gain.value if gain is not None and known else 0.0
 
 
 def label_of(results: Results, name: str | None) -> str:

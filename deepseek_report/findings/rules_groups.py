@@ -7,26 +7,19 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
-    explainer_label,
     first,
     is_crossing,
     rows,
     setting,
     words_of,
 )
-from deepseek_report.findings.rules_explanations import leading_explainer
 
 SIGNIFICANT = 0.05
-#: AUC of telling an attribute from the other features that is worth saying, and that is strong.
-PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
-#: Explained cases under which nothing is said of how a group is explained.
-FEWEST_EXPLAINED = 15
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 _MESSAGES: dict[str, tuple[str, Severity]] = {
@@ -223,80 +216,5 @@ def _errors_even(results: Results, tests: Sequence[Row]) -> Finding:
             *(f"measures/{name}" for name in _ERROR_GAPS if results.has(f"measures/{name}")),
             *_RATES,
         ),
-        section="bias",
-    )
-
-
-def proxies(results: Results) -> list[Finding]:
-    """Attributes that the other features give away."""
-    strong = [
-        score
-        for score in results.find("proxy_auc")
-        if (score.value if score.low is None else score.low) >= PROXY_NOTICEABLE
-    ]
-    return [_proxy(results, score) for score in strong]
-
-
-def _proxy(results: Results, score: Score) -> Finding:
-    features = [
-        row
-        for row in rows(results, "proxies", "features")
-        if row["attribute"] == score.attribute and (finite(row["importance"]) or 0) > 0
-    ]
-    features.sort(key=lambda row: -row["importance"])
-    return Finding(
-        id=f"proxy-{score.attribute}",
-        severity="medium" if score.value >= PROXY_STRONG else "low",
-        message="proxy",
-        values={
-            "attribute": attribute_label(results, score.attribute),
-            "auc": estimates.of_score(score),
-            "features": [row["label"] for row in features[:3]],
-        },
-        evidence=("measures/proxies",),
-        section="bias",
-    )
-
-
-def explanation_quality(results: Results) -> list[Finding]:
-    """Groups that the leading method explains clearly better than others."""
-    leader = leading_explainer(results)
-    table = [
-        row
-        for row in rows(results, "explanation_by_group", "groups")
-        if row["explainer"] == leader and is_enough(results, row) and finite(row["low"]) is not None
-    ]
-    subjects = list(dict.fromkeys((row["explainer"], row["attribute"]) for row in table))
-    found = [
-        _unequal(results, [row for row in table if (row["explainer"], row["attribute"]) == pair])
-        for pair in subjects
-    ]
-    return [one for one in found if one is not None]
-
-
-def is_enough(results: Results, row: Row) -> bool:
-    """Whether enough cases of a group were explained to say something of the group."""
-    least = setting(results, "metrics", "explanation_by_group", "least", FEWEST_EXPLAINED)
-    return int(row["n"]) >= least
-
-
-def _unequal(results: Results, levels: Sequence[Row]) -> Finding | None:
-    best = min(levels, key=lambda row: row["deletion"])
-    worst = max(levels, key=lambda row: row["deletion"])
-    if best["high"] >= worst["low"]:
-        return None
-    return Finding(
-        id=f"explained_unequally-{worst['explainer']}-{worst['attribute']}",
-        severity="low",
-        message="explained_unequally",
-        values={
-            "explainer": explainer_label(results, worst["explainer"]),
-            "attribute": attribute_label(results, worst["attribute"]),
-            "worst": worst["level"],
-            "best": best["level"],
-            "worst_deletion": estimates.of_row(worst, "deletion"),
-            "best_deletion": estimates.of_row(best, "deletion"),
-        },
-        evidence=("measures/explanation_by_group",),
         section="bias",
     )

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -17,13 +18,12 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
 )
-from deepseek_report.findings.rules_explanations import leading_explainer
 from deepseek_report.findings.rules_groups import (
     TOO_FEW,
     declared_ratio,
     is_beyond_chance,
-    is_enough,
 )
+from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import (
     DASH,

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.explainers import adds_up, beats_random, leading_explainer
 from deepseek_report.findings.records import (
     Row,
     by_explainer,
@@ -19,7 +20,6 @@ from deepseek_report.findings.records import (
     explainer_label,
     rows,
 )
-from deepseek_report.findings.rules_explanations import adds_up, beats_random, leading_explainer
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft

@@ -10,8 +10,8 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import Row, explainer_label, rows
-from deepseek_report.findings.rules_explanations import leading_explainer
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft

@@ -11,13 +11,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import by_explainer, explainer_label, rows
-from deepseek_report.findings.rules_explanations import (
+from deepseek_report.findings.explainers import (
     adds_up,
     beats_random,
     is_weak,
     passes_randomisation,
 )
+from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import DASH, count_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft

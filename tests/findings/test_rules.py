@@ -5,12 +5,14 @@ import pytest
 from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
+    explainers,
     rules_bottlenecks,
     rules_data,
     rules_explanations,
     rules_failures,
     rules_groups,
     rules_performance,
+    rules_sources,
 )
 from deepseek_report.findings.find import find
 
@@ -172,7 +174,7 @@ def test_an_attribute_that_others_give_away_is_a_proxy_by_its_lower_end(run, sco
         score("proxy_auc", 0.66, 0.62, 0.70, attribute="sex"),
         features=[{"attribute": "age_band", "label": "Credit limit", "importance": 0.1}],
     )
-    (found,) = rules_groups.proxies(run.results())
+    (found,) = rules_sources.proxies(run.results())
     assert "mostly by Credit limit" in say(found)
 
 
@@ -199,9 +201,9 @@ def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained
         row | {"level": "25 or over", "n": 40, "deletion": 0.48, "low": 0.34, "high": 0.62},
     ]
     run.measure("explanation_by_group", groups=levels)
-    assert rules_groups.explanation_quality(run.results()) == []
+    assert rules_sources.explanation_quality(run.results()) == []
     run.measure("explanation_by_group", groups=[levels[0] | {"n": 30}, levels[1]])
-    (found,) = rules_groups.explanation_quality(run.results())
+    (found,) = rules_sources.explanation_quality(run.results())
     assert found.values["worst"] == "under 25"
 
 
@@ -259,12 +261,12 @@ def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
             f"parameter_randomisation/{name}",
             score("randomisation_correlation", correlation, explainer=name),
         )
-    assert rules_explanations.leading_explainer(run.results()) == "shap"
+    assert explainers.leading_explainer(run.results()) == "shap"
 
 
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
-    assert rules_explanations.leading_explainer(run.results()) is None
+    assert explainers.leading_explainer(run.results()) is None
 
 
 def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):
