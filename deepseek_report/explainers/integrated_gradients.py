@@ -31,6 +31,10 @@ _PATH = (
     "The path runs in the space of embeddings, from the median (or most frequent value) of every "
     "feature among training rows to the instance; points between two categories stand for nobody."
 )
+_JUMPS = (
+    "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: more "
+    "points on the path do not close that part of the distance."
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,11 @@ class IntegratedGradients:
             output_space="logit",
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"baseline": baseline.tolist()},
-            notes=(_PATH, _about_gap(gap, predictions - base)),
+            notes=(
+                _PATH,
+                _about_gap(gap, predictions - base),
+                *([_JUMPS] if "experts" in classifier.capabilities else []),
+            ),
             **subject(context),
         )
 

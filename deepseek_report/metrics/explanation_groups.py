@@ -31,6 +31,10 @@ Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
+_UNCORRECTED = (
+    "{} gaps between groups were tested; their p-values are not corrected for that number, so a "
+    "lone small one is a hint and no proof."
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class ExplanationByGroup(ExplanationMetric):
                 rows += self._rows((name, attribute), codes, pair, context.seed)
                 if len(kept) > 1:
                     scores.append(self._gap((name, attribute), codes, kept, pair, context.seed))
+        notes += [_UNCORRECTED.format(len(scores))] if len(scores) > 1 else []
         return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
 
     def _areas(

@@ -1,0 +1,70 @@
+"""Every explainer on the package's own models, untrained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.split import Split
+from deepseek_report.explainers.attention_rollout import AttentionRollout
+from deepseek_report.explainers.input_x_gradient import InputXGradient
+from deepseek_report.explainers.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.lime import Lime
+from deepseek_report.explainers.random import Random
+from deepseek_report.explainers.shap import Shap
+from deepseek_report.models.deepseek import DeepSeek
+from deepseek_report.models.mlp import MLP
+
+MODELS = [
+    DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8),
+    DeepSeek(width=8, layers=1, heads=2, experts=4, expert_width=8, pool="mean"),
+    MLP(),
+]
+EXPLAINERS = [
+    Shap(rounds=2, background_rows=2),
+    Lime(num_samples=60),
+    IntegratedGradients(n_steps=8),
+    InputXGradient(),
+    AttentionRollout(),
+    Random(),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=["deepseek", "deepseek-mean", "mlp"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, context) -> None:
+    schema = toy_schema(3, n_classes=n_classes, categories=4)
+    classifier = model.wrap(_built(model, schema), schema, "cpu")
+    given = context(classifier, n=4, target=n_classes - 1)
+    given.inputs[0, 0] = np.nan
+    kinds = frozenset(feature.kind for feature in schema.features)
+    for explainer in EXPLAINERS:
+        if explainer.refuses(model, kinds):
+            assert not explainer.requires <= model.capabilities
+            continue
+        before = classifier.calls
+        found = explainer.explain(given)
+        planned = explainer.planned_calls(4, 4, len(given.background))
+        assert np.isfinite(found.values).all(), found.method
+        assert found.n_model_calls == planned == classifier.calls - before, found.method
+
+
+def test_integrated_gradients_of_a_smooth_model_are_complete(toy_schema, context) -> None:
+    schema = toy_schema(3, categories=4)
+    classifier = MLP().wrap(_built(MLP(), schema), schema, "cpu")
+    found = IntegratedGradients(n_steps=200).explain(context(classifier))
+    distance = np.abs(found.predictions - found.base_values).mean()
+    assert np.abs(found.completeness_gap).mean() < 0.02 * distance
+
+
+def _built(model: Any, schema: Any) -> Any:
+    rng = np.random.default_rng(0)
+    columns = [
+        rng.normal(size=60) if feature.is_numeric else rng.integers(0, 4, 60).astype(float)
+        for feature in schema.features
+    ]
+    labels = rng.integers(0, len(schema.target.classes), 60)
+    train = Split(np.stack(columns, axis=1), labels, np.arange(60))
+    return model.build(schema, train, seed=0).eval()
