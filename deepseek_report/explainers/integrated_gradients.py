@@ -32,8 +32,8 @@ _PATH = (
     "feature among training rows to the instance; points between two categories stand for nobody."
 )
 _JUMPS = (
-    "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: more "
-    "points on the path do not close that part of the distance."
+    "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: "
+    "more points on the path do not close that part of the distance."
 )
 
 
