@@ -10,8 +10,13 @@ from pathlib import Path
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
 
-#: Quarto's Markdown without what only hostile text would use.
-READER = "markdown-raw_html-raw_tex-latex_macros-native_divs-native_spans-markdown_in_html_blocks"
+#: Quarto's Markdown without what only hostile text would use, and what the report never writes.
+_UNUSED = (
+    "raw_html raw_tex latex_macros native_divs native_spans markdown_in_html_blocks grid_tables "
+    "simple_tables multiline_tables fancy_lists example_lists line_blocks footnotes inline_notes "
+    "startnum pandoc_title_block"
+)
+READER = "-".join(("markdown", *_UNUSED.split()))
 _COMPLAINT = "report-filter:"
 _SECONDS = 120
 #: The date that pandoc writes into a file: the first that a zip archive can hold.

@@ -73,10 +73,10 @@ local function html_callout(div, kind, title)
 end
 
 local function typst_callout(div, kind, title)
-  local out = pandoc.Blocks {}
-  out:insert(raw('#callout("' .. kind .. '", title: ['))
+  local folds = div.classes:includes 'details'
+  local out = pandoc.Blocks { raw(folds and '#details([' or '#callout("' .. kind .. '", title: [') }
   out:insert(pandoc.Plain(title or {}))
-  out:insert(raw ('])['))
+  out:insert(raw '])[')
   out:extend(div.content)
   out:insert(raw ']')
   return out
@@ -308,17 +308,58 @@ local function html_table(block, caption)
   return out
 end
 
+-- The rows of a table, head first.
+local function rows_of(block)
+  local rows = pandoc.List {}
+  rows:extend(block.head.rows)
+  for _, body in ipairs(block.bodies) do rows:extend(body.body) end
+  return rows
+end
+
+-- Short columns are as wide as their text; where a table is wider than the page, long ones share
+-- what is left, by the square root of their length.
+local function typst_columns(block)
+  local longest, total = {}, 0
+  for at = 1, #block.colspecs do
+    longest[at] = 0
+    for _, row in ipairs(rows_of(block)) do
+      local cell = row.cells[at]
+      if cell then longest[at] = math.max(longest[at], pandoc.text.len(pandoc.utils.stringify(cell.contents))) end
+    end
+    total = total + math.min(longest[at], 60)
+  end
+  local columns = {}
+  for at, length in ipairs(longest) do
+    local shares = total > 95 and length > 16
+    columns[at] = shares and string.format('%.2ffr', math.sqrt(length)) or 'auto'
+  end
+  return table.concat(columns, ', ')
+end
+
+local function typst_cells(out, row)
+  for _, cell in ipairs(row.cells) do
+    out:insert(raw '[')
+    out:extend(cell.contents)
+    out:insert(raw '],')
+  end
+end
+
 local function typst_table(block, caption)
   local label = block.identifier ~= '' and ' <' .. block.identifier .. '>' or ''
-  local wide = #block.colspecs > 6 and 'true' or 'false'
-  default_widths(block)
-  block.identifier = ''
-  block.caption = { long = {} }
+  local sides = block.colspecs:map(function(spec)
+    return spec[1] == 'AlignRight' and 'right' or 'left'
+  end)
   local out = pandoc.Blocks {}
   if #caption > 0 then
     out:extend { raw '#table-caption[', pandoc.Plain(caption), raw(']' .. label) }
   end
-  out:extend(enclosed('#table-body(wide: ' .. wide .. ')[', { block }, ']'))
+  out:insert(raw('#table-body((' .. typst_columns(block) .. ',), (' .. table.concat(sides, ', ') .. ',), ('))
+  for _, row in ipairs(block.head.rows) do typst_cells(out, row) end
+  out:insert(raw '), (')
+  for _, body in ipairs(block.bodies) do
+    for _, row in ipairs(body.body) do typst_cells(out, row) end
+  end
+  out:insert(raw '))')
   return out
 end
 
