@@ -42,7 +42,7 @@ class Shap:
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4
     background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
-    chunk: Annotated[int, Field(ge=1)] = 10
+    chunk: Annotated[int, Field(ge=1)] = 5
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
     samples: ClassVar[bool] = True
