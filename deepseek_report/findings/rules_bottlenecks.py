@@ -135,7 +135,6 @@ def heads(results: Results) -> list[Finding]:
         "share": share.value,
         "removable": sum(bool(row["removable"]) for row in units),
         "heads": len(units),
-        "n": share.n,
     }
     return [
         Finding("heads", "low", "heads_removable", values, ("measures/ablation",), "bottlenecks")

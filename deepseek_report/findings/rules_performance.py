@@ -107,6 +107,7 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
         message=f"baseline_{kind}",
         values={
             "predictor": words_of(results).label("predictors", gain.predictor),
+            "simpler": gain.predictor == "logistic_regression",
             "gain": estimates.of_score(gain),
             "model": estimates.of_score(model) if model else None,
             "theirs": estimates.of_score(theirs) if theirs else None,
@@ -127,7 +128,7 @@ def calibration(results: Results) -> list[Finding]:
     if error is None or finite(error.value) is None:
         return []
     slope = results.score("calibration_slope")
-    off = error.value >= ECE_NOTICEABLE
+    off = error.value >= ECE_NOTICEABLE and _is_certain(results, error)
     severity: Severity = "medium" if error.value >= ECE_LARGE else "low" if off else "info"
     return [
         Finding(
@@ -145,6 +146,22 @@ def calibration(results: Results) -> list[Finding]:
             section="performance",
         )
     ]
+
+
+def _is_certain(results: Results, error: Score) -> bool:
+    """Whether miscalibration is more than the noise that small bins add to the error."""
+    slope, intercept = (results.score(f"calibration_{end}") for end in ("slope", "intercept"))
+    return (
+        _ends(error)[0] >= ECE_NOTICEABLE
+        or (slope is not None and _excludes(slope, 1.0))
+        or (intercept is not None and _excludes(intercept, 0.0))
+    )
+
+
+def _excludes(score: Score, ideal: float) -> bool:
+    """Whether a score has an interval, and the ideal value is outside of it."""
+    low, high = finite(score.low), finite(score.high)
+    return low is not None and high is not None and not low <= ideal <= high
 
 
 def training(results: Results) -> list[Finding]:

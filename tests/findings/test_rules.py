@@ -73,11 +73,22 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
 
 
 @pytest.mark.parametrize(
-    ("error", "message"), [(0.01, "calibration_good"), (0.03, "calibration_off")]
+    ("error", "slope", "message"),
+    [
+        (0.01, 1.5, "calibration_good"),
+        (0.03, 1.0, "calibration_good"),
+        (0.03, 1.5, "calibration_off"),
+    ],
 )
-def test_calibration_is_off_from_two_points(run, score, say, error, message):
+def test_calibration_is_off_from_two_points_if_it_is_no_noise(
+    run, score, say, error, slope, message
+):
     run.predictions()
-    run.measure("expected_calibration_error", score("expected_calibration_error", error, 0.0, 0.06))
+    run.measure(
+        "expected_calibration_error",
+        score("expected_calibration_error", error, 0.0, 0.06),
+        score("calibration_slope", slope, slope - 0.2, slope + 0.2),
+    )
     (found,) = rules_performance.calibration(run.results())
     assert found.message == message
     assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(found)
