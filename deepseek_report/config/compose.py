@@ -55,8 +55,19 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     chosen = {one.key_or_group: _names(one) for one in parsed if one.key_or_group in known}
     unknown = [problem for one in parsed for problem in _unknown_choices(one, known)]
     kept = [one for one in parsed if not list(_unknown_choices(one, known))]
-    raw, names = _compose([_forced(one, chosen) for one in kept], roots)
+    study = _leave_default_study(chosen, overrides)
+    raw, names = _compose([*study, *(_forced(one, chosen) for one in kept)], roots)
     return Composed(raw, tuple(overrides), chosen, roots, names, (*problems, *unknown))
+
+
+def _leave_default_study(
+    chosen: Mapping[str, Sequence[str]], overrides: Sequence[str]
+) -> list[str]:
+    """The default experiment is a study of its own data: other data leave it, title and all."""
+    if "dataset" not in chosen or "experiment" in chosen:
+        return []
+    named = any(text.lstrip("+~").startswith("name=") for text in overrides)
+    return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
 
 
 def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:

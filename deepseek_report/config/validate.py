@@ -71,8 +71,20 @@ class _Checker:
 
     def several(self, group: str) -> dict[str, Any]:
         entries = self.composed.raw.get(group) or {}
-        built = {key: self.plugin((group, key), entry) for key, entry in entries.items()}
+        built = {
+            key: self.plugin((group, key), entry)
+            for key, entry in entries.items()
+            if not self.only_settings(group, key, entry)
+        }
         return {key: plugin for key, plugin in built.items() if plugin is not None}
+
+    def only_settings(self, group: str, key: str, entry: Any) -> bool:
+        """Whether a file sets fields of a part that exists but was not chosen."""
+        unchosen = isinstance(entry, Mapping) and "_target_" not in entry
+        set_here = any(
+            text.lstrip("+~").startswith(f"{group}.{key}.") for text in self.composed.overrides
+        )
+        return unchosen and not set_here and key in self.known_choices(group)
 
     def plugin(self, path: tuple[str, ...], entry: Any) -> Any:
         if not isinstance(entry, Mapping) or "_target_" not in entry:

@@ -60,3 +60,21 @@ def test_a_sweep_is_every_combination_in_order() -> None:
         ["seed=2", "model=deepseek"],
     ]
     assert all(job[2] == "report.title='a, b'" for job in jobs)
+
+
+def test_other_data_leave_the_default_study_with_its_title_and_thresholds() -> None:
+    raw = compose(["dataset=csv", "dataset.path=a.csv", "dataset.target=y"]).raw
+    assert raw["name"] == "csv"
+    assert raw["report"]["thresholds"] == []
+    assert compose(["dataset=csv", "name=loans"]).raw["name"] == "loans"
+    assert compose(["dataset=credit", "experiment=credit_risk"]).raw["name"] == "credit_risk"
+
+
+def test_a_study_may_hold_settings_of_parts_that_are_not_chosen() -> None:
+    experiment = validate(compose(["metrics=[accuracy]"]))
+    assert list(experiment.multiple["metrics"]) == ["accuracy"]
+
+
+def test_settings_of_a_part_that_does_not_exist_are_a_problem() -> None:
+    with pytest.raises(ConfigProblems, match='did you mean "lime"'):
+        validate(compose(["explainers.lima.num_samples=80"]))
