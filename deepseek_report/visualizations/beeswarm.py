@@ -13,9 +13,9 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import number, plural, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import extent, named, short, spoken
+from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
-from deepseek_report.visualizations.reading import chosen
+from deepseek_report.visualizations.reading import leading, named_or
 from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -36,18 +36,21 @@ _TONES = (*VALUE, LIGHT["context"])
 class Beeswarm:
     """Draws one dot a case and feature: its attribution, coloured by the feature's value.
 
-    explainer : whose attributions; empty takes the most faithful one of the run.
+    explainer : whose attributions; empty takes the one that does best in the tests.
     most : features shown. instances : cases shown, evenly spaced among the explained ones.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/deletion", "measures/parameter_randomisation"}
+    )
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 12
     instances: Annotated[int, Field(ge=10, le=400)] = 200
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        name = chosen(results, self.explainer)
+        name = named_or(results, self.explainer, leading)
         explanation = results.explanations[name]
         view = _view(explanation, results.schema, self.most, self.instances)
         height = 0.95 + _ROW * len(view.features)
@@ -128,7 +131,7 @@ def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [short(one.label, 32) for one in view.features]
+    labels = [short(one.label, 34) for one in view.features]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
     rows(axes, labels)
@@ -171,15 +174,14 @@ def _scale(axes: Axes) -> None:
 
 
 def _title(view: _View, name: str) -> str:
-    feature, tendency = view.features[0], view.tendency[0]
-    label = spoken(feature.label)
+    label, tendency = spoken(view.features[0].label), view.tendency[0]
     if tendency > 0.3:
-        return (
-            f"{named(name)}: high values of {label} raise the output for “{view.class_name}” most"
-        )
-    if tendency < -0.3:
-        return f"{named(name)}: low values of {label} raise the output for “{view.class_name}” most"
-    return f"{named(name)}: {label} moves the output for “{view.class_name}” most"
+        which, verb = f"high values of {label}", "raise"
+    elif tendency < -0.3:
+        which, verb = f"low values of {label}", "raise"
+    else:
+        which, verb = label, "moves"
+    return f"{capital(named(name))}: {which} {verb} the output for “{view.class_name}” most"
 
 
 def _alt(view: _View, name: str) -> str:

@@ -20,7 +20,7 @@ from deepseek_report.visualizations.marks import (
     rows,
     value_ticks,
 )
-from deepseek_report.visualizations.reading import chosen
+from deepseek_report.visualizations.reading import leading_for_cases, named_or
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -38,17 +38,20 @@ _COLUMNS = 40
 class CaseContributions:
     """Draws, for each chosen case, what each feature added to or took from the output.
 
-    explainer : whose attributions; empty takes the most faithful one of the run.
+    explainer : whose attributions; empty takes the one that does best in the tests.
     most : features shown one by one; the others are summed in a last bar.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    )
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 8
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        name = chosen(results, self.explainer)
+        name = named_or(results, self.explainer, leading_for_cases)
         places = results.cases.roles.values()
         views = [_view(results, name, place, self.most) for place in places]
         return [_picture(view, f"case_contributions_{case}") for case, view in enumerate(views)]

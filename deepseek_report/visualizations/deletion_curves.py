@@ -46,6 +46,7 @@ class DeletionCurves:
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

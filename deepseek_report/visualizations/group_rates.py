@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -178,15 +179,26 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
 
 
 def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
-    """The two groups of one attribute whose favourable rates are farthest apart."""
-    sure = view.table[~view.table["too_few"].astype(bool)].dropna(subset=["selection"])
-    pairs = []
-    for _, part in sure.groupby("attribute", sort=False):
-        if len(part) > 1:
-            pairs.append(
-                (part.loc[part["selection"].idxmin()], part.loc[part["selection"].idxmax()])
-            )
-    return max(pairs, key=lambda one: one[1]["selection"] - one[0]["selection"], default=None)
+    """The two groups of one attribute whose favourable rates are farthest apart.
+
+    Pairs whose intervals do not meet go first: a wide gap between tiny groups says less.
+    """
+    judged = view.table[~view.table["too_few"].astype(bool)].dropna(subset=["selection"])
+    pairs = [
+        (low, high)
+        for _, part in judged.groupby("attribute", sort=False)
+        for (_, low), (_, high) in permutations(part.iterrows(), 2)
+        if low["selection"] < high["selection"]
+    ]
+    return max(pairs, key=lambda one: (not _overlap(*one), _gap(*one)), default=None)
+
+
+def _gap(low: pd.Series, high: pd.Series) -> float:
+    return float(high["selection"] - low["selection"])
+
+
+def _overlap(low: pd.Series, high: pd.Series) -> bool:
+    return not low["selection_high"] < high["selection_low"]
 
 
 def _title(view: _View) -> str:
@@ -194,9 +206,8 @@ def _title(view: _View) -> str:
     if pair is None:
         return "The groups are too small to compare how often they are decided favourably"
     low, high = pair
-    gap = points(high["selection"] - low["selection"]).lstrip("+")
-    overlap = low["selection_high"] >= high["selection_low"]
-    sure = "; their intervals overlap" if overlap else ""
+    gap = points(_gap(low, high)).lstrip("+")
+    sure = "; their intervals overlap" if _overlap(low, high) else ""
     return (
         f"Decisions for “{view.favourable}” differ most by "
         f"{spoken(low['attribute_label']).lower()}: "

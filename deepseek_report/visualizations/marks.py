@@ -138,9 +138,12 @@ def percent_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
 
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.6g}\u00a0%".replace("-", MINUS))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value)))
+
+
+def _percentage(share: float) -> str:
+    text = f"{100 * share:.6g}".replace("-", MINUS)
+    return text if text in {"0", f"{MINUS}0"} else f"{text}\u00a0%"
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.style import CONTROL
+
+#: What the findings take as the limits: see `findings/explainers.py`.
+_DEPENDS_ON_WEIGHTS, _GAP_ALLOWED = 0.5, 0.05
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.predictions import Predictions
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
 
 
 def required(results: Results, metric: str, name: str) -> pd.DataFrame:
@@ -38,48 +43,82 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def judged(results: Results) -> list[str]:
-    """The explainers without the control, in the order of the config."""
-    return [name for name in results.names("explanations") if name != CONTROL]
-
-
-def most_faithful(results: Results) -> str:
-    """The signed explainer that beats the control by most (deletion); else the first one.
+def signed_explainers(results: Results) -> list[str]:
+    """Those that say which way a feature pushes, without the control, in the order of the config.
 
     Raises
     ------
     NotApplicableError : no explainer of this run gives signed attributions.
     """
-    signed = [name for name in judged(results) if results.explanations[name].signed]
-    if not signed:
+    names = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
+    if not names:
         raise NotApplicableError(
             "no explainer of this run gives signed attributions; "
             "add one that does, such as `shap` or `integrated_gradients`"
         )
-    return max(signed, key=lambda name: _gain(results, name))
+    return names
 
 
-def _gain(results: Results, explainer: str) -> float:
-    """How much better than the control it is at deletion; unknown counts as worst."""
-    score = results.score("deletion_gain", explainer=explainer)
-    return score.value if score is not None and known(score.value) else float("-inf")
+def leading(results: Results) -> str:
+    """The signed explainer that passes most tests; among equals the largest gain over random.
+
+    The tests are deletion against the control, and the randomisation of the model's weights: the
+    rule of the findings, so that text and pictures speak of the same method.
+    """
+    return max(signed_explainers(results), key=lambda name: _merit(results, name))
 
 
-def chosen(results: Results, explainer: str) -> str:
-    """The explainer asked for, or the most faithful one where none is named.
+def leading_for_cases(results: Results) -> str:
+    """The explainer whose reasons are told case by case: in probability, where one is faithful.
+
+    Among these, one whose attributions add up goes first; without any, the leading one is taken.
+    """
+    fit = [
+        name
+        for name in signed_explainers(results)
+        if results.explanations[name].output_space == "probability"
+        and _lowest(results.score("deletion_gain", explainer=name), 0.0) > 0
+    ]
+    if not fit:
+        return leading(results)
+    return max(fit, key=lambda name: (_adds_up(results, name), _merit(results, name)[1]))
+
+
+def _merit(results: Results, name: str) -> tuple[int, float]:
+    """How many tests an explainer passes, and its gain over random."""
+    gain = results.score("deletion_gain", explainer=name)
+    shuffled = results.score("randomisation_correlation", explainer=name)
+    passed = (_lowest(gain, 0.0) > 0) + (_lowest(shuffled, 0.0) < _DEPENDS_ON_WEIGHTS)
+    return passed, gain.value if gain is not None and known(gain.value) else 0.0
+
+
+def _adds_up(results: Results, name: str) -> bool:
+    gap = results.score("completeness_gap", explainer=name)
+    return gap is not None and known(gap.value) and gap.value <= _GAP_ALLOWED
+
+
+def _lowest(score: Score | None, missing: float) -> float:
+    """The low end of a score's interval, its value where it has none, `missing` without a score."""
+    if score is None or not known(score.value):
+        return missing
+    return score.low if score.low is not None and known(score.low) else score.value
+
+
+def named_or(results: Results, explainer: str, choose: Callable[[Results], str]) -> str:
+    """The explainer asked for, or the one that `choose` takes where none is named.
 
     Raises
     ------
     NotApplicableError : it is not among the explainers of this run.
     """
     if not explainer:
-        return most_faithful(results)
+        return choose(results)
     if explainer in results.names("explanations"):
         return explainer
     there = ", ".join(results.names("explanations")) or "none"
     raise NotApplicableError(
         f"explainer `{explainer}` is not in this run (there: {there}); "
-        "name one of these, or leave the field empty for the most faithful one"
+        "name one of these, or leave the field empty to take the one that does best in the tests"
     )
 
 

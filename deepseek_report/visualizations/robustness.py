@@ -43,6 +43,7 @@ class Robustness:
     """Draws the AUC and the share of changed decisions as the inputs are disturbed."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "robustness", "perturbations")

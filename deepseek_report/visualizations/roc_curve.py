@@ -45,6 +45,7 @@ class RocCurve:
     """Draws the ROC curve, with precision against recall beside it."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/average_precision"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

@@ -36,6 +36,7 @@ class Routing:
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/route_entropy"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/expert_load"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         routes = required(results, "route_entropy", "routes")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 3.5
+_HANDFUL = 20
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class ThresholdSweep:
     def draw(self, results: Results) -> Sequence[Picture]:
         target = results.schema.target
         view = _View(
-            table=required(results, "threshold_sweep", "sweep").sort_values("threshold"),
+            table=_with_enough_flagged(results),
             class_name=short(target.explained_class, 22),
             favourable=short(target.favourable_class, 22),
             threshold=results.predictions.threshold,
@@ -81,6 +82,14 @@ class _View:
     def at(self, threshold: float) -> pd.Series:
         """The row of the nearest threshold that was swept."""
         return self.table.loc[(self.table["threshold"] - threshold).abs().idxmin()]
+
+
+def _with_enough_flagged(results: Results) -> pd.DataFrame:
+    """The sweep, without the precision of thresholds that flag only a handful of cases."""
+    table = required(results, "threshold_sweep", "sweep").sort_values("threshold")
+    scores = np.sort(results.predictions.scores)
+    flagged = len(scores) - np.searchsorted(scores, table["threshold"].to_numpy())
+    return table.assign(precision=table["precision"].where(flagged >= _HANDFUL))
 
 
 def _most(results: Results) -> float:

@@ -169,3 +169,24 @@ def test_every_light_colour_has_one_dark_partner() -> None:
     assert LIGHT.keys() == DARK.keys()
     assert len({*LIGHT.values()}) == len(LIGHT)
     assert len({*LIGHT.values(), *DARK.values()}) == 2 * len(LIGHT)
+
+
+def with_only(full: Results, ids: frozenset[str]) -> Results:
+    """A run that holds these artifacts, and what every picture may read."""
+    kept = {"data", "predictions", "cases", *ids}
+    return Results(
+        {k: v for k, v in full.paths.items() if any(k == i or k.startswith(f"{i}/") for i in kept)},
+        full.config,
+    )
+
+
+def test_a_picture_reads_nothing_that_it_does_not_declare(key: str, build: Build) -> None:
+    one = plugin(key)
+    declared = with_only(build(), one.needs | getattr(one, "also", frozenset()))
+    assert one.draw(declared) == drawn(key, build)
+
+
+def test_a_picture_can_be_drawn_from_what_it_needs_alone(key: str, build: Build) -> None:
+    one = plugin(key)
+    for picture in one.draw(with_only(build(), one.needs)):
+        parsed(picture)

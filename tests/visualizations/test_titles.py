@@ -22,6 +22,7 @@ from deepseek_report.visualizations.global_importance import GlobalImportance
 from deepseek_report.visualizations.group_rates import GroupRates
 from deepseek_report.visualizations.layer_profile import LayerProfile
 from deepseek_report.visualizations.learning_curve import LearningCurve
+from deepseek_report.visualizations.reading import leading, leading_for_cases
 from deepseek_report.visualizations.reliability import Reliability
 from deepseek_report.visualizations.robustness import Robustness
 from deepseek_report.visualizations.roc_curve import RocCurve
@@ -129,3 +130,22 @@ def test_reliability_of_three_classes_is_about_the_most_probable_one(
     paths = {**full.paths, "data": tmp_path, "predictions/test": tmp_path / "test"}
     picture = Reliability().draw(Results(paths, {}))[0]
     assert "most probable class" in picture.alt
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_pictures_and_text_speak_of_the_same_explainer(build: Build, *, gaps: bool) -> None:
+    from deepseek_report.findings.explainers import leading_explainer
+
+    results = build(gaps=gaps)
+    assert leading(results) == leading_explainer(results)
+
+
+def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
+    build: Build, tmp_path: Path
+) -> None:
+    full = build()
+    lime = replace(full.explanations["lime"], output_space="probability")
+    lime.save(tmp_path)
+    results = Results({**full.paths, "explanations/lime": tmp_path}, {})
+    assert leading(results) == "shap"
+    assert leading_for_cases(results) == "lime"
