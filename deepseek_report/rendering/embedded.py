@@ -130,7 +130,7 @@ def _policy(hashes: Sequence[str]) -> str:
 _DARK = """
 --page: #14171c; --side: #101317; --sunk: #1b1f26; --raised: #1b1f26;
 --ink: #e8eaef; --soft: #a9b0bd; --line: #3a404b; --hair: #2a2f38;
---accent: #86c3dd; --accent-soft: #1c2e37; --focus: #ffb066; --mark: #3b3116;
+--accent: #86c3dd; --focus: #ffb066; --shade: rgb(0 0 0 / .65);
 --note: #9dbfdc; --note-bg: #1a222b; --tip: #8ccbab; --tip-bg: #18241f;
 --warning: #e5b76a; --warning-bg: #282115; --important: #ff9a8c; --important-bg: #2c1b1a;
 --caution: #dfa3cb; --caution-bg: #271b25;

@@ -34,10 +34,10 @@ class Environment(ImmutableSandboxedEnvironment):
     """Templates cannot reach beyond their values, and values cannot become markup."""
 
     code_generator_class = _Generator
-    intercepted_binops = frozenset({"+", "%", "*"})
+    intercepted_binops = frozenset({"+", "%"})
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator in "+%" and (isinstance(left, Markup) or isinstance(right, Markup)):
+        if isinstance(left, Markup) or isinstance(right, Markup):
             left, right = Markdown.escape(left), Markdown.escape(right)
         return super().call_binop(context, operator, left, right)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, SupportsIndex
+from typing import Any
 
 from markupsafe import Markup
 
@@ -31,16 +31,6 @@ class Markdown(Markup):
     def escape(cls, s: Any, /) -> Markdown:
         """Markdown that shows `s`; what is Markdown already stays as it is."""
         return cls(s) if isinstance(s, Markup) else cls(escape(str(s)))
-
-    def __add__(self, value: Any, /) -> Markdown:
-        return type(self)(str.__add__(self, self.escape(value)))
-
-    def __mod__(self, value: Any, /) -> Markdown:
-        values = value if isinstance(value, tuple) else (value,)
-        return type(self)(str.__mod__(self, tuple(self.escape(one) for one in values)))
-
-    def __mul__(self, value: SupportsIndex, /) -> Markdown:
-        return type(self)(str.__mul__(self, value))
 
 
 def escape(text: str) -> str:

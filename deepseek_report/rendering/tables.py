@@ -52,7 +52,7 @@ def choose_columns(rows: Sequence[Mapping[str, Any]], columns: Any) -> list[Colu
 
 def _is_numeric(rows: Sequence[Mapping[str, Any]], key: str) -> bool:
     texts = [text for row in rows if (text := cell_text(row.get(key))) not in {"", numbers.DASH}]
-    return bool(texts) and sum(bool(_NUMERIC.match(text)) for text in texts) >= 0.6 * len(texts)
+    return bool(texts) and sum(bool(_NUMERIC.match(text)) for text in texts) >= 0.5 * len(texts)
 
 
 def cell_text(value: Any) -> str:

@@ -228,11 +228,13 @@
     const ink = getComputedStyle(root).getPropertyValue("--ink").trim();
     const { data, layout } = recolour(twin);
     const font = { family: "system-ui, sans-serif", color: ink, ...layout.font };
-    const margin = { l: 60, r: 20, t: 20, b: 50, ...layout.margin };
+    const margin = { l: 60, r: 20, b: 50, ...layout.margin, t: Math.max(layout.margin?.t ?? 0, 36) };
+    const soft = getComputedStyle(root).getPropertyValue("--soft").trim(), accent = getComputedStyle(root).getPropertyValue("--accent").trim();
+    const modebar = { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: accent };
     const page = getComputedStyle(root).getPropertyValue("--page").trim();
     const hoverlabel = { bgcolor: page, font: { color: ink }, ...layout.hoverlabel };
     const { title, ...rest } = layout;
-    return window.Plotly.react(canvas, data, { autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", ...rest, font, margin, hoverlabel }, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"] });
+    return window.Plotly.react(canvas, data, { autosize: true, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", ...rest, font, margin, hoverlabel, modebar }, { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"] });
   };
   const explore = async (figure, name, button) => {
     const still = figure.querySelector(".canvas");

@@ -25,6 +25,21 @@ def test_axe_finds_no_violation_of_level_a_or_aa(page: Any, width: int, scheme: 
     assert page.open(width, scheme).violations() == []
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_axe_finds_no_violation_with_every_part_open(page: Any, scheme: str) -> None:
+    page.open(scheme=scheme)
+    page.run(
+        "document.querySelectorAll('main [hidden]').forEach((e) => e.removeAttribute('hidden'))"
+    )
+    assert page.violations() == []
+
+
+def test_axe_would_find_a_violation(page: Any) -> None:
+    page.open()
+    page.run("document.querySelector('main').insertAdjacentHTML('beforeend', '<button></button>')")
+    assert any("button-name" in one for one in page.violations())
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_the_page_never_scrolls_sideways(page: Any, width: int) -> None:
     page.open(width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -227,7 +226,3 @@ def page(sample: Path) -> SimpleNamespace:
 
     path = render_html(sample)
     return SimpleNamespace(path=path, text=path.read_text(encoding="utf-8"))
-
-
-def as_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
