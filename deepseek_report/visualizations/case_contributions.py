@@ -58,10 +58,29 @@ class CaseContributions:
 
 
 @dataclass(frozen=True)
-class _View:
-    """One case: its bars (label with value, attribution), and where the output starts and ends."""
+class _Bar:
+    """What one feature with this value added; without a value the sum of several features."""
 
-    bars: list[tuple[str, float]]
+    label: str
+    value: str
+    effect: float
+
+    @property
+    def words(self) -> str:
+        """`Age: 34 years`."""
+        return f"{self.label}: {self.value}" if self.value else self.label
+
+    @property
+    def lines(self) -> str:
+        """The words, broken before the value where they are too long for one line."""
+        return self.words if columns(self.words) <= _COLUMNS else f"{self.label}:\n{self.value}"
+
+
+@dataclass(frozen=True)
+class _View:
+    """One case: its bars, and where the output starts and ends."""
+
+    bars: list[_Bar]
     identity: int
     explainer: str
     space: str
@@ -104,25 +123,20 @@ def _view(results: Results, name: str, place: int, most: int) -> _View:
     )
 
 
-def _bars(
-    results: Results, explanation: Explanation, place: int, most: int
-) -> list[tuple[str, float]]:
+def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[_Bar]:
     """The greatest attributions, each with its feature and value, and the sum of the others."""
     values, inputs = explanation.values[place], explanation.inputs[place]
     order = np.argsort(-np.abs(values), kind="stable")
     bars = []
     for at in order[:most]:
         feature = results.schema.feature(explanation.feature_names[at])
-        bars.append((_with_value(feature.label, feature.display(inputs[at])), float(values[at])))
+        shown = short(feature.display(inputs[at]), _COLUMNS)
+        bars.append(_Bar(short(feature.label, _COLUMNS - 1), shown, float(values[at])))
     rest = values[order[most:]]
-    other = plural(len(rest), "other feature")
-    return [*bars, (f"{other} together", float(rest.sum()))] if len(rest) else bars
-
-
-def _with_value(label: str, value: str) -> str:
-    """`Age: 34 years`, on at most 68 columns, of which the value takes at most 34."""
-    end = short(value, 34)
-    return f"{short(label, 66 - columns(end))}: {end}"
+    if len(rest):
+        other = plural(len(rest), "other feature")
+        bars.append(_Bar(f"{other} together", "", float(rest.sum())))
+    return bars
 
 
 def _base(explanation: Explanation, place: int) -> float | None:
@@ -153,13 +167,13 @@ def _picture(view: _View, name: str) -> Picture:
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    labels = [_on_two_lines(label) for label, _ in view.bars]
+    labels = [bar.lines for bar in view.bars]
     height = figure.get_size_inches()[1]
     left = min(extent(labels) + 0.12, 3.1)
     _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)
     axes = panel(figure, left, 0.55, 7.0, height - 1.1)
     rows(axes, labels)
-    values = np.array([value for _, value in view.bars])
+    values = np.array([bar.effect for bar in view.bars])
     tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
     grid(axes, "x")
@@ -168,14 +182,6 @@ def _paint(figure: Figure, view: _View) -> None:
     ticks = point_ticks if view.space == "probability" else value_ticks
     ticks(axes, "x")
     axes.set_xlabel(view.unit)
-
-
-def _on_two_lines(label: str) -> str:
-    """Broken before the value where it is too long for one line."""
-    head, _, value = label.rpartition(": ")
-    if columns(label) <= _COLUMNS or not head:
-        return short(label, _COLUMNS)
-    return f"{short(head, _COLUMNS - 1)}:\n{short(value, _COLUMNS)}"
 
 
 def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
@@ -216,17 +222,17 @@ def _heading(view: _View) -> str:
 
 
 def _title(view: _View) -> str:
-    label, value = view.bars[0]
+    words, value = view.bars[0].words, view.bars[0].effect
     verb = "raises" if value > 0 else "lowers"
     scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
     return (
-        f"Case {count(view.identity)}: “{label}” {verb} {scale} of “{view.class_name}” "
+        f"Case {count(view.identity)}: “{words}” {verb} {scale} of “{view.class_name}” "
         f"most ({view.effect(value)})"
     )
 
 
 def _alt(view: _View) -> str:
-    bars = ", ".join(f"{label} {view.effect(value)}" for label, value in view.bars[:5])
+    bars = ", ".join(f"{bar.words} {view.effect(bar.effect)}" for bar in view.bars[:5])
     base = "" if view.base is None else f", from a base of {percent(view.base)}"
     return (
         f"Case {count(view.identity)}: probability of “{view.class_name}” "

@@ -75,14 +75,6 @@ def note(axes: Axes, words: str, place: Any, offset: tuple[float, float], **look
     axes.annotate(words, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
-def band(axes: Axes, x: ArrayLike, ends: tuple[ArrayLike, ArrayLike], colour: str) -> None:
-    """A pale band between two lines; nothing where an end is missing."""
-    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
-    whole = np.isfinite(low) & np.isfinite(high)
-    if whole.any():
-        axes.fill_between(x, low, high, where=whole, color=colour, alpha=0.16, linewidth=0)
-
-
 def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
     """Quiet lines to read values by."""
     axes.grid(visible=True, axis=along)
@@ -206,19 +198,17 @@ def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6)
     axes.add_patch(PathPatch(path, fill=False, **look))
 
 
-def cells(
-    axes: Axes, levels: NDArray[np.int64], palette: Sequence[str], lowest: str = "none"
-) -> None:
+def cells(axes: Axes, levels: NDArray[np.int64], palette: Sequence[str]) -> None:
     """A heat map: the cell in row i, column j has colour `palette[levels[i, j] - 1]`.
 
-    Level 0 has the colour `lowest` (by default the page), -1 stays empty. Cells of one colour
-    that stand side by side in a row become one rectangle, and all those of a colour one path.
+    Level 0 stays as the page is. Cells of one colour that stand side by side in a row become one
+    rectangle, and all those of a colour one path.
     """
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
-    for level, colour in enumerate((lowest, *palette)):
-        boxes = [] if colour == "none" else _runs(levels == level)
+    for level, colour in enumerate(palette, start=1):
+        boxes = _runs(levels == level)
         if boxes:
             corners = np.array(
                 [[(a, i), (b, i), (b, i + 1), (a, i + 1), (a, i)] for i, a, b in boxes]

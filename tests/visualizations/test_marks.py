@@ -17,7 +17,6 @@ from deepseek_report.visualizations.marks import (
     EndLabel,
     Look,
     _runs,
-    band,
     cells,
     dots,
     end_labels,
@@ -76,12 +75,6 @@ def test_a_missing_end_leaves_the_line_away_but_not_the_point() -> None:
     lines, points = axes.collections[0], axes.lines[0]
     assert len(lines.get_segments()) == 2
     assert list(points.get_xdata()) == [1.0, 2.0]
-
-
-def test_a_band_without_ends_is_not_drawn() -> None:
-    axes = Figure().add_subplot()
-    band(axes, [0, 1], ([np.nan] * 2, [np.nan] * 2), SERIES[0])
-    assert not axes.collections
 
 
 def test_cells_of_one_level_are_one_path_and_the_lowest_level_is_the_page() -> None:

@@ -96,7 +96,7 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
     results = build()
     view = _view(results, "shap", 3, 8)
     total = results.explanations["shap"].values[3].sum()
-    assert sum(value for _, value in view.bars) == pytest.approx(total)
+    assert sum(bar.effect for bar in view.bars) == pytest.approx(total)
     assert view.base == pytest.approx(1 / (1 + np.exp(1.3)))
 
 
@@ -149,3 +149,11 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
     results = Results({**full.paths, "explanations/lime": tmp_path}, {})
     assert leading(results) == "shap"
     assert leading_for_cases(results) == "lime"
+
+
+def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon() -> None:
+    from deepseek_report.visualizations.case_contributions import _Bar
+
+    label = "Repayment status in September 2005"
+    assert _Bar(label, "code 0: revolving?", 0.1).lines == f"{label}:\ncode 0: revolving?"
+    assert _Bar("Age", "34 years", 0.1).lines == "Age: 34 years"
