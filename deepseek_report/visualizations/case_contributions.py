@@ -188,8 +188,9 @@ def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
     """The number beside each bar, on the side it points to, with room inside the `width` inches."""
     texts = [view.effect(value).removesuffix("\u00a0points") for value in values]
     below, above = max(-float(values.min()), 0.0), max(float(values.max()), 0.0)
+    above = above if below + above > 0 else 1.0
     room = extent(texts) + 0.12
-    scale = max(below + above, 1e-12) / (width - room * ((below > 0) + (above > 0)))
+    scale = (below + above) / (width - room * ((below > 0) + (above > 0)))
     axes.set_xlim(-below - room * scale * (below > 0), above + room * scale * (above > 0))
     for row, (value, text) in enumerate(zip(values, texts, strict=True)):
         side, offset = ("left", 4) if value >= 0 else ("right", -4)

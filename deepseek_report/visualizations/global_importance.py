@@ -145,7 +145,7 @@ def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
 
 def _most(view: _View) -> float:
     shown = view.table[view.table["feature"].isin(view.features)]
-    return float(np.nanmax(shown[["share", "share_high"]].to_numpy()) * 1.08)
+    return float(np.nanmax(shown[["share", "share_high"]].to_numpy()) * 1.08) or 1.0
 
 
 def _title(view: _View) -> str:

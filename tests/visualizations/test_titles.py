@@ -157,3 +157,12 @@ def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon()
     label = "Repayment status in September 2005"
     assert _Bar(label, "code 0: revolving?", 0.1).lines == f"{label}:\ncode 0: revolving?"
     assert _Bar("Age", "34 years", 0.1).lines == "Age: 34 years"
+
+
+def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) -> None:
+    full = build()
+    shap = full.explanations["shap"]
+    replace(shap, values=np.zeros_like(shap.values)).save(tmp_path)
+    results = Results({**full.paths, "explanations/shap": tmp_path}, {})
+    assert len(CaseContributions("shap").draw(results)) == len(full.cases.roles)
+    assert Beeswarm("shap").draw(results)
