@@ -35,7 +35,7 @@ def render_html(document: Path) -> Path:
             "--section-divs",
             "--mathml",
             "--wrap=none",
-            "--no-highlight",
+            "--syntax-highlighting=none",
         )
         page = pandoc.convert(document, "html5", arguments)
     path = document.with_suffix(".html")

@@ -317,7 +317,7 @@ local function rows_of(block)
 end
 
 -- Short columns are as wide as their text; where a table is wider than the page, long ones share
--- what is left, by the square root of their length.
+-- what is left, by their length, longer ones a little less than in proportion.
 local function typst_columns(block)
   local longest, total = {}, 0
   for at = 1, #block.colspecs do
@@ -331,7 +331,7 @@ local function typst_columns(block)
   local columns = {}
   for at, length in ipairs(longest) do
     local shares = total > 95 and length > 16
-    columns[at] = shares and string.format('%.2ffr', math.sqrt(length)) or 'auto'
+    columns[at] = shares and string.format('%.2ffr', length ^ 0.65) or 'auto'
   end
   return table.concat(columns, ', ')
 end

@@ -41,6 +41,14 @@ def test_the_head_is_yaml_whose_titles_show_themselves() -> None:
     assert head["format"]["html"]["embed-resources"] is True
 
 
+def test_the_audience_is_named_where_the_config_names_it(tmp_path: Path) -> None:
+    options = ReportOptions(audience="the *credit* committee")
+    text = write_qmd(results(), [], options, tmp_path).read_text("utf-8")
+    assert "Written for the \\*credit\\* committee." in text
+    plain = write_qmd(results(), [], ReportOptions(), tmp_path).read_text("utf-8")
+    assert "Written for" not in plain
+
+
 def test_a_section_without_a_template_uses_the_generic_one(tmp_path: Path) -> None:
     content = SectionContent("mine", "Mine", "Q?", "A.", caveats=["Careful."])
     text = write_qmd(results(), [content], ReportOptions(), tmp_path).read_text("utf-8")
