@@ -48,12 +48,26 @@ def versions() -> dict[str, str]:
 
 
 @cache
-def _read_module(name: str) -> tuple[str, frozenset[str]] | None:
-    """Hash of a module's syntax tree without docstrings, and the names it imports."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+def _file_of(name: str) -> Path | None:
+    """The source file of a module, found without importing anything; None if there is none."""
+    top, *rest = name.split(".")
+    spec = importlib.util.find_spec(top)
+    if spec is None or spec.origin is None:
         return None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    if not rest:
+        return Path(spec.origin) if spec.origin.endswith(".py") else None
+    for folder in spec.submodule_search_locations or ():
+        base = Path(folder, *rest)
+        for file in (base.with_name(f"{base.name}.py"), base / "__init__.py"):
+            if file.is_file():
+                return file
+    return None
+
+
+@cache
+def _read_module(file: Path) -> tuple[str, frozenset[str]]:
+    """Hash of a module's syntax tree without docstrings, and the names it imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     imported = frozenset(_imports(tree))
     for node in ast.walk(tree):
         _drop_docstring(node)
@@ -78,13 +92,7 @@ def _imports(tree: ast.AST) -> Iterable[str]:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
-
-
+@cache
 def code_of(module: str) -> dict[str, str]:
     """Hashes of a module and all of this package's modules below it, and library versions.
 
@@ -107,10 +115,9 @@ def code_of(module: str) -> dict[str, str]:
             if top not in _STANDARD and top != "__future__":
                 found[top] = version_of(top)
             continue
-        read = _read_module(name) if _is_module(name) else None
-        if read is not None:
-            found[name] = read[0]
-            queue.extend(read[1])
+        if (file := _file_of(name)) is not None:
+            found[name], imported = _read_module(file)
+            queue.extend(imported)
     return {"python": platform.python_version(), **dict(sorted(found.items()))}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -17,8 +18,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def hash_of(source: str) -> dict[str, str]:
         (tmp_path / "plugin_under_test.py").write_text(source)
-        provenance._read_module.cache_clear()
-        sys.modules.pop("plugin_under_test", None)
+        for cached in (provenance._read_module, provenance._file_of, provenance.code_of):
+            cached.cache_clear()
         return provenance.code_of("plugin_under_test")
 
     return hash_of
@@ -59,3 +60,14 @@ def test_the_environment_names_no_host_and_no_path() -> None:
     text = str(provenance.environment("cpu"))
     assert platform.node() not in text or not platform.node()
     assert str(Path.home()) not in text
+
+
+def test_reading_the_code_of_a_plugin_imports_none_of_it() -> None:
+    code = (
+        "import sys\nfrom deepseek_report.provenance import code_of\n"
+        "found = code_of('deepseek_report.explainers.shap')\n"
+        "assert 'deepseek_report.explainers.shap_rounds' in found and 'shap' in found\n"
+        "print(sorted({'shap', 'torch', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -65,17 +65,31 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
     started = time.perf_counter()
     with store.lock(stage.id, stage.key):
         if (found := store.find(stage.id, stage.key)) is not None:
-            return Outcome(stage.id, found, time.perf_counter() - started)
+            return _kept(store, stage, found)
         try:
             folder = _compute(store, stage, task, send)
         except NotApplicableError as error:
-            return Outcome(stage.id, reason=str(error), applicable=False)
+            return _refuse(store, stage, str(error))
         except DeepseekReportError as error:
             return Outcome(stage.id, reason=str(error))
         except Exception as error:  # one broken part must not take the report with it
             reason = f"{type(error).__name__}: {error}"
             return Outcome(stage.id, reason=reason, details=traceback.format_exc())
     return Outcome(stage.id, folder, time.perf_counter() - started)
+
+
+def _kept(store: Store, stage: Stage, folder: Path) -> Outcome:
+    """What the store says of a stage: its folder, or why it cannot be applied."""
+    reason = str(store.manifest(stage.id, stage.key).get("refused", ""))
+    if reason:
+        return Outcome(stage.id, reason=reason, applicable=False, cached=True)
+    return Outcome(stage.id, folder, cached=True)
+
+
+def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
+    """Keep a refusal like a result: it follows from the same inputs."""
+    store.publish(stage.id, stage.key, store.work_folder(stage.id, stage.key), {"refused": reason})
+    return Outcome(stage.id, reason=reason, applicable=False)
 
 
 def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
@@ -117,7 +131,7 @@ class _Run:
     def run(self) -> Execution:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
-                self.done(Outcome(stage.id, folder, cached=True))
+                self.done(_kept(self.store, stage, folder))
         self.run_waiting()
         return Execution({name: self.execution.outcomes[name] for name in self.order})
 
