@@ -18,6 +18,16 @@ _LEADING = re.compile(
 )
 _WHITE = re.compile(r"[ \t\n]+")
 _SPACES = (" ", "\t", "\n")
+#: White space other than the blanks that typography means.
+_ODD_SPACE = re.compile(r"[^\S \t\n\u00a0\u202f\u2009]")
+_NONCHARACTERS = "".join(
+    chr(plane << 16 | last) for plane in range(15) for last in (0xFFFE, 0xFFFF)
+)
+#: Control characters, lone surrogates, private use, marks that reorder text, noncharacters.
+_HARMFUL = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\uf8ff\u202a-\u202e\u2066-\u2069"
+    rf"\U000f0000-\U0010ffff{_NONCHARACTERS}]"
+)
 #: Marks between which `document` looks for references; never left in text from data.
 REFERENCE = ("\ue000", "\ue001")
 
@@ -56,20 +66,7 @@ def _escape_opener(found: re.Match[str]) -> str:
 
 def clean(text: str) -> str:
     """The text without characters that no document may hold or that reorder what is read."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_clean_character(one) for one in text)
-
-
-def _clean_character(one: str) -> str:
-    if one.isspace():
-        return one if one in "\n\t \u00a0\u202f\u2009" else " "
-    kind = unicodedata.category(one)
-    harmful = kind in {"Cc", "Cs", "Co"} or unicodedata.bidirectional(one) in _DIRECTION
-    return "\ufffd" if harmful or ord(one) & 0xFFFE == 0xFFFE else one
-
-
-_DIRECTION = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+    return _HARMFUL.sub("\ufffd", _ODD_SPACE.sub(" ", text))
 
 
 def inline_code(text: str) -> Markdown:

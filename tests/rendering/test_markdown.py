@@ -104,6 +104,11 @@ def test_any_text_shows_itself_and_adds_no_element(tmp_path: Path, texts: list[s
     assert shown == normal(" ".join(f"start {expected(text)} end" for text in texts))
 
 
+def test_every_character_is_kept_or_replaced_as_a_slow_telling_says() -> None:
+    everything = "".join(map(chr, range(0x110000)))
+    assert normal(markdown.clean(everything)) == expected(everything)
+
+
 @SETTINGS
 @given(texts=st.lists(TEXTS, min_size=40, max_size=60))
 def test_any_text_stays_in_its_table_cell(tmp_path: Path, texts: list[str]) -> None:
