@@ -64,6 +64,7 @@ def _path(data: str) -> str:
     """Path data with short numbers; level and upright lines as H and V, dots as `h.01`."""
     parts: list[str] = []
     here: tuple[str, str] = ("", "")
+    before = ""
     tokens = _TOKEN.findall(data)
     at = 0
     while at < len(tokens):
@@ -71,19 +72,23 @@ def _path(data: str) -> str:
         numbers = [_short(one) for one in tokens[at + 1 : at + 1 + size]]
         at += 1 + size
         there = (numbers[-2], numbers[-1]) if numbers else ("", "")
-        parts.append(_step(command, numbers, here, there))
-        here = there
+        stays = command == "L" and here == there
+        parts.append(_stay(before) if stays else _step(command, numbers, here, there))
+        here, before = there, command
     return "".join(parts)
 
 
 _ARGUMENTS = {"M": 2, "L": 2, "Q": 4, "C": 6, "z": 0}
 
 
+def _stay(before: str) -> str:
+    """A line to where the pen is: a dot if the path begins with it, which no zero length shows."""
+    return "h.01" if before == "M" else "h0"
+
+
 def _step(command: str, numbers: list[str], here: tuple[str, str], there: tuple[str, str]) -> str:
     if command != "L":
         return command + " ".join(numbers)
-    if here == there:
-        return "h.01"
     if here[1] == there[1]:
         return "H" + there[0]
     if here[0] == there[0]:

@@ -45,7 +45,8 @@ class Recorder(NoReporter):
 
 def run(*overrides: str) -> tuple[Finished, list[str]]:
     recorder = Recorder()
-    return run_experiment(validate(compose(overrides)), recorder), recorder.computed
+    experiment = validate(compose(overrides))
+    return run_experiment(experiment, recorder, overrides), recorder.computed
 
 
 def content(folder: Path) -> dict[str, str]:
