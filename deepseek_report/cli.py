@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -156,6 +157,7 @@ def _render(arguments: list[str]) -> int:
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
     from deepseek_report.runner.writing import read_run, write_report
 
+    gc.disable()  # one report, then the process ends: nothing is worth collecting
     pages, _ = write_report(options.run, formats, options.engine)
     for page in pages:
         print(page)

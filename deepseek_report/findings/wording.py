@@ -99,7 +99,8 @@ def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
     path = folder / f"{language}.yaml"
     if not path.is_file():
         path = folder / f"{DEFAULT_LANGUAGE}.yaml"
-    return Wording(yaml.safe_load(path.read_text(encoding="utf-8")))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return Wording(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
 
 
 def sentence_case(text: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import pandoc, svg
+from deepseek_report.rendering import parts, svg
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
@@ -28,7 +28,6 @@ def render_html(document: Path) -> Path:
         template = Path(folder) / "page.html"
         template.write_text(_part("page.html"), encoding="utf-8")
         arguments = (
-            f"--template={template}",
             "--standalone",
             "--toc",
             "--toc-depth=3",
@@ -37,7 +36,7 @@ def render_html(document: Path) -> Path:
             "--wrap=none",
             "--syntax-highlighting=none",
         )
-        page = pandoc.convert(document, "html5", arguments)
+        page = parts.convert(document, template, arguments)
     path = document.with_suffix(".html")
     path.write_text(assemble(page, document.parent), encoding="utf-8", newline="\n")
     return path
@@ -49,13 +48,13 @@ def assemble(page: str, folder: Path) -> str:
     twins = sorted(set(_TWIN.findall(page)))
     data, hashes = _data(folder, twins)
     script = _part("script.js").strip()
-    parts = {
+    pieces = {
         "policy": _policy([script_hash(f"{script}".encode()), *hashes]),
         "style": _style(),
         "data": data,
         "script": script,
     }
-    for name, text in parts.items():
+    for name, text in pieces.items():
         page = page.replace(f"@@{name}@@", text, 1)
     return page
 

@@ -30,15 +30,18 @@ def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
 
 def convert_binary(source: Path, writer: str, arguments: Sequence[str]) -> bytes:
     """The same as bytes, and with access to the pictures that `arguments` name."""
-    command = [
-        program(),
-        f"--from={READER}",
-        f"--to={writer}",
-        f"--lua-filter={shipped('templates') / 'html' / 'filter.lua'}",
-        *arguments,
-        source.name,
-    ]
-    return _run(command, source.parent)
+    return _run(_command(writer, arguments), source.parent, source.read_bytes())
+
+
+def convert_text(text: str, folder: Path, writer: str, arguments: Sequence[str]) -> str:
+    """A part of a document through the report's filter."""
+    command = _command(writer, ("--sandbox", *arguments))
+    return _run(command, folder, text.encode()).decode("utf-8")
+
+
+def _command(writer: str, arguments: Sequence[str]) -> list[str]:
+    script = shipped("templates") / "html" / "filter.lua"
+    return [program(), f"--from={READER}", f"--to={writer}", f"--lua-filter={script}", *arguments]
 
 
 def program() -> str:
@@ -59,11 +62,17 @@ def data_file(name: str) -> bytes:
     return _run([program(), "--print-default-data-file", name], Path.cwd())
 
 
-def _run(command: Sequence[str], folder: Path) -> bytes:
+def _run(command: Sequence[str], folder: Path, text: bytes = b"") -> bytes:
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "SOURCE_DATE_EPOCH": _EPOCH}
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, timeout=_SECONDS, check=False
+            command,
+            input=text,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise RenderError(f"pandoc: no result after {_SECONDS} s on {folder}") from None
@@ -73,7 +82,7 @@ def _run(command: Sequence[str], folder: Path) -> bytes:
     complaints = [line for line in said.splitlines() if _COMPLAINT in line]
     if complaints:
         raise RenderError(
-            f"{folder / command[-1]}: the document has parts that cannot be rendered: "
+            f"{folder}: the document has parts that cannot be rendered: "
             + "; ".join(line.split(_COMPLAINT, 1)[1].strip() for line in complaints[:10])
         )
     return done.stdout

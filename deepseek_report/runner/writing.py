@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +86,13 @@ def write_report(
     verdicts = judge(results)
     contents = _sections(results)
     document = write_qmd(results, contents, options, folder)
-    _write_compliance(document, results)
-    _write_records(folder, run, results, verdicts)
-    pages = render(folder, tuple(formats) or options.formats, engine or options.engine)
+    with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
+        rendered = background.submit(
+            render, folder, tuple(formats) or options.formats, engine or options.engine
+        )
+        _write_compliance(document, results)
+        _write_records(folder, run, results, verdicts)
+        pages = rendered.result()
     write_manifest(folder)
     return pages, verdicts
 

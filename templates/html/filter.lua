@@ -15,6 +15,13 @@ local WORDS = { fig = 'Figure', tbl = 'Table', sec = 'Section' }
 local numbers = {}   -- identifier -> number as text
 local titles = {}    -- identifier of a section -> its title as text
 
+-- Where the document comes in parts: marks for what another part knows, filled in afterwards.
+local in_parts = false
+
+local function mark(kind, id)
+  return '\u{e002}' .. kind .. ':' .. id .. '\u{e003}'
+end
+
 local function complain(message)
   io.stderr:write('report-filter: ' .. message .. '\n')
 end
@@ -215,8 +222,7 @@ local function count_section(header)
   titles[header.identifier] = pandoc.utils.stringify(header.content)
 end
 
-local function counter_of(kind)
-  local count = 0
+local function counter_of(kind, count)
   return function(block)
     if block.identifier:match('^' .. kind .. '%-') then
       count = count + 1
@@ -384,14 +390,18 @@ local function reference(cite)
   local out = pandoc.Inlines {}
   for position, citation in ipairs(cite.citations) do
     local kind = citation.id:match '^(%a+)%-'
-    if not (WORDS[kind] and numbers[citation.id]) then
+    local number, title = numbers[citation.id], titles[citation.id] or ''
+    if not number and in_parts and WORDS[kind] then
+      number = mark('number', citation.id)
+      title = kind == 'sec' and mark('title', citation.id) or ''
+    end
+    if not (WORDS[kind] and number) then
       complain('unresolved reference @' .. citation.id)
       return nil
     end
     if position > 1 then out:extend { pandoc.Str ',', pandoc.Space() } end
-    local text = WORDS[kind] .. '\u{a0}' .. numbers[citation.id]
-    out:insert(pandoc.Link({ pandoc.Str(text) }, '#' .. citation.id, titles[citation.id] or '',
-      { class = 'xref' }))
+    local text = WORDS[kind] .. '\u{a0}' .. number
+    out:insert(pandoc.Link({ pandoc.Str(text) }, '#' .. citation.id, title, { class = 'xref' }))
   end
   return out
 end
@@ -453,15 +463,29 @@ local function plain_code(block)
   return block
 end
 
+local function before(doc, what)
+  local found = doc.meta[what .. '-before']
+  in_parts = in_parts or found ~= nil
+  return found and tonumber(pandoc.utils.stringify(found)) or 0
+end
+
 -- Few walks: each costs a tenth of a second on a long report.
 function Pandoc(doc)
+  counters[1] = before(doc, 'chapters')
   doc:walk {
-    traverse = 'topdown', Header = count_section, Figure = counter_of 'fig', Table = counter_of 'tbl',
+    traverse = 'topdown', Header = count_section,
+    Figure = counter_of('fig', before(doc, 'figures')),
+    Table = counter_of('tbl', before(doc, 'tables')),
   }
-  return doc:walk {
+  local out = doc:walk {
     Cite = reference, Span = span, Link = link, CodeBlock = plain_code,
     Header = is_html and html_header or nil, Figure = figure, Table = with_caption,
   }
+  if in_parts then
+    local known = pandoc.json.encode { number = numbers, title = titles }
+    out.blocks:insert(raw('<!--\u{e002}' .. known .. '\u{e003}-->'))
+  end
+  return out
 end
 
 return { { RawBlock = RawBlock, RawInline = RawInline, Div = Div }, { Pandoc = Pandoc } }
