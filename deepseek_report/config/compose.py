@@ -72,7 +72,7 @@ def _leave_default_study(
 
 def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import OverrideParseException
+    from hydra.errors import HydraException
 
     parser = OverridesParser.create()
     parsed: list[Any] = []
@@ -82,7 +82,7 @@ def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
         reason = "" if text.lstrip("+~").partition("=")[0].strip() else "it has no key"
         try:
             one = parser.parse_override(text)
-        except OverrideParseException as error:
+        except HydraException as error:
             reason = str(error).splitlines()[0]
         if reason:
             problems.append(Problem(f"command line, {text}", reason, todo=todo))

@@ -28,10 +28,10 @@ def test_a_field_that_the_yaml_does_not_list_can_be_set_without_a_plus_sign() ->
 
 
 def test_every_override_problem_is_reported_at_once() -> None:
-    composed = compose(["model=mpl", "explainers=[shap,lima]", "=", "seed=x"])
+    composed = compose(["model=mpl", "explainers=[shap,lima]", "=", "seed=x", "name=<b>"])
     with pytest.raises(ConfigProblems) as caught:
         validate(composed)
-    assert len(caught.value.problems) == 4
+    assert len(caught.value.problems) == 5
     assert 'did you mean "mlp"?' in str(caught.value)
     assert 'did you mean "lime"?' in str(caught.value)
 
