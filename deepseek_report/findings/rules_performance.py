@@ -128,13 +128,19 @@ def calibration(results: Results) -> list[Finding]:
     if error is None or finite(error.value) is None:
         return []
     slope = results.score("calibration_slope")
-    off = error.value >= ECE_NOTICEABLE and _is_certain(results, error)
-    severity: Severity = "medium" if error.value >= ECE_LARGE else "low" if off else "info"
+    large = error.value >= ECE_NOTICEABLE
+    severity: Severity = "info"
+    message = "calibration_good"
+    if large and _is_certain(results, error):
+        severity = "medium" if error.value >= ECE_LARGE else "low"
+        message = "calibration_off"
+    elif large:
+        severity, message = "low", "calibration_unclear"
     return [
         Finding(
             id="calibration",
             severity=severity,
-            message="calibration_off" if off else "calibration_good",
+            message=message,
             values={
                 "error": estimates.of_score(error),
                 "slope": estimates.of_score(slope) if slope else None,

@@ -76,7 +76,7 @@ def test_always_guessing_the_majority_is_no_baseline_worth_a_finding(run, score)
     ("error", "slope", "message"),
     [
         (0.01, 1.5, "calibration_good"),
-        (0.03, 1.0, "calibration_good"),
+        (0.03, 1.0, "calibration_unclear"),
         (0.03, 1.5, "calibration_off"),
     ],
 )
