@@ -298,8 +298,20 @@ local function default_widths(block)
   block.colspecs = block.colspecs:map(function(spec) return { spec[1], nil } end)
 end
 
+-- Cells with whole sentences get room to be read where the screen is narrow.
+local function mark_long_cells(block)
+  for _, body in ipairs(block.bodies) do
+    for _, row in ipairs(body.body) do
+      for _, cell in ipairs(row.cells) do
+        if #pandoc.utils.stringify(cell.contents) > 60 then cell.classes:insert 'long' end
+      end
+    end
+  end
+end
+
 local function html_table(block, caption)
   default_widths(block)
+  mark_long_cells(block)
   local id = escape_html(block.identifier)
   block.identifier = ''
   block.caption = { long = {} }
