@@ -84,7 +84,7 @@ def _age(framework: Framework, as_of: date | None, stale_after_days: int) -> Ban
         return Banner(
             "undated",
             f"The config declares no as-of date, so nobody can say whether the text checked on "
-            f"{checked} is still current. Set `report.as_of`.",
+            f"{checked} is still current. Set report.as_of.",
         )
     age = (as_of - checked).days
     if age <= stale_after_days:

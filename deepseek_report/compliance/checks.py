@@ -71,7 +71,7 @@ def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
 def _check_scores(check: ScoreCheck, subject: Subject) -> Outcome:
     scores = scores_of(subject.results, subject.artifact, check.metric)
     if not scores:
-        return Outcome((f"{subject.artifact} holds no score `{check.metric}`",))
+        return Outcome((f"{subject.artifact} holds no score {check.metric}",))
     fails = _failure(check, subject.floor)
     failed = [text for score in scores if (text := fails(score))]
     if not failed:

@@ -37,7 +37,7 @@ def duplicates_across_parts(facts: Facts) -> list[DataIssue]:
             f"{count(facts.n_shared)} of {count(n)} rows of the validation and test part have "
             "exactly the inputs of a row in another part.",
             {"n": facts.n_shared, "of": n},
-            "Set `dataset.duplicates=together`; until then the measured performance is too good.",
+            "Set dataset.duplicates=together; until then the measured performance is too good.",
         )
     ]
 
@@ -51,7 +51,7 @@ def near_leak(facts: Facts) -> list[DataIssue]:
             leak.text,
             leak.values,
             f"Find out whether “{leak.label}” is known before the decision; if it is not, drop it "
-            f"(`dataset.drop=[{leak.feature}]`).",
+            f"(dataset.drop=[{leak.feature}]).",
         )
         for leak in near_leaks(facts)
     ]
@@ -194,7 +194,7 @@ def constant_feature(facts: Facts) -> list[DataIssue]:
             "low",
             f"“{feature.label}” has the same value in all {count(len(inputs))} rows.",
             {"feature": feature.name},
-            f"Drop it: `dataset.drop=[{feature.name}]`.",
+            f"Drop it: dataset.drop=[{feature.name}].",
         )
         for feature in same
     ]
@@ -258,7 +258,7 @@ def population_limits(facts: Facts) -> list[DataIssue]:
                 "medium",
                 f"The config does not declare the data's {', '.join(silent)}.",
                 {"undeclared": silent},
-                "Declare them: " + ", ".join(f"`dataset.{name}=…`" for name in silent) + ".",
+                "Declare them: " + ", ".join(f"dataset.{name}=…" for name in silent) + ".",
             )
         )
     return found

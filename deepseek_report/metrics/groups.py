@@ -78,7 +78,7 @@ def groupings(
     if not single:
         raise NotApplicableError(
             "no attribute with two or more levels is declared, so no groups can be compared; "
-            "declare `groups` in the dataset's config."
+            "declare groups in the dataset's config."
         )
     if not crossings:
         return single
@@ -130,7 +130,7 @@ def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, 
         level = declared[grouping.name]
         if level not in grouping.levels:
             raise NotApplicableError(
-                f"`reference.{grouping.name}` is {level!r}, but the levels in the test part are "
+                f"reference.{grouping.name} is {level!r}, but the levels in the test part are "
                 f"{', '.join(grouping.levels)}; declare one of these."
             )
         return level, None

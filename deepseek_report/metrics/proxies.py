@@ -86,7 +86,7 @@ class Proxies(ModelMetric):
         if not attributes:
             raise NotApplicableError(
                 "no attribute is declared, so no stand-in for one can be looked for; declare "
-                "`groups` in the dataset's config."
+                "groups in the dataset's config."
             )
         scores: list[Score] = []
         rows: list[dict[str, object]] = []

@@ -99,7 +99,7 @@ class Slices(ModelMetric):
         if not found:
             raise NotApplicableError(
                 f"no feature splits the {len(p)} test rows into parts of at least {least}; lower "
-                "`min_size` and `min_share`, or use more rows."
+                "min_size and min_share, or use more rows."
             )
         about = [one.about for one in found]
         counted = count_slices(indicator_matrix(found), wrong, about, self.max_features == 2)

@@ -85,7 +85,7 @@ class ThresholdTradeoff(ModelMetric):
         if not tables:
             raise NotApplicableError(
                 f"no attribute has two levels with {self.min_cell} people in the validation and "
-                "the test part; lower `min_cell`, or use more rows."
+                "the test part; lower min_cell, or use more rows."
             )
         policies = pd.concat(tables, ignore_index=True)
         notes = (

@@ -78,7 +78,15 @@ def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
             (target / "timing.json").unlink(missing_ok=True)
     events = folder / ARTIFACTS / "training" / _CLOCKED
     if events.is_dir():
-        events.rename(folder / _CLOCKED)
+        _move_events(events, folder / _CLOCKED)
+
+
+def _move_events(events: Path, target: Path) -> None:
+    """TensorBoard's files, under names that do not hold the host's."""
+    target.mkdir()
+    for number, path in enumerate(sorted(events.iterdir())):
+        path.rename(target / f"events.out.tfevents.{number}")
+    events.rmdir()
 
 
 def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:

@@ -123,7 +123,7 @@ def _actions(report: ComplianceReport) -> Iterable[str]:
     if unsigned:
         yield (
             f"Have the responsible people fill the {plural(len(unsigned), 'open statement')} "
-            "listed below, in `report.statements`, each with name, role and date."
+            "listed below, in report.statements, each with name, role and date."
         )
 
 

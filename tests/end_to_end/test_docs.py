@@ -1,0 +1,70 @@
+"""What the documents tell a user to write works as it stands there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+
+DOCS = shipped("conf").parent / "docs"
+README = DOCS.parent / "README.md"
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_package").mkdir()
+    (tmp_path / "my_package" / "__init__.py").touch()
+    (source,) = blocks(DOCS / "plugins.md", "python")
+    (tmp_path / "my_package" / "occlusion.py").write_text(source)
+    (tmp_path / "my_conf" / "explainers").mkdir(parents=True)
+    (choice,) = blocks(DOCS / "plugins.md", "yaml")
+    (tmp_path / "my_conf" / "explainers" / "occlusion.yaml").write_text(choice)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    few = ["metrics=[deletion]", "visualizations=[]", "sections=[summary]", "frameworks=[]"]
+    chosen = ["--config-dir", str(tmp_path / "my_conf"), "explainers=[occlusion,random]"]
+    arguments = [*chosen, *small_run.overrides(tmp_path / "reports"), *few]
+    assert run(arguments) == 2  # nobody has said that the package is to be trusted
+    assert run([*arguments, "--trust", "my_package"]) == 0
+    found = list((tmp_path / "reports").rglob("measures/deletion/occlusion/scores.json"))
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("document", [README, DOCS / "configuration.md"], ids=["readme", "docs"])
+def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    shown = next(one for one in blocks(document, "yaml") if "@package _global_" in one)
+    (tmp_path / "experiment" / "loans.yaml").write_text(shown)
+    (tmp_path / "loans.csv").write_text("sex,income,default\nf,1,0\nm,2,1\n")
+    here = f"dataset.path={tmp_path / 'loans.csv'}"
+    experiment = validate(compose(["experiment=loans", here], str(tmp_path)))
+    assert experiment.name == "loans"
+    assert experiment.single["report"].thresholds[0].metric == "roc_auc"
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    first = README.read_text(encoding="utf-8").split("```")[1].strip().splitlines()
+    assert [line.split()[:2] for line in first] == [["make", "report"], ["make", "test"]]
+
+
+def test_every_link_of_the_documents_leads_to_a_file() -> None:
+    for document in [README, *DOCS.rglob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_yaml_of_the_configuration_can_be_read() -> None:
+    for path in shipped("conf").rglob("*.yaml"):
+        assert yaml.safe_load(path.read_text(encoding="utf-8")), path
