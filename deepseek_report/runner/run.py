@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -51,14 +52,22 @@ class Finished:
 
 
 def pick_device(device: str) -> str:
-    """Make "cuda" of "auto" or "mps" where there is one, else "cpu"."""
+    """Make "cuda" or "mps" of "auto" where there is one, else "cpu"."""
     if device != "auto":
         return device
+    if not _may_have_gpu():
+        return "cpu"
     import torch
 
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _may_have_gpu() -> bool:
+    """False where the system shows no driver: then torch need not be loaded in this process."""
+    drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # CUDA, ROCm, WSL
+    return sys.platform != "linux" or any(Path(driver).exists() for driver in drivers)
 
 
 def run_experiment(
