@@ -115,6 +115,16 @@ class Page:
 
 @pytest.fixture
 def page(driver: Any, report: Path) -> Page:
+    return fresh_page(driver, report)
+
+
+@pytest.fixture
+def real_page(driver: Any, small_run: Any) -> Page:
+    """The report of the small trained run."""
+    return fresh_page(driver, (small_run.folder / "report.html").resolve())
+
+
+def fresh_page(driver: Any, path: Path) -> Page:
     driver.get_log("performance")
     driver.get_log("browser")
-    return Page(driver, report)
+    return Page(driver, path)
