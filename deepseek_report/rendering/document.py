@@ -95,6 +95,8 @@ class _Writer:
 
     def _section(self, content: SectionContent) -> Markdown:
         values = {"section": content, "values": content.values}
+        if content.incomplete and not content.values:  # its content could not be computed
+            return Markdown(self._render("sections/_generic.qmd.j2", values))
         try:
             return Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
         except TemplateNotFound as error:

@@ -200,3 +200,19 @@ def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> N
     assert not list(small_run.folder.rglob("train.npz"))
     assert not list(small_run.folder.rglob("*.pkl"))
     assert (small_run.folder / "scores.parquet").exists()
+
+
+def test_a_section_that_breaks_says_its_own_reason(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.sections.summary import Summary
+
+    def broken(self: Any, results: Any) -> None:
+        raise LookupError("no ink left")
+
+    monkeypatch.setattr(Summary, "content", broken)
+    finished, _ = run(*small_run.overrides(tmp_path))
+    assert finished.exit_code == 1
+    page = (finished.folder / "report.html").read_text()
+    assert "LookupError: no ink left" in page
+    assert "its template failed" not in page
