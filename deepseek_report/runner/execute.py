@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -192,14 +193,23 @@ class _Run:
         while self.waiting:
             for stage in list(self.waiting.values()):
                 if stage.id not in running.values() and self.ready(stage):
-                    future = pool.submit(_in_worker, self.store, stage, self.task(stage))
-                    running[future] = stage.id
+                    self.submit(pool, stage, running)
             if not running:
                 return
             finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
             self.listen(messages)
             for future in finished:
                 self.done(_outcome(future, running.pop(future)))
+
+    def submit(
+        self, pool: ProcessPoolExecutor, stage: Stage, running: dict[Future[Outcome], str]
+    ) -> None:
+        try:
+            future = pool.submit(_in_worker, self.store, stage, self.task(stage))
+        except BrokenProcessPool as error:  # a worker was killed, for its memory perhaps
+            self.done(Outcome(stage.id, reason=_died(error)))
+        else:
+            running[future] = stage.id
 
     def listen(self, messages: Any) -> None:
         while True:
@@ -217,7 +227,14 @@ def _outcome(future: Future[Outcome], stage: str) -> Outcome:
     error = future.exception()
     if error is None:
         return future.result()
-    return Outcome(stage, reason=f"its process died ({type(error).__name__}: {error})")
+    return Outcome(stage, reason=_died(error))
+
+
+def _died(error: BaseException) -> str:
+    return (
+        f"a process of this run was ended from outside ({type(error).__name__}), perhaps for want "
+        "of memory; run again, with jobs=1 if it happens again"
+    )
 
 
 # --- worker processes -----------------------------------------------------------------------------

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -216,3 +218,26 @@ def test_a_section_that_breaks_says_its_own_reason(
     page = (finished.folder / "report.html").read_text()
     assert "LookupError: no ink left" in page
     assert "its template failed" not in page
+
+
+def test_a_killed_worker_costs_its_stages_and_not_the_report(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.runner import execute
+
+    class Broken:
+        def submit(self, *arguments: Any) -> None:
+            raise execute.BrokenProcessPool
+
+    @contextlib.contextmanager
+    def workers(jobs: int) -> Any:
+        yield Broken(), queue.SimpleQueue()
+
+    monkeypatch.setattr(execute, "_workers", workers)
+    overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
+    for stage in ("data", "training", "predictions"):
+        shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
+    finished, _ = run(*overrides, *FEW, "jobs=2")
+    assert finished.exit_code == 1
+    assert all("ended from outside" in one["reason"] for one in finished.failures[:2])
+    assert (finished.folder / "report.html").exists()
