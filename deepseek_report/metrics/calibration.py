@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -18,7 +18,7 @@ from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.intervals import Estimate, wilson
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.metrics.resampling import as_one, bootstrap
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -120,6 +120,34 @@ def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimat
     return Estimate(float(fitted.params[-1]), float(low), float(high), n, "Wald, logistic")
 
 
+def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
+    """(draw,) calibration errors if every probability were right: outcomes are drawn from them."""
+    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
+    gaps = [(rng.random(len(scores)) < scores) - scores for _ in range(n)]
+    return np.asarray(np.abs(np.stack(gaps) @ member).sum(axis=1) / len(scores))
+
+
+def calibration_estimate(
+    happened: Bools, scores: Floats, bins: Ints, n_resamples: int, seed: int
+) -> tuple[Estimate, float]:
+    """The calibration error with its interval, and what right probabilities would give on average.
+
+    Noise can only raise the error, so the bootstrap never reaches 0; the interval begins there
+    where right probabilities would give so great an error in more than 5 of 100 samples.
+    """
+    replicates = bootstrap(
+        lambda weights: calibration_error(happened, scores, bins, weights),
+        as_one(len(scores)),
+        n_resamples,
+        np.random.default_rng(seed),
+    )
+    chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
+    found = bootstrapped(replicates, len(scores), seed)
+    if found.value <= np.quantile(chance, 0.95):
+        found = replace(found, low=0.0, method=f"{found.method}; from 0, as chance explains it")
+    return found, float(chance.mean())
+
+
 def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
     """What is checked: the explained class of two, else whether the likeliest is right."""
     if p.probabilities.shape[1] == 2:
@@ -140,18 +168,15 @@ class ExpectedCalibrationError(ModelMetric):
         p, target = context.predictions, context.dataset.schema.target
         happened, scores = calibration_subject(p)
         bins, _ = equal_mass_bins(scores, self.n_bins)
-        replicates = bootstrap(
-            lambda weights: calibration_error(happened, scores, bins, weights),
-            happened.astype(np.int64),
-            self.n_resamples,
-            np.random.default_rng(context.seed),
-        )
-        error = bootstrapped(replicates, len(p), context.seed)
+        error, chance = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
         slope, intercept = recalibration(happened, scores)
         subject = (
             f"of the class {target.explained_class!r}" if len(target.classes) == 2 else "top-label"
         )
-        note = f"L1, {subject}, {bins.max() + 1} bins of equal size; raised by noise in small bins."
+        note = (
+            f"L1, {subject}, {bins.max() + 1} bins of equal size; noise alone would give "
+            f"{chance:.3f} on average if every probability were right."
+        )
         joined = (
             error.score(
                 "expected_calibration_error", "calibration", "lower", bounds=SHARE, note=note

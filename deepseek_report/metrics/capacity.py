@@ -16,7 +16,7 @@ from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.metrics.resampling import as_one, bootstrap
 from deepseek_report.metrics.tracing import routes_of, sample_rows, traces
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,7 @@ class Ablation(ModelMetric):
         increases = self._increases(context, inputs, labels, shape)
         low, high = bootstrap(
             lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),
-            labels,
+            as_one(len(labels)),
             self.n_resamples,
             np.random.default_rng(context.seed),
         ).interval()

@@ -79,6 +79,20 @@ def rate(successes: float, trials: float) -> Estimate:
     return Estimate(value, float(low), float(high), int(trials), "Wilson")
 
 
+def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
+    """Plain mean of independent rates; their Wilson intervals are joined, each end in squares.
+
+    References
+    ----------
+    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    """
+    rates = successes / trials
+    low, high = wilson(successes, trials)
+    mean, k = float(rates.mean()), len(rates)
+    below, above = (float(np.linalg.norm(one)) / k for one in (rates - low, high - rates))
+    return Estimate(mean, mean - below, mean + above, int(trials.sum()), "Wilson, joined (MOVER)")
+
+
 def newcombe(
     successes: ArrayLike, trials: ArrayLike, other_successes: ArrayLike, other_trials: ArrayLike
 ) -> tuple[Floats, Floats]:

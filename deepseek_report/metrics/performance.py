@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
-from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, require_two_classes
 from deepseek_report.metrics.ranking import (
     average_precision_statistic,
@@ -22,7 +22,7 @@ from deepseek_report.metrics.ranking import (
     one_vs_rest,
     thin,
 )
-from deepseek_report.metrics.resampling import Replicates, bootstrap, bootstrap_rates
+from deepseek_report.metrics.resampling import Replicates, as_one, bootstrap, bootstrap_rates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,21 +45,28 @@ def bootstrapped(
     """A value with its BCa interval, and the sentence on how it was made."""
     low, high = replicates.interval(*bounds)
     method = (
-        f"{replicates.method} bootstrap of instances within classes, "
-        f"{len(replicates.resamples)} resamples, seed {seed}"
+        f"{replicates.method} bootstrap of instances, {len(replicates.resamples)} resamples, "
+        f"seed {seed}"
     )
     return Estimate(float(replicates.value), float(low), float(high), n, method)
 
 
 def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:
-    """Mean over the classes that occur of the share decided rightly; 1/classes is guessing."""
+    """Mean over the classes that occur of the share decided rightly; 1/classes is guessing.
+
+    Where a class is decided rightly always or never, resamples of it do not vary, and the classes'
+    Wilson intervals are joined instead.
+    """
     classes = np.unique(labels)
     trials = np.array([np.count_nonzero(labels == one) for one in classes])
     right = np.array([np.count_nonzero((labels == one) & (decisions == one)) for one in classes])
+    if np.any((right == 0) | (right == trials)):
+        return mean_of_rates(right, trials)
     replicates = bootstrap_rates(
         right, trials, lambda rates: rates.mean(axis=1), n_resamples, np.random.default_rng(seed)
     )
-    return bootstrapped(replicates, len(labels), seed)
+    found = bootstrapped(replicates, len(labels), seed)
+    return replace(found, method=found.method.replace("instances", "instances within classes"))
 
 
 def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
@@ -93,7 +100,7 @@ def average_precision_and_brier(
         brier = weights @ errors / weights.sum(axis=1)
         return np.stack([ranked, brier], axis=1)
 
-    found = bootstrap(statistic, labels, n_resamples, np.random.default_rng(seed))
+    found = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
     ranked, brier = (
         Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
@@ -150,7 +157,7 @@ class BrierScore(ModelMetric):
         errors = brier_errors(p.labels, p.probabilities, p.explained)
         replicates = bootstrap(
             lambda weights: weights @ errors / weights.sum(axis=1),
-            p.labels,
+            as_one(len(p)),
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
@@ -279,6 +286,11 @@ def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> 
     )
 
 
+_SEEN = (
+    "These are test rows: a threshold that is picked from this table must be judged on other data."
+)
+
+
 @dataclass(frozen=True)
 class ThresholdSweep(ModelMetric):
     """What each of 99 thresholds would make of the decisions, for two classes."""
@@ -295,7 +307,7 @@ class ThresholdSweep(ModelMetric):
             "The true and false positive rates and the precision are of the class "
             f"{target.explained_class!r}; the selection rate is of {target.favourable_class!r}."
         )
-        return Measurement(tables={"sweep": sweep}, notes=(note,))
+        return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
 
 
 def threshold_table(

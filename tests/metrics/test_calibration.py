@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from deepseek_report.metrics.calibration import (
     ExpectedCalibrationError,
     calibration_error,
+    calibration_estimate,
     equal_mass_bins,
     recalibration,
     reliability_table,
@@ -46,6 +47,31 @@ def test_the_error_is_the_mean_gap_of_the_bins() -> None:
         for b in range(10)
     )
     assert calibration_error(happened, scores, bins)[0] == pytest.approx(slow)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+def test_the_interval_of_the_error_covers_the_truth_about_95_times_in_100(shift: float) -> None:
+    rng, covered = np.random.default_rng(2), 0
+    for draw in range(150):
+        log_odds = rng.normal(-1, 1.2, 800)
+        scores, right = (1 / (1 + np.exp(-log_odds - extra)) for extra in (0, shift))
+        bins, _ = equal_mass_bins(scores, 10)
+        truth = calibration_error(right, scores, bins)[0]
+        happened = rng.random(800) < right
+        found, _ = calibration_estimate(happened, scores, bins, 150, draw)
+        covered += found.low <= truth + 1e-12 and truth <= found.high
+    assert 0.90 <= covered / 150 <= 0.99
+
+
+def test_the_interval_reaches_beyond_the_value_and_zero_only_where_noise_explains_it() -> None:
+    happened, scores = sample(600)
+    bins, _ = equal_mass_bins(scores, 15)
+    right, chance = calibration_estimate(happened, scores, bins, 300, 0)
+    assert right.low == 0.0
+    assert chance == pytest.approx(right.value, rel=0.5)
+    assert right.high > right.value + 0.005
+    wrong, _ = calibration_estimate(happened, scores**3, bins, 300, 0)
+    assert 0 < wrong.low < wrong.value < wrong.high
 
 
 def test_the_table_agrees_with_scikit_learn() -> None:

@@ -18,6 +18,8 @@ from deepseek_report.metrics.performance import (
     ConfusionMatrix,
     RocAuc,
     ThresholdSweep,
+    average_precision_and_brier,
+    balanced_accuracy,
 )
 
 
@@ -44,6 +46,39 @@ def test_every_number_agrees_with_scikit_learn(toy, n_classes: int) -> None:
         assert score.value == pytest.approx(theirs), score.metric
         assert score.low < score.value < score.high
         assert score.n == len(p)
+
+
+def test_intervals_cover_the_truth_where_the_number_of_positives_is_left_to_chance() -> None:
+    rng = np.random.default_rng(3)
+
+    def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
+        scores = 1 / (1 + np.exp(-rng.normal(-1.3, 1.1, n)))
+        return (rng.random(n) < scores).astype(np.int64), np.stack([1 - scores, scores], axis=1)
+
+    labels, probabilities = draw(200_000)
+    truth = [
+        sk.average_precision_score(labels, probabilities[:, 1]),
+        np.mean((probabilities[:, 1] - labels) ** 2),
+    ]
+    covered = np.zeros(2)
+    for seed in range(150):
+        found = average_precision_and_brier(*draw(600), 1, 150, seed)
+        covered += [one.low <= t <= one.high for one, t in zip(found, truth, strict=True)]
+    assert (covered / 150 >= 0.89).all(), covered / 150
+
+
+@pytest.mark.parametrize("right", [(40, 12), (40, 0)])
+def test_balanced_accuracy_of_a_class_without_variation_keeps_a_width(right) -> None:
+    labels = np.repeat([0, 1], [40, 12])
+    decisions = np.where(
+        np.concatenate([np.arange(40), np.arange(12)]) < np.repeat(right, [40, 12]),
+        labels,
+        1 - labels,
+    )
+    found = balanced_accuracy(labels, decisions, 200, 0)
+    assert found.value == pytest.approx(sk.balanced_accuracy_score(labels, decisions))
+    assert found.high - found.low > 0.1
+    assert 0 <= found.low <= found.value <= found.high <= 1
 
 
 def test_the_same_seed_gives_the_same_interval(toy) -> None:

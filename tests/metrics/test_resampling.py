@@ -95,7 +95,8 @@ def test_a_value_below_all_its_resamples_gets_the_basic_interval() -> None:
     noisy = Replicates(np.array(0.0), np.linspace(0.1, 0.3, 500), np.zeros(5), np.ones(5))
     assert noisy.method == "basic"
     low, high = noisy.interval(0.0, 1.0)
-    assert (low, high) == (0.0, 0.0)
+    assert low == 0.0
+    assert high == pytest.approx(0.095, abs=0.001), "noise raises the value; it may be too low too"
 
 
 def test_permuted_counts_are_those_of_shuffled_labels() -> None:
