@@ -60,8 +60,13 @@ def gap(one: Estimate) -> str:
     if one["value"] is None:
         return "not defined"
     low, high = _ends(one)
-    ends = "" if low is None or high is None else f" ({interval(100 * low, 100 * high)})"
+    ends = "" if low is None or high is None else f" ({_points_apart(low, high)})"
     return f"{100 * one['value']:.1f}\u00a0points{ends}".replace("-", numbers.MINUS)
+
+
+def _points_apart(low: float, high: float) -> str:
+    """The ends of an interval of points, with the one decimal that the value has."""
+    return numbers.interval(low, high, as_percent=True).removesuffix("\u00a0%")
 
 
 def _tiny(one: Estimate) -> bool:
@@ -89,7 +94,9 @@ def number(value: float | None, low: float | None = None, high: float | None = N
 
 
 def percent(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """Like `artifacts.numbers.percent`, and `not defined` for None."""
+    """Like `artifacts.numbers.percent`; `not defined` for None, `below 0.1 %` for the tiny."""
+    if value is not None and low is None and 0 < value < 5e-4:
+        return "below 0.1\u00a0%"
     return "not defined" if value is None else numbers.percent(value, low, high)
 
 

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
     rules_bottlenecks,
     rules_data,
+    rules_errors,
     rules_explanations,
     rules_failures,
     rules_groups,
@@ -28,7 +29,7 @@ RULES: tuple[Rule, ...] = (
     rules_explanations.faithfulness,
     rules_explanations.sanity,
     rules_bottlenecks.worst_slice,
-    rules_groups.error_rates,
+    rules_errors.error_rates,
     rules_performance.calibration,
     rules_explanations.agreement,
     rules_bottlenecks.robustness,

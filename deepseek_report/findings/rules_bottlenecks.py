@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 
 from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, first, rows, setting, words_of
+from deepseek_report.visualizations.reading import more_rows_help
 
 SIGNIFICANT = 0.05
-#: Gain in AUC from doubling the data that is worth collecting them for.
-GAIN_WORTHWHILE = 0.005
 #: Load of the busiest expert, as a multiple of the even share, that is called overloaded.
 OVERLOADED = 2.0
 #: Share of heads that can be removed one at a time without loss that is worth saying.
@@ -21,6 +21,7 @@ REMOVABLE = 0.25
 HOT = 0.4
 #: Share of decisions flipped by noise that is called fragile, and noticeable.
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
+_MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
 def worst_slice(results: Results) -> list[Finding]:
@@ -76,20 +77,13 @@ def more_data(results: Results) -> list[Finding]:
     gain = results.score("learning_curve_gain")
     if gain is None or finite(gain.value) is None:
         return []
-    low = gain.value if gain.low is None else gain.low
-    high = gain.value if gain.high is None else gain.high
-    helps = low > 0 and gain.value >= GAIN_WORTHWHILE
-    open_question = not helps and high > GAIN_WORTHWHILE
+    helps = more_rows_help(gain)
     curve = rows(results, "learning_curve", "curve")
     return [
         Finding(
             id="more_data",
-            severity="low" if helps or open_question else "info",
-            message="more_data_helps"
-            if helps
-            else "more_data_uncertain"
-            if open_question
-            else "more_data_no_help",
+            severity="info" if helps is False else "low",
+            message=_MORE_DATA[helps],
             values={
                 "gain": estimates.of_score(gain),
                 "rows": max((int(row["rows"]) for row in curve), default=None),
@@ -149,8 +143,8 @@ def hot_spot(results: Results) -> list[Finding]:
         return []
     whole = results.score("latency_ms")
     values = {
-        "layer": hottest["layer"],
-        "kind": hottest["kind"],
+        "layer": layer_name(hottest["layer"]),
+        "kind": layer_kind(hottest["kind"]),
         "share": hottest["share"],
         "latency": estimates.of_score(whole) if whole else None,
     }

@@ -258,6 +258,7 @@ def overview(results: Results) -> list[Finding]:
                 "share": sum(row["share"] for row in table[:3]),
                 "target": results.schema.target.explained_class,
                 "n": len(results.explanations[name]),
+                "first": _same_first(results),
             },
             evidence=(f"measures/importance/{name}",),
             section="explanations",

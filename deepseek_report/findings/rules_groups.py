@@ -1,4 +1,4 @@
-"""Rules on whom the model treats differently: favourable decisions, errors, proxies."""
+"""Rules on who gets the favourable decision less often."""
 
 from __future__ import annotations
 
@@ -16,33 +16,60 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
     setting,
-    words_of,
 )
+from deepseek_report.findings.thresholds import Verdict, judge
 
 SIGNIFICANT = 0.05
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
-_MESSAGES: dict[str, tuple[str, Severity]] = {
-    "clear below": ("impact_below", "high"),
-    "below but uncertain": ("impact_uncertain_below", "medium"),
-    "above but uncertain": ("impact_uncertain_above", "low"),
+_MESSAGES = {
+    "clear below": "impact_below",
+    "below but uncertain": "impact_uncertain_below",
+    "above but uncertain": "impact_uncertain_above",
 }
+RATES = ("measures/group_rates",)
+_IMPACT = ("measures/impact_ratio", *RATES)
 
 
 def impact(results: Results) -> list[Finding]:
     """Favourable decisions by group: each attribute that is in doubt, and those that are not."""
+    pairs = rows(results, "impact_ratio", "pairs")
+    gravest = gravest_pairs(results)
+    clear = [row for row in gravest if row["verdict"] == "clear below"]
+    unsure = [row for row in gravest if row["verdict"] in _GRAVITY and row not in clear]
+    fine = [row for row in gravest if row["verdict"] not in _GRAVITY]
+    found = [_impact(results, row) for row in clear]
+    if len(unsure) > 1:
+        found.append(_impact_uncertain(results, unsure))
+    else:
+        found.extend(_impact(results, row) for row in unsure)
+    return found + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+
+
+def gravest_pairs(results: Results) -> list[Row]:
+    """The pair with the gravest verdict of each attribute, and of all crossings in doubt."""
     pairs = rows(results, "impact_ratio", "pairs")
     judged = [row for row in pairs if row["verdict"] != TOO_FEW]
     plain = [row for row in judged if not is_crossing(row)]
     crossed = [row for row in judged if is_crossing(row) and _below(row)]
     names = list(dict.fromkeys(row["attribute"] for row in plain))
     gravest = [_gravest([row for row in plain if row["attribute"] == name]) for name in names]
-    doubtful = [row for row in gravest if row["verdict"] in _MESSAGES]
-    if crossed:
-        doubtful.append(_gravest(crossed))
-    found = [_impact(results, row) for row in doubtful]
-    fine = [row for row in gravest if row["verdict"] not in _MESSAGES]
-    return found + ([_impact_fine(results, fine)] if fine else []) + _too_few(results, pairs)
+    return gravest + ([_gravest(crossed)] if crossed else [])
+
+
+def is_reported(results: Results, one: Verdict) -> bool:
+    """Whether the finding on a pair of groups says what a promise about their ratio would."""
+    return (
+        one.metric == "impact_ratio"
+        and (one.side, one.bound) == ("at_least", declared_ratio(results))
+        and one.outcome in ("not met", "too uncertain to say")
+        and any(_is_about(one, row) for row in gravest_pairs(results))
+    )
+
+
+def _is_about(one: Verdict, row: Row) -> bool:
+    same = (one.attribute, one.level) == (row["attribute"], row["level"])
+    return same and row["verdict"] in _GRAVITY
 
 
 def _below(row: Row) -> bool:
@@ -69,18 +96,65 @@ def _gravest(pairs: Sequence[Row]) -> Row:
 
 
 def _impact(results: Results, row: Row) -> Finding:
-    message, severity = _MESSAGES[row["verdict"]]
-    if severity == "low" and is_beyond_chance(row):
-        severity = "medium"
+    message = _MESSAGES[row["verdict"]]
     return Finding(
         id=f"impact-{row['attribute']}",
-        severity=severity,
+        severity=_severity(results, row),
         message=message,
-        values=_pair(results, row),
-        evidence=("measures/impact_ratio", "measures/group_rates"),
+        values=_pair(results, row) | {"also": _also_below(results, row)},
+        evidence=_IMPACT,
         section="bias",
-        limits=("labels_are_decisions",) if results.schema.target.labels_are_decisions else (),
+        limits=_limits(results),
     )
+
+
+def _severity(results: Results, row: Row) -> Severity:
+    """Grave where clearly below; serious where below, beyond chance, or promised otherwise."""
+    if row["verdict"] == "clear below":
+        return "high"
+    promised = any(_is_about(one, row) for one in judge(results) if one.metric == "impact_ratio")
+    doubt = row["verdict"] == "below but uncertain" or is_beyond_chance(row)
+    return "medium" if doubt or promised else "low"
+
+
+def _also_below(results: Results, row: Row) -> list[dict[str, Any]]:
+    """The other groups of the attribute, or the other crossings, that are clearly below too."""
+    if row["verdict"] != "clear below":
+        return []
+    return [
+        {"level": other["level"], "ratio": finite(other["ratio"])}
+        for other in sorted(rows(results, "impact_ratio", "pairs"), key=lambda one: one["ratio"])
+        if other["verdict"] == "clear below"
+        and other["level"] != row["level"]
+        and (is_crossing(other) if is_crossing(row) else other["attribute"] == row["attribute"])
+    ]
+
+
+def _limits(results: Results) -> tuple[str, ...]:
+    return ("labels_are_decisions",) if results.schema.target.labels_are_decisions else ()
+
+
+def _impact_uncertain(results: Results, unsure: Sequence[Row]) -> Finding:
+    """One finding on all attributes for which the ratio may be below the declared one."""
+    severities = [_severity(results, row) for row in unsure]
+    return Finding(
+        id="impact-uncertain",
+        severity="medium" if "medium" in severities else "low",
+        message="impact_uncertain",
+        values=_pairs(results, unsure),
+        evidence=_IMPACT,
+        section="bias",
+        limits=_limits(results),
+    )
+
+
+def _pairs(results: Results, found: Sequence[Row]) -> dict[str, Any]:
+    return {
+        "pairs": [_pair(results, row) for row in found],
+        "attributes": [attribute_label(results, row["attribute"]) for row in found],
+        "decision": results.schema.target.favourable_class,
+        "bound": declared_ratio(results),
+    }
 
 
 def _pair(results: Results, row: Row) -> dict[str, Any]:
@@ -122,13 +196,8 @@ def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:
         id="impact-fine",
         severity="info",
         message="impact_fine",
-        values={
-            "pairs": [_pair(results, row) for row in gravest],
-            "attributes": [attribute_label(results, row["attribute"]) for row in gravest],
-            "decision": results.schema.target.favourable_class,
-            "bound": declared_ratio(results),
-        },
-        evidence=("measures/impact_ratio", "measures/group_rates"),
+        values=_pairs(results, gravest),
+        evidence=_IMPACT,
         section="bias",
     )
 
@@ -146,75 +215,5 @@ def _too_few(results: Results, pairs: Sequence[Row]) -> list[Finding]:
         for row in few
     ]
     return [
-        Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, _RATES, "bias"),
+        Finding("groups_too_few", "low", "groups_too_few", {"groups": groups}, RATES, "bias"),
     ]
-
-
-_RATES = ("measures/group_rates",)
-
-
-def error_rates(results: Results) -> list[Finding]:
-    """Whether errors fall evenly, by two differences and their permutation tests."""
-    tests = [
-        {"metric": metric, **row}
-        for metric in _ERROR_GAPS
-        for row in rows(results, metric, "tests")
-        if not is_crossing(row) and finite(row["value"]) is not None
-    ]
-    names = list(dict.fromkeys(row["attribute"] for row in tests))
-    surest = [_surest([row for row in tests if row["attribute"] == name]) for name in names]
-    apart = [row for row in surest if is_beyond_chance(row)]
-    even = [row for row in surest if not is_beyond_chance(row)]
-    found = [_errors_apart(results, row) for row in apart]
-    return found + ([_errors_even(results, even)] if even else [])
-
-
-_ERROR_GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
-
-
-def _surest(tests: Sequence[Row]) -> Row:
-    """The test that speaks most clearly for a difference."""
-
-    def doubt(row: Row) -> float:
-        p = finite(row.get("p_adjusted"))
-        return 1.0 if p is None else p
-
-    return min(tests, key=doubt)
-
-
-def _gap(results: Results, row: Row) -> dict[str, Any]:
-    return {
-        "attribute": attribute_label(results, row["attribute"]),
-        "metric": words_of(results).label("metrics", row["metric"]),
-        "gap": estimates.of_row(row, "value"),
-        "chance": finite(row.get("null_high")),
-        "p": finite(row.get("p_adjusted")),
-        "widest": row.get("widest_level"),
-        "narrowest": row.get("narrowest_level"),
-    }
-
-
-def _errors_apart(results: Results, row: Row) -> Finding:
-    return Finding(
-        id=f"errors-{row['attribute']}",
-        severity="medium",
-        message="errors_apart",
-        values=_gap(results, row),
-        evidence=(f"measures/{row['metric']}", *_RATES),
-        section="bias",
-    )
-
-
-def _errors_even(results: Results, tests: Sequence[Row]) -> Finding:
-    gaps = [_gap(results, row) for row in tests]
-    return Finding(
-        id="errors-even",
-        severity="info",
-        message="errors_even",
-        values={"gaps": gaps, "attributes": [one["attribute"] for one in gaps]},
-        evidence=(
-            *(f"measures/{name}" for name in _ERROR_GAPS if results.has(f"measures/{name}")),
-            *_RATES,
-        ),
-        section="bias",
-    )

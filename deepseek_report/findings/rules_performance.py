@@ -8,6 +8,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of, words_of
+from deepseek_report.findings.rules_groups import is_reported
 from deepseek_report.findings.thresholds import Outcome, Verdict, judge
 
 #: A calibration error from which probabilities mislead a person who reads them.
@@ -30,12 +31,15 @@ _THRESHOLD_SEVERITY: dict[Outcome, Severity] = {
 
 
 def thresholds(results: Results) -> list[Finding]:
-    """One finding for each promise that is not met, and one where all are."""
+    """One finding for each promise that is not met, and one where all are.
+
+    A promise about a ratio of groups is left to the finding on these groups.
+    """
     verdicts = judge(results)
     missed = [one for one in verdicts if one.outcome != "met"]
     if verdicts and not missed:
         return [_all_met(verdicts)]
-    return [_missed(results, one) for one in missed]
+    return [_missed(results, one) for one in missed if not is_reported(results, one)]
 
 
 def _all_met(verdicts: list[Verdict]) -> Finding:

@@ -33,28 +33,39 @@ def proxies(results: Results) -> list[Finding]:
         for score in results.find("proxy_auc")
         if (score.value if score.low is None else score.low) >= PROXY_NOTICEABLE
     ]
-    return [_proxy(results, score) for score in strong]
+    return [_proxy(results, strong)] if strong else []
 
 
-def _proxy(results: Results, score: Score) -> Finding:
-    features = [
-        row
-        for row in rows(results, "proxies", "features")
-        if row["attribute"] == score.attribute and (finite(row["importance"]) or 0) > 0
-    ]
-    features.sort(key=lambda row: -row["importance"])
+def _proxy(results: Results, strong: Sequence[Score]) -> Finding:
+    clear = any(score.value >= PROXY_STRONG for score in strong)
     return Finding(
-        id=f"proxy-{score.attribute}",
-        severity="medium" if score.value >= PROXY_STRONG else "low",
+        id="proxies",
+        severity="medium" if clear else "low",
         message="proxy",
         values={
-            "attribute": attribute_label(results, score.attribute),
-            "auc": estimates.of_score(score),
-            "features": [row["label"] for row in features[:3]],
+            "attributes": [attribute_label(results, score.attribute) for score in strong],
+            "found": [
+                {
+                    "attribute": attribute_label(results, score.attribute),
+                    "auc": estimates.of_score(score),
+                    "features": proxy_features(results, score.attribute),
+                }
+                for score in strong
+            ],
         },
         evidence=("measures/proxies",),
         section="bias",
     )
+
+
+def proxy_features(results: Results, attribute: str) -> list[str]:
+    """The three features that give an attribute away most."""
+    mine = [
+        row
+        for row in rows(results, "proxies", "features")
+        if row["attribute"] == attribute and (finite(row["importance"]) or 0) > 0
+    ]
+    return [row["label"] for row in sorted(mine, key=lambda row: -row["importance"])[:3]]
 
 
 def explanation_quality(results: Results) -> list[Finding]:

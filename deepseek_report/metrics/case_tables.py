@@ -160,14 +160,14 @@ class SharedErrors:
                 continue
             errors, others = int(self.wrong[inside].sum()), int(self.wrong[~inside].sum())
             _, p_value = compare_rates(errors, n, others, rest)
-            yield f"{feature.label}: {label}", n, errors / n, others / rest, p_value
+            yield f"{feature.label} is {label}", n, errors / n, others / rest, p_value
 
     def _same(self, j: int, feature: Feature, value: float) -> tuple[NDArray[np.bool_], str]:
         column = self.part.inputs[:, j]
         if np.isnan(value):
             return np.isnan(column), "missing"
         if not feature.is_numeric:
-            return column == value, feature.display(value)
+            return column == value, f"“{feature.display(value)}”"
         edges = self.edges[j]
         place = int(np.searchsorted(edges, value, side="left"))
         inside = (np.searchsorted(edges, column, side="left") == place) & ~np.isnan(column)
@@ -185,8 +185,8 @@ def _bin_label(edges: Array, place: int, unit: str | None) -> str:
     if place == 0:
         return f"up to {quantity(edges[0], unit)}"
     if place == len(edges):
-        return f"above {quantity(edges[-1], unit)}"
-    return f"above {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
+        return f"over {quantity(edges[-1], unit)}"
+    return f"over {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
 
 
 def frame(rows: list[Row], columns: str) -> pd.DataFrame:

@@ -36,8 +36,8 @@ def feature_conditions(feature: Feature, values: Floats, reference: Floats) -> I
         yield from _quarters(feature, values, reference)
     else:
         for k, category in enumerate(feature.categories):
-            yield Condition(feature.name, f"{feature.label}: {category.label}", values == k)
-    yield Condition(feature.name, f"{feature.label}: missing", np.isnan(values))
+            yield Condition(feature.name, f"{feature.label} is “{category.label}”", values == k)
+    yield Condition(feature.name, f"{feature.label} is missing", np.isnan(values))
 
 
 def _quarters(feature: Feature, values: Floats, reference: Floats) -> Iterator[Condition]:
@@ -47,17 +47,17 @@ def _quarters(feature: Feature, values: Floats, reference: Floats) -> Iterator[C
     inner = np.unique(np.quantile(known, _QUARTILES, method="lower"))
     edges = [-np.inf, *inner[inner < known.max()].tolist(), np.inf]
     for low, high in pairwise(edges):
-        text = f"{feature.label}{_between(feature, low, high)}"
+        text = f"{feature.label} is {_between(feature, low, high)}"
         yield Condition(feature.name, text, (values > low) & (values <= high))
 
 
 def _between(feature: Feature, low: float, high: float) -> str:
     parts = []
     if np.isfinite(low):
-        parts.append(f" over {feature.display(low)}")
+        parts.append(f"over {feature.display(low)}")
     if np.isfinite(high):
-        parts.append(f" up to {feature.display(high)}")
-    return "".join(parts)
+        parts.append(f"up to {feature.display(high)}")
+    return ", ".join(parts) or "known"
 
 
 def all_conditions(
@@ -73,7 +73,7 @@ def all_conditions(
         if attribute.source is None and attribute.name in groups:
             codes = groups[attribute.name]
             found += [
-                Condition(attribute.name, f"{attribute.label}: {level}", codes == k)
+                Condition(attribute.name, f"{attribute.label} is “{level}”", codes == k)
                 for k, level in enumerate(attribute.levels)
             ]
     return found

@@ -23,7 +23,7 @@ from deepseek_report.findings.rules_groups import (
     declared_ratio,
     is_beyond_chance,
 )
-from deepseek_report.findings.rules_sources import is_enough
+from deepseek_report.findings.rules_sources import is_enough, proxy_features
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import (
     DASH,
@@ -86,12 +86,18 @@ def _answer(draft: Draft) -> None:
     pairs = rows(results, "impact_ratio", "pairs")
     if pairs:
         judged = [row for row in pairs if row["verdict"] != TOO_FEW and not is_crossing(row)]
+        crossings = [row for row in pairs if row["verdict"] != TOO_FEW and is_crossing(row)]
         below = [row for row in judged if row["verdict"] == "clear below"]
+        crossed = [row for row in crossings if row["verdict"] == "clear below"]
+        worst = min(crossed, key=lambda row: float(row["ratio"]), default={})
         draft.answer(
             "ratios",
             judged=len(judged),
             below=[f"“{row['level']}” ({row['attribute_label']})" for row in below],
-            beyond=[_against(row) for row in judged if is_beyond_chance(row)],
+            beyond=_beyond([row for row in judged if is_beyond_chance(row)]),
+            crossings=len(crossings),
+            crossed=len(crossed),
+            worst=worst | {"ratio": estimates.of_row(worst, "ratio")},
             uncertain=sum("uncertain" in row["verdict"] for row in judged),
             bound=declared_ratio(results),
             decision=results.schema.target.favourable_class,
@@ -103,9 +109,12 @@ def _answer(draft: Draft) -> None:
         draft.answer("errors", attributes=names, tests=len(tests))
 
 
-def _against(row: Row) -> str:
-    attribute = in_sentence(row["attribute_label"])
-    return f"“{row['level']}” against “{row['reference']}” ({attribute})"
+def _beyond(found: Sequence[Row]) -> list[str]:
+    """The groups of each attribute: `“men” (sex)`."""
+    levels: dict[str, list[str]] = {}
+    for row in found:
+        levels.setdefault(row["attribute_label"], []).append(f"“{row['level']}”")
+    return [f"{estimates.listing(each)} ({in_sentence(name)})" for name, each in levels.items()]
 
 
 def _caveats(draft: Draft) -> None:
@@ -228,7 +237,7 @@ def _sources(draft: Draft) -> dict[str, Any]:
             {
                 "attribute": attribute_label(results, score.attribute),
                 **value_cell("auc", estimates.of_score(score)),
-                "features": ", ".join(_proxy_features(results, score.attribute)) or DASH,
+                "features": ", ".join(proxy_features(results, score.attribute)) or DASH,
                 **count_cell("n", score.n),
             }
             for score in results.find("proxy_auc")
@@ -236,12 +245,6 @@ def _sources(draft: Draft) -> dict[str, Any]:
         "attribution": _attribution(draft),
         "quality": _quality(draft),
     }
-
-
-def _proxy_features(results: Results, attribute: str) -> list[str]:
-    mine = [row for row in rows(results, "proxies", "features") if row["attribute"] == attribute]
-    mine = [row for row in mine if (finite(row["importance"]) or 0.0) > 0]
-    return [row["label"] for row in sorted(mine, key=lambda row: -row["importance"])[:3]]
 
 
 def _attribution(draft: Draft) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -157,7 +158,11 @@ def _data(draft: Draft) -> dict[str, Any]:
     gain = results.score("learning_curve_gain")
     known = gain is not None and finite(gain.value) is not None
     return {
-        "sentence": draft.text("curve", gain=estimates.of_score(gain))
+        "sentence": draft.text(
+            "curve",
+            gain=estimates.of_score(gain),
+            predictor=curve[-1]["predictor"] if curve else "",
+        )
         if gain is not None and known
         else draft.text("not_measured"),
         "curve": [
@@ -232,7 +237,7 @@ def _compute(draft: Draft) -> dict[str, Any]:
     return {
         "sentence": _compute_sentence(draft, layers),
         "layers": [
-            {"layer": row["layer"], "kind": row["kind"]}
+            {"layer": layer_name(row["layer"]), "kind": layer_kind(row["kind"])}
             | value_cell("ms", estimates.of_row(row, "ms"))
             | percent_cell("share", row["share"])
             for row in layers
@@ -256,7 +261,7 @@ def _compute_sentence(draft: Draft, layers: list[Row]) -> str:
         said.append(draft.text("latency", latency=each, rate=finite(rate.value)))
     if layers:
         hottest = max(layers, key=lambda row: row["share"])
-        layer = {"layer": hottest["layer"], "share": hottest["share"]}
+        layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
         said.append(draft.text("hottest", **layer))
     return " ".join(said) or draft.text("not_measured")
 

@@ -123,7 +123,13 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
     changed = {row["case"] for row in changes if row["status"] == "found"}
     draft.answer("count", n=len(table), wrong=sum(not row["correct"] for row in table))
     if explainer:
-        draft.answer("method", explainer=explainer_label(draft.results, explainer))
+        space = draft.results.explanations[explainer].output_space
+        draft.answer(
+            "method",
+            explainer=explainer_label(draft.results, explainer),
+            points=space == "probability",
+            sums=bool(adds_up(draft.results, explainer)),
+        )
     if changes:
         draft.answer("changes", n=len(changed), total=len(table))
 
@@ -264,7 +270,9 @@ def _change(pages: _Pages, case: Row) -> str:
             {"feature": row["label"], "before": row["from_display"], "after": row["to_display"]}
             for row in steps
         ],
-        probability=finite(steps[-1]["probability_after"]),
+        probability=_apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))[
+            "probability"
+        ],
         target=draft.results.schema.target.explained_class,
     )
 

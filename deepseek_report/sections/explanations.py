@@ -66,14 +66,21 @@ def _answer(draft: Draft, table: list[Row]) -> None:
         target=draft.results.schema.target.explained_class,
     )
     first = {row["explainer"]: row["label"] for row in table if row["rank"] == 1}
-    others = [name for name, label in first.items() if label != first.get(leader)]
+    others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(
         "agreement",
         methods=len(first),
-        same=len(first) - len(others),
+        leading=first.get(leader),
         others=[
-            {"explainer": explainer_label(draft.results, name), "feature": first[name]}
-            for name in others
+            {
+                "explainers": [
+                    explainer_label(draft.results, name)
+                    for name, label in first.items()
+                    if label == other
+                ],
+                "feature": other,
+            }
+            for other in others
         ],
     )
 

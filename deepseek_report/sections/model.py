@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
@@ -40,6 +41,9 @@ def _answer(draft: Draft) -> None:
         summary=str(architecture.get("summary") or architecture.get("name") or "").rstrip("."),
         parameters=architecture.get("parameters"),
     )
+    if training.get("epochs") == 0 and not training.get("diverged"):
+        draft.answer("fitted", rows=training.get("rows") or 0)
+        return
     draft.answer(
         "training",
         epochs=training.get("epochs"),
@@ -62,14 +66,17 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         reason=str(training.get("precision_reason") or "").rstrip("."),
         accumulation=training.get("accumulation") or 1,
     )
-    return {"layers": _layers(results), "training": sentence}
+    return {"layers": _layers(results), "training": sentence if training.get("rows") != 0 else ""}
 
 
 def _layers(results: Results) -> list[dict[str, Any]]:
     layers = rows(results, "parameters", "layers") or results.architecture.get("layers") or []
     total = sum(int(row.get("parameters") or 0) for row in layers) or 1
     return [
-        {"layer": row.get("layer") or row.get("name"), "kind": row.get("kind")}
+        {
+            "layer": layer_name(row.get("layer") or row.get("name") or ""),
+            "kind": layer_kind(row.get("kind") or ""),
+        }
         | count_cell("parameters", row.get("parameters"))
         | percent_cell("share", (row.get("parameters") or 0) / total)
         for row in layers
@@ -92,8 +99,11 @@ def _decision(draft: Draft) -> str:
 
 
 def _settings(results: Results) -> list[dict[str, str]]:
+    """Those that decided something: the trainer's only where it ran epochs."""
+    trained = results.has("training") and results.training.get("max_epochs") != 0
+    groups = [("model", "model"), *([("trainer", "training")] if trained else [])]
     return [
         {"part": label, **row}
-        for group, label in (("model", "model"), ("trainer", "training"))
+        for group, label in groups
         for row in flat(results.config.get(group) or {})
     ]

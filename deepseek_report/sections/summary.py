@@ -81,7 +81,8 @@ def _outcome(draft: Draft, verdicts: list[Verdict], severities: list[str]) -> No
             n=len(verdicts),
             met=sum(one.outcome == "met" for one in verdicts),
             missed=sum(one.outcome == "not met" for one in verdicts),
-            open=sum(one.outcome in ("too uncertain to say", "not measured") for one in verdicts),
+            open=sum(one.outcome == "too uncertain to say" for one in verdicts),
+            unmeasured=sum(one.outcome == "not measured" for one in verdicts),
         )
     draft.answer("findings", grave=severities.count("high"), look=severities.count("medium"))
 

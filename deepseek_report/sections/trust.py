@@ -69,6 +69,11 @@ def _answer(draft: Draft) -> None:
         draft.answer(
             "faithful",
             passed=[explainer_label(draft.results, one.explainer) for one in passed],
+            weak=[
+                explainer_label(draft.results, one.explainer)
+                for one in passed
+                if is_weak(one, passed)
+            ],
             failed=[explainer_label(draft.results, o.explainer) for o in gains if o not in passed],
         )
     agreement = draft.results.score("agreement")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import extent, known, short, spoken
@@ -36,7 +37,10 @@ class LayerProfile:
     most: Annotated[int, Field(ge=1, le=40)] = 16
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "layer_profile", "layers")
+        measured = required(results, "layer_profile", "layers")
+        table = measured.assign(
+            layer=measured["layer"].map(layer_name), kind=measured["kind"].map(layer_kind)
+        )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
         return [
@@ -80,7 +84,7 @@ def _title(table: pd.DataFrame) -> str:
     )
     top = table.iloc[0]
     return (
-        f"{spoken(top['layer'])} takes {percent(top['share'])} of the time; of all kinds of "
+        f"“{spoken(top['layer'])}” takes {percent(top['share'])} of the time; of all kinds of "
         f"layers, {spoken(kinds.index[0])} takes most ({percent(kinds.iloc[0])})"
     )
 

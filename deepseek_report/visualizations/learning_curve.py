@@ -12,7 +12,6 @@ from deepseek_report.visualizations.labels import (
     capital,
     known,
     spoken,
-    surely_positive,
     with_interval,
 )
 from deepseek_report.visualizations.marks import (
@@ -23,7 +22,7 @@ from deepseek_report.visualizations.marks import (
     upright_intervals,
     value_ticks,
 )
-from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.reading import more_rows_help, required
 from deepseek_report.visualizations.style import colours, draw_svg, markers, panel
 
 if TYPE_CHECKING:
@@ -33,6 +32,13 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
+
+
+_PROMISES = {
+    True: "more rows would probably help",
+    None: "whether more rows would help is uncertain",
+    False: "more of the same rows would help little",
+}
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class LearningCurve:
                 alt=_alt(table, gain),
                 how_to_read=(
                     "The lower axis doubles from mark to mark: if the line still rises at its "
-                    "right end, more rows of the same kind would help. Lines are 95 % intervals."
+                    "right end, more rows of the same kind may help. Lines are 95 % intervals."
                 ),
             )
         ]
@@ -102,12 +108,8 @@ def _title(table: pd.DataFrame, gain: Score | None) -> str:
         sizes = f"From {count(first['rows'])} to {count(last['rows'])} rows"
         return f"{sizes} the AUC goes from {number(first['roc_auc'])} to {number(last['roc_auc'])}"
     value = number(gain.value, gain.low, gain.high)
-    if surely_positive(gain.low):
-        return (
-            f"The last doubling of the rows raised the AUC by {value}: more rows would still help"
-        )
-    change = f"The last doubling of the rows changed the AUC by {value}"
-    return f"{change}: more of the same rows would help little"
+    changed = f"The last doubling of the rows changed the AUC by {value}"
+    return f"{changed}: {_PROMISES[more_rows_help(gain)]}"
 
 
 def _alt(table: pd.DataFrame, gain: Score | None) -> str:

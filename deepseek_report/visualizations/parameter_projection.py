@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.layers import layer_name
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -42,6 +43,7 @@ class ParameterProjection:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "parameter_projection", "points")
+        table["layer"] = table["layer"].map(layer_name)
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
@@ -141,7 +143,7 @@ def _title(table: pd.DataFrame, seen: float) -> str:
     share = f"; three components hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
     if len(far) == 1:
         return f"{count(len(table))} rows of the weight matrix on three components{share}"
-    return f"The rows of {spoken(far.index[0])} lie farthest from the others{share}"
+    return f"The weights of “{spoken(far.index[0])}” lie farthest from the middle{share}"
 
 
 def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> str:

@@ -12,6 +12,9 @@ from deepseek_report.visualizations.style import CONTROL
 #: What the findings take as the limits: see `findings/explainers.py`.
 _DEPENDS_ON_WEIGHTS, _GAP_ALLOWED = 0.5, 0.05
 
+#: Gain in AUC from doubling the data that is worth collecting them for.
+GAIN_WORTHWHILE = 0.005
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -140,3 +143,12 @@ def operating_point(predictions: Predictions) -> dict[str, float]:
 
 def _share(flags: NDArray[np.bool_]) -> float:
     return float(flags.mean()) if len(flags) else float("nan")
+
+
+def more_rows_help(gain: Score) -> bool | None:
+    """Whether the last doubling of the rows paid; None where its interval leaves that open."""
+    low = gain.value if gain.low is None else gain.low
+    high = gain.value if gain.high is None else gain.high
+    if low > 0 and gain.value >= GAIN_WORTHWHILE:
+        return True
+    return None if high > GAIN_WORTHWHILE else False

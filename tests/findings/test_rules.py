@@ -8,6 +8,7 @@ from deepseek_report.findings import (
     explainers,
     rules_bottlenecks,
     rules_data,
+    rules_errors,
     rules_explanations,
     rules_failures,
     rules_groups,
@@ -164,7 +165,7 @@ def gap(p, attribute="sex"):
 
 def test_errors_fall_unevenly_only_beyond_chance(run):
     tests = [gap(0.01), gap(0.2, "age_band")]
-    found = rules_groups.error_rates(
+    found = rules_errors.error_rates(
         run.measure("equalized_odds_difference", tests=tests).results()
     )
     assert [one.message for one in found] == ["errors_apart", "errors_even"]
@@ -173,7 +174,7 @@ def test_errors_fall_unevenly_only_beyond_chance(run):
 def test_a_gap_that_could_not_be_tested_is_no_evidence_of_evenness(run):
     tests = [gap(float("nan")) | {"value": float("nan")}]
     assert (
-        rules_groups.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
+        rules_errors.error_rates(run.measure("equalized_odds_difference", tests=tests).results())
         == []
     )
 
@@ -199,9 +200,65 @@ def test_a_difference_beyond_chance_is_told_whatever_its_ratio(run, say):
 def test_the_surer_of_two_error_gaps_decides(run, say):
     run.measure("equalized_odds_difference", tests=[gap(0.07)])
     run.measure("equal_opportunity_difference", tests=[gap(0.009)])
-    (found,) = rules_groups.error_rates(run.results())
+    (found,) = rules_errors.error_rates(run.results())
     assert found.message == "errors_apart"
-    assert "(equal opportunity difference; largest for “men”" in say(found)
+    assert "the rates of “women” and “men” lie 10.0\u00a0points (5.0–15.0) apart" in say(found)
+
+
+def rates(level, tpr, fpr):
+    row = {"attribute": "sex", "level": level, "too_few": False, "n": 300}
+    for name, value in (("tpr", tpr), ("fpr", fpr)):
+        row |= {name: value, f"{name}_low": value - 0.02, f"{name}_high": value + 0.02}
+    return row
+
+
+def test_uneven_errors_are_told_by_the_rate_that_lies_apart(run, say):
+    run.measure("equalized_odds_difference", tests=[gap(0.01)])
+    run.measure("group_rates", groups=[rates("men", 0.8, 0.4), rates("women", 0.79, 0.3)])
+    (found,) = rules_errors.error_rates(run.results())
+    assert (
+        "of those whose label is not “no default”, 30.0\u00a0% (28.0–32.0\u00a0%) of “women” and "
+        "40.0\u00a0% (38.0–42.0\u00a0%) of “men” are decided “no default”"
+    ) in say(found)
+
+
+def test_attributes_with_uneven_errors_share_one_finding(run, say):
+    run.measure("equalized_odds_difference", tests=[gap(0.01), gap(0.02, "age_band")])
+    (found,) = rules_errors.error_rates(run.results())
+    assert say(found).startswith("Sex and age band: errors do not fall evenly.")
+
+
+def test_attributes_in_doubt_share_one_finding(run, say):
+    sure = pair("married", "above but uncertain", 0.81, p_adjusted=0.0002, difference=-0.135)
+    unsure = pair("men", "below but uncertain", 0.78, attribute="sex", p_adjusted=0.2)
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=[sure, unsure]).results())
+    assert (found.message, found.severity) == ("impact_uncertain", "medium")
+    text = say(found)
+    assert text.startswith("Age band and sex: ratios of favourable decisions below 0.8 cannot be")
+    assert "ratio 0.810 (0.760–0.860), p < 0.001; " in text
+    assert "ratio 0.780 (0.730–0.830). " in text
+    assert "Measure decisions for “married” (age band) and “men” (sex) on more cases" in text
+
+
+def test_other_groups_clearly_below_are_named_with_the_gravest(run, say):
+    rows = [pair("b", ratio=0.6), pair("c", ratio=0.7), pair("d", "clear above", 0.95)]
+    (found,) = rules_groups.impact(run.measure("impact_ratio", pairs=rows).results())
+    assert "Clearly below as well: “c” (0.700)." in say(found)
+
+
+def test_a_promise_on_a_ratio_is_told_once_by_the_finding_on_the_groups(run, score):
+    ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
+    row = pair("men", "above but uncertain", 0.81, attribute="sex")
+    run.promise(metric="impact_ratio", at_least=0.8).measure("impact_ratio", ratio, pairs=[row])
+    found = find(run.results())
+    assert [(one.message, one.severity) for one in found] == [("impact_uncertain_above", "medium")]
+
+
+def test_a_promise_on_a_ratio_with_another_bound_is_told_by_itself(run, score):
+    ratio = score("impact_ratio", 0.81, 0.76, 0.86, attribute="sex", level="men")
+    row = pair("men", "above but uncertain", 0.81, attribute="sex")
+    run.promise(metric="impact_ratio", at_least=0.85).measure("impact_ratio", ratio, pairs=[row])
+    assert "threshold_uncertain" in [one.message for one in find(run.results())]
 
 
 def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run):

@@ -127,7 +127,7 @@ def test_a_slice_full_of_errors_is_named_and_one_without_is_not(toy) -> None:
     labels = np.where(blue, 1 - validation.decisions, validation.decisions)
     found = SharedErrors(context.dataset, replace(validation, labels=labels))
     named = found.rows(0, np.array([50.0, 2.0, 0.0]))
-    assert named[0][1:] == ("colour: blue", int(blue.sum()), 1.0, 0.0)
+    assert named[0][1:] == ("colour is “blue”", int(blue.sum()), 1.0, 0.0)
     assert found.rows(0, np.array([50.0, 0.0, 0.0])) == []
 
 

@@ -32,11 +32,11 @@ def test_numeric_conditions_split_at_the_training_quartiles_and_can_be_read() ->
     values = np.array([10.0, 20.0, 30.0, 40.0, np.nan])
     found = list(feature_conditions(AMOUNT, values, np.arange(0.0, 41.0)))
     assert [one.text for one in found] == [
-        "loan amount up to €\u00a010",
-        "loan amount over €\u00a010 up to €\u00a020",
-        "loan amount over €\u00a020 up to €\u00a030",
-        "loan amount over €\u00a030",
-        "loan amount: missing",
+        "loan amount is up to €\u00a010",
+        "loan amount is over €\u00a010, up to €\u00a020",
+        "loan amount is over €\u00a020, up to €\u00a030",
+        "loan amount is over €\u00a030",
+        "loan amount is missing",
     ]
     assert (np.sum([one.holds for one in found], axis=0) == 1).all()
 
@@ -44,11 +44,11 @@ def test_numeric_conditions_split_at_the_training_quartiles_and_can_be_read() ->
 def test_categories_and_constant_numbers_have_one_condition_each() -> None:
     colour = Feature("c", "colour", "categorical", categories=(Category("0", "red"),))
     assert [one.text for one in feature_conditions(colour, np.zeros(3), np.zeros(3))] == [
-        "colour: red",
-        "colour: missing",
+        "colour is “red”",
+        "colour is missing",
     ]
     constant = list(feature_conditions(AMOUNT, np.full(4, 7.0), np.full(9, 7.0)))
-    assert constant[0].text == "loan amount"
+    assert constant[0].text == "loan amount is known"
     assert constant[0].holds.all()
 
 
@@ -80,7 +80,7 @@ def test_a_planted_slice_is_found_first_with_its_counts(toy) -> None:
     wrong = np.where(planted, rng.random(1500) < 0.7, rng.random(1500) < 0.1)
     table = Slices().measure(with_errors(context, wrong)).tables["slices"]
     worst = table.iloc[0]
-    assert worst["slice"] == f"loan amount over €\u00a0{quarter:.0f} and colour: green"
+    assert worst["slice"] == f"loan amount is over €\u00a0{quarter:.0f} and colour is “green”"
     assert worst["n"] == planted.sum()
     assert worst["errors"] == (wrong & planted).sum()
     assert worst["rest_error_rate"] == pytest.approx(wrong[~planted].mean())
@@ -93,9 +93,9 @@ def test_a_slice_no_worse_than_its_parent_is_not_listed(toy) -> None:
     parent = context.dataset.test.inputs[:, 1] == 1
     wrong = parent & (np.arange(1500) % 2 == 0)
     table = Slices().measure(with_errors(context, wrong)).tables["slices"]
-    assert table.iloc[0]["slice"] == "colour: green"
+    assert table.iloc[0]["slice"] == "colour is “green”"
     assert (
-        table["features"].str.contains("colour") & (table["slice"] != "colour: green")
+        table["features"].str.contains("colour") & (table["slice"] != "colour is “green”")
     ).sum() <= 1
 
 

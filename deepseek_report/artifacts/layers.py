@@ -1,0 +1,26 @@
+"""Names of layers as people read them, from the names that a module's code gives."""
+
+from __future__ import annotations
+
+import re
+
+_STACKS = {"layers": "layer", "blocks": "block"}
+_CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def layer_name(path: str) -> str:
+    """`layers.0.experts_norm` as `layer 1, experts norm`; numbers count from 1."""
+    said: list[str] = []
+    for part in path.split("."):
+        if part.isdigit() and said:
+            said[-1] = f"{_STACKS.get(said[-1], said[-1])} {int(part) + 1}"
+        else:
+            said.append(part.replace("_", " "))
+    return ", ".join(said)
+
+
+def layer_kind(name: str) -> str:
+    """The class of a layer in words: `SparseExperts` as `sparse experts`, `GELU` as it is."""
+    return " ".join(
+        word if word.isupper() else word.lower() for word in _CAPITALS.sub(" ", name).split()
+    )

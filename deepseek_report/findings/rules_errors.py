@@ -1,0 +1,93 @@
+"""Rules on whether errors fall evenly on groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
+from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
+
+_GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
+
+
+def error_rates(results: Results) -> list[Finding]:
+    """Whether errors fall evenly, by two differences and their permutation tests."""
+    tests = [
+        {"metric": metric, **row}
+        for metric in _GAPS
+        for row in rows(results, metric, "tests")
+        if not is_crossing(row) and finite(row["value"]) is not None
+    ]
+    names = list(dict.fromkeys(row["attribute"] for row in tests))
+    surest = [_surest([row for row in tests if row["attribute"] == name]) for name in names]
+    apart = [row for row in surest if is_beyond_chance(row)]
+    even = [row for row in surest if not is_beyond_chance(row)]
+    found = [_errors(results, apart, "apart")] if apart else []
+    return found + ([_errors(results, even, "even")] if even else [])
+
+
+def _surest(tests: Sequence[Row]) -> Row:
+    """The test that speaks most clearly for a difference."""
+
+    def doubt(row: Row) -> float:
+        p = finite(row.get("p_adjusted"))
+        return 1.0 if p is None else p
+
+    return min(tests, key=doubt)
+
+
+def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
+    """One finding on all attributes whose errors differ, or on all whose errors do not."""
+    gaps = [_gap(results, row) for row in tests]
+    measured = (f"measures/{name}" for name in _GAPS if results.has(f"measures/{name}"))
+    return Finding(
+        id=f"errors-{kind}",
+        severity="medium" if kind == "apart" else "info",
+        message=f"errors_{kind}",
+        values={
+            "gaps": gaps,
+            "attributes": [one["attribute"] for one in gaps],
+            "decision": results.schema.target.favourable_class,
+        },
+        evidence=(*measured, *RATES),
+        section="bias",
+    )
+
+
+def _gap(results: Results, row: Row) -> dict[str, Any]:
+    gap = estimates.of_row(row, "value")
+    return {
+        "attribute": attribute_label(results, row["attribute"]),
+        "gap": gap,
+        "p": finite(row.get("p_adjusted")),
+        "widest": row.get("widest_level"),
+        "narrowest": row.get("narrowest_level"),
+        **_rates_apart(results, row),
+    }
+
+
+def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
+    """The rate that lies apart: of those labelled with the favourable class, or of the others."""
+    own = {
+        one["level"]: one
+        for one in rows(results, "group_rates", "groups")
+        if one["attribute"] == row["attribute"]
+    }
+    ends = [own.get(row.get(side)) for side in ("narrowest_level", "widest_level")]
+    low, high = ends
+    if low is None or high is None:
+        return {"rates": None, "deserving": True}
+    keys = ("tpr",) if row["metric"] == "equal_opportunity_difference" else ("tpr", "fpr")
+    key = max(keys, key=lambda name: _apart(low, high, name))
+    rates = [estimates.of_row(one, key, key) for one in (low, high)]
+    return {"rates": rates, "deserving": key == "tpr"}
+
+
+def _apart(low: Row, high: Row, key: str) -> float:
+    ends = finite(low.get(key)), finite(high.get(key))
+    return -1.0 if None in ends else abs(ends[1] - ends[0])  # type: ignore[operator]
