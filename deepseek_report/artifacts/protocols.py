@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-#: What a model can hand out; explainers and metrics name what they need.
-Capability = Literal["gradients", "attention", "routing", "experts"]
+#: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
+#: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`.
+Capability = Literal["module", "gradients", "attention", "routing", "experts", "trees"]
 
 
 class Progress(Protocol):
@@ -122,6 +123,18 @@ class Classifier(Protocol):
         """A copy whose weights are drawn anew, for the model-parameter randomisation test."""
 
 
+@runtime_checkable
+class TreeClassifier(Protocol):
+    """The optional part of a Classifier that has the capability "trees"."""
+
+    @property
+    def trees(self) -> Any:
+        """The fitted ensemble, over one column per feature."""
+
+    def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) original units -> (instance, feature) as the trees read them."""
+
+
 # --- the plug-ins: frozen dataclasses whose fields are the schema of their YAML -------------------
 
 
@@ -146,6 +159,33 @@ class ModelPlugin(Protocol):
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
 
     def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+
+
+@runtime_checkable
+class BringsTrainer(Protocol):
+    """The optional part of a ModelPlugin whose models the configured trainer cannot train."""
+
+    def own_trainer(self) -> Trainer | None:
+        """What trains instead of the configured trainer; None: the configured one."""
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """The optional part of a ModelPlugin whose models are not a state dict in safetensors."""
+
+    def restore(self, built: Any, train: Split, folder: Path) -> None:
+        """Make what `build` gave the trained model of a folder; ArtifactError if it cannot be."""
+
+
+@runtime_checkable
+class NamesOthers(Protocol):
+    """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """What is wrong with them; code is loaded from packages in `trusted` alone."""
+
+    def source_digest(self) -> str:
+        """Hash of them, so that edited code or another file is noticed."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +219,14 @@ class ExplainerPlugin(Protocol):
 
     def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
         """Why this method cannot explain the model, or None if it can."""
+
+
+@runtime_checkable
+class SuitsModel(Protocol):
+    """The optional part of an ExplainerPlugin whose algorithm depends on the model."""
+
+    def suited_to(self, capabilities: frozenset[Capability]) -> ExplainerPlugin:
+        """The same explainer with its choice made; its `planned_calls` are those of the run."""
 
 
 Scope = Literal["model", "explainer", "explainers"]
@@ -228,7 +276,8 @@ class VisualizationPlugin(Protocol):
     """Draws one or several pictures from stored results."""
 
     needs: ClassVar[frozenset[str]]
-    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`."""
+    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`.
+    Beside it a picture may declare `requires`, capabilities of the model, as a metric does."""
 
     def draw(self, results: Results) -> Sequence[Picture]: ...
 

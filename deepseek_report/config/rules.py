@@ -11,6 +11,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from deepseek_report.artifacts.protocols import NamesOthers
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
@@ -22,7 +23,7 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
-    problems = [*_dataset_problems(experiment, composed)]
+    problems = [*_dataset_problems(experiment, composed), *_model_problems(experiment, composed)]
     refused: list[Refusal] = []
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
@@ -56,21 +57,42 @@ def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Pr
         yield Problem(where, text)
 
 
+def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    model = experiment.single["model"]
+    if isinstance(model, NamesOthers):
+        where = locate(composed, ("model",))
+        for text in model.problems(experiment.trusted):
+            yield Problem(where, text)
+
+
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     model = experiment.single["model"]
     chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple[group].items():
-        lacking = sorted(set(plugin.requires) - set(model.capabilities))
         reason = plugin.refuses(model, frozenset()) if group == "explainers" else None
+        reason = reason or _unable(key, plugin, model, chosen)
         if reason:
             yield key, reason
-        elif lacking:
-            what = " and ".join(lacking)
-            yield key, f"{key} needs a model that hands out {what}; {chosen} has none"
         elif (
             group == "metrics" and plugin.scope != "model" and not experiment.multiple["explainers"]
         ):
             yield key, f"{key} judges explanations, and no explainer is chosen"
+
+
+#: What a capability is to a person, where its name does not say it.
+_HANDED_OUT = {
+    "module": "the layers, weights and training epochs of a torch module",
+    "trees": "decision trees",
+}
+
+
+def _unable(key: str, plugin: Any, model: Any, chosen: str) -> str | None:
+    """Why the model lacks what a part requires of it, or None."""
+    lacking = sorted(set(getattr(plugin, "requires", ())) - set(model.capabilities))
+    if not lacking:
+        return None
+    what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
+    return f"{key} needs a model that hands out {what}; {chosen} has none"
 
 
 def _needs(plugin: Any) -> Iterable[str]:
@@ -105,8 +127,12 @@ def _unmet_needs(
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
     reasons = {one.artifact: one.reason for one in refused}
+    model = experiment.single["model"]
+    chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple["visualizations"].items():
-        if lacking := _lacking(experiment, plugin):
+        if unable := _unable(key, plugin, model, chosen):
+            yield Refusal(f"pictures/{key}", unable)
+        elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
             yield Refusal(f"pictures/{key}", "; ".join(dict.fromkeys(why)))
 

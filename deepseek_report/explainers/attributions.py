@@ -18,6 +18,7 @@ _NEEDED = {
     "attention": "reads attention weights",
     "routing": "reads the router's weights",
     "experts": "reads the choice of experts",
+    "trees": "walks decision trees that read one column a feature",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -13,10 +13,9 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
-from deepseek_report.explainers.attributions import chunks, subject
+from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
-Algorithm = Literal["exact", "permutation"]
 
 _INDEPENDENT = (
     "Features that are left out are replaced by those of training rows, each independently of the "
@@ -35,10 +34,14 @@ class Shap:
     for the average. The mean over rounds is reported, and their spread as the standard error,
     which errs on the high side because the samples complement one another.
 
-    Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199.
+    For a model of decision trees "auto" takes "tree": the trees are walked against all background
+    rows, which gives the same values exactly and asks the model for its predictions alone.
+
+    Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
+    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees).
     """
 
-    algorithm: Literal["auto", "exact", "permutation"] = "auto"
+    algorithm: Literal["auto", "tree", "exact", "permutation"] = "auto"
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4
     background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
@@ -54,6 +57,38 @@ class Shap:
         -------
         Values in units of probability; base value plus their sum is the prediction.
         """
+        suited = self.suited_to(context.classifier.capabilities)
+        return suited._walked(context) if suited.algorithm == "tree" else suited._sampled(context)
+
+    def suited_to(self, capabilities: frozenset[Capability]) -> Shap:
+        """With "auto" resolved to "tree" where the model has trees."""
+        trees = self.algorithm == "auto" and "trees" in capabilities
+        return replace(self, algorithm="tree") if trees else self
+
+    def _walked(self, context: ExplainContext) -> Explanation:
+        from deepseek_report.explainers.shap_rounds import version
+        from deepseek_report.explainers.shap_trees import tree_values
+
+        classifier = context.classifier
+        before = classifier.calls
+        context.progress.start("shap", 1)
+        with _numpy_seed_restored():
+            values, base = tree_values(context)
+        context.progress.advance()
+        return Explanation(
+            values=values,
+            predictions=classifier.probabilities(context.inputs)[:, context.target],
+            base_values=np.full(len(values), base),
+            method="shap",
+            variant=f"TreeExplainer of shap {version()} (interventional, probability)",
+            output_space="probability",
+            n_model_calls=classifier.calls - before,
+            params={"algorithm": "tree", "background_rows": len(context.background)},
+            notes=(_INDEPENDENT, _about_trees(len(context.background))),
+            **subject(context),
+        )
+
+    def _sampled(self, context: ExplainContext) -> Explanation:
         from deepseek_report.explainers.shap_rounds import Rounds, version
 
         classifier, n = context.classifier, len(context.inputs)
@@ -82,17 +117,22 @@ class Shap:
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        if self.algorithm == "tree":
+            return n_instances
         rounds, rows = self._sizes(n_background)
         coalitions = 2**n_features if self._algorithm(n_features) == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
 
     def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+        if self.algorithm == "tree":
+            return missing_capability("shap with algorithm=tree", frozenset({"trees"}), model)
         return None
 
-    def _algorithm(self, n_features: int) -> Algorithm:
-        if self.algorithm == "auto":
-            return "exact" if n_features <= self.exact_up_to else "permutation"
-        return self.algorithm
+    def _algorithm(self, n_features: int) -> Literal["exact", "permutation"]:
+        if self.algorithm == "exact":
+            return "exact"
+        small = self.algorithm == "auto" and n_features <= self.exact_up_to
+        return "exact" if small else "permutation"
 
     def _sizes(self, n_background: int) -> tuple[int, int]:
         rounds = min(self.rounds, n_background)
@@ -131,6 +171,14 @@ def _standard_error(values: Array) -> Array | None:
     if len(values) < 2:
         return None
     return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+
+def _about_trees(rows: int) -> str:
+    return (
+        f"The average is that of {rows} training rows. The values are exact for these rows, so "
+        "they have no standard error; the trees were walked, and the model was only asked for its "
+        "predictions."
+    )
 
 
 def _about_background(backgrounds: Array) -> tuple[str, ...]:

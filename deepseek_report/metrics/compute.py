@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import Classifier, MeasureContext
+from deepseek_report.artifacts.protocols import Capability, Classifier, MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.plugin import ModelMetric
@@ -49,6 +49,7 @@ class Parameters(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
@@ -71,6 +72,7 @@ class LayerProfile(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     volatile: ClassVar[bool] = True
     batch_size: BatchSize = 64
     repeats: Repeats = 15
@@ -186,6 +188,7 @@ class PeakMemory(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     volatile: ClassVar[bool] = True
     batch_size: BatchSize = 256
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols import Capability, MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
@@ -72,6 +72,7 @@ class ParameterProjection(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     max_points: Annotated[int, Field(ge=10, le=3000)] = 3000
     unit_length: bool = True
 

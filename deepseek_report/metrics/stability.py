@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Classifier, MeasureContext
+from deepseek_report.artifacts.protocols import Capability, Classifier, MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import mean_known, rowwise_spearman
@@ -140,6 +140,7 @@ class ParameterRandomisation(ExplanationMetric):
     resamples: Resamples = 2000
 
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "explanation", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "parameter_randomisation")

@@ -27,7 +27,7 @@ class DeepSeek:
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {"gradients", "attention", "routing", "experts"}
+        {"module", "gradients", "attention", "routing", "experts"}
     )
 
     width: Annotated[int, Field(ge=4, le=1024)] = 32

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from deepseek_report.artifacts.protocols import Classifier, ModelPlugin
+from deepseek_report.artifacts.protocols import Classifier, ModelPlugin, Restores
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError
@@ -33,7 +33,10 @@ def load_classifier(
     ArtifactError : the weights are missing, damaged, or of another architecture.
     """
     module = plugin.build(schema, train, seed=0)
-    load_weights(module, folder / WEIGHTS)
+    if isinstance(plugin, Restores):
+        plugin.restore(module, train, folder)
+    else:
+        load_weights(module, folder / WEIGHTS)
     return plugin.wrap(module, schema, device)
 
 

@@ -23,7 +23,7 @@ class MLP:
     quantile bins of a numeric feature; dropout : share of hidden units dropped while training.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
 
     hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (128, 64)
     activation: Literal["gelu", "relu", "silu", "tanh"] = "gelu"

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.protocols import NamesOthers
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import code_of
@@ -84,7 +85,11 @@ class _Planner:
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"))
         targets = (self.target("model"), self.target("trainer"))
-        self.add("training", [raw["model"], raw["trainer"]], ("data",), *targets)
+        trained = [raw["model"], raw["trainer"]]
+        model = self.experiment.single["model"]
+        if isinstance(model, NamesOthers):
+            trained.append(model.source_digest())
+        self.add("training", trained, ("data",), *targets)
         chosen = [raw["decision"], raw["explain"]["instances"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols import (
+    BringsTrainer,
     Classifier,
     ExplainContext,
     MeasureContext,
@@ -61,6 +62,8 @@ def _data(task: Task, folder: Path, progress: Progress) -> None:
 def _training(task: Task, folder: Path, progress: Progress) -> None:
     dataset = _dataset(task.inputs["data"])
     model, trainer = task.experiment.single["model"], task.experiment.single["trainer"]
+    if isinstance(model, BringsTrainer):
+        trainer = model.own_trainer() or trainer
     module = model.build(dataset.schema, dataset.train, task.seed)
     trainer.fit(module, dataset, folder, task.seed, task.device, progress)
 

@@ -9,19 +9,11 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.training import HISTORY
 from deepseek_report.training.checkpoint import CHECKPOINT, State, save_tensors
 from deepseek_report.training.precision import Precision
 
 WEIGHTS = "weights.safetensors"
-_COLUMNS = (
-    "epoch",
-    "train_loss",
-    "validation_loss",
-    "validation_auc",
-    "learning_rate",
-    "gradient_norm",
-    "balance_loss",
-)
 
 
 @dataclass(frozen=True)
@@ -49,8 +41,8 @@ def write_outputs(folder: Path, module: Any, state: State, facts: Facts) -> None
 
 
 def _history(state: State) -> pd.DataFrame:
-    kinds = {name: "int64" if name == "epoch" else "float64" for name in _COLUMNS}
-    return pd.DataFrame(state.rows, columns=list(_COLUMNS)).astype(kinds)
+    kinds = {name: "int64" if name == "epoch" else "float64" for name in HISTORY}
+    return pd.DataFrame(state.rows, columns=list(HISTORY)).astype(kinds)
 
 
 def _summary(state: State, facts: Facts, parameters: int) -> dict[str, Any]:

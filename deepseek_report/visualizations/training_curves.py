@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.marks import (
     EndLabel,
@@ -41,6 +42,7 @@ class TrainingCurves:
     """Draws training and validation loss, and validation AUC, by epoch."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"training"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         history, summary = results.history, results.training

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from deepseek_report.artifacts.protocols import BringsTrainer
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import MULTIPLE, SINGLE, describe, groups, target_of
 from deepseek_report.config.compose import compose
@@ -51,6 +52,13 @@ def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
         experiment = validate(composed)
         part = experiment.multiple[group][name] if group in MULTIPLE else experiment.single[group]
         assert type(part) is plugin_class(group, name)
+
+
+@pytest.mark.parametrize("name", groups([ROOT])["model"])
+def test_a_model_that_the_one_trainer_trains_hands_out_its_module(name: str) -> None:
+    model = validate(compose([f"model={name}"])).single["model"]
+    own = isinstance(model, BringsTrainer) and model.own_trainer() is not None
+    assert own or "module" in model.capabilities
 
 
 def test_plugins_are_found_without_importing_anything_heavy() -> None:

@@ -89,5 +89,5 @@ def test_weights_of_another_architecture_are_refused_by_name(classifier, schema,
 
 
 def test_capabilities_name_what_the_model_hands_out(classifier):
-    assert MLP.capabilities == {"gradients"}
-    assert classifier.capabilities == {"gradients", "attention", "routing", "experts"}
+    assert MLP.capabilities == {"module", "gradients"}
+    assert classifier.capabilities == MLP.capabilities | {"attention", "routing", "experts"}

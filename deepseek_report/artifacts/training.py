@@ -1,0 +1,35 @@
+"""What every training folder holds, whoever trained: see `docs/contracts.md`."""
+
+from __future__ import annotations
+
+#: Columns of `history.parquet`; no rows where a model is not trained in epochs.
+HISTORY = (
+    "epoch",
+    "train_loss",
+    "validation_loss",
+    "validation_auc",
+    "learning_rate",
+    "gradient_norm",
+    "balance_loss",
+)
+
+
+def untrained_facts(parameters: int | None, seed: int, rows: int) -> dict[str, object]:
+    """The content of `training.json` for a model that no epochs were run for."""
+    return {
+        "epochs": 0,
+        "max_epochs": 0,
+        "best_epoch": None,
+        "stopped_early": False,
+        "precision": "",
+        "precision_reason": "",
+        "accumulation": 1,
+        "device": "cpu",
+        "parameters": parameters,
+        "seed": seed,
+        "rows": rows,
+        "diverged": False,
+        "last_validation_loss": None,
+        "best_validation_loss": None,
+        "notes": [],
+    }

@@ -1,0 +1,88 @@
+"""From original features to the table that an estimator reads; statistics of the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.metrics.encoding import Encoder
+
+Floats = NDArray[np.float64]
+
+#: one_hot: numbers standardised, categories one-hot, gaps filled and flagged. codes: one column a
+#: feature. frame: a pandas table with the source's own names and codes, gaps left as they are.
+Encoding = Literal["one_hot", "codes", "frame"]
+
+
+class Columns(Protocol):
+    """Turns (instance, feature) into what the estimator was fitted on."""
+
+    def transform(self, inputs: Floats) -> Any: ...
+
+
+def fit_columns(encoding: Encoding, schema: Schema, train: Floats) -> Columns:
+    """The encoding with its statistics, which come from the training part alone."""
+    if encoding == "one_hot":
+        return Encoder.fit(schema.features, train)
+    if encoding == "codes":
+        return Codes.fit(train)
+    return Frame(schema.features)
+
+
+@dataclass(frozen=True)
+class Codes:
+    """One column a feature, for trees: numbers as they are, categories as their positions.
+
+    A missing value becomes a number below every value of the training part, by the width of its
+    range, so that one split tells it apart. Values are rounded to single precision, as trees read
+    them.
+    """
+
+    missing: Floats
+
+    @classmethod
+    def fit(cls, train: Floats) -> Codes:
+        known = np.isfinite(train)
+        low = np.min(train, axis=0, initial=np.inf, where=known)
+        high = np.max(train, axis=0, initial=-np.inf, where=known)
+        width = np.maximum(high - low, 1.0)
+        return cls(np.where(known.any(axis=0), low - width, -1.0))
+
+    def transform(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, feature), finite."""
+        filled = np.where(np.isnan(inputs), self.missing, inputs)
+        return filled.astype(np.float32).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A pandas table with the names and the codes of the source, for a pipeline that encodes."""
+
+    features: tuple[Feature, ...]
+
+    def transform(self, inputs: Floats) -> Any:
+        """(instance, feature) -> a data frame; codes that are all numbers are numbers."""
+        import pandas as pd
+
+        columns = {
+            feature.name: values if feature.is_numeric else _source_codes(feature, values)
+            for feature, values in zip(self.features, inputs.T, strict=True)
+        }
+        return pd.DataFrame(columns)
+
+
+def _source_codes(feature: Feature, positions: Floats) -> NDArray[Any]:
+    codes = [category.code for category in feature.categories]
+    missing = np.isnan(positions)
+    chosen = np.where(missing, 0, positions).astype(np.int64)
+    try:
+        numbers = np.array([float(code) for code in codes])
+    except ValueError:
+        texts = np.array(codes, dtype=object)[chosen]
+        texts[missing] = None
+        return texts
+    return np.where(missing, np.nan, numbers[chosen])

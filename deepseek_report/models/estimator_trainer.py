@@ -1,0 +1,110 @@
+"""Fits an estimator once for a training folder, and again wherever it is needed.
+
+Estimators have no form of storage that is safe, whole and the same byte for byte: pickles run code,
+and skops files differ from one writing to the next. Fitting is repeatable, so the folder keeps what
+a fitted estimator said of some training rows, and one that is fitted again must say the same.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.files import (
+    load_arrays,
+    load_json,
+    save_arrays,
+    save_json,
+    save_table,
+)
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.training import HISTORY, untrained_facts
+from deepseek_report.errors import ArtifactError
+from deepseek_report.models.estimator import Fitted
+
+CHECK = "predictions_check.npz"
+_CHECKED = 200
+_LARGEST_DIFFERENCE = 1e-6
+_LOADED = (
+    "The model was loaded from a file and not trained here. Whether it has seen the test cases "
+    "before is not known; if it has, every number on how well it does is too good."
+)
+
+#: The estimator that this process fitted last, by its training folder.
+_FITTED: dict[Path, Fitted] = {}
+
+
+@dataclass(frozen=True)
+class EstimatorTrainer:
+    """Fits an estimator on the training part. loaded : it came fitted from a file."""
+
+    loaded: bool
+
+    def fit(
+        self,
+        module: Fitted,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Fit in place; write what a training folder holds, as far as it applies."""
+        del device
+        progress.start("training", 1)
+        started = time.perf_counter()
+        if not self.loaded:
+            module.fit(dataset.train)
+        seconds = time.perf_counter() - started
+        said = module.probabilities(dataset.train.inputs[:_CHECKED])
+        save_arrays(folder / CHECK, probabilities=said)
+        rows = 0 if self.loaded else len(dataset.train)
+        facts = untrained_facts(None, seed, rows) | {"notes": [_LOADED] if self.loaded else []}
+        save_json(folder / "training.json", facts)
+        save_json(folder / "architecture.json", module.describe())
+        save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
+        save_json(folder / "timing.json", _timing(rows, seconds))
+        progress.advance()
+
+
+def _timing(rows: int, seconds: float) -> dict[str, float | None]:
+    return {
+        "seconds": seconds,
+        "seconds_per_epoch": None,
+        "rows_per_second": rows / seconds if rows else None,
+        "peak_memory": None,
+    }
+
+
+def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> None:
+    """Fit as in the training of this folder, once a process.
+
+    Parameters
+    ----------
+    seeded : whether it drew from the run's seed.
+    """
+    if folder not in _FITTED:
+        if seeded:
+            built.draw_from(int(load_json(folder / "training.json")["seed"]))
+        built.fit(train)
+        _FITTED.clear()
+        _FITTED[folder] = built
+    built.estimator = _FITTED[folder].estimator
+
+
+def check(built: Fitted, train: Split, folder: Path) -> None:
+    """Raise ArtifactError where the estimator predicts something else than after its training."""
+    expected = load_arrays(folder / CHECK)["probabilities"]
+    found = built.probabilities(train.inputs[: len(expected)])
+    difference = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
+    if difference > _LARGEST_DIFFERENCE:
+        raise ArtifactError(
+            f"{folder}: the estimator predicts something else than after its training (largest "
+            f"difference {difference:.2g}). Give it a random_state, and share no store between "
+            "machines; then train again"
+        )
