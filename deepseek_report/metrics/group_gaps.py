@@ -21,7 +21,7 @@ from deepseek_report.metrics.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.intervals import Estimate, holm, newcombe
+from deepseek_report.metrics.intervals import Estimate, enough_events, holm, newcombe
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.metrics.resampling import (
@@ -46,8 +46,9 @@ class RateTable:
         return np.asarray(self.hits / np.maximum(self.trials, 1))
 
     def enough(self, min_cell: int, min_events: int) -> Bools:
-        """(level,) whether there are enough people and events to judge."""
-        return (self.trials >= min_cell) & (self.hits >= min_events)
+        """(level,) whether there are people enough, and events enough if all rates were equal."""
+        overall = self.hits.sum() / max(self.trials.sum(), 1)
+        return (self.trials >= min_cell) & enough_events(self.trials, overall, min_events)
 
 
 def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
@@ -80,7 +81,9 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
     Returns
     -------
     Gap; its interval is Newcombe's, folded at zero, for one rate and two levels; otherwise a BCa
-    bootstrap within the cells. `null_high` is the null's 95 % quantile.
+    bootstrap within the cells, which begins at 0 where the permutation test explains the gap, and
+    is joined with Newcombe's for the two levels where one of them is never or always favoured:
+    resamples of such a level do not vary. `null_high` is the null's 95 % quantile.
     """
     rng = np.random.default_rng(seed)
     k = len(tables[0].trials)
@@ -92,19 +95,34 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
     rates = np.concatenate([one.rates for one in tables])
     value = float(statistic(rates[None])[0])
     null = statistic(_null_rates(tables, n_resamples, rng))
+    p_value = permutation_p_value(null, value)
     widest = max(tables, key=lambda one: np.ptp(one.rates))
+    ends = [int(np.argmax(widest.rates)), int(np.argmin(widest.rates))]
     if len(tables) == 1 and k == 2:
         estimate = _folded(tables[0], value)
     else:
         estimate = _resampled(tables, statistic, n_resamples, seed)
+        estimate = _widened(estimate, widest, ends, by_chance=p_value > 0.05)
     return Gap(
         estimate=estimate,
         null_mean=float(null.mean()),
         null_high=float(np.quantile(null, 0.95)),
-        p_value=permutation_p_value(null, value),
-        highest=int(np.argmax(widest.rates)),
-        lowest=int(np.argmin(widest.rates)),
+        p_value=p_value,
+        highest=ends[0],
+        lowest=ends[1],
     )
+
+
+def _widened(found: Estimate, table: RateTable, ends: list[int], *, by_chance: bool) -> Estimate:
+    """The interval with what resamples cannot show; see `largest_gap`."""
+    low, high, method = found.low, found.high, found.method
+    if set(table.rates[ends]) & {0.0, 1.0}:
+        pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
+        low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
+        method += "; joined with Newcombe's of the two levels"
+    if by_chance and low:
+        low, method = 0.0, f"{method}; from 0, as chance explains it"
+    return replace(found, low=max(low or 0.0, 0.0), high=high, method=method)
 
 
 def _null_rates(tables: Sequence[RateTable], n: int, rng: np.random.Generator) -> Floats:
@@ -260,8 +278,9 @@ class GapMetric(ModelMetric):
             return (tests,)
         return (
             tests,
-            f"Levels with under {self.min_cell} people or {self.min_events} favourable decisions "
-            f"in a cell are not compared: {'; '.join(dropped)}.",
+            f"Levels with under {self.min_cell} people in a cell, or where equal rates would give "
+            f"under {self.min_events} favourable decisions, are not compared: "
+            f"{'; '.join(dropped)}.",
         )
 
 

@@ -22,7 +22,7 @@ from deepseek_report.metrics.calibration import (
     calibration_subject,
     equal_mass_bins,
 )
-from deepseek_report.metrics.intervals import rate
+from deepseek_report.metrics.intervals import enough_events, rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.ranking import auc_estimate
@@ -167,7 +167,8 @@ def group_row(
         found = rate(int((hits & among).sum()), int(among.sum()))
         row |= {name: found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high}
     row |= _ranking(p, inside)
-    row["too_few"] = bool(len(favoured) < floor[0] or favoured.sum() < floor[1])
+    expected = enough_events(len(favoured), outcomes.favoured.mean(), floor[1])
+    row["too_few"] = bool(len(favoured) < floor[0] or not expected)
     row["crossing"] = grouping.crossing
     return row
 
@@ -234,8 +235,8 @@ class GroupRates(ModelMetric):
         few = table.loc[table["too_few"], "level"].tolist()
         if few:
             yield (
-                f"Too few to judge (under {self.min_cell} people or {self.min_events} favourable "
-                f"decisions): {', '.join(few)}."
+                f"Too few to judge (under {self.min_cell} people, or under {self.min_events} "
+                f"favourable decisions to be expected at the overall rate): {', '.join(few)}."
             )
         left_out = [one for one in found if one.crossing and (one.codes < 0).any()]
         if left_out:

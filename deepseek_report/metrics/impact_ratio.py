@@ -21,7 +21,14 @@ from deepseek_report.metrics.groups import (
     groupings,
     reference_level,
 )
-from deepseek_report.metrics.intervals import Estimate, compare_rates, holm, koopman, newcombe
+from deepseek_report.metrics.intervals import (
+    Estimate,
+    compare_rates,
+    enough_events,
+    holm,
+    koopman,
+    newcombe,
+)
 from deepseek_report.metrics.plugin import ModelMetric
 
 Verdict = Literal[
@@ -113,10 +120,11 @@ class ImpactRatio(ModelMetric):
         return Measurement(scores, {"pairs": pairs}, notes=tuple(notes))
 
     def _judge(self, pairs: pd.DataFrame) -> pd.DataFrame:
-        events = (pairs["rate"] * pairs["n"]).round()
-        reference_events = (pairs["reference_rate"] * pairs["n_reference"]).round()
-        few = np.minimum(pairs["n"], pairs["n_reference"]) < self.min_cell
-        few |= np.minimum(events, reference_events) < self.min_events
+        n, n_reference = pairs["n"], pairs["n_reference"]
+        events = pairs["rate"] * n + pairs["reference_rate"] * n_reference
+        smaller = np.minimum(n, n_reference)
+        few = smaller < self.min_cell
+        few |= ~enough_events(smaller, events / (n + n_reference), self.min_events)
         verdicts = [
             "too few to judge" if is_few else verdict(ratio, low, high, self.threshold)
             for is_few, ratio, low, high in zip(

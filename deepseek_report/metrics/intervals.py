@@ -180,6 +180,16 @@ def koopman(
     return _bisect(middle, least, counts), _bisect(middle, most, counts)
 
 
+def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> NDArray[np.bool_]:
+    """Whether so many trials would give at least `least` events at the overall rate.
+
+    Whether a rate can be judged must not depend on the events that were found: a group that is
+    never favoured is the gravest case, not an empty one.
+    """
+    expected = np.asarray(trials, np.float64) * np.asarray(overall, np.float64)
+    return np.asarray(expected >= least - 1e-9)
+
+
 def compare_rates(
     successes: int, trials: int, other_successes: int, other_trials: int
 ) -> tuple[str, float]:

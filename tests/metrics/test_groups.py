@@ -93,6 +93,42 @@ def test_a_small_group_keeps_its_counts_and_loses_its_verdict(toy) -> None:
     assert 0 <= row["p_value"] <= 1
 
 
+def never_for(context, level: int):
+    """The same context with no favourable decision for one sex."""
+    p = context.predictions
+    decisions = np.where(p.groups["sex"] == level, 1, p.decisions)
+    return replace(context, predictions=replace(p, decisions=decisions))
+
+
+def test_a_group_that_is_never_favoured_is_judged_and_not_too_small(toy) -> None:
+    context = never_for(toy(), 1)
+    levels = GroupRates().measure(context).tables["groups"].set_index("level")
+    assert not levels.loc["female", "too_few"]
+    found = ImpactRatio(reference={"sex": "male"}).measure(context)
+    row = found.tables["pairs"].query("level == 'female' and attribute == 'sex'").iloc[0]
+    assert (row["ratio"], row["low"], row["verdict"]) == (0.0, 0.0, "clear below")
+    assert 0 < row["high"] < 0.1
+    gap = DemographicParityDifference().measure(context).tables["tests"].set_index("attribute")
+    assert gap.loc["sex", "narrowest_level"] == "female"
+    assert gap.loc["sex", "p_value"] < 0.001
+
+
+def test_a_rate_of_zero_keeps_its_uncertainty_among_three_levels() -> None:
+    table = RateTable(np.array([30, 32, 0]), np.array([60, 60, 40]))
+    found = largest_gap([table], 500, 0).estimate
+    low, high = newcombe(32, 60, 0, 40)
+    assert found.low <= low < found.value < high <= found.high
+
+
+def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone() -> None:
+    rng = np.random.default_rng(4)
+    trials = np.array([400, 300, 200, 60])
+    for _ in range(40):
+        gap = largest_gap([RateTable(rng.binomial(trials, 0.6), trials)], 300, 1)
+        assert (gap.estimate.low == 0.0) == (gap.p_value > 0.05)
+        assert gap.estimate.high > gap.estimate.value
+
+
 @pytest.mark.parametrize(
     ("ratio", "low", "high", "expected"),
     [
