@@ -1,0 +1,210 @@
+"""Decisions on home mortgages in Boston, 1990: labels that are decisions of lenders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.columns import Code, Column
+from deepseek_report.datasets.dropping import drop_note, drop_problems
+from deepseek_report.datasets.encoding import TargetRule
+from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FILE = Path(__file__).parent / "data" / "boston_hmda.parquet"
+_TARGET = "deny"
+_RATIOS = ("pirat", "hirat", "lvrat")
+
+DESCRIPTION = Description(
+    name="boston_hmda",
+    title="Mortgage decisions, Boston 1990",
+    description="Payments, income, loan and property, credit record and a few facts about the "
+    "applicant for applications for a home mortgage, with what the lender decided.",
+    source="Federal Reserve Bank of Boston (Home Mortgage Disclosure Act data and a survey of "
+    "lenders), in the extract distributed with Stock and Watson, Introduction to Econometrics",
+    licence="none stated; published by a public body for research",
+    citation="Munnell, A. H., Tootell, G. M. B., Browne, L. E. and McEneaney, J. (1996). Mortgage "
+    "Lending in Boston: Interpreting HMDA Data. American Economic Review 86(1), 25–53.",
+    period="Applications made in 1990",
+    population="White and African-American applicants for a mortgage on a single-family home in "
+    "greater Boston",
+    decision="The model predicts which applications for a home mortgage in greater Boston a lender "
+    "would deny; “approved” is the decision that is good for the applicant.",
+    limits=(
+        "The labels are decisions of lenders in 1990, not outcomes: whether an approved loan was "
+        "repaid is not in the data, and whatever bias the lenders had is in the labels.",
+        "The survey took all applications of minority applicants but only a sample of the others, "
+        "so the sizes of the groups are not those of Boston.",
+        "All applications are from one metropolitan area, one year and two groups of applicants.",
+    ),
+)
+
+_YES_NO: dict[Code, str] = {"no": "no", "yes": "yes"}
+
+_FINANCES = {
+    "pirat": Column(
+        kind="numeric",
+        label="All debt payments to income",
+        unit="%",
+        description="Monthly payments on all debts as a share of monthly income.",
+    ),
+    "hirat": Column(
+        kind="numeric",
+        label="Housing expense to income",
+        unit="%",
+        description="Monthly expense on housing as a share of monthly income.",
+    ),
+    "lvrat": Column(
+        kind="numeric",
+        label="Loan to property value",
+        unit="%",
+        description="Size of the loan as a share of the assessed value of the property.",
+    ),
+    "chist": Column(
+        kind="ordinal",
+        label="Consumer credit record",
+        categories={
+            1: "no slow payments",
+            2: "1–2 slow payments",
+            3: "over 2 slow payments",
+            4: "too little history",
+            5: "60 days overdue",
+            6: "90 days overdue",
+        },
+        mutable=False,
+        description="The lender's grade of payments on consumer credit, 6 worst.",
+    ),
+    "mhist": Column(
+        kind="ordinal",
+        label="Mortgage credit record",
+        categories={
+            1: "no late payments",
+            2: "no mortgage before",
+            3: "1–2 late payments",
+            4: "over 2 late payments",
+        },
+        mutable=False,
+        description="The lender's grade of payments on earlier mortgages, 4 worst.",
+    ),
+    "phist": Column(
+        kind="categorical",
+        label="Public record of bad credit",
+        categories=_YES_NO,
+        mutable=False,
+        description="Such as bankruptcy, charge-off or collection.",
+    ),
+    "insurance": Column(
+        kind="categorical",
+        label="Mortgage insurance denied",
+        categories=_YES_NO,
+        mutable=False,
+        description="An insurer decides it, often while the lender decides on the loan.",
+    ),
+    "condomin": Column(kind="categorical", label="Condominium", categories=_YES_NO),
+}
+
+_PERSON = {
+    "unemp": Column(
+        kind="numeric",
+        label="Unemployment in the industry",
+        unit="%",
+        mutable=False,
+        description="Rate of Massachusetts in 1989 in the industry that the applicant works in.",
+    ),
+    "selfemp": Column(kind="categorical", label="Self-employed", categories=_YES_NO, mutable=False),
+    "hschool": Column(
+        kind="categorical", label="High-school diploma", categories=_YES_NO, mutable=False
+    ),
+    "afam": Column(
+        kind="categorical",
+        label="Race",
+        categories={"no": "white", "yes": "African-American"},
+        sensitive=True,
+        attribute="race",
+    ),
+    "single": Column(
+        kind="categorical",
+        label="Marital status",
+        categories={"no": "not single", "yes": "single"},
+        sensitive=True,
+        attribute="marital_status",
+    ),
+}
+
+COLUMNS: dict[str, Column] = {
+    **_FINANCES,
+    **_PERSON,
+    _TARGET: Column(label="Lender's decision", categories={"no": "approved", "yes": "denied"}),
+}
+
+_NOTES = (
+    "The three ratios of the file are given in percent.",
+    "Codes of the credit records are ordered by their number; that “too little history” stands "
+    "between late and overdue payments, and “no mortgage before” below late ones, is an "
+    "assumption.",
+    "What an applicant can change is taken to be the debts, the housing expense, the size of the "
+    "loan and the kind of home; credit records, work and schooling are history.",
+)
+
+
+@dataclass(frozen=True)
+class BostonMortgages:
+    """2 380 applications for a home mortgage, Boston 1990: what lenders decided (in the package).
+
+    drop : features to leave out, such as [insurance], which nearly gives the decision away.
+    rows : keep only so many, drawn at random within each class; None keeps all 2 380.
+    duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
+    use_sensitive : give race and marital status to the model; groups are compared either way.
+    """
+
+    drop: tuple[str, ...] = ()
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+    use_sensitive: bool = True
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        missing = file_problem(_FILE)
+        dropped = drop_problems(self.drop, COLUMNS, _TARGET)
+        return [*([missing] if missing else []), *dropped, *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the shipped file."""
+        return sha256_file(_FILE)
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the data."""
+        progress.start("Load the data", 3)
+        frame = _in_percent(read_table(_FILE, TextFormat())).drop(columns=list(self.drop))
+        progress.advance()
+        rule = TargetRule(_TARGET, favourable="no", positive="yes", labels_are_decisions=True)
+        labels = [str(COLUMNS[name].label) for name in self.drop]
+        notes = (*_NOTES, *drop_note(self.drop, labels))
+        source = Source(_FILE.name, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=notes)
+        table = encode(frame, source)
+        progress.advance()
+        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        progress.advance()
+        return dataset
+
+
+def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
+    """People say 33 % of the income, not 0.33; rounding takes away what only the product adds."""
+    return frame.assign(**{name: (frame[name] * 100).round(10) for name in _RATIOS})

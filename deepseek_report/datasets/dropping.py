@@ -1,0 +1,31 @@
+"""Columns of a known table that a config leaves out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from deepseek_report.datasets.columns import message, nearest
+
+
+def drop_problems(drop: Collection[str], columns: Collection[str], target: str) -> list[str]:
+    """What is wrong with `dataset.drop`: names that are no column, and the target."""
+    features = [name for name in columns if name != target]
+    return [
+        message(
+            "dataset",
+            f"`dataset.drop` names `{name}`, which is "
+            + ("the target" if name == target else "not a column"),
+            "a feature of the data",
+            nearest(name, features),
+        )
+        for name in drop
+        if name not in features
+    ]
+
+
+def drop_note(drop: Collection[str], labels: Collection[str]) -> tuple[str, ...]:
+    """The sentence of the card on what was left out; `labels` as a person reads the columns."""
+    if not drop:
+        return ()
+    names = ", ".join(f"“{one}”" for one in labels)
+    return (f"Left out as the config asks: {names}.",)

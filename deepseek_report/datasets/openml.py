@@ -1,0 +1,216 @@
+"""A table from OpenML, fetched once and then read from the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.columns import Code, Column, message
+from deepseek_report.datasets.csv import TableFile
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_KEPT = ("id", "name", "version", "licence", "citation", "default_target_attribute")
+
+
+@dataclass(frozen=True)
+class OpenML:
+    """A table from OpenML by its id, or by name and version; needs a network the first time.
+
+    data_id : number of the data set; or name with version, None for the oldest active one.
+    cache : folder for what was fetched; None is scikit-learn's (SCIKIT_LEARN_DATA, or
+        `scikit_learn_data` in the home folder). retries : how often a failed fetch is repeated.
+    target : the column to predict; None is the one that OpenML names.
+    All other fields are those of `csv.TableFile`.
+    """
+
+    data_id: Annotated[int, Field(ge=1)] | None = None
+    name: str | None = None
+    version: Annotated[int, Field(ge=1)] | None = None
+    cache: str | None = None
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    target: str | None = None
+    favourable: Code | None = None
+    positive: Code | None = None
+    labels_are_decisions: bool = False
+    sensitive: tuple[str, ...] = ()
+    use_sensitive: bool = True
+    columns: dict[str, Column] = field(default_factory=dict)
+    id_column: str | None = None
+    drop: tuple[str, ...] = ()
+    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
+    rows: Annotated[int, Field(ge=30)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: str = ""
+    population: str = ""
+    decision: str = ""
+    limits: tuple[str, ...] = ()
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
+        if found := self._unidentified():
+            rule = SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+            return [*found, *rule.problems()]
+        return self._table().problems() if self._cached() else []
+
+    def source_digest(self) -> str:
+        """SHA-256 of the table, which is fetched unless it is in the cache.
+
+        Raises
+        ------
+        DataError : the table can neither be found in the cache nor be fetched.
+        """
+        self._fetch_once()
+        return self._table().source_digest()
+
+    def _unidentified(self) -> list[str]:
+        if (self.data_id is None) == (self.name is None):
+            found = "neither an id nor a name is set" if self.name is None else "both are set"
+            return [_identify(found)]
+        if self.data_id is not None and self.version is not None:
+            return [_identify("`dataset.version` is set beside the id, which has one version")]
+        return []
+
+    # --- fetch ------------------------------------------------------------------------------------
+
+    @property
+    def _asked(self) -> str:
+        if self.data_id is not None:
+            return f"id {self.data_id}"
+        return f"{self.name}, " + (f"version {self.version}" if self.version else "oldest active")
+
+    @property
+    def _file(self) -> Path:
+        """The table in the cache; its facts stand beside it as JSON."""
+        from sklearn.datasets import get_data_home
+
+        name = "".join(one if one.isalnum() or one in "-." else "_" for one in self._asked)
+        return Path(get_data_home(self.cache)) / "tables" / f"openml-{name}.parquet"
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._file.with_suffix(".json").read_text("utf-8"))
+        return found
+
+    def _cached(self) -> bool:
+        return self._file.exists() and self._file.with_suffix(".json").exists()
+
+    def _fetch_once(self) -> None:
+        if problems := self._unidentified():
+            raise DataError("\n".join(problems))
+        if self._cached():
+            return
+        with _readable_errors(self._asked):
+            frame, facts = self._fetch()
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        facts_file = self._file.with_suffix(".json")
+        facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+        partial = self._file.with_suffix(".partial")
+        frame.to_parquet(partial, index=False)
+        partial.replace(self._file)
+
+    def _fetch(self) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """All columns but those that OpenML says to ignore, and what it says about the data."""
+        import warnings
+
+        from sklearn.datasets import fetch_openml
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # retries and versions: told by our own messages
+            found = fetch_openml(
+                name=self.name,
+                version=self.version or "active",
+                data_id=self.data_id,
+                data_home=self.cache,
+                target_column=None,
+                as_frame=True,
+                n_retries=self.retries,
+                parser="auto",
+            )
+        return found.frame, {key: found.details.get(key) for key in _KEPT}
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, then go on as with a table of one's own.
+
+        Raises
+        ------
+        DataError : the table cannot be fetched, or cannot be used as declared.
+        """
+        self._fetch_once()
+        return self._table().load(seed, progress)
+
+    def _table(self) -> TableFile:
+        facts = self._facts
+        shared = {one.name for one in fields(TableFile)} & {one.name for one in fields(self)}
+        told = {name: getattr(self, name) for name in sorted(shared)}
+        where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
+        given = {
+            "target": facts["default_target_attribute"],
+            "title": facts["name"],
+            "source": f"{where} (openml.org/d/{facts['id']})",
+            "licence": facts["licence"] or "",
+            "citation": _text(facts["citation"]),
+        }
+        told |= {name: told[name] or value for name, value in given.items()}
+        return TableFile(path=str(self._file), **told)
+
+
+def _text(value: Any) -> str:
+    """OpenML gives a citation as a text, a list of texts, or not at all."""
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
+
+
+def _identify(found: str) -> str:
+    do = "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`"
+    return message("dataset", found, "either an id, or a name with a version", do)
+
+
+@contextmanager
+def _readable_errors(asked: str) -> Iterator[None]:
+    """Whatever goes wrong while fetching, as a message that says what to do."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
+    where = f"OpenML ({asked})"
+    try:
+        yield
+    except HTTPError as error:
+        error.close()
+        do = "look the data set up on openml.org, or try again later"
+        raise DataError(message(where, f"the server answered {error}", "a table", do)) from None
+    except (OSError, HTTPException) as error:
+        do = (
+            "connect to the network once, after which the cache serves; or copy the folder "
+            "`dataset.cache` from a machine that has one; or save the table as CSV or Parquet and "
+            "use `dataset=csv`"
+        )
+        found = f"it could not be fetched ({getattr(error, 'reason', error)})"
+        raise DataError(message(where, found, "a network, or a filled cache", do)) from None
+    except ValueError as error:
+        do = "look up id, name and version on openml.org; sparse tables are not read"
+        raise DataError(
+            message(where, f"{error}".rstrip("."), "an active, dense table", do)
+        ) from None
