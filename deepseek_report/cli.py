@@ -105,7 +105,7 @@ def _run(arguments: list[str]) -> int:
         return _print_config(options)
     if not options.multirun:
         return _run_one(options, options.overrides)
-    from deepseek_report.config.compose import expand
+    from deepseek_report.config.overrides import expand
 
     jobs = list(expand(options.overrides))
     experiments = [_experiment(options, job) for job in jobs]  # every problem before the first run

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.files import read_yaml
+from deepseek_report.config.problems import ConfigProblems, Problem
 
 #: Groups of which one is chosen, and those of which several are.
 SINGLE = ("dataset", "model", "trainer", "report")
@@ -21,6 +21,9 @@ _PACKAGE = Path(__file__).parents[1]
 
 def folders(extra: str | None = None) -> list[Path]:
     """The config folders in order of precedence: the user's own, then the shipped one."""
+    if extra and not Path(extra).is_dir():
+        found = f"{extra} is not a folder"
+        raise ConfigProblems([Problem("--config-dir", found, todo="name a folder of YAMLs")])
     return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
 
 
@@ -41,15 +44,19 @@ def yaml_file(roots: Sequence[Path], group: str, choice: str) -> Path | None:
 
 def describe(path: Path) -> str:
     """One line on a choice: the comment at its head, else the first sentence of its class."""
+    try:
+        content = read_yaml(path)
+    except ConfigProblems as error:
+        return f"cannot be used: {error.problems[0].where}: {error.problems[0].found}"
     text = path.read_text(encoding="utf-8")
     head = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     comments = [line.lstrip("# ") for line in head if not line.startswith("# @")]
-    return next(filter(None, comments), "") or _docstring(_target(yaml.safe_load(text)))
+    return next(filter(None, comments), "") or _docstring(_target(content))
 
 
 def target_of(path: Path) -> str:
     """The `_target_` of a plug-in's YAML, or ""."""
-    return _target(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return _target(read_yaml(path))
 
 
 def _target(content: Any) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.files import line_with, malformed, parts, unreadable
+from deepseek_report.config.overrides import forced, names, parse, refused
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 _CONFIG_NAME = "config"
@@ -46,18 +48,20 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     ------
     ConfigProblems : the YAML files themselves do not compose.
     """
-    if config_dir and not Path(config_dir).is_dir():
-        found = f"{config_dir} is not a folder"
-        raise ConfigProblems([Problem("--config-dir", found, todo="name a folder of YAMLs")])
     roots = tuple(folders(config_dir))
+    if broken := malformed(roots[:-1]):
+        raise ConfigProblems(broken)
     known = groups(roots)
-    parsed, problems = _parse(overrides)
-    chosen = {one.key_or_group: _names(one) for one in parsed if one.key_or_group in known}
-    unknown = [problem for one in parsed for problem in _unknown_choices(one, known)]
-    kept = [one for one in parsed if not list(_unknown_choices(one, known))]
+    parsed, problems = parse(overrides)
+    kept = []
+    for one in parsed:
+        found = refused(one, known)
+        problems.extend(found)
+        kept.extend([] if found else [one])
+    chosen = {one.key_or_group: names(one) for one in kept if one.key_or_group in known}
     study = _leave_default_study(chosen, overrides)
-    raw, names = _compose([*study, *(_forced(one, chosen) for one in kept)], roots)
-    return Composed(raw, tuple(overrides), chosen, roots, names, (*problems, *unknown))
+    raw, chosen_names = _compose([*study, *(forced(one, chosen) for one in kept)], roots)
+    return Composed(raw, tuple(overrides), chosen, roots, chosen_names, tuple(problems))
 
 
 def _leave_default_study(
@@ -70,52 +74,10 @@ def _leave_default_study(
     return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
 
 
-def _parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    parser = OverridesParser.create()
-    parsed: list[Any] = []
-    problems: list[Problem] = []
-    todo = "write key=value, such as model=mlp or seed=3; quote values with special signs"
-    for text in overrides:
-        reason = "" if text.lstrip("+~").partition("=")[0].strip() else "it has no key"
-        try:
-            one = parser.parse_override(text)
-        except HydraException as error:
-            reason = str(error).splitlines()[0]
-        if reason:
-            problems.append(Problem(f"command line, {text}", reason, todo=todo))
-        else:
-            parsed.append(one)
-    return parsed, problems
-
-
-def _names(override: Any) -> tuple[str, ...]:
-    value = override.value()
-    names = value if isinstance(value, list) else [value]
-    return tuple(str(name) for name in names if name is not None)
-
-
-def _unknown_choices(override: Any, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    group = override.key_or_group
-    for name in _names(override) if group in known else ():
-        if name not in known[group]:
-            where = f"command line, {override.input_line}"
-            found = f'"{name}" is not in the group {group}'
-            yield Problem(where, found, choices(known[group]), nearest(name, known[group]))
-
-
-def _forced(override: Any, chosen: Mapping[str, Any]) -> str:
-    """A value override may set any field of a plug-in, also one that its YAML does not list."""
-    text = str(override.input_line)
-    plain = override.type.name == "CHANGE" and override.key_or_group not in chosen
-    return f"++{text}" if plain and not text.startswith("hydra") else text
-
-
 def _compose(
     overrides: Sequence[str], roots: Sequence[Path]
 ) -> tuple[dict[str, Any], dict[str, str]]:
+    import yaml
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
@@ -134,26 +96,40 @@ def _compose(
             del config["hydra"]
         raw: Any = OmegaConf.to_container(config, resolve=True)
         return raw, names
+    except yaml.YAMLError as error:
+        file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
+        raise ConfigProblems([unreadable(file, error)]) from None
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigProblems([Problem("configuration", _readable(error))]) from None
+        raise ConfigProblems([_uncomposed(error, overrides, roots)]) from None
 
 
-def _readable(error: Exception) -> str:
+def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path]) -> Problem:
+    """What Hydra refused, with the override or the line of a user's file that it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:4])
+    files = [path for root in roots[:-1] for path in parts(root)]
+    if missing := getattr(error, "missing_cfg_file", None):
+        group, _, name = str(missing).rpartition("/")
+        return _missing(group, name, files, groups(roots))
+    keys = [getattr(error, "full_key", None), *re.findall(r"'([^']+)'", lines[0])]
+    places = (_place(str(key), overrides, files) for key in keys if key)
+    where = next(filter(None, places), "configuration")
+    return Problem(where, " ".join(lines[:2]))
 
 
-def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
-    """The jobs of a sweep: every combination of `seed=1,2,3 model=mlp,deepseek`."""
-    axes = []
-    parsed, problems = _parse(overrides)
-    if problems:
-        raise ConfigProblems(problems)
-    for override in parsed:
-        if override.is_sweep_override():
-            key = override.get_key_element()
-            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            axes.append([override.input_line])
-    for job in itertools.product(*axes):
-        yield list(job)
+def _place(key: str, overrides: Sequence[str], files: Sequence[Path]) -> str:
+    texts = [text.lstrip("+") for text in overrides]
+    given = [text for text in texts if text.lstrip("~").partition("=")[0] == key.lstrip("+~")]
+    return f"command line, {given[-1]}" if given else line_with(files, [key.rpartition(".")[2]])
+
+
+def _missing(
+    group: str, name: str, files: Sequence[Path], known: Mapping[str, Sequence[str]]
+) -> Problem:
+    inner = group.rpartition("/")[2]
+    where = line_with(files, [inner, name]) or f"the group {group}"
+    if group not in known and inner in known:
+        todo = f"write `override /{inner}: {name}`"
+        return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
+    allowed = known.get(group, ())
+    found = f'"{name}" is not in the group {group}'
+    return Problem(where, found, choices(allowed), nearest(name, allowed))

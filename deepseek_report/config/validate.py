@@ -17,6 +17,7 @@ from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.where import locate
+from deepseek_report.config.words import allowed, shown_value
 
 _OWN = "deepseek_report"
 _TRUST_VARIABLE = "DEEPSEEK_REPORT_TRUST"
@@ -142,9 +143,11 @@ class _Checker:
             return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
         if error["type"] == "missing":
             found, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
-            return Problem(self.where(path or location), found, "", todo)
-        found = f"{'.'.join(location)} is {error['input']!r}"
-        return Problem(self.where(location), found, error["msg"].removeprefix("Input should be "))
+            where = self.where(location)
+            where = self.where(path or location) if where == ".".join(location) else where
+            return Problem(where, found, "", todo)
+        found = f"{'.'.join(location)} is {shown_value(error['input'])}"
+        return Problem(self.where(location), found, allowed(error))
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         found = f'unknown key "{location[-1]}"'

@@ -9,23 +9,22 @@ import yaml
 
 from deepseek_report.config.catalogue import MULTIPLE
 from deepseek_report.config.compose import Composed
-
-#: Groups whose files hold a whole configuration, in order of precedence.
-_WHOLE = ("debug", "experiment")
+from deepseek_report.config.files import WHOLE
 
 
 def locate(composed: Composed, path: Sequence[str]) -> str:
     """Where a value was set: `command line, seed=x`, `conf/explainers/lime.yaml:3`, or its key."""
     dotted = ".".join(path)
-    for text in reversed(composed.overrides):
-        key = text.lstrip("+~").partition("=")[0]
+    given = [(text, text.lstrip("+~").partition("=")[0]) for text in reversed(composed.overrides)]
+    for text, key in given:
         if key and (dotted == key or dotted.startswith(f"{key}.")):
             return f"command line, {text}"
     for root in composed.roots:
         for file, inner in _candidates(composed, root, path):
             if (line := _line(file, inner)) is not None:
                 return f"{file.relative_to(root.parent).as_posix()}:{line}"
-    return dotted
+    inside = [text for text, key in given if key.startswith(f"{dotted}.")]
+    return f"command line, {inside[0]}" if inside else dotted
 
 
 def _candidates(
@@ -33,7 +32,7 @@ def _candidates(
 ) -> list[tuple[Path, list[str]]]:
     """Files in which the value may stand, the one that has the last word first."""
     inner, whole = list(path[1:]), list(path)
-    files = [(root / group / f"{composed.choices.get(group)}.yaml", whole) for group in _WHOLE]
+    files = [(root / group / f"{composed.choices.get(group)}.yaml", whole) for group in WHOLE]
     if path[0] in MULTIPLE:
         files.append((root / path[0] / f"{inner[0] if inner else ''}.yaml", inner))
     else:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.config.compose import compose, expand
+from deepseek_report.config.compose import compose
+from deepseek_report.config.overrides import expand
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 

@@ -1,0 +1,91 @@
+"""Reads the YAML files of a config folder and says what is wrong with them, by file and line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepseek_report.config.problems import ConfigProblems, Problem
+
+#: Groups whose files hold a whole configuration, in order of precedence.
+WHOLE = ("debug", "experiment")
+
+
+def shown(path: Path) -> str:
+    """A path as a person would write it: from the current folder where it lies below that."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def parts(root: Path) -> list[Path]:
+    """Every file of a config folder that can be chosen."""
+    return sorted(root.glob("*/*.yaml"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a file; ConfigProblems with its line if it is not YAML in UTF-8."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigProblems([unreadable(path, error)]) from None
+
+
+def unreadable(path: Path, error: Exception) -> Problem:
+    """Why a file cannot be read, where, and what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[: error.start].count(b"\n") + 1
+        return Problem(
+            f"{shown(path)}:{line}", "not written in UTF-8", todo="save the file as UTF-8"
+        )
+    if isinstance(error, OSError):
+        found = f"cannot be read: {error.strerror}"
+        return Problem(shown(path), found, todo="make it readable, or move it away")
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
+    todo = "correct this line or the one before it: brackets, quotes, indents made of spaces"
+    return Problem(where, f"not valid YAML: {said}", todo=todo)
+
+
+def malformed(roots: Iterable[Path]) -> list[Problem]:
+    """The problems of all files of these folders that can be known before they are composed."""
+    return [problem for root in roots for path in parts(root) for problem in _examine(path)]
+
+
+def _examine(path: Path) -> Iterator[Problem]:
+    try:
+        content = read_yaml(path)
+    except ConfigProblems as error:
+        yield from error.problems
+        return
+    if not isinstance(content, dict):
+        found = "the file is empty" if content is None else "the file holds no keys"
+        yield Problem(shown(path), found, "keys with values, such as `seed: 3`")
+    elif not isinstance(content.get("defaults", []), list):
+        found = f"defaults is {content['defaults']!r}"
+        where = line_with([path], ["defaults"]) or shown(path)
+        yield Problem(where, found, "a list, such as `- override /model: mlp`")
+    elif path.parent.name in WHOLE and not _is_whole(path):
+        found = f"a file of the group {path.parent.name} must say that it sets values everywhere"
+        todo = "write `# @package _global_` as its first line"
+        yield Problem(f"{shown(path)}:1", found, todo=todo)
+
+
+def _is_whole(path: Path) -> bool:
+    head = re.match(r"(?:\s*#.*\n)*", path.read_text(encoding="utf-8"))
+    return head is not None and re.search(r"#\s*@package\s+_global_", head.group()) is not None
+
+
+def line_with(files: Sequence[Path], words: Sequence[str]) -> str:
+    """`file:line` of the first line that holds all these words, or ""."""
+    patterns = [re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])") for word in words]
+    for path in files:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            text = line.partition("#")[0]
+            if all(pattern.search(text) for pattern in patterns):
+                return f"{shown(path)}:{number}"
+    return ""

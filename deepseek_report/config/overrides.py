@@ -1,0 +1,123 @@
+"""Reads the overrides of the command line and says which of them cannot be meant."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from deepseek_report.config.catalogue import MULTIPLE, SINGLE
+from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+
+#: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
+_STRUCTURED = ("[", "{", "'", '"', "$")
+
+
+def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
+    """The overrides that can be read, and the problems of those that cannot.
+
+    A plain text that the grammar has no place for, such as `O'Neill` or `Prüfung`, is taken as it
+    is.
+    """
+    parsed: list[Any] = []
+    problems: list[Problem] = []
+    for text in overrides:
+        one, reason = _parse_one(text)
+        if reason:
+            todo = "write key=value, such as model=mlp or seed=3"
+            if "=" in text:
+                todo += f"; quote a text twice: {_twice_quoted(text)}"
+            problems.append(Problem(f"command line, {text}", reason, todo=todo))
+        else:
+            parsed.append(one)
+    return parsed, problems
+
+
+def _parse_one(text: str) -> tuple[Any, str]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    key, is_value, value = text.partition("=")
+    if not key.lstrip("+~").strip():
+        return None, "it has no key"
+    parser = OverridesParser.create()
+    try:
+        return parser.parse_override(text), ""
+    except HydraException as error:
+        reason = str(error).splitlines()[0]
+    if not is_value or value.startswith(_STRUCTURED):
+        return None, "it has no value" if not is_value else reason
+    try:
+        return parser.parse_override(f"{key}={_quoted(value)}"), ""
+    except HydraException:
+        return None, reason
+
+
+def _quoted(value: str) -> str:
+    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
+    return f"'{escaped}'"
+
+
+def _twice_quoted(text: str) -> str:
+    key, _, value = text.partition("=")
+    return f"""'{key}="{value.strip("'" + '"')}"'"""
+
+
+def names(override: Any) -> tuple[str, ...]:
+    """The choices that an override of a group names."""
+    value = override.value()
+    chosen = value if isinstance(value, list) else [value]
+    return tuple(str(name) for name in chosen if name is not None)
+
+
+def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Why this override cannot be used in one run; empty if it can."""
+    group = override.key_or_group
+    where = f"command line, {override.input_line}"
+    if override.is_sweep_override():
+        quoted = _twice_quoted(override.input_line)
+        todo = f"add -m for one run each, or quote a text with a comma twice: {quoted}"
+        return [Problem(where, "several values for one run", "one value", todo)]
+    if group not in known:
+        return []
+    if override.is_delete() or override.value() is None:
+        todo = f"write {group}=[] for none" if group in MULTIPLE else "choose one"
+        found = f"nothing is chosen for {group}"
+        needed = group in (*SINGLE, *MULTIPLE)
+        return [Problem(where, found, choices(known[group]), todo)] if needed else []
+    if isinstance(override.value(), list) and group not in MULTIPLE:
+        return [Problem(where, "several choices", f"one of {choices(known[group])}")]
+    return list(_unknown(where, group, names(override), known[group]))
+
+
+def _unknown(
+    where: str, group: str, chosen: Sequence[str], known: Sequence[str]
+) -> Iterator[Problem]:
+    for name in chosen:
+        if name not in known:
+            found = f'"{name}" is not in the group {group}'
+            yield Problem(where, found, choices(known), nearest(name, known))
+
+
+def forced(override: Any, chosen: Mapping[str, Any]) -> str:
+    """A value override may set any field of a plug-in, also one that its YAML does not list."""
+    text = str(override.input_line)
+    is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in chosen
+    return f"++{text.lstrip('+')}" if is_value and not text.startswith("hydra") else text
+
+
+def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
+    """The jobs of a sweep: every combination of `seed=1,2,3 model=mlp,deepseek`."""
+    axes = []
+    parsed, problems = parse(overrides)
+    if problems:
+        raise ConfigProblems(problems)
+    for override in parsed:
+        if override.is_sweep_override():
+            key = override.get_key_element()
+            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        else:
+            axes.append([override.input_line])
+    for job in itertools.product(*axes):
+        yield list(job)

@@ -1,0 +1,81 @@
+"""YAML files of a user's own: what is wrong in them is told with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+
+_WHOLE = "# @package _global_\n"
+
+
+def problems(folder: Path, content: str | bytes, group: str = "experiment") -> str:
+    """What is said of a config folder with this file in it."""
+    path = folder / group / "mine.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigProblems) as caught:
+        compose([f"{group}=mine"] if group == "experiment" else [], str(folder))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (f"{_WHOLE}report: {{title: x\nseed: 3\n", "mine.yaml:3:5: not valid YAML"),
+        (f"{_WHOLE}report:\n\ttitle: x\n", "mine.yaml:3:1: not valid YAML"),
+        (f"{_WHOLE}name: l\nname: m\n", "mine.yaml:3:1: not valid YAML: found duplicate key name"),
+        (f"{_WHOLE}name: l\n# ".encode() + b"\xe4\n", "mine.yaml:3: not written in UTF-8"),
+        ("", "mine.yaml: the file is empty"),
+        ("- a\n", "mine.yaml: the file holds no keys"),
+        ("name: mine\n", "mine.yaml:1: a file of the group experiment must say"),
+        (f"{_WHOLE}defaults: csv\n", "mine.yaml:2: defaults is 'csv'"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_line(
+    content: str | bytes, said: str, tmp_path: Path
+) -> None:
+    assert said in problems(tmp_path, content)
+
+
+def test_a_broken_file_of_any_group_is_named_before_anything_runs(tmp_path: Path) -> None:
+    assert "metrics/mine.yaml:2:1: not valid YAML" in problems(tmp_path, "a: [\n", "metrics")
+
+
+def test_an_unknown_choice_in_a_file_is_told_with_its_line_and_neighbour(tmp_path: Path) -> None:
+    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /model: mpl\n")
+    assert 'mine.yaml:3: "mpl" is not in the group model' in said
+    assert 'did you mean "mlp"?' in said
+
+
+def test_an_unknown_group_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - override /datset: csv\n")
+    assert "mine.yaml:3: " in said
+    assert "datset" in said
+
+
+def test_a_choice_that_lacks_the_word_override_says_how_to_write_it(tmp_path: Path) -> None:
+    said = problems(tmp_path, f"{_WHOLE}defaults:\n  - dataset: csv\n")
+    assert "mine.yaml:3: " in said
+    assert "write `override /dataset: csv`" in said
+
+
+def test_list_goes_on_after_a_file_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "broken.yaml").write_text("a: [\n")
+    assert run(["list", "model", "--config-dir", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "broken" in said
+    assert "cannot be used" in said
+    assert "mlp" in said
+
+
+def test_list_names_a_missing_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--config-dir", "no/such/folder"]) == 2
+    assert "not a folder" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""Overrides of the command line: what can be read, and what is said of the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+
+
+def problems(*overrides: str) -> str:
+    """What is said of these overrides."""
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(overrides))
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "title", ["Prüfung der Kredite", "O'Neill", "信用", "a: b", "it\\", "2 % (x"]
+)
+def test_a_plain_text_is_taken_as_it_is(title: str) -> None:
+    assert validate(compose([f"report.title={title}"])).single["report"].title == title
+
+
+def test_a_key_that_has_a_value_may_be_written_with_a_plus() -> None:
+    assert validate(compose(["+seed=3"])).settings.seed == 3
+
+
+@pytest.mark.parametrize("text", ["model=mlp,deepseek", "seed=range(1,4)", "report.title=a,b"])
+def test_several_values_without_multirun_are_a_problem_that_names_the_flag(text: str) -> None:
+    said = problems(text, "trainer.max_epochs=many")
+    assert f"command line, {text}: several values for one run" in said
+    assert "add -m" in said
+    assert "trainer.max_epochs" in said
+
+
+@pytest.mark.parametrize("text", ["model=null", "~model", "explainers=null", "~explainers"])
+def test_a_group_cannot_be_taken_away(text: str) -> None:
+    assert f"command line, {text}: nothing is chosen for" in problems(text)
+
+
+def test_several_choices_where_one_is_chosen_are_a_problem() -> None:
+    assert "several choices" in problems("model=[mlp,deepseek]")
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("report.thresholds=3", "a list, such as"),
+        ("decision=3", "keys with values"),
+        ("seed=1.5", "a whole number"),
+        ("measure_time=maybe", "true or false"),
+    ],
+)
+def test_what_is_allowed_is_said_in_plain_words(text: str, allowed: str) -> None:
+    assert f"allowed: {allowed}" in problems(text)
+
+
+def test_a_missing_field_is_looked_for_where_its_list_was_given() -> None:
+    text = "report.thresholds=[{metric: roc_auc, at_least: 0.7}]"
+    assert f"command line, {text}: report.thresholds.0.set_by must be given" in problems(text)
+
+
+def test_a_setting_of_an_unknown_part_is_told_with_its_override() -> None:
+    said = problems("explainers.lme.num_samples=3")
+    assert "command line, explainers.lme.num_samples=3" in said
+
+
+@pytest.mark.parametrize("text", ["report.title=${foo}", "~nothing"])
+def test_what_does_not_compose_is_told_with_its_override(text: str) -> None:
+    assert f"command line, {text}: " in problems(text)
