@@ -127,31 +127,42 @@ class ExplanationByGroup(ExplanationMetric):
         area, gain = pair
         inside = np.isin(codes, kept)
         values, strata = (area if gain is None else gain)[inside], codes[inside]
-        value, low, high = gap_of_means(values, strata, self.resamples, seed)
+        gap = gap_of_means(values, strata, self.resamples, seed)
         of = "deletion area" if gain is None else "gain over the random order"
         return Score(
             metric="deletion_gap_by_group",
             category="explanation",
-            value=value,
-            low=low,
-            high=high,
+            value=gap.value,
+            low=gap.low,
+            high=gap.high,
             n=int(inside.sum()),
             direction="lower",
             bounds=(0.0, None),
             explainer=name,
             attribute=attribute.name,
-            p_value=gap_p_value(values, strata, self.resamples, seed),
-            interval_method=f"BCa bootstrap within groups, {self.resamples} resamples, "
-            f"seed {seed}; p-value: permutation of groups",
+            p_value=gap.p_value,
+            interval_method=gap.method,
             reference=_DAI,
             note=f"Greatest minus smallest mean {of} over {len(kept)} levels.",
         )
 
 
-def gap_of_means(
-    values: Array, strata: Ints, resamples: int, seed: int
-) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class GapOfMeans:
+    """A gap between groups, its 95 % interval, and whether chance explains it."""
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    method: str
+
+
+def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapOfMeans:
     """Greatest minus smallest mean over the strata, with its 95 % interval.
+
+    Noise can only raise the gap, so the bootstrap seldom reaches 0; the interval begins there
+    where the permutation test gives more than 0.05.
 
     Parameters
     ----------
@@ -164,7 +175,7 @@ def gap_of_means(
 
     Returns
     -------
-    value, low, high : not negative.
+    GapOfMeans, not negative.
     """
 
     def statistic(weights: Array) -> Array:
@@ -172,7 +183,15 @@ def gap_of_means(
 
     found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
     low, high = found.interval(least=0.0)
-    return float(found.value), float(low), float(high)
+    p_value = gap_p_value(values, strata, resamples, seed)
+    by_chance = p_value > 0.05
+    method = (
+        f"{found.method} bootstrap within groups, {resamples} resamples, seed {seed}"
+        f"{', from 0 as chance explains it' if by_chance else ''}; p-value: permutation of groups"
+    )
+    return GapOfMeans(
+        float(found.value), 0.0 if by_chance else float(low), float(high), p_value, method
+    )
 
 
 def _weighted_means(values: Array, strata: Ints, weights: Array) -> Array:

@@ -160,6 +160,13 @@ def _curve_table(
     )
 
 
+_REPLACED = (
+    "Features are replaced by the typical value one by one, so some of the rows that the model is "
+    "asked about are implausible; a method that starts from the same typical row, such as "
+    "integrated gradients, is favoured by this choice."
+)
+
+
 def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
     notes = []
     if control is None and explanation.method != CONTROL:
@@ -171,7 +178,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
             "Where another class than the explained one was decided, features against the "
             "explained class count as features for the decision."
         )
-    return notes
+    return [*notes, _REPLACED]
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Slices(ModelMetric):
         table = _table(looked_at, chosen, found, p)
         table = table.assign(p_value=p_values[chosen], p_adjusted=holm(p_values)[chosen])
         return Measurement(
-            _scores(table, len(looked_at.sizes)),
+            _scores(table, len(looked_at.sizes), len(p)),
             {"slices": table},
             notes=self._notes(table, len(looked_at.sizes), least),
         )
@@ -159,8 +159,8 @@ class Slices(ModelMetric):
         return (
             f"{examined} slices of at least {least} instances were looked at; of the {len(table)} "
             f"listed {sure} have more errors than chance explains (Holm-corrected for all).",
-            "The worst of many slices looks worse than it is; expect smaller differences on new "
-            "data.",
+            "Slices were searched and tested on the same test rows: the worst of many looks worse "
+            "than it is; expect smaller differences on new data.",
         )
 
 
@@ -224,8 +224,7 @@ def _share(hits: Bools, among: Bools) -> float:
     return float(hits[among].mean()) if among.any() else math.nan
 
 
-def _scores(table: pd.DataFrame, examined: int) -> tuple[Score, ...]:
-    n = int(table["n"].sum()) if len(table) else 0
+def _scores(table: pd.DataFrame, examined: int, n: int) -> tuple[Score, ...]:
     looked_at = Estimate(examined, None, None, n, "").score("slices_examined", "slices", "none")
     if table.empty:
         return (looked_at,)

@@ -91,7 +91,8 @@ def test_one_explainer_has_none_to_agree_with(toy) -> None:
 
 def test_the_gap_between_groups_by_hand() -> None:
     values, groups = np.array([1.0, 3, 5, 5]), np.array([0, 0, 2, 2])
-    value, low, high = gap_of_means(values, groups, 200, 0)
+    found = gap_of_means(values, groups, 200, 0)
+    value, low, high = found.value, found.low, found.high
     assert value == 3
     assert 0 <= low <= value <= high
 
@@ -118,3 +119,15 @@ def test_a_group_that_is_explained_worse_is_found(toy) -> None:
     assert gap.low > 0
     table = found.tables["groups"].query("attribute == 'sex'")
     assert table["deletion"].iloc[1] > table["deletion"].iloc[0]
+
+
+def test_the_interval_of_a_gap_of_means_agrees_with_its_test() -> None:
+    rng = np.random.default_rng(6)
+    groups = np.repeat([0, 1, 2], [80, 60, 40])
+    zero = []
+    for _ in range(20):
+        found = gap_of_means(rng.normal(size=180) + 0.3 * groups * rng.integers(2), groups, 300, 0)
+        zero.append(found.low == 0.0)
+        assert zero[-1] == (found.p_value > 0.05)
+        assert found.low <= found.value < found.high
+    assert 0 < sum(zero) < 20

@@ -76,6 +76,7 @@ def test_a_metric_keeps_the_contract_and_survives_storage(
     for score in found.scores:
         assert score.low is None or score.low <= score.value <= score.high
         assert math.isfinite(score.value)
+        assert score.n <= len(context.dataset.test)
     found.save(tmp_path)
     again = Measurement.load(tmp_path)
     assert repr(again.scores) == repr(found.scores)
