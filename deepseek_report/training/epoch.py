@@ -66,7 +66,7 @@ class Stepper:
             balances.append(balance * len(rows))
             if not math.isfinite(loss):
                 break
-            norms.append(self._step())
+            norms += self._step()
             progress.advance(1, f"loss {loss:.4f}")
         return Pass(
             loss=sum(losses) / len(labels),
@@ -103,11 +103,14 @@ class Stepper:
         smoothing = self.settings.label_smoothing
         return cross_entropy(logits.float(), labels, label_smoothing=smoothing), balance
 
-    def _step(self) -> float:
-        """Clip and apply the gradients; their norm before clipping."""
+    def _step(self) -> list[float]:
+        """Clip and apply the gradients; their norm before clipping.
+
+        Empty where fp16 overflowed: the scaler leaves such a step out and tries a smaller scale.
+        """
         self.scaler.unscale_(self.optimiser)
         limit = self.settings.gradient_clip or math.inf
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), limit)
         self.scaler.step(self.optimiser)
         self.scaler.update()
-        return norm.item()
+        return [norm.item()] if norm.isfinite() or not self.precision.scales else []

@@ -173,7 +173,7 @@ class Session:
             seed=self.place.seed,
             rows=len(self.train[1]),
             max_epochs=self.epochs,
-            stopped_early=self._stalled(state) and not state.diverged,
+            stopped_early=state.epochs < self.epochs and not state.diverged,
         )
 
 

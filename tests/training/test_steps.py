@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -111,6 +113,17 @@ def test_bf16_trains_on_a_cpu(dataset):
     with Precision("bf16", "").autocast("cpu"):
         logits = module(torch.tensor(dataset.train.inputs[:8], dtype=torch.float32))
     assert logits.dtype == torch.bfloat16
+
+
+def test_a_step_that_fp16_overflowed_has_no_gradient_norm(dataset):
+    module = MLP(hidden=(8,), bins=4, dropout=0.0).build(dataset.schema, dataset.train, 0)
+    stepper = _stepper(module, batch_size=64)
+    stepper.precision = Precision("fp16", "")
+    for parameter in module.parameters():
+        parameter.grad = torch.full_like(parameter, math.inf)
+    assert stepper._step() == []
+    stepper.precision = Precision("float32", "")
+    assert stepper._step() != []
 
 
 def test_maps_are_darkest_at_each_maps_greatest_value():

@@ -110,6 +110,16 @@ def test_early_stopping_waits_for_patience_epochs(dataset, tmp_path):
     assert summary["epochs"] == summary["best_epoch"] + 2 < 60
 
 
+def test_a_training_that_ran_to_its_last_epoch_did_not_stop_early(dataset, tmp_path):
+    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
+    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
+    trainer = replace(QUICK, max_epochs=2, patience=1, learning_rate=0.05, warmup=0.0)
+    _fit(replace(trainer, schedule="constant"), noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    summary = _summary(tmp_path)
+    assert (summary["epochs"], summary["best_epoch"]) == (2, 1)
+    assert not summary["stopped_early"]
+
+
 def test_divergence_keeps_finite_weights_and_is_told(dataset, tmp_path):
     trainer = replace(QUICK, max_epochs=4, learning_rate=1e30, gradient_clip=None)
     module = _fit(trainer, dataset, tmp_path)
