@@ -32,6 +32,7 @@ _KINDS = {
     "report": "write the report",
 }
 _MOST_FINDINGS = 7
+_MOST_LINES = 7
 
 
 @contextmanager
@@ -134,8 +135,10 @@ def _say_thresholds(console: Console, finished: Finished) -> None:
         table.add_column(heading, overflow="fold")
     for one in declared:
         sign = "≥" if one["side"] == "at_least" else "≤"
-        about = " ".join(filter(None, [one["attribute"], one["level"], one["explainer"]]))
-        promised = f"{texts.label('metrics', one['metric'])} {about} {sign} {one['bound']:g}"
+        by = texts.label("explainers", one["explainer"]) if one["explainer"] else ""
+        about = ", ".join(filter(None, [one["attribute"], one["level"], by]))
+        metric = texts.label("metrics", one["metric"]) + (f" ({about})" if about else "")
+        promised = f"{metric} {sign} {one['bound']:g}"
         low, high = one["low"], one["high"]
         measured = "" if one["value"] is None else number(one["value"], low, high)
         spread = "" if low is None or high is None else interval(low, high)
@@ -156,21 +159,37 @@ def _say_findings(console: Console, finished: Finished) -> None:
 
 
 def _say_problems(console: Console, finished: Finished) -> None:
-    failures = finished.failures
-    refused = [one for one in finished.record["problems"] if one["kind"] == "not applicable"]
+    from deepseek_report.findings.rules_failures import applicable, by_reason
+    from deepseek_report.findings.wording import wording
+
+    texts = wording(finished.record["config"]["report"]["language"])
+    failures = {one["stage"]: one["reason"] for one in finished.failures}
+    refused = applicable(
+        {
+            one["stage"]: one["reason"]
+            for one in finished.record["problems"]
+            if one["kind"] == "not applicable"
+        }
+    )
     if failures:
         console.print(f"\nFailed ({len(failures)}); the report says so where they are missing")
-        for one in failures:
-            console.print(f"  [red]✗[/] {escape(one['stage'])}: {escape(one['reason'])}")
+        for said in by_reason(texts, failures):
+            console.print(f"  [red]✗[/] {escape(said)}")
     if refused:
         console.print(f"\nNot applicable here ({len(refused)})")
-        for one in refused[:8]:
-            console.print(f"  – {escape(one['stage'])}: {escape(one['reason'])}")
-        if len(refused) > 8:
-            console.print(f"  – and {len(refused) - 8} more, listed in the report")
+        _say_some(console, by_reason(texts, refused))
     for stage, details in finished.details.items():
         print(f"\n{stage}\n{details}", file=sys.stderr)
     console.print()
+
+
+def _say_some(console: Console, lines: Sequence[str]) -> None:
+    """The first lines, and how many more the report lists."""
+    shown = lines[:_MOST_LINES] if len(lines) > _MOST_LINES + 1 else lines
+    for line in shown:
+        console.print(f"  – {escape(line)}")
+    if len(shown) < len(lines):
+        console.print(f"  – and {len(lines) - len(shown)} more, listed in the report")
 
 
 def say_forecast(plan: Forecast) -> None:

@@ -178,7 +178,8 @@ def _same_first(results: Results) -> dict[str, Any] | None:
     if len(firsts) < 2:
         return None
     feature = max(dict.fromkeys(firsts), key=firsts.count)
-    return {"feature": feature, "n": firsts.count(feature), "of": len(firsts)}
+    n = firsts.count(feature)
+    return {"feature": feature, "n": n, "of": len(firsts), "most": 2 * n > len(firsts)}
 
 
 def _extremes(results: Results) -> dict[str, Any]:

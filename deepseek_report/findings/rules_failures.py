@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import in_sentence
+from deepseek_report.findings.estimates import in_sentence, listing
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.findings.wording import Wording
 
 
 def failures(results: Results) -> list[Finding]:
     """One finding that names every part that failed, with the reasons."""
     if not results.failures:
         return []
+    words = words_of(results)
     parts = [
-        {"part": artifact_label(results, one), "reason": readable_reason(results, one, reason)}
+        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
         for one, reason in results.failures.items()
     ]
     return [
@@ -31,21 +34,29 @@ def failures(results: Results) -> list[Finding]:
     ]
 
 
-def applicable(results: Results) -> dict[str, str]:
+def applicable(refused: Mapping[str, str]) -> dict[str, str]:
     """Parts that cannot be applied here, each with the reason.
 
     Leaves out the control, which needs no excuse, and pictures: what they would show is named.
     """
     return {
         one: reason
-        for one, reason in results.refused.items()
+        for one, reason in refused.items()
         if not one.endswith(f"/{CONTROL}") and not one.startswith("pictures/")
     }
 
 
-def readable_reason(results: Results, artifact: str, reason: str) -> str:
+def by_reason(words: Wording, parts: Mapping[str, str]) -> list[str]:
+    """Parts with the reason why they are not there, those with one reason in one sentence."""
+    reasons: dict[str, list[str]] = {}
+    for artifact, reason in parts.items():
+        text = readable_reason(words, artifact, reason)
+        reasons.setdefault(text, []).append(artifact_label(words, artifact))
+    return [f"{listing(names)}: {reason}." for reason, names in reasons.items()]
+
+
+def readable_reason(words: Wording, artifact: str, reason: str) -> str:
     """A reason in which the keys of the artifact are replaced by their names."""
-    words = words_of(results)
     for key in artifact.split("/")[1:]:
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
@@ -54,9 +65,8 @@ def readable_reason(results: Results, artifact: str, reason: str) -> str:
     return reason.rstrip(". ")
 
 
-def artifact_label(results: Results, artifact: str) -> str:
+def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    words = words_of(results)
     kind, _, rest = artifact.partition("/")
     name, _, explainer = rest.partition("/")
     group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)

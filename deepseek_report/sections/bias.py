@@ -103,10 +103,11 @@ def _answer(draft: Draft) -> None:
             decision=results.schema.target.favourable_class,
         )
     tests = [row for metric in DIFFERENCES[1:] for row in rows(results, metric, "tests")]
+    known = [row for row in tests if finite(row["value"]) is not None]
     if tests:
         apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
         names = [attribute_label(results, name) for name in apart]
-        draft.answer("errors", attributes=names, tests=len(tests))
+        draft.answer("errors", attributes=names, tests=len(known))
 
 
 def _beyond(found: Sequence[Row]) -> list[str]:

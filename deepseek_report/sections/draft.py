@@ -90,8 +90,8 @@ class Draft:
         return any(one == artifact or one.startswith(artifact + "/") for one in failures)
 
     def _reason(self, artifact: str, why: str) -> str:
-        reason = readable_reason(self.results, artifact, why)
-        return f"{artifact_label(self.results, artifact)}: {reason}."
+        reason = readable_reason(self.words, artifact, why)
+        return f"{artifact_label(self.words, artifact)}: {reason}."
 
 
 def all_findings(results: Results) -> tuple[Finding, ...]:

@@ -40,8 +40,8 @@ class Reproducibility:
             "digests": _pairs(provenance.get("digests")),
             "seeds": _seeds(results),
             "times": _times(draft),
-            "problems": _problems(results),
-            "left_out": _left_out(results),
+            "problems": _problems(draft),
+            "left_out": _left_out(draft),
             "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
             "glossary": _glossary(draft),
             "references": _references(draft),
@@ -81,23 +81,25 @@ def _times(draft: Draft) -> list[dict[str, Any]]:
     known = [one for one in stages if finite(one.get("seconds")) is not None]
     known.sort(key=lambda one: -one["seconds"])
     return [
-        {"what": artifact_label(results, one["id"])} | seconds_cell("seconds", one["seconds"])
+        {"what": artifact_label(draft.words, one["id"])} | seconds_cell("seconds", one["seconds"])
         for one in known
     ]
 
 
-def _problems(results: Results) -> list[dict[str, str]]:
+def _problems(draft: Draft) -> list[dict[str, str]]:
+    words = draft.words
     return [
-        {"part": artifact_label(results, one), "reason": readable_reason(results, one, reason)}
-        for one, reason in results.failures.items()
+        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
+        for one, reason in draft.results.failures.items()
     ]
 
 
-def _left_out(results: Results) -> list[dict[str, str]]:
+def _left_out(draft: Draft) -> list[dict[str, str]]:
     """Parts of the default lists that this model or data cannot have."""
+    words = draft.words
     return [
-        {"part": artifact_label(results, str(one)), "reason": readable_reason(results, one, reason)}
-        for one, reason in applicable(results).items()
+        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
+        for one, reason in applicable(draft.results.refused).items()
     ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -15,7 +14,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of
-from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
+from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
@@ -48,8 +47,8 @@ class Summary:
             "shown": found[: self.findings],
             "others": _others(found[self.findings :]),
             "more": len(found) - self.findings,
-            "failed": _named(draft, results.failures),
-            "refused": _named(draft, applicable(results)),
+            "failed": by_reason(draft.words, results.failures),
+            "refused": by_reason(draft.words, applicable(results.refused)),
             "not_measured": _not_measured(draft),
             "never": list(draft.words.table("not_assessed").values()),
             "run_id": results.run_id,
@@ -199,15 +198,6 @@ def _others(found: list[Any]) -> list[dict[str, str]]:
         {"claim": one.claim, "section": one.section, "severity": one.severity_label}
         for one in found
     ]
-
-
-def _named(draft: Draft, parts: Mapping[str, str]) -> list[str]:
-    """Parts with the reason why they are not there, those with one reason together."""
-    reasons: dict[str, list[str]] = {}
-    for artifact, reason in parts.items():
-        text = readable_reason(draft.results, artifact, reason)
-        reasons.setdefault(text, []).append(artifact_label(draft.results, artifact))
-    return [f"{estimates.listing(names)}: {reason}." for reason, names in reasons.items()]
 
 
 def _not_measured(draft: Draft) -> list[str]:

@@ -85,7 +85,7 @@ def _title(table: pd.DataFrame) -> str:
     top = table.iloc[0]
     return (
         f"“{spoken(top['layer'])}” takes {percent(top['share'])} of the time; of all kinds of "
-        f"layers, {spoken(kinds.index[0])} takes most ({percent(kinds.iloc[0])})"
+        f"layers, “{spoken(kinds.index[0])}” takes most ({percent(kinds.iloc[0])})"
     )
 
 

@@ -16,6 +16,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.find import find
+from deepseek_report.findings.wording import wording
 
 
 def pair(level="under 25", verdict="clear below", ratio=0.7, **more):
@@ -261,6 +262,17 @@ def test_a_promise_on_a_ratio_with_another_bound_is_told_by_itself(run, score):
     assert "threshold_uncertain" in [one.message for one in find(run.results())]
 
 
+def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say):
+    table = [
+        {"explainer": name, "feature": label, "label": label, "rank": 1}
+        for name, label in (("shap", "age"), ("lime", "age"), ("a", "sex"), ("b", "sex"))
+    ]
+    run.measure("importance", importance=table)
+    run.measure("explainer_agreement", score("agreement", 0.2, 0.1, 0.3))
+    (found,) = rules_explanations.agreement(run.results())
+    assert "no feature comes first in most methods" in say(found)
+
+
 def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run):
     run.explanation("shap")
     row = {"explainer": "shap", "attribute": "age_band"}
@@ -469,4 +481,18 @@ def test_what_cannot_be_applied_leaves_out_the_control_and_pictures_of_what_was_
         "pictures/slices": "measures/slices was not asked for",
         "explanations/attention_rollout": "`mlp` has no attention",
     }
-    assert list(rules_failures.applicable(run.results())) == ["explanations/attention_rollout"]
+    assert list(rules_failures.applicable(run.results().refused)) == [
+        "explanations/attention_rollout"
+    ]
+
+
+def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():
+    gaps = {
+        f"measures/completeness_gap/{one}": f"{one} has no base value; completeness_gap is moot"
+        for one in ("input_x_gradient", "attention_rollout")
+    }
+    few = dict.fromkeys(("measures/slices", "measures/learning_curve"), "too few rows.")
+    said = rules_failures.by_reason(wording("en"), gaps | few)
+    assert said[0].startswith("Completeness gap (Input × gradient): input × gradient has no base")
+    assert said[-1] == "Parts of the data with more errors and Learning curve: too few rows."
+    assert not any("_" in one for one in said)

@@ -257,3 +257,17 @@ def test_the_command_quotes_what_a_shell_would_read(full):
 def test_the_resolved_config_is_yaml_that_reads_back(full):
     text = Reproducibility().content(full).values["config"]
     assert yaml.safe_load(text) == json.loads(json.dumps(full.config))
+
+
+def test_groups_too_small_to_compare_are_not_called_equal(run):
+    few = {"attribute": "sex", "attribute_label": "Sex", "level": "men", "reference": "women"}
+    few |= {"verdict": "too few to judge", "ratio": float("nan"), "n": 9}
+    untested = {"attribute": "sex", "value": float("nan"), "p_adjusted": float("nan")}
+    untested |= {"widest_level": "men", "narrowest_level": "women", "null_high": None, "n": 9}
+    run.measure("impact_ratio", pairs=[few])
+    run.measure("equal_opportunity_difference", tests=[untested])
+    answer = Bias().content(run.results()).answer
+    assert answer == (
+        "No group is large enough to be compared with its reference. "
+        "Whether errors fall evenly could not be tested."
+    )
