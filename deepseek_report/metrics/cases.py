@@ -34,7 +34,7 @@ _CHANGE_NOTE = (
 )
 _NEIGHBOUR_NOTE = (
     "Nearest training cases are those of least Gower distance over all features alike, whether or "
-    "not the model uses them."
+    "not the model uses them; numbers are scaled by the range of the middle 98 % of training rows."
 )
 _SHARED_NOTE = (
     "Errors like this: values of the case for which the model errs more often in the validation "

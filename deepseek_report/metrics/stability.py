@@ -35,6 +35,9 @@ class MaxSensitivity(ExplanationMetric):
     0 means no change. The random draws of an explainer that samples are the same for every δ.
     `max_sensitivity_ratio` divides by what attributions drawn anew each time would give.
 
+    Yeh et al. take the absolute change within a ball; the change is relative here, so that methods
+    in different units compare, and the largest of a few moves is a lower bound of their maximum.
+
     Reference: Yeh et al. 2019, arXiv:1901.09392.
     """
 
@@ -101,7 +104,8 @@ class MaxSensitivity(ExplanationMetric):
             explainer=explanation.method,
             reference=_YEH,
             note=f"{self.perturbations} moves per instance, each numeric feature by at most "
-            f"{self.radius:g} of its interquartile range.",
+            f"{self.radius:g} of its interquartile range; the greatest change found, relative to "
+            "the attributions' own size, so the true maximum is no smaller.",
         )
 
 
@@ -163,7 +167,8 @@ class ParameterRandomisation(ExplanationMetric):
             explainer=explanation.method,
             reference=_ADEBAYO,
             note=f"All weights drawn anew at once; mean of {self.draws} draws; the interval is "
-            "over instances alone.",
+            "over instances alone. Methods that multiply by the distance from a baseline keep some "
+            "of their order whatever the weights.",
         )
         return Measurement(
             scores=(mean_score(template, found, self.resamples, context.seed),),
