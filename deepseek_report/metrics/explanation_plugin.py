@@ -37,6 +37,17 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     return context.explanation
 
 
+def about_sample(context: MeasureContext) -> tuple[str, ...]:
+    """That some explained instances were picked and not drawn, and so are no random sample."""
+    picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
+    if not picked:
+        return ()
+    return (
+        f"{picked} of the {n} explained instances were picked for the case pages, the most certain "
+        "ones among them; the others are a random sample of the test part within classes.",
+    )
+
+
 def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
     """All explanations, in the order of the config.
 

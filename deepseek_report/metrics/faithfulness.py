@@ -20,7 +20,12 @@ from deepseek_report.metrics.curves import (
     rank_features,
     removal_counts,
 )
-from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
+from deepseek_report.metrics.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    about_sample,
+    judged,
+)
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.metrics.reference import typical_row
@@ -31,7 +36,9 @@ Steps = Annotated[int, Field(ge=2, le=1000)]
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
 _SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
-_READS = frozenset({"dataset", "predictions", "classifier", "explanation", "control", "seed"})
+_READS = frozenset(
+    {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
+)
 
 
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
@@ -178,7 +185,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
             "Where another class than the explained one was decided, features against the "
             "explained class count as features for the decision."
         )
-    return [*notes, _REPLACED]
+    return [*notes, _REPLACED, *about_sample(context)]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.metrics.explanation_plugin import ExplanationMetric, judged
+from deepseek_report.metrics.explanation_plugin import ExplanationMetric, about_sample, judged
 from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
 from deepseek_report.metrics.plugin import Resamples
@@ -30,7 +30,9 @@ class Importance(ExplanationMetric):
 
     resamples: Resamples = 2000
 
-    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "explanation", "seed"})
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "cases", "explanation", "seed"}
+    )
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "importance")
@@ -41,6 +43,7 @@ class Importance(ExplanationMetric):
                 "importance": _overall(context, explanation, draws),
                 "by_group": _by_group(context, explanation, draws),
             },
+            notes=about_sample(context),
         )
 
 

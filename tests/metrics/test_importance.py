@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.metrics.explanation_plugin import about_sample
 from deepseek_report.metrics.importance import Importance
 
 
@@ -57,3 +58,11 @@ def test_attributions_that_are_all_0_give_no_share(toy) -> None:
     found, _ = measured(toy, np.zeros((10, 3)))
     assert np.isnan(found.scores[0].value)
     assert (found.tables["importance"]["share"] == 0).all()
+
+
+def test_picked_cases_among_the_explained_are_told(toy) -> None:
+    context = toy(n=100)
+    assert about_sample(context) == ()
+    roles = {"most_certain_right": 3, "nearest_threshold": 8}
+    picked = replace(context, cases=replace(context.cases, roles=roles))
+    assert about_sample(picked)[0].startswith("2 of the 40 explained instances were picked")
