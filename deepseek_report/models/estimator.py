@@ -51,12 +51,24 @@ class Fitted:
         """(instance, feature) original units -> (instance, class), each at least `LEAST`."""
         if not len(inputs):
             return np.empty((0, len(self.schema.target.classes)))
-        with one_thread():
-            found = self.estimator.predict_proba(self.columns.transform(inputs))
+        found = self._predict(inputs)
         shares = np.full((len(inputs), len(self.schema.target.classes)), LEAST)
         shares[:, self._positions()] = np.maximum(found, LEAST)
         scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
         return scaled
+
+    def _predict(self, inputs: Floats) -> Floats:
+        table = self.columns.transform(inputs)
+        try:
+            with one_thread():
+                return np.asarray(self.estimator.predict_proba(table), dtype=np.float64)
+        except ValueError:
+            if np.isfinite(inputs).all():
+                raise
+            name = type(self.estimator).__name__
+            raise NotApplicableError(
+                f"{name} cannot be asked about missing values; fit it with an imputer before it"
+            ) from None
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`; an estimator has no layers."""

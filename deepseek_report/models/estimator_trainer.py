@@ -12,29 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from deepseek_report.artifacts.files import (
-    load_arrays,
-    load_json,
-    save_arrays,
-    save_json,
-    save_table,
-)
+from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays
 from deepseek_report.artifacts.protocols import Progress
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.training import HISTORY, untrained_facts
 from deepseek_report.errors import ArtifactError
 from deepseek_report.models.estimator import Fitted
+from deepseek_report.models.loaded import write_folder
 
 CHECK = "predictions_check.npz"
 _CHECKED = 200
 _LARGEST_DIFFERENCE = 1e-6
-_LOADED = (
-    "The model was loaded from a file and not trained here. Whether it has seen the test cases "
-    "before is not known; if it has, every number on how well it does is too good."
-)
-
 #: The estimator that this process fitted last, by its training folder.
 _FITTED: dict[Path, Fitted] = {}
 
@@ -64,21 +52,8 @@ class EstimatorTrainer:
         said = module.probabilities(dataset.train.inputs[:_CHECKED])
         save_arrays(folder / CHECK, probabilities=said)
         rows = 0 if self.loaded else len(dataset.train)
-        facts = untrained_facts(None, seed, rows) | {"notes": [_LOADED] if self.loaded else []}
-        save_json(folder / "training.json", facts)
-        save_json(folder / "architecture.json", module.describe())
-        save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
-        save_json(folder / "timing.json", _timing(rows, seconds))
+        write_folder(folder, module.describe(), seed, rows, seconds)
         progress.advance()
-
-
-def _timing(rows: int, seconds: float) -> dict[str, float | None]:
-    return {
-        "seconds": seconds,
-        "seconds_per_epoch": None,
-        "rows_per_second": rows / seconds if rows else None,
-        "peak_memory": None,
-    }
 
 
 def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> None:

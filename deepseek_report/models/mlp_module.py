@@ -5,15 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.protocols import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
-from deepseek_report.models.encoding import Encoder
+from deepseek_report.models.encoded import EncodedModule
 
 if TYPE_CHECKING:
     from deepseek_report.models.mlp import MLP
@@ -21,21 +18,12 @@ if TYPE_CHECKING:
 _ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 
-class MLPModule(nn.Module):
-    """See `MLP`; every encoded column is a unit of width 1.
-
-    Units are, in this order: for each numeric feature its bins and its standardised value; a flag
-    for each numeric feature that has missing values in the training part; for each ordinal or
-    categorical feature one unit a category, one for *unseen* and one for *missing*.
-    """
+class MLPModule(EncodedModule):
+    """See `MLP`; the units are those of `EncodedModule`."""
 
     def __init__(self, config: MLP, schema: Schema, train: Split) -> None:
-        super().__init__()
+        super().__init__(schema, train, config.bins)
         self.config = config
-        self.encoder = Encoder(schema, train, config.bins)
-        gaps = np.isnan(train.inputs[:, self.encoder.numeric]).any(axis=0)
-        self._flagged = np.flatnonzero(gaps).tolist()
-        self.unit_features = self._features_of_units()
         sizes = (len(self.unit_features), *config.hidden)
         self.hidden = nn.Sequential()
         for before, after in pairwise(sizes):
@@ -44,39 +32,10 @@ class MLPModule(nn.Module):
             self.hidden.append(nn.Dropout(config.dropout))
         self.output = nn.Linear(sizes[-1], len(schema.target.classes))
 
-    @property
-    def token_features(self) -> tuple[int, ...]:
-        """Empty: this model attends to nothing."""
-        return ()
-
-    def embed(self, inputs: Tensor) -> Tensor:
-        """(instance, feature) original units -> (instance, unit, 1)."""
-        shares, standard, missing = self.encoder.numbers(inputs)
-        numeric = torch.cat([shares, standard.unsqueeze(-1)], dim=2).flatten(1)
-        rows = torch.zeros(len(inputs), self.encoder.table_rows, device=inputs.device)
-        coded = rows.scatter(1, self.encoder.codes(inputs), 1.0).to(numeric.dtype)
-        return torch.cat([numeric, missing[:, self._flagged], coded], dim=1).unsqueeze(-1)
-
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> logits (instance, class)."""
         logits: Tensor = self.output(self.hidden(embedded.squeeze(-1)))
         return logits
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(instance, feature) original units -> logits (instance, class)."""
-        return self.forward_embedded(self.embed(inputs))
-
-    def trace(
-        self, inputs: Tensor, head_mask: Tensor | None = None
-    ) -> tuple[Tensor, list[LayerTrace]]:
-        """Logits and an empty list: there are no heads to mask or experts to choose."""
-        del head_mask
-        return self(inputs), []
-
-    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and 0: there is no load to balance."""
-        logits = self(inputs)
-        return logits, logits.new_zeros(())
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
@@ -91,9 +50,3 @@ class MLPModule(nn.Module):
             if isinstance(layer, nn.Linear)
         }
         return describe(self, "mlp", summary, kinds | {"output": "output"})
-
-    def _features_of_units(self) -> tuple[int, ...]:
-        numeric = self.encoder.numeric
-        columns = [feature for feature in numeric for _ in range(self.encoder.bins + 1)]
-        flags = [numeric[i] for i in self._flagged]
-        return (*columns, *flags, *self.encoder.row_features)

@@ -27,7 +27,7 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
 ) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
-    (source,) = blocks(DOCS / "plugins.md", "python")
+    source = blocks(DOCS / "plugins.md", "python")[0]
     (tmp_path / "my_package" / "occlusion.py").write_text(source)
     (tmp_path / "my_conf" / "explainers").mkdir(parents=True)
     (choice,) = blocks(DOCS / "plugins.md", "yaml")
@@ -40,6 +40,24 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
     assert run([*arguments, "--trust", "my_package"]) == 0
     found = list((tmp_path / "reports").rglob("measures/deletion/occlusion/scores.json"))
     assert len(found) == 1
+
+
+def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_nets").mkdir()
+    (tmp_path / "my_nets" / "__init__.py").touch()
+    source = blocks(DOCS / "plugins.md", "python")[1]
+    (tmp_path / "my_nets" / "net.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    shown = ["model=torch_module", "model.module=my_nets.net.Net", "+model.params.width=16"]
+    few = ["metrics=[accuracy]", "visualizations=[]", "sections=[model]", "frameworks=[]"]
+    few += ["explainers=[random]", *small_run.overrides(tmp_path / "reports")]
+    few = [one for one in few if not one.startswith(("model.", "model="))]
+    assert run([*shown, *few]) == 2  # nobody has said that the package is to be trusted
+    assert run([*shown, *few, "--trust", "my_nets"]) == 0
+    (report,) = (tmp_path / "reports").rglob("report.qmd")
+    assert "a module of the user’s own" in report.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", [README, DOCS / "configuration.md"], ids=["readme", "docs"])

@@ -238,6 +238,8 @@ def test_an_estimator_of_a_file_reads_the_sources_names_and_codes(pipeline_file,
     loaded = load_classifier(plugin, schema, known, tmp_path / "training")
     np.testing.assert_allclose(loaded.probabilities(known.inputs), expected, atol=1e-6)
     assert "not trained here" in load_json(tmp_path / "training" / "training.json")["notes"][0]
+    with pytest.raises(NotApplicableError, match="cannot be asked about missing values"):
+        loaded.probabilities(train.inputs)
 
 
 def test_another_file_is_another_source(pipeline_file):

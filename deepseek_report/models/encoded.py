@@ -1,0 +1,67 @@
+"""What the modules over encoded columns share: everything but what comes after the encoding."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.models.encoding import Encoder
+
+
+class EncodedModule(nn.Module):
+    """Encodes original features; every encoded column is a unit of width 1.
+
+    Units are, in this order: for each numeric feature its bins and its standardised value; a flag
+    for each numeric feature that has missing values in the training part; for each ordinal or
+    categorical feature one unit a category, one for *unseen* and one for *missing*.
+    """
+
+    def __init__(self, schema: Schema, train: Split, bins: int) -> None:
+        super().__init__()
+        self.encoder = Encoder(schema, train, bins)
+        gaps = np.isnan(train.inputs[:, self.encoder.numeric]).any(axis=0)
+        self._flagged = np.flatnonzero(gaps).tolist()
+        self.unit_features = self._features_of_units()
+
+    @property
+    def token_features(self) -> tuple[int, ...]:
+        """Empty: these models attend to nothing."""
+        return ()
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) original units -> (instance, unit, 1)."""
+        shares, standard, missing = self.encoder.numbers(inputs)
+        numeric = torch.cat([shares, standard.unsqueeze(-1)], dim=2).flatten(1)
+        rows = torch.zeros(len(inputs), self.encoder.table_rows, device=inputs.device)
+        coded = rows.scatter(1, self.encoder.codes(inputs), 1.0).to(numeric.dtype)
+        return torch.cat([numeric, missing[:, self._flagged], coded], dim=1).unsqueeze(-1)
+
+    def forward_embedded(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> logits (instance, class)."""
+        raise NotImplementedError
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) original units -> logits (instance, class)."""
+        return self.forward_embedded(self.embed(inputs))
+
+    def trace(
+        self, inputs: Tensor, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and an empty list: there are no heads to mask or experts to choose."""
+        del head_mask
+        return self(inputs), []
+
+    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits, and 0: there is no load to balance."""
+        logits = self(inputs)
+        return logits, logits.new_zeros(())
+
+    def _features_of_units(self) -> tuple[int, ...]:
+        numeric = self.encoder.numeric
+        columns = [feature for feature in numeric for _ in range(self.encoder.bins + 1)]
+        flags = [numeric[i] for i in self._flagged]
+        return (*columns, *flags, *self.encoder.row_features)

@@ -1,0 +1,70 @@
+"""The training folder of a model that came trained, and what every training folder needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.training import HISTORY, untrained_facts
+
+#: What a reader must know of a model that was trained elsewhere.
+CAME_TRAINED = (
+    "The model was loaded from a file and not trained here. Whether it has seen the test cases "
+    "before is not known; if it has, every number on how well it does is too good."
+)
+
+
+@dataclass(frozen=True)
+class KeepWeights:
+    """Trains nothing: stores the weights that the module has, and says so."""
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Write what a training folder holds, as far as it applies."""
+        from safetensors.torch import save_file
+
+        from deepseek_report.models.loading import WEIGHTS
+
+        del device, dataset
+        progress.start("training", 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: one.contiguous() for name, one in module.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS)
+        write_folder(folder, module.architecture(), seed)
+        progress.advance()
+
+
+def write_folder(
+    folder: Path, architecture: Mapping[str, Any], seed: int, rows: int = 0, seconds: float = 0.0
+) -> None:
+    """Write all of a training folder but the model, for one that no epochs were run for.
+
+    Parameters
+    ----------
+    rows : how many it was fitted to; 0 means that it came trained.
+    """
+    facts = untrained_facts(architecture["parameters"], seed, rows)
+    save_json(folder / "training.json", facts | {"notes": [] if rows else [CAME_TRAINED]})
+    save_json(folder / "architecture.json", architecture)
+    save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
+    timing = {
+        "seconds": seconds,
+        "seconds_per_epoch": None,
+        "rows_per_second": rows / seconds if rows and seconds else None,
+        "peak_memory": None,
+    }
+    save_json(folder / "timing.json", timing)
