@@ -36,7 +36,7 @@ DESCRIPTION = Description(
     licence="none stated; published by a public body for research",
     citation="Munnell, A. H., Tootell, G. M. B., Browne, L. E. and McEneaney, J. (1996). Mortgage "
     "Lending in Boston: Interpreting HMDA Data. American Economic Review 86(1), 25–53.",
-    period="Applications made in 1990",
+    period="applications made in 1990",
     population="White and African-American applicants for a mortgage on a single-family home in "
     "greater Boston",
     decision="The model predicts which applications for a home mortgage in greater Boston a lender "

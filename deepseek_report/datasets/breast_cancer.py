@@ -31,7 +31,7 @@ DESCRIPTION = Description(
     "techniques to diagnose breast cancer from image-processed nuclear features of fine needle "
     "aspirates. Cancer Letters 77(2–3), 163–171.",
     doi="10.24432/C5DW2B",
-    period="Collected before November 1995, when the data were given to the repository",
+    period="the years before November 1995, when the data were given to the repository",
     population="569 consecutive patients with a breast mass at the University of Wisconsin "
     "hospitals",
     decision="The model predicts whether a breast mass is malignant from its cell nuclei; "

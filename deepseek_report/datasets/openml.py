@@ -39,7 +39,7 @@ class OpenML:
     name: str | None = None
     version: Annotated[int, Field(ge=1)] | None = None
     cache: str | None = None
-    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    retries: Annotated[int, Field(ge=1, le=10)] = 2
     target: str | None = None
     favourable: Code | None = None
     positive: Code | None = None
@@ -69,10 +69,13 @@ class OpenML:
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
-        if found := self._unidentified():
-            rule = SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
-            return [*found, *rule.problems()]
+        if found := [*self._unidentified(), *self.rule.problems()]:
+            return found
         return self._table().problems() if self._cached() else []
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.
