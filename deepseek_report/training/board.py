@@ -52,7 +52,9 @@ class TensorBoard:
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
         for name, parameter in module.named_parameters():
-            self.writer.add_histogram(name.replace(".", "/"), parameter.detach(), step, bins="fd")
+            if parameter.numel():  # a table without categories has an empty embedding of them
+                tag = name.replace(".", "/")
+                self.writer.add_histogram(tag, parameter.detach(), step, bins="fd")
 
     def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None:
         """The graph and the pictures of the finished model."""
