@@ -256,9 +256,11 @@ def population_limits(facts: Facts) -> list[DataIssue]:
             DataIssue(
                 "population_limits",
                 "medium",
-                f"The config does not declare the data's {', '.join(silent)}.",
+                f"The config does not say this of the data: {', '.join(silent)}.",
                 {"undeclared": silent},
-                "Declare them: " + ", ".join(f"dataset.{name}=…" for name in silent) + ".",
+                "Say in the config where the data come from: "
+                + ", ".join(f"dataset.{name}=…" for name in silent)
+                + ".",
             )
         )
     return found

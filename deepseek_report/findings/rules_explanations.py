@@ -190,7 +190,7 @@ def _extremes(results: Results) -> dict[str, Any]:
         if CONTROL not in (row["explainer_a"], row["explainer_b"])
         and finite(row["spearman"]) is not None
     ]
-    if not pairs:
+    if len(pairs) < 2:
         return {"least": None}
     least = min(pairs, key=lambda row: row["spearman"])
     return {

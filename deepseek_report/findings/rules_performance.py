@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -148,14 +150,27 @@ def calibration(results: Results) -> list[Finding]:
             values={
                 "error": estimates.of_score(error),
                 "slope": estimates.of_score(slope) if slope else None,
-                "mean": float(results.predictions.scores.mean()),
-                "observed": float(results.predictions.truths.mean()),
-                "target": results.schema.target.explained_class,
+                **_stated(results),
             },
             evidence=("measures/expected_calibration_error",),
             section="performance",
         )
     ]
+
+
+def _stated(results: Results) -> dict[str, Any]:
+    """Whose probability is judged, what was stated on the whole, and what happened.
+
+    With two classes it is the explained class, else the most probable one, as in the error itself.
+    """
+    found, target = results.predictions, results.schema.target
+    if len(target.classes) == 2:
+        mean, observed, name = found.scores.mean(), found.truths.mean(), target.explained_class
+    else:
+        top = found.probabilities.argmax(axis=1)
+        mean, name = found.probabilities.max(axis=1).mean(), ""
+        observed = (top == found.labels).mean()
+    return {"mean": float(mean), "observed": float(observed), "target": name}
 
 
 def _is_certain(results: Results, error: Score) -> bool:

@@ -126,12 +126,13 @@ def _title(view: _View) -> str:
     if view.score is None or not known(view.score.value):
         return f"Predicted and observed frequencies of {view.what} in {len(view.bins)} bins"
     off = points(view.score.value).lstrip("+")
+    of = "" if view.what.startswith("“") else f" of {view.what}"
     weight = view.bins["n"] / view.bins["n"].sum()
     lean = float(((view.bins["predicted"] - view.bins["observed"]) * weight).sum())
     if abs(lean) < 0.01:
-        return f"Predicted probabilities are off by {off} on average, above as much as below"
+        return f"Predicted probabilities{of} are off by {off} on average, above as much as below"
     side = "too high" if lean > 0 else "too low"
-    return f"Predicted probabilities are off by {off} on average, mostly {side}"
+    return f"Predicted probabilities{of} are off by {off} on average, mostly {side}"
 
 
 def _alt(view: _View) -> str:

@@ -112,6 +112,8 @@ def _last(table: pd.DataFrame, name: str) -> pd.Series:
 
 def _title(table: pd.DataFrame) -> str:
     worst = table.loc[table["flipped"].idxmax()]
+    if worst["flipped"] == 0:
+        return "Nothing that was tried changes a decision"
     share = percent(worst["flipped"], worst["flipped_low"], worst["flipped_high"])
     what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
     return f"{what} changes most decisions, {share}"

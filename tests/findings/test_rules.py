@@ -96,6 +96,15 @@ def test_calibration_is_off_from_two_points_if_it_is_no_noise(
     assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(found)
 
 
+def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
+    run.data(classes=("low", "mid", "high")).predictions()
+    run.measure("expected_calibration_error", score("expected_calibration_error", 0.1, 0.05, 0.15))
+    (found,) = rules_performance.calibration(run.results())
+    text = say(found)
+    assert "shares of the most probable class differ by 10.0\u00a0points (5.0–15.0)" in text
+    assert "on the whole 73.1\u00a0% is stated and 100.0\u00a0% happened" in text
+
+
 @pytest.mark.parametrize(
     ("facts", "message"),
     [
@@ -325,6 +334,7 @@ def test_randomisation_is_judged_by_the_lower_end(run, score, low, expected):
 def test_agreement_has_three_grades(run, score, say, value, message):
     pairs = [
         {"explainer_a": "shap", "explainer_b": "lime", "spearman": value, "low": 0.2, "high": 0.9},
+        {"explainer_a": "shap", "explainer_b": "other", "spearman": 0.95, "low": 0.9, "high": 1.0},
         {"explainer_a": "shap", "explainer_b": "random", "spearman": 0.0, "low": 0.0, "high": 0.1},
     ]
     run.measure("explainer_agreement", score("agreement", value, 0.2, 0.9), pairs=pairs)
