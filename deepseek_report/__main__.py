@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
@@ -9,6 +10,7 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     from deepseek_report.cli import run
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # asked to end: tidy up like Ctrl-C
     sys.exit(run(sys.argv[1:]))
 
 

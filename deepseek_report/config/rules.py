@@ -71,6 +71,8 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, frozenset()) if group == "explainers" else None
         reason = reason or _unable(key, plugin, model, chosen)
+        if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
+            reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
             yield key, reason
         elif (

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +18,7 @@ from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.workers import one_thread, signals_held, tell, workers
 from deepseek_report.store import Store
 
 #: Stages whose code can take up what a killed run left in the work folder.
@@ -30,7 +27,10 @@ _RESUMABLE = frozenset({"training"})
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one stage ended: its folder, or the reason why there is none."""
+    """How one stage ended: its folder, or the reason why there is none.
+
+    roots : the stages that broke and so took this one with them.
+    """
 
     stage: str
     folder: Path | None = None
@@ -39,6 +39,7 @@ class Outcome:
     applicable: bool = True
     details: str = ""
     cached: bool = False
+    roots: tuple[str, ...] = ()
 
 
 @dataclass
@@ -149,11 +150,17 @@ class _Run:
         lost = [one for one in stage.inputs if outcomes[one].folder is None]
         if lost and not self.can_do_without(stage, lost):
             applicable = any(outcomes[one].applicable for one in lost)
-            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in lost)
+            roots = self.roots(lost)
+            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in roots)
             reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
-            self.done(Outcome(stage.id, reason=reason, applicable=applicable))
+            self.done(Outcome(stage.id, reason=reason, applicable=applicable, roots=tuple(roots)))
             return False
         return True
+
+    def roots(self, lost: list[str]) -> list[str]:
+        """The stages that broke first: what is behind those that lacked their input."""
+        outcomes = self.execution.outcomes
+        return list(dict.fromkeys(root for one in lost for root in outcomes[one].roots or (one,)))
 
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
         """What compares several explanations goes on with those that are left."""
@@ -179,7 +186,7 @@ class _Run:
             one_thread()
             self.run_here()
             return
-        with _workers(jobs) as (pool, messages):
+        with workers(jobs) as (pool, messages):
             self.run_pool(pool, messages)
 
     def run_here(self) -> None:
@@ -205,7 +212,8 @@ class _Run:
         self, pool: ProcessPoolExecutor, stage: Stage, running: dict[Future[Outcome], str]
     ) -> None:
         try:
-            future = pool.submit(_in_worker, self.store, stage, self.task(stage))
+            with signals_held():
+                future = pool.submit(_in_worker, self.store, stage, self.task(stage))
         except BrokenProcessPool as error:  # a worker was killed, for its memory perhaps
             self.done(Outcome(stage.id, reason=_died(error)))
         else:
@@ -227,7 +235,9 @@ def _outcome(future: Future[Outcome], stage: str) -> Outcome:
     error = future.exception()
     if error is None:
         return future.result()
-    return Outcome(stage, reason=_died(error))
+    if isinstance(error, BrokenProcessPool):
+        return Outcome(stage, reason=_died(error))
+    return Outcome(stage, reason=f"{type(error).__name__}: {error}")
 
 
 def _died(error: BaseException) -> str:
@@ -237,58 +247,9 @@ def _died(error: BaseException) -> str:
     )
 
 
-# --- worker processes -----------------------------------------------------------------------------
-
-_MESSAGES: Any = None
-
-
-@contextmanager
-def _workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
-    """Processes with one thread each, so that a sum is the same whatever the number of cores."""
-    context = get_context("spawn" if os.name == "nt" else "forkserver")
-    if hasattr(context, "set_forkserver_preload"):
-        context.set_forkserver_preload(["deepseek_report.runner.preload"])
-    messages = context.Queue()
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid()))
-    try:
-        yield pool, messages
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        messages.close()
-
-
-def _start_worker(messages: Any, parent: int) -> None:
-    global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
-    _MESSAGES = messages
-    one_thread()
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def one_thread() -> None:
-    """Compute with one thread: the order of a sum is then the same on every machine."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-def _end_with(parent: int) -> None:
-    """A killed run leaves no process behind."""
-    while _alive(parent):
-        time.sleep(1)
-    os._exit(1)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError:
-        return False
-    return True
-
-
 def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
-    _MESSAGES.put(("started", stage.id))
-    return run_locked(store, stage, task, _MESSAGES.put)
+    tell(("started", stage.id))
+    return run_locked(store, stage, task, tell)
 
 
 def cached(stages: Iterable[Stage], store: Store) -> Mapping[str, bool]:

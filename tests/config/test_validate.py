@@ -96,3 +96,15 @@ def test_every_default_is_written_out_in_the_resolved_config() -> None:
     assert raw["model"]["layers"] == 2
     assert raw["decision"] == {"rule": "balanced_accuracy", "threshold": None}
     assert raw["explainers"]["shap"]["_target_"].startswith("deepseek_report.")
+
+
+def test_without_measuring_time_no_metric_of_time_or_memory_is_left() -> None:
+    experiment = validate(compose(["measure_time=false"]))
+    left_out = {one.artifact for one in experiment.refused}
+    assert {"measures/latency", "measures/peak_memory", "pictures/layer_profile"} <= left_out
+    assert not any(one.volatile for one in experiment.multiple["metrics"].values())
+
+
+def test_a_metric_of_time_asked_for_without_measuring_time_is_a_problem() -> None:
+    said = problems("measure_time=false", "metrics=[latency]", "report.thresholds=[]")
+    assert "latency measures time or memory, and measure_time is false" in said

@@ -233,7 +233,7 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
     def workers(jobs: int) -> Any:
         yield Broken(), queue.SimpleQueue()
 
-    monkeypatch.setattr(execute, "_workers", workers)
+    monkeypatch.setattr(execute, "workers", workers)
     overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
     for stage in ("data", "training", "predictions"):
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)

@@ -1,0 +1,95 @@
+"""The processes that explain, measure and draw at the same time, with one thread each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, forkserver, get_context
+from typing import Any
+
+_MESSAGES: Any = None
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Processes with one thread each, so that a sum is the same whatever the number of cores."""
+    context = get_context("spawn" if os.name == "nt" else "forkserver")
+    if hasattr(context, "set_forkserver_preload"):
+        context.set_forkserver_preload(["deepseek_report.runner.preload"])
+    with _interrupts_ignored():
+        messages = context.Queue()
+        if os.name != "nt":
+            forkserver.ensure_running()
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid()))
+    try:
+        yield pool, messages
+    except KeyboardInterrupt:
+        for worker in active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        messages.close()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """What starts here does not hear Ctrl-C: this process hears it and ends the others."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """A signal waits until this is over, so that no process is left half started."""
+    held = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(messages: Any, parent: int) -> None:
+    global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
+    _MESSAGES = messages
+    one_thread()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def one_thread() -> None:
+    """Compute with one thread: the order of a sum is then the same on every machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """A killed run leaves no process behind."""
+    while _alive(parent):
+        time.sleep(1)
+    os._exit(1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+def tell(message: Any) -> None:
+    """Send a message from a worker to the process that started it."""
+    _MESSAGES.put(message)

@@ -1,0 +1,55 @@
+"""A run that is told to stop says one sentence, leaves no process behind, and can go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+
+def _start(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "deepseek_report", "debug=fast"]
+    paths = [f"paths.store={folder / 'store'}", f"paths.reports={folder / 'reports'}"]
+    return subprocess.Popen(
+        [*command, *paths], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _wait_for_training(run: subprocess.Popen[str]) -> None:
+    assert run.stderr is not None
+    for line in run.stderr:
+        if line.startswith("train"):
+            return
+
+
+def _is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_so_without_a_traceback_and_leaves_no_process(
+    sign: signal.Signals, tmp_path: Path
+) -> None:
+    run = _start(tmp_path)
+    _wait_for_training(run)
+    if sign is signal.SIGINT:
+        os.killpg(run.pid, sign)  # as a terminal does
+    else:
+        run.send_signal(sign)
+    said = run.communicate(timeout=30)[1]
+    assert run.returncode == 130
+    assert "run the same command again" in said
+    assert "Traceback" not in said
+    end = time.monotonic() + 10
+    while not _is_gone(run.pid) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert _is_gone(run.pid)
