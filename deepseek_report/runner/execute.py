@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DeepseekReportError, NotApplicableError
+from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
@@ -30,6 +30,7 @@ class Outcome:
     """How one stage ended: its folder, or the reason why there is none.
 
     roots : the stages that broke and so took this one with them.
+    bad_data : the data cannot be used as they are, so there is nothing to report on.
     """
 
     stage: str
@@ -40,6 +41,7 @@ class Outcome:
     details: str = ""
     cached: bool = False
     roots: tuple[str, ...] = ()
+    bad_data: bool = False
 
 
 @dataclass
@@ -72,6 +74,8 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
             folder = _compute(store, stage, task, send)
         except NotApplicableError as error:
             return _refuse(store, stage, str(error))
+        except DataError as error:
+            return Outcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
         except DeepseekReportError as error:
             return Outcome(stage.id, reason=str(error))
         except Exception as error:  # one broken part must not take the report with it
@@ -163,17 +167,34 @@ class _Run:
         return list(dict.fromkeys(root for one in lost for root in outcomes[one].roots or (one,)))
 
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
-        """What compares several explanations goes on with those that are left."""
+        """What compares several explanations goes on with those that are left.
+
+        A picture of which a whole need is lost does not.
+        """
         if stage.kind not in {"measures", "pictures"} or stage.subject:
+            return False
+        if stage.kind == "pictures" and any(
+            set(parts) <= set(lost) for parts in self.needed(stage) if parts
+        ):
             return False
         left = [one for one in stage.inputs if one not in lost and "/" in one]
         return bool(left)
+
+    def needed(self, stage: Stage) -> list[list[str]]:
+        """For each need of a picture the inputs that it stands for."""
+        picture = self.experiment.multiple["visualizations"][stage.name]
+        return [
+            [one for one in stage.inputs if one == need or one.startswith(f"{need}/")]
+            for need in sorted(picture.needs)
+        ]
 
     def done(self, outcome: Outcome) -> None:
         self.execution.outcomes[outcome.stage] = outcome
         self.waiting.pop(outcome.stage, None)
         if not outcome.cached:
             self.reporter.finished(outcome.stage, outcome.seconds, outcome.reason)
+        if outcome.bad_data:
+            raise DataError(outcome.reason)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])

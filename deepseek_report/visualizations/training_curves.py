@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols import Capability
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.marks import (
     EndLabel,
@@ -46,6 +47,8 @@ class TrainingCurves:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         history, summary = results.history, results.training
+        if history.empty:
+            raise NotApplicableError("the model was not trained in epochs, so there is no curve")
         return [
             Picture(
                 name="training_curves",

@@ -1,0 +1,42 @@
+"""What a stage does when some of its inputs could not be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deepseek_report.runner.execute import _Run
+from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.store import Store
+
+NEEDS = {
+    "robustness": {"measures/robustness"},
+    "global_importance": {"measures/importance"},
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> _Run:
+    pictures = {name: SimpleNamespace(needs=frozenset(ids)) for name, ids in NEEDS.items()}
+    experiment = SimpleNamespace(multiple={"visualizations": pictures})
+    return _Run(experiment, [], Store(tmp_path), "cpu", NoReporter())
+
+
+def test_a_picture_is_given_up_where_all_of_a_need_is_lost(run: _Run) -> None:
+    inputs = ("data", "predictions", "measures/robustness", "measures/roc_auc")
+    assert not run.can_do_without(Stage("pictures/robustness", "", inputs), [inputs[2]])
+
+
+def test_a_picture_does_without_what_it_only_also_uses(run: _Run) -> None:
+    inputs = ("data", "predictions", "measures/robustness", "measures/roc_auc")
+    assert run.can_do_without(Stage("pictures/robustness", "", inputs), [inputs[3]])
+
+
+def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
+    both = ("measures/importance/shap", "measures/importance/lime")
+    stage = Stage("pictures/global_importance", "", ("data", "predictions", *both))
+    assert run.can_do_without(stage, [both[0]])
+    assert not run.can_do_without(stage, list(both))
