@@ -130,8 +130,15 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             points=space == "probability",
             sums=bool(adds_up(draft.results, explainer)),
         )
-    if changes:
+    if changes and not _can_change(draft):
+        draft.answer("unchangeable")
+    elif changes:
         draft.answer("changes", n=len(changed), total=len(table))
+
+
+def _can_change(draft: Draft) -> bool:
+    """Whether any feature is declared as one that can change."""
+    return any(feature.mutable for feature in draft.results.schema.features)
 
 
 def _case(pages: _Pages, row: Row) -> dict[str, Any]:
@@ -259,7 +266,7 @@ def _neighbour_sentence(pages: _Pages, case: Row) -> str:
 def _change(pages: _Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
-    if not steps:
+    if not steps or not _can_change(draft):
         return ""
     if steps[0]["status"] != "found":
         within = str(steps[0]["status"]).removeprefix("none ")
