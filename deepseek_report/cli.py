@@ -64,6 +64,27 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on from here", file=sys.stderr)
         return 130
+    except Exception as error:  # nobody should have to read a traceback
+        return _say_unexpected(error)
+
+
+def _say_unexpected(error: Exception) -> int:
+    """One sentence: what happened, where the details are, and what to do."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as details:
+        details.write("".join(traceback.format_exception(error)))
+    if isinstance(error, OSError) and error.filename is not None:
+        happened = f"{error.filename}: {error.strerror}"
+        todo = "check the path, its rights and the free space"
+    else:
+        happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
+        todo = "please report it with that file and the command"
+    print(f"{happened}; the details are in {details.name}; {todo}", file=sys.stderr)
+    return 1
 
 
 def _say_error(error: Exception, code: int) -> int:

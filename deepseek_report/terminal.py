@@ -200,7 +200,8 @@ def say_forecast(plan: Forecast) -> None:
         console.print(f"  {escape(line)}")
     table = Table(box=None, pad_edge=False)
     for heading in ("stage", "from the store", "model evaluations (rows)"):
-        table.add_column(heading, justify="right" if heading.startswith("model") else "left")
+        right = heading.startswith("model")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for stage in plan.stages:
         calls = "" if stage.calls is None else f"{stage.calls:,}".replace(",", " ")
         table.add_row(escape(stage.id), "yes" if stage.cached else "no", calls)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.protocols import NamesOthers
@@ -23,7 +25,11 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
-    problems = [*_dataset_problems(experiment, composed), *_model_problems(experiment, composed)]
+    problems = [
+        *_paths(experiment, composed),
+        *_dataset_problems(experiment, composed),
+        *_model_problems(experiment, composed),
+    ]
     refused: list[Refusal] = []
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
@@ -49,6 +55,18 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
 def _named(composed: Composed, group: str) -> str:
     texts = [text for text in composed.overrides if text.startswith(f"{group}=")]
     return f"command line, {texts[-1]}" if texts else locate(composed, (group,))
+
+
+def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Folders that cannot be written, which a run would notice only after its work."""
+    for name, text in dataclasses.asdict(experiment.settings.paths).items():
+        path = Path(text).absolute()
+        there = next(one for one in (path, *path.parents) if one.exists())
+        where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
+        if not there.is_dir():
+            yield Problem(where, f"{there} is a file", "a folder", todo)
+        elif not os.access(there, os.W_OK | os.X_OK):
+            yield Problem(where, f"{there} cannot be written", "a folder of your own", todo)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -97,3 +100,73 @@ def test_doctor_says_what_is_missing_and_what_that_costs(
 def test_the_whole_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--cfg", "job", "model=mlp"]) == 0
     assert "deepseek_report.models.mlp.MLP" in capsys.readouterr().out
+
+
+def test_a_folder_that_cannot_be_written_is_a_problem_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    paths = [f"paths.reports={tmp_path / 'file' / 'x'}", f"paths.store={tmp_path / 'file'}"]
+    assert run(["debug=fast", *paths]) == 2
+    said = capsys.readouterr().err
+    assert "2 problems" in said
+    assert f"{tmp_path / 'file'} is a file" in said
+
+
+def test_a_run_record_that_is_no_json_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text("{")
+    for command in ("verify", "render"):
+        assert run([command, str(tmp_path)]) == 1
+        assert "not valid JSON" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("x"), "an error that nobody foresaw (KeyError: 'x')"),
+        (PermissionError(13, "Permission denied", "a/b"), "a/b: Permission denied"),
+    ],
+)
+def test_an_unforeseen_error_is_one_sentence_that_names_its_details(
+    error: Exception,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def breaks(arguments: list[str]) -> int:
+        raise error
+
+    monkeypatch.setattr("deepseek_report.cli._doctor", breaks)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert run(["doctor"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert told.count("\n") == 1
+    (details,) = tmp_path.glob("deepseek-report-*.txt")
+    assert str(details) in told
+    assert "Traceback" in details.read_text()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_data_that_cannot_be_used_end_the_run_with_2_and_no_report(
+    jobs: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.csv").write_text("a,b\n" + "1,no\n2,no\n" * 50)
+    data = ["dataset=csv", f"dataset.path={tmp_path / 'one.csv'}", "dataset.target=b"]
+    paths = [f"paths.store={tmp_path / 's'}", f"paths.reports={tmp_path / 'r'}"]
+    assert run([*data, *paths, "debug=fast", f"jobs={jobs}"]) == 2
+    said = capsys.readouterr().err
+    assert "all rows have the same class" in said
+    assert "train the model" not in said
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_terminal_without_unicode_gets_question_marks_and_no_error() -> None:
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "deepseek_report", "--help"]
+    done = subprocess.run(command, env={**os.environ, **plain}, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert b"[OVERRIDES?]" in done.stdout
