@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -271,8 +271,3 @@ def _died(error: BaseException) -> str:
 def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
     tell(("started", stage.id))
     return run_locked(store, stage, task, tell)
-
-
-def cached(stages: Iterable[Stage], store: Store) -> Mapping[str, bool]:
-    """{stage: whether the store has it}."""
-    return {stage.id: stage.folder(store) is not None for stage in stages}

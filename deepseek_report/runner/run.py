@@ -14,6 +14,7 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
@@ -145,6 +146,9 @@ def _whole(folder: Path) -> Finished | None:
 
 def _drop_if_damaged(store: Store, stage: Stage) -> None:
     """A stored stage whose files are not those of its manifest is made anew."""
-    folder = stage.folder(store)
-    if folder is not None and compare(folder, store.manifest(stage.id, stage.key)["files"]):
+    if (folder := stage.folder(store)) is None:
+        return
+    try:
+        store.verify(stage.id, stage.key)
+    except ArtifactError:
         shutil.rmtree(folder)

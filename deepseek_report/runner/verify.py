@@ -9,11 +9,8 @@ from jsonschema import Draft202012Validator
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
-from deepseek_report.runner.writing import read_run
+from deepseek_report.runner.writing import is_clocked, read_run
 from deepseek_report.store import MANIFEST, compare, hash_folder
-
-#: Files that a run folder may hold without a hash: they carry times of day.
-_UNLISTED = ("provenance.json", "tensorboard/")
 
 
 def verify(folder: Path) -> tuple[list[str], int]:
@@ -35,7 +32,7 @@ def verify(folder: Path) -> tuple[list[str], int]:
     problems += [
         f"{name} is not in the manifest; it was added later"
         for name in hash_folder(folder)
-        if name not in listed and not name.startswith(_UNLISTED)
+        if name not in listed and not is_clocked(name)
     ]
     schema = load_json(shipped("templates") / "schemas" / "run.schema.json")
     for error in sorted(Draft202012Validator(schema).iter_errors(run), key=str):

@@ -161,10 +161,10 @@ def write_manifest(folder: Path) -> None:
     """The SHA-256 of every file of a run folder; comes last."""
     manifest = {"format": "deepseek-report/manifest", "format_version": 1}
     files = hash_folder(folder)
-    kept = {name: sha256 for name, sha256 in files.items() if not _clocked(name)}
+    kept = {name: sha256 for name, sha256 in files.items() if not is_clocked(name)}
     save_json(folder / MANIFEST, {**manifest, "files": kept})
 
 
-def _clocked(name: str) -> bool:
+def is_clocked(name: str) -> bool:
     """Files that hold times of day: they are not part of what a run promises to be."""
     return name == PROVENANCE or name.startswith("tensorboard/")
