@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
 
-OutputSpace = Literal["logit", "probability", "none"]
+OutputSpace = Literal["logit", "probability", "value", "none"]
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
 _TIMING = ("seconds", "peak_memory")
 
@@ -27,8 +27,9 @@ class Explanation:
     base_values : (instance,) the output at the reference, or None where the method has none.
     positions : (instance,) positions of the instances in the test part.
     target : position of the class whose output is explained.
-    output_space : "logit" (log-odds of the target class), "probability", or "none" where the
-        values are only an order (attention rollout, random).
+    output_space : "logit" (log-odds of the target class), "probability", "value" (the predicted
+        number, in the target's unit), or "none" where the values are only an order (attention
+        rollout, random).
     signed : False where the method gives magnitudes only (attention rollout).
     standard_error : (instance, feature) Monte-Carlo standard error, or None where the method
         does not sample.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,20 +26,37 @@ class Predictions:
     rule : how the threshold was chosen, in words ("declared", "highest balanced accuracy on the
         validation part").
     explained : position of the class whose probability `threshold` applies to.
+    all_labels, all_probabilities : (instance, label), where the target is several labels.
+
+    Where the target is a number, `logits` is (instance, 1), the predicted number in the target's
+    unit, `probabilities` is (instance, 0), and there are no decisions: all are 0, and `rule` says
+    so. `values` and `errors` are what such a model is judged by.
     """
 
     logits: NDArray[np.float64]
     probabilities: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     instance_ids: NDArray[np.int64]
     decisions: NDArray[np.int64]
     threshold: float | None
     rule: str
     explained: int = 1
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    all_labels: NDArray[np.int64] | None = None
+    all_probabilities: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(instance,) the predicted number."""
+        return self.logits[:, 0]
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """(instance,) the predicted number minus the true one."""
+        return self.values - self.labels
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -61,6 +79,8 @@ class Predictions:
             name: getattr(self, name)
             for name in ("logits", "probabilities", "labels", "instance_ids", "decisions")
         }
+        optional = {"all_labels": self.all_labels, "all_probabilities": self.all_probabilities}
+        arrays |= {name: array for name, array in optional.items() if array is not None}
         save_arrays(folder / "predictions.npz", **arrays, **groups)
         meta = {"threshold": self.threshold, "rule": self.rule, "explained": self.explained}
         save_json(folder / "predictions.json", meta)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_chec
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema, Task
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.artifacts.split import Dataset, Split
 
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
 #: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`.
 Capability = Literal["module", "gradients", "attention", "routing", "experts", "trees"]
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What is known of a data set before it is read: how its columns stand, what is predicted."""
+
+    modality: Modality = "table"
+    task: Task = "classification"
 
 
 class Progress(Protocol):
@@ -76,7 +84,11 @@ class ExplainableModule(Protocol):
         """(instance, feature) original units -> (instance, unit, width)."""
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
-        """(instance, unit, width) -> logits (instance, class)."""
+        """(instance, unit, width) -> logits (instance, class).
+
+        With a number as target (instance, 1), the number in its unit; with several labels
+        (instance, 2), 0 and the logit of the reported label. `models.outputs.Outputs` does both.
+        """
 
     def trace(
         self, inputs: Tensor, head_mask: Tensor | None = None
@@ -92,7 +104,11 @@ class ExplainableModule(Protocol):
         """For each attention token the position of its feature, -1 for a summary token."""
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """What training minimises: logits, and how unevenly the experts are used (0 without)."""
+        """What training looks at: outputs, and how unevenly the experts are used (0 without).
+
+        The outputs are (instance, class) logits, (instance, label) logits of all labels, or
+        (instance, 1) the number; `Target.n_outputs` says how many.
+        """
 
     def architecture(self) -> dict[str, Any]:
         """The content of `architecture.json`: name, summary, parameters and layers."""
@@ -101,7 +117,9 @@ class ExplainableModule(Protocol):
 class Classifier(Protocol):
     """A trained classifier that takes original features as numpy arrays.
 
-    Counts the rows that it evaluated in `calls`, which explainers report.
+    Counts the rows that it evaluated in `calls`, which explainers report. Where the target is a
+    number, `logits`, `probabilities` and `log_odds` all give the number itself, (instance, 1) or
+    (instance,); `ExplainContext` tells explainers which of the two they have.
     """
 
     schema: Schema
@@ -118,6 +136,9 @@ class Classifier(Protocol):
 
     def log_odds(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
         """(instance, feature) -> (instance,) log p / (1 - p) of the target class."""
+
+    def label_probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
 
     def randomised(self, seed: int) -> Classifier:
         """A copy whose weights are drawn anew, for the model-parameter randomisation test."""
@@ -146,14 +167,24 @@ class DatasetPlugin(Protocol):
     def source_digest(self) -> str:
         """SHA-256 of the source, so that an edited file is noticed."""
 
+    @property
+    def nature(self) -> Nature:
+        """What `check` must know before the data are read."""
+
     def problems(self) -> Sequence[str]:
         """What is wrong with the configuration or the source, as far as a glance can tell."""
 
 
 class ModelPlugin(Protocol):
-    """Builds one family of models."""
+    """Builds one family of models.
+
+    modalities, tasks : what the family can be trained on; data of another nature are a problem
+    that `check` reports.
+    """
 
     capabilities: ClassVar[frozenset[Capability]]
+    modalities: ClassVar[frozenset[Modality]]
+    tasks: ClassVar[frozenset[Task]]
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
@@ -193,7 +224,7 @@ class ExplainContext:
     """What an explainer may use.
 
     inputs : (instance, feature) to be explained; background : a seeded sample of training rows.
-    target : position of the class to explain.
+    target : position of the class to explain, 0 where the target is a number.
     """
 
     classifier: Classifier
@@ -204,9 +235,33 @@ class ExplainContext:
     seed: int
     progress: Progress = field(default_factory=Silent)
 
+    @property
+    def is_number(self) -> bool:
+        return self.classifier.schema.target.is_number
+
+    def output(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(row,) what sampling methods explain: the target's probability, or the number."""
+        return self.classifier.probabilities(rows)[:, self.target]
+
+    @property
+    def output_space(self) -> OutputSpace:
+        return "value" if self.is_number else "probability"
+
+    def margin(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(row,) what gradient methods explain: the target's log-odds, or the number."""
+        return self.classifier.log_odds(rows, self.target)
+
+    @property
+    def margin_space(self) -> OutputSpace:
+        return "value" if self.is_number else "logit"
+
 
 class ExplainerPlugin(Protocol):
-    """Explains a classifier on its original features."""
+    """Explains a classifier on its original features.
+
+    An explainer, a metric or a picture that cannot do with every kind of data or target declares
+    `modalities` or `tasks`, as a model does; without them it takes all.
+    """
 
     requires: ClassVar[frozenset[Capability]]
     samples: ClassVar[bool]
@@ -217,8 +272,8 @@ class ExplainerPlugin(Protocol):
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         """How many rows the model will evaluate, before anything runs."""
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
-        """Why this method cannot explain the model, or None if it can."""
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+        """Why this method cannot explain the model of such data, or None if it can."""
 
 
 @runtime_checkable

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import quantity
 
-Kind = Literal["numeric", "ordinal", "categorical"]
+Kind = Literal["numeric", "ordinal", "categorical", "token"]
+#: How the columns of a data set stand to one another.
+Modality = Literal["table", "text", "image", "series"]
+#: What is predicted: one of several classes, a number, or any subset of several labels.
+Task = Literal["classification", "regression", "multi_label"]
+ALL_MODALITIES: frozenset[Modality] = frozenset(get_args(Modality))
+ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,9 @@ class Feature:
     """One input column.
 
     Numeric features are stored in their own unit. Ordinal and categorical features are stored as
-    the *position* (0, 1, …) of the value in `categories`. NaN means missing in both.
+    the *position* (0, 1, …) of the value in `categories`. NaN means missing in both. A token is a
+    place in a text: its categories are the vocabulary, one tuple that all places share, and NaN
+    means that the text has ended.
     """
 
     name: str
@@ -72,9 +84,12 @@ class Attribute:
 class Target:
     """What is predicted.
 
-    `classes` are names for people ("no default", "default"); `favourable` is the position of the
-    class that is good for the person concerned; `explained` the position of the class whose
-    probability the explanations are about.
+    classification : `classes` are names for people ("no default", "default"); `favourable` is the
+        position of the class that is good for the person concerned; `explained` the position of
+        the class whose probability the explanations are about.
+    regression : a number in `unit`; `classes` holds the one name of it, and `explained` is 0.
+    multi_label : each of `labels` is given or not. The report is about one of them, `label_index`:
+        `classes` are "without" and "with" it, and `explained` is 1.
     """
 
     name: str
@@ -83,6 +98,10 @@ class Target:
     favourable: int
     explained: int = 1
     labels_are_decisions: bool = False
+    task: Task = "classification"
+    unit: str | None = None
+    labels: tuple[str, ...] = ()
+    label_index: int = 0
 
     @property
     def explained_class(self) -> str:
@@ -92,14 +111,55 @@ class Target:
     def favourable_class(self) -> str:
         return self.classes[self.favourable]
 
+    @property
+    def is_number(self) -> bool:
+        return self.task == "regression"
+
+    @property
+    def n_outputs(self) -> int:
+        """How many numbers a model gives: one a class, one a label, or the number itself."""
+        return len(self.labels) if self.task == "multi_label" else len(self.classes)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the columns of a text, an image or a series are arranged, and what is explained as one.
+
+    shape : text (place,), image (row, column, channel), series (step, channel); the columns are in
+        C order, so that `inputs.reshape(-1, *shape)` undoes the flattening.
+    players : positions of the columns that belong together (a patch, a window, a word), each
+        column in exactly one; methods that take features away take a player away at once.
+    player_labels : what a person calls them ("rows 1–4, columns 5–8", "steps 12–22", "word 3").
+    mask : text only: position in the vocabulary of the token that stands for "taken away".
+    """
+
+    modality: Modality
+    shape: tuple[int, ...]
+    players: tuple[tuple[int, ...], ...]
+    player_labels: tuple[str, ...]
+    mask: int | None = None
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """(column,) position of the player that it belongs to."""
+        found = np.full(math.prod(self.shape), -1, dtype=np.int64)
+        for player, columns in enumerate(self.players):
+            found[list(columns)] = player
+        return found
+
 
 @dataclass(frozen=True)
 class Schema:
-    """The features in column order, the target, and the attributes to compare groups by."""
+    """The features in column order, the target, the attributes to compare groups by, the layout."""
 
     features: tuple[Feature, ...]
     target: Target
     attributes: tuple[Attribute, ...] = ()
+    layout: Layout | None = None
+
+    @property
+    def modality(self) -> Modality:
+        return self.layout.modality if self.layout else "table"
 
     @property
     def names(self) -> list[str]:
@@ -108,6 +168,22 @@ class Schema:
     @property
     def labels(self) -> list[str]:
         return [feature.label for feature in self.features]
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The tokens of a text, position by position; empty for other data."""
+        tokens = self.features[0].categories if self.modality == "text" else ()
+        return tuple(one.label for one in tokens)
+
+    @property
+    def player_labels(self) -> list[str]:
+        """What the players are called; in a table every feature is one."""
+        return list(self.layout.player_labels) if self.layout else self.labels
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """(feature,) position of the player that it belongs to."""
+        return self.layout.owners if self.layout else np.arange(len(self.features))
 
     def position(self, name: str) -> int:
         return self.names.index(name)
@@ -119,17 +195,56 @@ class Schema:
         return next(one for one in self.attributes if one.name == name)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data; the vocabulary, which all places of a text share, is written once."""
+        tokens = next((one.categories for one in self.features if one.kind == "token"), ())
+        return {
+            "features": [_feature_json(one) for one in self.features],
+            "vocabulary": [one.label for one in tokens],
+            "target": asdict(self.target),
+            "attributes": [asdict(one) for one in self.attributes],
+            "layout": asdict(self.layout) if self.layout else None,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        tokens = as_vocabulary(data.get("vocabulary", ()))
         return cls(
-            features=tuple(
-                Feature(**{**one, "categories": tuple(Category(**c) for c in one["categories"])})
-                for one in data["features"]
+            features=tuple(_feature(one, tokens) for one in data["features"]),
+            target=Target(
+                **{
+                    **data["target"],
+                    "classes": tuple(data["target"]["classes"]),
+                    "labels": tuple(data["target"].get("labels", ())),
+                }
             ),
-            target=Target(**{**data["target"], "classes": tuple(data["target"]["classes"])}),
             attributes=tuple(
                 Attribute(**{**one, "levels": tuple(one["levels"])}) for one in data["attributes"]
             ),
+            layout=_layout(data["layout"]) if data.get("layout") else None,
         )
+
+
+def as_vocabulary(tokens: Sequence[str]) -> tuple[Category, ...]:
+    """Tokens as the categories of a token feature; share the result between all places."""
+    return tuple(Category(token, token) for token in tokens)
+
+
+def _feature_json(feature: Feature) -> dict[str, Any]:
+    plain = {name: value for name, value in vars(feature).items() if name != "categories"}
+    own = () if feature.kind == "token" else feature.categories
+    return {**plain, "categories": [asdict(one) for one in own]}
+
+
+def _feature(plain: Mapping[str, Any], tokens: tuple[Category, ...]) -> Feature:
+    own = tuple(Category(**one) for one in plain["categories"])
+    return Feature(**{**plain, "categories": tokens if plain["kind"] == "token" else own})
+
+
+def _layout(plain: Mapping[str, Any]) -> Layout:
+    return Layout(
+        modality=plain["modality"],
+        shape=tuple(plain["shape"]),
+        players=tuple(tuple(columns) for columns in plain["players"]),
+        player_labels=tuple(plain["player_labels"]),
+        mask=plain["mask"],
+    )

@@ -23,16 +23,23 @@ class Split:
     """One part of a data set.
 
     inputs : (instance, feature) float64, original units; category positions for ordinal and
-        categorical features; NaN is missing.
-    labels : (instance,) int64, position in `Schema.target.classes`.
+        categorical features; NaN is missing. Texts, images and series are flat: see `Layout`.
+    labels : (instance,) int64, position in `Schema.target.classes`; float64 where the target is a
+        number; with several labels whether the reported one is given.
     instance_ids : (instance,) int64, row number in the source, counted from 0.
     groups : {attribute: (instance,) int64}, position in `Attribute.levels`; -1 is unknown.
+    all_labels : (instance, label) int64 of 0 and 1 for a multi-label target, else None.
+    truth : (instance, feature) bool, the columns that are known to make the label what it is (the
+        pixels of a defect, a planted token), or None where nobody knows. A row without any says
+        that nothing in this instance does.
     """
 
     inputs: NDArray[np.float64]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
     instance_ids: NDArray[np.int64]
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    all_labels: NDArray[np.int64] | None = None
+    truth: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -44,16 +51,20 @@ class Split:
             self.labels[positions],
             self.instance_ids[positions],
             {name: codes[positions] for name, codes in self.groups.items()},
+            None if self.all_labels is None else self.all_labels[positions],
+            None if self.truth is None else self.truth[positions],
         )
 
     def save(self, path: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}
+        optional = {"all_labels": self.all_labels, "truth": self.truth}
         save_arrays(
             path,
             inputs=self.inputs,
             labels=self.labels,
             instance_ids=self.instance_ids,
             **groups,
+            **{name: array for name, array in optional.items() if array is not None},
         )
 
     @classmethod
@@ -64,7 +75,8 @@ class Split:
             for name, codes in arrays.items()
             if name.startswith("group/")
         }
-        return cls(arrays["inputs"], arrays["labels"], arrays["instance_ids"], groups)
+        plain = {name: array for name, array in arrays.items() if not name.startswith("group/")}
+        return cls(**plain, groups=groups)
 
 
 @dataclass(frozen=True)

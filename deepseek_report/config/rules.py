@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.protocols import NamesOthers
+from deepseek_report.artifacts.protocols import NamesOthers, Nature
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
@@ -29,6 +29,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         *_paths(experiment, composed),
         *_dataset_problems(experiment, composed),
         *_model_problems(experiment, composed),
+        *_unfit_model(experiment, composed),
     ]
     refused: list[Refusal] = []
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
@@ -83,12 +84,55 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
             yield Problem(where, text)
 
 
+#: Kinds of data and of targets as a sentence names them.
+_NATURES = {
+    "table": "tables",
+    "text": "texts",
+    "image": "images",
+    "series": "series",
+    "classification": "one of several classes",
+    "regression": "a number",
+    "multi_label": "several labels at once",
+}
+
+
+def nature_of(experiment: Experiment) -> Nature:
+    """What the chosen data are; a table with classes where the plug-in does not say."""
+    found: Nature = getattr(experiment.single["dataset"], "nature", Nature())
+    return found
+
+
+def _unfit(plugin: Any, nature: Nature) -> str | None:
+    """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
+    readable = getattr(plugin, "modalities", {nature.modality})
+    tasks = getattr(plugin, "tasks", {nature.task})
+    if nature.modality not in readable:
+        return f"takes {_either(readable)}, and these data are {_NATURES[nature.modality]}"
+    if nature.task not in tasks:
+        return (
+            f"is made for {_either(tasks)}, and what is predicted here is {_NATURES[nature.task]}"
+        )
+    return None
+
+
+def _either(kinds: Iterable[str]) -> str:
+    return " or ".join(words for kind, words in _NATURES.items() if kind in set(kinds))
+
+
+def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    model, chosen = experiment.single["model"], str(experiment.raw["model"]["_target_"])
+    if reason := _unfit(model, nature_of(experiment)):
+        found = f"{chosen.rpartition('.')[2]} {reason}"
+        yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
+
+
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
-    model = experiment.single["model"]
+    model, nature = experiment.single["model"], nature_of(experiment)
     chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple[group].items():
-        reason = plugin.refuses(model, frozenset()) if group == "explainers" else None
-        reason = reason or _unable(key, plugin, model, chosen)
+        reason = plugin.refuses(model, nature) if group == "explainers" else None
+        unfit = _unfit(plugin, nature)
+        reason = reason or (f"{key} {unfit}" if unfit else _unable(key, plugin, model, chosen))
         if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
@@ -150,7 +194,9 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
     model = experiment.single["model"]
     chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple["visualizations"].items():
-        if unable := _unable(key, plugin, model, chosen):
+        if unfit := _unfit(plugin, nature_of(experiment)):
+            yield Refusal(f"pictures/{key}", f"{key} {unfit}")
+        elif unable := _unable(key, plugin, model, chosen):
             yield Refusal(f"pictures/{key}", unable)
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]

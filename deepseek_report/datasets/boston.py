@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
@@ -184,6 +184,10 @@ class BostonMortgages:
         missing = file_problem(_FILE)
         dropped = drop_problems(self.drop, COLUMNS, _TARGET)
         return [*([missing] if missing else []), *dropped, *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "classification")
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
@@ -116,6 +116,10 @@ class BreastCancer:
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
         return [*drop_problems(self.drop, COLUMNS, _TARGET), *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "classification")
 
     def source_digest(self) -> str:
         """SHA-256 of scikit-learn's file."""

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
@@ -165,6 +165,10 @@ class TaiwanCredit:
         """What is wrong, as far as it can be known without loading the data."""
         missing = file_problem(_FILE)
         return [*([missing] if missing else []), *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "classification")
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
@@ -85,6 +85,10 @@ class TableFile:
         except DataError as error:
             return [*found, str(error)]
         return [*found, *self._unknown_columns(names)]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "classification")
 
     def source_digest(self) -> str:
         """SHA-256 of the file.

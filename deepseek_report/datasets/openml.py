@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import Code, Column, message
 from deepseek_report.datasets.csv import TableFile
@@ -76,6 +76,10 @@ class OpenML:
     @property
     def rule(self) -> SplitRule:
         return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "classification")
 
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.

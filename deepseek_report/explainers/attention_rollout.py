@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import (
     chunks,
@@ -58,12 +58,12 @@ class AttentionRollout:
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        probabilities = classifier.probabilities(context.inputs)
+        predictions = context.output(context.inputs)
         values = self._values(context)
         classifier.calls += n
         return Explanation(
             values=values,
-            predictions=probabilities[:, context.target],
+            predictions=predictions,
             method="attention_rollout",
             variant="rollout of attention, heads and branches weighted by the router",
             output_space="none",
@@ -77,7 +77,7 @@ class AttentionRollout:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return missing_capability("attention_rollout", self.requires, model)
 
     def _values(self, context: ExplainContext) -> Array:

@@ -22,10 +22,12 @@ def log_odds(logits: Tensor, target: int) -> Tensor:
     Parameters
     ----------
     logits : tensor
-        (instance, class), at least two classes.
+        (instance, class); a single column is a number, which is taken as it is.
     target : int
         Position of the class.
     """
+    if logits.shape[1] == 1:
+        return logits[:, 0]
     others = torch.cat([logits[:, :target], logits[:, target + 1 :]], dim=1)
     return logits[:, target] - torch.logsumexp(others, dim=1)
 

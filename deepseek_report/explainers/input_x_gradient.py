@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
@@ -43,7 +43,7 @@ class InputXGradient:
         """Attribute the log-odds of the target; values are in log-odds, to first order."""
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        predictions = classifier.log_odds(context.inputs, context.target)
+        predictions = context.margin(context.inputs)
         values = self._values(context)
         classifier.calls += n
         return Explanation(
@@ -51,7 +51,7 @@ class InputXGradient:
             predictions=predictions,
             method="input_x_gradient",
             variant="InputXGradient of captum, in embedding space",
-            output_space="logit",
+            output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
             notes=(_LOCAL,),
@@ -61,7 +61,7 @@ class InputXGradient:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return missing_capability("input_x_gradient", self.requires, model)
 
     def _values(self, context: ExplainContext) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import percent
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
@@ -65,8 +65,8 @@ class IntegratedGradients:
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         baseline = typical_row(context.background, classifier.schema)
-        predictions = classifier.log_odds(context.inputs, context.target)
-        base = classifier.log_odds(baseline[None], context.target)
+        predictions = context.margin(context.inputs)
+        base = context.margin(baseline[None])
         values = self._values(context, baseline)
         classifier.calls += n * self.n_steps
         gap = values.sum(axis=1) - (predictions - base)
@@ -76,7 +76,7 @@ class IntegratedGradients:
             base_values=np.repeat(base, n),
             method="integrated_gradients",
             variant=f"IntegratedGradients of captum, {self.n_steps} points ({self.rule})",
-            output_space="logit",
+            output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"baseline": baseline.tolist()},
             notes=(
@@ -90,7 +90,7 @@ class IntegratedGradients:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances * (self.n_steps + 1) + 1
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return missing_capability("integrated_gradients", self.requires, model)
 
     def _values(self, context: ExplainContext, baseline: Array) -> Array:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import number
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.explainers.attributions import subject
 
 Array = NDArray[np.float64]
@@ -83,7 +83,7 @@ class Lime:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances * self.num_samples
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return None
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.explainers.attributions import subject
 
 
@@ -34,10 +34,10 @@ class Random:
         An explanation with output space "none": the values are an order and no effect.
         """
         before = context.classifier.calls
-        probabilities = context.classifier.probabilities(context.inputs)
+        predictions = context.output(context.inputs)
         return Explanation(
             values=_draw(context.inputs, context.seed),
-            predictions=probabilities[:, context.target],
+            predictions=predictions,
             method="random",
             variant="standard normal values, drawn anew for every row",
             output_space="none",
@@ -49,7 +49,7 @@ class Random:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return None
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
@@ -77,11 +77,11 @@ class Shap:
         context.progress.advance()
         return Explanation(
             values=values,
-            predictions=classifier.probabilities(context.inputs)[:, context.target],
+            predictions=context.output(context.inputs),
             base_values=np.full(len(values), base),
             method="shap",
             variant=f"TreeExplainer of shap {version()} (interventional, probability)",
-            output_space="probability",
+            output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
             notes=(_INDEPENDENT, _about_trees(len(context.background))),
@@ -105,11 +105,11 @@ class Shap:
         return Explanation(
             values=values.mean(axis=0),
             standard_error=_standard_error(values),
-            predictions=classifier.probabilities(context.inputs)[:, context.target],
+            predictions=context.output(context.inputs),
             base_values=np.full(n, base),
             method="shap",
             variant=f"{algorithm.capitalize()}Explainer of shap {version()}",
-            output_space="probability",
+            output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
             notes=(_INDEPENDENT, *_about_background(backgrounds)),
@@ -123,7 +123,7 @@ class Shap:
         coalitions = 2**n_features if self._algorithm(n_features) == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
 
-    def refuses(self, model: ModelPlugin, schema_kinds: frozenset[str]) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         if self.algorithm == "tree":
             return missing_capability("shap with algorithm=tree", frozenset({"trees"}), model)
         return None
@@ -140,7 +140,7 @@ class Shap:
 
     def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
         """(round, row, feature) and the model's mean output on all of them."""
-        scores = context.classifier.probabilities(context.background)[:, context.target]
+        scores = context.output(context.background)
         chosen = systematic(scores, *self._sizes(len(scores)))
         return context.background[chosen], float(scores[chosen].mean())
 

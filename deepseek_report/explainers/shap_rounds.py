@@ -136,7 +136,7 @@ class Rounds:
         return np.asarray(found["values"], dtype=np.float64)
 
     def _probability(self, rows: Array) -> Array:
-        return self.context.classifier.probabilities(rows)[:, self.context.target]
+        return self.context.output(rows)
 
     def _explainer(self, model: Callable[[Array], Array], background: Array) -> Any:
         masker = IndependentMasker(background)

@@ -29,6 +29,26 @@ def typical_row(rows: Array, schema: Schema) -> Array:
     return np.array([_typical(feature, column[~np.isnan(column)]) for feature, column in columns])
 
 
+def baseline_rows(rows: Array, train: Array, schema: Schema) -> Array:
+    """What each row becomes where its features are taken away: the reference of perturbations.
+
+    Texts keep their length and every token becomes the mask of the layout; all other data become
+    the typical row of the training part.
+
+    Parameters
+    ----------
+    rows, train : array
+        (instance, feature), (row, feature).
+
+    Returns
+    -------
+    (instance, feature)
+    """
+    if schema.layout is not None and schema.layout.mask is not None:
+        return np.where(np.isnan(rows), np.nan, float(schema.layout.mask))
+    return np.broadcast_to(typical_row(train, schema), rows.shape)
+
+
 def _typical(feature: Feature, known: Array) -> float:
     if not len(known):
         return float("nan")

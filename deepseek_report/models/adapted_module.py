@@ -43,10 +43,10 @@ class AdaptedModule(EncodedModule):
                 f"model.params cannot be built: {error}"
             ) from None
 
-    def forward_embedded(self, embedded: Tensor) -> Tensor:
-        """(instance, unit, 1) -> logits (instance, class)."""
-        logits: Tensor = self.net(embedded.squeeze(-1))
-        return logits
+    def outputs_of(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> (instance, class)."""
+        outputs: Tensor = self.net(embedded.squeeze(-1))
+        return outputs
 
     def reset_parameters(self) -> None:
         """Draw all weights anew as the constructor does, also those outside of torch's layers."""

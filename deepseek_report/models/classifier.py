@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.artifacts.schema import Schema
@@ -44,18 +45,24 @@ class TorchClassifier:
 
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) in original units -> (instance, class)."""
+        return self._evaluate(inputs, self.module, len(self.schema.target.classes))
+
+    def _evaluate(self, inputs: Floats, ask: Callable[[Tensor], Tensor], width: int) -> Floats:
+        """(instance, feature) -> (instance, width), what a function of float32 rows gives."""
         self.calls += len(inputs)
         rows = torch.as_tensor(np.ascontiguousarray(inputs), dtype=torch.float32)
-        out = np.empty((len(inputs), len(self.schema.target.classes)))
+        out = np.empty((len(inputs), width))
         with torch.inference_mode():
             for start in range(0, len(inputs), BATCH):
                 batch = rows[start : start + BATCH].to(self.device)
-                out[start : start + BATCH] = self.module(batch).cpu().numpy()
+                out[start : start + BATCH] = ask(batch).cpu().numpy()
         return out
 
     def probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, class), rows sum to 1."""
+        """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         logits = self.logits(inputs)
+        if self.schema.target.is_number:
+            return logits
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares: Floats = powers / powers.sum(axis=1, keepdims=True)
         return shares
@@ -63,12 +70,24 @@ class TorchClassifier:
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class.
 
-        `z_t − log Σ_{c≠t} exp z_c`, which stays finite where p rounds to 1.
+        `z_t − log Σ_{c≠t} exp z_c`, which stays finite where p rounds to 1. A number is given as
+        it is.
         """
         logits = self.logits(inputs)
+        if self.schema.target.is_number:
+            return logits[:, 0]
         others = np.delete(logits, target, axis=1)
         odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
         return odds
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
+        outputs = self._evaluate(
+            inputs,
+            lambda rows: self.module.forward_with_balance(rows)[0],
+            self.schema.target.n_outputs,
+        )
+        return np.asarray(1 / (1 + np.exp(-outputs)))
 
     def randomised(self, seed: int) -> TorchClassifier:
         """A copy whose weights are drawn anew as before training; data statistics stay.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class DeepSeek:
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "attention", "routing", "experts"}
     )
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
 
     width: Annotated[int, Field(ge=4, le=1024)] = 32
     layers: Annotated[int, Field(ge=1, le=24)] = 2

@@ -14,6 +14,7 @@ from deepseek_report.models.architecture import describe
 from deepseek_report.models.attention import BRANCHES, RoutedAttention
 from deepseek_report.models.encoding import Encoder
 from deepseek_report.models.experts import SparseExperts
+from deepseek_report.models.outputs import Outputs
 from deepseek_report.models.regularisation import DropPath
 from deepseek_report.models.tokens import FeatureTokens
 
@@ -68,7 +69,7 @@ class DeepSeekModule(nn.Module):
         drops = torch.linspace(0.0, config.drop_path, config.layers + 1)[1:].tolist()
         self.layers = nn.ModuleList(RoutedLayer(config, features + 1, drop) for drop in drops)
         self.norm = nn.LayerNorm(config.width)
-        self.output = nn.Linear(config.width, len(schema.target.classes))
+        self.output = Outputs(config.width, schema.target, train)
 
     @property
     def token_features(self) -> tuple[int, ...]:
@@ -82,23 +83,23 @@ class DeepSeekModule(nn.Module):
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, 1 + feature, width) -> logits (instance, class)."""
-        return self._run(embedded)[0]
+        return self.output.view(self._run(embedded)[0])
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> logits (instance, class)."""
-        return self._run(self.embed(inputs))[0]
+        return self.forward_embedded(self.embed(inputs))
 
     def trace(
         self, inputs: Tensor, head_mask: Tensor | None = None
     ) -> tuple[Tensor, list[LayerTrace]]:
         """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
-        logits, traces, _ = self._run(self.embed(inputs), head_mask)
-        return logits, traces
+        outputs, traces, _ = self._run(self.embed(inputs), head_mask)
+        return self.output.view(outputs), traces
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and the mean balance loss of the layers (1 = every expert is used alike)."""
-        logits, _, balance = self._run(self.embed(inputs))
-        return logits, balance
+        """Outputs, and the mean balance loss of the layers (1 = every expert is used alike)."""
+        outputs, _, balance = self._run(self.embed(inputs))
+        return outputs, balance
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""

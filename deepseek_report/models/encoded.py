@@ -40,9 +40,17 @@ class EncodedModule(nn.Module):
         coded = rows.scatter(1, self.encoder.codes(inputs), 1.0).to(numeric.dtype)
         return torch.cat([numeric, missing[:, self._flagged], coded], dim=1).unsqueeze(-1)
 
+    def outputs_of(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> (instance, output), what training looks at."""
+        raise NotImplementedError
+
+    def view(self, outputs: Tensor) -> Tensor:
+        """(instance, output) -> (instance, class), what the report is about."""
+        return outputs
+
     def forward_embedded(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> logits (instance, class)."""
-        raise NotImplementedError
+        return self.view(self.outputs_of(embedded))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> logits (instance, class)."""
@@ -56,9 +64,9 @@ class EncodedModule(nn.Module):
         return self(inputs), []
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits, and 0: there is no load to balance."""
-        logits = self(inputs)
-        return logits, logits.new_zeros(())
+        """Outputs, and 0: there is no load to balance."""
+        outputs = self.outputs_of(self.embed(inputs))
+        return outputs, outputs.new_zeros(())
 
     def _features_of_units(self) -> tuple[int, ...]:
         numeric = self.encoder.numeric

@@ -143,6 +143,11 @@ class EstimatorClassifier:
         odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
         return odds
 
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """Not offered: estimators are trained for one target."""
+        del inputs
+        raise NotApplicableError(f"{self.name} is trained for one label at a time")
+
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed

@@ -11,6 +11,7 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
+from deepseek_report.models.outputs import Outputs
 
 if TYPE_CHECKING:
     from deepseek_report.models.mlp import MLP
@@ -30,12 +31,16 @@ class MLPModule(EncodedModule):
             self.hidden.append(nn.Linear(before, after))
             self.hidden.append(_ACTIVATIONS[config.activation]())
             self.hidden.append(nn.Dropout(config.dropout))
-        self.output = nn.Linear(sizes[-1], len(schema.target.classes))
+        self.output = Outputs(sizes[-1], schema.target, train)
 
-    def forward_embedded(self, embedded: Tensor) -> Tensor:
-        """(instance, unit, 1) -> logits (instance, class)."""
-        logits: Tensor = self.output(self.hidden(embedded.squeeze(-1)))
-        return logits
+    def outputs_of(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> (instance, output)."""
+        outputs: Tensor = self.output(self.hidden(embedded.squeeze(-1)))
+        return outputs
+
+    def view(self, outputs: Tensor) -> Tensor:
+        """(instance, output) -> (instance, class)."""
+        return self.output.view(outputs)
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""

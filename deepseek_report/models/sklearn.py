@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols import Capability, Trainer
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 
@@ -42,6 +42,9 @@ class Sklearn:
     A trained estimator is not stored: it is fitted anew from the stored data with the same seed
     wherever it is needed, and must then predict what it predicted after training.
     """
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
+    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
 
     estimator: str = "sklearn.ensemble.HistGradientBoostingClassifier"
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability, Trainer
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 
@@ -34,6 +34,9 @@ class TorchModule:
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
+    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
 
     module: str = "torch.nn.Linear"
     params: Mapping[str, Any] = field(default_factory=dict)

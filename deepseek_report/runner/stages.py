@@ -25,8 +25,7 @@ from deepseek_report.artifacts.protocols import (
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.metrics.decisions import decide
-from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.metrics.predicting import Rule, predict
 from deepseek_report.runner.selection import choose_cases
 
 
@@ -71,43 +70,12 @@ def _training(task: Task, folder: Path, progress: Progress) -> None:
 def _predictions(task: Task, folder: Path, progress: Progress) -> None:
     dataset, classifier = _dataset(task.inputs["data"]), _classifier(task)
     settings = task.experiment.settings
-    parts = {part: _logits(classifier, dataset, part) for part in ("validation", "test")}
-    threshold = _threshold(task, dataset, parts["validation"])
-    rule = RULES[settings.decision.rule] if threshold is not None else "the most probable class"
-    for part, (logits, probabilities) in parts.items():
-        split, explained = getattr(dataset, part), dataset.schema.target.explained
-        predictions = Predictions(
-            logits=logits,
-            probabilities=probabilities,
-            labels=split.labels,
-            instance_ids=split.instance_ids,
-            decisions=decide(probabilities, threshold, explained),
-            threshold=threshold,
-            rule=rule,
-            explained=explained,
-            groups=split.groups,
-        )
-        predictions.save(folder / part)
-    cases = choose_cases(predictions, dataset.schema, settings.explain.instances, task.seed)
-    cases.save(folder / "cases")
-
-
-def _logits(
-    classifier: Classifier, dataset: Dataset, part: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    logits = np.asarray(classifier.logits(getattr(dataset, part).inputs), dtype=np.float64)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return logits, shifted / shifted.sum(axis=1, keepdims=True)
-
-
-def _threshold(task: Task, dataset: Dataset, validation: tuple[Any, Any]) -> float | None:
-    decision, target = task.experiment.settings.decision, dataset.schema.target
-    if len(target.classes) != 2:
-        return None
-    if decision.rule == "declared":
-        return decision.threshold
-    truths = dataset.validation.labels == target.explained
-    return choose_threshold(decision.rule, validation[1][:, target.explained], truths)
+    rule = Rule(settings.decision.rule, settings.decision.threshold)
+    predictions = predict(classifier, dataset.validation, dataset.test, rule)
+    for part, said in predictions.items():
+        said.save(folder / part)
+    instances = settings.explain.instances
+    choose_cases(predictions["test"], dataset.schema, instances, task.seed).save(folder / "cases")
 
 
 def _explanation(task: Task, folder: Path, progress: Progress) -> None:

@@ -22,7 +22,7 @@ class Board(Protocol):
 
     def epoch(self, row: Mapping[str, float], module: Any) -> None: ...
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None: ...
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None: ...
 
 
 class NoBoard:
@@ -31,7 +31,7 @@ class NoBoard:
     def epoch(self, row: Mapping[str, float], module: Any) -> None:
         pass
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None:
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
         pass
 
 
@@ -56,17 +56,18 @@ class TensorBoard:
                 tag = name.replace(".", "/")
                 self.writer.add_histogram(tag, parameter.detach(), step, bins="fd")
 
-    def finish(self, module: Any, inputs: Tensor, positive: Tensor, target: int) -> None:
+    def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
         """The graph and the pictures of the finished model."""
         self._graph(module, inputs[:2])
         with torch.no_grad():
             logits, traces = module.trace(inputs[:_TRACED_ROWS])
         for layer, trace in enumerate(traces, start=1):
             self._layer(layer, trace)
-        scores = logits.float().softmax(1)[:, target].cpu().numpy()
-        truth = positive[:_TRACED_ROWS].cpu().numpy()
-        self.writer.add_image("validation/roc", drawing.roc(scores, truth))
-        self.writer.add_image("validation/calibration", drawing.calibration(scores, truth))
+        if positive is not None:
+            scores = logits.float().softmax(1)[:, target].cpu().numpy()
+            truth = positive[:_TRACED_ROWS].cpu().numpy()
+            self.writer.add_image("validation/roc", drawing.roc(scores, truth))
+            self.writer.add_image("validation/calibration", drawing.calibration(scores, truth))
         self.writer.close()
 
     def _layer(self, layer: int, trace: LayerTrace) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from deepseek_report.training.objective import Objective
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
 
@@ -38,6 +38,7 @@ class Stepper:
 
     settings: GradientTrainer
     module: Any
+    objective: Objective
     optimiser: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     precision: Precision
@@ -54,7 +55,8 @@ class Stepper:
 
         Parameters
         ----------
-        inputs : (instance, feature). labels : (instance,). first_step : steps done before.
+        inputs : (instance, feature). labels : what the objective compares with.
+        first_step : steps done before.
         """
         self.module.train()
         order = torch.randperm(len(labels)).to(labels.device)
@@ -99,9 +101,9 @@ class Stepper:
 
     def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with self.precision.autocast(self.device):
-            logits, balance = self.module.forward_with_balance(inputs)
+            outputs, balance = self.module.forward_with_balance(inputs)
         smoothing = self.settings.label_smoothing
-        return cross_entropy(logits.float(), labels, label_smoothing=smoothing), balance
+        return self.objective.loss(outputs.float(), labels, smoothing), balance
 
     def _step(self) -> list[float]:
         """Clip and apply the gradients; their norm before clipping.

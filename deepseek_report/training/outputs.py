@@ -26,6 +26,7 @@ class Facts:
     seed: int
     rows: int
     max_epochs: int
+    score: str
     stopped_early: bool
 
 
@@ -50,6 +51,7 @@ def _summary(state: State, facts: Facts, parameters: int) -> dict[str, Any]:
         "epochs": state.epochs,
         "max_epochs": facts.max_epochs,
         "best_epoch": state.best_epoch,
+        "score": facts.score,
         "stopped_early": facts.stopped_early,
         "precision": facts.precision.name,
         "precision_reason": facts.precision.reason,

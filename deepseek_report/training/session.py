@@ -25,6 +25,7 @@ from deepseek_report.training.checkpoint import (
 )
 from deepseek_report.training.epoch import Stepper
 from deepseek_report.training.evaluation import evaluate
+from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.outputs import Facts, write_outputs
 from deepseek_report.training.precision import choose_precision
 
@@ -53,8 +54,10 @@ class Session:
         self.precision = choose_precision(settings.precision, place.device, module)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
         self.explained = dataset.schema.target.explained
-        self.train = _tensors(train, place.device)
-        self.held_out = _tensors(dataset.validation, place.device)
+        self.objective = objective_for(dataset.schema, train)
+        self.train = _tensors(train, self.objective, place.device)
+        self.held_out = _tensors(dataset.validation, self.objective, place.device)
+        self.positive = _positive(dataset)
         self.stepper = self._stepper()
         self.fingerprint = self._fingerprint(train)
 
@@ -78,15 +81,16 @@ class Session:
                 board.epoch(state.rows[-1], self.module)
             self._save(state, started)
         self.module.load_state_dict(state.best)
-        inputs, labels = self.held_out
-        board.finish(self.module.eval(), inputs, labels == self.explained, self.explained)
+        board.finish(self.module.eval(), self.held_out[0], self.positive, self.explained)
         state.seconds = time.perf_counter() - started
 
     def _epoch(self, state: State, progress: Progress) -> None:
         """One epoch and its evaluation; a loss that is not finite leaves only the mark of it."""
         torch.manual_seed(_seed_of(self.place.seed, state.epochs))
         done = self.stepper.epoch(*self.train, state.steps, progress)
-        loss, area = evaluate(self.module, *self.held_out) if done.finite else (math.nan, math.nan)
+        loss, score = math.nan, math.nan
+        if done.finite:
+            loss, score = evaluate(self.module, self.objective, *self.held_out)
         if not math.isfinite(loss):
             state.diverged = True
             return
@@ -96,7 +100,7 @@ class Session:
                 "epoch": state.epochs + 1,
                 "train_loss": done.loss,
                 "validation_loss": loss,
-                "validation_auc": area,
+                "validation_score": score,
                 "learning_rate": done.learning_rate,
                 "gradient_norm": done.gradient_norm,
                 "balance_loss": done.balance,
@@ -146,6 +150,7 @@ class Session:
         return Stepper(
             settings=s,
             module=self.module,
+            objective=self.objective,
             optimiser=_optimiser(self.module, s.learning_rate, s.weight_decay),
             scaler=torch.amp.GradScaler(
                 torch.device(self.place.device).type, enabled=self.precision.scales
@@ -173,13 +178,22 @@ class Session:
             seed=self.place.seed,
             rows=len(self.train[1]),
             max_epochs=self.epochs,
+            score=self.objective.score_name,
             stopped_early=state.epochs < self.epochs and not state.diverged,
         )
 
 
-def _tensors(part: Split, device: str) -> tuple[Tensor, Tensor]:
+def _tensors(part: Split, objective: Objective, device: str) -> tuple[Tensor, Tensor]:
     inputs = torch.as_tensor(part.inputs, dtype=torch.float32, device=device)
-    return inputs, torch.as_tensor(part.labels, device=device)
+    return inputs, objective.truths(part).to(device)
+
+
+def _positive(dataset: Dataset) -> Tensor | None:
+    """(instance,) whether a validation row has the explained class; None for a number."""
+    target = dataset.schema.target
+    return (
+        None if target.is_number else torch.as_tensor(dataset.validation.labels == target.explained)
+    )
 
 
 def _chosen_rows(train: Split, most: int | None, seed: int) -> Split:

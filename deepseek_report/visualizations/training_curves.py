@@ -34,7 +34,7 @@ _LINES = {
         ("train_loss", "training", LIGHT["muted"]),
         ("validation_loss", "validation", SERIES[0]),
     ),
-    "auc": (("validation_auc", "validation", SERIES[0]),),
+    "auc": (("validation_score", "validation", SERIES[0]),),
 }
 
 
@@ -64,7 +64,7 @@ class TrainingCurves:
 
 
 def _paint(figure: Figure, history: pd.DataFrame, summary: Mapping[str, Any]) -> None:
-    ranked = "validation_auc" in history and history["validation_auc"].notna().any()
+    ranked = "validation_score" in history and history["validation_score"].notna().any()
     loss = panel(figure, 0.6, 0.55, 3.05 if ranked else 6.2, 2.5)
     _lines(loss, history, summary, "loss")
     loss.set_title("Loss")
@@ -133,8 +133,8 @@ def _alt(history: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         f"validation loss from {number(first['validation_loss'])} to "
         f"{number(last['validation_loss'])}.",
     ]
-    if "validation_auc" in history and known(last["validation_auc"]):
-        parts.append(f"Validation AUC ends at {number(last['validation_auc'])}.")
+    if "validation_score" in history and known(last["validation_score"]):
+        parts.append(f"Validation AUC ends at {number(last['validation_score'])}.")
     if known(summary.get("best_epoch")):
         parts.append(f"The weights of epoch {summary['best_epoch']} were kept.")
     return " ".join(parts)

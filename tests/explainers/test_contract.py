@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Nature
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient
 from deepseek_report.explainers.integrated_gradients import IntegratedGradients
@@ -102,9 +103,9 @@ class Plain:
     ],
 )
 def test_refuses_a_model_that_lacks_what_it_needs_with_the_reason(explainer, part) -> None:
-    assert part in explainer.refuses(Plain(), frozenset({"numeric"}))
+    assert part in explainer.refuses(Plain(), Nature())
 
 
 @pytest.mark.parametrize("explainer", [Shap(), Lime(), Random()])
 def test_methods_that_only_ask_the_model_refuse_nothing(explainer) -> None:
-    assert explainer.refuses(Plain(), frozenset({"numeric"})) is None
+    assert explainer.refuses(Plain(), Nature()) is None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from deepseek_report.artifacts.protocols import Nature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient
@@ -39,9 +40,8 @@ def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, conte
     classifier = model.wrap(_built(model, schema), schema, "cpu")
     given = context(classifier, n=4, target=n_classes - 1)
     given.inputs[0, 0] = np.nan
-    kinds = frozenset(feature.kind for feature in schema.features)
     for explainer in EXPLAINERS:
-        if explainer.refuses(model, kinds):
+        if explainer.refuses(model, Nature()):
             assert not explainer.requires <= model.capabilities
             continue
         before = classifier.calls

@@ -28,7 +28,7 @@ def test_probabilities_sum_to_one_and_log_odds_are_their_log_odds(classifier, tr
 
 def test_log_odds_stay_finite_where_the_probability_rounds_to_one(classifier, train):
     with torch.no_grad():
-        classifier.module.output.bias.copy_(torch.tensor([0.0, 0.0, 500.0]))
+        classifier.module.output.linear.bias.copy_(torch.tensor([0.0, 0.0, 500.0]))
     odds = classifier.log_odds(train.inputs[:5], 2)
     logits = classifier.logits(train.inputs[:5])
     assert np.isfinite(odds).all()

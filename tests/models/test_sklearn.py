@@ -8,7 +8,7 @@ import sklearn.preprocessing
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
-from deepseek_report.artifacts.protocols import ExplainContext, Silent
+from deepseek_report.artifacts.protocols import ExplainContext, Nature, Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import HISTORY
@@ -176,8 +176,8 @@ def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, 
 def test_what_is_not_a_tree_over_features_has_no_trees():
     assert LINEAR.capabilities == frozenset()
     assert Sklearn(FOREST.estimator, encoding="one_hot").capabilities == frozenset()
-    assert "walks decision trees" in str(Shap(algorithm="tree").refuses(LINEAR, frozenset()))
-    assert Shap(algorithm="tree").refuses(FOREST, frozenset()) is None
+    assert "walks decision trees" in str(Shap(algorithm="tree").refuses(LINEAR, Nature()))
+    assert Shap(algorithm="tree").refuses(FOREST, Nature()) is None
 
 
 def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):

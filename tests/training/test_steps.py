@@ -11,7 +11,7 @@ from deepseek_report.artifacts.protocols import Silent
 from deepseek_report.models.mlp import MLP
 from deepseek_report.training import drawing
 from deepseek_report.training.epoch import Stepper
-from deepseek_report.training.evaluation import roc_auc
+from deepseek_report.training.objective import Classes, roc_auc
 from deepseek_report.training.precision import Precision, choose_precision, widest_layer
 from deepseek_report.training.schedule import learning_rate
 from deepseek_report.training.trainer import GradientTrainer
@@ -21,6 +21,7 @@ def _stepper(module, **settings):
     return Stepper(
         settings=GradientTrainer(gradient_clip=None, **settings),
         module=module,
+        objective=Classes(),
         optimiser=torch.optim.SGD(module.parameters(), lr=0.1),
         scaler=torch.amp.GradScaler("cpu", enabled=False),
         precision=Precision("float32", ""),

@@ -83,7 +83,7 @@ def test_a_learnable_problem_is_learned(dataset, tmp_path, model):
     trainer = replace(QUICK, max_epochs=30, learning_rate=0.02, batch_size=32, label_smoothing=0.0)
     _fit(trainer, dataset, tmp_path, model=model)
     history = pd.read_parquet(tmp_path / "history.parquet")
-    assert history["validation_auc"].max() > 0.98
+    assert history["validation_score"].max() > 0.98
 
 
 def test_the_module_and_the_file_hold_the_best_weights(dataset, tmp_path):
@@ -141,7 +141,7 @@ def test_the_folder_holds_what_the_contract_names(dataset, tmp_path):
         "epoch",
         "train_loss",
         "validation_loss",
-        "validation_auc",
+        "validation_score",
         "learning_rate",
         "gradient_norm",
         "balance_loss",
@@ -172,7 +172,7 @@ def test_three_classes_are_trained_like_two(dataset, tmp_path):
     )
     trainer = replace(QUICK, max_epochs=15, learning_rate=0.03, tensorboard=True)
     _fit(trainer, three, tmp_path)
-    assert pd.read_parquet(tmp_path / "history.parquet")["validation_auc"].max() > 0.95
+    assert pd.read_parquet(tmp_path / "history.parquet")["validation_score"].max() > 0.95
 
 
 def test_bf16_training_gives_float32_weights_and_says_why(dataset, tmp_path):
@@ -191,7 +191,7 @@ def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_p
     events.Reload()
     tags = events.Tags()
     assert tags["graph"]
-    assert "training/validation_auc" in tags["scalars"]
+    assert "training/validation_score" in tags["scalars"]
     assert [one.step for one in events.Scalars("training/train_loss")] == [1, 2]
     assert "layers/0/experts/inner" in tags["histograms"]
     assert {

@@ -157,7 +157,7 @@ def _training(b: Builder) -> None:
             "epoch": epochs,
             "train_loss": 0.42 + 0.3 * np.exp(-epochs / 3),
             "validation_loss": 0.44 + 0.25 * np.exp(-epochs / 2) + 0.0012 * (epochs - 6).clip(0),
-            "validation_auc": 0.775 - 0.1 * np.exp(-epochs / 3),
+            "validation_score": 0.775 - 0.1 * np.exp(-epochs / 3),
         }
     )
     folder = b.place("training")

@@ -1,0 +1,44 @@
+"""The last layer: from hidden units to classes, to several labels, or to a number."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Split
+
+
+class Outputs(nn.Module):
+    """A linear layer that gives as many numbers as the target asks for.
+
+    A number is `centre + spread · (w·h + b)`, centre and spread being those of the training part,
+    so that the layer starts near the mean whatever the unit.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, width: int, target: Target, train: Split) -> None:
+        super().__init__()
+        self.task, self.label_index = target.task, target.label_index
+        self.linear = nn.Linear(width, target.n_outputs)
+        labels = np.asarray(train.labels, dtype=np.float64) if target.is_number else np.zeros(1)
+        self.register_buffer("centre", torch.tensor(float(labels.mean())))
+        self.register_buffer("spread", torch.tensor(float(labels.std()) or 1.0))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(instance, width) -> (instance, output): classes, all labels, or the number."""
+        outputs: Tensor = self.linear(hidden)
+        return self.centre + self.spread * outputs if self.task == "regression" else outputs
+
+    def view(self, outputs: Tensor) -> Tensor:
+        """(instance, output) -> what the report is about, (instance, class).
+
+        With several labels 0 and the logit of the reported one; else the outputs themselves.
+        """
+        if self.task != "multi_label":
+            return outputs
+        chosen = outputs[:, self.label_index]
+        return torch.stack([torch.zeros_like(chosen), chosen], dim=1)
