@@ -16,6 +16,7 @@ from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.record import write_evidence
 from deepseek_report.compliance.words import check_document
@@ -37,7 +38,15 @@ def read_run(folder: Path) -> dict[str, Any]:
     """`run.json` of a run folder; raises ArtifactError if this is none."""
     if not (folder / RUN).is_file():
         raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
-    return dict(load_json(folder / RUN))
+    run = load_json(folder / RUN)
+    needed = load_json(shipped("templates") / "schemas" / "run.schema.json")["required"]
+    lacking = needed if not isinstance(run, dict) else [one for one in needed if one not in run]
+    if lacking:
+        raise ArtifactError(
+            f"{folder / RUN}: it lacks {', '.join(lacking)}, so no run of this package wrote it. "
+            "Restore the file, or run the experiment again"
+        )
+    return dict(run)
 
 
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:

@@ -83,6 +83,18 @@ def test_verify_and_render_refuse_what_is_no_run_folder(
         assert "not a run folder" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("text", ['{"run_id": "a"}', "[]"])
+def test_verify_and_render_say_what_an_incomplete_record_lacks(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.json").write_text(text)
+    for command in ("verify", "render"):
+        assert run([command, str(tmp_path)]) == 1
+        said = capsys.readouterr().err
+        assert "it lacks" in said
+        assert "artifacts" in said
+
+
 def test_list_names_the_nearest_group(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "explainer"]) == 2
     assert 'did you mean "explainers"?' in capsys.readouterr().err
