@@ -23,8 +23,20 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 #: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
-#: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`.
-Capability = Literal["module", "gradients", "attention", "routing", "experts", "trees"]
+#: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
+#: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
+#: column depends on that column alone; "prototypes": see `PrototypeModule`.
+Capability = Literal[
+    "module",
+    "gradients",
+    "attention",
+    "routing",
+    "experts",
+    "trees",
+    "intrinsic",
+    "shape_functions",
+    "prototypes",
+]
 
 
 @dataclass(frozen=True)
@@ -57,11 +69,14 @@ class Silent:
 class LayerTrace:
     """What one layer decided, for a batch. None where the layer has no such part.
 
-    attention : {branch: (instance, head, query token, key token)}, rows sum to 1; branches are
-        "local" and "global".
+    attention : {branch: (instance, head, query token, key token)}, rows sum to 1, but rows of
+        tokens that are not there (a text has ended) are 0; branches are "local" and "global". The
+        tokens are those of `token_columns`: a model with many tokens hands out groups of
+        neighbours, the attention to a group summed and that of its members averaged.
     routes : {branch: (instance, head)}, the router's weight of each head; over all branches and
         heads of an instance they sum to 1.
-    expert_weights : (instance, token, expert), 0 for experts that were not chosen; sums to 1.
+    expert_weights : (instance, token, expert), 0 for experts that were not chosen; sums to 1, but
+        is 0 for tokens that are not there.
     """
 
     attention: Mapping[str, Tensor] | None = None
@@ -77,8 +92,9 @@ class ExplainableModule(Protocol):
     """
 
     unit_features: Sequence[int]
-    """For each unit the position of the original feature that it belongs to, -1 for none
-    (a summary token)."""
+    """For each unit the position of the column that it belongs to, -1 for none (a summary token).
+    A unit never covers two columns: a model that reads patches or windows embeds each column as
+    a unit of its own, and joins them in `forward_embedded`."""
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, unit, width)."""
@@ -100,8 +116,9 @@ class ExplainableModule(Protocol):
         """
 
     @property
-    def token_features(self) -> Sequence[int]:
-        """For each attention token the position of its feature, -1 for a summary token."""
+    def token_columns(self) -> Sequence[Sequence[int]]:
+        """For each attention token of `trace` the positions of its columns (a feature, the pixels
+        of a patch, the steps of a window); empty for a summary token."""
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """What training looks at: outputs, and how unevenly the experts are used (0 without).
@@ -112,6 +129,35 @@ class ExplainableModule(Protocol):
 
     def architecture(self) -> dict[str, Any]:
         """The content of `architecture.json`: name, summary, parameters and layers."""
+
+
+class IntrinsicModule(Protocol):
+    """The optional part of a module with the capability "intrinsic": it computes by summing up."""
+
+    def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
+        """The model's own account of what each column contributed.
+
+        Parameters
+        ----------
+        inputs : (instance, column) original units.
+        target : position of the class that is explained; 0 where the target is a number.
+
+        Returns
+        -------
+        Values (instance, column) and base values (instance,), whose sum is exactly the number, or
+        the logit of the target less the mean of the others' logits (with two classes: the
+        log-odds).
+        """
+
+
+class PrototypeModule(Protocol):
+    """The optional part of a module with the capability "prototypes"."""
+
+    def prototypes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (prototype, column), instance ids and classes (prototype,) of training cases."""
+
+    def evidence(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(instance, prototype) what each adds to the logit of its class, and the distances."""
 
 
 class Classifier(Protocol):
@@ -270,7 +316,11 @@ class ExplainerPlugin(Protocol):
     def explain(self, context: ExplainContext) -> Explanation: ...
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        """How many rows the model will evaluate, before anything runs."""
+        """How many rows the model will evaluate, before anything runs.
+
+        `n_features` is how many things are taken away one by one: the features of a table, the
+        players of a layout. For texts it is the most, since they differ in length.
+        """
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         """Why this method cannot explain the model of such data, or None if it can."""
@@ -278,9 +328,9 @@ class ExplainerPlugin(Protocol):
 
 @runtime_checkable
 class SuitsModel(Protocol):
-    """The optional part of an ExplainerPlugin whose algorithm depends on the model."""
+    """The optional part of an ExplainerPlugin whose algorithm depends on the model or the data."""
 
-    def suited_to(self, capabilities: frozenset[Capability]) -> ExplainerPlugin:
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> ExplainerPlugin:
         """The same explainer with its choice made; its `planned_calls` are those of the run."""
 
 

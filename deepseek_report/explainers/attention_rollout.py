@@ -16,7 +16,6 @@ from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
     subject,
-    sum_units,
 )
 
 if TYPE_CHECKING:
@@ -86,7 +85,7 @@ class AttentionRollout:
         context.progress.start("attention_rollout", n)
         for part in chunks(n, self.chunk):
             rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
-            values[part] = read_out(rolled, module.token_features, values.shape[1])
+            values[part] = read_out(rolled, module.token_columns, values.shape[1])
             context.progress.advance(part.stop - part.start)
         return values
 
@@ -149,14 +148,18 @@ def rollout(layers: Sequence[Array], residual: float) -> Array:
     return np.asarray(rolled)
 
 
-def read_out(rolled: Array, token_features: Sequence[int], n_features: int) -> Array:
-    """What reaches the output from each feature, as shares of one.
+def read_out(rolled: Array, token_columns: Sequence[Sequence[int]], n_features: int) -> Array:
+    """What reaches the output from each column, as shares of one.
 
-    Read in the row of the summary token (feature -1) if there is one, else averaged over rows.
+    Read in the row of the summary token (no columns) if there is one, else averaged over rows. The
+    share of a token with several columns is spread evenly over them.
     """
-    summary = np.flatnonzero(np.asarray(token_features) < 0)
-    row = rolled[:, summary].mean(axis=1) if len(summary) else rolled.mean(axis=1)
-    values = sum_units(row, token_features, n_features)
+    summary = [token for token, columns in enumerate(token_columns) if not len(columns)]
+    row = rolled[:, summary].mean(axis=1) if summary else rolled.mean(axis=1)
+    spread = np.zeros((len(token_columns), n_features))
+    for token, columns in enumerate(token_columns):
+        spread[token, list(columns)] = 1 / max(len(columns), 1)
+    values = row @ spread
     total = values.sum(axis=1, keepdims=True)
     shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     return shares

@@ -18,9 +18,13 @@ from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.resampling import Replicates, bootstrap
+from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
 
 Floats = NDArray[np.float64]
+
+#: A row of attention sums to 1, or to 0 where the token is not there.
+_THERE = 0.5
 
 
 def normalised_entropy(weights: Floats) -> Floats:
@@ -202,9 +206,13 @@ class Attention(ModelMetric):
 
 
 def mean_attention(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats, Floats]:
-    """Branches; (layer, branch, head, query, key) mean attention; (instance,) mean entropy."""
+    """Branches; (layer, branch, head, query, key) mean attention; (instance,) mean entropy.
+
+    The mean of a query is taken over the instances in which that token is there; a token that is
+    nowhere there has a row of 0.
+    """
     branches: list[str] = []
-    total, entropies = np.zeros(()), []
+    total, present, entropies = np.zeros(()), np.zeros(()), []
     for _, layers in traces(context, inputs):
         maps = [layer.attention for layer in layers if layer.attention is not None]
         if not maps:
@@ -213,18 +221,22 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> tuple[list[str], 
             )
         branches = list(maps[0])
         found = np.stack([np.stack([array(one[b]) for b in branches], axis=1) for one in maps], 1)
-        total = total + found.sum(axis=0)
-        entropies.append(normalised_entropy(found).mean(axis=(1, 2, 3, 4)))
-    return branches, total / len(inputs), np.concatenate(entropies)
+        there = found.sum(axis=-1) > _THERE
+        total, present = total + found.sum(axis=0), present + there.sum(axis=0)
+        entropy = np.where(there, normalised_entropy(found), 0.0)
+        entropies.append(entropy.sum(axis=(1, 2, 3, 4)) / there.sum(axis=(1, 2, 3, 4)))
+    mean = total / np.maximum(present, 1)[..., None]
+    return branches, mean, np.concatenate(entropies)
 
 
 def _token_table(context: MeasureContext) -> pd.DataFrame:
-    features = context.dataset.schema.features
-    owners = list(context.classifier.module.token_features)
+    schema = context.dataset.schema
+    tokens = context.classifier.module.token_columns
+    names = [schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens]
     return pd.DataFrame(
         {
-            "token": range(len(owners)),
-            "feature": [features[j].name if j >= 0 else "" for j in owners],
-            "label": [features[j].label if j >= 0 else "summary" for j in owners],
+            "token": range(len(tokens)),
+            "feature": names,
+            "label": token_labels(schema, tokens),
         }
     )

@@ -72,9 +72,9 @@ class DeepSeekModule(nn.Module):
         self.output = Outputs(config.width, schema.target, train)
 
     @property
-    def token_features(self) -> tuple[int, ...]:
-        """For each attention token the position of its feature, -1 for the summary token."""
-        return self.unit_features
+    def token_columns(self) -> tuple[tuple[int, ...], ...]:
+        """For each attention token the position of its feature; empty for the summary token."""
+        return tuple(() if feature < 0 else (feature,) for feature in self.unit_features)
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, 1 + feature, width)."""

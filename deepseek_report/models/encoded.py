@@ -28,7 +28,7 @@ class EncodedModule(nn.Module):
         self.unit_features = self._features_of_units()
 
     @property
-    def token_features(self) -> tuple[int, ...]:
+    def token_columns(self) -> tuple[tuple[int, ...], ...]:
         """Empty: these models attend to nothing."""
         return ()
 

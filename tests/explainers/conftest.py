@@ -59,7 +59,7 @@ class LinearModule(nn.Module):
         super().__init__()
         self.weights = nn.Parameter(torch.as_tensor(weights, dtype=torch.float32))
         self.unit_features = (-1, *range(len(weights)))
-        self.token_features = self.unit_features
+        self.token_columns = ((), *((feature,) for feature in range(len(weights))))
 
     def embed(self, inputs: torch.Tensor) -> torch.Tensor:
         return torch.cat([torch.ones(len(inputs), 1), inputs], dim=1)[:, :, None]

@@ -41,8 +41,14 @@ def test_heads_are_weighted_by_their_routes_over_all_branches() -> None:
 
 def test_tokens_of_one_feature_are_summed_and_the_summary_left_out() -> None:
     rolled = np.tile(np.array([0.4, 0.1, 0.2, 0.3]), (1, 4, 1))
-    found = read_out(rolled, (-1, 0, 0, 1), 2)
+    found = read_out(rolled, ((), (0,), (0,), (1,)), 2)
     np.testing.assert_allclose(found, [[0.5, 0.5]])
+
+
+def test_the_share_of_a_token_is_spread_evenly_over_its_columns() -> None:
+    rolled = np.tile(np.array([0.2, 0.6, 0.2]), (1, 3, 1))
+    found = read_out(rolled, ((), (0, 3, 1), (2,)), 4)
+    np.testing.assert_allclose(found, [[0.25, 0.25, 0.25, 0.25]])
 
 
 def test_a_model_whose_summary_looks_at_one_feature_names_that_feature(

@@ -39,7 +39,7 @@ from deepseek_report.metrics.timing import Stopwatch, median_interval
 class Routed(nn.Module):
     """Two branches of two heads; only the first local head reaches the output."""
 
-    token_features = (-1, 0, 1)
+    token_columns = ((), (0,), (1,))
 
     def __init__(self) -> None:
         super().__init__()
