@@ -7,11 +7,14 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 
 settings.register_profile("here", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("here")
@@ -48,3 +51,38 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Small
     overrides = [*SMALL, f"paths.reports={base / 'reports'}", f"paths.store={store}"]
     finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
     return SmallRun(finished.folder, store, finished.exit_code)
+
+
+def schema_of_layout(modality: str, task: str = "classification") -> Schema:
+    """A text of 6 words, an image of 4 by 4 pixels in patches of 2 by 2, or 8 steps in windows."""
+    from itertools import pairwise
+
+    if modality == "text":
+        words = as_vocabulary(["?", "#", *"abcdefgh"])
+        features = tuple(
+            Feature(f"t{j}", f"place {j}", "token", categories=words) for j in range(8)
+        )
+        players, shape = [[0], [1, 2], [3], [4], [5], [6, 7]], (8,)
+    elif modality == "image":
+        grid = [[4 * r + c for r in (i, i + 1) for c in (j, j + 1)] for i in (0, 2) for j in (0, 2)]
+        features = tuple(Feature(f"p{j}", f"pixel {j}", "numeric") for j in range(16))
+        players, shape = grid, (4, 4, 1)
+    else:
+        features = tuple(Feature(f"s{j}", f"step {j}", "numeric") for j in range(8))
+        players, shape = [list(range(*ends)) for ends in pairwise((0, 2, 5, 8))], (8, 1)
+    layout = Layout(
+        modality=modality,
+        shape=shape,
+        players=tuple(tuple(one) for one in players),
+        player_labels=tuple(f"part {k + 1}" for k in range(len(players))),
+        mask=1 if modality == "text" else None,
+    )
+    number = task == "regression"
+    target = Target("y", "y", ("y",) if number else ("no", "yes"), 0, 0 if number else 1, task=task)
+    return Schema(features, target, layout=layout)
+
+
+@pytest.fixture(scope="session")
+def layout_schema() -> Callable[..., Schema]:
+    """Builds the schema of a small text, image or series, with columns and players apart."""
+    return schema_of_layout

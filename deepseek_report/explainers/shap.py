@@ -1,4 +1,4 @@
-"""Shapley values by the shap package, on the probability of the target class."""
+"""Shapley values of the target's probability, or of the number; with many players Owen values."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
+Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
 
 _INDEPENDENT = (
     "Features that are left out are replaced by those of training rows, each independently of the "
@@ -34,17 +36,27 @@ class Shap:
     for the average. The mean over rounds is reported, and their spread as the standard error,
     which errs on the high side because the samples complement one another.
 
+    In a text, an image or a series a whole player is taken away, a word, a patch or a window: words
+    become the mask, all else its typical value. What a player is worth is spread evenly over its
+    columns. With more than `permutation_up_to` players, or columns of a table, they are halved
+    again and again (neighbours or correlated columns together), the parts of largest value first,
+    until `max_evaluations` are spent: Owen values, against one background row a round.
+
     For a model of decision trees "auto" takes "tree": the trees are walked against all background
     rows, which gives the same values exactly and asks the model for its predictions alone.
 
     Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
-    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees).
+    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
+    doi 10.1007/978-3-642-45494-3_7.
     """
 
-    algorithm: Literal["auto", "tree", "exact", "permutation"] = "auto"
+    algorithm: Algorithm = "auto"
+    reference: Literal["auto", "background", "baseline"] = "auto"
     rounds: Annotated[int, Field(ge=1, le=1000)] = 4
     background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
+    permutation_up_to: Annotated[int, Field(ge=1)] = 64
+    max_evaluations: Annotated[int, Field(ge=2)] = 1000
     chunk: Annotated[int, Field(ge=1)] = 5
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
@@ -57,13 +69,22 @@ class Shap:
         -------
         Values in units of probability; base value plus their sum is the prediction.
         """
-        suited = self.suited_to(context.classifier.capabilities)
-        return suited._walked(context) if suited.algorithm == "tree" else suited._sampled(context)
+        suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
+        if suited.algorithm == "tree":
+            return suited._walked(context)
+        if suited.algorithm == "owen" or suited.reference == "baseline":
+            return suited._of_players(context)
+        return suited._sampled(context)
 
-    def suited_to(self, capabilities: frozenset[Capability]) -> Shap:
-        """With "auto" resolved to "tree" where the model has trees."""
-        trees = self.algorithm == "auto" and "trees" in capabilities
-        return replace(self, algorithm="tree") if trees else self
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
+        """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
+        reference = self.reference
+        if reference == "auto":
+            reference = "background" if schema.layout is None else "baseline"
+        if self.algorithm == "auto" and "trees" in capabilities:
+            return replace(self, algorithm="tree", reference=reference)
+        algorithm = self._algorithm(len(schema.player_labels))
+        return replace(self, algorithm=algorithm, reference=reference)
 
     def _walked(self, context: ExplainContext) -> Explanation:
         from deepseek_report.explainers.shap_rounds import version
@@ -94,7 +115,9 @@ class Shap:
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         backgrounds, base = self._backgrounds(context)
-        algorithm = self._algorithm(context.inputs.shape[1])
+        algorithm: Literal["exact", "permutation"] = (
+            "exact" if self.algorithm == "exact" else "permutation"
+        )
         context.progress.start("shap", n)
         values = np.zeros((len(backgrounds), *context.inputs.shape))
         with _numpy_seed_restored():
@@ -116,32 +139,85 @@ class Shap:
             **subject(context),
         )
 
+    def _of_players(self, context: ExplainContext) -> Explanation:
+        from deepseek_report.explainers.shap_players import Players, about_players
+
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        predictions = context.output(context.inputs)
+        players = Players(self, context, predictions)
+        context.progress.start("shap", n)
+        values = np.empty((players.rounds, *context.inputs.shape))
+        for index in range(n):
+            values[:, index] = players.values(index)
+            context.progress.advance()
+        return Explanation(
+            values=values.mean(axis=0),
+            standard_error=_standard_error(values),
+            predictions=predictions,
+            base_values=players.base,
+            method="shap",
+            variant=players.variant,
+            output_space=context.output_space,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self) | {"rounds": players.rounds},
+            notes=about_players(self, players),
+            **subject(context),
+        )
+
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         if self.algorithm == "tree":
             return n_instances
+        algorithm = self._algorithm(n_features)
         rounds, rows = self._sizes(n_background)
-        coalitions = 2**n_features if self._algorithm(n_features) == "exact" else 2 * n_features + 1
+        if self.reference == "baseline":
+            rounds = 1 if algorithm == "exact" else self.rounds
+        if self.reference == "baseline" or algorithm == "owen":
+            asked = rounds * self.evaluations(algorithm, n_features, rounds)
+            return n_instances * (1 + asked) + self._for_base(n_instances, n_background)
+        coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
+
+    def _for_base(self, n_instances: int, n_background: int) -> int:
+        return n_instances if self.reference == "baseline" else n_background
+
+    def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
+        """Rows that one round asks about one instance, besides the two ends."""
+        if algorithm == "exact":
+            return int(2**n_players)
+        return 2 * self.cuts(algorithm, n_players, rounds)
+
+    def cuts(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
+        """How often players are told apart in one round."""
+        if algorithm != "owen":
+            return max(n_players - 1, 0)
+        return max(min(n_players - 1, self.max_evaluations // (2 * rounds)), 0)
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         if self.algorithm == "tree":
             return missing_capability("shap with algorithm=tree", frozenset({"trees"}), model)
         return None
 
-    def _algorithm(self, n_features: int) -> Literal["exact", "permutation"]:
-        if self.algorithm == "exact":
+    def _algorithm(self, n_players: int) -> Algorithm:
+        if self.algorithm != "auto":
+            return self.algorithm
+        if n_players <= self.exact_up_to:
             return "exact"
-        small = self.algorithm == "auto" and n_features <= self.exact_up_to
-        return "exact" if small else "permutation"
+        return "permutation" if n_players <= self.permutation_up_to else "owen"
 
     def _sizes(self, n_background: int) -> tuple[int, int]:
         rounds = min(self.rounds, n_background)
         return rounds, min(self.background_rows, n_background // rounds)
 
+    def chosen_rows(self, scores: Array, rows: int | None = None) -> NDArray[np.int64]:
+        """(round, row) positions of background rows with these outputs."""
+        rounds, most = self._sizes(len(scores))
+        return systematic(scores, rounds, rows or most)
+
     def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
         """(round, row, feature) and the model's mean output on all of them."""
         scores = context.output(context.background)
-        chosen = systematic(scores, *self._sizes(len(scores)))
+        chosen = self.chosen_rows(scores)
         return context.background[chosen], float(scores[chosen].mean())
 
 

@@ -37,8 +37,8 @@ class Forecast:
 
 @dataclass(frozen=True)
 class _Size:
+    schema: Schema
     rows: int
-    features: int
     test: int
     train: int
     issues: int
@@ -54,8 +54,8 @@ def forecast(experiment: Experiment) -> Forecast:
         for one in stages
     ]
     data = [
-        f"{count(size.rows)} rows, {size.features} features, {size.test} of them to test on, "
-        f"{size.issues} issues found in the data"
+        f"{count(size.rows)} rows, {len(size.schema.features)} features, {size.test} of them to "
+        f"test on, {size.issues} issues found in the data"
     ]
     refused = [(one.artifact, one.reason) for one in experiment.refused]
     return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)
@@ -71,7 +71,7 @@ def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
         card, issues = load_json(folder / "card.json"), len(load_json(folder / "issues.json"))
     parts = {one["part"]: int(one["n"]) for one in card["parts"]}
     rows = int(card["rows"])
-    return _Size(rows, len(schema.features), parts["test"], parts["train"], issues)
+    return _Size(schema, rows, parts["test"], parts["train"], issues)
 
 
 def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
@@ -80,6 +80,7 @@ def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
     options = experiment.settings.explain
     explainer = experiment.multiple["explainers"][stage.name]
     if isinstance(explainer, SuitsModel):
-        explainer = explainer.suited_to(experiment.single["model"].capabilities)
+        explainer = explainer.suited_to(experiment.single["model"].capabilities, size.schema)
     instances, background = min(options.instances, size.test), min(options.background, size.train)
-    return int(explainer.planned_calls(instances, size.features, background))
+    players = len(size.schema.player_labels)
+    return int(explainer.planned_calls(instances, players, background))

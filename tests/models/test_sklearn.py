@@ -129,7 +129,7 @@ def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, t
     plugin = Sklearn(f"sklearn.{module}.{name}")
     classifier = trained(plugin, schema, train, tmp_path)
     found = Shap().explain(context(classifier, train.inputs, target))
-    planned = Shap().suited_to(plugin.capabilities).planned_calls(6, 3, 20)
+    planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
     assert found.variant.startswith("TreeExplainer of shap")
     assert planned == found.n_model_calls == 6
     np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)

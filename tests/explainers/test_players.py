@@ -1,0 +1,208 @@
+"""Players, partitions and orders: against closed forms, the definition and the shap package."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.explainers import orders
+from deepseek_report.explainers.partition import groups_of, middle_of, partition_order
+from deepseek_report.explainers.shap import Shap
+from deepseek_report.metrics.players import by_player, player_sums, present, spread_evenly
+
+LAYOUTS = ["text", "image", "series"]
+
+
+def game(kept: np.ndarray) -> np.ndarray:
+    """A game of five players with interactions of two and of three."""
+    k = kept.astype(float)
+    return k @ np.arange(1.0, 6) + 2 * k[:, 0] * k[:, 3] - 3 * k[:, 1] * k[:, 2] * k[:, 4]
+
+
+def ask(kept: np.ndarray, rounds: np.ndarray) -> np.ndarray:
+    return game(kept)
+
+
+def owen_by_definition(order: np.ndarray) -> np.ndarray:
+    """Mean gain over all orders that keep the parts of the partition together."""
+
+    def consistent(start: int, stop: int) -> list[list[int]]:
+        if stop - start == 1:
+            return [[int(order[start])]]
+        middle = middle_of(start, stop)
+        halves = list(itertools.product(consistent(start, middle), consistent(middle, stop)))
+        return [a + b for a, b in halves] + [b + a for a, b in halves]
+
+    total, every = np.zeros(len(order)), consistent(0, len(order))
+    for one in every:
+        kept = np.zeros(len(order), dtype=bool)
+        for player in one:
+            before = game(kept[None])[0]
+            kept[player] = True
+            total[player] += game(kept[None])[0] - before
+    return total / len(every)
+
+
+def ends(rounds: int) -> np.ndarray:
+    return np.tile(game(np.array([[False] * 5, [True] * 5])), (rounds, 1))
+
+
+def test_all_coalitions_and_many_orders_give_the_shapley_values() -> None:
+    exact = orders.all_coalitions(5, 1, ask).values[0]
+    by_hand = np.arange(1.0, 6)
+    by_hand[[0, 3]] += 1
+    by_hand[[1, 2, 4]] -= 1
+    np.testing.assert_allclose(exact, by_hand)
+    drawn = orders.random_orders(5, 3000, np.random.default_rng(0))
+    sampled = orders.every_share(drawn, ends(3000), ask).values
+    np.testing.assert_allclose(sampled.mean(axis=0), exact, atol=0.05)
+    np.testing.assert_allclose(sampled.sum(axis=1), game(np.ones((1, 5)))[0])
+
+
+def test_cutting_every_part_gives_the_owen_values_of_the_definition() -> None:
+    order = np.array([3, 0, 4, 1, 2])
+    drawn = orders.flipped_orders(order, 4000, np.random.default_rng(0))
+    found = orders.largest_shares(order, drawn, ends(4000), 4, ask)
+    assert found.parts == 5
+    np.testing.assert_allclose(found.values.mean(axis=0), owen_by_definition(order), atol=0.05)
+
+
+def test_owen_values_are_those_of_the_shap_package() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import shap
+
+    order = np.arange(4)
+    tree = np.array([[0, 1, 1, 2], [2, 3, 1, 2], [4, 5, 2, 4]], dtype=float)
+
+    def four(rows: np.ndarray) -> np.ndarray:
+        return game(np.concatenate([rows, np.zeros((len(rows), 1))], axis=1))
+
+    masker = shap.maskers.Partition(np.zeros((1, 4)), clustering=tree)
+    explainer = shap.PartitionExplainer(four, masker)
+    theirs = explainer(np.ones((1, 4)), silent=True, max_evals=200, fixed_context=None).values[0]
+    drawn = orders.flipped_orders(order, 4000, np.random.default_rng(1))
+    both = np.tile(four(np.array([[0.0] * 4, [1.0] * 4])), (4000, 1))
+    ours = orders.largest_shares(order, drawn, both, 3, lambda kept, _: four(kept)).values
+    np.testing.assert_allclose(ours.mean(axis=0), theirs, atol=0.05)
+
+
+@examples(st.integers(0, 4), st.integers(0, 50))
+def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(5)
+    drawn = orders.flipped_orders(order, 2, rng)
+    found = orders.largest_shares(order, drawn, ends(2), expansions, ask)
+    assert found.parts == expansions + 1
+    np.testing.assert_allclose(found.values.sum(axis=1), game(np.ones((1, 5)))[0])
+
+
+@pytest.mark.parametrize("modality", LAYOUTS)
+def test_a_partition_holds_every_player_once_and_neighbours_together(
+    modality: str, layout_schema
+) -> None:
+    schema = layout_schema(modality)
+    order = partition_order(schema, np.zeros((3, len(schema.features))))
+    assert sorted(order) == list(range(len(schema.player_labels)))
+    if modality != "image":
+        np.testing.assert_array_equal(order, np.arange(len(order)))
+    else:
+        assert set(order[:2]) in ({0, 1}, {0, 2})
+
+
+def test_correlated_columns_of_a_table_stand_together() -> None:
+    rng = np.random.default_rng(0)
+    causes = rng.normal(size=(200, 2))
+    rows = np.empty((200, 64))
+    rows[:, ::2] = causes[:, :1] * np.array([1.0, -1.0]).repeat(16)
+    rows[:, 1::2] = causes[:, 1:]
+    rows += 0.1 * rng.normal(size=rows.shape)
+    schema = Schema(
+        tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(64)),
+        Target("y", "y", ("no", "yes"), 0),
+    )
+    halves = groups_of(partition_order(schema, rows), 2)
+    assert len(set(halves[::2])) == len(set(halves[1::2])) == 1
+    assert halves[0] != halves[1]
+
+
+@examples(st.integers(1, 40), st.integers(1, 50))
+def test_groups_are_as_many_as_asked_for_and_of_like_size(count: int, most: int) -> None:
+    sizes = np.bincount(groups_of(np.arange(count), most))
+    assert len(sizes) == min(count, most)
+    assert sizes.max() <= 2 * sizes.min() + 1
+
+
+def test_sums_of_players_and_even_spreading_are_inverse() -> None:
+    owners = np.array([2, 0, 2, 1])
+    values = np.array([[1.0, 2.0, 3.0, 4.0]])
+    assert player_sums(values, owners).tolist() == [[2, 4, 4]]
+    assert spread_evenly(player_sums(values, owners), owners).tolist() == [[2, 2, 2, 4]]
+
+
+def test_a_word_behind_the_end_of_a_text_is_not_there(layout_schema) -> None:
+    schema = layout_schema("text")
+    rows = np.array([[2.0, 3, np.nan, 4, *[np.nan] * 4]])
+    assert present(rows, schema).tolist() == [[True, True, True, False, False, False]]
+    assert np.isnan(by_player(np.zeros((1, 8)), rows, schema)[0, 3:]).all()
+
+
+def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
+    """An additive model of the columns that are unlike the reference, and its true effects."""
+    schema = layout_schema(modality)
+    effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
+
+    def probability(rows: np.ndarray) -> np.ndarray:
+        found = (rows == 2) if modality == "text" else np.nan_to_num(rows)
+        return 0.5 + found @ effects
+
+    given = context(toy_classifier(schema, probability=probability))
+    if modality == "text":
+        inputs = np.full((5, 8), 2.0)
+        inputs[0, 3:] = np.nan
+        inputs[1, 5] = 4
+        return replace(given, inputs=inputs), (inputs == 2) * effects
+    centre = np.median(given.background, axis=0)
+    return given, (given.inputs - centre) * effects
+
+
+@pytest.mark.parametrize("modality", LAYOUTS)
+@pytest.mark.parametrize("algorithm", ["exact", "permutation", "owen"])
+def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
+    modality, algorithm, layout_schema, toy_classifier, context
+) -> None:
+    given, effects = given_layout(modality, layout_schema, toy_classifier, context)
+    owners = given.classifier.schema.owners
+    explainer = Shap(algorithm=algorithm)
+    found = explainer.explain(given)
+    expected = spread_evenly(player_sums(effects, owners), owners)
+    np.testing.assert_allclose(found.values, expected, atol=1e-9)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
+    planned = explainer.suited_to(frozenset(), given.classifier.schema).planned_calls(
+        5, len(given.classifier.schema.player_labels), 30
+    )
+    assert found.n_model_calls <= planned
+    if modality != "text":
+        assert found.n_model_calls == planned
+
+
+def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -> None:
+    columns = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(2000))
+    schema = Schema(columns, Target("y", "y", ("no", "yes"), 0))
+    toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])))
+    given = context(toy, n=3, n_background=16)
+    explainer = Shap(max_evaluations=400)
+    found = explainer.explain(given)
+    planned = explainer.suited_to(frozenset(), schema).planned_calls(3, 2000, 16)
+    assert found.n_model_calls == planned
+    assert (np.abs(found.values).argmax(axis=1) == 1234).all()
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
+    assert "51 parts had a value of their own" in " ".join(found.notes)
