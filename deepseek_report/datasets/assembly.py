@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from deepseek_report.datasets.encoding import TargetRule, encode_feature, encode
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.splitting import (
     SplitRule,
+    Together,
     describe_rule,
     draw_rows,
     is_repeat,
@@ -49,11 +50,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of a file, encoded; `notes` say what was done to them."""
+    """All rows of a source, encoded; `notes` say what was done to them.
+
+    together : what of the rows must not be torn apart by the split, or where they must go.
+    """
 
     schema: Schema
     rows: Split
     notes: tuple[str, ...] = ()
+    together: Together = field(default_factory=Together)
 
 
 # --- encode ---------------------------------------------------------------------------------------
@@ -161,11 +166,13 @@ def assemble(
     ------
     DataError : too few rows of a class for three parts.
     """
-    drawn = table.rows.take(draw_rows(table.rows.labels, rule.rows, seed))
+    chosen = draw_rows(table.rows.labels, rule.rows, seed)
+    drawn = table.rows.take(chosen)
     repeat = is_repeat(row_identity(drawn.inputs, drawn.labels))
-    whole = drawn.take(np.flatnonzero(~repeat)) if rule.duplicates == "drop" else drawn
+    kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
+    whole, together = drawn.take(kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
-    parts = split_rows(whole, rule, seed, schema.target.classes)
+    parts = split_rows(whole, rule, seed, schema.target.classes, together)
     facts = Facts(
         schema=schema,
         whole=whole,
@@ -177,7 +184,7 @@ def assemble(
         n_contradictions=_contradictions(whole),
         n_shared=shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(rule, int(repeat.sum())),
+        split_method=describe_rule(rule, int(repeat.sum()), together),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
     )
     return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))

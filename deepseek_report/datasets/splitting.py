@@ -47,6 +47,26 @@ class SplitRule:
         return [message("dataset", found, "two shares with a sum under 1", do)]
 
 
+@dataclass(frozen=True)
+class Together:
+    """What the split must respect beyond the labels; empty: nothing.
+
+    units : (instance,) rows of one unit (a machine, a patient) never fall in different parts.
+    parts : (instance,) the part that the source gives each row, as a position in `PARTS`.
+    method : how the units or the parts came about, one whole sentence for the card.
+    """
+
+    units: NDArray[np.int64] | None = None
+    parts: NDArray[np.int64] | None = None
+    method: str = ""
+
+    def take(self, positions: NDArray[np.int64]) -> Together:
+        """Of the rows at these positions."""
+        units = None if self.units is None else self.units[positions]
+        parts = None if self.parts is None else self.parts[positions]
+        return Together(units, parts, self.method)
+
+
 def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArray[np.int64]:
     """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
     columns = [inputs, *(one[:, None].astype(np.float64) for one in more)]
@@ -85,27 +105,53 @@ def _largest_remainder(exact: NDArray[np.float64], total: int) -> NDArray[np.int
     return whole
 
 
+def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(instance,) the finest grouping that keeps the sets of both groupings whole."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    here, there = (np.unique(one, return_inverse=True)[1] for one in (first, second))
+    n = int(here.max()) + 1
+    size = n + int(there.max()) + 1
+    edges = coo_array((np.ones(len(here)), (here, there + n)), shape=(size, size))
+    return np.asarray(connected_components(edges, directed=False)[1][here], dtype=np.int64)
+
+
 def split_rows(
-    whole: Split, rule: SplitRule, seed: int, classes: tuple[str, ...]
+    whole: Split,
+    rule: SplitRule,
+    seed: int,
+    classes: tuple[str, ...],
+    together: Together = Together(),
 ) -> dict[str, Split]:
     """Training, validation and test part, each in the file's order.
 
     Within each class the rows are shared out at random by the rule's shares. Sets of rows with
-    the same inputs are placed first, the largest first, where most room is left for their class;
-    single rows then fill the parts.
+    the same inputs, and the units of `together`, are placed first, the largest first, where most
+    room is left for their class; single rows then fill the parts. Parts that the source gives
+    stay as they are.
 
     Raises
     ------
     DataError : a class has too few rows, or copies of rows leave a part without a class.
     """
     _check_sizes(whole.labels, classes)
-    units = np.arange(len(whole)) if rule.duplicates == "apart" else row_identity(whole.inputs)
-    part = _assign(whole.labels, units, rule, np.random.default_rng([seed, 2]))
+    if together.parts is not None:
+        part = together.parts
+    else:
+        units = _units(whole, rule, together)
+        part = _assign(whole.labels, units, rule, np.random.default_rng([seed, 2]))
     parts: dict[str, Split] = {
         name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
     }
     _check_parts(parts, classes)
     return parts
+
+
+def _units(whole: Split, rule: SplitRule, together: Together) -> NDArray[np.int64]:
+    apart = rule.duplicates == "apart"
+    same = np.arange(len(whole)) if apart else row_identity(whole.inputs)
+    return same if together.units is None else joined(same, together.units)
 
 
 def _assign(
@@ -181,8 +227,14 @@ def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
     for name, part in parts.items():
         lacking = [c for i, c in enumerate(classes) if not (part.labels == i).any()]
         if lacking:
-            found = f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs"
-            do = "add columns that tell the rows apart, or set `dataset.duplicates=apart`"
+            found = (
+                f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs "
+                "or must stay together"
+            )
+            do = (
+                "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
+                "each part a larger share"
+            )
             raise DataError(message("dataset", found, "every class in every part", do))
 
 
@@ -198,8 +250,10 @@ def shared_between(parts: Mapping[str, Split]) -> int:
     return int(((low != high)[identity] & (where > 0)).sum())
 
 
-def describe_rule(rule: SplitRule, n_copies: int) -> str:
-    """How the rows were shared out, in one sentence."""
+def describe_rule(rule: SplitRule, n_copies: int, together: Together = Together()) -> str:
+    """How the rows were shared out, in one or two sentences."""
+    if together.parts is not None:
+        return together.method
     train, validation, test = (f"{100 * share:.0f}\u00a0%" for share in rule.shares)
     copies = {
         "together": "rows with the same inputs stay in the same part",
@@ -209,5 +263,5 @@ def describe_rule(rule: SplitRule, n_copies: int) -> str:
     }[rule.duplicates]
     return (
         f"The rows are shared out at random within each class: {train} training, {validation} "
-        f"validation, {test} test; {copies}."
+        f"validation, {test} test; {copies}." + (f" {together.method}" if together.method else "")
     )
