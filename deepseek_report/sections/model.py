@@ -61,6 +61,8 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         "training",
         seconds=finite(time.get("seconds")),
         rate=finite(time.get("rows_per_second")),
+        tokens=finite(time.get("tokens_per_second")),
+        input_share=finite(time.get("input_share")),
         device=draft.words.label("devices", str(training.get("device") or "")),
         precision=training.get("precision"),
         reason=str(training.get("precision_reason") or "").rstrip("."),

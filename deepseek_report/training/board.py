@@ -15,6 +15,10 @@ from deepseek_report.training import drawing
 
 EVENTS = "tensorboard"
 _TRACED_ROWS = 256
+#: Attention weights of one head that a trace may hold, so that long inputs fit the memory.
+_TRACED_WEIGHTS = 2**22
+#: Parameters whose histogram is written after each epoch; of larger models only at the end.
+_HISTOGRAMS = 5_000_000
 
 
 class Board(Protocol):
@@ -46,11 +50,15 @@ class TensorBoard:
         self.writer: Any = SummaryWriter(str(folder), purge_step=epochs_done + 1)
 
     def epoch(self, row: Mapping[str, float], module: Any) -> None:
-        """Scalars of the last epoch and a histogram of every parameter."""
+        """Scalars of the last epoch and, of models up to 5 M weights, their histograms."""
         step = int(row["epoch"])
         for name, value in row.items():
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
+        if sum(one.numel() for one in module.parameters()) <= _HISTOGRAMS:
+            self._histograms(module, step)
+
+    def _histograms(self, module: Any, step: int) -> None:
         for name, parameter in module.named_parameters():
             if parameter.numel():  # a table without categories has an empty embedding of them
                 tag = name.replace(".", "/")
@@ -59,13 +67,14 @@ class TensorBoard:
     def finish(self, module: Any, inputs: Tensor, positive: Tensor | None, target: int) -> None:
         """The graph and the pictures of the finished model."""
         self._graph(module, inputs[:2])
+        rows = _traceable(module)
         with torch.no_grad():
-            logits, traces = module.trace(inputs[:_TRACED_ROWS])
+            logits, traces = module.trace(inputs[:rows])
         for layer, trace in enumerate(traces, start=1):
             self._layer(layer, trace)
         if positive is not None:
             scores = logits.float().softmax(1)[:, target].cpu().numpy()
-            truth = positive[:_TRACED_ROWS].cpu().numpy()
+            truth = positive[:rows].cpu().numpy()
             self.writer.add_image("validation/roc", drawing.roc(scores, truth))
             self.writer.add_image("validation/calibration", drawing.calibration(scores, truth))
         self.writer.close()
@@ -84,7 +93,16 @@ class TensorBoard:
     def _graph(self, module: Any, inputs: Tensor) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self.writer.add_graph(module, inputs)
+            try:
+                self.writer.add_graph(module, inputs)
+            except Exception as error:  # tracing fails in many ways, and the graph is an extra
+                self.writer.add_text("graph", f"The graph could not be traced: {error}")
+
+
+def _traceable(module: Any) -> int:
+    """How many rows are traced at once."""
+    tokens = len(getattr(module, "token_columns", ())) or 1
+    return max(1, min(_TRACED_ROWS, _TRACED_WEIGHTS // tokens**2))
 
 
 def open_board(folder: Path, wanted: bool, epochs_done: int) -> Board:

@@ -22,7 +22,8 @@ class State:
     """How far training has come.
 
     rows : one record an epoch, the columns of `history.parquet`. best : weights with the least
-    validation loss so far. steps : optimiser steps done. seconds : time spent, over all attempts.
+    validation loss so far. steps : optimiser steps done. seconds : time spent, over all attempts;
+    step_seconds : of it in optimiser steps, input_seconds : of that in fetching rows.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
@@ -31,6 +32,8 @@ class State:
     best_epoch: int = 0
     steps: int = 0
     seconds: float = 0.0
+    step_seconds: float = 0.0
+    input_seconds: float = 0.0
     diverged: bool = False
     scaler: dict[str, Any] = field(default_factory=dict)
 

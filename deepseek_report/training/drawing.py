@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
 _SIZE = 160
+#: Cells along the longer side of a map; larger maps show the mean of neighbours.
+_CELLS = 128
 
 
 def maps(weights: NDArray[np.float32], zoom: int = 8) -> Picture:
@@ -20,11 +22,24 @@ def maps(weights: NDArray[np.float32], zoom: int = 8) -> Picture:
     -------
     (1, height, width) grey values.
     """
+    weights = _pooled(_pooled(weights, 1), 2)
     top = weights.max(axis=(1, 2), keepdims=True)
     shade = 255 - 255 * weights / np.where(top > 0, top, 1)
     cells = np.repeat(np.repeat(shade, zoom, axis=1), zoom, axis=2)
     framed = np.pad(cells, ((0, 0), (0, 0), (0, zoom)), constant_values=255)
     return np.concatenate(list(framed), axis=1)[None].astype(np.uint8)
+
+
+def _pooled(maps: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Means of neighbours along an axis, so that at most `_CELLS` are left."""
+    size = maps.shape[axis]
+    if size <= _CELLS:
+        return maps
+    starts = np.linspace(0, size, _CELLS, endpoint=False).astype(np.int64)
+    shape = [1, 1, 1]
+    shape[axis] = _CELLS
+    counts = np.diff(np.append(starts, size)).reshape(shape)
+    return np.asarray(np.add.reduceat(maps, starts, axis=axis) / counts, dtype=np.float32)
 
 
 def curve(across: NDArray[np.float64], up: NDArray[np.float64]) -> Picture:

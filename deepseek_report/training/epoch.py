@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,19 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pass:
-    """What an epoch gave: means over its rows or steps, and whether every loss was finite."""
+    """What an epoch gave: means over its rows or steps, and whether every loss was finite.
+
+    seconds : of all steps; input_seconds : the part of them that went into fetching rows.
+    """
 
     loss: float
     balance: float
     gradient_norm: float
     learning_rate: float
     finite: bool
+    seconds: float
+    input_seconds: float
 
 
 @dataclass
 class Stepper:
     """Takes optimiser steps.
 
+    forward : what a batch is put through, the module's `forward_with_balance` or that compiled.
     total : optimiser steps that the whole training would take, which sets the schedule.
     """
 
@@ -44,6 +52,7 @@ class Stepper:
     precision: Precision
     device: str
     total: int
+    forward: Callable[[Tensor], tuple[Tensor, Tensor]]
 
     @property
     def rows_per_step(self) -> int:
@@ -59,13 +68,14 @@ class Stepper:
         first_step : steps done before.
         """
         self.module.train()
-        order = torch.randperm(len(labels)).to(labels.device)
+        started = time.perf_counter()
+        fetched = _Fetched(inputs, labels, self.rows_per_step)
         losses, balances, norms, rate = [], [], [], 0.0
-        for step, rows in enumerate(torch.split(order, self.rows_per_step)):
+        for step, (rows, truth) in enumerate(fetched):
             rate = self._set_rate(first_step + step)
-            loss, balance = self._gradients(inputs[rows], labels[rows])
-            losses.append(loss * len(rows))
-            balances.append(balance * len(rows))
+            loss, balance = self._gradients(rows, truth)
+            losses.append(loss * len(truth))
+            balances.append(balance * len(truth))
             if not math.isfinite(loss):
                 break
             norms += self._step()
@@ -76,6 +86,8 @@ class Stepper:
             gradient_norm=sum(norms) / max(len(norms), 1),
             learning_rate=rate,
             finite=math.isfinite(sum(losses)),
+            seconds=time.perf_counter() - started,
+            input_seconds=fetched.seconds,
         )
 
     def _set_rate(self, step: int) -> float:
@@ -101,7 +113,7 @@ class Stepper:
 
     def _losses(self, inputs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         with self.precision.autocast(self.device):
-            outputs, balance = self.module.forward_with_balance(inputs)
+            outputs, balance = self.forward(inputs)
         smoothing = self.settings.label_smoothing
         return self.objective.loss(outputs.float(), labels, smoothing), balance
 
@@ -116,3 +128,22 @@ class Stepper:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return [norm.item()] if norm.isfinite() or not self.precision.scales else []
+
+
+class _Fetched:
+    """Rows and truths of one step after another, in an order drawn from torch's random state.
+
+    seconds : how long fetching took so far.
+    """
+
+    def __init__(self, inputs: Tensor, labels: Tensor, rows: int) -> None:
+        self.inputs, self.labels, self.rows, self.seconds = inputs, labels, rows, 0.0
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        started = time.perf_counter()
+        order = torch.randperm(len(self.labels)).to(self.labels.device)
+        for rows in torch.split(order, self.rows):
+            found = self.inputs[rows], self.labels[rows]
+            self.seconds += time.perf_counter() - started
+            yield found
+            started = time.perf_counter()

@@ -18,13 +18,19 @@ WEIGHTS = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Facts:
-    """What the summary says beside the state; rows : training rows of an epoch."""
+    """What the summary says beside the state.
+
+    rows : training rows of an epoch; tokens : of one row, 0 where the module has none.
+    compile_note : why the model was not compiled though it was asked for, or nothing.
+    """
 
     precision: Precision
     accumulation: int
     device: str
     seed: int
     rows: int
+    tokens: int
+    compile_note: str
     max_epochs: int
     score: str
     stopped_early: bool
@@ -37,7 +43,7 @@ def write_outputs(folder: Path, module: Any, state: State, facts: Facts) -> None
     save_table(folder / "history.parquet", _history(state))
     save_json(folder / "architecture.json", architecture)
     save_json(folder / "training.json", _summary(state, facts, architecture["parameters"]))
-    save_json(folder / "timing.json", _timing(state, facts.rows))
+    save_json(folder / "timing.json", _timing(state, facts))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -80,6 +86,14 @@ def _notes(state: State, facts: Facts) -> list[str]:
             "Training diverged in its first epoch (the loss was not a finite number); the weights "
             "are untrained. Lower the learning rate."
         )
+    if facts.compile_note:
+        notes.append(facts.compile_note)
+    if (rise := _overfit(state)) is not None:
+        notes.append(
+            f"After epoch {state.best_epoch} the validation loss rose by {100 * rise:.0f} % while "
+            "the training loss fell on, so the model was learning its rows by heart; the weights "
+            f"of epoch {state.best_epoch} were kept."
+        )
     if state.epochs == facts.max_epochs and _still_falling(state):
         notes.append(
             "The validation loss was still falling in the last epoch; more epochs may give a "
@@ -97,12 +111,42 @@ def _still_falling(state: State) -> bool:
     return len(losses) > 1 and losses[-1] < 0.99 * min(losses[:-1])
 
 
-def _timing(state: State, rows: int) -> dict[str, float | None]:
-    epochs = max(state.epochs, 1)
+def _overfit(state: State) -> float | None:
+    """By what share the validation loss rose since its best, where only it rose; else None.
+
+    A rise of less than five in a hundred is called noise.
+    """
+    if not state.rows or state.best_epoch < 1:
+        return None
+    best, last = state.rows[state.best_epoch - 1], state.rows[-1]
+    rise = last["validation_loss"] / best["validation_loss"] - 1
+    return rise if rise > 0.05 and last["train_loss"] < best["train_loss"] else None
+
+
+def speeds(rows: int, tokens: int, seconds: float, input_seconds: float) -> dict[str, float]:
+    """How fast steps were, and the share of their time that fetching rows took.
+
+    Parameters
+    ----------
+    rows : that the steps used; tokens : of one row. seconds : of the steps, validation left out.
+    """
+    if not seconds:
+        return {}
+    found = {"rows_per_second": rows / seconds, "input_share": input_seconds / seconds}
+    return found | ({"tokens_per_second": rows * tokens / seconds} if tokens else {})
+
+
+def _timing(state: State, facts: Facts) -> dict[str, float | None]:
+    rows = facts.rows * state.epochs
     return {
         "seconds": state.seconds,
-        "seconds_per_epoch": state.seconds / epochs,
-        "rows_per_second": rows * state.epochs / state.seconds if state.seconds else None,
+        "seconds_per_epoch": state.seconds / max(state.epochs, 1),
+        "step_seconds": state.step_seconds,
+        "input_seconds": state.input_seconds,
+        "rows_per_second": None,
+        "tokens_per_second": None,
+        "input_share": None,
+        **speeds(rows, facts.tokens, state.step_seconds, state.input_seconds),
         "peak_memory": _peak_memory(),
     }
 

@@ -23,10 +23,11 @@ from deepseek_report.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from deepseek_report.training.compiling import compiled
 from deepseek_report.training.epoch import Stepper
 from deepseek_report.training.evaluation import evaluate
 from deepseek_report.training.objective import Objective, objective_for
-from deepseek_report.training.outputs import Facts, write_outputs
+from deepseek_report.training.outputs import Facts, speeds, write_outputs
 from deepseek_report.training.precision import choose_precision
 
 if TYPE_CHECKING:
@@ -52,6 +53,9 @@ class Session:
         self.settings, self.place = settings, place
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
+        self.forward, self.compile_note = module.forward_with_balance, ""
+        if settings.compile:
+            self.forward, self.compile_note = compiled(module.forward_with_balance)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
         self.explained = dataset.schema.target.explained
         self.objective = objective_for(dataset.schema, train)
@@ -76,24 +80,30 @@ class Session:
         progress.advance(state.steps)
         board = open_board(self.place.folder, self.settings.tensorboard, state.epochs)
         while not self._finished(state):
-            self._epoch(state, progress)
+            speed = self._epoch(state, progress)
             if not state.diverged:
-                board.epoch(state.rows[-1], self.module)
+                board.epoch({**state.rows[-1], **speed}, self.module)
             self._save(state, started)
         self.module.load_state_dict(state.best)
         board.finish(self.module.eval(), self.held_out[0], self.positive, self.explained)
         state.seconds = time.perf_counter() - started
 
-    def _epoch(self, state: State, progress: Progress) -> None:
-        """One epoch and its evaluation; a loss that is not finite leaves only the mark of it."""
+    def _epoch(self, state: State, progress: Progress) -> dict[str, float]:
+        """One epoch and its evaluation; a loss that is not finite leaves only the mark of it.
+
+        Returns how fast it was.
+        """
         torch.manual_seed(_seed_of(self.place.seed, state.epochs))
         done = self.stepper.epoch(*self.train, state.steps, progress)
         loss, score = math.nan, math.nan
         if done.finite:
-            loss, score = evaluate(self.module, self.objective, *self.held_out)
+            size = self.settings.batch_size
+            loss, score = evaluate(self.module, self.objective, *self.held_out, size)
         if not math.isfinite(loss):
             state.diverged = True
-            return
+            return {}
+        state.step_seconds += done.seconds
+        state.input_seconds += done.input_seconds
         state.steps += self.steps_per_epoch
         state.rows.append(
             {
@@ -109,6 +119,7 @@ class Session:
         if loss < state.best_loss:
             state.best_loss, state.best_epoch = loss, state.epochs
             state.best = _copy(self.module)
+        return speeds(len(self.train[1]), self.tokens, done.seconds, done.input_seconds)
 
     def _save(self, state: State, started: float) -> None:
         state.seconds = time.perf_counter() - started
@@ -145,6 +156,12 @@ class Session:
             self.settings.max_epochs, math.ceil(self.settings.min_steps / self.steps_per_epoch)
         )
 
+    @property
+    def tokens(self) -> int:
+        """Tokens that the module makes of one row; 0 where it has none."""
+        named = getattr(self.module, "tokens_per_row", None)
+        return int(named) if named is not None else len(getattr(self.module, "token_columns", ()))
+
     def _stepper(self) -> Stepper:
         s = self.settings
         return Stepper(
@@ -152,16 +169,16 @@ class Session:
             module=self.module,
             objective=self.objective,
             optimiser=_optimiser(self.module, s.learning_rate, s.weight_decay),
-            scaler=torch.amp.GradScaler(
-                torch.device(self.place.device).type, enabled=self.precision.scales
-            ),
+            scaler=torch.amp.GradScaler("cuda", enabled=self.precision.scales),
             precision=self.precision,
             device=self.place.device,
             total=self.epochs * self.steps_per_epoch,
+            forward=self.forward,
         )
 
     def _fingerprint(self, train: Split) -> str:
-        data = hashlib.sha256(train.inputs.tobytes() + train.labels.tobytes()).hexdigest()
+        truths = self.objective.truths(train).numpy()
+        data = hashlib.sha256(train.inputs.tobytes() + truths.tobytes()).hexdigest()
         parts = {
             "settings": asdict(self.settings),
             "seed": self.place.seed,
@@ -177,6 +194,8 @@ class Session:
             device=self.place.device,
             seed=self.place.seed,
             rows=len(self.train[1]),
+            tokens=self.tokens,
+            compile_note=self.compile_note,
             max_epochs=self.epochs,
             score=self.objective.score_name,
             stopped_early=state.epochs < self.epochs and not state.diverged,
@@ -184,8 +203,10 @@ class Session:
 
 
 def _tensors(part: Split, objective: Objective, device: str) -> tuple[Tensor, Tensor]:
-    inputs = torch.as_tensor(part.inputs, dtype=torch.float32, device=device)
-    return inputs, objective.truths(part).to(device)
+    inputs = torch.as_tensor(
+        part.inputs, dtype=torch.float32
+    )  # before the move: mps has no float64
+    return inputs.to(device), objective.truths(part).to(device)
 
 
 def _positive(dataset: Dataset) -> Tensor | None:

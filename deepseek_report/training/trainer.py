@@ -24,7 +24,9 @@ class GradientTrainer:
     cross-entropy with `label_smoothing`, plus `balance_weight` times the experts' balance loss.
     `patience` is the number of epochs without a better validation loss after which training stops.
     Where `max_epochs` would give fewer than `min_steps` optimiser steps, because the data are
-    small, there are more epochs, and `patience` grows in the same proportion.
+    small, there are more epochs, and `patience` grows in the same proportion. `compile` lets
+    torch.compile make faster code of the model, which costs a minute at the start and draws other
+    random numbers; where it cannot, training goes on without, and the report says so.
     """
 
     max_epochs: Annotated[int, Field(ge=1)] = 4
@@ -41,6 +43,7 @@ class GradientTrainer:
     patience: Annotated[int, Field(ge=1)] = 2
     max_rows: Annotated[int, Field(ge=1)] | None = None
     precision: PrecisionChoice = "auto"
+    compile: bool = False
     tensorboard: bool = True
 
     def fit(

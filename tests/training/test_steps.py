@@ -27,6 +27,7 @@ def _stepper(module, **settings):
         precision=Precision("float32", ""),
         device="cpu",
         total=10,
+        forward=module.forward_with_balance,
     )
 
 
@@ -109,6 +110,19 @@ def test_a_precision_that_the_device_lacks_is_replaced_with_a_reason():
     assert choose_precision("bf16", "cpu", torch.nn.Linear(2, 2)).name == "bf16"
 
 
+def test_apples_gpu_trains_in_float32_unless_bf16_is_asked_for():
+    wide = torch.nn.Linear(512, 512)
+    names = {wanted: choose_precision(wanted, "mps", wide) for wanted in ("auto", "fp16", "bf16")}
+    assert [one.name for one in names.values()] == ["float32", "float32", "bf16"]
+    assert "Apple" in names["auto"].reason
+    assert "Apple" in names["fp16"].reason
+
+
+def test_fetching_rows_is_timed_within_the_steps(dataset):
+    told = _step(dataset, batch_size=16)[1]
+    assert 0 < told.input_seconds < told.seconds
+
+
 def test_bf16_trains_on_a_cpu(dataset):
     module = MLP(hidden=(8,), bins=4).build(dataset.schema, dataset.train, 0)
     with Precision("bf16", "").autocast("cpu"):
@@ -135,6 +149,12 @@ def test_maps_are_darkest_at_each_maps_greatest_value():
     assert picture[0, 2, 4] == 0
     assert picture[0, 0, 10] == 0
     assert picture[0, 5, 0] == 255
+
+
+def test_a_large_map_shows_the_mean_of_neighbours():
+    weights = np.random.default_rng(0).random((1, 512, 512)).astype(np.float32)
+    pooled = weights.reshape(1, 128, 4, 128, 4).mean((2, 4))
+    assert np.array_equal(drawing.maps(weights, zoom=1), drawing.maps(pooled, zoom=1))
 
 
 def test_a_perfect_ranking_draws_the_upper_left_corner():

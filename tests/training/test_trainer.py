@@ -14,6 +14,7 @@ from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.training.trainer import GradientTrainer
 
+FORMS = ("classification", "regression", "multi_label")
 MODEL = DeepSeek(width=8, heads=1, layers=1, experts=2, experts_per_token=1, expert_width=4, bins=4)
 QUICK = GradientTrainer(max_epochs=3, min_steps=0, batch_size=64, patience=5, tensorboard=False)
 STABLE = ("weights.safetensors", "history.parquet", "training.json", "architecture.json")
@@ -135,7 +136,12 @@ def test_the_folder_holds_what_the_contract_names(dataset, tmp_path):
         [*STABLE, "tensorboard", "timing.json"]
     )
     timing = json.loads((tmp_path / "timing.json").read_text())
-    assert set(timing) == {"seconds", "seconds_per_epoch", "rows_per_second", "peak_memory"}
+    assert set(timing) == {
+        *("seconds", "seconds_per_epoch", "step_seconds", "input_seconds", "input_share"),
+        *("rows_per_second", "tokens_per_second", "peak_memory"),
+    }
+    assert 0 < timing["input_seconds"] < timing["step_seconds"] < timing["seconds"]
+    assert timing["rows_per_second"] == pytest.approx(256 / timing["step_seconds"])
     assert 1 < timing["peak_memory"] < 100_000
     assert list(pd.read_parquet(tmp_path / "history.parquet")) == [
         "epoch",
@@ -191,7 +197,7 @@ def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_p
     events.Reload()
     tags = events.Tags()
     assert tags["graph"]
-    assert "training/validation_score" in tags["scalars"]
+    assert {"training/validation_score", "training/rows_per_second"} <= set(tags["scalars"])
     assert [one.step for one in events.Scalars("training/train_loss")] == [1, 2]
     assert "layers/0/experts/inner" in tags["histograms"]
     assert {
@@ -214,3 +220,101 @@ def test_small_data_get_at_least_the_steps_that_were_asked_for(dataset, tmp_path
     _fit(trainer, dataset, tmp_path)
     assert _summary(tmp_path)["max_epochs"] == 6
     assert _summary(tmp_path)["epochs"] == 6
+
+
+def _as(task, dataset):
+    """The same rows with another kind of target."""
+    target = replace(
+        dataset.schema.target,
+        task=task,
+        **{
+            "classification": {},
+            "regression": {"classes": ("height",), "explained": 0, "unit": "m"},
+            "multi_label": {"labels": ("high", "two"), "label_index": 0},
+        }[task],
+    )
+    return replace(
+        dataset,
+        schema=replace(dataset.schema, target=target),
+        **{
+            name: _labelled(task, getattr(dataset, name))
+            for name in ("train", "validation", "test")
+        },
+    )
+
+
+def _labelled(task, part):
+    if task == "regression":
+        return replace(part, labels=1000 + 50 * part.inputs[:, 0] + 20 * (part.inputs[:, 1] == 2))
+    if task == "multi_label":
+        given = np.column_stack([part.inputs[:, 0] > 0, part.inputs[:, 1] == 2]).astype(np.int64)
+        return replace(part, labels=given[:, 0], all_labels=given)
+    return part
+
+
+@pytest.mark.parametrize("task", FORMS)
+def test_every_kind_of_target_is_learned_and_names_its_score(dataset, tmp_path, task):
+    trainer = replace(QUICK, max_epochs=30, learning_rate=0.02, batch_size=32, label_smoothing=0.0)
+    _fit(trainer, _as(task, dataset), tmp_path, model=MLP(hidden=(16,), bins=8))
+    assert pd.read_parquet(tmp_path / "history.parquet")["validation_score"].max() > 0.9
+    names = {"regression": "R²", "multi_label": "mean ROC AUC of the labels"}
+    assert _summary(tmp_path)["score"] == names.get(task, "ROC AUC")
+
+
+@pytest.mark.parametrize("task", FORMS)
+def test_every_kind_of_target_is_resumed_to_the_same_bytes(dataset, tmp_path, interrupting, task):
+    mine = _as(task, dataset)
+    _fit(QUICK, mine, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, mine, tmp_path / "killed", progress=interrupting(6))
+    _fit(QUICK, mine, tmp_path / "killed")
+    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
+
+
+def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(
+    dataset, tmp_path, interrupting
+):
+    mine = _as("multi_label", dataset)
+    given = mine.train.all_labels.copy()
+    given[:, 1] = 1 - given[:, 1]
+    other = replace(mine, train=replace(mine.train, all_labels=given))
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, other, tmp_path / "mixed", progress=interrupting(6))
+    _fit(QUICK, mine, tmp_path / "mixed")
+    _fit(QUICK, mine, tmp_path / "clean")
+    assert _contents(tmp_path / "mixed") == _contents(tmp_path / "clean")
+
+
+def test_learning_rows_by_heart_is_told(dataset, tmp_path):
+    shuffled = np.random.default_rng(0).permutation(dataset.train.labels)
+    noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
+    trainer = replace(QUICK, max_epochs=40, patience=20, learning_rate=0.05, min_steps=0)
+    _fit(trainer, noise, tmp_path, model=MLP(hidden=(32,), bins=8))
+    assert any("by heart" in note for note in _summary(tmp_path)["notes"])
+
+
+def test_without_a_compiler_training_goes_on_as_it_is_and_says_so(dataset, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("no compiler found.\nmore lines")
+
+    monkeypatch.setattr(torch, "compile", lambda function: refuse)
+    _fit(replace(QUICK, compile=True), dataset, tmp_path / "asked")
+    _fit(QUICK, dataset, tmp_path / "plain")
+    assert "(RuntimeError: no compiler found)." in _summary(tmp_path / "asked")["notes"][0]
+    stored = [(tmp_path / n / "weights.safetensors").read_bytes() for n in ("asked", "plain")]
+    assert stored[0] == stored[1]
+
+
+def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_the_same_bytes(
+    dataset, tmp_path, interrupting, monkeypatch
+):
+    whole = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda function: whole(function, backend="aot_eager"))
+    trainer, model = replace(QUICK, compile=True), MLP(hidden=(8,), bins=4)
+    module = _fit(trainer, dataset, tmp_path / "whole", model=model)
+    assert set(load_file(tmp_path / "whole" / "weights.safetensors")) == set(module.state_dict())
+    assert _summary(tmp_path / "whole")["notes"] == []
+    with pytest.raises(KeyboardInterrupt):
+        _fit(trainer, dataset, tmp_path / "killed", model=model, progress=interrupting(6))
+    _fit(trainer, dataset, tmp_path / "killed", model=model)
+    assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")

@@ -1,0 +1,32 @@
+"""torch.compile as an option: tried before it is relied on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+
+
+def compiled(forward: Forward) -> tuple[Forward, str]:
+    """The function made faster, or as it is with a sentence that says why.
+
+    Whether a compiler is there is found with a function of one line. Parts of a model that cannot
+    be compiled run as they are. The module itself is not wrapped, so the names of its weights stay.
+    """
+    try:
+        with torch.no_grad():
+            torch.compile(_trial)(torch.zeros(2))
+    except Exception as error:  # the backends raise errors of many kinds
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        return forward, (
+            "The model was trained without torch.compile, which does not work on this machine "
+            f"({type(error).__name__}: {reason})."
+        )
+    torch._dynamo.config.suppress_errors = True
+    return torch.compile(forward), ""
+
+
+def _trial(number: torch.Tensor) -> torch.Tensor:
+    return number * 2 + 1
