@@ -147,6 +147,8 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
 _HANDED_OUT = {
     "module": "the layers, weights and training epochs of a torch module",
     "trees": "decision trees",
+    "intrinsic": "an account of its own output",
+    "shape_functions": "one function a feature",
 }
 
 

@@ -19,6 +19,7 @@ _NEEDED = {
     "routing": "reads the router's weights",
     "experts": "reads the choice of experts",
     "trees": "walks decision trees that read one column a feature",
+    "intrinsic": "reads the account that a model gives of its own output",
 }
 
 

@@ -10,27 +10,25 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 
 
-class Outputs(nn.Module):
-    """A linear layer that gives as many numbers as the target asks for.
+class Readout(nn.Module):
+    """What the numbers of a last layer, as many as the target asks for, stand for.
 
-    A number is `centre + spread · (w·h + b)`, centre and spread being those of the training part,
-    so that the layer starts near the mean whatever the unit.
+    A number is `centre + spread · output`, centre and spread being those of the training part, so
+    that a layer starts near the mean whatever the unit.
     """
 
     centre: Tensor
     spread: Tensor
 
-    def __init__(self, width: int, target: Target, train: Split) -> None:
+    def __init__(self, target: Target, train: Split) -> None:
         super().__init__()
         self.task, self.label_index = target.task, target.label_index
-        self.linear = nn.Linear(width, target.n_outputs)
         labels = np.asarray(train.labels, dtype=np.float64) if target.is_number else np.zeros(1)
         self.register_buffer("centre", torch.tensor(float(labels.mean())))
         self.register_buffer("spread", torch.tensor(float(labels.std()) or 1.0))
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(instance, width) -> (instance, output): classes, all labels, or the number."""
-        outputs: Tensor = self.linear(hidden)
+    def forward(self, outputs: Tensor) -> Tensor:
+        """(instance, output) -> the same shape; a number comes out in its unit."""
         return self.centre + self.spread * outputs if self.task == "regression" else outputs
 
     def view(self, outputs: Tensor) -> Tensor:
@@ -42,3 +40,26 @@ class Outputs(nn.Module):
             return outputs
         chosen = outputs[:, self.label_index]
         return torch.stack([torch.zeros_like(chosen), chosen], dim=1)
+
+
+class Outputs(Readout):
+    """A linear layer that gives as many numbers as the target asks for; see `Readout`."""
+
+    def __init__(self, width: int, target: Target, train: Split) -> None:
+        super().__init__(target, train)
+        self.linear = nn.Linear(width, target.n_outputs)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(instance, width) -> (instance, output): classes, all labels, or the number."""
+        return super().forward(self.linear(hidden))
+
+
+def contrast(logits: Tensor, target: int) -> Tensor:
+    """(instance, class) -> (instance,) the target's logit less the mean of the others'.
+
+    With two classes these are the log-odds. One column is a number, and stays as it is.
+    """
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    others = (logits.sum(1) - logits[:, target]) / (logits.shape[1] - 1)
+    return logits[:, target] - others

@@ -1,0 +1,90 @@
+"""The account that a self-explaining model gives of its own output."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
+from deepseek_report.explainers.attributions import chunks, missing_capability, subject
+
+Array = NDArray[np.float64]
+
+_OWN = (
+    "These are the very terms that the model adds up, read from inside it; nothing is estimated. "
+    "They say what the model does with each value, not what would happen if a value changed in the "
+    "world."
+)
+_SEVERAL = (
+    "With more than two classes the values add up to the logit of the explained class less the "
+    "mean logit of the others."
+)
+
+
+@dataclass(frozen=True)
+class Intrinsic:
+    """The model's own account: the terms that a self-explaining model adds up.
+
+    The base value is what the model's terms come to for its training part (an additive model: the
+    mean output; a prototype model: the output at the mean distances).
+    """
+
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    requires: ClassVar[frozenset[Capability]] = frozenset({"intrinsic"})
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Read the model's terms; values are in log-odds, or in the target's unit."""
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        logits = classifier.logits(context.inputs)
+        values, base = self._values(context)
+        classifier.calls += n
+        return Explanation(
+            values=values,
+            predictions=contrasted(logits, context.target),
+            base_values=base,
+            method="intrinsic",
+            variant=f"the terms of {classifier.name} itself",
+            output_space=context.margin_space,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self),
+            notes=(_OWN, *([_SEVERAL] if logits.shape[1] > 2 else [])),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+        return missing_capability("intrinsic", self.requires, model)
+
+    def _values(self, context: ExplainContext) -> tuple[Array, Array]:
+        import torch
+
+        from deepseek_report.explainers import gradients
+
+        module, n = context.classifier.module, len(context.inputs)
+        values, base = np.zeros(context.inputs.shape), np.zeros(n)
+        context.progress.start("intrinsic", n)
+        with gradients.evaluating(module), torch.no_grad():
+            for part in chunks(n, self.chunk):
+                rows = gradients.as_tensor(module, context.inputs[part])
+                terms, reference = module.intrinsic(rows, context.target)
+                values[part], base[part] = terms.cpu().numpy(), reference.cpu().numpy()
+                context.progress.advance(part.stop - part.start)
+        return values, base
+
+
+def contrasted(logits: Array, target: int) -> Array:
+    """(instance, class) -> (instance,) the target's logit less the mean of the others', or the
+    number."""
+    if logits.shape[1] == 1:
+        return logits[:, 0]
+    return np.asarray(logits[:, target] - np.delete(logits, target, axis=1).mean(axis=1))
