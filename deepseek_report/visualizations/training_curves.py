@@ -10,7 +10,7 @@ from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.visualizations.labels import known
+from deepseek_report.visualizations.labels import capital, known, wrapped
 from deepseek_report.visualizations.marks import (
     EndLabel,
     count_ticks,
@@ -29,18 +29,24 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 2.9
-_LINES = {
-    "loss": (
-        ("train_loss", "training", LIGHT["muted"]),
-        ("validation_loss", "validation", SERIES[0]),
-    ),
-    "auc": (("validation_score", "validation", SERIES[0]),),
-}
+_SMALL = 1.6
+#: (column, title) of the small pictures below, drawn where the column says something.
+_MULTIPLES = (
+    ("gradient_norm", "Norm of the gradient"),
+    ("learning_rate", "Learning rate"),
+    ("balance_loss", "Imbalance of the experts"),
+)
+_Line = tuple[str, str, str]
+_LOSS: tuple[_Line, ...] = (
+    ("train_loss", "training", LIGHT["muted"]),
+    ("validation_loss", "validation", SERIES[0]),
+)
+_SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 
 
 @dataclass(frozen=True)
 class TrainingCurves:
-    """Draws training and validation loss, and validation AUC, by epoch."""
+    """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"training"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -49,44 +55,71 @@ class TrainingCurves:
         history, summary = results.history, results.training
         if history.empty:
             raise NotApplicableError("the model was not trained in epochs, so there is no curve")
+        height = _HEIGHT + (_SMALL if _multiples(history) else 0)
         return [
             Picture(
                 name="training_curves",
-                svg=draw_svg("training_curves", _HEIGHT, lambda fig: _paint(fig, history, summary)),
+                svg=draw_svg("training_curves", height, lambda fig: _paint(fig, history, summary)),
                 title=_title(history, summary),
                 alt=_alt(history, summary),
                 how_to_read=(
                     "The gap between the two loss lines shows how much better the model knows the "
-                    "rows it learned from; the weights of the marked epoch were kept."
+                    "rows it learned from; the weights of the marked epoch were kept. The training "
+                    "loss is a mean over the epoch while the weights change, with dropout and "
+                    "label smoothing where they are set, and the validation loss is without "
+                    "them, so the first may lie above the second."
                 ),
             )
         ]
 
 
+def _multiples(history: pd.DataFrame) -> list[tuple[str, str]]:
+    """The small pictures that have something to show: values that are there and not all 0."""
+    return [one for one in _MULTIPLES if one[0] in history and _says(history[one[0]])]
+
+
+def _says(column: pd.Series) -> bool:
+    return bool(column.notna().any() and (column.fillna(0) != 0).any())
+
+
+def _score_name(summary: Mapping[str, Any]) -> str:
+    return str(summary.get("score") or "ROC AUC")
+
+
 def _paint(figure: Figure, history: pd.DataFrame, summary: Mapping[str, Any]) -> None:
+    small = _multiples(history)
+    floor = _SMALL if small else 0.0
     ranked = "validation_score" in history and history["validation_score"].notna().any()
-    loss = panel(figure, 0.6, 0.55, 3.05 if ranked else 6.2, 2.5)
-    _lines(loss, history, summary, "loss")
+    loss = panel(figure, 0.6, floor + 0.55, 3.05 if ranked else 6.2, floor + 2.5)
+    _lines(loss, history, _LOSS)
+    _mark_best(loss, summary.get("best_epoch"), label=True)
     loss.set_title("Loss")
     if ranked:
-        auc = panel(figure, 4.45, 0.55, 6.35, 2.5)
-        _lines(auc, history, summary, "auc")
-        auc.set_title("ROC AUC on the validation part")
+        score = panel(figure, 4.45, floor + 0.55, 6.35, floor + 2.5)
+        _lines(score, history, _SCORE)
+        _mark_best(score, summary.get("best_epoch"), label=False)
+        score.set_title(wrapped(f"{capital(_score_name(summary))}, validation part", 38))
+    for place, (column, title) in enumerate(small):
+        left = 0.6 + place * 2.3
+        axes = panel(figure, left, 0.5, left + 1.6, _SMALL - 0.35)
+        _lines(axes, history, ((column, "", LIGHT["ink"]),), ticks=3)
+        axes.set_title(title)
+        if column != "learning_rate":
+            axes.set_ylim(bottom=min(0.0, float(history[column].min())))
 
 
-def _lines(axes: Axes, history: pd.DataFrame, summary: Mapping[str, Any], which: str) -> None:
+def _lines(axes: Axes, history: pd.DataFrame, lines: Sequence[_Line], ticks: int = 5) -> None:
     epochs = history["epoch"]
-    for column, _, colour in _LINES[which]:
+    for column, _, colour in lines:
         marker = "o" if len(history) < 3 else None
         axes.plot(epochs, history[column], color=colour, marker=marker, markersize=4)
     grid(axes, "y")
-    count_ticks(axes, "x", 6)
-    value_ticks(axes, "y")
+    count_ticks(axes, "x", ticks + 1)
+    value_ticks(axes, "y", ticks)
     axes.set_xlabel("epoch")
     if len(history) == 1:
         axes.set_xlim(epochs.iloc[0] - 0.5, epochs.iloc[0] + 0.5)
-    _mark_best(axes, summary.get("best_epoch"), label=which == "loss")
-    end_labels(axes, [end for line in _LINES[which] if (end := _end(history, *line))])
+    end_labels(axes, [end for line in lines if line[1] and (end := _end(history, *line))])
 
 
 def _mark_best(axes: Axes, best: float | None, *, label: bool) -> None:
@@ -134,7 +167,11 @@ def _alt(history: pd.DataFrame, summary: Mapping[str, Any]) -> str:
         f"{number(last['validation_loss'])}.",
     ]
     if "validation_score" in history and known(last["validation_score"]):
-        parts.append(f"Validation AUC ends at {number(last['validation_score'])}.")
+        score = f"Validation {_score_name(summary)} ends at {number(last['validation_score'])}."
+        parts.append(score)
+    for column, title in _multiples(history):
+        ends = f"{number(float(first[column]))} to {number(float(last[column]))}"
+        parts.append(f"{title} from {ends}.")
     if known(summary.get("best_epoch")):
         parts.append(f"The weights of epoch {summary['best_epoch']} were kept.")
     return " ".join(parts)

@@ -158,11 +158,17 @@ def _training(b: Builder) -> None:
             "train_loss": 0.42 + 0.3 * np.exp(-epochs / 3),
             "validation_loss": 0.44 + 0.25 * np.exp(-epochs / 2) + 0.0012 * (epochs - 6).clip(0),
             "validation_score": 0.775 - 0.1 * np.exp(-epochs / 3),
+            "learning_rate": 5e-3 * (1 - epochs / 12) + 1e-5,
+            "gradient_norm": 0.4 + np.exp(-epochs / 4),
+            "balance_loss": 1 + 0.3 * np.exp(-epochs / 4),
         }
     )
     folder = b.place("training")
     save_table(folder / "history.parquet", history)
-    save_json(folder / "training.json", {"best_epoch": 9, "epochs": 12, "diverged": False})
+    save_json(
+        folder / "training.json",
+        {"best_epoch": 9, "epochs": 12, "diverged": False, "score": "ROC AUC"},
+    )
 
 
 def _predictions(b: Builder) -> None:
