@@ -92,12 +92,14 @@ class TorchClassifier:
     def randomised(self, seed: int) -> TorchClassifier:
         """A copy whose weights are drawn anew as before training; data statistics stay.
 
+        Inner parts come first, so that a part has the last word on what is inside it.
+
         Reference: Adebayo et al. 2018, Sanity Checks for Saliency Maps,
         doi 10.48550/arXiv.1810.03292.
         """
         module = copy.deepcopy(self.module)
         with seeded(seed):
-            for part in module.modules():
+            for part in reversed(list(module.modules())):
                 reset = getattr(part, "reset_parameters", None)
                 if reset is not None:
                     reset()

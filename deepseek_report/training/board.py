@@ -60,7 +60,8 @@ class TensorBoard:
 
     def _histograms(self, module: Any, step: int) -> None:
         for name, parameter in module.named_parameters():
-            if parameter.numel():  # a table without categories has an empty embedding of them
+            # a table without categories has an empty embedding of them
+            if parameter.numel() and parameter.requires_grad:
                 tag = name.replace(".", "/")
                 self.writer.add_histogram(tag, parameter.detach(), step, bins="fd")
 
