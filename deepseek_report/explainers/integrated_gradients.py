@@ -1,4 +1,4 @@
-"""Integrated gradients (captum) along the straight path from a typical input."""
+"""Integrated gradients (captum) along the straight path from a typical or masked input."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from pydantic import Field
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
+from deepseek_report.artifacts.schema import Modality
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
     subject,
     sum_units,
 )
-from deepseek_report.metrics.reference import typical_row
+from deepseek_report.metrics.reference import baseline_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,10 +28,25 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_PATH = (
-    "The path runs in the space of embeddings, from the median (or most frequent value) of every "
-    "feature among training rows to the instance; points between two categories stand for nobody."
-)
+_PATH = "The path runs in the space of embeddings, from {start} to the instance; {between}."
+_STARTS: dict[Modality, tuple[str, str]] = {
+    "table": (
+        "the median (or most frequent value) of every feature among training rows",
+        "points between two categories stand for nobody",
+    ),
+    "text": (
+        "the same text with every token masked",
+        "points between the mask and a word are no text",
+    ),
+    "image": (
+        "the median of every pixel among training rows",
+        "points on it are blends of the two images",
+    ),
+    "series": (
+        "the median of every step among training rows",
+        "points on it are blends of the two courses",
+    ),
+}
 _JUMPS = (
     "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: "
     "more points on the path do not close that part of the distance."
@@ -40,6 +56,8 @@ _JUMPS = (
 @dataclass(frozen=True)
 class IntegratedGradients:
     """Gradients of the log-odds, summed along a straight path from a typical input (captum).
+
+    Of a number the gradients are its own. In a text the path starts where every token is masked.
 
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of the baseline,
     summed over the units of a feature. F is the log-odds of the target class.
@@ -64,23 +82,23 @@ class IntegratedGradients:
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        baseline = typical_row(context.background, classifier.schema)
-        predictions = context.margin(context.inputs)
-        base = context.margin(baseline[None])
+        baseline = baseline_rows(context.inputs, context.background, classifier.schema)
+        predictions, base = context.margin(context.inputs), context.margin(baseline)
         values = self._values(context, baseline)
         classifier.calls += n * self.n_steps
+        start, between = _STARTS[classifier.schema.modality]
         gap = values.sum(axis=1) - (predictions - base)
         return Explanation(
             values=values,
             predictions=predictions,
-            base_values=np.repeat(base, n),
+            base_values=base,
             method="integrated_gradients",
             variant=f"IntegratedGradients of captum, {self.n_steps} points ({self.rule})",
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
-            params=asdict(self) | {"baseline": baseline.tolist()},
+            params=asdict(self) | _about_baseline(baseline),
             notes=(
-                _PATH,
+                _PATH.format(start=start, between=between),
                 _about_gap(gap, predictions - base),
                 *([_JUMPS] if "experts" in classifier.capabilities else []),
             ),
@@ -88,7 +106,7 @@ class IntegratedGradients:
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return n_instances * (self.n_steps + 1) + 1
+        return n_instances * (self.n_steps + 2)
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return missing_capability("integrated_gradients", self.requires, model)
@@ -103,9 +121,9 @@ class IntegratedGradients:
         context.progress.start("integrated_gradients", n)
         with gradients.evaluating(module):
             method = Captum(gradients.embedded_log_odds(module, context.target))
-            reference = gradients.embed(module, baseline[None])
             for part in chunks(n, self.chunk):
                 embedded = gradients.embed(module, context.inputs[part])
+                reference = gradients.embed(module, baseline[part])
                 found = gradients.per_unit(self._integrate(method.attribute, embedded, reference))
                 values[part] = sum_units(found, module.unit_features, values.shape[1])
                 context.progress.advance(part.stop - part.start)
@@ -116,17 +134,23 @@ class IntegratedGradients:
     ) -> Tensor:
         found: Tensor = attribute(
             embedded,
-            baselines=reference.expand_as(embedded),
+            baselines=reference,
             n_steps=self.n_steps,
             method=self.rule,
         )
         return found
 
 
+def _about_baseline(baseline: Array) -> dict[str, Any]:
+    """The baseline, where all instances have the same."""
+    same = len(baseline) > 0 and not np.ptp(baseline, axis=0).any()
+    return {"baseline": baseline[0].tolist()} if same else {}
+
+
 def _about_gap(gap: Array, distance: Array) -> str:
     scale = np.abs(distance).mean()
     share = np.abs(gap).mean() / scale if scale > 0 else float("nan")
     return (
-        f"The attributions miss the whole distance from the typical input by {percent(share)} "
+        f"The attributions miss the whole distance from the start of the path by {percent(share)} "
         f"of it on average ({len(gap)} instances)."
     )

@@ -1,9 +1,10 @@
-"""Local linear surrogates by the lime package, on the probability of the target class."""
+"""Local linear surrogates by the lime package, on the target's probability or the number."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,22 @@ from pydantic import Field
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import number
 from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
+from deepseek_report.artifacts.schema import Modality
 from deepseek_report.explainers.attributions import subject
+
+if TYPE_CHECKING:
+    from deepseek_report.explainers.lime_surrogate import Fit
 
 Array = NDArray[np.float64]
 
 _MEANING = (
     'The value of a feature is the surrogate\'s coefficient for "as in this instance" (same '
     "category, or same quarter of the training range) times one minus how often training rows have "
-    "it: what it adds to the probability against the surrogate's average."
+    "it: what it adds to the {output} against the surrogate's average."
+)
+_ON_OFF = (
+    'The value of a {player} is the surrogate\'s coefficient for "it is there": what it adds to '
+    "the {output} against {absent}. It is spread evenly over the columns of the {player}."
 )
 
 
@@ -33,6 +42,11 @@ class Lime:
     instance's own value), the Shapley value of the surrogate, so that base value plus sum is the
     surrogate's own prediction.
 
+    In texts, images and series, and in tables of more than `columns_up_to` columns, a neighbour
+    keeps or loses whole players: words (lost to the mask), patches, windows (lost to the typical
+    input), or groups of correlated columns (lost to a training row). The attribution is b.
+    At least `samples_per_player` neighbours are drawn for each of them.
+
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
@@ -40,6 +54,8 @@ class Lime:
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0
     bins: Annotated[int, Field(ge=2, le=20)] = 4
+    columns_up_to: Annotated[int, Field(ge=2)] = 64
+    samples_per_player: Annotated[int, Field(ge=2)] = 10
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
     samples: ClassVar[bool] = True
@@ -49,17 +65,13 @@ class Lime:
 
         Returns
         -------
-        Values in units of probability; `params` holds the surrogates' weighted R², and the
+        Values in units of the output; `params` holds the surrogates' weighted R², and the
         completeness gap is the surrogate's error at the instance.
         """
-        from deepseek_report.explainers.lime_surrogate import Neighbourhoods
-
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("lime", len(context.inputs))
-        fits = Neighbourhoods(context, self.bins, self.kernel_width).fit_all(
-            self.num_samples, self.ridge
-        )
+        fits, variant, meaning = self._fits(context)
         fidelity = np.array([fit.fidelity for fit in fits])
         return Explanation(
             values=np.array([fit.values for fit in fits]),
@@ -67,8 +79,8 @@ class Lime:
             predictions=np.array([fit.prediction for fit in fits]),
             base_values=np.array([fit.base for fit in fits]),
             method="lime",
-            variant=f"LimeTabularExplainer of lime, {self.num_samples} neighbours per instance",
-            output_space="probability",
+            variant=variant,
+            output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self)
             | {
@@ -76,15 +88,50 @@ class Lime:
                 "fidelity_worst": float(fidelity.min()),
                 "fidelity": fidelity.tolist(),
             },
-            notes=(_MEANING, _about_fidelity(fidelity)),
+            notes=(meaning, _about_fidelity(fidelity)),
             **subject(context),
         )
 
+    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], str, str]:
+        """The surrogates, how they were made, and what their values mean."""
+        schema, rows = context.classifier.schema, self._samples(_n_players(context))
+        output = "predicted number" if context.is_number else "probability"
+        drawn = f"{rows} neighbours per instance"
+        if schema.layout is None and len(schema.features) <= self.columns_up_to:
+            from deepseek_report.explainers.lime_surrogate import Neighbourhoods
+
+            near = Neighbourhoods(context, self.bins, self.kernel_width)
+            variant = f"LimeTabularExplainer of lime, {drawn}"
+            return near.fit_all(rows, self.ridge), variant, _MEANING.format(output=output)
+        from deepseek_report.explainers.lime_players import OnOff
+
+        on_off = OnOff(context, self.kernel_width, self.columns_up_to)
+        player, absent = _PLAYERS[schema.modality]
+        meaning = _ON_OFF.format(player=player, absent=absent, output=output)
+        variant = f"LimeBase of lime on {on_off.groups} players, {drawn}"
+        return on_off.fit_all(rows, self.ridge), variant, meaning
+
+    def _samples(self, n_players: int) -> int:
+        return max(self.num_samples, self.samples_per_player * min(n_players, self.columns_up_to))
+
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return n_instances * self.num_samples
+        return n_instances * self._samples(n_features)
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return None
+
+
+#: What a player is, and what its absence means, for the note.
+_PLAYERS: dict[Modality, tuple[str, str]] = {
+    "table": ("group of correlated columns", "values that training rows have there"),
+    "text": ("word", "the mask in its place"),
+    "image": ("patch", "the typical pixels of training rows"),
+    "series": ("window", "the typical course of training rows"),
+}
+
+
+def _n_players(context: ExplainContext) -> int:
+    return len(context.classifier.schema.player_labels)
 
 
 def _about_fidelity(fidelity: Array) -> str:

@@ -151,7 +151,10 @@ class Neighbourhoods:
     def _ask(
         self, index: int, rng: np.random.Generator, answers: list[Array], codes: Array
     ) -> Array:
-        """Probabilities of the neighbours; the first of them is the instance itself."""
+        """Probabilities of the neighbours; the first of them is the instance itself.
+
+        lime takes rows that sum to 1, and so gets a number with what it lacks to 1.
+        """
         drawn = rng.random(codes.shape)
         columns = [
             coding.decode(codes[:, j].astype(np.int64), drawn[:, j])
@@ -159,9 +162,9 @@ class Neighbourhoods:
         ]
         rows = np.stack(columns, axis=1)
         rows[0] = self.context.inputs[index]
-        probabilities = self.context.classifier.probabilities(rows).astype(np.float64)
-        answers.append(probabilities[0])
-        return probabilities
+        found = self.context.classifier.probabilities(rows).astype(np.float64)
+        answers.append(found[0])
+        return np.hstack([found, 1 - found]) if self.context.is_number else found
 
     def _encode(self, rows: Array) -> NDArray[np.int64]:
         return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)

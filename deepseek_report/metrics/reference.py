@@ -46,7 +46,7 @@ def baseline_rows(rows: Array, train: Array, schema: Schema) -> Array:
     """
     if schema.layout is not None and schema.layout.mask is not None:
         return np.where(np.isnan(rows), np.nan, float(schema.layout.mask))
-    return np.broadcast_to(typical_row(train, schema), rows.shape)
+    return np.tile(typical_row(train, schema), (len(rows), 1))
 
 
 def _typical(feature: Feature, known: Array) -> float:

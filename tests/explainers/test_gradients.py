@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,3 +49,29 @@ def test_log_odds_are_those_of_the_softmax() -> None:
     logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
     p = torch.softmax(logits, dim=1)[:, 1]
     assert torch.allclose(log_odds(logits, 1), torch.log(p / (1 - p)))
+
+
+def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(
+    layout_schema, toy_classifier, context
+) -> None:
+    class Places(torch.nn.Module):
+        """A unit a place that holds the token's number, 0 where the text has ended."""
+
+        unit_features = tuple(range(8))
+
+        def embed(self, inputs: torch.Tensor) -> torch.Tensor:
+            return torch.nan_to_num(inputs)[:, :, None]
+
+        def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+            total = embedded[:, :, 0].sum(dim=1)
+            return torch.stack([torch.zeros_like(total), total], dim=1)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.forward_embedded(self.embed(inputs))
+
+    inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
+    given = context(toy_classifier(layout_schema("text"), module=Places()), inputs=inputs)
+    found = IntegratedGradients(n_steps=4).explain(replace(given, positions=np.arange(2)))
+    np.testing.assert_allclose(found.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found.base_values, [2, 8], atol=1e-6)
+    assert "every token masked" in found.notes[0]
