@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.card import Description, Facts, make_card
 from deepseek_report.datasets.cells import Cells, is_date, is_identifier, read_cells
 from deepseek_report.datasets.checks import find_issues
 from deepseek_report.datasets.columns import Column, message
-from deepseek_report.datasets.encoding import TargetRule, encode_feature, encode_target
+from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.splitting import (
     SplitRule,
@@ -28,6 +28,8 @@ from deepseek_report.datasets.splitting import (
     shared_between,
     split_rows,
 )
+from deepseek_report.datasets.strata import WITHIN, strata_of
+from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -84,12 +86,12 @@ def encode(frame: pd.DataFrame, source: Source) -> Table:
         problems.append(message(source.file, "no feature is left", "at least one", "drop fewer"))
     if problems or answer is None:
         raise DataError("\n".join(problems))
-    target, labels, told = answer
     attributes, groups = _group(columns, source)
-    schema = Schema(tuple(feature for feature, _ in columns), target, attributes)
+    schema = Schema(tuple(feature for feature, _ in columns), answer.target, attributes)
     inputs = np.column_stack([values for _, values in columns])
-    rows = Split(inputs, labels, np.arange(len(labels)), groups)
-    return Table(schema, rows, (*source.notes, *notes, *told))
+    ids = np.arange(len(inputs))
+    rows = Split(inputs, answer.labels, ids, groups, answer.all_labels)
+    return Table(schema, rows, (*source.notes, *notes, *answer.notes))
 
 
 def _where(source: Source, name: str) -> str:
@@ -112,7 +114,7 @@ def _without_useless(cells: list[Cells], source: Source) -> tuple[list[Cells], l
     """The features; dates and row numbers are left out, unless something is declared of them."""
     kept, notes = [], []
     for one in cells:
-        if one.name == source.target.name:
+        if one.name in source.target.columns:
             continue
         declared = one.name in source.columns
         if not declared and is_date(one):
@@ -129,15 +131,14 @@ def _encode_one(cells: Cells, source: Source) -> tuple[Feature, NDArray[np.float
     return encode_feature(cells, column, _where(source, cells.name), source.max_categories)
 
 
-def _target_or_problem(
-    cells: list[Cells], source: Source, problems: list[str]
-) -> tuple[Target, NDArray[np.int64], list[str]] | None:
-    found = next((one for one in cells if one.name == source.target.name), None)
-    if found is None:
+def _target_or_problem(cells: list[Cells], source: Source, problems: list[str]) -> Answer | None:
+    by_name = {one.name: one for one in cells}
+    found = [by_name[name] for name in source.target.columns if name in by_name]
+    if len(found) < len(source.target.columns):
         return None
-    column = source.columns.get(found.name, Column())
+    columns = [source.columns.get(one.name, Column()) for one in found]
     try:
-        return encode_target(found, column, source.target, _where(source, found.name))
+        return encode_target(found, columns, source.target, source.file)
     except DataError as error:
         problems.append(str(error))
     return None
@@ -166,13 +167,14 @@ def assemble(
     ------
     DataError : too few rows of a class for three parts.
     """
-    chosen = draw_rows(table.rows.labels, rule.rows, seed)
+    chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
     drawn = table.rows.take(chosen)
-    repeat = is_repeat(row_identity(drawn.inputs, drawn.labels))
+    repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = drawn.take(kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
-    parts = split_rows(whole, rule, seed, schema.target.classes, together)
+    names = () if schema.target.is_number else schema.target.classes
+    parts = split_rows(whole, rule, seed, names, together)
     facts = Facts(
         schema=schema,
         whole=whole,
@@ -184,7 +186,7 @@ def assemble(
         n_contradictions=_contradictions(whole),
         n_shared=shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(rule, int(repeat.sum()), together),
+        split_method=describe_rule(rule, int(repeat.sum()), together, WITHIN[schema.target.task]),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
     )
     return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
@@ -203,13 +205,19 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     )
 
 
+def _all_labels(rows: Split) -> list[NDArray[Any]]:
+    """The columns of labels: one, or all of a target with several."""
+    return [rows.labels] if rows.all_labels is None else [*rows.all_labels.T]
+
+
 def _contradictions(rows: Split) -> int:
     """Rows whose inputs are those of a row with another label."""
     same_inputs = row_identity(rows.inputs)
-    low = np.full(same_inputs.max() + 1, np.iinfo(np.int64).max)
-    high = np.full(same_inputs.max() + 1, -1)
-    np.minimum.at(low, same_inputs, rows.labels)
-    np.maximum.at(high, same_inputs, rows.labels)
+    said = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
+    low = np.full(same_inputs.max() + 1, np.inf)
+    high = np.full(same_inputs.max() + 1, -np.inf)
+    np.minimum.at(low, same_inputs, said)
+    np.maximum.at(high, same_inputs, said)
     return int((low != high)[same_inputs].sum())
 
 
@@ -219,8 +227,8 @@ def _preparation(
     notes = list(table.notes)
     if n_drawn < len(table.rows):
         notes.append(
-            f"Of {count(len(table.rows))} rows, {count(n_drawn)} were drawn at random within each "
-            "class."
+            f"Of {count(len(table.rows))} rows, {count(n_drawn)} were drawn at random "
+            f"{WITHIN[table.schema.target.task]}."
         )
     names = ", ".join(f"“{one.label}”" for one in table.schema.features if one.sensitive)
     if names and use_sensitive:

@@ -15,9 +15,9 @@ from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
-from deepseek_report.datasets.encoding import TargetRule
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
 from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import TargetRule
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,8 +13,8 @@ from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
-from deepseek_report.datasets.encoding import TargetRule
 from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import TargetRule
 
 _FILE = "breast_cancer.csv of scikit-learn"
 _TARGET = "diagnosis"

@@ -14,9 +14,9 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
-from deepseek_report.datasets.encoding import TargetRule
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
 from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import TargetRule
 
 _FILE = Path(__file__).parent / "data" / "taiwan_credit.parquet"
 _MONTHS = ("September", "August", "July", "June", "May", "April")

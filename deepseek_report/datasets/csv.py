@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,71 +12,44 @@ from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
-from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import Code, Column, message, nearest
-from deepseek_report.datasets.encoding import TargetRule
-from deepseek_report.datasets.reading import TextFormat, file_problem, read_header, read_table
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
-from deepseek_report.errors import DataError
-
-_DECISIONS = (
-    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
-    "decisions had is in the labels, and a model that predicts them well repeats it."
+from deepseek_report.datasets.cells import read_cells
+from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.declared import DeclaredTable
+from deepseek_report.datasets.reading import (
+    TextFormat,
+    file_problem,
+    read_column,
+    read_header,
+    read_table,
 )
+from deepseek_report.datasets.targets import TargetRule, task_of
+from deepseek_report.errors import DataError
 
 
 @dataclass(frozen=True)
-class TableFile:
+class TableFile(DeclaredTable):
     """A table of your own from a CSV, TSV or Parquet file; what is not declared is inferred.
 
-    path : the file, from the folder that the command runs in. target : the column to predict.
-    favourable : its class that is good for the person concerned. positive : its class whose
-        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
-    sensitive : columns to compare groups by. use_sensitive : whether the model is given them.
-    columns : what is known about single columns, see `columns.Column`.
-    id_column, drop : columns that are not features.
+    path : the file, from the folder that the command runs in.
     separator, encoding, decimal, missing_values : how a text file is written; empty cells and the
         usual marks such as `NA` are missing in any case.
-    duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
+    The other fields, among them `target` and `task`, are those of `declared.DeclaredTable`.
     """
 
     path: str | None = None
-    target: str | None = None
-    favourable: Code | None = None
-    positive: Code | None = None
-    labels_are_decisions: bool = False
-    sensitive: tuple[str, ...] = ()
-    use_sensitive: bool = True
-    columns: dict[str, Column] = field(default_factory=dict)
-    id_column: str | None = None
-    drop: tuple[str, ...] = ()
-    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
     missing_values: tuple[str, ...] = ()
-    rows: Annotated[int, Field(ge=30)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    licence: str = ""
-    citation: str = ""
-    doi: str = ""
-    period: str = ""
-    population: str = ""
-    decision: str = ""
-    limits: tuple[str, ...] = ()
 
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config, the file's name and its first line can tell."""
-        found = [*self._undeclared(), *self.rule.problems()]
+        found = [*self._undeclared(), *self.rule.problems(), *self.target_problems()]
         if self.path is None:
             return found
         if (problem := file_problem(Path(self.path))) is not None:
@@ -88,7 +62,27 @@ class TableFile:
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "classification")
+        """The task as declared, or as the target column of the file shows it."""
+        if not self.targets:
+            return Nature()
+        return Nature("table", self._task())
+
+    def _task(self) -> Task:
+        """Read from the file only where the config does not say it; what cannot be read is told
+        by `problems`.
+        """
+        rule = self.target_rule
+        if rule.task != "auto":
+            return rule.task
+        try:
+            return self._task_of_column(Path(str(self.path)))
+        except (DataError, OSError):
+            return "classification"
+
+    def _task_of_column(self, path: Path) -> Task:
+        seen = path.stat()
+        stamp = (str(path.absolute()), seen.st_size, seen.st_mtime_ns)
+        return _task_of_file(stamp, self.form, self.target_rule)
 
     def source_digest(self) -> str:
         """SHA-256 of the file.
@@ -99,10 +93,6 @@ class TableFile:
         """
         path = self._existing()
         return sha256_file(path)
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     @property
     def form(self) -> TextFormat:
@@ -124,7 +114,7 @@ class TableFile:
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         """Names in the config that are not columns, and columns with two roles."""
         asked = [
-            *([("target", self.target)] if self.target is not None else []),
+            *(("target", name) for name in self.targets),
             *([("id_column", self.id_column)] if self.id_column is not None else []),
             *(("sensitive", name) for name in self.sensitive),
             *(("drop", name) for name in self.drop),
@@ -144,10 +134,9 @@ class TableFile:
 
     def _two_roles(self) -> list[str]:
         left_out = {*self.drop, self.id_column} - {None}
-        used = {self.target, *self.sensitive} - {None}
+        used = {*self.targets, *self.sensitive}
         both = sorted(str(name) for name in left_out & used)
-        if self.target in self.sensitive:
-            both.append(str(self.target))
+        both.extend(name for name in self.targets if name in self.sensitive)
         return [
             message(
                 "dataset",
@@ -171,57 +160,42 @@ class TableFile:
         path = self._existing()
         frame = read_table(path, self.form)
         names = [str(name) for name in frame.columns]
-        problems = [*self.rule.problems(), *self._unknown_columns(names)]
+        problems = [
+            *self.rule.problems(),
+            *self.target_problems(),
+            *self._unknown_columns(names),
+        ]
         if problems:
             raise DataError("\n".join(problems))
         progress.advance()
         source = self._source(path)
-        table = encode(frame.drop(columns=self._left_out), source)
+        table = encode(frame.drop(columns=self.left_out), source)
         progress.advance()
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
         return dataset
 
-    @property
-    def _left_out(self) -> list[str]:
-        ids = [self.id_column] if self.id_column is not None else []
-        return list(dict.fromkeys([*self.drop, *ids]))
-
     def _source(self, path: Path) -> Source:
-        columns = dict(self.columns)
-        for name in self.sensitive:
-            columns[name] = replace(columns.get(name, Column()), sensitive=True)
-        rule = TargetRule(
-            str(self.target), self.favourable, self.positive, self.labels_are_decisions
-        )
         return Source(
             file=path.name,
             sha256=sha256_file(path),
-            description=self._description(path),
-            columns=columns,
-            target=rule,
+            description=self.described(path.stem),
+            columns=self.declared_columns,
+            target=self.target_rule,
             max_categories=self.max_categories,
             decimal=self.decimal,
             notes=self._notes(),
         )
 
-    def _description(self, path: Path) -> Description:
-        return Description(
-            name=path.stem,
-            title=self.title or path.stem,
-            description=self.description,
-            source=self.source,
-            licence=self.licence,
-            citation=self.citation,
-            doi=self.doi,
-            period=self.period,
-            population=self.population,
-            decision=self.decision,
-            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
-        )
-
     def _notes(self) -> tuple[str, ...]:
-        if not self._left_out:
+        if not self.left_out:
             return ()
-        names = ", ".join(f"“{name}”" for name in self._left_out)
+        names = ", ".join(f"“{name}”" for name in self.left_out)
         return (f"Left out as the config asks: {names}.",)
+
+
+@lru_cache(maxsize=8)
+def _task_of_file(stamp: tuple[str, int, int], form: TextFormat, rule: TargetRule) -> Task:
+    """What the target column of a file is; asked again only when the file has changed."""
+    column = read_column(Path(stamp[0]), form, rule.name)
+    return task_of(read_cells(column, rule.name, form.decimal), rule)

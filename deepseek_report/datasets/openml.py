@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,9 +13,9 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.columns import Code, Column, message
+from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.csv import TableFile
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.declared import DeclaredTable
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ _KEPT = ("id", "name", "version", "licence", "citation", "default_target_attribu
 
 
 @dataclass(frozen=True)
-class OpenML:
+class OpenML(DeclaredTable):
     """A table from OpenML by its id, or by name and version; needs a network the first time.
 
     data_id : number of the data set; or name with version, None for the oldest active one.
     cache : folder for what was fetched; None is scikit-learn's (SCIKIT_LEARN_DATA, or
         `scikit_learn_data` in the home folder). retries : how often a failed fetch is repeated.
     target : the column to predict; None is the one that OpenML names.
-    All other fields are those of `csv.TableFile`.
+    All other fields are those of `declared.DeclaredTable`.
     """
 
     data_id: Annotated[int, Field(ge=1)] | None = None
@@ -40,46 +40,22 @@ class OpenML:
     version: Annotated[int, Field(ge=1)] | None = None
     cache: str | None = None
     retries: Annotated[int, Field(ge=1, le=10)] = 2
-    target: str | None = None
-    favourable: Code | None = None
-    positive: Code | None = None
-    labels_are_decisions: bool = False
-    sensitive: tuple[str, ...] = ()
-    use_sensitive: bool = True
-    columns: dict[str, Column] = field(default_factory=dict)
-    id_column: str | None = None
-    drop: tuple[str, ...] = ()
-    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
-    rows: Annotated[int, Field(ge=30)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    licence: str = ""
-    citation: str = ""
-    doi: str = ""
-    period: str = ""
-    population: str = ""
-    decision: str = ""
-    limits: tuple[str, ...] = ()
 
     # --- before loading ---------------------------------------------------------------------------
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
-        if found := [*self._unidentified(), *self.rule.problems()]:
+        if found := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
             return found
         return self._table().problems() if self._cached() else []
 
     @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
-
-    @property
     def nature(self) -> Nature:
-        return Nature("table", "classification")
+        """As declared, or as the table in the cache shows it; classes until it is fetched."""
+        if not self._unidentified() and self._cached():
+            return self._table().nature
+        declared = self.target_rule.task if self.targets else self.task
+        return Nature("table", "classification" if declared == "auto" else declared)
 
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.
@@ -88,7 +64,13 @@ class OpenML:
         ------
         DataError : the table can neither be found in the cache nor be fetched.
         """
+        assumed = self.nature
         self._fetch_once()
+        if self.nature != assumed:
+            task = self.nature.task
+            found = f"the target turned out to be of task {task}, which was not known before"
+            do = f"run again, now that the table is in the cache, or set `dataset.task={task}`"
+            raise DataError(message(f"OpenML ({self._asked})", found, "classes", do))
         return self._table().source_digest()
 
     def _unidentified(self) -> list[str]:

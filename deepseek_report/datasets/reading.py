@@ -90,6 +90,39 @@ def read_table(path: Path, form: TextFormat) -> pd.DataFrame:
     return frame
 
 
+def read_column(path: Path, form: TextFormat, name: str) -> pd.Series:
+    """One column, with little memory; broken lines are left to `read_table` to tell of.
+
+    Raises
+    ------
+    DataError : there is no such file or column.
+    """
+    names = read_header(path, form)
+    if name not in names:
+        raise DataError(message(str(path), f"`{name}` is not a column", "a column", "correct it"))
+    if is_parquet(path):
+        import pyarrow.parquet as pq
+
+        return pq.read_table(path, columns=[name]).to_pandas(ignore_metadata=True)[name]
+    import pandas as pd
+
+    found = pd.read_csv(
+        path,
+        sep=_separator(path, form),
+        encoding=form.codec,
+        encoding_errors="replace",
+        dtype=str,
+        keep_default_na=False,
+        na_values=[*MISSING, *form.missing_values],
+        header=0,
+        names=list(range(len(names))),
+        index_col=False,
+        usecols=[names.index(name)],
+        on_bad_lines="skip",
+    )
+    return found.iloc[:, 0]
+
+
 def _check_names(path: Path, names: list[str]) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.strata import strata_of
 from deepseek_report.errors import DataError
 
 Duplicates = Literal["together", "drop", "apart"]
@@ -126,8 +127,9 @@ def split_rows(
 ) -> dict[str, Split]:
     """Training, validation and test part, each in the file's order.
 
-    Within each class the rows are shared out at random by the rule's shares. Sets of rows with
-    the same inputs, and the units of `together`, are placed first, the largest first, where most
+    Within each class (or band of the number to predict, see `strata_of`) the rows are shared out
+    at random by the rule's shares; for a number `classes` is empty. Sets of rows with the same
+    inputs, and the units of `together`, are placed first, the largest first, where most
     room is left for their class; single rows then fill the parts. Parts that the source gives
     stay as they are.
 
@@ -135,12 +137,12 @@ def split_rows(
     ------
     DataError : a class has too few rows, or copies of rows leave a part without a class.
     """
-    _check_sizes(whole.labels, classes)
+    _check_sizes(whole, classes)
     if together.parts is not None:
         part = together.parts
     else:
         units = _units(whole, rule, together)
-        part = _assign(whole.labels, units, rule, np.random.default_rng([seed, 2]))
+        part = _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
     parts: dict[str, Split] = {
         name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
     }
@@ -209,8 +211,11 @@ def _fit(room: NDArray[np.int64], n: int) -> NDArray[np.int64]:
     return room
 
 
-def _check_sizes(labels: NDArray[np.int64], classes: tuple[str, ...]) -> None:
-    sizes = np.bincount(labels, minlength=len(classes))
+def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
+    if not classes:
+        _check_enough(whole)
+        return
+    sizes = np.bincount(whole.labels, minlength=len(classes))
     few = [
         f"{name!r} has {plural(int(n), 'row')}"
         for name, n in zip(classes, sizes, strict=True)
@@ -221,6 +226,13 @@ def _check_sizes(labels: NDArray[np.int64], classes: tuple[str, ...]) -> None:
         allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
         do = "use more rows, or merge the rare classes"
         raise DataError(message("dataset", found, allowed, do))
+
+
+def _check_enough(whole: Split) -> None:
+    least = 3 * FEWEST_OF_A_CLASS
+    if len(whole) < least:
+        found = f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part"
+        raise DataError(message("dataset", found, f"at least {least} rows", "use more rows"))
 
 
 def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
@@ -250,7 +262,12 @@ def shared_between(parts: Mapping[str, Split]) -> int:
     return int(((low != high)[identity] & (where > 0)).sum())
 
 
-def describe_rule(rule: SplitRule, n_copies: int, together: Together = Together()) -> str:
+def describe_rule(
+    rule: SplitRule,
+    n_copies: int,
+    together: Together = Together(),
+    within: str = "within each class",
+) -> str:
     """How the rows were shared out, in one or two sentences."""
     if together.parts is not None:
         return together.method
@@ -262,6 +279,6 @@ def describe_rule(rule: SplitRule, n_copies: int, together: Together = Together(
         "apart": "rows with the same inputs are shared out like all others",
     }[rule.duplicates]
     return (
-        f"The rows are shared out at random within each class: {train} training, {validation} "
+        f"The rows are shared out at random {within}: {train} training, {validation} "
         f"validation, {test} test; {copies}." + (f" {together.method}" if together.method else "")
     )

@@ -1,0 +1,138 @@
+"""What a config declares of any table: target, groups, columns, split, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from deepseek_report.artifacts.schema import Task
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.columns import Code, Column, message
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import TargetRule
+
+_DECISIONS = (
+    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
+    "decisions had is in the labels, and a model that predicts them well repeats it."
+)
+
+
+@dataclass(frozen=True)
+class DeclaredTable:
+    """What a config says of a table, wherever its rows come from; all of it may be left out.
+
+    target : the column to predict, or several columns of yes and no. task : what is predicted;
+        auto takes several columns as several labels, a number of more than 20 different values as
+        a number, and everything else as classes. unit : that of the number.
+    report_label : of several labels the one that the report is about.
+    favourable : the class that is good for the person concerned. positive : the class whose
+        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
+    sensitive : columns to compare groups by. use_sensitive : whether the model is given them.
+    columns : what is known about single columns, see `columns.Column`.
+    id_column, drop : columns that are not features.
+    duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
+    """
+
+    target: str | tuple[str, ...] | None = None
+    task: Literal["auto"] | Task = "auto"
+    unit: str | None = None
+    report_label: str | None = None
+    favourable: Code | None = None
+    positive: Code | None = None
+    labels_are_decisions: bool = False
+    sensitive: tuple[str, ...] = ()
+    use_sensitive: bool = True
+    columns: dict[str, Column] = field(default_factory=dict)
+    id_column: str | None = None
+    drop: tuple[str, ...] = ()
+    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
+    rows: Annotated[int, Field(ge=30)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: str = ""
+    population: str = ""
+    decision: str = ""
+    limits: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, as far as the config names them."""
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else tuple(self.target)
+
+    @property
+    def target_rule(self) -> TargetRule:
+        """What is declared about the target; some target must be declared."""
+        several = len(self.targets) > 1 or self.task == "multi_label"
+        return TargetRule(
+            self.report_label or self.targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task="multi_label" if several else self.task,
+            unit=self.unit,
+            labels=self.targets if several else (),
+        )
+
+    @property
+    def declared_columns(self) -> dict[str, Column]:
+        """What is known of single columns, the sensitive ones marked."""
+        columns = dict(self.columns)
+        for name in self.sensitive:
+            columns[name] = replace(columns.get(name, Column()), sensitive=True)
+        return columns
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are not features, as the config asks."""
+        ids = [self.id_column] if self.id_column is not None else []
+        return list(dict.fromkeys([*self.drop, *ids]))
+
+    def target_problems(self) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        names = self.targets
+        found: list[tuple[str, str, str]] = []
+        if len(names) > 1 and self.task not in {"auto", "multi_label"}:
+            do = "name one column, or set `dataset.task=multi_label`"
+            found.append((f"several target columns with task {self.task}", "one column", do))
+        if self.task == "multi_label" and len(names) == 1:
+            do = "name them all: `dataset.target=[a,b]`; one column of yes and no is two classes"
+            found.append(("one target column with task multi_label", "several columns", do))
+        if self.report_label is not None and self.report_label not in names:
+            do = "choose one of the target columns"
+            allowed = ", ".join(f"`{one}`" for one in names) or "several target columns"
+            found.append((f"`dataset.report_label` is `{self.report_label}`", allowed, do))
+        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
+            do = "remove `dataset.favourable` and `dataset.positive`"
+            found.append(("a number has no classes", "a target of classes for these", do))
+        return [message("dataset", *one) for one in found]
+
+    def described(self, name: str) -> Description:
+        """What the card says of the data beyond their values; `name` where there is no title."""
+        return Description(
+            name=name,
+            title=self.title or name,
+            description=self.description,
+            source=self.source,
+            licence=self.licence,
+            citation=self.citation,
+            doi=self.doi,
+            period=self.period,
+            population=self.population,
+            decision=self.decision,
+            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
+        )

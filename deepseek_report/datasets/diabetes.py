@@ -1,0 +1,136 @@
+"""Progression of diabetes one year after ten measurements were taken: a number to predict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.columns import Column
+from deepseek_report.datasets.dropping import drop_note, drop_problems
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import TargetRule
+
+_FILES = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
+_FILE = "diabetes_data_raw.csv.gz and diabetes_target.csv.gz of scikit-learn"
+_TARGET = "progression"
+
+DESCRIPTION = Description(
+    name="diabetes",
+    title="Diabetes progression",
+    description="Age, sex, body mass index, blood pressure and six blood serum measurements of "
+    "patients with diabetes, and a quantitative measure of the progression of the disease one "
+    "year later.",
+    source="Efron, Hastie, Johnstone and Tibshirani (2004), in the copy that comes with "
+    "scikit-learn",
+    licence="not stated by the source",
+    citation="Efron, B., Hastie, T., Johnstone, I. and Tibshirani, R. (2004). Least angle "
+    "regression. Annals of Statistics 32(2), 407–499.",
+    doi="10.1214/009053604000000067",
+    period="before 2004; the source does not say when",
+    population="442 patients with diabetes; the source does not say where or how they were chosen",
+    decision="The model predicts how far the disease has progressed a year after the "
+    "measurements, on the scale of the source; higher is worse.",
+    limits=(
+        "The source does not explain the scale of the progression, so that an error can be "
+        "compared with the spread of the data, not with what it means for a patient.",
+        "The source does not say which of the two codes of sex is which, so that groups by sex can "
+        "be compared and not named.",
+        "442 patients: differences between groups must be large to be seen.",
+    ),
+)
+
+COLUMNS: dict[str, Column] = {
+    "age": Column(
+        kind="numeric",
+        label="Age",
+        unit="years",
+        sensitive=True,
+        bands=(40, 55),
+        attribute="age_band",
+        attribute_label="Age band",
+    ),
+    "sex": Column(
+        kind="categorical",
+        label="Sex",
+        categories={1: "sex code 1", 2: "sex code 2"},
+        sensitive=True,
+        description="The source does not say which code is which.",
+    ),
+    "bmi": Column(kind="numeric", label="Body mass index", unit="kg/m²"),
+    "bp": Column(kind="numeric", label="Mean blood pressure", unit="mmHg"),
+    "s1": Column(kind="numeric", label="Total serum cholesterol", unit="mg/dl"),
+    "s2": Column(kind="numeric", label="Low-density lipoproteins", unit="mg/dl"),
+    "s3": Column(kind="numeric", label="High-density lipoproteins", unit="mg/dl"),
+    "s4": Column(
+        kind="numeric",
+        label="Cholesterol ratio",
+        description="Total cholesterol over high-density lipoproteins.",
+    ),
+    "s5": Column(
+        kind="numeric",
+        label="Log of triglycerides",
+        description="Possibly the logarithm of the serum triglycerides level.",
+    ),
+    "s6": Column(kind="numeric", label="Blood sugar", unit="mg/dl"),
+    _TARGET: Column(label="Progression of the disease"),
+}
+
+
+@dataclass(frozen=True)
+class Diabetes:
+    """442 patients: how far diabetes has progressed after a year, a number (from scikit-learn).
+
+    drop : features to leave out. use_sensitive : whether the model is given age and sex.
+    rows : keep only so many, drawn at random within bands of the number; None keeps all 442.
+    duplicates : what happens to rows with the same inputs, see `splitting.SplitRule`.
+    """
+
+    drop: tuple[str, ...] = ()
+    use_sensitive: bool = True
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    duplicates: Duplicates = "together"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*drop_problems(self.drop, COLUMNS, _TARGET), *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("table", "regression")
+
+    def source_digest(self) -> str:
+        """SHA-256 of scikit-learn's files."""
+        from hashlib import sha256
+        from importlib.resources import files
+
+        folder = files("sklearn.datasets.data")
+        return sha256(b"".join(folder.joinpath(one).read_bytes() for one in _FILES)).hexdigest()
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the data."""
+        from sklearn.datasets import load_diabetes
+
+        progress.start("Load the data", 3)
+        found = load_diabetes(as_frame=True, scaled=False)
+        frame = found.data.assign(**{_TARGET: found.target}).drop(columns=list(self.drop))
+        progress.advance()
+        notes = drop_note(self.drop, [str(COLUMNS[name].label) for name in self.drop])
+        rule = TargetRule(_TARGET, task="regression", unit="points")
+        source = Source(_FILE, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=tuple(notes))
+        table = encode(frame, source)
+        progress.advance()
+        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        progress.advance()
+        return dataset

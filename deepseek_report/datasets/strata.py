@@ -1,0 +1,46 @@
+"""Which rows are alike in what is predicted, so that every part of a split gets its share."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Task
+from deepseek_report.artifacts.split import Split
+
+#: A number is cut into at most so many bands of equal size, with at least so many rows each.
+BANDS, FEWEST_IN_BAND = 10, 10
+#: Combinations of labels with fewer rows are joined with those that share the reported label.
+FEWEST_OF_COMBINATION = 30
+
+#: How a sentence about the split names the strata.
+WITHIN: dict[Task, str] = {
+    "classification": "within each class",
+    "regression": "within bands of the number to predict",
+    "multi_label": "within each combination of labels that is not rare",
+}
+
+
+def strata_of(rows: Split) -> NDArray[np.int64]:
+    """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
+    if rows.all_labels is not None:
+        return _combinations(rows.labels, rows.all_labels)
+    if np.issubdtype(rows.labels.dtype, np.floating):
+        return bands(rows.labels)
+    return np.asarray(rows.labels, dtype=np.int64)
+
+
+def bands(values: NDArray[np.float64], most: int = BANDS) -> NDArray[np.int64]:
+    """(instance,) position of the band of each value; equal values are in the same band."""
+    n = max(1, min(most, len(values) // FEWEST_IN_BAND))
+    edges = np.unique(np.quantile(values, np.arange(1, n) / n))
+    found = np.searchsorted(edges, values, side="right")
+    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+
+
+def _combinations(reported: NDArray[np.int64], given: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The combinations with enough rows, the rest by the reported label alone."""
+    each = np.unique(given, axis=0, return_inverse=True)[1].ravel()
+    rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
+    pooled = np.where(rare, reported - 2, each)  # −2 and −1: rare, without and with the label
+    return np.unique(pooled, return_inverse=True)[1].astype(np.int64)
