@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import (
@@ -20,6 +22,7 @@ from deepseek_report.metrics.explanation_plugin import (
     compared,
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.players import by_player
 from deepseek_report.metrics.plugin import Resamples
 
 Array = NDArray[np.float64]
@@ -33,57 +36,70 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     Parameters
     ----------
     a, b : array
-        (instance, feature). Ties share their mean rank.
+        (instance, player). Ties share their mean rank; NaN is left out, in both at once.
 
     Returns
     -------
     (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
-    from scipy.stats import rankdata
-
-    first, second = (_centred(rankdata(one, axis=1)) for one in (a, b))
+    first, second = (_centred_ranks(one) for one in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
     return np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0)
 
 
-def _centred(ranks: Array) -> Array:
-    return ranks - ranks.mean(axis=1, keepdims=True)
+def _centred_ranks(values: Array) -> Array:
+    """Ranks less their mean; 0 for NaN."""
+    from scipy.stats import rankdata
+
+    known = ~np.isnan(values)
+    ranks = np.asarray(rankdata(np.where(known, values, np.inf), axis=1), dtype=np.float64)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    total = np.where(known, ranks, 0.0).sum(axis=1, keepdims=True)
+    return np.where(known, ranks - total / count, 0.0)
 
 
 def top_overlap(a: Array, b: Array, k: int) -> Array:
-    """Share of the k features of largest magnitude that both rows name.
+    """Share of the k players of largest magnitude that both rows name.
 
     Parameters
     ----------
     a, b : array
-        (instance, feature).
+        (instance, player); NaN is no player.
     k : int
-        How many features, at most all.
+        How many players, at most all.
 
     Returns
     -------
     (instance,) in [0, 1].
     """
-    k = min(k, a.shape[1])
     first, second = (_among_largest(np.abs(one), k) for one in (a, b))
-    return np.asarray((first & second).sum(axis=1) / k)
+    most = np.minimum(k, (~np.isnan(a)).sum(axis=1))
+    return np.asarray((first & second).sum(axis=1) / np.maximum(most, 1))
 
 
 def _among_largest(magnitudes: Array, k: int) -> NDArray[np.bool_]:
     order = np.argsort(-magnitudes, axis=1, kind="stable")
-    return np.argsort(order, axis=1) < k
+    return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
 
 
-def pairs_of(explanations: dict[str, Explanation]) -> list[tuple[str, str]]:
+def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
     """All pairs of names, in the order of the config."""
     return list(combinations(explanations, 2))
 
 
-def pair_correlations(explanations: dict[str, Explanation]) -> dict[tuple[str, str], Array]:
-    """For each pair the Spearman correlation of magnitudes, per instance."""
-    size = {name: np.abs(one.values) for name, one in explanations.items()}
-    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(explanations)}
+def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
+    """{explainer: (instance, player)}, NaN where a player is not there."""
+    return {name: by_player(one.values, one.inputs, schema) for name, one in explanations.items()}
+
+
+def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
+    """For each pair the Spearman correlation of magnitudes, per instance.
+
+    values : {explainer: (instance, player)} from `player_values`.
+    """
+    size = {name: np.abs(one) for name, one in values.items()}
+    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,7 @@ class ExplainerAgreement(ExplanationMetric):
     resamples: Resamples = 2000
 
     scope: ClassVar[Scope] = "explainers"
-    reads: ClassVar[frozenset[str]] = frozenset({"explanations", "seed"})
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanations = compared(context, "explainer_agreement")
@@ -109,12 +125,13 @@ class ExplainerAgreement(ExplanationMetric):
             raise NotApplicableError(
                 "explainer_agreement compares explainers, and there is only one; add another."
             )
-        found = pair_correlations(explanations)
+        values = player_values(explanations, context.dataset.schema)
+        found = pair_correlations(values)
         return Measurement(
             scores=tuple(self._scores(found, explanations, context.seed)),
             tables={
-                "pairs": self._pairs(found, explanations, context.seed),
-                "per_case": _per_instance(found, explanations),
+                "pairs": self._pairs(found, explanations, values, context.seed),
+                "per_case": _per_instance(found, values),
             },
         )
 
@@ -139,15 +156,16 @@ class ExplainerAgreement(ExplanationMetric):
         self,
         found: dict[tuple[str, str], Array],
         explanations: dict[str, Explanation],
+        values: dict[str, Array],
         seed: int,
     ) -> pd.DataFrame:
         rows = []
         for (a, b), rho in found.items():
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
-            first, second = explanations[a], explanations[b]
-            overlap = top_overlap(first.values, second.values, 5).mean()
-            sign = _sign_agreement(first, second, 5)
+            overlap = top_overlap(values[a], values[b], 5).mean()
+            signed = explanations[a].signed and explanations[b].signed
+            sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
             rows.append((a, b, mean, low, high, overlap, sign, len(known)))
         columns = ["explainer_a", "explainer_b", "spearman", "low", "high", "top5_overlap"]
         return pd.DataFrame(rows, columns=[*columns, "top5_sign_agreement", "n"])
@@ -175,19 +193,14 @@ def mean_known(values: list[Array]) -> Array:
     return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
-def _sign_agreement(a: Explanation, b: Explanation, k: int) -> float:
-    """Of the features that both put among their first k, the share with the same sign."""
-    if not (a.signed and b.signed):
-        return float("nan")
-    k = min(k, a.values.shape[1])
-    both = _among_largest(np.abs(a.values), k) & _among_largest(np.abs(b.values), k)
-    same = np.sign(a.values) == np.sign(b.values)
+def _sign_agreement(a: Array, b: Array, k: int) -> float:
+    """Of the players that both put among their first k, the share with the same sign."""
+    both = _among_largest(np.abs(a), k) & _among_largest(np.abs(b), k)
+    same = np.sign(a) == np.sign(b)
     return float(same[both].mean()) if both.any() else float("nan")
 
 
-def _per_instance(
-    found: dict[tuple[str, str], Array], explanations: dict[str, Explanation]
-) -> pd.DataFrame:
+def _per_instance(found: dict[tuple[str, str], Array], values: dict[str, Array]) -> pd.DataFrame:
     frames = [
         pd.DataFrame(
             {
@@ -195,7 +208,7 @@ def _per_instance(
                 "explainer_a": a,
                 "explainer_b": b,
                 "spearman": rho,
-                "top3_overlap": top_overlap(explanations[a].values, explanations[b].values, 3),
+                "top3_overlap": top_overlap(values[a], values[b], 3),
             }
         )
         for (a, b), rho in found.items()

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.metrics.agreement import pair_correlations, top_overlap
+from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
 from deepseek_report.metrics.intervals import compare_rates, holm
 from deepseek_report.metrics.reference import distances, ranges
@@ -113,11 +113,14 @@ def counterfactual_rows(
     ]
 
 
-def agreement_rows(explanations: dict[str, Explanation], cases: list[int]) -> list[Row]:
+def agreement_rows(
+    explanations: dict[str, Explanation], cases: list[int], schema: Schema
+) -> list[Row]:
     """(case, explainer_a, explainer_b, spearman, top3_overlap) of the explainers on each case."""
     rows: list[Row] = []
-    for (a, b), rho in pair_correlations(explanations).items():
-        overlap = top_overlap(explanations[a].values, explanations[b].values, 3)
+    values = player_values(explanations, schema)
+    for (a, b), rho in pair_correlations(values).items():
+        overlap = top_overlap(values[a], values[b], 3)
         rows += [
             (case, a, b, float(rho[index]), float(overlap[index]))
             for case, index in enumerate(cases)

@@ -89,7 +89,7 @@ class CasePages(ExplanationMetric):
                     "case explainer feature label display attribution rank output_space",
                 ),
                 "agreement": tables.frame(
-                    tables.agreement_rows(explanations, chosen),
+                    tables.agreement_rows(explanations, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },

@@ -1,8 +1,14 @@
-"""Removing and inserting features in the order of their attributions."""
+"""Removing and inserting players in the order of their attributions.
+
+A player is a feature of a table, a word, a patch or a window. What is watched is the probability
+of the decided class or, where the target is a number, how far the number lies from that of the
+baseline, in the direction of the prediction.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -10,62 +16,102 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import Classifier
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.metrics.players import by_player, present
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mode = Literal["deletion", "insertion"]
+#: Numbers in one call of the model, so that long series and large images do not fill the memory.
+_MOST_CELLS = 2**24
 
 
-def rank_features(explanation: Explanation, decided: Ints) -> Ints:
-    """Features from the one that speaks most for the decision to the one that speaks most against.
+def rank_features(explanation: Explanation, toward: Array, schema: Schema) -> Ints:
+    """Players from the one that speaks most for the outcome to the one that speaks most against.
 
-    Signed attributions are of the target: where another class was decided their sign is turned.
-    Unsigned methods rank by magnitude. Ties keep the order of the columns.
+    Unsigned methods rank by magnitude. Ties keep the order of the columns; players that are not
+    there (words behind the end of a text) come last.
 
     Parameters
     ----------
     explanation : Explanation
         Of these instances.
-    decided : array
-        (instance,) the class decided for.
+    toward : array
+        (instance,) 1 where a positive attribution speaks for the outcome, else -1.
+    schema : Schema
+        Says which columns are one player.
 
     Returns
     -------
-    (instance, feature) positions of features.
+    (instance, player) positions of players.
     """
-    if explanation.signed:
-        toward = np.where(decided == explanation.target, 1.0, -1.0)
-        return np.argsort(-explanation.values * toward[:, None], axis=1, kind="stable")
-    return np.argsort(-np.abs(explanation.values), axis=1, kind="stable")
+    values = by_player(explanation.values, explanation.inputs, schema)
+    speaks = values * toward[:, None] if explanation.signed else np.abs(values)
+    return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
 
 
 def removal_counts(n_features: int, steps: int) -> Ints:
-    """How many features are removed at each point: 0 … all, in `steps` steps or fewer."""
+    """How many players are removed at each point: 0 … all, in `steps` steps or fewer."""
     return np.unique(np.linspace(0, n_features, steps + 1).round().astype(np.int64))
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """Replaces features by those of a baseline and watches the decided class.
+    """Replaces players by those of a baseline and watches the outcome.
 
-    inputs : (instance, feature). decided : (instance,). baseline : (feature,).
-    counts : (point,) from `removal_counts`.
+    inputs : (instance, feature). baseline : (instance, feature).
+    decided : (instance,) class decided for; not read where the target is a number.
+    steps : points of the curve after the first, at most as many as there are players.
+    spread : what distances of a number are divided by: the training labels' standard deviation.
     """
 
     classifier: Classifier
     inputs: Array
-    decided: Ints
     baseline: Array
-    counts: Ints
+    decided: Ints
+    steps: int
+    spread: float = 1.0
+
+    @property
+    def schema(self) -> Schema:
+        return self.classifier.schema
+
+    @cached_property
+    def _at_baseline(self) -> Array:
+        return self.classifier.probabilities(self.baseline)[:, 0]
+
+    @cached_property
+    def directions(self) -> Array:
+        """(instance,) 1 where a number lies above that of the baseline, else -1."""
+        whole = self.classifier.probabilities(self.inputs)[:, 0]
+        return np.where(whole >= self._at_baseline, 1.0, -1.0)
+
+    def toward(self, target: int) -> Array:
+        """(instance,) 1 where what raises the output of `target` speaks for the outcome."""
+        if self.schema.target.is_number:
+            return self.directions
+        return np.where(self.decided == target, 1.0, -1.0)
+
+    @cached_property
+    def counts(self) -> Ints:
+        """(instance, point) how many players are replaced at each point: none … all there are."""
+        there = present(self.inputs, self.schema).sum(axis=1)
+        return np.asarray((self.shares * there[:, None]).round().astype(np.int64))
+
+    @cached_property
+    def shares(self) -> Array:
+        """(point,) share of the players that were replaced or inserted."""
+        most = int(present(self.inputs, self.schema).sum(axis=1).max(initial=1))
+        return np.asarray(removal_counts(most, self.steps) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Array:
-        """Probability of the decided class when the first features of the order are replaced
-        (deletion) or are all that is kept (insertion).
+        """The outcome when the first players of the order are replaced (deletion) or are all that
+        is kept (insertion).
 
         Parameters
         ----------
         order : array
-            (instance, feature) from `rank_features`.
+            (instance, player) from `rank_features`.
         mode : str
             "deletion" or "insertion".
 
@@ -73,19 +119,28 @@ class Perturbation:
         -------
         (instance, point)
         """
-        rank = np.argsort(order, axis=1)
-        first = rank[:, None, :] < self.counts[:, None]
-        kept = first if mode == "insertion" else ~first
-        rows = np.where(kept, self.inputs[:, None, :], self.baseline)
-        found = self.classifier.probabilities(rows.reshape(-1, self.inputs.shape[1]))
-        found = found.reshape(*kept.shape[:2], -1)
-        return np.asarray(np.take_along_axis(found, self.decided[:, None, None], axis=2)[..., 0])
+        cells = len(self.shares) * self.inputs.shape[1]
+        size = max(1, _MOST_CELLS // cells)
+        parts = [slice(k, k + size) for k in range(0, len(order), size)]
+        return np.concatenate([self._curves(order, mode, part) for part in parts])
 
-    @property
-    def shares(self) -> Array:
-        """(point,) share of the features that were replaced or inserted."""
-        return self.counts / self.inputs.shape[1]
+    def _curves(self, order: Ints, mode: Mode, part: slice) -> Array:
+        rank = np.argsort(order[part], axis=1)
+        first = rank[:, None, :] < self.counts[part][:, :, None]
+        kept = (first if mode == "insertion" else ~first)[:, :, self.schema.owners]
+        inputs, baseline = self.inputs[part], self.baseline[part]
+        rows = np.where(kept, inputs[:, None, :], baseline[:, None, :])
+        found = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
+        return self._outcome(found.reshape(*kept.shape[:2], -1), part)
+
+    def _outcome(self, found: Array, part: slice) -> Array:
+        """(instance, point, class) -> (instance, point)."""
+        if self.schema.target.is_number:
+            away = found[..., 0] - self._at_baseline[part][:, None]
+            return np.asarray(away * self.directions[part][:, None] / self.spread)
+        chosen = self.decided[part][:, None, None]
+        return np.asarray(np.take_along_axis(found, chosen, axis=2)[..., 0])
 
     def areas(self, curves: Array) -> Array:
-        """(instance,) area under each curve by the trapezoid rule; in [0, 1]."""
+        """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""
         return np.asarray(np.trapezoid(curves, self.shares, axis=1))

@@ -15,14 +15,14 @@ from deepseek_report.artifacts.protocols import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.curves import Perturbation, rank_features
+from deepseek_report.metrics.curves import Perturbation
 from deepseek_report.metrics.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
     compared,
     without_control,
 )
-from deepseek_report.metrics.faithfulness import Steps, perturbation
+from deepseek_report.metrics.faithfulness import Steps, order_of, perturbation
 from deepseek_report.metrics.instance_means import bootstrap_mean
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.metrics.resampling import bootstrap, permutation_p_value
@@ -88,7 +88,7 @@ class ExplanationByGroup(ExplanationMetric):
         found = {}
         for name, explanation in explanations.items():
             replacing: Perturbation = perturbation(context, explanation, self.steps)
-            order = rank_features(explanation, replacing.decided)
+            order = order_of(explanation, replacing)
             found[name] = replacing.areas(replacing.curves(order, "deletion"))
         return found
 

@@ -14,12 +14,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.curves import (
-    Mode,
-    Perturbation,
-    rank_features,
-    removal_counts,
-)
+from deepseek_report.metrics.curves import Mode, Perturbation, rank_features
 from deepseek_report.metrics.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
@@ -28,7 +23,7 @@ from deepseek_report.metrics.explanation_plugin import (
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.reference import typical_row
+from deepseek_report.metrics.reference import baseline_rows
 from deepseek_report.metrics.resampling import bootstrap
 
 Array = NDArray[np.float64]
@@ -42,14 +37,22 @@ _READS = frozenset(
 
 
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
-    """Replacement of the explained instances' features by the training median or mode."""
+    """Replacement of the instances' players by the mask, or the training median or mode."""
+    train, schema = context.dataset.train, context.dataset.schema
+    number = schema.target.is_number
     return Perturbation(
         classifier=context.classifier,
         inputs=explanation.inputs,
+        baseline=baseline_rows(explanation.inputs, train.inputs, schema),
         decided=context.predictions.decisions[explanation.positions],
-        baseline=typical_row(context.dataset.train.inputs, context.dataset.schema),
-        counts=removal_counts(explanation.inputs.shape[1], steps),
+        steps=steps,
+        spread=float(np.std(train.labels)) or 1.0 if number else 1.0,
     )
+
+
+def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.int64]:
+    """(instance, player) the order in which an explanation takes players away."""
+    return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,10 @@ class Deletion(ExplanationMetric):
     Features are replaced by the training median or mode, those that speak most for the decided
     class first; the lower the area the better. `deletion_gain` is the paired difference random
     order − this order: above 0 means that the explanation knows more than chance.
+
+    Texts lose words to the mask, images patches, series windows. Of a number the curve is
+    s · (f(x_S) − f(x')) / σ, the distance from the number at the baseline x' in the direction
+    s = ±1 of the prediction, in standard deviations σ of the training labels.
 
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
@@ -79,7 +86,8 @@ class Insertion(ExplanationMetric):
 
     From the training median or mode on, the features that speak most for the decided class are
     restored first; the higher the area the better. `insertion_gain` is the paired difference this
-    order − random order: above 0 means that the explanation knows more than chance.
+    order − random order: above 0 means that the explanation knows more than chance. For texts,
+    images, series and numbers see `deletion`.
 
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
@@ -97,10 +105,10 @@ class Insertion(ExplanationMetric):
 def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
     explanation = judged(context, mode)
     replacing = perturbation(context, explanation, steps)
-    curves = replacing.curves(rank_features(explanation, replacing.decided), mode)
+    curves = replacing.curves(order_of(explanation, replacing), mode)
     areas = replacing.areas(curves)
     control = _control_areas(context, replacing, mode)
-    template = _template(context, explanation, mode, len(replacing.counts))
+    template = _template(context, explanation, mode, len(replacing.shares))
     scores = [mean_score(template, areas, resamples, context.seed)]
     arrays = {"per_instance": areas}
     if control is not None:
@@ -119,23 +127,28 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
     control, explanation = context.control, context.explanation
     if control is None or explanation is None or explanation.method == CONTROL:
         return None
-    order = rank_features(control, replacing.decided)
-    return replacing.areas(replacing.curves(order, mode))
+    return replacing.areas(replacing.curves(order_of(control, replacing), mode))
 
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
-    ranked = "attribution toward the decided class" if explanation.signed else "magnitude"
+    target, text = context.dataset.schema.target, context.dataset.schema.modality == "text"
+    outcome = "the decided class"
+    watched = f"probability of {outcome}"
+    if target.is_number:
+        outcome = "the prediction"
+        watched = "distance from the number at the baseline, in training standard deviations"
+    ranked = f"attribution toward {outcome}" if explanation.signed else "magnitude"
+    baseline = "the mask" if text else "median or mode of the training part"
     return Score(
         metric=mode,
         category="explanation",
         value=np.nan,
         n=0,
         direction="lower" if mode == "deletion" else "higher",
-        bounds=(0.0, 1.0),
+        bounds=(None, None) if target.is_number else (0.0, 1.0),
         explainer=explanation.method,
         reference=_PETSIUK,
-        note=f"Order by {ranked}; {points} points; probability of the decided class; "
-        "baseline: median or mode of the training part.",
+        note=f"Order by {ranked}; {points} points; {watched}; baseline: {baseline}.",
     )
 
 
@@ -146,7 +159,7 @@ def _gain(template: Score) -> Score:
         template,
         metric=f"{template.metric}_gain",
         direction="higher",
-        bounds=(-1.0, 1.0),
+        bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
         note="Paired difference to the random order; above 0 is better than chance.",
     )
 
@@ -167,11 +180,17 @@ def _curve_table(
     )
 
 
-_REPLACED = (
-    "Features are replaced by the typical value one by one, so some of the rows that the model is "
-    "asked about are implausible; a method that starts from the same typical row, such as "
-    "integrated gradients, is favoured by this choice."
-)
+_REPLACED = {
+    "table": "Features are replaced by the typical value one by one, so some of the rows that the "
+    "model is asked about are implausible; a method that starts from the same typical row, such as "
+    "integrated gradients, is favoured by this choice.",
+    "text": "Words are replaced by the mask, so the texts that the model is asked about are broken "
+    "ones; a method that takes the mask for its reference is favoured by this choice.",
+    "image": "Patches are replaced by the typical pixels, so the images that the model is asked "
+    "about are broken ones; a method with the same reference is favoured by this choice.",
+    "series": "Windows are replaced by the typical course, so the series that the model is asked "
+    "about are broken ones; a method with the same reference is favoured by this choice.",
+}
 
 
 def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
@@ -185,7 +204,7 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
             "Where another class than the explained one was decided, features against the "
             "explained class count as features for the decision."
         )
-    return [*notes, _REPLACED, *about_sample(context)]
+    return [*notes, _REPLACED[context.dataset.schema.modality], *about_sample(context)]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,19 +12,27 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import MeasureContext
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, about_sample, judged
 from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
+from deepseek_report.metrics.players import player_sums
 from deepseek_report.metrics.plugin import Resamples
 
 Array = NDArray[np.float64]
+#: A token must stand in so many explained texts to be told of.
+LEAST_OCCURRENCES = 3
+#: Features that get an interval, and that are compared by group, the most important first.
+MOST_INTERVALS, MOST_BY_GROUP = 300, 100
 
 
 @dataclass(frozen=True)
 class Importance(ExplanationMetric):
     """Mean magnitude of each feature's attributions, over all explained instances and by group.
+
+    In images and series a feature is a patch or a window, in texts a token wherever it stands.
 
     `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
     """
@@ -36,69 +45,157 @@ class Importance(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "importance")
-        draws = (self.resamples, context.seed)
+        draws, schema = (self.resamples, context.seed), context.dataset.schema
+        units = units_of(explanation, schema)
+        if not units.names:
+            raise NotApplicableError(
+                f"no word stands in {LEAST_OCCURRENCES} of the {len(explanation)} explained texts; "
+                "explain more of them with explain.instances."
+            )
         return Measurement(
-            scores=(_top_share(explanation, draws),),
+            scores=(_top_share(explanation, units, draws),),
             tables={
-                "importance": _overall(context, explanation, draws),
-                "by_group": _by_group(context, explanation, draws),
+                "importance": _overall(explanation, units, draws),
+                "by_group": _by_group(context, explanation, units, draws),
             },
-            notes=about_sample(context),
+            notes=(*_about_units(units, schema), *about_sample(context)),
         )
 
 
-def _top_share(explanation: Explanation, draws: tuple[int, int]) -> Score:
-    sizes = np.abs(explanation.values)
-    top = int(sizes.mean(axis=0).argmax())
-    value, low, high = ratio_of_means(sizes[:, top], sizes.sum(axis=1), *draws)
+def _about_units(units: Units, schema: Schema) -> Iterator[str]:
+    if schema.modality == "text":
+        yield (
+            f"Of words: the mean is over the places where a word stands; words in fewer than "
+            f"{LEAST_OCCURRENCES} of the explained texts are left out."
+        )
+    if len(units.names) > MOST_INTERVALS:
+        yield (
+            f"Of {len(units.names)} features the {MOST_INTERVALS} first have an interval, and the "
+            f"{MOST_BY_GROUP} first are compared by group."
+        )
+
+
+@dataclass(frozen=True)
+class Units:
+    """What importance is told of: features of a table, patches, windows, or the words of texts.
+
+    names, labels : of each. values : for each the attributions of the instances that have it.
+    rows : for each the instances that these belong to.
+    """
+
+    names: list[str]
+    labels: list[str]
+    values: list[Array]
+    rows: list[NDArray[np.int64]]
+
+    def within(self, chosen: NDArray[np.bool_], units: list[int]) -> Units:
+        """Some units, in some instances alone."""
+        return Units(
+            [self.names[k] for k in units],
+            [self.labels[k] for k in units],
+            [self.values[k][chosen[self.rows[k]]] for k in units],
+            [self.rows[k][chosen[self.rows[k]]] for k in units],
+        )
+
+
+def units_of(explanation: Explanation, schema: Schema) -> Units:
+    """The units of an explanation.
+
+    A token of a text counts once for every place where it stands, whichever place that is; only
+    tokens that stand in `LEAST_OCCURRENCES` texts or more are told of.
+    """
+    if schema.modality == "text":
+        return _tokens(explanation, schema)
+    values = player_sums(explanation.values, schema.owners)
+    labels, everyone = schema.player_labels, np.arange(len(values))
+    names = schema.names if schema.layout is None else labels
+    return Units(list(names), list(labels), list(values.T), [everyone] * len(labels))
+
+
+def _tokens(explanation: Explanation, schema: Schema) -> Units:
+    rows, columns = np.nonzero(~np.isnan(explanation.inputs))
+    tokens = explanation.inputs[rows, columns].astype(np.int64)
+    values = explanation.values[rows, columns]
+    order = np.argsort(tokens, kind="stable")
+    kinds, starts = np.unique(tokens[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    kept = [
+        (int(kind), part)
+        for kind, part in zip(kinds, parts, strict=True)
+        if len(np.unique(rows[part])) >= LEAST_OCCURRENCES
+    ]
+    words = [schema.vocabulary[kind] for kind, _ in kept]
+    return Units(words, words, [values[part] for _, part in kept], [rows[part] for _, part in kept])
+
+
+def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` largest."""
+    sizes = [np.abs(one) for one in units.values]
+    means = np.array([one.mean() if len(one) else np.nan for one in sizes])
+    low, high = np.full(len(means), np.nan), np.full(len(means), np.nan)
+    largest = np.argsort(-means, kind="stable")[:MOST_INTERVALS]
+    if len({len(sizes[k]) for k in largest}) == 1:
+        largest = np.sort(largest)
+        _, low[largest], high[largest] = bootstrap_mean(
+            np.stack([sizes[k] for k in largest], axis=1), *draws
+        )
+    else:
+        for k in largest:
+            _, low[k], high[k] = bootstrap_mean(sizes[k], *draws)
+    return means, low, high
+
+
+def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -> Score:
+    n = len(explanation)
+    totals = np.zeros((len(units.names), n))
+    for k, (values, rows) in enumerate(zip(units.values, units.rows, strict=True)):
+        np.add.at(totals[k], rows, np.abs(values))
+    top = int(totals.sum(axis=1).argmax())
+    value, low, high = ratio_of_means(totals[top], totals.sum(axis=0), *draws)
     return Score(
         metric="top_feature_share",
         category="explanation",
         value=value,
         low=low,
         high=high,
-        n=len(sizes),
+        n=n,
         direction="none",
         bounds=(0.0, 1.0),
         unit="share",
         explainer=explanation.method,
         interval_method=f"BCa bootstrap of instances, {draws[0]} resamples, seed {draws[1]}",
-        note=f"The first feature is {explanation.feature_names[top]}.",
+        note=f"The first feature is {units.names[top]}.",
     )
 
 
-def _overall(
-    context: MeasureContext, explanation: Explanation, draws: tuple[int, int]
-) -> pd.DataFrame:
-    sizes = np.abs(explanation.values)
-    mean, low, high = bootstrap_mean(sizes, *draws)
-    total = mean.sum()
+def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> pd.DataFrame:
+    mean, low, high = _estimates(units, draws)
+    sums = np.array([np.abs(one).sum() for one in units.values])
+    total = sums.sum()
+    signed = [one.mean() if explanation.signed else np.nan for one in units.values]
     frame = pd.DataFrame(
         {
             "explainer": explanation.method,
-            "feature": list(explanation.feature_names),
-            "label": context.dataset.schema.labels,
+            "feature": units.names,
+            "label": units.labels,
             "mean_absolute": mean,
             "low": low,
             "high": high,
-            "mean_signed": _mean_signed(explanation),
-            "share": mean / total if total > 0 else np.zeros(len(mean)),
-            "n": len(sizes),
+            "mean_signed": np.array(signed, dtype=np.float64),
+            "share": sums / total if total > 0 else np.zeros(len(mean)),
+            "n": [len(one) for one in units.values],
         }
     ).sort_values("mean_absolute", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
 
 
-def _mean_signed(explanation: Explanation) -> Array:
-    mean = explanation.values.mean(axis=0)
-    return np.asarray(mean if explanation.signed else np.full(mean.shape, np.nan))
-
-
 def _by_group(
-    context: MeasureContext, explanation: Explanation, draws: tuple[int, int]
+    context: MeasureContext, explanation: Explanation, units: Units, draws: tuple[int, int]
 ) -> pd.DataFrame:
+    means = [-np.abs(one).mean() for one in units.values]
+    largest = sorted(np.argsort(means, kind="stable")[:MOST_BY_GROUP].tolist())
     frames = [
-        _level(context, explanation, (attribute, code), draws)
+        _level(context, explanation, (attribute, code), units, largest, draws)
         for attribute in context.dataset.schema.attributes
         if attribute.name in context.predictions.groups
         for code in range(len(attribute.levels))
@@ -113,24 +210,28 @@ def _level(
     context: MeasureContext,
     explanation: Explanation,
     level: tuple[Attribute, int],
+    units: Units,
+    largest: list[int],
     draws: tuple[int, int],
 ) -> pd.DataFrame | None:
     attribute, code = level
     chosen = context.predictions.groups[attribute.name][explanation.positions] == code
     if not chosen.any():
         return None
-    mean, low, high = bootstrap_mean(np.abs(explanation.values[chosen]), *draws)
+    inside = units.within(chosen, largest)
+    inside = inside.within(chosen, [k for k, one in enumerate(inside.values) if len(one)])
+    mean, low, high = _estimates(inside, draws)
     return pd.DataFrame(
         {
             "explainer": explanation.method,
             "attribute": attribute.name,
             "attribute_label": attribute.label,
             "level": attribute.levels[code],
-            "feature": list(explanation.feature_names),
-            "label": context.dataset.schema.labels,
+            "feature": inside.names,
+            "label": inside.labels,
             "mean_absolute": mean,
             "low": low,
             "high": high,
-            "n": int(chosen.sum()),
+            "n": [len(one) for one in inside.values],
         }
     )

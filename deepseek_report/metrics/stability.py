@@ -12,13 +12,15 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import Capability, Classifier, MeasureContext
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import evenly_spaced, mean_score
+from deepseek_report.metrics.players import by_player, player_sums, present
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.reference import spreads
+from deepseek_report.metrics.reference import baseline_rows, spreads
 
 Array = NDArray[np.float64]
 
@@ -32,8 +34,10 @@ class MaxSensitivity(ExplanationMetric):
 
     max over δ of |φ(x + δ) − φ(x)| / |φ(x)| (Euclidean), averaged over instances; δ is uniform
     within ± `radius` × the training interquartile range of each numeric feature, categories stay.
-    0 means no change. The random draws of an explainer that samples are the same for every δ.
-    `max_sensitivity_ratio` divides by what attributions drawn anew each time would give.
+    0 means no change. In a text a move replaces one word by the mask, which is no small step: its
+    own attribution goes with it. Attributions are summed by player. The random draws of an
+    explainer that samples are the same for every δ. `max_sensitivity_ratio` divides by what
+    attributions drawn anew each time would give.
 
     Yeh et al. take the absolute change within a ball; the change is relative here, so that methods
     in different units compare, and the largest of a few moves is a lower bound of their maximum.
@@ -53,9 +57,10 @@ class MaxSensitivity(ExplanationMetric):
         chosen = evenly_spaced(len(explanation), self.instances)
         moved = self._moved(context, explanation.inputs[chosen])
         values = _explain_each(context, [explanation.inputs[chosen], *moved])
+        values = player_sums(values, context.dataset.schema.owners)
         found = max_relative_change(values[0], values[1:])
         chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
-        template = self._template(explanation)
+        template = self._template(explanation, context.dataset.schema)
         ratio = Score(
             metric="max_sensitivity_ratio",
             category="explanation",
@@ -76,24 +81,32 @@ class MaxSensitivity(ExplanationMetric):
         )
 
     def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
+        rng = np.random.default_rng([context.seed, 1])
+        if context.dataset.schema.modality == "text":
+            return [
+                _one_masked(inputs, context.dataset.schema, rng) for _ in range(self.perturbations)
+            ]
         reach = self.radius * spreads(context.dataset.train.inputs, context.dataset.schema)
         if not reach.any():
             raise NotApplicableError(
                 "max_sensitivity moves numeric features, and this data set has none that vary; "
                 "leave max_sensitivity out."
             )
-        rng = np.random.default_rng([context.seed, 1])
         shape = (self.perturbations, *inputs.shape)
         return list(inputs + reach * rng.uniform(-1, 1, size=shape))
 
     def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
-        """Expected sensitivity of attributions drawn anew each time, from 1000 draws."""
+        """Expected sensitivity of attributions drawn anew each time, from up to 1000 draws."""
         rng = np.random.default_rng([seed, 2])
-        drawn = rng.standard_normal((1 + self.perturbations, 1000, shape[-1]))
+        draws = max(_MOST_DRAWN // shape[-1], 20)
+        drawn = rng.standard_normal((1 + self.perturbations, min(draws, 1000), shape[-1]))
         drawn = drawn if signed else np.abs(drawn)
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
 
-    def _template(self, explanation: Explanation) -> Score:
+    def _template(self, explanation: Explanation, schema: Schema) -> Score:
+        move = f"each numeric feature by at most {self.radius:g} of its interquartile range"
+        if schema.modality == "text":
+            move = "one word replaced by the mask"
         return Score(
             metric="max_sensitivity",
             category="explanation",
@@ -103,10 +116,22 @@ class MaxSensitivity(ExplanationMetric):
             bounds=(0.0, None),
             explainer=explanation.method,
             reference=_YEH,
-            note=f"{self.perturbations} moves per instance, each numeric feature by at most "
-            f"{self.radius:g} of its interquartile range; the greatest change found, relative to "
-            "the attributions' own size, so the true maximum is no smaller.",
+            note=f"{self.perturbations} moves per instance, {move}; the greatest change found, "
+            "relative to the attributions' own size, so the true maximum is no smaller.",
         )
+
+
+#: Numbers per move that stand for attributions by chance.
+_MOST_DRAWN = 400_000
+
+
+def _one_masked(inputs: Array, schema: Schema, rng: np.random.Generator) -> Array:
+    """Each text with one of its words, drawn at random, replaced by the mask."""
+    there = present(inputs, schema)
+    drawn = np.where(there, rng.random(there.shape), -1.0).argmax(axis=1)
+    hit = (schema.owners == drawn[:, None]) & ~np.isnan(inputs)
+    masked = baseline_rows(inputs, inputs, schema)
+    return np.where(hit, masked, inputs)
 
 
 def max_relative_change(original: Array, moved: Array) -> Array:
@@ -143,17 +168,18 @@ class ParameterRandomisation(ExplanationMetric):
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "explanation", "seed"})
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "parameter_randomisation")
         explain = _explain(context, "parameter_randomisation")
         chosen = evenly_spaced(len(explanation), self.instances)
-        values = np.abs(explanation.values[chosen])
+        rows, schema = explanation.inputs[chosen], context.dataset.schema
+        values = np.abs(by_player(explanation.values[chosen], rows, schema))
         found = mean_known(
             [
-                rowwise_spearman(values, np.abs(explain(model, explanation.inputs[chosen])))
+                rowwise_spearman(values, np.abs(by_player(explain(model, rows), rows, schema)))
                 for model in self._randomised(context)
             ]
         )

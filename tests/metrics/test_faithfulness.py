@@ -55,9 +55,7 @@ def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
 def replacing(decided: list[int]) -> Perturbation:
     model = Additive([0.1, 0.2, 0.05])
     n = len(decided)
-    return Perturbation(
-        model, np.ones((n, 3)), np.array(decided), np.zeros(3), removal_counts(3, 3)
-    )
+    return Perturbation(model, np.ones((n, 3)), np.zeros((n, 3)), np.array(decided), steps=3)
 
 
 def test_deletion_by_hand() -> None:
@@ -78,12 +76,15 @@ def test_the_probability_is_that_of_the_decided_class() -> None:
 
 def test_signed_values_rank_toward_the_decided_class() -> None:
     given = explanation([[0.1, -0.3, 0.2], [0.1, -0.3, 0.2]])
-    np.testing.assert_array_equal(rank_features(given, np.array([1, 0])), [[2, 0, 1], [1, 0, 2]])
+    toward = replacing([1, 0]).toward(1)
+    found = rank_features(given, toward, Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(found, [[2, 0, 1], [1, 0, 2]])
 
 
 def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
     given = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
-    np.testing.assert_array_equal(rank_features(given, np.array([1, 0])), [[1, 2, 0], [1, 2, 0]])
+    found = rank_features(given, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(found, [[1, 2, 0], [1, 2, 0]])
 
 
 @examples(st.integers(1, 60), st.integers(2, 30))
