@@ -1,0 +1,57 @@
+"""The prototype model: its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Capability
+from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.split import Split
+
+if TYPE_CHECKING:
+    from deepseek_report.models.classifier import TorchClassifier
+
+
+@dataclass(frozen=True)
+class Prototype:
+    """Decides by nearness to real training cases that it learned to compare with, and shows them.
+
+    Every class has `per_class` prototypes, each one a training case from a pool of `candidates` a
+    class. The logit of a class is a bias plus the sum over its prototypes of
+    `a · log((d + 1) / (d + ε))`, where d is a distance with a learned weight for each column and
+    a ≥ 0. The distance is a sum over columns, so the evidence can be told column by column. bins :
+    quantile bins of a numeric feature in which values are compared, beside the number itself.
+
+    Reference: Chen et al. 2019, This Looks Like That, doi 10.48550/arXiv.1806.10574 (the
+    similarity and the projection on training cases); Li et al. 2018, Deep Learning for Case-Based
+    Reasoning through Prototypes, doi 10.48550/arXiv.1710.04806; Hammer & Villmann 2002,
+    Generalized Relevance Learning Vector Quantization, doi 10.1016/S0893-6080(02)00079-5 (the
+    learned weights).
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {"module", "gradients", "intrinsic", "prototypes"}
+    )
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
+    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
+
+    per_class: Annotated[int, Field(ge=1, le=100)] = 8
+    candidates: Annotated[int, Field(ge=1, le=10_000)] = 200
+    bins: Annotated[int, Field(ge=1, le=256)] = 4
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The untrained module; candidates and statistics are taken from `train` alone."""
+        from deepseek_report.models.prototype_module import PrototypeModule
+        from deepseek_report.models.seeding import seeded
+
+        with seeded(seed):
+            return PrototypeModule(self, schema, train, seed)
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays."""
+        from deepseek_report.models.classifier import TorchClassifier
+
+        return TorchClassifier(module, schema, "prototype", self.capabilities, device)

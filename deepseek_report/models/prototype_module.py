@@ -1,0 +1,237 @@
+"""The prototype model: the module."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import one_hot, softplus
+
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.models.architecture import describe
+from deepseek_report.models.encoded import EncodedModule
+from deepseek_report.models.outputs import contrast
+
+if TYPE_CHECKING:
+    from deepseek_report.models.prototype import Prototype
+
+#: ε of the similarity: a case that is the prototype itself has similarity log(1 + 1/ε).
+NEAREST = 0.01
+#: softplus of it is 1.
+_ONE = math.log(math.e - 1)
+_BATCH = 2048
+
+
+def similarity(distances: Tensor) -> Tensor:
+    """log((d + 1) / (d + ε)): falls with the distance, towards 0."""
+    return torch.log1p(distances) - torch.log(distances + NEAREST)
+
+
+class Comparison(nn.Module):
+    """What is learned: where each prototype lies, how columns weigh, and how much it counts.
+
+    places : (prototype, unit), moved by the gradient; the prototype in use is the candidate of its
+    class that is nearest to its place.
+    """
+
+    def __init__(self, places: Tensor, classes: int) -> None:
+        super().__init__()
+        self.places = nn.Parameter(places)
+        self.relevance = nn.Parameter(torch.full(places.shape, _ONE))
+        self.strength = nn.Parameter(torch.full((len(places),), _ONE))
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def reset_parameters(self) -> None:
+        """Draw everything but the places at random."""
+        nn.init.normal_(self.relevance)
+        nn.init.normal_(self.strength)
+        nn.init.zeros_(self.bias)
+
+    def weights(self) -> Tensor:
+        """(prototype, unit), at least 0."""
+        return softplus(self.relevance)
+
+
+class PrototypeModule(EncodedModule):
+    """See `Prototype`; the units are those of `EncodedModule`.
+
+    While training the gradient of the prototype in use is passed on to its place (straight
+    through: van den Oord et al. 2017, doi 10.48550/arXiv.1711.00937), so every loss, that of the
+    validation part too, is one of a model whose prototypes are training cases.
+    """
+
+    cases: Tensor
+    case_ids: Tensor
+    case_classes: Tensor
+    classes: Tensor
+    chosen: Tensor
+    mean: Tensor
+    square: Tensor
+    scale: Tensor
+
+    def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
+        super().__init__(schema, train, config.bins)
+        self.config, self.columns = config, len(schema.features)
+        self.n_classes = len(schema.target.classes)
+        self._keep_candidates(train, seed)
+        self._keep_moments(train)
+        with torch.no_grad():
+            units = self.embed(self.cases).squeeze(-1)
+        places, classes = _starts(units, self.case_classes, config.per_class, seed)
+        self.register_buffer("classes", classes)
+        self.register_buffer("chosen", torch.zeros(len(classes), dtype=torch.long))
+        owners = torch.tensor(self.unit_features, dtype=torch.long)
+        self.register_buffer("owners", owners, persistent=False)
+        self.comparison = Comparison(places, self.n_classes)
+        self._project(units)
+
+    def outputs_of(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> (instance, class)."""
+        evidence, _ = self._evidence(embedded.squeeze(-1), self._in_use())
+        return self.comparison.bias + evidence @ self._membership(evidence)
+
+    def prototypes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (prototype, column), instance ids and classes (prototype,)."""
+        return self.cases[self.chosen], self.case_ids[self.chosen], self.classes
+
+    def evidence(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(instance, prototype) what each adds to the logit of its class, and the distances."""
+        with torch.no_grad():
+            return self._evidence(self.embed(inputs).squeeze(-1), self._in_use())
+
+    def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
+        """How much nearer each column brings a case to the prototypes than is usual.
+
+        Let dᵢₚⱼ be the part of column j in the distance of case i to prototype p, mₚⱼ its mean
+        over the training part, dᵢₚ and mₚ their sums over j, and s the similarity. The value of
+        column j is `Σₚ cₚ aₚ · (s(dᵢₚ) − s(mₚ)) / (dᵢₚ − mₚ) · (dᵢₚⱼ − mₚⱼ)` with cₚ = 1 for
+        prototypes of the target and −1 / (classes − 1) for others. Since the dᵢₚⱼ − mₚⱼ sum to
+        dᵢₚ − mₚ, the values sum to the output less the base value, which is the output at the mean
+        distances. This is the integrated gradient along the straight line of distances.
+
+        Returns
+        -------
+        Values (instance, column) and base values (instance,); see `IntrinsicModule`.
+        """
+        with torch.no_grad():
+            units, cases = self.embed(inputs).squeeze(-1), self._in_use()
+            weights = self.comparison.weights() / self.scale
+            usual = weights * (self.square - 2 * cases * self.mean + cases**2)
+            distances, means = _distances(units, cases, weights), usual.sum(1)
+            counts = contrast(self._membership(units), target) * softplus(self.comparison.strength)
+            slopes = counts * _secant(distances, means)
+            parts = units**2 * (slopes @ weights) - 2 * units * (slopes @ (weights * cases))
+            parts = parts + slopes @ (weights * cases**2 - usual)
+            values = parts.new_zeros(len(inputs), self.columns).index_add_(1, self.owners, parts)
+            bias = contrast(self.comparison.bias.unsqueeze(0), target)
+            base = bias + (counts * similarity(means)).sum()
+        return values, base.expand(len(inputs))
+
+    def reset_parameters(self) -> None:
+        """Take any candidates of the right class as prototypes."""
+        for one in range(self.n_classes):
+            own = torch.nonzero(self.case_classes == one)[:, 0]
+            here = self.classes == one
+            order = torch.randperm(len(own), device="cpu").to(own.device)
+            self.chosen[here] = own[order[: int(here.sum())]]
+
+    def architecture(self) -> dict[str, Any]:
+        """Name, summary, parameters and layers, as `architecture.json` holds them."""
+        summary = (
+            f"A prototype model: it compares a case with {len(self.classes)} cases of the training "
+            f"part, over {len(self.unit_features)} encoded columns, and decides for the class "
+            "whose prototypes are near."
+        )
+        return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
+
+    def _in_use(self) -> Tensor:
+        """(prototype, unit) the training cases; while training with the gradient of their places."""
+        if not self.training:
+            return self.embed(self.cases[self.chosen]).squeeze(-1)
+        with torch.no_grad():
+            units = self.embed(self.cases).squeeze(-1)
+            self._project(units)
+        places = self.comparison.places
+        return places + (units[self.chosen] - places).detach()
+
+    def _project(self, units: Tensor) -> None:
+        """Choose for each place the nearest candidate of its class; no case is taken twice."""
+        with torch.no_grad():
+            weights = self.comparison.weights() / self.scale
+            apart = _distances(units, self.comparison.places, weights).T
+            apart = apart.masked_fill(self.classes[:, None] != self.case_classes, torch.inf)
+            for prototype in range(len(apart)):
+                nearest = apart[prototype].argmin()
+                self.chosen[prototype] = nearest
+                apart[:, nearest] = torch.inf
+
+    def _evidence(self, units: Tensor, cases: Tensor) -> tuple[Tensor, Tensor]:
+        distances = _distances(units, cases, self.comparison.weights() / self.scale)
+        return softplus(self.comparison.strength) * similarity(distances), distances
+
+    def _membership(self, like: Tensor) -> Tensor:
+        """(prototype, class) 1 where a prototype is of the class."""
+        return one_hot(self.classes, self.n_classes).to(like.dtype)
+
+    def _keep_candidates(self, train: Split, seed: int) -> None:
+        positions = _candidates(train.labels, self.config.candidates, self.n_classes, seed)
+        inputs = torch.as_tensor(train.inputs[positions], dtype=torch.float32)
+        self.register_buffer("cases", inputs)
+        self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
+        self.register_buffer("case_classes", torch.as_tensor(train.labels[positions]))
+
+    def _keep_moments(self, train: Split) -> None:
+        """Mean and mean square of every unit, and a scale that makes usual distances 1."""
+        mean, square = 0.0, 0.0
+        for start in range(0, len(train), _BATCH):
+            rows = torch.as_tensor(train.inputs[start : start + _BATCH], dtype=torch.float32)
+            units = self.embed(rows).squeeze(-1).double()
+            mean, square = mean + units.sum(0), square + (units**2).sum(0)
+        mean, square = torch.as_tensor(mean) / len(train), torch.as_tensor(square) / len(train)
+        scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
+        for name, value in {"mean": mean, "square": square, "scale": scale}.items():
+            self.register_buffer(name, value.float())
+
+
+def _distances(units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
+    """(instance, unit), (prototype, unit), (prototype, unit) -> (instance, prototype).
+
+    `Σ w (u − v)²`, multiplied out so that no array of all three dimensions is needed.
+    """
+    crossed = units @ (weights * cases).T
+    return (units**2 @ weights.T - 2 * crossed + (weights * cases**2).sum(1)).clamp(min=0.0)
+
+
+def _secant(distances: Tensor, means: Tensor) -> Tensor:
+    """(s(d) − s(m)) / (d − m), and s'(m) where the two are as good as equal."""
+    apart = distances - means
+    close = apart.abs() < 1e-4 * (means + NEAREST)
+    slope = 1 / (1 + means) - 1 / (means + NEAREST)
+    found = (similarity(distances) - similarity(means)) / torch.where(close, 1.0, apart)
+    return torch.where(close, slope.expand_as(found), found)
+
+
+def _candidates(labels: NDArray[np.int64], most: int, classes: int, seed: int) -> NDArray[np.int64]:
+    """Positions of at most so many cases of each class, drawn at random."""
+    rng = np.random.default_rng(seed)
+    found = [rng.permutation(np.flatnonzero(labels == one))[:most] for one in range(classes)]
+    return np.sort(np.concatenate(found))
+
+
+def _starts(units: Tensor, labels: Tensor, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
+    """(prototype, unit) the means of clusters within each class, and the classes."""
+    from sklearn.cluster import KMeans
+
+    places, classes = [], []
+    for one in labels.unique():
+        own = units[labels == one].numpy()
+        distinct = len(np.unique(own, axis=0))
+        means = KMeans(min(per_class, distinct), n_init=1, random_state=seed).fit(own)
+        places.append(torch.as_tensor(means.cluster_centers_, dtype=torch.float32))
+        classes.append(one.repeat(len(places[-1])))
+    return torch.cat(places), torch.cat(classes)
