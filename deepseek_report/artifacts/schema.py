@@ -20,6 +20,10 @@ Modality = Literal["table", "text", "image", "series"]
 Task = Literal["classification", "regression", "multi_label"]
 ALL_MODALITIES: frozenset[Modality] = frozenset(get_args(Modality))
 ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
+#: Tasks where something is decided: each of several labels is reported as two classes.
+CLASS_TASKS: frozenset[Task] = frozenset({"classification", "multi_label"})
+NUMBER_TASKS: frozenset[Task] = frozenset({"regression"})
+LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
 
 
 @dataclass(frozen=True)

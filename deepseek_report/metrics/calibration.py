@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.intervals import Estimate, wilson
 from deepseek_report.metrics.performance import SHARE, bootstrapped
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.metrics.resampling import as_one, bootstrap
 
 Floats = NDArray[np.float64]
@@ -156,7 +156,7 @@ def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
 
 
 @dataclass(frozen=True)
-class ExpectedCalibrationError(ModelMetric):
+class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
     category: ClassVar[Category] = "calibration"

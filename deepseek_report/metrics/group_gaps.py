@@ -23,7 +23,7 @@ from deepseek_report.metrics.groups import (
 )
 from deepseek_report.metrics.intervals import Estimate, enough_events, holm, newcombe
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.metrics.resampling import (
     bootstrap_rates,
     permutation_p_value,
@@ -159,7 +159,7 @@ def _resampled(
 
 
 @dataclass(frozen=True)
-class GapMetric(ModelMetric):
+class GapMetric(ClassMetric):
     """What the three gaps share: groups, floor, test and table."""
 
     category: ClassVar[Category] = "fairness"

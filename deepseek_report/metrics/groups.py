@@ -24,7 +24,7 @@ from deepseek_report.metrics.calibration import (
 )
 from deepseek_report.metrics.intervals import enough_events, rate
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.metrics.ranking import auc_estimate
 
 Ints = NDArray[np.int64]
@@ -198,7 +198,7 @@ def group_table(
 
 
 @dataclass(frozen=True)
-class GroupRates(ModelMetric):
+class GroupRates(ClassMetric):
     """How many of each group are decided favourably, and how right that is, with intervals."""
 
     category: ClassVar[Category] = "fairness"

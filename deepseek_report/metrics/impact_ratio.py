@@ -29,7 +29,7 @@ from deepseek_report.metrics.intervals import (
     koopman,
     newcombe,
 )
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -90,7 +90,7 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 
 
 @dataclass(frozen=True)
-class ImpactRatio(ModelMetric):
+class ImpactRatio(ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     category: ClassVar[Category] = "fairness"

@@ -14,10 +14,10 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.metrics.encoding import Encoder
+from deepseek_report.metrics.encoding import encoding_of
 from deepseek_report.metrics.intervals import rate
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -49,13 +49,13 @@ def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats)
 def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:
     """Share of the nearest training rows with the same label, for some rows of the test part.
 
-    Distance is Euclidean over standardised numbers and one-hot categories.
+    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words.
     """
     from sklearn.neighbors import NearestNeighbors
 
     if not len(positions):
         return np.zeros(0)
-    encoder = Encoder.fit(data.schema.features, data.train.inputs)
+    encoder = encoding_of(data.schema.features, data.train.inputs)
     k = min(n_neighbours, len(data.train))
     index = NearestNeighbors(n_neighbors=k, algorithm="brute")
     index.fit(encoder.transform(data.train.inputs).astype(np.float32))
@@ -66,7 +66,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 
 
 @dataclass(frozen=True)
-class LabelSuspects(ModelMetric):
+class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
     category: ClassVar[Category] = "data"

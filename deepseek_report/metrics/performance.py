@@ -15,7 +15,7 @@ from deepseek_report.artifacts.score import Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
-from deepseek_report.metrics.plugin import ModelMetric, Resamples, require_two_classes
+from deepseek_report.metrics.plugin import ClassMetric, Resamples, require_two_classes
 from deepseek_report.metrics.ranking import (
     average_precision_statistic,
     macro_auc_estimate,
@@ -116,7 +116,7 @@ def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Accuracy(ModelMetric):
+class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
     category: ClassVar[Category] = "performance"
@@ -129,7 +129,7 @@ class Accuracy(ModelMetric):
 
 
 @dataclass(frozen=True)
-class BalancedAccuracy(ModelMetric):
+class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided rightly, so that rare classes count alike."""
 
     category: ClassVar[Category] = "performance"
@@ -145,7 +145,7 @@ class BalancedAccuracy(ModelMetric):
 
 
 @dataclass(frozen=True)
-class BrierScore(ModelMetric):
+class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
     category: ClassVar[Category] = "performance"
@@ -171,7 +171,7 @@ class BrierScore(ModelMetric):
 
 
 @dataclass(frozen=True)
-class RocAuc(ModelMetric):
+class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
     category: ClassVar[Category] = "performance"
@@ -203,7 +203,7 @@ def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class AveragePrecision(ModelMetric):
+class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
     category: ClassVar[Category] = "performance"
@@ -238,7 +238,7 @@ def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class ConfusionMatrix(ModelMetric):
+class ConfusionMatrix(ClassMetric):
     """Labels against decisions, with the error rates of the explained class."""
 
     category: ClassVar[Category] = "performance"
@@ -292,7 +292,7 @@ _SEEN = (
 
 
 @dataclass(frozen=True)
-class ThresholdSweep(ModelMetric):
+class ThresholdSweep(ClassMetric):
     """What each of 99 thresholds would make of the decisions, for two classes."""
 
     category: ClassVar[Category] = "performance"

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability, Scope
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, Schema, Task
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -23,6 +23,24 @@ class ModelMetric:
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
     produces: ClassVar[frozenset[str]] = frozenset()
+
+
+class ClassMetric(ModelMetric):
+    """Defaults of a metric that judges decisions between classes or their probabilities."""
+
+    tasks: ClassVar[frozenset[Task]] = CLASS_TASKS
+
+
+class NumberMetric(ModelMetric):
+    """Defaults of a metric that judges predicted numbers."""
+
+    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+
+
+class LabelsMetric(ModelMetric):
+    """Defaults of a metric that judges all labels of a multi-label target."""
+
+    tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
 
 
 def require_two_classes(schema: Schema, what: str) -> None:

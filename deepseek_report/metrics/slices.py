@@ -18,7 +18,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import Condition, all_conditions, indicator_matrix
 from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -79,7 +79,7 @@ def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> F
 
 
 @dataclass(frozen=True)
-class Slices(ModelMetric):
+class Slices(ClassMetric):
     """The slices of up to two feature values with the most errors, corrected for all looked at."""
 
     category: ClassVar[Category] = "slices"

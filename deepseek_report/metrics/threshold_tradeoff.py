@@ -17,7 +17,7 @@ from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
-from deepseek_report.metrics.plugin import ModelMetric, require_two_classes
+from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -64,7 +64,7 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
 
 
 @dataclass(frozen=True)
-class ThresholdTradeoff(ModelMetric):
+class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     category: ClassVar[Category] = "fairness"

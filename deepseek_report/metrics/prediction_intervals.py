@@ -1,0 +1,153 @@
+"""Intervals around predicted numbers that hold the true number as often as they say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.groups import MinCell, groupings
+from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.plugin import NumberMetric
+
+Floats = NDArray[np.float64]
+Level = Annotated[float, Field(gt=0, lt=1)]
+_REFERENCE = "doi:10.1080/01621459.2017.1307116"
+
+
+def half_width(errors: Floats, level: float) -> float:
+    """Half the width of the split-conformal interval: a quantile of held-out absolute errors.
+
+    The ⌈(n + 1) · level⌉-th smallest of n absolute errors. Where the held-out rows and a new row
+    are exchangeable, prediction ± this holds the true number with a probability of at least
+    `level`, and of at most `level` + 1/(n + 1) where errors are never tied, whatever the model.
+
+    Parameters
+    ----------
+    errors : (instance,) of rows that the model was not fitted to.
+    level : in (0, 1).
+
+    Returns
+    -------
+    In the unit of the errors; infinite where n is too small for the level.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
+    doi:10.1080/01621459.2017.1307116.
+    """
+    n = len(errors)
+    place = math.ceil((n + 1) * level - 1e-9)
+    return float(np.sort(np.abs(errors))[place - 1]) if place <= n else math.inf
+
+
+@dataclass(frozen=True)
+class PredictionIntervals(NumberMetric):
+    """How often split-conformal intervals hold the true number, and how wide they are.
+
+    level : share of true numbers that the interval is to hold. levels : further ones for the
+    table. min_cell : a group with fewer test rows is not judged.
+    """
+
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "validation_predictions", "dataset"}
+    )
+    produces: ClassVar[frozenset[str]] = frozenset(
+        {"prediction_interval_coverage", "prediction_interval_width"}
+    )
+    level: Level = 0.9
+    levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
+    min_cell: MinCell = 30
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        held_out = context.validation_predictions.errors
+        half = half_width(held_out, self.level)
+        if not math.isfinite(half):
+            raise NotApplicableError(
+                f"intervals that hold {100 * self.level:g} % of the true numbers need more than "
+                f"{len(held_out)} validation rows; use more rows or a lower level."
+            )
+        inside = np.abs(p.errors) <= half
+        covered = rate(int(inside.sum()), len(p)).score(
+            "prediction_interval_coverage",
+            "calibration",
+            "none",
+            bounds=(0.0, 1.0),
+            reference=_REFERENCE,
+            note=f"The intervals are made to hold {100 * self.level:g} % of the true numbers.",
+        )
+        width = Estimate(2 * half, None, None, len(held_out), "").score(
+            "prediction_interval_width",
+            "calibration",
+            "lower",
+            unit=target.unit or "",
+            bounds=(0.0, None),
+            note=f"Of intervals made to hold {100 * self.level:g} %; all have the same width.",
+        )
+        tables = {"coverage": self._coverage(held_out, p.errors)}
+        if len(by_group := self._by_group(context, inside)):
+            tables["by_group"] = by_group
+        return Measurement((covered, width), tables, notes=_notes(len(held_out)))
+
+    def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
+        rows = []
+        for level in sorted({self.level, *self.levels}):
+            half = half_width(held_out, level)
+            found = rate(int((np.abs(errors) <= half).sum()), len(errors))
+            rows.append(
+                {
+                    "level": level,
+                    "half_width": half,
+                    "coverage": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": found.n,
+                }
+            )
+        return pd.DataFrame([one for one in rows if math.isfinite(float(one["half_width"] or 0))])
+
+    def _by_group(self, context: MeasureContext, inside: NDArray[np.bool_]) -> pd.DataFrame:
+        """Coverage in each group: an interval that holds on the whole need not hold in a group."""
+        groups = dict(context.predictions.groups)
+        try:
+            found = groupings(context.dataset.schema, groups, crossings=False, min_cell=1)
+        except NotApplicableError:
+            return pd.DataFrame()
+        rows: list[dict[str, Any]] = []
+        for grouping in found:
+            for code, level in enumerate(grouping.levels):
+                among = grouping.codes == code
+                one = rate(int(inside[among].sum()), int(among.sum()))
+                rows.append(
+                    {
+                        "attribute": grouping.name,
+                        "attribute_label": grouping.label,
+                        "level": level,
+                        "n": one.n,
+                        "coverage": one.value,
+                        "low": one.low,
+                        "high": one.high,
+                        "too_few": one.n < self.min_cell,
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def _notes(n: int) -> tuple[str, ...]:
+    return (
+        f"The half width is a quantile of the absolute errors on the {n} rows of the validation "
+        "part (split-conformal prediction). What is promised holds on average over such parts, for "
+        "rows drawn like these; not for each group, nor for each case.",
+        "The validation part also says when training stops, so that its errors are a little small "
+        "and the intervals a little narrow; the coverage is measured on the test part.",
+    )

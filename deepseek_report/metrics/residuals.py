@@ -1,0 +1,86 @@
+"""Where predicted numbers are off: too high or too low on the whole, along the range, and worst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.metrics.intervals import Estimate, mean_interval
+from deepseek_report.metrics.plugin import NumberMetric
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Residuals(NumberMetric):
+    """The mean error, the error along the range of predictions, and the largest errors.
+
+    An error is the predicted number minus the true one: above 0 is too high.
+
+    bins : parts of equal size of the predictions. most : largest errors that are listed.
+    """
+
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    produces: ClassVar[frozenset[str]] = frozenset({"mean_error"})
+    bins: Annotated[int, Field(ge=2, le=50)] = 8
+    most: Annotated[int, Field(ge=1, le=100)] = 10
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        mean, low, high = (float(one) for one in mean_interval(p.errors))
+        score = Estimate(mean, low, high, len(p), "normal, of the mean error").score(
+            "mean_error",
+            "calibration",
+            "zero",
+            unit=target.unit or "",
+            note="Above 0 the predictions are too high on the whole, below 0 too low.",
+        )
+        tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
+        return Measurement((score,), tables)
+
+
+def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
+    """Errors in parts of equal size by the prediction; fewer parts where predictions are tied."""
+    edges = np.unique(np.quantile(p.values, np.arange(1, bins) / bins))
+    place = np.searchsorted(edges, p.values, side="right")
+    rows = []
+    for number, one in enumerate(np.unique(place)):
+        inside = place == one
+        mean, low, high = (float(end) for end in mean_interval(p.errors[inside]))
+        rows.append(
+            {
+                "bin": number,
+                "from": float(p.values[inside].min()),
+                "to": float(p.values[inside].max()),
+                "n": int(inside.sum()),
+                "predicted": float(p.values[inside].mean()),
+                "observed": float(p.labels[inside].mean()),
+                "mean_error": mean,
+                "low": low,
+                "high": high,
+                "mae": float(np.abs(p.errors[inside]).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
+    """The instances with the largest errors in either direction, largest first."""
+    order = np.argsort(-np.abs(p.errors), kind="stable")[:most]
+    return pd.DataFrame(
+        {
+            "instance_id": p.instance_ids[order],
+            "label": p.labels[order],
+            "prediction": p.values[order],
+            "error": p.errors[order],
+        }
+    )
