@@ -1,4 +1,4 @@
-"""The routed transformer over feature tokens: the module."""
+"""The routed transformer over features, words, patches or windows: the module."""
 
 from __future__ import annotations
 
@@ -11,89 +11,107 @@ from deepseek_report.artifacts.protocols import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
-from deepseek_report.models.attention import BRANCHES, RoutedAttention
+from deepseek_report.models.attention import BRANCHES, RoutedAttention, mean_token
+from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.encoding import Encoder
 from deepseek_report.models.experts import SparseExperts
+from deepseek_report.models.neighbours import Neighbours, joined
 from deepseek_report.models.outputs import Outputs
+from deepseek_report.models.patches import Patches
 from deepseek_report.models.regularisation import DropPath
+from deepseek_report.models.text_tokens import TextTokens
 from deepseek_report.models.tokens import FeatureTokens
 
 if TYPE_CHECKING:
     from deepseek_report.models.deepseek import DeepSeek
 
+#: Reach of the local branch where the configuration names none.
+_WINDOWS = {"table": 3, "text": 3, "series": 3, "image": 1}
+
 
 class RoutedLayer(nn.Module):
     """One layer: routed attention, then sparse experts, each with a norm before and a sum after."""
 
-    def __init__(self, config: DeepSeek, tokens: int, drop_path: float) -> None:
+    def __init__(self, config: DeepSeek, neighbours: Neighbours, drop_path: float) -> None:
         super().__init__()
-        width = config.width
-        self.attention_norm = nn.LayerNorm(width)
-        self.attention = RoutedAttention(tokens, width, config.heads, config.window)
-        self.experts_norm = nn.LayerNorm(width)
+        sizes = config.sizes
+        self.attention_norm = nn.LayerNorm(sizes.width)
+        self.attention = RoutedAttention(neighbours, sizes.width, sizes.heads, config.global_keys)
+        self.experts_norm = nn.LayerNorm(sizes.width)
         self.experts = SparseExperts(
-            width,
-            config.expert_width,
-            config.experts,
-            config.experts_per_token,
+            sizes.width,
+            sizes.expert_width,
+            sizes.experts,
+            sizes.experts_per_token,
             config.shared_expert,
         )
         self.dropout = nn.Dropout(config.dropout)
         self.drop_path = DropPath(drop_path)
 
     def forward(
-        self, tokens: Tensor, head_mask: Tensor | None
+        self, tokens: Tensor, head_mask: Tensor | None, present: Tensor | None, maps: bool
     ) -> tuple[Tensor, LayerTrace, Tensor]:
-        """(instance, token, width) -> the same, what was decided, and the balance loss."""
-        mixed, attention, routes = self.attention(self.attention_norm(tokens), head_mask)
+        """(instance, token, width) -> the same, what was decided, and the balance loss.
+
+        present, maps : see `RoutedAttention`.
+        """
+        mixed, attention, routes = self.attention(
+            self.attention_norm(tokens), head_mask, present, maps
+        )
         tokens = tokens + self.drop_path(self.dropout(mixed))
-        expert, weights, balance = self.experts(self.experts_norm(tokens))
+        expert, weights, balance = self.experts(self.experts_norm(tokens), present)
         tokens = tokens + self.drop_path(self.dropout(expert))
         trace = LayerTrace(
-            attention={name: attention[:, b] for b, name in enumerate(BRANCHES)},
-            routes={name: routes[:, b] for b, name in enumerate(BRANCHES)},
+            attention=None if attention is None else _by_branch(attention),
+            routes=_by_branch(routes),
             expert_weights=weights,
         )
         return tokens, trace, balance
 
 
+def _by_branch(decided: Tensor) -> dict[str, Tensor]:
+    """(instance, branch, …) -> {branch: (instance, …)}."""
+    return {name: decided[:, at] for at, name in enumerate(BRANCHES)}
+
+
 class DeepSeekModule(nn.Module):
-    """See `DeepSeek`; offers what `artifacts.protocols.ExplainableModule` asks for."""
+    """See `DeepSeek`; offers what `artifacts.protocols.ExplainableModule` asks for.
+
+    With more than 128 tokens `trace` hands out attention between runs of neighbouring tokens, and
+    `token_columns` are those of the runs.
+    """
 
     def __init__(self, config: DeepSeek, schema: Schema, train: Split) -> None:
         super().__init__()
         self.config = config
-        features = len(schema.features)
-        self.unit_features = (-1, *range(features))
-        self.tokens = FeatureTokens(schema, Encoder(schema, train, config.bins), config.width)
-        drops = torch.linspace(0.0, config.drop_path, config.layers + 1)[1:].tolist()
-        self.layers = nn.ModuleList(RoutedLayer(config, features + 1, drop) for drop in drops)
-        self.norm = nn.LayerNorm(config.width)
-        self.output = Outputs(config.width, schema.target, train)
-
-    @property
-    def token_columns(self) -> tuple[tuple[int, ...], ...]:
-        """For each attention token the position of its feature; empty for the summary token."""
-        return tuple(() if feature < 0 else (feature,) for feature in self.unit_features)
+        width, layers = config.sizes.width, config.sizes.layers
+        self.tokens = embedding_for(config, schema, train)
+        neighbours = Neighbours(self.tokens.grid, config.window or _WINDOWS[schema.modality])
+        drops = torch.linspace(0.0, config.drop_path, layers + 1)[1:].tolist()
+        self.layers = nn.ModuleList(RoutedLayer(config, neighbours, drop) for drop in drops)
+        self.norm = nn.LayerNorm(width)
+        self.output = Outputs(width, schema.target, train)
+        self.unit_features = self.tokens.unit_features
+        self.token_columns = joined(self.tokens.token_columns, self.layers[0].attention.map_runs)
 
     def embed(self, inputs: Tensor) -> Tensor:
-        """(instance, feature) original units -> (instance, 1 + feature, width)."""
-        tokens: Tensor = self.tokens(inputs)
-        return tokens
+        """(instance, column) original units -> (instance, unit, …), as the embedding says."""
+        units: Tensor = self.tokens(inputs)
+        return units
 
     def forward_embedded(self, embedded: Tensor) -> Tensor:
-        """(instance, 1 + feature, width) -> logits (instance, class)."""
+        """(instance, unit, …) -> logits (instance, class)."""
         return self.output.view(self._run(embedded)[0])
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(instance, feature) original units -> logits (instance, class)."""
+        """(instance, column) original units -> logits (instance, class)."""
         return self.forward_embedded(self.embed(inputs))
 
     def trace(
         self, inputs: Tensor, head_mask: Tensor | None = None
     ) -> tuple[Tensor, list[LayerTrace]]:
         """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
-        outputs, traces, _ = self._run(self.embed(inputs), head_mask)
+        outputs, traces, _ = self._run(self.embed(inputs), head_mask, maps=True)
         return self.output.view(outputs), traces
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -106,30 +124,30 @@ class DeepSeekModule(nn.Module):
         return describe(self, "deepseek", self._summary(), self._kinds())
 
     def _run(
-        self, embedded: Tensor, head_mask: Tensor | None = None
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[LayerTrace], Tensor]:
-        tokens, traces, losses = embedded, [], []
+        tokens, present = self.tokens.join(embedded)
+        traces, losses = [], []
         for position, layer in enumerate(self.layers):
             mask = None if head_mask is None else head_mask[position]
-            tokens, trace, balance = layer(tokens, mask)
+            tokens, trace, balance = layer(tokens, mask, present, maps)
             traces.append(trace)
             losses.append(balance)
-        pooled = tokens[:, 0] if self.config.pool == "summary" else tokens.mean(1)
+        pooled = tokens[:, 0] if self.config.pool == "summary" else mean_token(tokens, present)
         return self.output(self.norm(pooled)), traces, torch.stack(losses).mean()
 
     def _summary(self) -> str:
-        c = self.config
-        shared = " and one that all share" if c.shared_expert else ""
-        features = len(self.unit_features) - 1
+        sizes = self.config.sizes
+        shared = " and one that all share" if self.config.shared_expert else ""
         return (
-            f"A transformer over {features} feature tokens of width {c.width} "
-            f"and a summary token: {c.layers} layers, each with {c.heads} local and {c.heads} "
-            f"global attention heads weighted per instance by a router, and {c.experts} experts of "
-            f"which {c.experts_per_token} work on each token{shared}."
+            f"A transformer over {self.tokens.described}, of width {sizes.width}, and a summary "
+            f"token: {sizes.layers} layers, each with {sizes.heads} local and {sizes.heads} global "
+            f"attention heads weighted per instance by a router, and {sizes.experts} experts of "
+            f"which {sizes.experts_per_token} work on each token{shared}."
         )
 
     def _kinds(self) -> dict[str, str]:
-        kinds = {"tokens": "feature tokens"}
+        kinds = {"tokens": "embedding"}
         for position in range(len(self.layers)):
             start = f"layers.{position}"
             kinds |= {
@@ -141,3 +159,13 @@ class DeepSeekModule(nn.Module):
                 f"{start}.experts.router": "expert router",
             }
         return kinds | {"norm": "normalisation", "output": "output"}
+
+
+def embedding_for(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+    """The embedding for the kind of data that the schema describes."""
+    width = config.sizes.width
+    if schema.modality == "table":
+        return FeatureTokens(schema, Encoder(schema, train, config.bins), width)
+    if schema.modality == "text":
+        return TextTokens(schema, width, config.masking)
+    return Patches(schema, train, width, config.patch)

@@ -40,19 +40,29 @@ class SparseExperts(nn.Module):
             nn.init.uniform_(parameter, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
         nn.init.uniform_(self.outer, -1 / math.sqrt(hidden), 1 / math.sqrt(hidden))
 
-    def forward(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, present: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Send each token through its experts.
 
         Parameters
         ----------
-        tokens : (instance, token, width).
+        tokens : (instance, token, width). present : (instance, token) bool, None where all are
+            there; tokens that are not there use no expert, get 0 and count for no load.
 
         Returns
         -------
         Output (instance, token, width); weights (instance, token, expert), exactly k of them above
         0, rows sum to 1; balance loss, a scalar (see `balance_loss`).
         """
-        flat = tokens.flatten(0, 1)
+        if present is None:
+            out, weights, loss = self._rows(tokens.flatten(0, 1))
+            return out.view_as(tokens), weights.view(*tokens.shape[:2], -1), loss
+        out, weights, loss = self._rows(tokens[present])
+        return _put_back(out, present), _put_back(weights, present), loss
+
+    def _rows(self, flat: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(row, width) -> (row, width), (row, expert) weights, balance loss."""
         shares = self.router(flat).float().softmax(-1)
         best, which = shares.topk(self.chosen, dim=-1)
         best = best / best.sum(-1, keepdim=True)
@@ -60,8 +70,7 @@ class SparseExperts(nn.Module):
         if self.shared is not None:
             out = out + self.shared(flat)
         weights = torch.zeros_like(shares).scatter(1, which, best)
-        loss = balance_loss(shares, which)
-        return out.view_as(tokens), weights.view(*tokens.shape[:2], -1), loss
+        return out, weights, balance_loss(shares, which)
 
     def _run_chosen(self, flat: Tensor, best: Tensor, which: Tensor) -> Tensor:
         """(row, width), (row, k) weights, (row, k) experts -> (row, width)."""
@@ -77,6 +86,12 @@ class SparseExperts(nn.Module):
         back[order] = torch.arange(len(order), device=order.device)
         by_row = torch.cat(blocks).index_select(0, back).view(*which.shape, -1)
         return (by_row * best.unsqueeze(-1)).sum(1)
+
+
+def _put_back(rows: Tensor, present: Tensor) -> Tensor:
+    """(row, width) of the tokens that are there -> (instance, token, width), 0 for the others."""
+    whole = rows.new_zeros(*present.shape, rows.shape[1])
+    return whole.masked_scatter(present.unsqueeze(-1), rows)
 
 
 def balance_loss(shares: Tensor, which: Tensor) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.encoding import Encoder
 
 
-class FeatureTokens(nn.Module):
+class FeatureTokens(Embedding):
     """Turns original features into tokens (instance, 1 + feature, width).
 
     Token 0 is the learned summary token; token 1 + i belongs to feature i. A numeric feature's
@@ -23,11 +24,13 @@ class FeatureTokens(nn.Module):
     ordinal_steps: Tensor
 
     def __init__(self, schema: Schema, encoder: Encoder, width: int) -> None:
-        super().__init__()
+        features = len(schema.features)
+        super().__init__((features,), tuple((feature,) for feature in range(features)))
+        self.unit_features = (-1, *range(features))
         self.encoder = encoder
         numeric = len(encoder.numeric)
         self.summary = nn.Parameter(torch.empty(width))
-        self.bias = nn.Parameter(torch.empty(len(schema.features), width))
+        self.bias = nn.Parameter(torch.empty(features, width))
         self.shares = nn.Parameter(torch.empty(numeric, encoder.bins, width))
         self.slopes = nn.Parameter(torch.empty(numeric, width))
         self.missing = nn.Parameter(torch.empty(numeric, width))
@@ -36,6 +39,10 @@ class FeatureTokens(nn.Module):
         self.register_buffer("position", torch.argsort(order))
         self.register_buffer("ordinal_steps", _step_matrix(schema, encoder))
         self.reset_parameters()
+
+    @property
+    def described(self) -> str:
+        return f"{len(self.bias)} feature tokens"
 
     def reset_parameters(self) -> None:
         """Draw the tokens anew; what no training row touches (missing, unseen) starts at zero."""
