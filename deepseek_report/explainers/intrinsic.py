@@ -83,8 +83,10 @@ class Intrinsic:
 
 
 def contrasted(logits: Array, target: int) -> Array:
-    """(instance, class) -> (instance,) the target's logit less the mean of the others', or the
-    number."""
+    """(instance, class) -> (instance,) the target's logit less the mean of the others'.
+
+    One column is a number, and stays as it is.
+    """
     if logits.shape[1] == 1:
         return logits[:, 0]
     return np.asarray(logits[:, target] - np.delete(logits, target, axis=1).mean(axis=1))

@@ -150,7 +150,7 @@ class PrototypeModule(EncodedModule):
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
 
     def _in_use(self) -> Tensor:
-        """(prototype, unit) the training cases; while training with the gradient of their places."""
+        """(prototype, unit) the training cases; in training with the gradient of their places."""
         if not self.training:
             return self.embed(self.cases[self.chosen]).squeeze(-1)
         with torch.no_grad():

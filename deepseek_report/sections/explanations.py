@@ -18,8 +18,22 @@ from deepseek_report.sections.draft import Draft
 
 #: How many features the table of ranks shows.
 SHOWN = 12
-_METRICS = ("importance", "attention", "route_entropy", "expert_load")
-_PICTURES = ("global_importance", "beeswarm", "attention_maps", "routing")
+_METRICS = (
+    "importance",
+    "attention",
+    "route_entropy",
+    "expert_load",
+    "shape_functions",
+    "prototypes",
+)
+_PICTURES = (
+    "global_importance",
+    "beeswarm",
+    "shape_functions",
+    "prototypes",
+    "attention_maps",
+    "routing",
+)
 _USES = frozenset(
     {"explanations"}
     | {f"measures/{name}" for name in _METRICS}

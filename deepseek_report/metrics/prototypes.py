@@ -1,0 +1,145 @@
+"""The training cases that a prototype model compares with, and how often each of them decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Capability, MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.metrics.own_terms import contributions
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.timing import torch_module
+
+Floats = NDArray[np.float64]
+
+_BATCH = 1024
+_PRIVACY = (
+    "The prototypes are real cases of the training part and are shown with their values: see that "
+    "whoever gets this report may read them."
+)
+
+
+@dataclass(frozen=True)
+class Prototypes(ModelMetric):
+    """The prototypes, their classes, for how many test cases each decides, and who is nearest.
+
+    A prototype decides for a case where, of those of the class decided for, it adds most evidence.
+    nearest : test cases listed for each. `prototypes_in_use` is the share that decides for any.
+    """
+
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
+    produces: ClassVar[frozenset[str]] = frozenset({"prototypes_in_use"})
+
+    nearest: Annotated[int, Field(ge=1, le=50)] = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, test = context.dataset.schema, context.dataset.test
+        module = torch_module(context.classifier)
+        inputs, ids, classes = (one.cpu().numpy() for one in module.prototypes())
+        evidence, distances = _evidence(module, test.inputs)
+        context.classifier.calls += len(test)
+        own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
+            axis=1
+        )
+        decided = np.bincount(own, minlength=len(ids))
+        order = np.lexsort((ids, -decided))
+        sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
+        table = pd.DataFrame(
+            {
+                "prototype": np.arange(1, len(ids) + 1),
+                "instance_id": ids[order],
+                "class_label": [schema.target.classes[one] for one in classes[order]],
+                "decides": decided[order],
+                "share": decided[order] / len(test),
+                "mean_evidence": evidence.mean(axis=0)[order],
+                "n": len(test),
+            }
+        )
+        return Measurement(
+            scores=(_in_use(decided),),
+            tables={
+                "prototypes": table,
+                "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
+                "nearest": self._nearest(context, distances[:, order]),
+            },
+            arrays={"inputs": inputs[order].astype(np.float64)},
+            notes=(_PRIVACY,),
+        )
+
+    def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
+        classes = context.dataset.schema.target.classes
+        rows: list[dict[str, Any]] = []
+        for prototype, column in enumerate(distances.T, start=1):
+            for rank, one in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
+                rows.append(
+                    {
+                        "prototype": prototype,
+                        "rank": rank,
+                        "instance_id": int(context.dataset.test.instance_ids[one]),
+                        "distance": float(column[one]),
+                        "label": classes[int(context.predictions.labels[one])],
+                        "decision": classes[int(context.predictions.decisions[one])],
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
+    import torch
+
+    device = next(module.parameters()).device
+    parts = [
+        module.evidence(
+            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
+        )
+        for start in range(0, len(inputs), _BATCH)
+    ]
+    evidence, distances = (
+        torch.cat(list(one)).double().cpu().numpy() for one in zip(*parts, strict=True)
+    )
+    return evidence, distances
+
+
+def _in_use(decided: NDArray[np.int64]) -> Score:
+    return Score(
+        metric="prototypes_in_use",
+        category="explanation",
+        value=float((decided > 0).mean()),
+        n=len(decided),
+        direction="none",
+        bounds=(0.0, 1.0),
+        unit="share",
+        note=f"{int((decided > 0).sum())} of {len(decided)} prototypes decide for a test case.",
+    )
+
+
+def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
+    """The values of the prototypes, for tables; pixels and steps are in the array alone.
+
+    sizes : (column,) how much each column adds or takes away on average, which ranks them.
+    """
+    if schema.layout is not None:
+        return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
+    ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
+    return pd.DataFrame(
+        [
+            {
+                "prototype": prototype,
+                "feature": feature.name,
+                "label": feature.label,
+                "display": feature.display(float(value)),
+                "rank": int(rank),
+            }
+            for prototype, row in enumerate(inputs, start=1)
+            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+        ]
+    )

@@ -1,0 +1,210 @@
+"""The curves of an additive model, with where its training part lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import number, plural, quantity
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.labels import capital, short, spoken
+from deepseek_report.visualizations.marks import grid, value_ticks
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Target
+
+_ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
+#: Categories shown of one feature, those that occur most often.
+_CATEGORIES = 8
+
+
+@dataclass(frozen=True)
+class ShapeFunctions:
+    """Draws what each value of the most important features adds to an additive model's output.
+
+    most : features drawn, those whose contributions vary most.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
+    requires: ClassVar[frozenset[str]] = frozenset({"shape_functions"})
+
+    most: Annotated[int, Field(ge=1, le=12)] = 8
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        curves = required(results, "shape_functions", "curves")
+        density = results.table("shape_functions", "density")
+        names = list(dict.fromkeys(curves.sort_values("rank", kind="stable")["feature"]))
+        parts = [
+            _Part(curves[curves["feature"] == name], _own(density, name))
+            for name in names[: self.most]
+        ]
+        target = results.schema.target
+        unit = target.unit or "predicted number" if target.is_number else "log-odds"
+        return [
+            Picture(
+                name="shape_functions",
+                svg=draw_svg(
+                    "shape_functions", _height(parts), lambda fig: _paint(fig, parts, unit)
+                ),
+                title=_title(parts),
+                alt=_alt(parts, target),
+                how_to_read=(
+                    f"Each panel is one term of the model’s sum: what a value adds to the {unit}, "
+                    "against its mean over the training part. Grey shows how the training rows "
+                    "spread over the values; where there are few, the curve rests on little."
+                ),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One feature: its curve and, for a number, the density of the training rows."""
+
+    curve: pd.DataFrame
+    density: pd.DataFrame | None
+
+    @property
+    def label(self) -> str:
+        return spoken(self.curve["label"].iloc[0])
+
+    @property
+    def is_numeric(self) -> bool:
+        return bool(self.curve["kind"].iloc[0] == "numeric")
+
+    @property
+    def known(self) -> pd.DataFrame:
+        return self.curve[self.curve["value"].notna()]
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The values of a number, or the categories that occur most often and missing values."""
+        if self.is_numeric:
+            return self.known
+        common = self.curve.nlargest(_CATEGORIES, "share", keep="first")
+        return common.sort_index()
+
+
+def _own(density: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
+    return None if density is None else density[density["feature"] == name]
+
+
+def _height(parts: Sequence[_Part]) -> float:
+    blocks = -(-len(parts) // _ABREAST)
+    return float(blocks * (_HEAD + _ROW + _FOOT))
+
+
+def _paint(figure: Figure, parts: Sequence[_Part], unit: str) -> None:
+    top, width = _height(parts), WIDTH / _ABREAST
+    low, high = _span(parts)
+    for place, part in enumerate(parts):
+        block, column = divmod(place, _ABREAST)
+        upper = top - _HEAD - block * (_HEAD + _ROW + _FOOT)
+        begin = column * width
+        inner = 0.55 if part.is_numeric else 1.35
+        axes = panel(figure, begin + inner, upper - _ROW, begin + width - 0.15, upper)
+        axes.set_title(short(part.label, 44), fontsize=9)
+        if part.is_numeric:
+            _curve(axes, part, (low, high))
+            axes.set_ylabel(f"adds to {unit}" if column == 0 else "", fontsize=SMALL - 1)
+        else:
+            _bars(axes, part, (low, high))
+
+
+def _span(parts: Sequence[_Part]) -> tuple[float, float]:
+    """Common limits of all panels, with a margin."""
+    values = np.concatenate([part.shown["contribution"].to_numpy(float) for part in parts])
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    margin = 0.08 * ((high - low) or 1.0)
+    return low - margin, high + margin
+
+
+def _curve(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
+    shown = part.shown
+    if part.density is not None and len(part.density):
+        tall = 0.3 * (span[1] - span[0]) / max(float(part.density["share"].max()), 1e-9)
+        axes.bar(
+            part.density["from"],
+            part.density["share"] * tall,
+            width=(part.density["to"] - part.density["from"]) * 0.96,
+            bottom=span[0],
+            align="edge",
+            color=LIGHT["grid"],
+        )
+    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+    axes.plot(shown["value"], shown["contribution"], color=LIGHT["series1"])
+    axes.set_ylim(*span)
+    grid(axes, "y")
+    value_ticks(axes, "y", 4)
+    _quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None)
+
+
+def _quantity_ticks(axes: Axes, unit: str | None) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
+
+
+def _bars(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
+    shown = part.shown
+    places = np.arange(len(shown))
+    added = shown["contribution"].to_numpy(float)
+    tones = [LIGHT["raises"] if one > 0 else LIGHT["lowers"] for one in added]
+    axes.barh(places, added, height=0.3 + 0.5 * np.sqrt(shown["share"]), color=tones)
+    axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+    labels = [short(one, 20) for one in shown["display"]]
+    axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(*span)
+    grid(axes, "x")
+    value_ticks(axes, "x", 4)
+
+
+def _title(parts: Sequence[_Part]) -> str:
+    first = parts[0]
+    most, least = _end(first, "max"), _end(first, "min")
+    return (
+        f"{capital(first.label)} moves the output most: from {_added(least)} at {_at(least)} to "
+        f"{_added(most)} at {_at(most)}"
+    )
+
+
+def _end(part: _Part, which: str) -> pd.Series:
+    shown = part.shown.reset_index(drop=True)
+    added = shown["contribution"]
+    return shown.iloc[int(added.argmax() if which == "max" else added.argmin())]
+
+
+def _at(row: pd.Series) -> str:
+    return spoken(row["display"])
+
+
+def _added(row: pd.Series) -> str:
+    sign = "+" if row["contribution"] > 0 else ""
+    return sign + number(float(row["contribution"]))
+
+
+def _alt(parts: Sequence[_Part], target: Target) -> str:
+    said = []
+    for part in parts:
+        most, least = _end(part, "max"), _end(part, "min")
+        said.append(
+            f"{part.label}: lowest {_added(least)} at {_at(least)}, highest {_added(most)} at "
+            f"{_at(most)}"
+        )
+    return (
+        f"What the values of {plural(len(parts), 'feature')} add to the model’s output for "
+        f"{spoken(target.explained_class)}. " + "; ".join(said) + "."
+    )
