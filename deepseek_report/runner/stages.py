@@ -25,8 +25,8 @@ from deepseek_report.artifacts.protocols import (
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.metrics.case_choice import choose_cases
 from deepseek_report.metrics.predicting import Rule, predict
-from deepseek_report.runner.selection import choose_cases
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
-from deepseek_report.runner.selection import choose_cases
+from deepseek_report.metrics.case_choice import choose_cases
 
 SCHEMA = Schema(
     features=(Feature("x", "x", "numeric"),),

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
+
+Floats = NDArray[np.float64]
+#: The sample of a number is stratified by bands of equal size.
+_BANDS = 10
+
+#: What a person calls the cases that are not chosen for a group.
+ROLE_LABELS = {
+    "most_certain_right": "Most certain, and right",
+    "most_certain_wrong": "Most certain, and wrong",
+    "nearest_threshold": "Nearest to the threshold",
+    "typical_error": "An error of typical size",
+    "furthest_above": "Predicted furthest above the true number",
+    "furthest_below": "Predicted furthest below the true number",
+}
 
 
 def choose_cases(predictions: Predictions, schema: Schema, instances: int, seed: int) -> Cases:
@@ -18,7 +34,7 @@ def choose_cases(predictions: Predictions, schema: Schema, instances: int, seed:
     """
     roles = _roles(predictions, schema)
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
-    sample = _stratified(predictions.labels, instances, seed)
+    sample = _stratified(_strata(predictions, schema), instances, seed)
     rest = sample[~np.isin(sample, chosen)]
     explained = np.sort(np.concatenate([chosen, rest[: max(instances - len(chosen), 0)]]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
@@ -27,38 +43,67 @@ def choose_cases(predictions: Predictions, schema: Schema, instances: int, seed:
 
 def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
-    certainty = _certainty(predictions)
     roles: dict[str, int] = {}
-    _assign(roles, "most_certain_right", np.where(predictions.correct, certainty, -np.inf))
-    _assign(roles, "most_certain_wrong", np.where(~predictions.correct, certainty, -np.inf))
-    _assign(roles, "nearest_threshold", -certainty)
+    told = _of_number(predictions) if schema.target.is_number else _of_classes(predictions)
+    for role, preference in told.items():
+        _assign(roles, role, preference)
+    extent = np.abs(predictions.errors) if schema.target.is_number else _certainty(predictions)
+    typical = -np.abs(extent - np.median(extent))
     for attribute in schema.attributes:
         codes = predictions.groups[attribute.name]
         for position, level in enumerate(attribute.levels):
-            typical = -np.abs(certainty - np.median(certainty))
             inside = np.where(codes == position, typical, -np.inf)
             _assign(roles, f"group:{attribute.name}:{level}", inside)
     return roles
 
 
-def _certainty(predictions: Predictions) -> NDArray[np.float64]:
+def _of_classes(predictions: Predictions) -> dict[str, Floats]:
+    """{role: (instance,) how well it fits}, -inf where it does not."""
+    certainty = _certainty(predictions)
+    return {
+        "most_certain_right": np.where(predictions.correct, certainty, -np.inf),
+        "most_certain_wrong": np.where(~predictions.correct, certainty, -np.inf),
+        "nearest_threshold": -certainty,
+    }
+
+
+def _of_number(predictions: Predictions) -> dict[str, Floats]:
+    """{role: (instance,) how well it fits}, -inf where it does not."""
+    errors = predictions.errors
+    size = np.abs(errors)
+    return {
+        "typical_error": -np.abs(size - np.median(size)),
+        "furthest_above": np.where(errors > 0, errors, -np.inf),
+        "furthest_below": np.where(errors < 0, -errors, -np.inf),
+    }
+
+
+def _certainty(predictions: Predictions) -> Floats:
     """(instance,) distance of the score from the threshold, or the top probability."""
     if predictions.threshold is None:
         ordered = np.sort(predictions.probabilities, axis=1)
-        return ordered[:, -1] - ordered[:, -2]
+        return np.asarray(ordered[:, -1] - ordered[:, -2])
     scores, threshold = predictions.scores, predictions.threshold
     span = np.where(scores >= threshold, 1 - threshold, threshold)
-    return np.abs(scores - threshold) / span
+    return np.asarray(np.abs(scores - threshold) / span)
 
 
-def _assign(roles: dict[str, int], role: str, preference: NDArray[np.float64]) -> None:
+def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
     free = preference.copy()
     free[list(roles.values())] = -np.inf
     if np.isfinite(free.max(initial=-np.inf)):
         roles[role] = int(free.argmax())
 
 
-def _stratified(labels: NDArray[np.int64], instances: int, seed: int) -> NDArray[np.int64]:
+def _strata(predictions: Predictions, schema: Schema) -> NDArray[Any]:
+    """(instance,) the label, or the band of a number."""
+    if not schema.target.is_number:
+        return predictions.labels
+    edges = np.quantile(predictions.labels, np.arange(1, _BANDS) / _BANDS)
+    return np.searchsorted(np.unique(edges), predictions.labels, side="right")
+
+
+def _stratified(labels: NDArray[Any], instances: int, seed: int) -> NDArray[np.int64]:
     """A random sample in random order with the labels' own shares, at least one of each class."""
     generator = np.random.default_rng([seed, 20_207])
     order = generator.permutation(len(labels))
