@@ -83,7 +83,7 @@ class PlainModule(AdaptedModule):
         return torch.where(torch.isnan(inputs), self.fill.to(inputs.dtype), inputs).unsqueeze(-1)
 
     def _features_of_units(self) -> tuple[int, ...]:
-        return tuple(range(len(self.encoder.numeric) + len(self.encoder.coded)))
+        return tuple(range(self.columns))
 
 
 def adapt(config: TorchModule, cls: type, schema: Schema, train: Split) -> AdaptedModule:

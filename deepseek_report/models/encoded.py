@@ -10,21 +10,27 @@ from deepseek_report.artifacts.protocols import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.encoding import Encoder
+from deepseek_report.models.standard import Standard
 
 
 class EncodedModule(nn.Module):
     """Encodes original features; every encoded column is a unit of width 1.
 
-    Units are, in this order: for each numeric feature its bins and its standardised value; a flag
-    for each numeric feature that has missing values in the training part; for each ordinal or
-    categorical feature one unit a category, one for *unseen* and one for *missing*.
+    In an image or a series every column is a unit, standardised by its channel (`Standard`), gaps
+    being 0. In a table units are, in this order: for each numeric feature its bins and its
+    standardised value; a flag for each numeric feature that has missing values in the training
+    part; for each ordinal or categorical feature one unit a category, one for *unseen* and one for
+    *missing*.
     """
 
     def __init__(self, schema: Schema, train: Split, bins: int) -> None:
         super().__init__()
-        self.encoder = Encoder(schema, train, bins)
-        gaps = np.isnan(train.inputs[:, self.encoder.numeric]).any(axis=0)
-        self._flagged = np.flatnonzero(gaps).tolist()
+        self.columns = len(schema.features)
+        self.standard = None if schema.layout is None else Standard(schema.layout, train.inputs)
+        if self.standard is None:
+            self.encoder = Encoder(schema, train, bins)
+            gaps = np.isnan(train.inputs[:, self.encoder.numeric]).any(axis=0)
+            self._flagged = np.flatnonzero(gaps).tolist()
         self.unit_features = self._features_of_units()
 
     @property
@@ -34,6 +40,9 @@ class EncodedModule(nn.Module):
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, feature) original units -> (instance, unit, 1)."""
+        if self.standard is not None:
+            standard_columns: Tensor = self.standard(inputs)
+            return standard_columns.unsqueeze(-1)
         shares, standard, missing = self.encoder.numbers(inputs)
         numeric = torch.cat([shares, standard.unsqueeze(-1)], dim=2).flatten(1)
         rows = torch.zeros(len(inputs), self.encoder.table_rows, device=inputs.device)
@@ -69,6 +78,8 @@ class EncodedModule(nn.Module):
         return outputs, outputs.new_zeros(())
 
     def _features_of_units(self) -> tuple[int, ...]:
+        if self.standard is not None:
+            return tuple(range(self.columns))
         numeric = self.encoder.numeric
         columns = [feature for feature in numeric for _ in range(self.encoder.bins + 1)]
         flags = [numeric[i] for i in self._flagged]
