@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,10 @@ from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.card import Description, Facts, make_card
 from deepseek_report.datasets.cells import Cells, is_date, is_identifier, read_cells
-from deepseek_report.datasets.checks import find_issues
 from deepseek_report.datasets.columns import Column, message
 from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.groups import group_by
+from deepseek_report.datasets.issues import find_issues
 from deepseek_report.datasets.splitting import (
     SplitRule,
     Together,
@@ -30,6 +30,7 @@ from deepseek_report.datasets.splitting import (
 )
 from deepseek_report.datasets.strata import WITHIN, strata_of
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
+from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,17 +51,34 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
+class Encoder(Protocol):
+    """What turns the rows of all parts into columns, once it has seen the training part."""
+
+    schema: Schema
+
+    def encode(self, rows: Split) -> Split:
+        """The same rows with their columns."""
+
+    def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
+        """What the card and the checks say of them beside their columns."""
+
+
 @dataclass(frozen=True)
 class Table:
     """All rows of a source, encoded; `notes` say what was done to them.
 
     together : what of the rows must not be torn apart by the split, or where they must go.
+    learn : makes the encoder from the training part, where the columns are not known before (the
+    tokens of texts); until then the only column says which rows count as the same.
+    copies : the copies in the source, where they were counted and left out before.
     """
 
     schema: Schema
     rows: Split
     notes: tuple[str, ...] = ()
     together: Together = field(default_factory=Together)
+    learn: Callable[[Split], Encoder] | None = None
+    copies: Copies | None = None
 
 
 # --- encode ---------------------------------------------------------------------------------------
@@ -175,6 +193,10 @@ def assemble(
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
     names = () if schema.target.is_number else schema.target.classes
     parts = split_rows(whole, rule, seed, names, together)
+    counts = _count_copies(table, whole, parts, int(repeat.sum()))
+    encoder = table.learn(parts["train"]) if table.learn else None
+    if encoder is not None:
+        schema, whole, parts = _encoded(encoder, whole, parts)
     facts = Facts(
         schema=schema,
         whole=whole,
@@ -182,14 +204,40 @@ def assemble(
         description=source.description,
         file=source.file,
         sha256=source.sha256,
-        n_duplicates=int(repeat.sum()),
-        n_contradictions=_contradictions(whole),
-        n_shared=shared_between(parts),
+        **counts,
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(rule, int(repeat.sum()), together, WITHIN[schema.target.task]),
+        split_method=describe_rule(
+            rule, counts["n_duplicates"], together, WITHIN[schema.target.task]
+        ),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
+        texts=encoder.facts(whole, parts) if encoder else None,
     )
     return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
+
+
+def _count_copies(
+    table: Table, whole: Split, parts: Mapping[str, Split], n_repeats: int
+) -> dict[str, int]:
+    """Copies, contradictions, and rows that are in more than one part, before rows are encoded."""
+    told = table.copies
+    return {
+        "n_duplicates": n_repeats if told is None else told.exact + told.near,
+        "n_contradictions": _contradictions(whole),
+        "n_shared": shared_between(parts),
+    }
+
+
+def _encoded(
+    encoder: Encoder, whole: Split, parts: Mapping[str, Split]
+) -> tuple[Schema, Split, dict[str, Split]]:
+    """All rows are encoded once; the parts are taken from them."""
+    done = encoder.encode(whole)
+    place = {int(one): i for i, one in enumerate(whole.instance_ids)}
+    positions = {
+        name: np.array([place[int(one)] for one in part.instance_ids], dtype=np.int64)
+        for name, part in parts.items()
+    }
+    return encoder.schema, done, {name: done.take(found) for name, found in positions.items()}
 
 
 def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
@@ -235,5 +283,6 @@ def _preparation(
         notes.append(f"The model is given the sensitive features {names}.")
     elif names:
         notes.append(f"The model is not given {names}; groups are compared by them all the same.")
-    notes.append("Values keep their own units; a model fits its scaling on the training part.")
+    if table.learn is None:
+        notes.append("Values keep their own units; a model fits its scaling on the training part.")
     return tuple(notes)

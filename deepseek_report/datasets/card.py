@@ -10,11 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.array_card import describe_values
+from deepseek_report.datasets.number_card import (
+    all_label_rows,
+    describe_number,
+    group_means,
+    part_means,
+)
+from deepseek_report.datasets.text_card import TextFacts, describe_texts
 
 _SHOWN_CORRELATIONS = 30
 CORRELATED = 0.9
+#: With more columns than this, only so many are compared with one another.
+MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True)
@@ -44,7 +55,7 @@ class Facts:
     whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
     that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
     row with another label; n_shared : rows of validation and test whose inputs are in another part.
-    dropped : the duplicates have been dropped.
+    dropped : the duplicates have been dropped. texts : what is known of texts.
     """
 
     schema: Schema
@@ -59,6 +70,14 @@ class Facts:
     dropped: bool
     split_method: str
     preparation: tuple[str, ...]
+    texts: TextFacts | None = None
+
+    @property
+    def told(self) -> TextFacts:
+        """What is known of the texts; only texts are asked for it."""
+        if self.texts is None:
+            raise TypeError("these data are not texts")
+        return self.texts
 
     @property
     def is_explained(self) -> NDArray[np.bool_]:
@@ -66,8 +85,27 @@ class Facts:
         return explained
 
     @cached_property
+    def compared(self) -> NDArray[np.int64]:
+        """Positions of the columns that are searched for correlated pairs, ascending."""
+        kept = [i for i, one in enumerate(self.schema.features) if one.kind != "categorical"]
+        if self.schema.layout is not None:
+            kept = []
+        return _most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
+
+    @cached_property
     def correlations(self) -> list[dict[str, Any]]:
-        return correlated_pairs(self.schema, self.whole)
+        return correlated_pairs(self.schema, self.whole, self.compared)
+
+    @property
+    def limited(self) -> list[str]:
+        """What was not searched in full, one sentence each."""
+        n = len(self.schema.features)
+        if self.schema.layout is not None or n <= MOST_COMPARED:
+            return []
+        return [
+            f"Of {count(n)} features, the {count(len(self.compared))} that go most with the label "
+            "were compared with one another; pairs among the others were not searched."
+        ]
 
 
 def make_card(facts: Facts) -> dict[str, Any]:
@@ -80,24 +118,54 @@ def make_card(facts: Facts) -> dict[str, Any]:
         "rows": len(whole),
         "features": len(schema.features),
         "duplicates": facts.n_duplicates,
-        "missing": missing(schema, whole),
-        "positive_class": schema.target.explained_class,
-        "labels": label_rows(schema.target, whole.labels),
-        "groups": {
-            one.name: group_rows(one, whole.groups[one.name], facts.is_explained)
-            for one in schema.attributes
-        },
-        "parts": part_rows(facts),
+        **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
             "contradictory_rows": facts.n_contradictions,
             "method": facts.split_method,
         },
-        "numeric": numeric_rows(schema, whole),
-        "categorical": categorical_rows(schema, whole),
-        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
+        **_contents(facts),
+        "limited": facts.limited,
         "preparation": list(facts.preparation),
         "limits": list(facts.description.limits),
+    }
+
+
+def _outcomes(facts: Facts) -> dict[str, Any]:
+    """How the labels are spread over all rows, the groups and the parts."""
+    schema, whole = facts.schema, facts.whole
+    target, groups = schema.target, {one: whole.groups[one.name] for one in schema.attributes}
+    if target.is_number:
+        return {
+            "positive_class": None,
+            "labels": [],
+            "label_numbers": describe_number(target, whole.labels),
+            "groups": {a.name: group_means(a, codes, whole.labels) for a, codes in groups.items()},
+            "parts": part_means(facts.parts),
+        }
+    explained = facts.is_explained
+    return {
+        "positive_class": target.explained_class,
+        "labels": label_rows(target, whole.labels),
+        "all_labels": all_label_rows(target, whole),
+        "groups": {a.name: group_rows(a, codes, explained) for a, codes in groups.items()},
+        "parts": part_rows(facts),
+    }
+
+
+def _contents(facts: Facts) -> dict[str, Any]:
+    """What is in the columns: each of them in a table, all together in other data."""
+    schema, whole = facts.schema, facts.whole
+    layout = schema.layout
+    is_table = layout is None
+    return {
+        "modality": schema.modality,
+        "missing": missing(schema, whole) if is_table else {},
+        "numeric": numeric_rows(schema, whole) if is_table else [],
+        "categorical": categorical_rows(schema, whole) if is_table else [],
+        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
+        "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
+        "values": describe_values(schema, layout, whole) if layout and not facts.texts else None,
     }
 
 
@@ -189,9 +257,25 @@ def _category_rows(feature: Feature, counts: NDArray[np.int64]) -> list[dict[str
     ]
 
 
-def correlated_pairs(schema: Schema, whole: Split) -> list[dict[str, Any]]:
-    """Pairs of numeric and ordinal features with |ρ| of at least 0.9, strongest first."""
-    kept = [i for i, one in enumerate(schema.features) if one.kind != "categorical"]
+def _most_telling(whole: Split, columns: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of these columns: those whose ranks go most with the label, ascending."""
+    if len(columns) <= most:
+        return columns
+    import pandas as pd
+
+    ranks = pd.DataFrame(whole.inputs[:, columns]).rank(pct=True).fillna(0.5).to_numpy()
+    ranks -= ranks.mean(axis=0)
+    outcomes = pd.get_dummies(whole.labels).to_numpy(dtype=np.float64)
+    if outcomes.shape[1] > most:
+        outcomes = whole.labels[:, None].astype(np.float64)
+    outcomes -= outcomes.mean(axis=0)
+    scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
+    strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
+    return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
+
+
+def correlated_pairs(schema: Schema, whole: Split, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
     rho = spearman(whole.inputs[:, kept])
     strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
     strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))

@@ -1,4 +1,4 @@
-"""What is wrong with the data, found from the data: each check gives issues a reader must know."""
+"""What is wrong with a table, found from the data: each check gives issues a reader must know."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import numpy as np
 from deepseek_report.artifacts.numbers import count, number, percent, plural
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.datasets.array_card import constant_columns
 from deepseek_report.datasets.card import Facts, category_counts, missing
-from deepseek_report.datasets.code_book import undocumented_codes
-from deepseek_report.datasets.leaks import near_leaks
+from deepseek_report.datasets.leaks import Leak, near_leaks
+from deepseek_report.datasets.number_leaks import leaks_of_number
 
 RARE = 20
 SMALL_GROUP = 100
 FEW_OF_A_CLASS = 10
-
-
-def find_issues(facts: Facts) -> tuple[DataIssue, ...]:
-    """All that the checks find, gravest first."""
-    grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
-    found = [issue for check in CHECKS for issue in check(facts)]
-    return tuple(sorted(found, key=lambda issue: grave.index(issue.severity)))
+#: So many leaks, and so many constant features, are told one by one.
+MOST_LEAKS = 5
 
 
 def duplicates_across_parts(facts: Facts) -> list[DataIssue]:
@@ -44,21 +40,45 @@ def duplicates_across_parts(facts: Facts) -> list[DataIssue]:
 
 def near_leak(facts: Facts) -> list[DataIssue]:
     """Features that decide the label almost alone."""
+    is_number = facts.schema.target.is_number
+    leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
+    shown = [_leak_issue(facts, leak) for leak in leaks[:MOST_LEAKS]]
+    return [*shown, *_further_leaks(leaks[MOST_LEAKS:])]
+
+
+def _leak_issue(facts: Facts, leak: Leak) -> DataIssue:
+    drop = f"; if it is not, drop it (dataset.drop=[{leak.feature}])"
+    return DataIssue(
+        "near_leak",
+        "high",
+        leak.text,
+        leak.values,
+        f"Find out whether “{leak.label}” is known before the decision"
+        f"{drop if facts.schema.layout is None else ''}.",
+    )
+
+
+def _further_leaks(leaks: list[Leak]) -> list[DataIssue]:
+    """One issue for all that are not told one by one."""
+    if not leaks:
+        return []
+    names = [leak.feature for leak in leaks]
+    more = plural(len(leaks), "further feature decides", "further features decide")
     return [
         DataIssue(
             "near_leak",
             "high",
-            leak.text,
-            leak.values,
-            f"Find out whether “{leak.label}” is known before the decision; if it is not, drop it "
-            f"(dataset.drop=[{leak.feature}]).",
+            f"{more} the label almost alone.",
+            {"features": names},
+            "Find out whether they are known before the decision.",
         )
-        for leak in near_leaks(facts)
     ]
 
 
 def label_balance(facts: Facts) -> list[DataIssue]:
-    """One class is much rarer than the others."""
+    """One class is much rarer than the others; a number has no classes."""
+    if facts.schema.target.is_number:
+        return []
     sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
     rarest = int(np.argmin(sizes))
     share = float(sizes[rarest] / sizes.sum())
@@ -89,7 +109,8 @@ def duplicates(facts: Facts) -> list[DataIssue]:
     share = n / (len(facts.whole) + (n if facts.dropped else 0))
     copies = plural(n, "row is an exact copy", "rows are exact copies")
     others = plural(against, "row has", "rows have")
-    contradiction = f"; {others} the inputs of a row with another label" if against else ""
+    label = "number" if facts.schema.target.is_number else "label"
+    contradiction = f"; {others} the inputs of a row with another {label}" if against else ""
     return [
         DataIssue(
             "duplicates",
@@ -182,21 +203,29 @@ def rare_categories(facts: Facts) -> list[DataIssue]:
 
 def constant_feature(facts: Facts) -> list[DataIssue]:
     """Features that tell nothing, as all rows have the same value."""
-    inputs = facts.whole.inputs
-    same = [
-        feature
-        for i, feature in enumerate(facts.schema.features)
-        if len(np.unique(inputs[:, i], equal_nan=True)) == 1
-    ]
+    columns = constant_columns(facts.whole.inputs)
+    features = [facts.schema.features[i] for i in columns]
+    n, rows = len(features), count(len(facts.whole))
+    if n > MOST_LEAKS:
+        return [
+            DataIssue(
+                "constant_feature",
+                "low",
+                f"{count(n)} of {count(len(facts.schema.features))} features have the same value "
+                f"in all {rows} rows.",
+                {"features": [one.name for one in features]},
+                "Leave them out: they cost time and tell nothing.",
+            )
+        ]
     return [
         DataIssue(
             "constant_feature",
             "low",
-            f"“{feature.label}” has the same value in all {count(len(inputs))} rows.",
+            f"“{feature.label}” has the same value in all {rows} rows.",
             {"feature": feature.name},
             f"Drop it: dataset.drop=[{feature.name}].",
         )
-        for feature in same
+        for feature in features
     ]
 
 
@@ -214,6 +243,8 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
     test = facts.parts["test"]
     inside = test.groups[attribute.name] == code
     n = int(inside.sum())
+    if facts.schema.target.is_number:
+        return _small_by_size(attribute, level, n)
     classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
     fewest = int(np.argmin(classes))
     if n >= SMALL_GROUP and classes[fewest] >= FEW_OF_A_CLASS:
@@ -232,6 +263,19 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
             "n_class": int(classes[fewest]),
         },
         "Read its rates with their intervals, or collect more rows; no verdict rests on it.",
+    )
+
+
+def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
+    """A group is too small to compare errors of numbers in."""
+    if n >= SMALL_GROUP:
+        return None
+    return DataIssue(
+        "small_group",
+        "medium",
+        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part.",
+        {"attribute": attribute.name, "level": level, "n": n},
+        "Read its errors with their intervals, or collect more rows; no verdict rests on it.",
     )
 
 
@@ -264,18 +308,3 @@ def population_limits(facts: Facts) -> list[DataIssue]:
             )
         )
     return found
-
-
-CHECKS = (
-    duplicates_across_parts,
-    near_leak,
-    label_balance,
-    undocumented_codes,
-    duplicates,
-    correlated_features,
-    missing_values,
-    rare_categories,
-    constant_feature,
-    small_group,
-    population_limits,
-)

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card import Facts
 
 AUC_LIMIT = 0.95
+TRAIN_AUC_LIMIT = 0.9
 RATE_LIMIT = 0.9
 FEWEST_ROWS = 20
 
@@ -33,19 +34,60 @@ def near_leaks(facts: Facts) -> list[Leak]:
     """At most one a feature: by the area under its own ROC curve, or by one of its categories.
 
     Categories are ordered by their rate in the training part, and the area is taken on the other
-    parts, so that a feature with many categories does not look like a leak by chance.
+    parts, so that a feature with many categories does not look like a leak by chance. For the same
+    reason a number must tell the class in the training part too, in the same direction.
     """
-    found = (_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
+    areas = _areas_of_numbers(facts)
+    found = (
+        _leak(facts, i, feature, areas[:, i]) for i, feature in enumerate(facts.schema.features)
+    )
     return [leak for leak in found if leak is not None]
 
 
-def _leak(facts: Facts, position: int, feature: Feature) -> Leak | None:
-    classes = range(1 if len(facts.schema.target.classes) == 2 else 0, _n_classes(facts))
-    for one in classes:
-        area = _own_auc(facts, position, feature, one)
+def _leak(facts: Facts, position: int, feature: Feature, areas: NDArray[np.float64]) -> Leak | None:
+    for one in range(1 if _n_classes(facts) == 2 else 0, _n_classes(facts)):
+        area = float(areas[one]) if feature.is_numeric else _own_auc(facts, position, feature, one)
         if area >= AUC_LIMIT:
             return _by_auc(facts, feature, one, area)
+    if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
+        return None
     return _by_category(facts, position, feature)
+
+
+def _areas_of_numbers(facts: Facts) -> NDArray[np.float64]:
+    """(class, feature) area outside of the training part, 0.5 where the training part disagrees."""
+    numeric = np.array([one.is_numeric for one in facts.schema.features], dtype=bool)
+    found = np.full((_n_classes(facts), len(numeric)), 0.5)
+    if not numeric.any():
+        return found
+    train, *rest = (facts.parts[name] for name in ("train", "validation", "test"))
+    labels = np.concatenate([part.labels for part in rest])
+    values = np.concatenate([part.inputs[:, numeric] for part in rest])
+    inside = areas(train.inputs[:, numeric], train.labels, len(found))
+    outside = areas(values, labels, len(found))
+    same = (inside - 0.5) * (outside - 0.5) > 0
+    clear = same & (np.maximum(inside, 1 - inside) >= TRAIN_AUC_LIMIT)
+    found[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
+    return found
+
+
+def areas(
+    values: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int
+) -> NDArray[np.float64]:
+    """(class, column) area under the ROC curve of each column, by the rows where it is known.
+
+    0.5 where a class, or all others, have no such row.
+    """
+    import pandas as pd
+
+    ranks = pd.DataFrame(values).rank().to_numpy()
+    known = ~np.isnan(ranks)
+    positive = (labels[None, :] == np.arange(n_classes)[:, None]).astype(np.float64)
+    n_positive = positive @ known
+    n_negative = known.sum(axis=0) - n_positive
+    above = positive @ np.nan_to_num(ranks) - n_positive * (n_positive + 1) / 2
+    pairs = n_positive * n_negative
+    return np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0)
 
 
 def _n_classes(facts: Facts) -> int:
@@ -57,11 +99,7 @@ def _own_auc(facts: Facts, position: int, feature: Feature, one: int) -> float:
     rest = [facts.parts["validation"], facts.parts["test"]]
     labels = np.concatenate([part.labels for part in rest]) == one
     values = np.concatenate([part.inputs[:, position] for part in rest])
-    if not feature.is_numeric:
-        return auc(category_rates(train, position, feature, one)[_codes(values)], labels)
-    known = ~np.isnan(values)
-    area = auc(values[known], labels[known])
-    return max(area, 1 - area)
+    return auc(category_rates(train, position, feature, one)[_codes(values)], labels)
 
 
 def _codes(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -1,0 +1,59 @@
+"""What the card says of images and series: their shape and values, not each of their columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.artifacts.split import Split
+
+
+def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, Any]:
+    """Shape, the range of the values, gaps, and how many columns never change.
+
+    `channels` holds five numbers of each channel, over all rows and places. Series of unequal
+    length end in NaN: `shortest` and `longest` count their steps.
+    """
+    shape = layout.shape
+    inputs = whole.inputs.reshape(len(whole), -1, shape[-1])
+    lengths = _lengths(inputs)
+    return {
+        "shape": list(shape),
+        "channels": [_channel(schema, inputs[..., i], i) for i in range(shape[-1])],
+        "missing_share": float(np.isnan(whole.inputs).mean()),
+        "constant_columns": len(constant_columns(whole.inputs)),
+        "shortest": int(lengths.min()),
+        "longest": int(lengths.max()),
+    }
+
+
+def _channel(schema: Schema, values: NDArray[np.float64], position: int) -> dict[str, Any]:
+    feature = schema.features[position]
+    known = values[~np.isnan(values)]
+    five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
+    names = ("min", "q25", "median", "q75", "max")
+    found = {name: _finite(one) for name, one in zip(names, five.tolist(), strict=True)}
+    return {"channel": position + 1, "unit": feature.unit, **found}
+
+
+def _finite(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _lengths(inputs: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(instance,) places up to the last that is known in any channel."""
+    known = ~np.isnan(inputs).all(axis=2)
+    last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
+    return np.where(known.any(axis=1), last, 0).astype(np.int64)
+
+
+def constant_columns(inputs: NDArray[np.float64]) -> list[int]:
+    """Positions of the columns that have one value in all rows, or none in any."""
+    known = ~np.isnan(inputs)
+    low = np.where(known, inputs, np.inf).min(axis=0)
+    high = np.where(known, inputs, -np.inf).max(axis=0)
+    whole = known.all(axis=0)
+    return np.flatnonzero((whole & (low == high)) | ~known.any(axis=0)).tolist()

@@ -1,0 +1,208 @@
+"""Words that alone predict a class: names and signs that say nothing of it, and telling words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.numbers import count, interval, percent, plural
+from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.datasets.card import Facts
+from deepseek_report.datasets.text_card import outcomes
+from deepseek_report.datasets.words import HIDDEN, Form, form_of
+
+#: A word must stand in so many texts before it is judged, and raise the share of a class by this.
+FEWEST_TEXTS = 20
+RAISE = 0.1
+#: A word that is in so many texts of a class, and hardly in others, may hold the label itself.
+LEAK_RATE = 0.9
+LEAK_SHARE = 0.05
+_TOLD = 3
+_LISTED = 20
+
+_NAMES: Mapping[Form, tuple[str, str, str]] = {
+    "handle": ("handle", "handles", "handles"),
+    "hashtag": ("hashtag", "hashtags", "hashtags"),
+    "link": ("link", "links", "links"),
+    "number": ("number", "numbers", "numbers"),
+    "mark": ("sign", "signs", ""),
+}
+
+
+@dataclass(frozen=True)
+class Cue:
+    """A word, and how far it alone gives a class away.
+
+    n : texts that it is in; hits : those of them with the class; base : share of the class in all
+    texts. low, high : 95 % interval of hits / n. excess : hits beyond what the base rate gives.
+    """
+
+    word: str
+    form: Form
+    outcome: str
+    n: int
+    hits: int
+    base: float
+    low: float
+    high: float
+    safe_low: float
+
+    @property
+    def rate(self) -> float:
+        return self.hits / self.n
+
+    @property
+    def excess(self) -> float:
+        return self.hits - self.n * self.base
+
+    def told(self) -> str:
+        """`of the 2 981 texts with “@usairways”, 2 317 (77.7 %, 76.2–79.2 %) are “negative”`."""
+        ends = interval(self.low, self.high, as_percent=True)
+        return (
+            f"of the {count(self.n)} texts with “{self.word}”, {count(self.hits)} "
+            f"({percent(self.rate)}, {ends}) are “{self.outcome}”"
+        )
+
+    def plain(self) -> dict[str, object]:
+        """The counted facts, for `DataIssue.values`."""
+        names = ("word", "form", "outcome", "n", "hits", "rate", "low", "high", "base")
+        return {name: getattr(self, name) for name in names}
+
+
+def find_cues(
+    words: Sequence[frozenset[str]], groups: Sequence[tuple[str, NDArray[np.bool_]]]
+) -> list[Cue]:
+    """All words that raise the share of a class by 10 points for certain, strongest first.
+
+    A word stands in at least 20 texts. The lower end of Wilson's interval must lie 10 points above
+    the share of the class in all texts; the interval is widened for the number of words and
+    classes that were tried (Bonferroni), so that chance finds a cue in 1 of 40 data sets at most.
+
+    Parameters
+    ----------
+    words : (instance,) the different words of each text.
+    groups : name and members, (instance,) bool, of each class.
+    """
+    totals = Counter(word for one in words for word in one)
+    often = sorted(word for word, n in totals.items() if n >= FEWEST_TEXTS)
+    tried = max(len(often) * len(groups), 1)
+    found: list[Cue] = []
+    for outcome, inside in groups:
+        hits = Counter(w for one, is_in in zip(words, inside, strict=True) if is_in for w in one)
+        found.extend(_of_class(outcome, often, (totals, hits), (float(inside.mean()), tried)))
+    return sorted(found, key=lambda cue: (-cue.excess, cue.word))
+
+
+def _of_class(
+    outcome: str,
+    often: Sequence[str],
+    counts: tuple[Mapping[str, int], Mapping[str, int]],
+    setting: tuple[float, int],
+) -> list[Cue]:
+    from statsmodels.stats.proportion import proportion_confint
+
+    (totals, hits), (base, tried) = counts, setting
+    n = np.array([totals[word] for word in often], dtype=np.float64)
+    k = np.array([hits.get(word, 0) for word in often], dtype=np.float64)
+    if not len(n) or base in {0.0, 1.0}:
+        return []
+    low, high = proportion_confint(k, n, alpha=0.05, method="wilson")
+    safe = proportion_confint(k, n, alpha=0.05 / tried, method="wilson")[0]
+    return [
+        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i], float(safe[i]))
+        for i, w in enumerate(often)
+        if safe[i] >= base + RAISE
+    ]
+
+
+# --- what is told of them -------------------------------------------------------------------------
+
+
+def cue_issues(facts: Facts) -> list[DataIssue]:
+    """Words that hold the label, names that give it away, and the words that tell most."""
+    words = facts.told.words
+    groups = outcomes(facts.schema.target, facts.whole.labels)
+    cues = find_cues(words, groups)
+    sizes = {name: int(inside.sum()) for name, inside in groups}
+    leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
+    rest = [cue for cue in cues if cue not in leaks]
+    names = [_names(form, [cue for cue in rest if cue.form == form], words) for form in _NAMES]
+    telling = [cue for cue in rest if cue.form == "word"]
+    return [
+        *(_leak(cue) for cue in leaks[:_TOLD]),
+        *(issue for issue in names if issue is not None),
+        *([_telling(telling, groups)] if telling else []),
+    ]
+
+
+def _is_leak(cue: Cue, size: int) -> bool:
+    """Nearly all texts with it have the class, and a good part of the class has it."""
+    return cue.safe_low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
+
+
+def _leak(cue: Cue) -> DataIssue:
+    return DataIssue(
+        "near_leak",
+        "high",
+        f"“{cue.word}” alone decides the label where it stands: {cue.told()}, against "
+        f"{percent(cue.base)} of all texts.",
+        cue.plain(),
+        "Find out whether it was added with the label or after it; if so, take it out.",
+    )
+
+
+def _names(form: Form, cues: list[Cue], words: Sequence[frozenset[str]]) -> DataIssue | None:
+    if not cues:
+        return None
+    one, many, hidden = _NAMES[form]
+    found = {cue.word for cue in cues}
+    covered = sum(not found.isdisjoint(text) for text in words)
+    share = covered / len(words)
+    severity: Severity = "high" if share >= 0.1 else "medium" if share >= 0.02 else "low"
+    first, *others = cues
+    also = "; ".join(cue.told() for cue in others[: _TOLD - 1])
+    text = (
+        f"{plural(len(found), one, many)} {'says' if len(found) == 1 else 'say'} nothing about the "
+        f"label, but {'gives' if len(found) == 1 else 'give'} it away: {first.told()}, against "
+        f"{percent(first.base)} of all texts{f'; {also}' if also else ''}. "
+        f"{count(covered)} of {count(len(words))} texts ({percent(share)}) have one of them."
+    )
+    values = {"form": form, "n": covered, "share": share, "n_cues": len(cues)}
+    values["cues"] = [cue.plain() for cue in cues[:_LISTED]]
+    return DataIssue("spurious_cues", severity, text, values, _what_to_do(many, hidden))
+
+
+def _what_to_do(many: str, hidden: str) -> str:
+    replace = (
+        f"measure the model again with dataset.hide=[{hidden}], which puts “{HIDDEN[hidden]}” in "
+        "their place"
+        if hidden
+        else "measure the model again on texts without them"
+    )
+    return (
+        f"See what the explanations attribute to these {many}: a model that reads them has learnt "
+        f"who or what a text is about, not what it says; {replace}."
+    )
+
+
+def _telling(cues: list[Cue], groups: Sequence[tuple[str, NDArray[np.bool_]]]) -> DataIssue:
+    by_class = {name: [cue for cue in cues if cue.outcome == name] for name, _ in groups}
+    said = [
+        f"“{name}”: " + ", ".join(f"“{cue.word}” ({percent(cue.rate)})" for cue in found[:5])
+        for name, found in by_class.items()
+        if found
+    ]
+    n = len({cue.word for cue in cues})
+    return DataIssue(
+        "telling_words",
+        "info",
+        f"{plural(n, 'word', 'words')} alone {'raises' if n == 1 else 'raise'} the share of a "
+        f"class by 10 points or more; most of all, with the share of their texts that have it, for "
+        f"{'; for '.join(said)}.",
+        {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]},
+        "Judge of each whether it says something about the label, or only about the topic.",
+    )

@@ -1,0 +1,89 @@
+"""What the card says of texts: how they were cut, how long they are, what is unknown in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.split import Split
+
+_FIVE = ("min", "q25", "median", "q75", "max")
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Texts of the source that repeat another; counted before any was left out.
+
+    exact : texts that equal an earlier one; near : further ones that differ from it only in case,
+    links, punctuation and blanks; conflicting : texts that, so compared, also come with another
+    label; empty : texts without any content, always left out. conflicts_dropped : the conflicting
+    ones have been left out, with all their copies. n : texts in the source.
+    """
+
+    n: int
+    exact: int = 0
+    near: int = 0
+    conflicting: int = 0
+    empty: int = 0
+    conflicts_dropped: bool = False
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What is known of the texts beside their tokens.
+
+    words : (instance,) the different words of each text of the whole, by which cues are searched.
+    lengths : (instance,) tokens before a text was cut to the columns. unknown : position of the
+    unknown token, -1 for none. unknown_share : {part: share of its tokens that are unknown}.
+    """
+
+    tokenizer: str
+    noun: str
+    words: tuple[frozenset[str], ...]
+    lengths: NDArray[np.int64]
+    unknown: int
+    unknown_share: Mapping[str, float]
+    copies: Copies = field(default_factory=lambda: Copies(0))
+    hidden: tuple[str, ...] = ()
+
+    def cut(self, width: int) -> NDArray[np.bool_]:
+        """(instance,) whether the end of the text is lost."""
+        longer: NDArray[np.bool_] = self.lengths > width
+        return longer
+
+
+def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """The classes with their members; where the target is a number, its two halves."""
+    if target.is_number:
+        middle = float(np.median(labels))
+        return [("the upper half", labels > middle), ("the lower half", labels <= middle)]
+    return [(name, labels == i) for i, name in enumerate(target.classes)]
+
+
+def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, Any]:
+    """Vocabulary, lengths by class, and shares of unknown tokens and of texts that were cut."""
+    width = len(schema.features)
+    rows = [("all", np.ones(len(whole), dtype=bool)), *outcomes(schema.target, whole.labels)]
+    return {
+        "tokenizer": facts.tokenizer,
+        "noun": facts.noun,
+        "vocabulary": len(schema.vocabulary),
+        "places": width,
+        "cut_share": float(facts.cut(width).mean()),
+        "unknown_share": dict(facts.unknown_share),
+        "lengths": [_lengths(name, facts.lengths[inside]) for name, inside in rows],
+        "copies": vars(facts.copies),
+        "hidden": list(facts.hidden),
+    }
+
+
+def _lengths(name: str, lengths: NDArray[np.int64]) -> dict[str, Any]:
+    """Five numbers of the tokens of a text, before it was cut."""
+    five = np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]) if len(lengths) else [None] * 5
+    found = {key: None if one is None else float(one) for key, one in zip(_FIVE, five, strict=True)}
+    return {"class": name, "n": len(lengths), **found}

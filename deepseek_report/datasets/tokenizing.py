@@ -1,0 +1,206 @@
+"""From texts to tokens: a vocabulary learnt from the training part, or that of a checkpoint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.words import is_chinese, pieces
+from deepseek_report.errors import DataError
+
+UNKNOWN, MASK = "[unknown]", "[mask]"
+#: What a token is called, for each tokenizer that is trained here.
+NOUNS = {"words": "word", "characters": "character", "pieces": "piece"}
+#: A token that is rarer than this in the training part is unknown, so that a model learns what to
+#: make of unknown ones.
+FEWEST = 2
+_LONGEST_RUN = 64
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Cuts texts into positions in `tokens`.
+
+    unknown, mask : positions of the token for what is not in the vocabulary, and of the one that
+    stands for "taken away". noun : what a person calls a token. told : one sentence for the card.
+    """
+
+    tokens: tuple[str, ...]
+    unknown: int
+    mask: int
+    noun: str
+    told: str
+    cut: Callable[[Sequence[str]], list[list[int]]]
+
+
+def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
+    """The tokenizer of this kind with at most `size` tokens, learnt from these texts alone.
+
+    Raises
+    ------
+    DataError : `kind` names a checkpoint whose tokenizer cannot be loaded.
+    """
+    if kind == "words":
+        return _listed(kind, pieces, texts, size)
+    if kind == "characters":
+        return _listed(kind, _characters, texts, size)
+    if kind == "pieces":
+        return _listed(kind, _learn_pieces(texts, size), texts, size)
+    return _of_checkpoint(kind)
+
+
+def _characters(text: str) -> list[str]:
+    return [one for one in text.lower() if not one.isspace()]
+
+
+# --- learnt here ----------------------------------------------------------------------------------
+
+
+def _listed(
+    kind: str, cut: Callable[[str], list[str]], texts: Sequence[str], size: int
+) -> Tokenizer:
+    counts = Counter(token for text in texts for token in cut(text))
+    often = sorted((one for one in counts if counts[one] >= FEWEST), key=lambda t: (-counts[t], t))
+    tokens = (UNKNOWN, MASK, *often[: size - 2])
+    place = {token: i for i, token in enumerate(tokens)}
+    told = (
+        f"Texts are cut into {kind}, in lower case; the vocabulary is that of the training part "
+        f"(tokens that occur at least {FEWEST} times, at most {size})."
+    )
+    return Tokenizer(tokens, 0, 1, NOUNS[kind], told, _look_up(cut, place))
+
+
+def _look_up(
+    cut: Callable[[str], list[str]], place: dict[str, int]
+) -> Callable[[Sequence[str]], list[list[int]]]:
+    return lambda texts: [[place.get(token, 0) for token in cut(text)] for text in texts]
+
+
+# --- pieces of words ------------------------------------------------------------------------------
+
+
+def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[str]]:
+    """Cuts words into frequent parts by byte-pair encoding; handles and links are cut too.
+
+    Chinese characters in a row count as one word, so that what often stands together becomes one
+    piece of at most four characters. A piece that goes on a word is written `##ing`. (The trainers
+    of WordPiece and unigram models give another vocabulary each time, and so are not used.)
+
+    Reference: Sennrich, Haddow and Birch 2016, doi:10.18653/v1/P16-1162.
+    """
+    from tokenizers import Tokenizer as Trained
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from tokenizers.trainers import BpeTrainer
+
+    trained = Trained(BPE())
+    trained.pre_tokenizer = WhitespaceSplit()
+    trainer = BpeTrainer(vocab_size=3 * size // 4, min_frequency=FEWEST, show_progress=False)
+    trained.train_from_iterator((" ".join(_runs(text)) for text in texts), trainer)
+    known: dict[str, list[str]] = {}
+
+    def cut(text: str) -> list[str]:
+        found: list[str] = []
+        for run in _runs(text):
+            if run not in known:
+                known[run] = _marked(run, trained.encode(run).tokens)
+            found.extend(known[run])
+        return found
+
+    return cut
+
+
+def _marked(run: str, parts: list[str]) -> list[str]:
+    """A run of Chinese characters has no blanks between words, so no part of it goes on a word."""
+    if is_chinese(run[0]) or not parts:
+        return parts or [run]
+    return [parts[0], *(f"##{one}" for one in parts[1:])]
+
+
+def _runs(text: str) -> list[str]:
+    """Pieces of a text, Chinese characters in a row as one; long runs are cut at 64 characters."""
+    found: list[str] = []
+    before = False
+    for piece in pieces(text):
+        chinese = is_chinese(piece)
+        if chinese and before and len(found[-1]) < _LONGEST_RUN:
+            found[-1] += piece
+        else:
+            found.append(piece)
+        before = chinese
+    return found
+
+
+# --- a checkpoint's own ---------------------------------------------------------------------------
+
+
+def _of_checkpoint(name: str) -> Tokenizer:
+    """The tokenizer of a folder or a hub id: its tokens in the order of its ids."""
+    found = _load(name)
+    tokens = tuple(str(one) for one in found.convert_ids_to_tokens(range(len(found))))
+    ids = (found.unk_token_id, found.mask_token_id, found.pad_token_id, found.eos_token_id)
+    unknown, mask, pad, end = (None if one is None else int(one) for one in ids)
+    stand_in = next((one for one in (mask, unknown, pad, end) if one is not None), 0)
+    told = f"Texts are cut by the tokenizer of the checkpoint “{Path(name).name}”."
+
+    def cut(texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        made = found(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [list(one) for one in made["input_ids"]]
+
+    return Tokenizer(tokens, -1 if unknown is None else unknown, stand_in, "piece", told, cut)
+
+
+def _load(name: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            name, use_fast=True, trust_remote_code=False, local_files_only=Path(name).is_dir()
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        do = (
+            "name a folder with the files of the tokenizer, connect to the network once, or take "
+            "one that is trained here: `dataset.tokenizer=words`"
+        )
+        found = f"the tokenizer cannot be loaded ({reason})"
+        where = f"dataset.tokenizer={name}"
+        raise DataError(message(where, found, "a folder or a hub id", do)) from None
+
+
+def tokenizer_problem(kind: str) -> str | None:
+    """Why this cannot be a tokenizer, as far as a glance can tell."""
+    if kind in NOUNS:
+        return None
+    folder = Path(kind)
+    allowed = f"{', '.join(NOUNS)}, or the folder or hub id of a checkpoint"
+    if folder.is_dir():
+        if any((folder / name).exists() for name in _TOKENIZER_FILES):
+            return None
+        do = "name the folder that holds tokenizer.json"
+        return message(f"dataset.tokenizer={kind}", "no tokenizer is in this folder", allowed, do)
+    close = get_close_matches(kind.lower(), NOUNS, n=1, cutoff=0.7)
+    if close:
+        do = f"did you mean `{close[0]}`?"
+        return message("dataset", f"`dataset.tokenizer` is `{kind}`", allowed, do)
+    if kind.startswith((".", "/", "~")):
+        return message("dataset", f"there is no folder `{kind}`", allowed, "correct the path")
+    return None
+
+
+def tokenizer_digest(kind: str) -> str:
+    """SHA-256 of the tokenizer's files where it is a folder, else its name."""
+    folder = Path(kind)
+    if kind in NOUNS or not folder.is_dir():
+        return kind
+    names = [*_TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json"]
+    return " ".join(sha256_file(folder / name) for name in names if (folder / name).exists())

@@ -1,0 +1,83 @@
+"""How texts are cut into what a reader sees as one: words, @handles, #hashtags, links, emoji."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+Form = Literal["handle", "hashtag", "link", "number", "word", "mark"]
+#: What `hide` may name, and what stands in the text instead.
+HIDDEN: dict[str, str] = {
+    "handles": "@someone",
+    "hashtags": "#something",
+    "links": "http://link",
+    "numbers": "0",
+}
+_FORM_OF: dict[str, Form] = {
+    "handle": "handle",
+    "hashtag": "hashtag",
+    "link": "link",
+    "number": "number",
+    "mark": "mark",
+}
+
+_LINK = r"https?://\S+|www\.\S+"
+_CHINESE = r"[\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+#: A picture, with what joins or colours it: skin tones, variation selectors, joiners, flags.
+_EMOJI = (
+    r"(?:[\U0001f1e6-\U0001f1ff]{2}"
+    r"|[\u2600-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*"
+    r"(?:\u200d[\u2600-\u27bf\U0001f300-\U0001faff][\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]*)*)"
+)
+_FACE = r"[:;=8][\-o']?[)(\]\[dDpP/\\|](?!\w)|<3"
+_PIECE = re.compile(
+    rf"(?P<link>{_LINK})"
+    rf"|(?P<handle>@\w+)"
+    rf"|(?P<hashtag>#\w+)"
+    rf"|(?P<emoji>{_EMOJI}|{_FACE})"
+    rf"|(?P<number>\d+(?:[.,:]\d+)*(?![^\W\d_]))"
+    rf"|(?P<chinese>{_CHINESE})"
+    r"|(?P<word>(?:(?!" + _CHINESE + r")[\w])+(?:['’](?:(?!" + _CHINESE + r")\w)+)*)"
+    r"|(?P<mark>[^\w\s])"
+)
+
+
+def pieces(text: str) -> list[str]:
+    """The text in lower case, cut so that handles, hashtags, links and emoji stay whole.
+
+    Chinese characters and punctuation marks stand alone; blanks are lost.
+    """
+    return [one.group() for one in _PIECE.finditer(text.lower())]
+
+
+def is_chinese(piece: str) -> bool:
+    """Whether the piece is one Chinese or Japanese character, or begins with one."""
+    return re.match(_CHINESE, piece) is not None
+
+
+def form_of(piece: str) -> Form:
+    """What kind of piece it is."""
+    found = _PIECE.fullmatch(piece)
+    return _FORM_OF.get(str(found.lastgroup), "word") if found else "word"
+
+
+def hide(text: str, kinds: Sequence[str]) -> str:
+    """The text with all handles, hashtags, links or numbers replaced by one sign each."""
+    if not kinds:
+        return text
+    signs = {kind.removesuffix("s"): HIDDEN[kind] for kind in kinds}
+    return _PIECE.sub(lambda found: signs.get(str(found.lastgroup), found.group()), text)
+
+
+def core(text: str) -> str:
+    """What is left without case, links, punctuation and blanks; equal for near duplicates.
+
+    A text that would lose everything is kept as it is.
+    """
+    kept = [
+        found.group()
+        for found in _PIECE.finditer(text.lower())
+        if found.lastgroup not in {"link", "mark"}
+    ]
+    return " ".join(kept) or text.strip()
