@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import Classifier
-from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
@@ -58,7 +58,7 @@ def reason_rows(
 
 
 def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
-    """(case, rank, instance_id, distance, label, probability) of the nearest training instances.
+    """(case, rank, instance_id, distance, label, probability, prediction) of the nearest rows.
 
     Parameters
     ----------
@@ -67,7 +67,8 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     dataset : Dataset
         Its training part is searched, by Gower's distance.
     classifier : Classifier
-        Gives the probability of the explained class for each neighbour.
+        Gives for each neighbour the probability of the explained class, or the number; the other
+        of the two is NaN.
     most : int
         How many neighbours per case.
     """
@@ -83,12 +84,24 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
             rank + 1,
             int(train.instance_ids[i]),
             float(apart[case][i]),
-            schema.target.classes[train.labels[i]],
-            float(scores[case, rank]),
+            _truth(schema.target, train.labels[i]),
+            *_said(schema.target, float(scores[case, rank])),
         )
         for case in range(len(rows))
         for rank, i in enumerate(nearest[case])
     ]
+
+
+def _truth(target: Target, label: float) -> str:
+    """The label as a person reads it: the class, or the number with its unit."""
+    if target.is_number:
+        return quantity(float(label), target.unit)
+    return target.classes[int(label)]
+
+
+def _said(target: Target, output: float) -> tuple[float, float]:
+    """(probability, number), of which the model gives one."""
+    return (float("nan"), output) if target.is_number else (output, float("nan"))
 
 
 def counterfactual_rows(

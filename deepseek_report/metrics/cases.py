@@ -11,22 +11,19 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
+from deepseek_report.metrics.case_choice import ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
 from deepseek_report.metrics.reference import typical_row
 
 Array = NDArray[np.float64]
-
-_ROLES = {
-    "most_certain_right": "Most certain, and right",
-    "most_certain_wrong": "Most certain, and wrong",
-    "nearest_threshold": "Nearest to the threshold",
-}
 
 _CHANGE_NOTE = (
     "The smallest change was searched among values seen in the training part, each feature changed "
@@ -81,7 +78,7 @@ class CasePages(ExplanationMetric):
                 "cases": tables.frame(
                     _case_rows(context, positions),
                     "case role role_label instance_id position label decision probability "
-                    "threshold correct",
+                    "threshold correct prediction error",
                 ),
                 **self._tables(context, inputs),
                 "reasons": tables.frame(
@@ -93,13 +90,12 @@ class CasePages(ExplanationMetric):
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
-            notes=(_CHANGE_NOTE, _NEIGHBOUR_NOTE, _SHARED_NOTE),
+            notes=_notes(context.dataset.schema),
         )
 
     def _tables(self, context: MeasureContext, inputs: Array) -> dict[str, pd.DataFrame]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
-        shared = tables.SharedErrors(dataset, context.validation_predictions)
         each = list(enumerate(inputs))
         return {
             "inputs": tables.frame(
@@ -112,19 +108,29 @@ class CasePages(ExplanationMetric):
             ),
             "neighbours": tables.frame(
                 tables.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
-                "case rank instance_id distance label probability",
+                "case rank instance_id distance label probability prediction",
             ),
             "counterfactuals": tables.frame(
                 self._changes(context, inputs),
                 "case status feature label from_display to_display probability_after",
             ),
             "errors_like_this": tables.frame(
-                [one for case, row in each for one in shared.rows(case, row)],
+                self._shared_errors(context, inputs),
                 "case slice n error_rate rest_error_rate",
             ),
         }
 
+    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
+        """Nothing where a number is predicted: it is not right or wrong."""
+        if context.dataset.schema.target.is_number:
+            return []
+        shared = tables.SharedErrors(context.dataset, context.validation_predictions)
+        return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
+
     def _changes(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
+        """Nothing where a number is predicted: no decision could be altered."""
+        if context.dataset.schema.target.is_number:
+            return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
         train, most = context.dataset.train.inputs, self.change_at_most
         search = Search(context.classifier, train, rule, most)
@@ -147,30 +153,52 @@ class CasePages(ExplanationMetric):
         ]
 
 
+def _notes(schema: Schema) -> tuple[str, ...]:
+    if schema.target.is_number:
+        return (_NEIGHBOUR_NOTE,)
+    return (_CHANGE_NOTE, _NEIGHBOUR_NOTE, _SHARED_NOTE)
+
+
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
-    predictions, classes = context.predictions, context.dataset.schema.target.classes
-    threshold = float("nan") if predictions.threshold is None else predictions.threshold
+    """What was said of each case, and what was true: two classes, or two numbers."""
+    schema = context.dataset.schema
+    said = _number_said if schema.target.is_number else _class_said
     return [
         (
             case,
             role,
-            role_label(role, context.dataset.schema),
-            int(predictions.instance_ids[p]),
+            role_label(role, schema),
+            int(context.predictions.instance_ids[p]),
             context.cases.roles[role],
-            classes[predictions.labels[p]],
-            classes[predictions.decisions[p]],
-            float(predictions.scores[p]),
-            threshold,
-            bool(predictions.correct[p]),
+            *said(context.predictions, schema.target, int(p)),
         )
         for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
     ]
 
 
+def _class_said(predictions: Predictions, target: Target, p: int) -> tables.Row:
+    return (
+        target.classes[predictions.labels[p]],
+        target.classes[predictions.decisions[p]],
+        float(predictions.scores[p]),
+        float("nan") if predictions.threshold is None else predictions.threshold,
+        bool(predictions.correct[p]),
+        float("nan"),
+        float("nan"),
+    )
+
+
+def _number_said(predictions: Predictions, target: Target, p: int) -> tables.Row:
+    value, error = float(predictions.values[p]), float(predictions.errors[p])
+    nothing = float("nan")
+    label = quantity(float(predictions.labels[p]), target.unit)
+    return (label, quantity(value, target.unit), nothing, nothing, False, value, error)
+
+
 def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if not role.startswith("group:"):
-        return _ROLES.get(role, role.replace("_", " "))
+        return ROLE_LABELS.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
     labels = {one.name: one.label for one in schema.attributes}
     return f"{labels.get(name, name)}: {level}"
