@@ -15,6 +15,8 @@ from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement, Score
 from deepseek_report.metrics.decisions import decide, threshold_for_share
 from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.number_baselines import compare_numbers
+from deepseek_report.metrics.number_predictors import NumberPredictor
 from deepseek_report.metrics.performance import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -22,7 +24,12 @@ from deepseek_report.metrics.performance import (
 )
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.metrics.ranking import macro_auc, macro_auc_estimate, paired_difference
-from deepseek_report.metrics.reference_predictors import LABELS, Predictor, fit_predictor
+from deepseek_report.metrics.reference_predictors import (
+    LABELS,
+    Predictor,
+    fit_predictor,
+    limits_of,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,11 +40,21 @@ _METRICS: dict[str, tuple[str, Direction]] = {
     "average_precision": ("average precision", "higher"),
     "brier_score": ("Brier score", "lower"),
 }
+#: What stands for each predictor where a number is predicted.
+OF_NUMBERS: dict[Predictor, NumberPredictor] = {
+    "majority": "mean",
+    "logistic_regression": "ridge",
+    "gradient_boosting": "gradient_boosting",
+}
 
 
 @dataclass(frozen=True)
 class Baselines(ModelMetric):
-    """The main numbers of plain predictors on the same rows, and the model's gain over each."""
+    """The main numbers of plain predictors on the same rows, and the model's gain over each.
+
+    predictors : where a number is predicted, the mean stands for the majority and ridge regression
+    for logistic regression.
+    """
 
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -45,8 +62,12 @@ class Baselines(ModelMetric):
     )
     predictors: tuple[Predictor, ...] = ("majority", "logistic_regression", "gradient_boosting")
     n_resamples: Resamples = 1000
+    produces: ClassVar[frozenset[str]] = frozenset({"roc_auc_gain", "mae_gain"})
 
     def measure(self, context: MeasureContext) -> Measurement:
+        if context.dataset.schema.target.is_number:
+            kinds = tuple(OF_NUMBERS[kind] for kind in self.predictors)
+            return compare_numbers(context, kinds, self.n_resamples)
         require_both(context.predictions.labels, "a comparison with baselines")
         estimates = {"model": self._summary(context, context.predictions)}
         scores: list[Score] = []
@@ -56,7 +77,9 @@ class Baselines(ModelMetric):
             scores += _scores(kind, estimates[kind])
             scores.append(_gain(kind, context.predictions, found))
         return Measurement(
-            tuple(scores), {"comparison": _comparison(estimates)}, notes=_notes(context)
+            tuple(scores),
+            {"comparison": _comparison(estimates)},
+            notes=(*_notes(context), *_limits(context, self.predictors)),
         )
 
     def _summary(self, context: MeasureContext, p: Predictions) -> dict[str, Estimate]:
@@ -144,6 +167,13 @@ def _comparison(estimates: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame
     ]
     table = pd.DataFrame(rows)
     return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
+
+
+def _limits(context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[str, ...]:
+    """What the baselines do not look at."""
+    schema = context.dataset.schema
+    found = [limits_of(kind, schema.features, len(schema.target.classes)) for kind in kinds]
+    return tuple(one for one in found if one)
 
 
 def _notes(context: MeasureContext) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -61,16 +61,26 @@ def _between(feature: Feature, low: float, high: float) -> str:
 
 
 def all_conditions(
-    schema: Schema, inputs: Floats, reference: Floats, groups: Mapping[str, Ints]
+    schema: Schema,
+    inputs: Floats,
+    reference: Floats,
+    groups: Mapping[str, Ints],
+    columns: Iterable[int] | None = None,
 ) -> list[Condition]:
-    """Conditions on every feature, and on attributes that the model never sees."""
+    """Conditions on every feature of a table, and on attributes that the model never sees.
+
+    `columns` : positions of the features that are looked at; all of a table by default. Pixels,
+    steps and places of a text are no features that a person could name a slice by.
+    """
+    if columns is None:
+        columns = range(len(schema.features))
     found = [
         condition
-        for j, feature in enumerate(schema.features)
-        for condition in feature_conditions(feature, inputs[:, j], reference[:, j])
+        for j in (columns if schema.layout is None else ())
+        for condition in feature_conditions(schema.features[j], inputs[:, j], reference[:, j])
     ]
     for attribute in schema.attributes:
-        if attribute.source is None and attribute.name in groups:
+        if (attribute.source is None or schema.layout is not None) and attribute.name in groups:
             codes = groups[attribute.name]
             found += [
                 Condition(attribute.name, f"{attribute.label} is “{level}”", codes == k)

@@ -118,7 +118,7 @@ def _tokens(explanation: Explanation, schema: Schema) -> Units:
     values = explanation.values[rows, columns]
     order = np.argsort(tokens, kind="stable")
     kinds, starts = np.unique(tokens[order], return_index=True)
-    parts = np.split(order, starts[1:])
+    parts = np.split(order, starts[1:]) if len(order) else []
     kept = [
         (int(kind), part)
         for kind, part in zip(kinds, parts, strict=True)

@@ -14,11 +14,12 @@ from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import require_both
-from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.metrics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.metrics.reference_predictors import (
     LABELS,
     fit_predictor,
+    limits_of,
     stratified_order,
 )
 
@@ -30,7 +31,7 @@ _Ranking = tuple[float, Floats]
 
 
 @dataclass(frozen=True)
-class LearningCurve(ModelMetric):
+class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     category: ClassVar[Category] = "data"
@@ -54,10 +55,12 @@ class LearningCurve(ModelMetric):
         table = pd.DataFrame(
             [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
         )
-        notes = (
+        notes: tuple[str, ...] = (
             f"The curve is that of {LABELS[self.predictor]}, trained anew on each part, not of the "
             f"model itself; its AUC is for {target.label} on the test part.",
         )
+        limits = limits_of(self.predictor, context.dataset.schema.features, len(target.classes))
+        notes = (*notes, limits) if limits else notes
         gain = _last_doubling(rankings, LABELS[self.predictor])
         return Measurement((gain,), {"curve": table}, notes=notes)
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Feature
+from deepseek_report.artifacts.schema import Attribute, Feature, Modality
 from deepseek_report.artifacts.score import Category, Measurement, Score
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.intervals import Z95, Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
@@ -24,6 +25,8 @@ from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+#: Features that are looked at, each of them shuffled in turn.
+_MOST_FEATURES = 128
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ class Proxies(ModelMetric):
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     max_train_rows: Rows = 6000
     max_test_rows: Rows = 1500
     n_repeats: Annotated[int, Field(ge=1, le=50)] = 1
@@ -93,7 +97,7 @@ class Proxies(ModelMetric):
         notes: list[str] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
-            features = _other_features(context.dataset.schema.features, attribute)
+            features = _other_features(context.dataset, attribute)
             proxy = self._proxy(context, attribute, features)
             context.progress.advance()
             if proxy is None:
@@ -103,6 +107,11 @@ class Proxies(ModelMetric):
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
+            notes.append(
+                f"Only the {_MOST_FEATURES} features whose means differ most between the levels "
+                "were looked at."
+            )
         notes += [
             "Each attribute was predicted by gradient boosting from all features but the one that "
             "it was made from; this shows what could stand in for it, not what the model uses.",
@@ -141,8 +150,15 @@ class Proxies(ModelMetric):
         )
 
 
-def _other_features(features: Sequence[Feature], attribute: Attribute) -> list[int]:
-    return [j for j, one in enumerate(features) if one.name != attribute.source]
+def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
+    """The features but the attribute's source; of many those that tell it best in training."""
+    others = [j for j, one in enumerate(data.schema.features) if one.name != attribute.source]
+    if len(others) <= _MOST_FEATURES:
+        return others
+    known = data.train.groups[attribute.name] >= 0
+    codes = data.train.groups[attribute.name][known]
+    telling = most_telling(data.train.inputs[known][:, others], codes, _MOST_FEATURES)
+    return [others[k] for k in telling]
 
 
 _COLUMNS: dict[str, type] = {

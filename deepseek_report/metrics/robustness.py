@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,24 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import MeasureContext
-from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.number_robustness import (
+    effect_on_number,
+    noise_scores,
+    perturbation_table,
+)
 from deepseek_report.metrics.performance import SHARE, require_both
+from deepseek_report.metrics.players import n_players
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.ranking import macro_auc_estimate
+from deepseek_report.metrics.reference import baseline_rows
 from deepseek_report.metrics.reference_predictors import stratified_order
 
 Floats = NDArray[np.float64]
-Kind = Literal["noise", "swap", "missing"]
+Kind = Literal["noise", "swap", "missing", "mask", "drop"]
 Perturb = Callable[[float, np.random.Generator], Floats]
 Chance = Annotated[float, Field(gt=0, le=1)]
 Noise = Annotated[float, Field(gt=0, le=10)]
@@ -82,9 +89,36 @@ def drop_values(inputs: Floats, level: float, rng: np.random.Generator) -> Float
     return np.where(rng.random(inputs.shape) < level, np.nan, inputs)
 
 
+def mask_words(schema: Schema, inputs: Floats, level: float, rng: np.random.Generator) -> Floats:
+    """Each word is, with this chance, replaced by the mask."""
+    hit = rng.random((len(inputs), n_players(schema))) < level
+    return np.where(hit[:, schema.owners], baseline_rows(inputs, inputs, schema), inputs)
+
+
+def drop_words(schema: Schema, inputs: Floats, level: float, rng: np.random.Generator) -> Floats:
+    """Each word is, with this chance, left out, and what follows it moves up."""
+    hit = rng.random((len(inputs), n_players(schema))) < level
+    left = np.where(hit[:, schema.owners], np.nan, inputs)
+    order = np.argsort(np.isnan(left), axis=1, kind="stable")
+    return np.take_along_axis(left, order, axis=1)
+
+
 @dataclass(frozen=True)
 class Robustness(ModelMetric):
-    """How ranking and decisions hold up under noise, swapped categories and missing values."""
+    """How ranking and decisions hold up under noise, swapped categories and missing values.
+
+    Of texts words are masked with the chances of `swaps`, and dropped with those of `missing`; in
+    images and series there is noise alone.
+    """
+
+    produces: ClassVar[frozenset[str]] = frozenset(
+        {
+            "roc_auc_under_noise",
+            "flipped_under_noise",
+            "roc_auc_under_masking",
+            "flipped_under_masking",
+        }
+    )
 
     category: ClassVar[Category] = "robustness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
@@ -97,55 +131,92 @@ class Robustness(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         data, p = context.dataset, context.predictions
         rng = np.random.default_rng(context.seed)
-        rows = np.sort(stratified_order(p.labels, rng)[: self.max_rows])
-        require_both(p.labels[rows], "robustness of the ranking")
+        is_number = data.schema.target.is_number
+        rows = np.sort(_order(p.labels, is_number, rng)[: self.max_rows])
+        if not is_number:
+            require_both(p.labels[rows], "robustness of the ranking")
         inputs = data.test.inputs[rows]
-        plan = list(self._plan(data.schema.features))
+        plan = list(self._plan(data.schema))
         context.progress.start("perturbed inputs", len(plan))
-        found, notes = [], []
+        found: list[tuple[Kind, float, Estimate, Estimate]] = []
+        notes: list[str] = []
         for kind, level in plan:
             perturbed = _perturb(kind, level, context, inputs, rng)
-            probabilities = context.classifier.probabilities(perturbed)
+            outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
-            if not np.isfinite(probabilities).all():
+            if not np.isfinite(outputs).all():
                 notes.append(f"The model gives no finite output with {_LABELS[kind]} at {level:g}.")
                 continue
-            found.append((kind, level, *_effect(context, rows, probabilities)))
+            effect = (
+                effect_on_number(context, rows, outputs[:, 0])
+                if is_number
+                else _effect(context, rows, outputs)
+            )
+            found.append((kind, level, *effect))
+        notes += _about(len(rows), data.schema)
+        if is_number:
+            told = [
+                (kind, _LABELS[kind], level, value, moved) for kind, level, value, moved in found
+            ]
+            unit = data.schema.target.unit or ""
+            scores = noise_scores(told, self.declared_level, unit)
+            return Measurement(
+                scores, {"perturbations": perturbation_table(told)}, notes=tuple(notes)
+            )
         table = pd.DataFrame([_row(*one) for one in found], columns=list(_COLUMNS))
-        notes += self._notes(len(rows))
         return Measurement(
             self._scores(found), {"perturbations": table.astype(_COLUMNS)}, notes=tuple(notes)
         )
 
-    def _plan(self, features: tuple[Feature, ...]) -> Iterator[tuple[Kind, float]]:
-        numeric = [one.is_numeric for one in features]
+    def _plan(self, schema: Schema) -> Iterator[tuple[Kind, float]]:
+        numeric = [one.is_numeric for one in schema.features]
+        if schema.modality == "text":
+            yield from (("mask", one) for one in sorted(set(self.swaps)))
+            yield from (("drop", one) for one in sorted(set(self.missing)))
+            return
         if any(numeric):
             yield from (("noise", one) for one in sorted({*self.noise, self.declared_level}))
+        if schema.layout is not None:
+            return
         if not all(numeric):
             yield from (("swap", one) for one in sorted(set(self.swaps)))
         yield from (("missing", one) for one in sorted(set(self.missing)))
 
     def _scores(self, found: list[tuple[Kind, float, Estimate, Estimate]]) -> tuple[Score, ...]:
-        note = f"Noise of {self.declared_level:g} robust standard deviations on every number."
+        noise = f"Noise of {self.declared_level:g} robust standard deviations on every number."
         for kind, level, auc, flipped in found:
             if kind == "noise" and level == self.declared_level:
-                return (
-                    auc.score(
-                        "roc_auc_under_noise", "robustness", "higher", bounds=SHARE, note=note
-                    ),
-                    flipped.score(
-                        "flipped_under_noise", "robustness", "lower", bounds=SHARE, note=note
-                    ),
-                )
+                return _pair("noise", auc, flipped, noise)
+            if kind == "mask":
+                text = f"Each word masked with a chance of {level:g}."
+                return _pair("masking", auc, flipped, text)
         return ()
 
-    def _notes(self, n: int) -> tuple[str, ...]:
-        return (
-            f"{n} test rows were perturbed; noise is in robust standard deviations of the training "
-            "part (distance between the quartiles / 1.349) and stays within the training range.",
-            "These are plain random errors; they do not show what a person could reach by choosing "
-            "the worst change.",
-        )
+
+def _order(labels: NDArray[Any], is_number: bool, rng: np.random.Generator) -> NDArray[np.int64]:
+    """A random order of the rows; with classes every beginning has nearly their shares."""
+    return rng.permutation(len(labels)) if is_number else stratified_order(labels, rng)
+
+
+def _pair(under: str, auc: Estimate, flipped: Estimate, note: str) -> tuple[Score, ...]:
+    return (
+        auc.score(f"roc_auc_under_{under}", "robustness", "higher", bounds=SHARE, note=note),
+        flipped.score(f"flipped_under_{under}", "robustness", "lower", bounds=SHARE, note=note),
+    )
+
+
+def _about(n: int, schema: Schema) -> tuple[str, ...]:
+    how = (
+        f"{n} test rows were perturbed; noise is in robust standard deviations of the training "
+        "part (distance between the quartiles / 1.349) and stays within the training range."
+    )
+    if schema.modality == "text":
+        how = f"{n} test texts were perturbed; words are drawn independently of one another."
+    return (
+        how,
+        "These are plain random errors; they do not show what a person could reach by choosing "
+        "the worst change.",
+    )
 
 
 def _perturb(
@@ -156,6 +227,10 @@ def _perturb(
         return add_noise(schema, inputs, train, level, rng)
     if kind == "swap":
         return swap_categories(schema, inputs, train, level, rng)
+    if kind == "mask":
+        return mask_words(schema, inputs, level, rng)
+    if kind == "drop":
+        return drop_words(schema, inputs, level, rng)
     return drop_values(inputs, level, rng)
 
 
@@ -174,6 +249,8 @@ _LABELS: dict[Kind, str] = {
     "noise": "noise on numbers",
     "swap": "categories drawn anew",
     "missing": "values missing",
+    "mask": "words masked",
+    "drop": "words left out",
 }
 _COLUMNS: dict[str, type] = {
     "perturbation": str,

@@ -13,9 +13,11 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import Condition, all_conditions, indicator_matrix
+from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
@@ -25,6 +27,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 _MOST_OVERLAP = 0.7
 _MOST_ALIKE = 3
+#: Features by which slices are cut; pairs of them grow with the square.
+_MOST_COLUMNS = 64
 
 
 @dataclass(frozen=True)
@@ -94,12 +98,16 @@ class Slices(ClassMetric):
         p, data = context.predictions, context.dataset
         wrong = ~p.correct
         least = max(self.min_size, math.ceil(self.min_share * len(p)))
-        found = all_conditions(data.schema, data.test.inputs, data.train.inputs, data.test.groups)
+        columns = most_telling(data.train.inputs, data.train.labels, _MOST_COLUMNS)
+        found = all_conditions(
+            data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
+        )
         found = [one for one in found if least <= one.holds.sum() < len(p)]
         if not found:
             raise NotApplicableError(
-                f"no feature splits the {len(p)} test rows into parts of at least {least}; lower "
-                "min_size and min_share, or use more rows."
+                _no_attribute(data.schema)
+                or f"no feature splits the {len(p)} test rows into parts of at least {least}; "
+                "lower min_size and min_share, or use more rows."
             )
         about = [one.about for one in found]
         counted = count_slices(indicator_matrix(found), wrong, about, self.max_features == 2)
@@ -111,7 +119,10 @@ class Slices(ClassMetric):
         return Measurement(
             _scores(table, len(looked_at.sizes), len(p)),
             {"slices": table},
-            notes=self._notes(table, len(looked_at.sizes), least),
+            notes=(
+                *self._notes(table, len(looked_at.sizes), least),
+                *_limits(data.schema),
+            ),
         )
 
     def _choose(self, c: Candidates, conditions: list[Condition], wrong: Bools) -> Ints:
@@ -162,6 +173,27 @@ class Slices(ClassMetric):
             "Slices were searched and tested on the same test rows: the worst of many looks worse "
             "than it is; expect smaller differences on new data.",
         )
+
+
+def _no_attribute(schema: Schema) -> str | None:
+    if schema.layout is None or schema.attributes:
+        return None
+    return (
+        "slices of texts, images and series are cut by attributes, and the data set declares "
+        "none; leave slices out."
+    )
+
+
+def _limits(schema: Schema) -> tuple[str, ...]:
+    wide = len(schema.features)
+    if schema.layout is not None:
+        return ("Slices are cut by attributes alone, since a place in the input names no group.",)
+    if wide <= _MOST_COLUMNS:
+        return ()
+    return (
+        f"Of {wide} features only the {_MOST_COLUMNS} whose means differ most between the classes "
+        "of the training part were looked at.",
+    )
 
 
 def _at_least(c: Candidates, least: int) -> Candidates:
