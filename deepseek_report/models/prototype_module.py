@@ -133,12 +133,9 @@ class PrototypeModule(EncodedModule):
         return values, base.expand(len(inputs))
 
     def reset_parameters(self) -> None:
-        """Take any candidates of the right class as prototypes."""
-        for one in range(self.n_classes):
-            own = torch.nonzero(self.case_classes == one)[:, 0]
-            here = self.classes == one
-            order = torch.randperm(len(own), device="cpu").to(own.device)
-            self.chosen[here] = own[order[: int(here.sum())]]
+        """Take any candidates as prototypes, whatever their class."""
+        order = torch.randperm(len(self.case_ids), device="cpu")
+        self.chosen.copy_(order[: len(self.chosen)])
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Schema
 
-_ABREAST, _TILE, _HEAD = 5, 1.3, 0.5
+_ABREAST, _TILE, _HEAD = 5, 1.3, 0.62
 _LABELS, _LINE = 2.1, 0.24
 #: Pixels along one side of a drawn image; larger ones are thinned out.
 _PIXELS = 32
@@ -139,7 +139,7 @@ def _table(figure: Figure, shown: pd.DataFrame, rows: pd.DataFrame) -> None:
         block, column = divmod(place, _ABREAST)
         upper = height - block * block_tall
         x = _LABELS + column * width
-        axes.text(x, upper - 0.3, _head(row), **plain, color=LIGHT["ink"], weight="bold")
+        axes.text(x, upper - 0.3, _head(row), **plain, color=LIGHT["ink"])
         for line, feature in enumerate(features):
             y = upper - _HEAD - 0.2 - _LINE * line
             if column == 0:
@@ -151,7 +151,7 @@ def _table(figure: Figure, shown: pd.DataFrame, rows: pd.DataFrame) -> None:
 
 def _head(row: object) -> str:
     name, share = getattr(row, "class_label", ""), getattr(row, "share", 0.0)
-    return f"{short(name, 15)}\ncase {getattr(row, 'instance_id', '')}, {percent(share)}"
+    return f"{short(name, 15)}\ncase {getattr(row, 'instance_id', '')}\n{percent(share)}"
 
 
 def _title(table: pd.DataFrame) -> str:

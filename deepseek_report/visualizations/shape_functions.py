@@ -112,7 +112,7 @@ def _paint(figure: Figure, parts: Sequence[_Part], unit: str) -> None:
         block, column = divmod(place, _ABREAST)
         upper = top - _HEAD - block * (_HEAD + _ROW + _FOOT)
         begin = column * width
-        inner = 0.55 if part.is_numeric else 1.35
+        inner = 0.7 if part.is_numeric else 1.35
         axes = panel(figure, begin + inner, upper - _ROW, begin + width - 0.15, upper)
         axes.set_title(short(part.label, 44), fontsize=9)
         if part.is_numeric:
@@ -153,7 +153,7 @@ def _curve(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
 def _quantity_ticks(axes: Axes, unit: str | None) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
 
 
