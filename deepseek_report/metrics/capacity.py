@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability, MeasureContext
+from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE
@@ -28,6 +29,15 @@ def cross_entropy(logits: Floats, labels: Ints) -> Floats:
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=1))
     return np.asarray(log_total - shifted[np.arange(len(labels)), labels])
+
+
+def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
+    """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
+    error over the variance of the labels, so that 1 is what their mean gives.
+    """
+    if not target.is_number:
+        return cross_entropy(outputs, labels)
+    return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
 
 
 @dataclass(frozen=True)
@@ -67,18 +77,20 @@ class Ablation(ModelMetric):
                 "removable": removable,
             }
         )
+        number = context.dataset.schema.target.is_number
+        unit = "times the variance of the label" if number else "nats"
         score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
             "removable_heads",
             "compute",
             "none",
             bounds=SHARE,
             note=f"Share of {len(removable)} heads whose removal raises the loss by less than "
-            f"{self.tolerance:g} nats, at the upper end of the interval.",
+            f"{self.tolerance:g} {unit}, at the upper end of the interval.",
         )
         return Measurement((score,), {"units": table}, notes=(_ONE_BY_ONE, _drawn(len(rows))))
 
     def _increases(
-        self, context: MeasureContext, inputs: Floats, labels: Ints, shape: tuple[int, ...]
+        self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
     ) -> Floats:
         """(instance, unit) loss with the unit off minus loss with all on."""
         import torch
@@ -111,6 +123,6 @@ def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
         yield mask.reshape(shape)
 
 
-def _losses(context: MeasureContext, inputs: Floats, labels: Ints, mask: Any) -> Floats:
+def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
     logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
-    return cross_entropy(logits, labels)
+    return losses_of(logits, labels, context.dataset.schema.target)

@@ -152,8 +152,10 @@ class RouteEntropy(ModelMetric):
         )
         names = ("layer", "branch", "head")
         overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
-        by_class = _by_class(routes, test.labels[rows], target.classes, branches)
-        return Measurement((score,), {"routes": overall, "by_class": by_class})
+        tables = {"routes": overall}
+        if not target.is_number:
+            tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
+        return Measurement((score,), tables)
 
 
 def _named(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
@@ -220,13 +222,25 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> tuple[list[str], 
                 f"model {context.classifier.name!r} has no attention layer; leave this metric out."
             )
         branches = list(maps[0])
-        found = np.stack([np.stack([array(one[b]) for b in branches], axis=1) for one in maps], 1)
-        there = found.sum(axis=-1) > _THERE
-        total, present = total + found.sum(axis=0), present + there.sum(axis=0)
-        entropy = np.where(there, normalised_entropy(found), 0.0)
-        entropies.append(entropy.sum(axis=(1, 2, 3, 4)) / there.sum(axis=(1, 2, 3, 4)))
+        parts = [[_summed(array(one[branch])) for branch in branches] for one in maps]
+        total = total + np.array([[part[0] for part in layer] for layer in parts])
+        present = present + np.array([[part[1] for part in layer] for layer in parts])
+        each = np.array([[part[2:] for part in layer] for layer in parts])
+        entropies.append(each[:, :, 0].sum(axis=(0, 1)) / each[:, :, 1].sum(axis=(0, 1)))
     mean = total / np.maximum(present, 1)[..., None]
     return branches, mean, np.concatenate(entropies)
+
+
+def _summed(attention: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Sums of (instance, head, query, key) attention, over the queries that are there.
+
+    (head, query, key) weights and (head, query) counts over the instances; (instance,) entropy
+    and (instance,) counts over heads and queries.
+    """
+    there = attention.sum(axis=-1) > _THERE
+    entropy = np.where(there, normalised_entropy(attention), 0.0)
+    counts = there.sum(axis=0).astype(np.float64)
+    return attention.sum(axis=0), counts, entropy.sum(axis=(1, 2)), there.sum(axis=(1, 2)) * 1.0
 
 
 def _token_table(context: MeasureContext) -> pd.DataFrame:

@@ -15,6 +15,8 @@ from deepseek_report.metrics.timing import torch_module
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _BATCH = 256
+#: A batch holds at most so many input values, and its map of one head at most so many weights.
+_VALUES, _WEIGHTS = 2**18, 2**20
 
 
 def sample_rows(context: MeasureContext, most: int) -> Ints:
@@ -38,13 +40,18 @@ def traces(
     module = torch_module(context.classifier)
     device = next(module.parameters()).device
     with torch.inference_mode():
-        for start in range(0, len(inputs), _BATCH):
-            rows = torch.as_tensor(
-                inputs[start : start + _BATCH], dtype=torch.float32, device=device
-            )
+        size = rows_at_once(inputs.shape[1], len(module.token_columns))
+        for start in range(0, len(inputs), size):
+            rows = torch.as_tensor(inputs[start : start + size], dtype=torch.float32, device=device)
             context.classifier.calls += len(rows)
             logits, layers = module.trace(rows, head_mask)
             yield logits.double().cpu().numpy(), layers
+
+
+def rows_at_once(columns: int, tokens: int) -> int:
+    """How many rows a batch has, so that long inputs and large maps do not fill the memory."""
+    most = min(_BATCH, _VALUES // max(columns, 1), _WEIGHTS // max(tokens, 1) ** 2)
+    return max(most, 1)
 
 
 def array(tensor: Any) -> Floats:

@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 
 #: Rows per call of the module: large enough to keep two cores busy, small enough for their caches.
 BATCH = 256
+#: A batch holds at most so many input values, so that long series do not fill the memory.
+VALUES = 2**18
 
 
 class TorchClassifier:
@@ -52,10 +54,11 @@ class TorchClassifier:
         self.calls += len(inputs)
         rows = torch.as_tensor(np.ascontiguousarray(inputs), dtype=torch.float32)
         out = np.empty((len(inputs), width))
+        size = max(min(BATCH, VALUES // max(inputs.shape[1], 1)), 1)
         with torch.inference_mode():
-            for start in range(0, len(inputs), BATCH):
-                batch = rows[start : start + BATCH].to(self.device)
-                out[start : start + BATCH] = ask(batch).cpu().numpy()
+            for start in range(0, len(inputs), size):
+                batch = rows[start : start + size].to(self.device)
+                out[start : start + size] = ask(batch).cpu().numpy()
         return out
 
     def probabilities(self, inputs: Floats) -> Floats:

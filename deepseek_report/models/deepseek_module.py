@@ -88,11 +88,12 @@ class DeepSeekModule(nn.Module):
         self.tokens = embedding_for(config, schema, train)
         neighbours = Neighbours(self.tokens.grid, config.window or _WINDOWS[schema.modality])
         drops = torch.linspace(0.0, config.drop_path, layers + 1)[1:].tolist()
-        self.layers = nn.ModuleList(RoutedLayer(config, neighbours, drop) for drop in drops)
+        stack = [RoutedLayer(config, neighbours, drop) for drop in drops]
+        self.layers = nn.ModuleList(stack)
         self.norm = nn.LayerNorm(width)
         self.output = Outputs(width, schema.target, train)
         self.unit_features = self.tokens.unit_features
-        self.token_columns = joined(self.tokens.token_columns, self.layers[0].attention.map_runs)
+        self.token_columns = joined(self.tokens.token_columns, stack[0].attention.map_runs)
 
     def embed(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> (instance, unit, …), as the embedding says."""
