@@ -210,8 +210,22 @@ def say_forecast(plan: Forecast) -> None:
     console.print(f"{len(plan.stages)} stages, {cached} of them in the store")
     if plan.refused:
         console.print(f"\nLeft out ({len(plan.refused)})")
-        for artifact, reason in plan.refused:
-            console.print(f"  – {escape(artifact)}: {escape(reason)}")
+        for reason, artifacts in _by_reason(plan.refused).items():
+            console.print(f"  – {escape(_some_of(artifacts))}: {escape(reason)}")
+
+
+def _by_reason(refused: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for artifact, reason in refused:
+        reasons.setdefault(reason, []).append(artifact)
+    return reasons
+
+
+def _some_of(artifacts: Sequence[str]) -> str:
+    """A few artifacts by name, many by number."""
+    if len(artifacts) <= _MOST_LINES:
+        return ", ".join(artifacts)
+    return f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
 
 
 def say_doctor(findings: Sequence[Examined]) -> None:

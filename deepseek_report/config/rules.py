@@ -37,7 +37,8 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         for key, reason in _refused(experiment, group):
             if composed.explicit(group):
                 todo = f"leave {key} out, or choose another model"
-                problems.append(Problem(_named(composed, group), reason, todo=todo))
+                found = reason if key in reason else f"{key}: {reason}"
+                problems.append(Problem(_named(composed, group), found, todo=todo))
             else:
                 refused.append(Refusal(f"{_ARTIFACT[group]}/{key}", reason))
             del multiple[group][key]
@@ -90,9 +91,9 @@ _NATURES = {
     "text": "texts",
     "image": "images",
     "series": "series",
-    "classification": "one of several classes",
+    "classification": "classes",
     "regression": "a number",
-    "multi_label": "several labels at once",
+    "multi_label": "several labels",
 }
 
 
@@ -109,10 +110,14 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
     if nature.modality not in readable:
         return f"takes {_either(readable)}, and these data are {_NATURES[nature.modality]}"
     if nature.task not in tasks:
-        return (
-            f"is made for {_either(tasks)}, and what is predicted here is {_NATURES[nature.task]}"
-        )
+        verb = "is" if nature.task == "regression" else "are"
+        return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
     return None
+
+
+def _misfit(plugin: Any, nature: Nature) -> str | None:
+    """The same for a part that is left out; it names no part, so that a family shares it."""
+    return (_unfit(plugin, nature) or "").removeprefix("is ") or None
 
 
 def _either(kinds: Iterable[str]) -> str:
@@ -131,8 +136,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, nature) if group == "explainers" else None
-        unfit = _unfit(plugin, nature)
-        reason = reason or (f"{key} {unfit}" if unfit else _unable(key, plugin, model, chosen))
+        reason = reason or _misfit(plugin, nature) or _unable(key, plugin, model, chosen)
         if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
@@ -196,8 +200,8 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
     model = experiment.single["model"]
     chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple["visualizations"].items():
-        if unfit := _unfit(plugin, nature_of(experiment)):
-            yield Refusal(f"pictures/{key}", f"{key} {unfit}")
+        if unfit := _misfit(plugin, nature_of(experiment)):
+            yield Refusal(f"pictures/{key}", unfit)
         elif unable := _unable(key, plugin, model, chosen):
             yield Refusal(f"pictures/{key}", unable)
         elif lacking := _lacking(experiment, plugin):

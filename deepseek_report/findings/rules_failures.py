@@ -11,6 +11,8 @@ from deepseek_report.findings.estimates import in_sentence, listing
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.findings.wording import Wording
+#: So many parts with one reason are named, else the first few of them.
+MOST_NAMED, NAMED_OF_MANY = 5, 3
 
 
 def failures(results: Results) -> list[Finding]:
@@ -47,12 +49,23 @@ def applicable(refused: Mapping[str, str]) -> dict[str, str]:
 
 
 def by_reason(words: Wording, parts: Mapping[str, str]) -> list[str]:
-    """Parts with the reason why they are not there, those with one reason in one sentence."""
+    """Parts with the reason why they are not there, those with one reason in one sentence.
+
+    Many parts with one reason, such as all that is measured of classes where a number is predicted,
+    are counted and not all named.
+    """
     reasons: dict[str, list[str]] = {}
     for artifact, reason in parts.items():
         text = readable_reason(words, artifact, reason)
         reasons.setdefault(text, []).append(artifact_label(words, artifact))
-    return [f"{listing(names)}: {reason}." for reason, names in reasons.items()]
+    return [f"{_named_or_counted(names)}: {reason}." for reason, names in reasons.items()]
+
+
+def _named_or_counted(names: list[str]) -> str:
+    if len(names) <= MOST_NAMED:
+        return listing(names)
+    shown = listing([in_sentence(one) for one in names[:NAMED_OF_MANY]])
+    return f"{len(names)} parts, such as {shown}"
 
 
 def readable_reason(words: Wording, artifact: str, reason: str) -> str:
