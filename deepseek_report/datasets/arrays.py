@@ -1,0 +1,88 @@
+"""From arrays of images, series or numbers to a `Table`, which is then split and described."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.datasets.assembly import Source, Table, assemble
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.splitting import SplitRule, Together
+from deepseek_report.datasets.targets import TargetRule
+
+Groups = Mapping[str, NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """All instances of a source that is no table of named columns.
+
+    values : (instance, …); flattened in C order it is `Split.inputs`, one column a feature.
+    labels, all_labels, truth, groups : as in `Split`; truth may have the shape of the values, or
+        lack their last axis, in which case it holds for all channels.
+    features : one a column. layout : None for wide tables. notes : sentences for the card.
+    """
+
+    values: NDArray[np.float64]
+    labels: NDArray[np.int64] | NDArray[np.float64]
+    target: Target
+    features: tuple[Feature, ...]
+    layout: Layout | None = None
+    attributes: tuple[Attribute, ...] = ()
+    groups: Groups = field(default_factory=dict)
+    all_labels: NDArray[np.int64] | None = None
+    truth: NDArray[np.bool_] | None = None
+    together: Together = field(default_factory=Together)
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> Table:
+        """The same instances as columns."""
+        n = len(self.values)
+        rows = Split(
+            inputs=np.asarray(self.values, dtype=np.float64).reshape(n, -1),
+            labels=self.labels,
+            instance_ids=np.arange(n),
+            groups=dict(self.groups),
+            all_labels=self.all_labels,
+            truth=_flat(self.truth, self.values.shape),
+        )
+        schema = Schema(self.features, self.target, self.attributes, self.layout)
+        return Table(schema, rows, self.notes, self.together)
+
+
+def _flat(truth: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+    if truth is None:
+        return None
+    whole = truth if truth.shape == shape else np.broadcast_to(truth[..., None], shape)
+    return np.ascontiguousarray(whole).reshape(len(whole), -1)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which file the arrays come from, and what is known about it."""
+
+    file: str
+    sha256: str
+    description: Description
+
+
+def as_dataset(arrays: Arrays, origin: Origin, rule: SplitRule, seed: int) -> Dataset:
+    """Choose instances, split them, describe and check them, as for a table.
+
+    Raises
+    ------
+    DataError : too few instances of a class for three parts.
+    """
+    source = Source(
+        file=origin.file,
+        sha256=origin.sha256,
+        description=origin.description,
+        columns={},
+        target=TargetRule(arrays.target.name),
+    )
+    return assemble(arrays.table(), source, rule, seed)

