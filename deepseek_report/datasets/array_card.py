@@ -45,7 +45,7 @@ def _finite(value: float) -> float | None:
 
 def _lengths(inputs: NDArray[np.float64]) -> NDArray[np.int64]:
     """(instance,) places up to the last that is known in any channel."""
-    known = ~np.isnan(inputs).all(axis=2)
+    known: NDArray[np.bool_] = np.asarray(~np.isnan(inputs).all(axis=2))
     last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
     return np.where(known.any(axis=1), last, 0).astype(np.int64)
 

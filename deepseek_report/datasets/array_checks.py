@@ -59,6 +59,7 @@ def _gaps(facts: Facts) -> NDArray[np.bool_]:
     layout = facts.schema.layout
     n_channels = layout.shape[-1] if layout else 1
     inputs = facts.whole.inputs.reshape(len(facts.whole), -1, n_channels)
-    missing = np.isnan(inputs)
-    later = np.maximum.accumulate((~missing).any(axis=2)[:, ::-1], axis=1)[:, ::-1]
+    missing: NDArray[np.bool_] = np.isnan(inputs)
+    known: NDArray[np.bool_] = np.asarray((~missing).any(axis=2))
+    later = np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
     return (missing & later[..., None]).reshape(len(inputs), -1)

@@ -21,6 +21,7 @@ RAISE = 0.1
 #: A word that is in so many texts of a class, and hardly in others, may hold the label itself.
 LEAK_RATE = 0.9
 LEAK_SHARE = 0.05
+_NAMED: frozenset[Form] = frozenset({"handle", "hashtag", "link"})
 _TOLD = 3
 _LISTED = 20
 
@@ -162,21 +163,27 @@ def _names(form: Form, cues: list[Cue], words: Sequence[frozenset[str]]) -> Data
     found = {cue.word for cue in cues}
     covered = sum(not found.isdisjoint(text) for text in words)
     share = covered / len(words)
-    severity: Severity = "high" if share >= 0.1 else "medium" if share >= 0.02 else "low"
     first, *others = cues
     also = "; ".join(cue.told() for cue in others[: _TOLD - 1])
     text = (
-        f"{plural(len(found), one, many)} {'says' if len(found) == 1 else 'say'} nothing about the "
-        f"label, but {'gives' if len(found) == 1 else 'give'} it away: {first.told()}, against "
-        f"{percent(first.base)} of all texts{f'; {also}' if also else ''}. "
+        f"{plural(len(found), one, many)} alone {'predicts' if len(found) == 1 else 'predict'} the "
+        f"label, which {'is' if form in _NAMED else 'may be'} nothing that a text says: "
+        f"{first.told()}, against {percent(first.base)} of all texts{f'; {also}' if also else ''}. "
         f"{count(covered)} of {count(len(words))} texts ({percent(share)}) have one of them."
     )
-    values = {"form": form, "n": covered, "share": share, "n_cues": len(cues)}
-    values["cues"] = [cue.plain() for cue in cues[:_LISTED]]
-    return DataIssue("spurious_cues", severity, text, values, _what_to_do(many, hidden))
+    listed = [cue.plain() for cue in cues[:_LISTED]]
+    values = {"form": form, "n": covered, "share": share, "n_cues": len(cues), "cues": listed}
+    return DataIssue("spurious_cues", _weight(form, share), text, values, _todo(many, hidden))
 
 
-def _what_to_do(many: str, hidden: str) -> str:
+def _weight(form: Form, share: float) -> Severity:
+    """Names weigh by the share of texts that have one; numbers and signs can be meant."""
+    if form not in _NAMED:
+        return "info"
+    return "high" if share >= 0.1 else "medium" if share >= 0.02 else "low"
+
+
+def _todo(many: str, hidden: str) -> str:
     replace = (
         f"measure the model again with dataset.hide=[{hidden}], which puts “{HIDDEN[hidden]}” in "
         "their place"

@@ -7,12 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.words import is_chinese, pieces
-from deepseek_report.errors import DataError
 
 UNKNOWN, MASK = "[unknown]", "[mask]"
 #: What a token is called, for each tokenizer that is trained here.
@@ -45,7 +42,7 @@ def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
 
     Raises
     ------
-    DataError : `kind` names a checkpoint whose tokenizer cannot be loaded.
+    ConfigError : `kind` names a checkpoint whose tokenizer cannot be loaded.
     """
     if kind == "words":
         return _listed(kind, pieces, texts, size)
@@ -143,11 +140,10 @@ def _runs(text: str) -> list[str]:
 
 def _of_checkpoint(name: str) -> Tokenizer:
     """The tokenizer of a folder or a hub id: its tokens in the order of its ids."""
-    found = _load(name)
-    tokens = tuple(str(one) for one in found.convert_ids_to_tokens(range(len(found))))
-    ids = (found.unk_token_id, found.mask_token_id, found.pad_token_id, found.eos_token_id)
-    unknown, mask, pad, end = (None if one is None else int(one) for one in ids)
-    stand_in = next((one for one in (mask, unknown, pad, end) if one is not None), 0)
+    from deepseek_report.artifacts import checkpoint
+
+    found = checkpoint.load_tokenizer(checkpoint.locate(name))
+    unknown = found.unk_token_id
     told = f"Texts are cut by the tokenizer of the checkpoint “{Path(name).name}”."
 
     def cut(texts: Sequence[str]) -> list[list[int]]:
@@ -156,32 +152,21 @@ def _of_checkpoint(name: str) -> Tokenizer:
         made = found(list(texts), add_special_tokens=False, truncation=False, verbose=False)
         return [list(one) for one in made["input_ids"]]
 
-    return Tokenizer(tokens, -1 if unknown is None else unknown, stand_in, "piece", told, cut)
-
-
-def _load(name: str) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(
-            name, use_fast=True, trust_remote_code=False, local_files_only=Path(name).is_dir()
-        )
-    except (OSError, ValueError, KeyError, ImportError) as error:
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        do = (
-            "name a folder with the files of the tokenizer, connect to the network once, or take "
-            "one that is trained here: `dataset.tokenizer=words`"
-        )
-        found = f"the tokenizer cannot be loaded ({reason})"
-        where = f"dataset.tokenizer={name}"
-        raise DataError(message(where, found, "a folder or a hub id", do)) from None
+    return Tokenizer(
+        tokens=checkpoint.tokens_of(found),
+        unknown=-1 if unknown is None else int(unknown),
+        mask=checkpoint.mask_of(found),
+        noun="piece",
+        told=told,
+        cut=cut,
+    )
 
 
 def tokenizer_problem(kind: str) -> str | None:
     """Why this cannot be a tokenizer, as far as a glance can tell."""
     if kind in NOUNS:
         return None
-    folder = Path(kind)
+    folder = Path(kind).expanduser()
     allowed = f"{', '.join(NOUNS)}, or the folder or hub id of a checkpoint"
     if folder.is_dir():
         if any((folder / name).exists() for name in _TOKENIZER_FILES):
@@ -198,9 +183,8 @@ def tokenizer_problem(kind: str) -> str | None:
 
 
 def tokenizer_digest(kind: str) -> str:
-    """SHA-256 of the tokenizer's files where it is a folder, else its name."""
-    folder = Path(kind)
-    if kind in NOUNS or not folder.is_dir():
-        return kind
-    names = [*_TOKENIZER_FILES, "tokenizer_config.json", "special_tokens_map.json"]
-    return " ".join(sha256_file(folder / name) for name in names if (folder / name).exists())
+    """Hash of the files of a checkpoint in a folder; else the name says it all."""
+    from deepseek_report.artifacts import checkpoint
+
+    folder = Path(kind).expanduser()
+    return checkpoint.digest(folder) if kind not in NOUNS and folder.is_dir() else kind

