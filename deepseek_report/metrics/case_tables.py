@@ -17,7 +17,9 @@ from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
+from deepseek_report.metrics.encoding import encoding_of, most_telling
 from deepseek_report.metrics.intervals import compare_rates, holm
+from deepseek_report.metrics.players import by_player, display, present
 from deepseek_report.metrics.reference import distances, ranges
 
 Array = NDArray[np.float64]
@@ -26,34 +28,52 @@ Row = tuple[Any, ...]
 #: A value must be shared by this many validation instances to say anything about errors.
 _LEAST_SHARED = 50
 _MOST_SLICES = 3
+#: Columns whose values are looked at for errors.
+_MOST_COLUMNS = 64
 
 
 def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
-    """(case, feature, label, display, typical) for every feature."""
+    """(case, feature, label, display, typical) for every feature, word, patch or window."""
+    text = schema.modality == "text"
     return [
-        (case, f.name, f.label, f.display(value), f.display(usual))
-        for f, value, usual in zip(schema.features, row, typical, strict=True)
+        (
+            case,
+            name,
+            label,
+            display(row, player, schema),
+            "" if text else display(typical, player, schema),
+        )
+        for player, (name, label) in enumerate(_named(schema))
+        if not text or present(row[None], schema)[0, player]
     ]
+
+
+def _named(schema: Schema) -> list[tuple[str, str]]:
+    """(name, label) of every player."""
+    names = schema.names if schema.layout is None else schema.player_labels
+    return list(zip(names, schema.player_labels, strict=True))
 
 
 def reason_rows(
     case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
 ) -> list[Row]:
     """The rows of `reasons` for one case and explainer, the largest magnitude first."""
-    values, row = explanation.values[index], explanation.inputs[index]
+    row = explanation.inputs[index]
+    values = by_player(explanation.values[index : index + 1], row[None], schema)[0]
     order = np.argsort(-np.abs(values), kind="stable")[:most]
+    named = _named(schema)
     return [
         (
             case,
             name,
-            schema.features[j].name,
-            schema.features[j].label,
-            schema.features[j].display(row[j]),
-            float(values[j]),
+            *named[player],
+            display(row, int(player), schema),
+            float(values[player]),
             rank,
             explanation.output_space,
         )
-        for rank, j in enumerate(order, start=1)
+        for rank, player in enumerate(order, start=1)
+        if not np.isnan(values[player])
     ]
 
 
@@ -65,7 +85,7 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     rows : array
         (case, feature).
     dataset : Dataset
-        Its training part is searched, by Gower's distance.
+        Its training part is searched, by `distances_apart`.
     classifier : Classifier
         Gives for each neighbour the probability of the explained class, or the number; the other
         of the two is NaN.
@@ -73,8 +93,7 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
         How many neighbours per case.
     """
     schema, train = dataset.schema, dataset.train
-    scale = ranges(train.inputs, schema)
-    apart = [distances(train.inputs, row, scale, schema) for row in rows]
+    apart = distances_apart(rows, train.inputs, schema)
     nearest = np.stack([np.argsort(one, kind="stable")[:most] for one in apart])
     asked = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
     scores = asked.reshape(nearest.shape)
@@ -90,6 +109,24 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
         for case in range(len(rows))
         for rank, i in enumerate(nearest[case])
     ]
+
+
+def distances_apart(rows: Array, train: Array, schema: Schema) -> list[Array]:
+    """For each row the distances (training row,) in [0, 1].
+
+    Tables: Gower's. Texts: one minus the cosine of their weighted words. Images and series:
+    Euclidean, divided by the greatest.
+    """
+    if schema.modality == "table":
+        scale = ranges(train, schema)
+        return [distances(train, row, scale, schema) for row in rows]
+    if schema.modality == "text":
+        words = encoding_of(schema.features, train)
+        alike = (words.transform(rows) @ words.transform(train).T).toarray()
+        return list(np.clip(1 - alike, 0.0, 1.0))
+    apart = [np.sqrt(np.nansum((train - row) ** 2, axis=1)) for row in rows]
+    most = max((float(one.max()) for one in apart), default=0.0) or 1.0
+    return [one / most for one in apart]
 
 
 def _truth(target: Target, label: float) -> str:
@@ -145,17 +182,23 @@ class SharedErrors:
     """What a case has in common with validation instances that the model got wrong.
 
     Every value of the case (numeric features by training quartiles) is a slice of the validation
-    part; slices where the model errs more than elsewhere are named, worst first.
+    part; slices where the model errs more than elsewhere are named, worst first. Of a wide table
+    the columns that tell the classes apart best are looked at, of other data none.
     """
 
     def __init__(self, dataset: Dataset, validation: Predictions) -> None:
         self.schema = dataset.schema
         self.part: Split = dataset.validation
         self.wrong = ~validation.correct
-        self.edges = [
-            _quartiles(feature, column)
-            for feature, column in zip(self.schema.features, dataset.train.inputs.T, strict=True)
-        ]
+        train = dataset.train
+        self.columns = (
+            most_telling(train.inputs, train.labels, _MOST_COLUMNS).tolist()
+            if self.schema.layout is None
+            else []
+        )
+        self.edges = {
+            j: _quartiles(self.schema.features[j], train.inputs[:, j]) for j in self.columns
+        }
 
     def rows(self, case: int, row: Array) -> list[Row]:
         """(case, slice, n, error_rate, rest_error_rate), significant after Holm's correction."""
@@ -169,7 +212,8 @@ class SharedErrors:
         return sorted(kept, key=lambda one: one[4] - one[3])[:_MOST_SLICES]
 
     def _slices(self, row: Array) -> Iterator[tuple[str, int, float, float, float]]:
-        for j, feature in enumerate(self.schema.features):
+        for j in self.columns:
+            feature = self.schema.features[j]
             inside, label = self._same(j, feature, float(row[j]))
             n, rest = int(inside.sum()), int((~inside).sum())
             if n < _LEAST_SHARED or rest < _LEAST_SHARED:

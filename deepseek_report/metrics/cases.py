@@ -14,13 +14,14 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.schema import Modality, Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
 from deepseek_report.metrics.case_choice import ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
+from deepseek_report.metrics.masking import WORDS, masking_rows, smallest_masking
 from deepseek_report.metrics.reference import typical_row
 
 Array = NDArray[np.float64]
@@ -29,10 +30,19 @@ _CHANGE_NOTE = (
     "The smallest change was searched among values seen in the training part, each feature changed "
     "on its own; a smaller one may exist, and what it would take a person is not modelled."
 )
-_NEIGHBOUR_NOTE = (
-    "Nearest training cases are those of least Gower distance over all features alike, whether or "
-    "not the model uses them; numbers are scaled by the range of the middle 98 % of training rows."
+_MASKING_NOTE = (
+    "The {plural} without which the decision is another one were searched greedily, each made "
+    "{becomes}; a smaller set may exist."
 )
+_NEAR: dict[Modality, str] = {
+    "table": "Nearest training cases are those of least Gower distance over all features alike, "
+    "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
+    "training rows.",
+    "text": "Nearest training cases share the most words, weighted by how rare these are (one "
+    "minus the cosine), whatever their order.",
+    "image": "Nearest training cases are those of least Euclidean distance between pixels.",
+    "series": "Nearest training cases are those of least Euclidean distance between steps.",
+}
 _SHARED_NOTE = (
     "Errors like this: values of the case for which the model errs more often in the validation "
     "part than elsewhere, after Holm's correction for all values of the case."
@@ -44,7 +54,9 @@ class CasePages(ExplanationMetric):
     """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
 
     The smallest change is searched over at most `change_at_most` mutable features, among values
-    that occur in the training part, and every answer is checked with the model.
+    that occur in the training part, and every answer is checked with the model. In texts, images
+    and series nobody could change a place alone; there it is a set of at most `mask_at_most` words,
+    patches or windows without which the decision is another one.
 
     Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals);
     Gower 1971, doi:10.2307/2528823 (distance).
@@ -53,6 +65,7 @@ class CasePages(ExplanationMetric):
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
+    mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -132,6 +145,8 @@ class CasePages(ExplanationMetric):
         if context.dataset.schema.target.is_number:
             return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
+        if context.dataset.schema.layout is not None:
+            return self._maskings(context, inputs, rule)
         train, most = context.dataset.train.inputs, self.change_at_most
         search = Search(context.classifier, train, rule, most)
         context.progress.start("smallest changes", len(inputs))
@@ -139,6 +154,16 @@ class CasePages(ExplanationMetric):
         for case, row in enumerate(inputs):
             change = search.run(row)
             rows += tables.counterfactual_rows(case, row, change, context.dataset.schema, most)
+            context.progress.advance()
+        return rows
+
+    def _maskings(self, context: MeasureContext, inputs: Array, rule: Rule) -> list[tables.Row]:
+        train, schema = context.dataset.train.inputs, context.dataset.schema
+        context.progress.start("smallest maskings", len(inputs))
+        rows: list[tables.Row] = []
+        for case, row in enumerate(inputs):
+            found = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
+            rows += masking_rows(case, row, found, schema, self.mask_at_most)
             context.progress.advance()
         return rows
 
@@ -154,9 +179,13 @@ class CasePages(ExplanationMetric):
 
 
 def _notes(schema: Schema) -> tuple[str, ...]:
+    layout, near = schema.layout, _NEAR[schema.modality]
     if schema.target.is_number:
-        return (_NEIGHBOUR_NOTE,)
-    return (_CHANGE_NOTE, _NEIGHBOUR_NOTE, _SHARED_NOTE)
+        return (near,)
+    if layout is None:
+        return (_CHANGE_NOTE, near, _SHARED_NOTE)
+    plural, becomes = WORDS[layout.modality]
+    return (_MASKING_NOTE.format(plural=plural, becomes=becomes), near)
 
 
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
