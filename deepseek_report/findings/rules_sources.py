@@ -17,6 +17,7 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
+from deepseek_report.metrics.intervals import holm
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
@@ -24,6 +25,8 @@ PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80
 
 #: Explained cases under which nothing is said of how a group is explained.
 FEWEST_EXPLAINED = 15
+#: Corrected p-value under which a gap between groups is no chance.
+SURE = 0.05
 
 
 def proxies(results: Results) -> list[Finding]:
@@ -69,17 +72,19 @@ def proxy_features(results: Results, attribute: str) -> list[str]:
 
 
 def explanation_quality(results: Results) -> list[Finding]:
-    """Groups that the leading method explains clearly better than others."""
+    """Groups that the leading method explains better than others beyond chance.
+
+    The gap is that of the gain over the random order, which takes the confidence of the prediction
+    out of the comparison; its permutation p-values are corrected for the attributes compared.
+    """
     leader = leading_explainer(results)
-    table = [
-        row
-        for row in rows(results, "explanation_by_group", "groups")
-        if row["explainer"] == leader and is_enough(results, row) and finite(row["low"]) is not None
-    ]
-    subjects = list(dict.fromkeys((row["explainer"], row["attribute"]) for row in table))
+    gaps = [one for one in results.find("deletion_gap_by_group") if one.explainer == leader]
+    tested = [one for one in gaps if finite(one.p_value) is not None]
+    adjusted = holm([float(one.p_value or 0.0) for one in tested])
     found = [
-        _unequal(results, [row for row in table if (row["explainer"], row["attribute"]) == pair])
-        for pair in subjects
+        _unequal(results, gap, float(p_value))
+        for gap, p_value in zip(tested, adjusted, strict=True)
+        if p_value < SURE
     ]
     return [one for one in found if one is not None]
 
@@ -90,22 +95,32 @@ def is_enough(results: Results, row: Row) -> bool:
     return int(row["n"]) >= least
 
 
-def _unequal(results: Results, levels: Sequence[Row]) -> Finding | None:
-    best = min(levels, key=lambda row: row["deletion"])
-    worst = max(levels, key=lambda row: row["deletion"])
-    if best["high"] >= worst["low"]:
+def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
+    """The levels of one attribute with the greatest and the smallest gain over the random order."""
+    levels = [
+        row
+        for row in rows(results, "explanation_by_group", "groups")
+        if (row["explainer"], row["attribute"]) == (gap.explainer, gap.attribute)
+        and is_enough(results, row)
+        and finite(row.get("gain")) is not None
+    ]
+    if len(levels) < 2:
         return None
+    best = max(levels, key=lambda row: row["gain"])
+    worst = min(levels, key=lambda row: row["gain"])
     return Finding(
-        id=f"explained_unequally-{worst['explainer']}-{worst['attribute']}",
+        id=f"explained_unequally-{gap.explainer}-{gap.attribute}",
         severity="low",
         message="explained_unequally",
         values={
-            "explainer": explainer_label(results, worst["explainer"]),
-            "attribute": attribute_label(results, worst["attribute"]),
+            "explainer": explainer_label(results, str(gap.explainer)),
+            "attribute": attribute_label(results, gap.attribute),
             "worst": worst["level"],
             "best": best["level"],
-            "worst_deletion": estimates.of_row(worst, "deletion"),
-            "best_deletion": estimates.of_row(best, "deletion"),
+            "worst_gain": estimates.of_row(worst, "gain", "gain"),
+            "best_gain": estimates.of_row(best, "gain", "gain"),
+            "gap": estimates.of_score(gap),
+            "p": p_value,
         },
         evidence=("measures/explanation_by_group",),
         section="bias",

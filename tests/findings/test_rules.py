@@ -282,18 +282,38 @@ def test_a_lead_that_less_than_half_of_the_methods_share_is_none(run, score, say
     assert "no feature comes first in most methods" in say(found)
 
 
-def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run):
-    run.explanation("shap")
-    row = {"explainer": "shap", "attribute": "age_band"}
-    levels = [
-        row | {"level": "under 25", "n": 3, "deletion": 0.82, "low": 0.77, "high": 0.86},
-        row | {"level": "25 or over", "n": 40, "deletion": 0.48, "low": 0.34, "high": 0.62},
+def levels_of_age(n: int) -> list[dict]:
+    row = {"explainer": "shap", "attribute": "age_band", "deletion": 0.5, "low": 0.4, "high": 0.6}
+    ends = {"gain_low": 0.01, "gain_high": 0.2}
+    return [
+        row | ends | {"level": "under 25", "n": n, "gain": 0.02},
+        row | ends | {"level": "25 or over", "n": 40, "gain": 0.12},
     ]
-    run.measure("explanation_by_group", groups=levels)
-    assert rules_sources.explanation_quality(run.results()) == []
-    run.measure("explanation_by_group", groups=[levels[0] | {"n": 30}, levels[1]])
+
+
+def test_a_group_is_called_badly_explained_where_its_gain_is_lower_beyond_chance(run, score, say):
+    run.explanation("shap")
+    gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
+    run.measure("explanation_by_group", gap, groups=levels_of_age(30))
     (found,) = rules_sources.explanation_quality(run.results())
-    assert found.values["worst"] == "under 25"
+    assert (found.values["worst"], found.values["best"]) == ("under 25", "25 or over")
+    assert "p = 0.010 after correction" in say(found)
+
+
+def test_a_gap_in_explaining_that_chance_gives_is_no_finding(run, score):
+    run.explanation("shap")
+    ages = {"explainer": "shap", "attribute": "age_band", "p_value": 0.03}
+    sexes = {"explainer": "shap", "attribute": "sex", "p_value": 0.6}
+    gaps = [score("deletion_gap_by_group", 0.1, **one) for one in (ages, sexes)]
+    run.measure("explanation_by_group", *gaps, groups=levels_of_age(30))
+    assert rules_sources.explanation_quality(run.results()) == []
+
+
+def test_a_group_of_which_few_cases_were_explained_is_not_called_badly_explained(run, score):
+    run.explanation("shap")
+    gap = score("deletion_gap_by_group", 0.1, explainer="shap", attribute="age_band", p_value=0.01)
+    run.measure("explanation_by_group", gap, groups=levels_of_age(3))
+    assert rules_sources.explanation_quality(run.results()) == []
 
 
 # --- explanations ---
