@@ -1,0 +1,346 @@
+"""Metrics of explanations on texts, images, series and numbers: planted words, closed forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
+from deepseek_report.metrics.cases import CasePages
+from deepseek_report.metrics.counterfactuals import Rule
+from deepseek_report.metrics.encoding import Words, encoding_of, most_telling
+from deepseek_report.metrics.faithfulness import Deletion, Insertion
+from deepseek_report.metrics.importance import Importance
+from deepseek_report.metrics.label_suspects import neighbours_agreeing
+from deepseek_report.metrics.masking import smallest_masking
+from deepseek_report.metrics.proxies import Proxies
+from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
+from deepseek_report.metrics.robustness import Robustness, drop_words, mask_words
+from deepseek_report.metrics.slices import Slices
+from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
+
+PLANTED = 3.0
+
+
+class Planted:
+    """A text is positive where the planted token stands; else the mean of the columns decides."""
+
+    name, module, capabilities, calls = "planted", None, frozenset(), 0
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        if self.schema.target.is_number:
+            return 100 + 40 * np.nanmean(inputs, axis=1, keepdims=True)
+        score = 2 * np.nanmean(inputs, axis=1)
+        if self.schema.modality == "text":
+            score = 4.0 * (inputs == PLANTED).any(axis=1) - 2
+        return np.stack([np.zeros(len(inputs)), score], axis=1)
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        if self.schema.target.is_number:
+            return self.logits(inputs)
+        powers = np.exp(self.logits(inputs))
+        return powers / powers.sum(axis=1, keepdims=True)
+
+    def randomised(self, seed: int) -> Planted:
+        return self
+
+
+def part(schema: Schema, n: int, rng: np.random.Generator) -> Split:
+    columns = len(schema.features)
+    inputs = rng.normal(size=(n, columns))
+    if schema.modality == "text":
+        inputs = rng.integers(4, 10, size=(n, columns)).astype(float)
+        inputs[::2, 0] = PLANTED
+        inputs[rng.random(n) < 0.5, 6:] = np.nan
+    found = Planted(schema).probabilities(inputs)
+    labels = found[:, 0] if schema.target.is_number else found.argmax(axis=1)
+    return Split(inputs, labels, np.arange(n), {})
+
+
+def true_effects(schema: Schema, inputs: np.ndarray) -> np.ndarray:
+    if schema.modality == "text":
+        return (inputs == PLANTED) * 0.7
+    return inputs
+
+
+def explained(schema: Schema, inputs: np.ndarray, values: np.ndarray, method: str) -> Explanation:
+    return Explanation(
+        values=np.where(np.isnan(inputs), 0.0, values),
+        inputs=inputs,
+        predictions=np.zeros(len(inputs)),
+        positions=np.arange(len(inputs)),
+        feature_names=tuple(schema.names),
+        method=method,
+        variant="",
+        target=schema.target.explained,
+        output_space="value" if schema.target.is_number else "probability",
+        seed=0,
+        n_model_calls=0,
+    )
+
+
+@pytest.fixture
+def given(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]:
+    def build(modality: str, task: str = "classification", n: int = 60) -> MeasureContext:
+        schema, rng = layout_schema(modality, task), np.random.default_rng(0)
+        train, validation, test = (part(schema, size, rng) for size in (2 * n, n, n))
+        model = Planted(schema)
+        rows = test.inputs[:30]
+        own = explained(schema, rows, true_effects(schema, rows), "by_hand")
+        noise = explained(schema, rows, rng.normal(size=rows.shape), "random")
+        shares = model.probabilities(test.inputs)
+        number = schema.target.is_number
+        said = Predictions(
+            logits=model.logits(test.inputs),
+            probabilities=np.zeros((n, 0)) if number else shares,
+            labels=test.labels,
+            instance_ids=test.instance_ids,
+            decisions=np.zeros(n, int) if number else shares.argmax(axis=1),
+            threshold=None if number else 0.5,
+            rule="",
+            explained=schema.target.explained,
+        )
+        return MeasureContext(
+            dataset=Dataset(schema, train, validation, test, card={}),
+            predictions=said,
+            validation_predictions=said,
+            cases=Cases(np.arange(30), {"most_certain_right": 0, "nearest_threshold": 1}),
+            classifier=model,
+            seed=0,
+            background=train.inputs[:20],
+            explanation=own,
+            control=noise,
+            explanations={"by_hand": own, "random": noise},
+            explain=lambda _, inputs: np.where(np.isnan(inputs), 0.0, true_effects(schema, inputs)),
+        )
+
+    return build
+
+
+MODALITIES = ["text", "image", "series"]
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
+def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -> None:
+    if (modality, task) == ("text", "regression"):
+        pytest.skip("token numbers are no quantities")
+    found = metric.measure(given(modality, task))
+    area, gain = found.scores
+    assert gain.low > 0
+    assert area.direction == ("lower" if isinstance(metric, Deletion) else "higher")
+    assert (area.bounds == (None, None)) == (task == "regression")
+    if task == "regression":
+        assert "probability" not in area.note
+
+
+def test_taking_the_planted_word_first_drops_the_probability_at_once(given) -> None:
+    context = given("text")
+    positive = context.explanation.inputs[:, 0] == PLANTED
+    found = Deletion(resamples=200, steps=6).measure(context)
+    whole, without = 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(2))
+    np.testing.assert_allclose(found.tables["curve"]["removed_share"], np.arange(7) / 6)
+    one_of_six = (whole / 2 + 5 * without + without / 2) / 6
+    full = ~np.isnan(context.explanation.inputs[:, 6]) & positive
+    np.testing.assert_allclose(found.arrays["per_instance"][full], one_of_six)
+
+
+def test_of_a_linear_number_the_curve_is_the_distance_in_standard_deviations(given) -> None:
+    context = given("series", "regression")
+    found = Deletion(resamples=200).measure(context)
+    train = context.dataset.train
+    away = 40 * np.abs(
+        context.explanation.inputs.mean(axis=1) - np.median(train.inputs, axis=0).mean()
+    )
+    start = found.tables["curve"]["mean"].iloc[0]
+    assert start == pytest.approx(away.mean() / train.labels.std())
+    assert found.tables["curve"]["mean"].iloc[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_absent_words_do_not_count_for_agreement() -> None:
+    a = np.array([[1.0, 2.0, 3.0, np.nan, np.nan]])
+    b = np.array([[3.0, 2.0, 1.0, np.nan, np.nan]])
+    assert rowwise_spearman(a, b)[0] == pytest.approx(-1)
+    assert top_overlap(a, b, 5)[0] == 1
+    assert top_overlap(a, b, 2)[0] == 0.5
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_agreement_is_of_players(modality, given) -> None:
+    found = ExplainerAgreement(resamples=200).measure(given(modality))
+    assert len(found.tables["per_case"]) == 30
+    assert found.tables["pairs"]["top5_overlap"].between(0, 1).all()
+
+
+def test_importance_of_a_text_is_that_of_its_words_wherever_they_stand(given) -> None:
+    table = Importance(resamples=200).measure(given("text")).tables["importance"]
+    first = table.iloc[0]
+    assert (first["feature"], first["n"]) == ("b", 15)
+    assert first["mean_absolute"] == pytest.approx(0.7)
+    assert first["share"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("modality", "count"), [("image", 4), ("series", 3)])
+def test_importance_of_an_image_or_series_is_that_of_its_parts(modality, count, given) -> None:
+    context = given(modality)
+    table = Importance(resamples=200).measure(context).tables["importance"]
+    assert sorted(table["label"]) == [f"part {k + 1}" for k in range(count)]
+    owners = context.dataset.schema.owners
+    first = np.abs(context.explanation.values[:, owners == 0].sum(axis=1)).mean()
+    assert table.set_index("label")["mean_absolute"]["part 1"] == pytest.approx(first)
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_stability_is_measured_on_every_layout(modality, given) -> None:
+    context = given(modality)
+    moved = MaxSensitivity(resamples=200).measure(context).scores[0]
+    assert moved.value >= 0
+    assert ("word replaced by the mask" in moved.note) == (modality == "text")
+    alike = ParameterRandomisation(resamples=200).measure(context).scores[0]
+    assert alike.value == pytest.approx(1)
+
+
+def test_the_planted_word_alone_is_found_to_carry_the_decision(given) -> None:
+    context = given("text")
+    rule, train = Rule(0.5, 1), context.dataset.train.inputs
+    found = smallest_masking(context.classifier, context.dataset.test.inputs[0], train, rule, 3)
+    assert found.players == (0,)
+    without = smallest_masking(context.classifier, context.dataset.test.inputs[1], train, rule, 3)
+    assert without.players == ()
+
+
+def test_needless_players_are_put_back(layout_schema) -> None:
+    class Pair(Planted):
+        """Positive unless both of the last windows are gone; the first is a decoy."""
+
+        def logits(self, inputs: np.ndarray) -> np.ndarray:
+            both = np.maximum(inputs[:, 2], inputs[:, 5])
+            score = 4 * both - 2 + 0.5 * inputs[:, 0] + 0.1 * (inputs[:, 2] + inputs[:, 5])
+            return np.stack([np.zeros(len(inputs)), score], axis=1)
+
+    model = Pair(layout_schema("series"))
+    found = smallest_masking(model, np.ones(8), np.zeros((4, 8)), Rule(0.5, 1), 3)
+    assert sorted(found.players) == [1, 2]
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_case_pages_are_about_players(modality, given) -> None:
+    found = CasePages().measure(given(modality)).tables
+    assert found["reasons"]["feature"].str.startswith("part ").all()
+    assert found["neighbours"]["distance"].between(0, 1).all()
+    assert found["errors_like_this"].empty
+    assert set(found["counterfactuals"]["status"]) <= {"found"} | {
+        f"none within 8 {one}" for one in ("words", "patches", "windows")
+    }
+    if modality == "text":
+        first = found["counterfactuals"].iloc[0]
+        assert (first["from_display"], first["to_display"]) == ("b", "masked")
+        assert found["reasons"].iloc[0]["display"] == "b"
+
+
+def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) -> None:
+    schema, rng = layout_schema("text"), np.random.default_rng(0)
+    rows = np.array([[2.0, 3, 4, 5, 6, 7, np.nan, np.nan]])
+    assert mask_words(schema, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
+    assert np.isnan(drop_words(schema, rows, 1.0, rng)).all()
+    dropped = drop_words(schema, np.tile(rows, (50, 1)), 0.3, rng)
+    for one in dropped:
+        known = one[~np.isnan(one)]
+        assert np.isnan(one[len(known) :]).all()
+        assert (np.diff(known) > 0).all()
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_only_perturbations_that_fit_the_data_are_tried(modality, given) -> None:
+    found = Robustness().measure(given(modality))
+    kinds = set(found.tables["perturbations"]["perturbation"])
+    assert kinds == ({"mask", "drop"} if modality == "text" else {"noise"})
+    assert {one.metric for one in found.scores} <= Robustness.produces
+
+
+def test_slices_of_a_text_without_attributes_are_refused_with_the_reason(given) -> None:
+    with pytest.raises(NotApplicableError, match="cut by attributes"):
+        Slices().measure(given("text"))
+    assert Proxies.modalities == {"table"}
+
+
+# --- reference predictors ---
+
+
+def test_weighted_words_are_those_of_scikit_learn(given) -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    rows = given("text").dataset.train.inputs
+    texts = [" ".join(f"w{int(t)}" for t in row[~np.isnan(row)]) for row in rows]
+    theirs = TfidfVectorizer(sublinear_tf=True).fit_transform(texts).toarray()
+    ours = Words.fit(rows).transform(rows).toarray()
+    names = sorted(f"w{t}" for t in Words.fit(rows).tokens)
+    order = [names.index(f"w{t}") for t in Words.fit(rows).tokens]
+    np.testing.assert_allclose(ours, theirs[:, order], atol=1e-12)
+
+
+def test_a_text_of_unknown_words_alone_is_a_row_of_zeros(given) -> None:
+    context = given("text")
+    encoding = encoding_of(context.dataset.schema.features, context.dataset.train.inputs)
+    assert encoding.transform(np.full((1, 8), 0.0)).toarray().sum() == 0
+
+
+@pytest.mark.parametrize("kind", ["logistic_regression", "gradient_boosting"])
+def test_predictors_find_the_planted_word(kind: Any, given) -> None:
+    context = given("text", n=100)
+    data = context.dataset
+    predict = fit_predictor(
+        kind, data.schema.features, data.train.inputs, data.train.labels, 2, seed=0
+    )
+    right = predict(data.test.inputs).argmax(axis=1) == data.test.labels
+    assert right.mean() > 0.95
+    assert "words" in limits_of(kind, data.schema.features, 2)
+    assert neighbours_agreeing(data, np.arange(3), 5).shape == (3,)
+
+
+def test_the_columns_that_tell_the_classes_apart_are_kept() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    columns = rng.normal(size=(300, 500))
+    columns[:, [7, 400]] += labels[:, None]
+    columns[:20, 3] = np.nan
+    assert most_telling(columns, labels, 2).tolist() == [7, 400]
+    assert most_telling(columns, labels, 500).tolist() == list(range(500))
+
+
+def test_what_boosting_leaves_out_is_told() -> None:
+    wide = tuple(Feature(f"x{j}", "x", "numeric") for j in range(300))
+    assert "200 columns" in limits_of("gradient_boosting", wide, 2)
+    assert "30 trees a class" in limits_of("gradient_boosting", wide[:5], 10)
+    assert limits_of("gradient_boosting", wide[:5], 2) is None
+    assert limits_of("majority", wide, 10) is None
+
+
+def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
+    context = toy(n=200)
+    features = tuple(Feature(f"x{j}", f"x {j}", "numeric") for j in range(1500))
+    schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
+    rng = np.random.default_rng(0)
+    data = context.dataset
+    parts = {
+        name: replace(getattr(data, name), inputs=rng.normal(size=(len(getattr(data, name)), 1500)))
+        for name in ("train", "validation", "test")
+    }
+    found = Slices(min_size=20).measure(
+        replace(context, dataset=replace(data, schema=schema, **parts))
+    )
+    assert "only the 64" in found.notes[-1]
