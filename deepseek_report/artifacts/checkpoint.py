@@ -83,19 +83,21 @@ def digest(folder: Path) -> str:
 
 
 def load_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint.
+    """The tokenizer of a checkpoint; `tokenizer.json` is taken as it is, where there is one.
+
+    (The classes that transformers has for single families may add tokens to it or drop some.)
 
     Raises
     ------
     ConfigError : the folder holds none that can be used without running its code.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+    whole = (folder / "tokenizer.json").is_file()
+    cls: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
     try:
         with quiet():
-            return AutoTokenizer.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False
-            )
+            return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise ConfigError(
             f"{folder}: its tokenizer cannot be used ({_first_line(error)}); give a folder that "
@@ -140,8 +142,9 @@ def around(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without progress bars and advice of transformers inside of the block."""
-    from transformers.utils import logging
+    from transformers.utils import logging as told
 
+    logging: Any = told
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()

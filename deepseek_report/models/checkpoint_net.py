@@ -1,0 +1,137 @@
+"""A checkpoint of transformers as the network that a `TransformerModule` starts with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.checkpoint import (
+    around,
+    described,
+    digest,
+    load_tokenizer,
+    locate,
+    quiet,
+    tokens_of,
+)
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.transformer_module import Start
+
+if TYPE_CHECKING:
+    from deepseek_report.models.pretrained import Pretrained
+
+
+def start_from(plugin: Pretrained, name: str, schema: Schema) -> Start:
+    """Load the checkpoint of a plug-in, and prepare what of it is trained.
+
+    Raises
+    ------
+    ConfigError : the checkpoint cannot be used, or the texts are not in its tokens.
+    """
+    folder = locate(str(plugin.checkpoint), plugin.revision)
+    tokenizer = load_tokenizer(folder)
+    check_vocabulary(schema, tokens_of(tokenizer), str(plugin.checkpoint))
+    before, after = around(tokenizer)
+    _check_length(folder, len(schema.features) + len(before) + len(after))
+    net, fresh = _load(folder, plugin, schema)
+    order = None if plugin.pool == "mean" else _order(folder, schema, fresh)
+    trained = _trained(net, plugin, fresh)
+    return Start(
+        net=net,
+        name=name,
+        before=before,
+        after=after,
+        mean=plugin.pool == "mean",
+        trained=trained,
+        order=order,
+        digest=digest(folder),
+    )
+
+
+def check_vocabulary(schema: Schema, tokens: tuple[str, ...], checkpoint: str) -> None:
+    """Raise ConfigError where the columns are not ids of the checkpoint's own tokens."""
+    if schema.vocabulary != tokens:
+        raise ConfigError(
+            f"the texts have a vocabulary of {len(schema.vocabulary)} tokens that is not the "
+            f"{len(tokens)} tokens of checkpoint {checkpoint}; set "
+            "dataset.tokenizer=${model.checkpoint}, so that the texts are cut into its tokens"
+        )
+
+
+def _check_length(folder: Path, units: int) -> None:
+    most = described(folder).get("max_position_embeddings")
+    if isinstance(most, int) and units > most:
+        raise ConfigError(
+            f"a text takes {units} places with the tokens around it, and checkpoint {folder} has "
+            f"positions for {most}; cut the texts of the data set shorter"
+        )
+
+
+def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozenset[str]]:
+    """The network in float32, and names of its parameters that the checkpoint does not have."""
+    import torch
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    mean = plugin.pool == "mean"
+    auto: Any = AutoModel if mean else AutoModelForSequenceClassification
+    asked: dict[str, Any] = {} if mean else {"num_labels": schema.target.n_outputs}
+    if not mean and plugin.train != "none":
+        asked["ignore_mismatched_sizes"] = True
+    try:
+        with quiet():
+            net, found = auto.from_pretrained(
+                folder,
+                **asked,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        text = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"checkpoint {folder} cannot be loaded as a classifier of {schema.target.n_outputs} "
+            f"outputs: {text}"
+        ) from None
+    lost = {one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]}
+    fresh = frozenset(found["missing_keys"]) | lost
+    if plugin.train == "none" and fresh:
+        raise ConfigError(
+            f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
+            "train it: model.train=head, lora or full"
+        )
+    return net, fresh
+
+
+def _order(folder: Path, schema: Schema, fresh: frozenset[str]) -> list[int] | None:
+    """For each class the output that the checkpoint gives the same name, if it names all alike."""
+    names = described(folder).get("id2label") or {}
+    known = {str(label).casefold(): int(position) for position, label in names.items()}
+    target = schema.target
+    wanted = target.labels if target.task == "multi_label" else target.classes
+    classes = [name.casefold() for name in wanted]
+    return [known[one] for one in classes] if not fresh and set(classes) == set(known) else None
+
+
+def _trained(net: Any, plugin: Pretrained, fresh: frozenset[str]) -> frozenset[str] | None:
+    """Names of what training may change; None is everything."""
+    if plugin.train == "full":
+        return None
+    if plugin.train == "none":
+        return frozenset()
+    head = _head(net, fresh) if plugin.pool == "model" else frozenset()
+    if plugin.train == "head":
+        return head
+    from deepseek_report.models.adapters import add_adapters
+
+    return head | add_adapters(net, plugin, head)
+
+
+def _head(net: Any, fresh: frozenset[str]) -> frozenset[str]:
+    """Parameters outside of the encoder, and those that the checkpoint does not have."""
+    inside = {id(one) for one in net.base_model.parameters()}
+    outside = {name for name, one in net.named_parameters() if id(one) not in inside}
+    return frozenset(outside) | fresh

@@ -1,0 +1,112 @@
+"""What a network of transformers is made of, for people; and all of it drawn anew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from deepseek_report.models.architecture import count_parameters, describe
+
+_MIXTURE = "mixture of experts"
+#: Kinds of parts by a piece of their class's name; the first that fits.
+_KINDS = (
+    ("router", "expert router"),
+    ("shared_expert", "shared experts"),
+    ("experts", "experts"),
+    ("attention", "attention"),
+    ("embed", "embedding"),
+    ("norm", "normalisation"),
+    ("moe", _MIXTURE),
+    ("mlp", "feed-forward"),
+    ("pool", "pooling"),
+    ("classif", "output"),
+    ("score", "output"),
+    ("outputs", "output"),
+)
+
+
+def describe_net(
+    module: Any, name: str, layers: list[nn.Module], routers: Mapping[int, nn.Module]
+) -> dict[str, Any]:
+    """The content of `architecture.json`.
+
+    All parameters are counted, `trained` says how many of them training changes, and a layer
+    without such a parameter is named as frozen.
+    """
+    told = describe(module, name, _summary(module, layers, routers), _kinds(module, layers))
+    told["trained"] = count_parameters(module)
+    told["parameters"] = sum(one.numel() for one in module.parameters())
+    for layer in told["layers"]:
+        part = module.get_submodule(layer["name"])
+        if layer["parameters"] and not any(one.requires_grad for one in part.parameters()):
+            layer["kind"] += ", frozen"
+    return told
+
+
+def draw_anew(net: Any) -> None:
+    """Draw all weights of a network as its own family does before training."""
+    for tensor in (*net.parameters(), *net.buffers()):
+        tensor._is_hf_initialized = False
+    with torch.no_grad():
+        for part in reversed(list(net.modules())):
+            net._init_weights(part)
+            again = getattr(part, "reset_lora_parameters", None)
+            if again is not None:
+                again("default", True)
+
+
+def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
+    """{path: what it is} of parts that together hold every parameter."""
+    opened = {id(one) for one in (*layers, module.net, module.encoder)}
+    found: dict[str, str] = {}
+
+    def visit(path: str, part: nn.Module) -> None:
+        for key, child in part.named_children():
+            if not any(True for _ in child.parameters()):
+                continue
+            kind = None if id(child) in opened else _kind(key, child)
+            own = any(True for _ in child.parameters(recurse=False))
+            if kind or own or not list(child.children()):
+                found[path + key] = kind or type(child).__name__.lower()
+            if kind in (None, _MIXTURE):
+                visit(f"{path}{key}.", child)
+
+    visit("", module)
+    return found
+
+
+def _kind(key: str, part: nn.Module) -> str | None:
+    named = f"{type(part).__name__} {key}".lower()
+    return next((kind for piece, kind in _KINDS if piece in named), None)
+
+
+def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Module]) -> str:
+    config, c = type(module.net).__name__, module.config
+    text = (
+        f"{config} of transformers: {len(layers)} layers of width {c.hidden_size}, "
+        f"{c.num_attention_heads} attention heads each"
+    )
+    if routers:
+        chosen = c.num_experts_per_tok
+        count = _experts(next(iter(routers.values())))
+        shared = getattr(c, "n_shared_experts", 0)
+        text += f"; in {len(routers)} of them {chosen} of {count} experts work on each token"
+        text += f", beside {shared} that all share" if shared else ""
+    reads = (
+        "the mean of all tokens"
+        if module.start.mean
+        else "the last token"
+        if module.reads_last
+        else "what its own head reads"
+    )
+    trained = count_parameters(module)
+    whole = sum(one.numel() for one in module.parameters())
+    share = "" if trained == whole else f" {trained} of {whole} parameters can be trained."
+    return f"{text}. The output reads {reads}.{share}"
+
+
+def _experts(router: Any) -> int:
+    return len(router.weight)
