@@ -160,6 +160,14 @@ class PrototypeModule(Protocol):
         """(instance, prototype) what each adds to the logit of its class, and the distances."""
 
 
+@runtime_checkable
+class SaysWhatIsRead(Protocol):
+    """The optional part of a module with attention whose output does not read the summary token."""
+
+    def reading(self, inputs: Tensor) -> Tensor:
+        """(instance, token) how much of each token's last state the output reads; sums to 1."""
+
+
 class Classifier(Protocol):
     """A trained classifier that takes original features as numpy arrays.
 
@@ -244,6 +252,24 @@ class BringsTrainer(Protocol):
 
     def own_trainer(self) -> Trainer | None:
         """What trains instead of the configured trainer; None: the configured one."""
+
+
+@runtime_checkable
+class SuitsData(Protocol):
+    """The optional part of a ModelPlugin that hands out less for some data than for others."""
+
+    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
+        """What the model of such data hands out."""
+
+
+def capabilities_of(model: ModelPlugin, schema: Schema) -> frozenset[Capability]:
+    """What a model of such data hands out."""
+    return model.capabilities_for(schema) if isinstance(model, SuitsData) else model.capabilities
+
+
+def name_of(model: ModelPlugin) -> str:
+    """What sentences call a model: the class of its plug-in, or what it says in `called`."""
+    return str(getattr(model, "called", type(model).__name__))
 
 
 @runtime_checkable

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
+from deepseek_report.artifacts.protocols import (
+    Capability,
+    ExplainContext,
+    ModelPlugin,
+    Nature,
+    SaysWhatIsRead,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import (
     chunks,
@@ -85,7 +91,8 @@ class AttentionRollout:
         context.progress.start("attention_rollout", n)
         for part in chunks(n, self.chunk):
             rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
-            values[part] = read_out(rolled, module.token_columns, values.shape[1])
+            reading = _reading(module, context.inputs[part])
+            values[part] = read_out(rolled, module.token_columns, values.shape[1], reading)
             context.progress.advance(part.stop - part.start)
         return values
 
@@ -148,14 +155,23 @@ def rollout(layers: Sequence[Array], residual: float) -> Array:
     return np.asarray(rolled)
 
 
-def read_out(rolled: Array, token_columns: Sequence[Sequence[int]], n_features: int) -> Array:
+def read_out(
+    rolled: Array,
+    token_columns: Sequence[Sequence[int]],
+    n_features: int,
+    reading: Array | None = None,
+) -> Array:
     """What reaches the output from each column, as shares of one.
 
-    Read in the row of the summary token (no columns) if there is one, else averaged over rows. The
-    share of a token with several columns is spread evenly over them.
+    reading : (instance, token) how much the output reads of each token's last state. Without it
+    the row of the summary token (no columns) is read if there is one, else the mean of all rows.
+    The share of a token with several columns is spread evenly over them.
     """
     summary = [token for token, columns in enumerate(token_columns) if not len(columns)]
-    row = rolled[:, summary].mean(axis=1) if summary else rolled.mean(axis=1)
+    if reading is not None:
+        row = np.einsum("nq,nqk->nk", reading, rolled)
+    else:
+        row = rolled[:, summary].mean(axis=1) if summary else rolled.mean(axis=1)
     spread = np.zeros((len(token_columns), n_features))
     for token, columns in enumerate(token_columns):
         spread[token, list(columns)] = 1 / max(len(columns), 1)
@@ -163,3 +179,16 @@ def read_out(rolled: Array, token_columns: Sequence[Sequence[int]], n_features: 
     total = values.sum(axis=1, keepdims=True)
     shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     return shares
+
+
+def _reading(module: Any, inputs: Array) -> Array | None:
+    """What the output reads, where the module says it."""
+    import torch
+
+    from deepseek_report.explainers import gradients
+
+    if not isinstance(module, SaysWhatIsRead):
+        return None
+    with gradients.evaluating(module), torch.no_grad():
+        found = module.reading(gradients.as_tensor(module, inputs))
+    return np.asarray(found.double().cpu().numpy())

@@ -46,10 +46,11 @@ class DeepSeek:
     how many of `experts` a token uses; expert_width : hidden units of one expert; shared_expert :
     whether one more expert serves every token; bins : quantile bins of a numeric feature; patch :
     pixels to a side of a patch, or steps of a window (None: the fewest with which there are at most
-    64 tokens); masking : share of the words that training hides; window : reach of the local branch
-    in tokens (None: 3, in images 1 to each side); global_keys : up to so many tokens the global
-    branch reads them as they are, of more the means of neighbours; dropout, drop_path : shares
-    dropped while training; pool : what the output reads, the summary token or the mean of all.
+    64 tokens); masking : share of the words, patches or windows that training hides; window : reach
+    of the local branch in tokens (None: 3, in images 1 to each side); global_keys : up to so many
+    tokens the global branch reads them as they are, of more the means of neighbours; dropout,
+    drop_path : shares dropped while training; pool : what the output reads, the summary token or
+    the mean of all (None: the summary in tables, else the mean).
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -73,7 +74,7 @@ class DeepSeek:
     global_keys: Annotated[int, Field(ge=2)] = 256
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    pool: Literal["summary", "mean"] = "summary"
+    pool: Literal["summary", "mean"] | None = None
 
     def __post_init__(self) -> None:
         sizes = self.sizes

@@ -92,6 +92,8 @@ class DeepSeekModule(nn.Module):
         self.layers = nn.ModuleList(stack)
         self.norm = nn.LayerNorm(width)
         self.output = Outputs(width, schema.target, train)
+        pool = config.pool or ("summary" if schema.modality == "table" else "mean")
+        self.reads_mean = pool == "mean"
         self.unit_features = self.tokens.unit_features
         self.token_columns = joined(self.tokens.token_columns, stack[0].attention.map_runs)
 
@@ -120,6 +122,18 @@ class DeepSeekModule(nn.Module):
         outputs, _, balance = self._run(self.embed(inputs))
         return outputs, balance
 
+    def reading(self, inputs: Tensor) -> Tensor:
+        """(instance, token) how much of each token's last state the output reads; sums to 1."""
+        present = self.tokens.join(self.embed(inputs))[1]
+        run_of = self.layers[0].attention.map_runs
+        read = torch.zeros(len(run_of), device=run_of.device)
+        read[0] = 1.0
+        if self.reads_mean:
+            read = torch.ones_like(read) if present is None else present.to(read.dtype)
+        read = read.expand(len(inputs), -1)
+        runs = read.new_zeros(len(inputs), len(self.token_columns)).index_add(1, run_of, read)
+        return runs / runs.sum(1, keepdim=True)
+
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe(self, "deepseek", self._summary(), self._kinds())
@@ -134,7 +148,7 @@ class DeepSeekModule(nn.Module):
             tokens, trace, balance = layer(tokens, mask, present, maps)
             traces.append(trace)
             losses.append(balance)
-        pooled = tokens[:, 0] if self.config.pool == "summary" else mean_token(tokens, present)
+        pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
         return self.output(self.norm(pooled)), traces, torch.stack(losses).mean()
 
     def _summary(self) -> str:
@@ -169,4 +183,4 @@ def embedding_for(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
         return FeatureTokens(schema, Encoder(schema, train, config.bins), width)
     if schema.modality == "text":
         return TextTokens(schema, width, config.masking)
-    return Patches(schema, train, width, config.patch)
+    return Patches(schema, train, width, config.patch, config.masking)

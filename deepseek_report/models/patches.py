@@ -27,17 +27,20 @@ class Patches(Embedding):
     `length` rows and columns, a window of a series `length` steps, all channels of them; the last
     of a side may be smaller. A window of which nothing is known is not there (the series has
     ended); other gaps count as the mean of their channel. Token 0 is the learned summary token.
+    While training, a share `masking` of the patches is hidden: their columns become the mean.
     """
 
     index: Tensor
 
-    def __init__(self, schema: Schema, train: Split, width: int, length: int | None) -> None:
+    def __init__(
+        self, schema: Schema, train: Split, width: int, length: int | None, masking: float
+    ) -> None:
         layout = schema.layout
         assert layout is not None, "tables have no patches"  # noqa: S101
         length = length or shortest(layout)
         grid, columns = cut(layout, length)
         super().__init__(grid, columns)
-        self.length, self.image = length, layout.modality == "image"
+        self.length, self.image, self.masking = length, layout.modality == "image", masking
         self.unit_features = tuple(range(len(schema.features)))
         self.standard = Standard(layout, train.inputs)
         size = max(map(len, columns))
@@ -70,12 +73,19 @@ class Patches(Embedding):
 
     def join(self, units: Tensor) -> tuple[Tensor, Tensor | None]:
         """(instance, column, …) -> tokens (instance, 1 + patch, width), and which are there."""
-        tokens = self.project(self._cut(units[..., 0])) + self.place
+        tokens = self.project(self._hidden(self._cut(units[..., 0]))) + self.place
         tokens = torch.cat([self.summary.expand(len(units), 1, -1), tokens], dim=1)
         if self.image:
             return tokens, None
         known = (self._cut(units[..., 1].detach()) > 0.5).any(2)
         return tokens, pad(known, (1, 0), value=True)
+
+    def _hidden(self, patches: Tensor) -> Tensor:
+        """(instance, patch, column of it), some patches 0 while training."""
+        if not self.training or self.masking == 0.0:
+            return patches
+        drawn = torch.rand(patches.shape[:2], device=patches.device) < self.masking
+        return patches.masked_fill(drawn.unsqueeze(2), 0.0)
 
     def _cut(self, columns: Tensor) -> Tensor:
         """(instance, column) -> (instance, patch, column of it), 0 where a patch is smaller."""

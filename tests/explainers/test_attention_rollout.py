@@ -51,6 +51,12 @@ def test_the_share_of_a_token_is_spread_evenly_over_its_columns() -> None:
     np.testing.assert_allclose(found, [[0.25, 0.25, 0.25, 0.25]])
 
 
+def test_what_the_output_reads_takes_the_place_of_the_summary() -> None:
+    rolled = np.array([[[1.0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]]])
+    found = read_out(rolled, ((), (0,), (1,)), 2, np.array([[0.0, 0.5, 0.5]]))
+    np.testing.assert_allclose(found, [[0.25 / 0.75, 0.5 / 0.75]])
+
+
 def test_a_model_whose_summary_looks_at_one_feature_names_that_feature(
     toy_schema, toy_classifier, attention_module, context
 ) -> None:

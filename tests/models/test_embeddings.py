@@ -188,6 +188,19 @@ def test_tokens_that_are_not_there_use_no_expert_and_are_not_looked_at(kind):
         torch.testing.assert_close(routes.sum(1), torch.ones(40))
 
 
+@pytest.mark.parametrize("pool", ["summary", "mean"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_output_reads_the_summary_or_all_tokens_that_are_there(kind, pool):
+    module, rows = module_of(kind, pool=pool), rows_of(kind)
+    reading = module.reading(rows)
+    assert reading.shape == (40, len(module.token_columns))
+    torch.testing.assert_close(reading.sum(1), torch.ones(40))
+    present = module.tokens.join(module.embed(rows))[1]
+    expected = 1 if pool == "summary" else len(module.token_columns)
+    counts = present.sum(1) if present is not None and pool == "mean" else expected
+    torch.testing.assert_close((reading > 0).sum(1), torch.zeros(40).long() + counts)
+
+
 def test_an_empty_text_and_a_series_of_gaps_give_finite_logits():
     for kind in KINDS:
         row = torch.full((1, int(np.prod(SHAPES[kind]))), np.nan)
