@@ -20,6 +20,7 @@ from deepseek_report.visualizations.marks import (
     rows,
     value_ticks,
 )
+from deepseek_report.visualizations.numbers import in_unit, with_unit
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
@@ -87,12 +88,23 @@ class _View:
     class_name: str
     decided: str
     actual: str
-    probability: float
+    output: float
+    number_unit: str | None
     base: float | None
     threshold: float | None
 
     @property
+    def is_number(self) -> bool:
+        return self.space == "value"
+
+    def written(self, output: float) -> str:
+        """An output as the picture says it: a percentage, or a number with its unit."""
+        return with_unit(output, self.number_unit) if self.is_number else percent(output)
+
+    @property
     def unit(self) -> str:
+        if self.is_number:
+            return in_unit(f"change of the prediction of “{self.class_name}”", self.number_unit)
         return {
             "probability": f"change of the probability of “{self.class_name}”, in points",
             "logit": f"change of the log-odds of “{self.class_name}”",
@@ -108,6 +120,8 @@ class _View:
 def _view(results: Results, name: str, place: int, most: int) -> _View:
     explanation, predictions = results.explanations[name], results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
+    if target.is_number:
+        return _number_view(results, name, place, most)
     classes = [short(one, 30) for one in target.classes]
     return _View(
         bars=_bars(results, explanation, place, most),
@@ -117,9 +131,29 @@ def _view(results: Results, name: str, place: int, most: int) -> _View:
         class_name=classes[explanation.target],
         decided=classes[predictions.decisions[position]],
         actual=classes[predictions.labels[position]],
-        probability=float(predictions.probabilities[position, explanation.target]),
+        output=float(predictions.probabilities[position, explanation.target]),
+        number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
+    )
+
+
+def _number_view(results: Results, name: str, place: int, most: int) -> _View:
+    explanation, predictions = results.explanations[name], results.predictions
+    position, target = int(results.cases.explained[place]), results.schema.target
+    value, truth = float(predictions.values[position]), float(predictions.labels[position])
+    return _View(
+        bars=_bars(results, explanation, place, most),
+        identity=int(predictions.instance_ids[position]),
+        explainer=named(name),
+        space=explanation.output_space,
+        class_name=short(target.label, 40),
+        decided=with_unit(value, target.unit),
+        actual=with_unit(truth, target.unit),
+        output=value,
+        number_unit=target.unit,
+        base=_base(explanation, place),
+        threshold=None,
     )
 
 
@@ -140,11 +174,15 @@ def _bars(results: Results, explanation: Explanation, place: int, most: int) -> 
 
 
 def _base(explanation: Explanation, place: int) -> float | None:
-    """The output at the reference as a probability, where the method has one."""
+    """The output at the reference, a probability or the number, where the method has one."""
     if explanation.base_values is None or explanation.output_space == "none":
         return None
     base = float(explanation.base_values[place])
-    return base if explanation.output_space == "probability" else 1 / (1 + float(np.exp(-base)))
+    return (
+        base
+        if explanation.output_space in {"probability", "value"}
+        else 1 / (1 + float(np.exp(-base)))
+    )
 
 
 def _picture(view: _View, name: str) -> Picture:
@@ -199,32 +237,46 @@ def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
 
 
 def _strip(axes: Axes, view: _View) -> None:
-    """The way from the base value to the prediction on a line of probabilities."""
-    axes.set(xlim=(0, 1), ylim=(-1, 1), yticks=[])
+    """The way from the base value to the prediction on a line of probabilities or numbers."""
+    axes.set(xlim=_extent(view), ylim=(-1, 1), yticks=[])
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_position(("data", 0))
     axes.tick_params(pad=5)
-    percent_ticks(axes, "x", 4)
-    rising = view.base is None or view.probability >= view.base
+    (value_ticks if view.is_number else percent_ticks)(axes, "x", 4)
+    rising = view.base is None or view.output >= view.base
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
     if view.base is not None:
-        axes.plot([view.base, view.probability], [0, 0], color=tone, linewidth=4)
+        axes.plot([view.base, view.output], [0, 0], color=tone, linewidth=4)
         axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6)
-    axes.plot(view.probability, 0, "D", color=tone, markersize=7)
+    axes.plot(view.output, 0, "D", color=tone, markersize=7)
     if view.threshold is not None:
         axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
     note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 
+def _extent(view: _View) -> tuple[float, float]:
+    """The ends of the line: 0 and 1 of a probability, somewhat around the numbers."""
+    if not view.is_number:
+        return 0.0, 1.0
+    ends = [view.output, view.output if view.base is None else view.base]
+    pad = 0.6 * (max(ends) - min(ends)) or abs(ends[0]) * 0.1 or 1.0
+    return min(ends) - pad, max(ends) + pad
+
+
 def _heading(view: _View) -> str:
-    start = "" if view.base is None else f"● base {percent(view.base)}  ·  "
+    start = "" if view.base is None else f"● base {view.written(view.base)}  ·  "
     mark = "" if view.threshold is None else f"  ·  ❘ threshold {percent(view.threshold)}"
-    return f"{start}◆ this case {percent(view.probability)}{mark}"
+    return f"{start}◆ this case {view.written(view.output)}{mark}"
 
 
 def _title(view: _View) -> str:
     words, value = view.bars[0].words, view.bars[0].effect
     verb = "raises" if value > 0 else "lowers"
+    if view.is_number:
+        return (
+            f"Case {count(view.identity)}: “{words}” {verb} the prediction most "
+            f"({view.effect(value)})"
+        )
     scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
     return (
         f"Case {count(view.identity)}: “{words}” {verb} {scale} of “{view.class_name}” "
@@ -234,9 +286,14 @@ def _title(view: _View) -> str:
 
 def _alt(view: _View) -> str:
     bars = ", ".join(f"{bar.words} {view.effect(bar.effect)}" for bar in view.bars[:5])
-    base = "" if view.base is None else f", from a base of {percent(view.base)}"
+    base = "" if view.base is None else f", from a base of {view.written(view.base)}"
+    if view.is_number:
+        return (
+            f"Case {count(view.identity)}: predicted {view.decided}{base}; truly {view.actual}. "
+            f"Greatest contributions ({view.unit}): {bars}."
+        )
     return (
         f"Case {count(view.identity)}: probability of “{view.class_name}” "
-        f"{percent(view.probability)}{base}; decided “{view.decided}”, actually “{view.actual}”. "
+        f"{percent(view.output)}{base}; decided “{view.decided}”, actually “{view.actual}”. "
         f"Greatest contributions ({view.unit}): {bars}."
     )

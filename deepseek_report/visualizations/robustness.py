@@ -24,6 +24,7 @@ from deepseek_report.visualizations.marks import (
     upright_intervals,
     value_ticks,
 )
+from deepseek_report.visualizations.numbers import with_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, draw_svg, panel
 
@@ -35,36 +36,67 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _HEIGHT = 4.2
-_AUC, _FLIPPED = ("roc_auc", "low", "high"), ("flipped", "flipped_low", "flipped_high")
+_Columns = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What is judged under perturbation, and what it moves: of decisions, or of a number.
+
+    above, below : columns of the value and its interval. calm : the score of undisturbed inputs.
+    """
+
+    above: _Columns
+    below: _Columns
+    calm: str
+    names: tuple[str, str]
+    moved: str
+
+
+_CLASSES = _Judged(
+    ("roc_auc", "low", "high"),
+    ("flipped", "flipped_low", "flipped_high"),
+    "roc_auc",
+    ("ROC AUC", "decisions changed"),
+    "changes few decisions",
+)
+_NUMBER = _Judged(
+    ("mae", "low", "high"),
+    ("change", "change_low", "change_high"),
+    "mae",
+    ("MAE", "mean change"),
+    "moves its predictions little",
+)
 
 
 @dataclass(frozen=True)
 class Robustness:
-    """Draws the AUC and the share of changed decisions as the inputs are disturbed."""
+    """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
     needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
-    also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "measures/mae"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "robustness", "perturbations")
-        score = results.score("roc_auc")
+        judged = _NUMBER if results.schema.target.is_number else _CLASSES
+        score = results.score(judged.calm)
         calm = score.value if score is not None and known(score.value) else None
         return [
             Picture(
                 name="robustness",
-                svg=draw_svg("robustness", _HEIGHT, lambda fig: _paint(fig, table, calm)),
-                title=_title(table),
-                alt=_alt(table, calm),
+                svg=draw_svg("robustness", _HEIGHT, lambda fig: _paint(fig, table, calm, judged)),
+                title=_number_title(table, results) if judged is _NUMBER else _title(table),
+                alt=_alt(table, calm, judged),
                 how_to_read=(
                     "In each column the inputs are disturbed more from left to right; a robust "
-                    "model stays near the grey line of undisturbed inputs (above) and changes few "
-                    "decisions (below). Upright lines are 95 % intervals."
+                    "model stays near the grey line of undisturbed inputs (above) and "
+                    f"{judged.moved} (below). Upright lines are 95 % intervals."
                 ),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, calm: float | None) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, calm: float | None, judged: _Judged) -> None:
     names = list(dict.fromkeys(table["label"]))
     width = (WIDTH - 0.7) / len(names)
     for column, name in enumerate(names):
@@ -72,13 +104,13 @@ def _paint(figure: Figure, table: pd.DataFrame, calm: float | None) -> None:
         own = table[table["label"] == name].sort_values("level")
         above = panel(figure, left, 2.4, right, _HEIGHT - 0.45)
         below = panel(figure, left, 0.6, right, 2.15)
-        _line(above, own, _AUC, SERIES[0])
-        _line(below, own, _FLIPPED, SERIES[1])
-        _frame(above, below, table, calm)
+        _line(above, own, judged.above, SERIES[0])
+        _line(below, own, judged.below, SERIES[1])
+        _frame(above, below, table, calm, judged)
         above.set_title(wrapped(capital(name), int(width * 12)))
         if column == 0:
-            above.set_ylabel("ROC AUC")
-            below.set_ylabel("decisions changed")
+            above.set_ylabel(judged.names[0])
+            below.set_ylabel(judged.names[1])
         for axes in (above, below):
             axes.tick_params(labelleft=column == 0)
 
@@ -93,15 +125,18 @@ def _line(axes: Axes, own: pd.DataFrame, columns: tuple[str, str, str], colour: 
     grid(axes, "y")
 
 
-def _frame(above: Axes, below: Axes, table: pd.DataFrame, calm: float | None) -> None:
-    shown = table[list(_AUC)].to_numpy(float)[~table[list(_AUC)].isna().to_numpy()]
+def _frame(
+    above: Axes, below: Axes, table: pd.DataFrame, calm: float | None, judged: _Judged
+) -> None:
+    columns = table[list(judged.above)]
+    shown = columns.to_numpy(float)[~columns.isna().to_numpy()]
     low, high = float(shown.min()), max(float(shown.max()), calm or 0.0)
     above.set_ylim(low - 0.08 * (high - low) - 0.002, high + 0.08 * (high - low) + 0.002)
-    below.set_ylim(0, float(table[list(_FLIPPED)].max().max()) * 1.1 + 0.001)
+    below.set_ylim(0, float(table[list(judged.below)].max().max()) * 1.1 + 0.001)
     if calm is not None:
         above.axhline(calm, color=LIGHT["context"], linewidth=1.4, zorder=1)
     value_ticks(above, "y", 4)
-    percent_ticks(below, "y", 4)
+    (value_ticks if judged is _NUMBER else percent_ticks)(below, "y", 4)
     above.tick_params(labelbottom=False)
     below.set_xlabel("level")
 
@@ -119,14 +154,23 @@ def _title(table: pd.DataFrame) -> str:
     return f"{what} changes most decisions, {share}"
 
 
-def _alt(table: pd.DataFrame, calm: float | None) -> str:
+def _number_title(table: pd.DataFrame, results: Results) -> str:
+    worst = table.loc[table["change"].idxmax()]
+    moved = with_unit(float(worst["change"]), results.schema.target.unit)
+    what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
+    return f"{what} moves predictions most, by {moved} on average"
+
+
+def _alt(table: pd.DataFrame, calm: float | None, judged: _Judged) -> str:
+    write = with_interval if judged is _NUMBER else percent_with_interval
     parts = []
     for name in dict.fromkeys(table["label"]):
         last = _last(table, name)
+        above, below = ([last[key] for key in keys] for keys in (judged.above, judged.below))
         parts.append(
-            f"{spoken(name)} at level {setting(last['level'])}: AUC "
-            f"{with_interval(last['roc_auc'], last['low'], last['high'])}, decisions changed "
-            f"{percent_with_interval(last['flipped'], last['flipped_low'], last['flipped_high'])}"
+            f"{spoken(name)} at level {setting(last['level'])}: {judged.names[0]} "
+            f"{with_interval(*above)}, {judged.names[1]} {write(*below)}"
         )
     before = "" if calm is None else f", {with_interval(calm, None, None)} undisturbed"
-    return f"ROC AUC{before}, and changed decisions by level: " + "; ".join(parts) + "."
+    head = f"{judged.names[0]}{before}, and {judged.names[1]}, by level: "
+    return head + "; ".join(parts) + "."

@@ -1,0 +1,26 @@
+"""Numbers with their unit, as titles and axes of pictures write them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.numbers import number, quantity
+from deepseek_report.visualizations.labels import short
+
+
+def in_unit(text: str, unit: str | None) -> str:
+    """An axis label with the unit: `error, in points`."""
+    return f"{short(text, 60)}, in {short(unit, 20)}" if unit else short(text, 60)
+
+
+def with_unit(value: float, unit: str | None) -> str:
+    """A number of three digits with its unit: `42.1 points`."""
+    return quantity(value, unit) if abs(value) >= 1000 else f"{number(value)} {unit or ''}".strip()
+
+
+def evenly(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+    """At most so many positions, evenly over the order of the values, with both ends."""
+    order = np.argsort(values, kind="stable")
+    places = np.linspace(0, len(order) - 1, min(most, len(order)))
+    return np.asarray(order[np.unique(places.round().astype(np.int64))])

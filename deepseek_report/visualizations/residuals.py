@@ -1,0 +1,96 @@
+"""By how much predicted numbers are off along their range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.visualizations.labels import with_interval
+from deepseek_report.visualizations.marks import Look, dots, grid, upright_intervals, value_ticks
+from deepseek_report.visualizations.numbers import evenly, in_unit, with_unit
+from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+
+@dataclass(frozen=True)
+class ResidualsByPrediction:
+    """Draws the error of every prediction, and its mean along the range of predictions.
+
+    most : dots that are drawn, evenly over the predictions.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
+    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+
+    most: Annotated[int, Field(ge=100, le=5000)] = 1000
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
+        return [
+            Picture(
+                name="residuals",
+                svg=draw_svg(
+                    "residuals", 3.9, lambda figure: _paint(figure, results, bins, self.most)
+                ),
+                title=_title(bins, unit),
+                alt=_alt(bins, unit),
+                how_to_read=(
+                    "Each grey dot is the error of one prediction: above 0 it is too high. The "
+                    "coloured points are the mean error of parts of equal size, with 95 % "
+                    "intervals; a trend or an interval away from 0 is an error that could be "
+                    "corrected."
+                ),
+            )
+        ]
+
+
+def _paint(figure: Figure, results: Results, bins: pd.DataFrame, most: int) -> None:
+    axes = panel(figure, 0.95, 0.6, 6.9, 3.6)
+    p, unit = results.predictions, results.schema.target.unit
+    shown = evenly(p.values, most)
+    axes.axhline(0, color=LIGHT["context"], linewidth=1)
+    dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
+    ends = (bins["low"], bins["high"])
+    upright_intervals(axes, bins["predicted"], bins["mean_error"], ends, Look(SERIES[1]))
+    most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
+    width = float(np.ptp(p.values)) or 1.0
+    axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
+    axes.set_ylim(-most_off, most_off)
+    grid(axes, "y")
+    value_ticks(axes, "x")
+    value_ticks(axes, "y")
+    axes.set_xlabel(in_unit("predicted", unit))
+    axes.set_ylabel(in_unit("error", unit))
+
+
+def _title(bins: pd.DataFrame, unit: str | None) -> str:
+    sure = bins[(bins["low"] > 0) | (bins["high"] < 0)]
+    if sure.empty:
+        return "Predictions are right on average along their whole range, as far as can be seen"
+    worst = sure.loc[sure["mean_error"].abs().idxmax()]
+    side = "too high" if worst["mean_error"] > 0 else "too low"
+    between = f"{number(worst['from'])} and {number(worst['to'])}"
+    off = with_unit(abs(float(worst["mean_error"])), unit)
+    return f"Predictions between {between} are {off} {side} on average"
+
+
+def _alt(bins: pd.DataFrame, unit: str | None) -> str:
+    parts = [
+        f"{number(row.predicted)}: {with_interval(row.mean_error, row.low, row.high)}"
+        for row in bins.itertuples()
+    ]
+    head = f"Mean error{f' in {unit}' if unit else ''} of {count(bins['n'].sum())} predictions, by"
+    return f"{head} the mean prediction of {len(bins)} parts: " + "; ".join(parts) + "."
