@@ -264,11 +264,11 @@ def _most_telling(whole: Split, columns: NDArray[np.int64], most: int) -> NDArra
     import pandas as pd
 
     ranks = pd.DataFrame(whole.inputs[:, columns]).rank(pct=True).fillna(0.5).to_numpy()
-    ranks -= ranks.mean(axis=0)
+    ranks = ranks - ranks.mean(axis=0)
     outcomes = pd.get_dummies(whole.labels).to_numpy(dtype=np.float64)
     if outcomes.shape[1] > most:
         outcomes = whole.labels[:, None].astype(np.float64)
-    outcomes -= outcomes.mean(axis=0)
+    outcomes = outcomes - outcomes.mean(axis=0)
     scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
     strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
     return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])

@@ -1,0 +1,142 @@
+"""Transients of a plant's instruments: which of four kinds of failure a series shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.layouts import moments, series_layout
+from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
+
+_PACKAGE = ("tslearn", "tslearn")
+_FILE = ".cached_datasets/Trace.npz"
+
+DESCRIPTION = Description(
+    name="trace",
+    title="Transients of plant instruments",
+    description="Series of 275 readings of one instrument during a simulated failure of a nuclear "
+    "power plant, each of one of four kinds of transient.",
+    source="Transient Classification Benchmark (Davide Roverso), as “Trace” in the UCR archive, in "
+    "the copy that comes with the package tslearn",
+    licence="free for research, as the UCR archive states; the package is BSD-2-Clause",
+    citation="Dau, H. A. et al. (2019). The UCR time series archive. IEEE/CAA Journal of "
+    "Automatica Sinica 6(6), 1293–1305.",
+    doi="10.1109/JAS.2019.1911747",
+    period="simulated, before 2003",
+    population="200 simulated series, 4 of the benchmark's 16 classes, 50 series of each",
+    decision="The model names the kind of failure from the course of one instrument; no outcome is "
+    "good or bad for a person.",
+    limits=(
+        "The failures are simulated: how well failures of a real plant are recognised does not "
+        "follow.",
+        "The source names the classes by number only, and does not say which failures they are.",
+        "Every series was standardised on its own before it was published, so that level and "
+        "spread of an instrument are lost.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """200 series of plant instruments, 275 steps, four kinds of failure (from the package tslearn).
+
+    split : "archive" keeps the published test half and draws validation from the training half;
+        "drawn" shares all 200 series out anew.
+    explained : number of the class whose probability is explained.
+    window : steps that are explained as one.
+    rows : keep only so many series, drawn at random within each class.
+    validation_share, test_share : see `splitting.SplitRule`; test_share is for "drawn" alone.
+    duplicates : what happens to equal series, see `splitting.SplitRule`.
+    """
+
+    split: Literal["archive", "drawn"] = "archive"
+    explained: Annotated[int, Field(ge=1, le=4)] = 2
+    window: Annotated[int, Field(ge=1, le=275)] = 11
+    rows: Annotated[int, Field(ge=80)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
+    duplicates: Duplicates = "together"
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.rule.problems()]
+
+    @property
+    def nature(self) -> Nature:
+        return Nature("series", "classification")
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file."""
+        return sha256_file(packaged_file(*_PACKAGE, _FILE))
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the series.
+
+        Raises
+        ------
+        DataError : the package is not installed.
+        """
+        progress.start("Load the data", 2)
+        series, labels, published = self._read()
+        progress.advance()
+        steps = series.shape[1]
+        arrays = Arrays(
+            values=series,
+            labels=labels,
+            target=Target(
+                name="failure",
+                label="Kind of failure",
+                classes=tuple(f"class {one}" for one in range(1, 5)),
+                favourable=0 if self.explained != 1 else 1,
+                explained=self.explained - 1,
+            ),
+            features=moments(steps, ("reading",), (None,)),
+            layout=series_layout(steps, ("reading",), self.window),
+            together=self._together(labels, published, seed),
+            notes=("Readings are in standard deviations of their own series.",),
+        )
+        dataset = as_dataset(
+            arrays, Origin("Trace.npz", self.source_digest(), DESCRIPTION), self.rule, seed
+        )
+        progress.advance()
+        return dataset
+
+    def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Series (instance, step, 1), labels from 0, and which are of the published test half."""
+        with np.load(packaged_file(*_PACKAGE, _FILE), allow_pickle=False) as found:
+            halves = [(found[f"X_{half}"], found[f"y_{half}"]) for half in ("train", "test")]
+        series = np.concatenate([one for one, _ in halves]).astype(np.float64)
+        labels = np.concatenate([one for _, one in halves]).astype(np.int64) - 1
+        published = np.repeat([False, True], [len(one) for _, one in halves])
+        return series, labels, published
+
+    def _together(
+        self, labels: NDArray[np.int64], published: NDArray[np.bool_], seed: int
+    ) -> Together:
+        if self.split == "drawn":
+            return Together()
+        parts = np.where(published, 2, 0)
+        first = np.flatnonzero(~published)
+        n = round(self.validation_share * len(first))
+        parts[first[draw_rows(labels[first], n, seed)]] = 1
+        return Together(
+            parts=parts,
+            method="The test part is the test half that the archive publishes, so that results "
+            "compare with the literature; of its training half, "
+            f"{100 * self.validation_share:.0f}\u00a0% of each class were drawn for validation.",
+        )
