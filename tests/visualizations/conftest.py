@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
+
+from .layouts import SCHEMAS, layout_results, text_schema
 
 MONTHS = ("September", "August", "July", "June", "May", "April")
 EXPLAINERS = (
@@ -99,6 +102,22 @@ def hostile_schema() -> Schema:
         for i, a in enumerate(plain.attributes)
     )
     return Schema(features, Target("y", bad[0], (bad[1], bad[4]), favourable=0), attributes)
+
+
+def hostile_layout(modality: str) -> Schema:
+    """A schema of a layout with the worst of labels and tokens."""
+    target = Target("y", HOSTILE[0], (HOSTILE[1], HOSTILE[4]), favourable=0)
+    if modality == "text":
+        return replace(text_schema(HOSTILE * 2), target=target)
+    plain = SCHEMAS[modality]()
+    assert plain.layout is not None
+    labels = tuple(HOSTILE[at % len(HOSTILE)] for at in range(len(plain.layout.players)))
+    features = tuple(
+        replace(one, label=f"{HOSTILE[at % len(HOSTILE)]}, step")
+        for at, one in enumerate(plain.features)
+    )
+    layout = replace(plain.layout, player_labels=labels)
+    return replace(plain, features=features, target=target, layout=layout)
 
 
 class Builder:
@@ -494,15 +513,19 @@ def _inside(b: Builder) -> None:
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Results]:
-    """Builds a run: `build()`, `build(hostile=True)`, `build(gaps=True)`."""
-    made: dict[tuple[bool, bool], Results] = {}
+    """Builds a run: `build()`, `build(hostile=True)`, `build(gaps=True)`, `build("text")`."""
+    made: dict[tuple[str, bool, bool], Results] = {}
 
-    def results(*, hostile: bool = False, gaps: bool = False) -> Results:
-        if (hostile, gaps) not in made:
-            schema = hostile_schema() if hostile else credit_schema()
-            made[hostile, gaps] = Builder(
-                tmp_path_factory.mktemp("run"), schema, gaps=gaps
-            ).results()
-        return made[hostile, gaps]
+    def results(modality: str = "table", *, hostile: bool = False, gaps: bool = False) -> Results:
+        if (modality, hostile, gaps) not in made:
+            folder = tmp_path_factory.mktemp("run")
+            if modality == "table":
+                schema = hostile_schema() if hostile else credit_schema()
+                run = Builder(folder, schema, gaps=gaps).results()
+            else:
+                bad = hostile_layout(modality) if hostile else None
+                run = layout_results(folder, modality, schema=bad, gaps=gaps)  # type: ignore[arg-type]
+            made[modality, hostile, gaps] = run
+        return made[modality, hostile, gaps]
 
     return results

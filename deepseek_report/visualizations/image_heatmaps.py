@@ -1,0 +1,159 @@
+"""The image of a case, and where each explainer sees what the output depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.visualizations import rasters
+from deepseek_report.visualizations.case_views import (
+    Case,
+    by_players,
+    cases_of,
+    effect,
+    noun_of,
+    shown_explainers,
+    title_of,
+    unit_of,
+)
+from deepseek_report.visualizations.labels import capital, named, wrapped
+from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
+_LARGEST = 2.4
+
+
+@dataclass(frozen=True)
+class ImageHeatmaps:
+    """Draws, for each chosen case, its image and the attributions of each explainer over it.
+
+    explainer : whose attributions come first; empty takes the one that does best in the tests.
+    methods : explainers shown side by side.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    )
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
+
+    explainer: str = ""
+    methods: Annotated[int, Field(ge=1, le=5)] = 3
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        names = shown_explainers(results, self.explainer, self.methods)
+        scale = rasters.value_range(results.test.inputs)
+        return [_picture(results, case, names, scale) for case in cases_of(results)]
+
+
+def _picture(
+    results: Results, case: Case, names: Sequence[str], scale: tuple[float, float]
+) -> Picture:
+    layout = results.schema.layout
+    assert layout is not None, "a picture of images is only drawn for images"  # noqa: S101
+    shape = layout.shape
+    grey = rasters.colours(case.inputs.reshape(shape), scale)
+    truth = (
+        None if case.truth is None else np.any(case.truth.reshape(shape), axis=2, keepdims=False)
+    )
+    panels = [rasters.outlined(rasters.enlarged(grey), truth)]
+    for name in names:
+        explanation = results.explanations[name]
+        values = explanation.values[case.place].reshape(shape).sum(axis=2)
+        top = np.any(_strongest(results, case, name).reshape(shape), axis=2, keepdims=False)
+        shaded = rasters.enlarged(rasters.shaded(grey, values, signed=explanation.signed))
+        panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
+    heads = ["the image", *(_head(results, case, name) for name in names)]
+    name = f"image_heatmaps_{case.number}"
+    side = min(_LARGEST, (WIDTH - 2 * _LEFT - _BETWEEN * (len(panels) - 1)) / len(panels))
+    tall = side * shape[0] / shape[1]
+    boxes = [(_LEFT + at * (side + _BETWEEN), _HEAD, side, tall) for at in range(len(panels))]
+    drawn = draw_svg(
+        name, _HEAD + tall + _FOOT, lambda figure: _paint(figure, boxes, heads, truth is not None)
+    )
+    legend = (_LEFT + 1.3, _HEAD + tall + 0.2, 1.5, 0.13)
+    images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), legend)]
+    return Picture(
+        name=name,
+        svg=rasters.with_images(drawn, images),
+        title=title_of(results, case, names[0], "the patch"),
+        alt=_alt(results, case, names),
+        how_to_read=(
+            "Red parts raise the output, blue parts lower it; each method is scaled to its own "
+            "strongest pixel, and a dark frame marks the patch that counts most. "
+            + ("" if _all_signed(results, names) else "Green only says how much. ")
+            + ("A black and white line marks what makes the label." if truth is not None else "")
+        ).strip(),
+    )
+
+
+def _all_signed(results: Results, names: Sequence[str]) -> bool:
+    return all(results.explanations[name].signed for name in names)
+
+
+def _strongest(results: Results, case: Case, name: str) -> np.ndarray:
+    """(column,) whether it belongs to the player that counts most; none where nothing counts."""
+    values = np.abs(by_players(results, name, case.place))
+    if not np.nanmax(values):
+        return np.zeros(len(results.schema.owners), dtype=bool)
+    return np.asarray(results.schema.owners == int(np.nanargmax(values)))
+
+
+def _head(results: Results, case: Case, name: str) -> str:
+    """The explainer, and what its strongest pixel stands for."""
+    explanation = results.explanations[name]
+    size = float(np.abs(explanation.values[case.place]).max())
+    sign = "±" if explanation.signed else ""
+    return f"{named(name)}\nto {sign}{effect(explanation, size).lstrip('+')} a pixel"
+
+
+def _paint(
+    figure: Figure, boxes: Sequence[tuple[float, ...]], heads: Sequence[str], marked: bool
+) -> None:
+    width, height = figure.get_size_inches()
+    text: dict[str, Any] = {
+        "fontsize": SMALL,
+        "color": LIGHT["ink"],
+        "va": "bottom",
+        "linespacing": 1.3,
+    }
+    for (left, top, _, _), head in zip(boxes, heads, strict=True):
+        lines = "\n".join(wrapped(line, 26, 1) for line in head.split("\n"))
+        figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
+    low = (_FOOT - 0.28) / height
+    quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
+    figure.text(_LEFT / width, low, "lowers the output", **{**quiet, "ha": "left"})
+    figure.text((_LEFT + 2.88) / width, low, "raises it", **quiet)
+    if marked:
+        figure.text(
+            (_LEFT + 3.75) / width, low, "black and white line: known to make the label", **quiet
+        )
+
+
+def _alt(results: Results, case: Case, names: Sequence[str]) -> str:
+    parts = []
+    for name in names:
+        values = by_players(results, name, case.place)
+        order = np.argsort(-np.abs(values), kind="stable")[:3]
+        told = ", ".join(
+            f"{noun_of(results, case, player)} "
+            f"{effect(results.explanations[name], float(values[player]))}"
+            for player in order
+        )
+        parts.append(f"By {named(name)} ({unit_of(results, name)}) most in {told}.")
+    truth = ""
+    if case.truth is not None:
+        truth = f" {capital(plural(int(case.truth.sum()), 'column'))} are known to make the label."
+    return f"{case.words}. {' '.join(parts)}{truth}"

@@ -1,0 +1,291 @@
+"""The text of a case, each word shaded by what it added to or took from the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.numbers import percent, plural
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.texts import gaps, legible
+from deepseek_report.visualizations.case_views import (
+    Case,
+    by_players,
+    cases_of,
+    effect,
+    shown_explainers,
+    title_of,
+    unit_of,
+)
+from deepseek_report.visualizations.labels import columns, named, short
+from deepseek_report.visualizations.style import LIGHT, WIDTH, draw_svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_SIZE, _SMALL = 10.0, 7.5
+_LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
+_LEFT, _RIGHT = 6.0, 72 * WIDTH - 6.0
+#: Shading of the weakest to the strongest words; text on the strongest keeps a contrast of 4.5.
+_OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
+_THICKNESS = (0.0, 0.7, 1.1, 1.6, 2.2)
+_TOKEN, _SPACE = 40, 5.0
+
+
+@dataclass(frozen=True)
+class TextHighlights:
+    """Draws, for each chosen case, its text with every word shaded by its attribution.
+
+    explainer : whose attributions come first; empty takes the one that does best in the tests.
+    methods : explainers shown below one another. words : of a text that are shown, from its start.
+    numbered : words whose attribution is written above them.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    )
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+
+    explainer: str = ""
+    methods: Annotated[int, Field(ge=1, le=6)] = 2
+    words: Annotated[int, Field(ge=10, le=400)] = 120
+    numbered: Annotated[int, Field(ge=0, le=20)] = 5
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        names = shown_explainers(results, self.explainer, self.methods)
+        return [self._picture(results, case, names) for case in cases_of(results)]
+
+    def _picture(self, results: Results, case: Case, names: Sequence[str]) -> Picture:
+        blocks = [_block(results, case, name, Limits(self.words, self.numbered)) for name in names]
+        height = (sum(one.height for one in blocks) + 30) / 72
+        name = f"text_highlights_{case.number}"
+        return Picture(
+            name=name,
+            svg=draw_svg(name, height, lambda figure: _paint(figure, blocks)),
+            title=title_of(results, case, names[0], "the word"),
+            alt=_alt(case, blocks),
+            how_to_read=(
+                "Words with a solid line under them raise the output, those with a broken line "
+                "lower it; the stronger the shade and the line, the more. Each method is scaled "
+                "to its own strongest word. " + blocks[0].cut
+            ).strip(),
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many words are shown, and how many of them bear a number."""
+
+    words: int
+    numbered: int
+
+
+@dataclass(frozen=True)
+class _Word:
+    """One word of a text: where it stands on the page, and what it did."""
+
+    text: str
+    x: float
+    line: int
+    width: float
+    level: int
+    raises: bool
+    number: str
+    framed: bool
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The text of a case by one explainer."""
+
+    heading: str
+    words: list[_Word]
+    cut: str
+    strongest: str
+
+    @property
+    def lines(self) -> int:
+        return max((one.line for one in self.words), default=0) + 1
+
+    @property
+    def height(self) -> float:
+        return _HEAD + _LINE * self.lines + _GAP
+
+
+def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Block:
+    values = by_players(results, explainer, case.place)
+    there = np.flatnonzero(~np.isnan(values))
+    shown = there[: limits.words]
+    sizes = np.abs(values)
+    strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
+    most = float(sizes[there].max()) if len(there) else 0.0
+    explanation, placed = results.explanations[explainer], _placed(results, case, shown)
+    words = [
+        _Word(
+            text=text,
+            x=x,
+            line=line,
+            width=_width(text, _SIZE),
+            level=_level(float(sizes[player]), most),
+            raises=values[player] > 0,
+            number=effect(explanation, float(values[player])) if player in strongest else "",
+            framed=_framed(results, case, player),
+        )
+        for player, (text, x, line) in zip(shown, placed, strict=True)
+    ]
+    total = float(sizes[there].sum()) or 1.0
+    return _Block(
+        heading=f"{named(explainer)}: {unit_of(results, explainer)}",
+        words=words,
+        cut=_cut(len(shown), len(there), float(sizes[shown].sum()) / total),
+        strongest=", ".join(
+            f"“{words[at].text}” {words[at].number}"
+            for at in np.argsort(-sizes[shown], kind="stable")
+            if words[at].number
+        ),
+    )
+
+
+def _cut(shown: int, there: int, share: float) -> str:
+    if shown == there:
+        return ""
+    return (
+        f"Only the first {shown} of {plural(there, 'word')} are shown; they hold "
+        f"{percent(share)} of all attribution."
+    )
+
+
+def _framed(results: Results, case: Case, player: int) -> bool:
+    return case.truth is not None and bool(case.truth[results.schema.owners == player].any())
+
+
+def _level(size: float, most: float) -> int:
+    """0 for next to nothing, 4 for the strongest words."""
+    return min(int(5 * size / most), len(_OPACITY) - 1) if most else 0
+
+
+def _placed(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, float, int]]:
+    """(text, left edge in points, line) of each word, wrapped at the page's width."""
+    placed: list[tuple[str, float, int]] = []
+    x, line = _LEFT, 0
+    words = [_tokens(results, case, player) for player in players]
+    spaces = iter(gaps([token for word in words for token in word]))
+    for word in words:
+        gap = [next(spaces) for _ in word]
+        parts = zip(word, gap, strict=True)
+        text = short(
+            "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts)), _TOKEN
+        )
+        before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
+        if x + before + width > _RIGHT and x > _LEFT:
+            x, line, before = _LEFT, line + 1, 0.0
+        placed.append((text, x + before, line))
+        x += before + width + 1.0
+    return placed
+
+
+def _tokens(results: Results, case: Case, player: int) -> list[str]:
+    at = np.flatnonzero(results.schema.owners == player)
+    values = case.inputs[at]
+    return [results.schema.vocabulary[int(one)] for one in values[~np.isnan(values)]]
+
+
+@lru_cache(maxsize=4096)
+def _advance(character: str) -> float:
+    """Width of a character at one point, in points; an em for what the font lacks."""
+    font = _font()
+    if font.get_char_index(ord(character)) == 0:
+        return 1.0 if columns(character) == 2 else 0.7
+    font.set_size(100.0, 72.0)
+    return float(font.load_char(ord(character)).linearHoriAdvance) / 65536 / 100
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    from matplotlib.font_manager import findfont, get_font
+
+    return get_font(findfont("DejaVu Sans"))
+
+
+def _width(text: str, size: float) -> float:
+    return sum(_advance(one) for one in text) * size
+
+
+def _paint(figure: Figure, blocks: Sequence[_Block]) -> None:
+    """Everything in points, y counted downwards."""
+    width, height = (float(side) * 72 for side in figure.get_size_inches())
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    top = 0.0
+    for block in blocks:
+        axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT["muted"], va="baseline")
+        ends: dict[int, float] = {}
+        for word in block.words:
+            baseline = top + _HEAD + _LINE * word.line + 20
+            _word(axes, word, baseline)
+            if word.number:
+                ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
+        top += block.height
+    _legend(axes, top + 12, framed=any(word.framed for one in blocks for word in one.words))
+
+
+def _word(axes: Axes, word: _Word, baseline: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
+    if word.level:
+        box = ((word.x - 1, baseline - 11), word.width + 2, 14.5)
+        axes.add_patch(Rectangle(*box, facecolor=tone, alpha=_OPACITY[word.level], linewidth=0))
+        _line(axes, (word.x, word.x + word.width), baseline + 5, tone, word)
+    if word.framed:
+        box = ((word.x - 1.5, baseline - 12), word.width + 3, 20)
+        axes.add_patch(Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1))
+    axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=LIGHT["ink"])
+
+
+def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
+    """The attribution above its word, right of what is `taken`; where it ends."""
+    text = word.number.removesuffix("\u00a0points")
+    width = _width(text, _SMALL)
+    x = min(max(word.x + (word.width - width) / 2, taken + 4), _RIGHT - width)
+    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
+    axes.text(x, baseline - 13.5, text, fontsize=_SMALL, va="baseline", color=tone)
+    return x + width
+
+
+def _line(axes: Axes, ends: tuple[float, float], y: float, tone: str, word: _Word) -> None:
+    style = "solid" if word.raises else (0, (2.2, 1.4))
+    look: dict[str, Any] = {"color": tone, "linewidth": _THICKNESS[word.level], "linestyle": style}
+    axes.plot(ends, (y, y), solid_capstyle="butt", **look)
+
+
+def _legend(axes: Axes, y: float, *, framed: bool) -> None:
+    x = _LEFT
+    for raises, text in ((True, "raises the output"), (False, "lowers the output")):
+        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        _line(axes, (x, x + 22), y - 3, tone, _Word("", 0, 0, 0, 3, raises, "", False))
+        axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
+        x += 150
+    if framed:
+        words = "▭ framed: known to make the label"
+        axes.text(x, y, words, fontsize=9, color=LIGHT["muted"], va="baseline")
+
+
+def _alt(case: Case, blocks: Sequence[_Block]) -> str:
+    said = " ".join(
+        f"By {one.heading.partition(':')[0]} the strongest words are {one.strongest}."
+        for one in blocks
+        if one.strongest
+    )
+    return f"{case.words}. {said} {blocks[0].cut}".strip()

@@ -1,0 +1,211 @@
+"""Small made-up runs on texts, images and series, for the pictures of cases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import (
+    Feature,
+    Layout,
+    Modality,
+    Schema,
+    Target,
+    as_vocabulary,
+)
+from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.split import Split
+
+N, EXPLAINED = 24, 12
+WORDS = (
+    *("[UNK]", "[MASK]", "the", "crew", "of", "@airline", "was", "great", "but", "my", "flight"),
+    *(
+        "late",
+        "again",
+        ".",
+        "(",
+        ")",
+        "new",
+        "##ing",
+        "😀",
+        "服",
+        "务",
+        "很",
+        "好",
+        "http://t.co/x",
+    ),
+)
+TARGET = Target("y", "Y", ("fine", "defect"), favourable=0)
+NUMBER = Target("y", "Y", ("days",), favourable=0, explained=0, task="regression", unit="days")
+EXPLAINERS = ("shap", "integrated_gradients", "attention_rollout", "random")
+
+
+def text_schema(tokens: tuple[str, ...] = WORDS, places: int = 30) -> Schema:
+    words = as_vocabulary(tokens)
+    features = tuple(
+        Feature(f"p{at}", f"word {at}", "token", categories=words, mutable=False)
+        for at in range(1, places + 1)
+    )
+    players = tuple((at,) for at in range(places))
+    labels = tuple(f"word {at}" for at in range(1, places + 1))
+    return Schema(features, TARGET, layout=Layout("text", (places,), players, labels, mask=1))
+
+
+def image_schema(side: int = 12, channels: int = 1, patch: int = 4) -> Schema:
+    shape = (side, side, channels)
+    places = np.arange(side * side * channels).reshape(shape)
+    players, labels = [], []
+    for top in range(0, side, patch):
+        for left in range(0, side, patch):
+            block = places[top : top + patch, left : left + patch]
+            players.append(tuple(block.ravel().tolist()))
+            rows, columns = f"rows {top + 1}–{top + patch}", f"columns {left + 1}–{left + patch}"
+            labels.append(f"{rows}, {columns}")
+    features = tuple(
+        Feature(f"x{at}", f"pixel {at}", "numeric", mutable=False) for at in range(places.size)
+    )
+    return Schema(features, TARGET, layout=Layout("image", shape, tuple(players), tuple(labels)))
+
+
+def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema:
+    names = [f"sensor {one}" for one in range(1, channels + 1)]
+    features = tuple(
+        Feature(f"t{step}_{name}", f"{name}, step {step}", "numeric", "bar", mutable=False)
+        for step in range(1, steps + 1)
+        for name in names
+    )
+    players, labels = [], []
+    for one in range(channels):
+        for start in range(0, steps, window):
+            players.append(tuple(step * channels + one for step in range(start, start + window)))
+            labels.append(f"{names[one]}, steps {start + 1}–{start + window}")
+    layout = Layout("series", (steps, channels), tuple(players), tuple(labels))
+    return Schema(features, TARGET, layout=layout)
+
+
+SCHEMAS = {"text": text_schema, "image": image_schema, "series": series_schema}
+
+
+def _inputs(schema: Schema, rng: np.random.Generator) -> np.ndarray:
+    columns = len(schema.features)
+    if schema.modality == "text":
+        inputs = rng.integers(2, len(schema.vocabulary), (N, columns)).astype(float)
+        for row, length in enumerate(rng.integers(5, columns + 1, N)):
+            inputs[row, length:] = np.nan
+        return inputs
+    return rng.random((N, columns)) + np.linspace(0, 1, columns)
+
+
+def _truth(schema: Schema, inputs: np.ndarray) -> np.ndarray:
+    owners = schema.owners
+    truth = np.broadcast_to(owners == owners[len(owners) // 2], inputs.shape).copy()
+    truth[0] = False
+    return truth & ~np.isnan(inputs)
+
+
+def layout_results(
+    folder: Path, modality: Modality = "text", *, schema: Schema | None = None, gaps: bool = False
+) -> Results:
+    """A run on such data; with `gaps` no truth, no base values and no intervals."""
+    schema, rng = schema or SCHEMAS[modality](), np.random.default_rng(3)
+    inputs = _inputs(schema, rng)
+    paths: dict[str, Path] = {}
+
+    def place(artifact: str) -> Path:
+        paths[artifact] = folder / artifact
+        paths[artifact].mkdir(parents=True, exist_ok=True)
+        return paths[artifact]
+
+    number = schema.target.is_number
+    p = rng.random(N)
+    labels: Any = rng.normal(10, 3, N) if number else (p > 0.4).astype(np.int64)
+    ids = np.arange(N, dtype=np.int64) + 500
+    save_json(place("data") / "schema.json", schema.to_json())
+    truth = None if gaps else _truth(schema, inputs)
+    Split(inputs, labels, ids, truth=truth).save(paths["data"] / "test.npz")
+    Predictions(
+        logits=labels[:, None] + 1.0 if number else np.column_stack([-p, p]),
+        probabilities=np.zeros((N, 0)) if number else np.column_stack([1 - p, p]),
+        labels=labels,
+        instance_ids=ids,
+        decisions=np.zeros(N, np.int64) if number else (p > 0.5).astype(np.int64),
+        threshold=None if number else 0.5,
+        rule="declared",
+        explained=schema.target.explained,
+    ).save(place("predictions/test"))
+    explained = np.arange(0, N, N // EXPLAINED, dtype=np.int64)
+    roles = {"most_certain_right": 1, "most_certain_wrong": 4, "nearest_threshold": 0}
+    Cases(explained, roles).save(place("cases"))
+    for name in EXPLAINERS:
+        _explain(schema, name, inputs[explained], explained, gaps=gaps).save(
+            place(f"explanations/{name}")
+        )
+        _localise(name, gaps=gaps).save(place(f"measures/localisation/{name}"))
+    return Results(paths, {})
+
+
+def _explain(
+    schema: Schema, name: str, inputs: np.ndarray, positions: np.ndarray, *, gaps: bool
+) -> Explanation:
+    rng = np.random.default_rng(len(name))
+    sizes = np.bincount(schema.owners)
+    values = (rng.normal(0, 0.05, (len(inputs), len(sizes))) / sizes)[:, schema.owners]
+    values[np.isnan(inputs)] = 0.0
+    if name == "integrated_gradients":
+        values = values * (1 + rng.random(values.shape))
+    signed, number = name != "attention_rollout", schema.target.is_number
+    space: Any = "value" if number else "probability" if name == "shap" else "logit"
+    return Explanation(
+        values=values if signed else np.abs(values),
+        inputs=inputs,
+        predictions=0.3 + values.sum(axis=1),
+        positions=positions,
+        feature_names=tuple(schema.names),
+        method=name,
+        variant=name,
+        target=schema.target.explained,
+        output_space=space if signed and name != "random" else "none",
+        seed=1,
+        n_model_calls=10,
+        base_values=np.full(len(inputs), 0.3) if name == "shap" and not gaps else None,
+        signed=signed,
+    )
+
+
+MEASURES = {
+    "pointing_game": "top patch inside the truth",
+    "relevance_mass": "attribution inside the truth",
+    "relevance_rank": "highest ranks inside the truth",
+    "localisation_auc": "AUC against the truth",
+}
+
+
+def _localise(name: str, *, gaps: bool) -> Measurement:
+    value = 0.2 if name == "random" else 0.8
+    ends = (np.nan, np.nan) if gaps else (value - 0.1, value + 0.1)
+    table = pd.DataFrame(
+        [
+            {
+                "explainer": name,
+                "measure": measure,
+                "label": label,
+                "value": value,
+                "low": ends[0],
+                "high": ends[1],
+                "chance": 0.5 if measure == "localisation_auc" else 0.2,
+                "n": 12,
+            }
+            for measure, label in MEASURES.items()
+        ]
+    )
+    scores = tuple(
+        Score(one, "explanation", value, 12, "higher", *ends, explainer=name) for one in MEASURES
+    )
+    return Measurement(scores, {"localisation": table}, {})

@@ -1,0 +1,179 @@
+"""Texts, images and series: what is drawn of a case, and that it is where it belongs."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.texts import gaps, joined
+from deepseek_report.visualizations import rasters
+from deepseek_report.visualizations.case_views import by_players, cases_of
+from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
+from deepseek_report.visualizations.localisation import Localisation
+from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
+from deepseek_report.visualizations.style import DARK, LIGHT
+from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
+
+from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema
+
+Build = Callable[..., Results]
+
+
+@pytest.mark.parametrize(
+    ("tokens", "text"),
+    [
+        (("the", "crew", "was", "great", "!"), "the crew was great!"),
+        (("un", "##happy", "crew"), "unhappy crew"),
+        (("▁The", "▁crew", "s"), "The crews"),
+        (("Ġbad", "ly"), "badly"),
+        (("服", "务", "很", "好", "。"), "服务很好。"),
+        (("(", "late", ")", ".", "😀"), "(late). 😀"),
+    ],
+)
+def test_tokens_are_joined_as_they_were_written(tokens: tuple[str, ...], text: str) -> None:
+    assert joined(tokens).strip() == text
+    assert not gaps(tokens)[0]
+
+
+def _contrast(one: np.ndarray, other: np.ndarray) -> float:
+    def light(colour: np.ndarray) -> float:
+        share = colour / 255
+        linear = np.where(share <= 0.03928, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    first, second = sorted((light(one), light(other)))
+    return (second + 0.05) / (first + 0.05)
+
+
+def _rgb(text: str) -> np.ndarray:
+    return np.array([int(text[at : at + 2], 16) for at in (1, 3, 5)], dtype=float)
+
+
+@pytest.mark.parametrize(("palette", "page"), [(LIGHT, "#ffffff"), (DARK, "#14171d")])
+@pytest.mark.parametrize("role", ["raises", "lowers"])
+def test_words_on_the_strongest_shade_stay_legible(
+    palette: dict[str, str], page: str, role: str
+) -> None:
+    shade = max(_OPACITY) * _rgb(palette[role]) + (1 - max(_OPACITY)) * _rgb(page)
+    assert _contrast(_rgb(palette["ink"]), shade) >= 4.5
+
+
+def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
+    results = build("text")
+    for case, picture in zip(
+        cases_of(results), TextHighlights(methods=1).draw(results), strict=True
+    ):
+        places = [float(x) for x in re.findall(r"<text[^>]*translate\(([\d.]+) ", picture.svg)]
+        places += [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.svg)]
+        words = int((~np.isnan(case.inputs)).sum())
+        assert len(places) >= words
+        assert max(places) < 72 * 7.2
+
+
+def test_a_long_text_is_cut_and_says_what_the_rest_holds(tmp_path: Path) -> None:
+    results = layout_results(tmp_path, schema=text_schema(places=200))
+    pictures = TextHighlights(words=10).draw(results)
+    assert "Only the first 10 of" in pictures[0].how_to_read
+    assert "of all attribution" in pictures[0].alt
+
+
+def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build: Build) -> None:
+    svg = TextHighlights().draw(build("text"))[0].svg
+    assert "stroke-dasharray" in svg
+    assert re.search(r">\+\d", svg)
+    assert re.search(r">−\d", svg)
+
+
+def test_a_text_of_a_number_tells_the_number_and_its_unit(tmp_path: Path) -> None:
+    results = layout_results(tmp_path, schema=replace(text_schema(), target=NUMBER))
+    picture = TextHighlights().draw(results)[0]
+    assert re.search(r"predicted .*days, actually .*days", picture.alt)
+
+
+@pytest.mark.parametrize("modality", ["image", "series"])
+def test_the_title_names_the_strongest_player(build: Build, modality: str) -> None:
+    results = build(modality)
+    plugin = ImageHeatmaps() if modality == "image" else SeriesAttributions(explainer="shap")
+    case, picture = cases_of(results)[0], plugin.draw(results)[0]
+    explainer = next(
+        n for n in ("shap", "integrated_gradients") if n.split("_")[0] in picture.title.lower()
+    )
+    top = int(np.argmax(np.abs(by_players(results, explainer, case.place))))
+    assert results.schema.player_labels[top] in picture.title
+
+
+def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
+    from PIL import Image
+
+    svg = ImageHeatmaps(methods=1).draw(build("image"))[0].svg
+    data = re.findall(r'href="data:image/png;base64,([^"]+)"', svg)
+    assert len(data) == 3  # the image, one explainer, the scale
+    first = np.asarray(Image.open(io.BytesIO(base64.b64decode(data[0]))).convert("RGB"))
+    assert first.shape == (192, 192, 3)
+    assert "image-rendering:pixelated" in svg
+
+
+def test_shading_is_red_where_values_raise_and_blue_where_they_lower() -> None:
+    grey = np.full((1, 3, 3), 255, dtype=np.uint8)
+    shaded = rasters.shaded(grey, np.array([[2.0, 0.0, -2.0]]))[0].astype(int)
+    assert shaded[0].tolist() == _rgb(LIGHT["raises"]).astype(int).tolist()
+    assert shaded[1].tolist() == [255, 255, 255]
+    assert shaded[2].tolist() == _rgb(LIGHT["lowers"]).astype(int).tolist()
+
+
+def test_the_truth_is_outlined_and_its_inside_left_alone() -> None:
+    image = np.full((40, 40, 3), 128, dtype=np.uint8)
+    mask = np.zeros((10, 10), dtype=bool)
+    mask[2:6, 3:8] = True
+    marked = rasters.outlined(image, mask)
+    assert set(np.unique(marked)) == {0, 128, 255}
+    assert (marked[9:23, 13:31] == 128).all()
+    changed = np.argwhere((marked != 128).any(axis=2))
+    assert changed.min(0).tolist() == [8, 12]
+    assert changed.max(0).tolist() == [23, 31]
+
+
+def test_a_constant_image_and_an_empty_explanation_can_be_drawn() -> None:
+    assert rasters.value_range(np.zeros((2, 4))) == (0, 1)
+    grey = np.zeros((2, 2, 3), dtype=np.uint8)
+    assert np.isfinite(rasters.shaded(grey, np.zeros((2, 2)))).all()
+
+
+def test_a_long_curve_is_drawn_by_its_extremes() -> None:
+    curve = np.zeros(10_000)
+    curve[5_432], curve[77] = 9.0, -3.0
+    steps, values = _thinned(curve)
+    assert len(steps) <= 600
+    assert (values.max(), values.min()) == (9.0, -3.0)
+    assert np.all(np.diff(steps) > 0)
+
+
+def test_only_the_channels_with_most_attribution_are_drawn(tmp_path: Path) -> None:
+    results = layout_results(tmp_path, schema=series_schema(channels=6))
+    picture = SeriesAttributions(channels=2).draw(results)[0]
+    assert "4 other channels" in picture.how_to_read
+    assert len(set(re.findall(r"sensor \d \(bar\)", picture.svg))) == 2
+
+
+def test_localisation_names_the_best_explainer_and_chance(build: Build) -> None:
+    picture = Localisation().draw(build("image"))[0]
+    assert "points best at what makes the label" in picture.title
+    assert "chance 0.2" in picture.title
+
+
+def test_a_picture_of_one_kind_of_data_says_which() -> None:
+    for plugin, modality in (
+        (TextHighlights, "text"),
+        (ImageHeatmaps, "image"),
+        (SeriesAttributions, "series"),
+    ):
+        assert plugin.modalities == {modality}
+        assert modality in SCHEMAS
