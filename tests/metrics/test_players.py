@@ -133,12 +133,18 @@ def given(layout_schema: Callable[..., Schema]) -> Callable[..., MeasureContext]
 MODALITIES = ["text", "image", "series"]
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize(
+    ("modality", "task"),
+    [
+        ("text", "classification"),
+        ("image", "classification"),
+        ("series", "classification"),
+        ("image", "regression"),
+        ("series", "regression"),
+    ],
+)
 @pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
 def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -> None:
-    if (modality, task) == ("text", "regression"):
-        pytest.skip("token numbers are no quantities")
     found = metric.measure(given(modality, task))
     area, gain = found.scores
     assert gain.low > 0
@@ -212,6 +218,22 @@ def test_stability_is_measured_on_every_layout(modality, given) -> None:
     assert ("word replaced by the mask" in moved.note) == (modality == "text")
     alike = ParameterRandomisation(resamples=200).measure(context).scores[0]
     assert alike.value == pytest.approx(1)
+
+
+def test_players_that_no_model_could_value_do_not_count_as_unchanged(given) -> None:
+    context = given("image")
+    rng = np.random.default_rng(0)
+    idle = context.dataset.schema.owners == 0
+    own = np.where(idle, 0.0, rng.normal(size=context.explanation.values.shape))
+    drawn = np.where(idle, 0.0, rng.normal(size=own.shape))
+    found = ParameterRandomisation(resamples=200, instances=30).measure(
+        replace(
+            context,
+            explanation=replace(context.explanation, values=own),
+            explain=lambda _, inputs: drawn[: len(inputs)],
+        )
+    )
+    assert found.scores[0].low < 0 < found.scores[0].high
 
 
 def test_the_planted_word_alone_is_found_to_carry_the_decision(given) -> None:
