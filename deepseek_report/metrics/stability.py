@@ -185,6 +185,11 @@ class ParameterRandomisation(ExplanationMetric):
         if schema.layout is not None:
             others = [_without_idle(values, one) for one in others]
         found = mean_known([rowwise_spearman(*_both_known(values, one)) for one in others])
+        if np.isnan(found).all():
+            raise NotApplicableError(
+                f"{explanation.method} gives no instance two different values, so there is no "
+                "order that random weights could change; parameter_randomisation does not apply."
+            )
         template = Score(
             metric="randomisation_correlation",
             category="explanation",

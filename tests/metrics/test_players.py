@@ -216,8 +216,17 @@ def test_stability_is_measured_on_every_layout(modality, given) -> None:
     moved = MaxSensitivity(resamples=200).measure(context).scores[0]
     assert moved.value >= 0
     assert ("word replaced by the mask" in moved.note) == (modality == "text")
-    alike = ParameterRandomisation(resamples=200).measure(context).scores[0]
-    assert alike.value == pytest.approx(1)
+
+
+def test_an_explanation_that_ignores_the_weights_is_found_out(given) -> None:
+    for modality in ("image", "series"):
+        found = ParameterRandomisation(resamples=200).measure(given(modality))
+        assert found.scores[0].value == pytest.approx(1)
+
+
+def test_one_word_with_a_value_gives_no_order_to_compare(given) -> None:
+    with pytest.raises(NotApplicableError, match="no order that random weights could change"):
+        ParameterRandomisation(resamples=200).measure(given("text"))
 
 
 def test_players_that_no_model_could_value_do_not_count_as_unchanged(given) -> None:
