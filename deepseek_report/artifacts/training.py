@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 #: Columns of `history.parquet`; no rows where a model is not trained in epochs.
 HISTORY = (
     "epoch",
@@ -12,6 +14,15 @@ HISTORY = (
     "gradient_norm",
     "balance_loss",
 )
+
+#: The file that says which model a training folder holds: its weights, or, where it is fitted again
+#: from the data, what it predicted for some training rows. The first that is there counts.
+MODEL_FILES = ("weights.safetensors", "predictions_check.npz")
+
+
+def model_digest(digests: Mapping[str, str]) -> str:
+    """The SHA-256 of the model file, from {file of the training folder: SHA-256}; empty if none."""
+    return next((digests[name] for name in MODEL_FILES if name in digests), "")
 
 
 def untrained_facts(parameters: int | None, seed: int, rows: int) -> dict[str, object]:

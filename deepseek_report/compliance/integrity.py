@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.training import model_digest
 
-_WEIGHTS = "training/weights.safetensors"
+_TRAINING = "training/"
 
 State = Literal["present", "failed", "stale", "altered", "absent"]
 #: From the best to the worst; of several artifacts that could serve, the best decides.
@@ -103,8 +104,9 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
         return found
     digests = dict(provenance.get("digests") or {})
     manifest: Mapping[str, str] = provenance.get("manifest") or {}
-    weights = [sha256 for key, sha256 in manifest.items() if key.endswith(_WEIGHTS)]
-    return digests | {"weights": weights[0]} if weights else digests
+    files = {key.rpartition(_TRAINING)[2]: sha256 for key, sha256 in manifest.items()}
+    weights = model_digest(files)
+    return digests | {"weights": weights} if weights else digests
 
 
 def run_folder(results: Results) -> Path | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.protocols import NamesOthers, Nature
+from deepseek_report.artifacts.protocols import NamesOthers, Nature, name_of
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
@@ -125,18 +125,17 @@ def _either(kinds: Iterable[str]) -> str:
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    model, chosen = experiment.single["model"], str(experiment.raw["model"]["_target_"])
+    model = experiment.single["model"]
     if reason := _unfit(model, nature_of(experiment)):
-        found = f"{chosen.rpartition('.')[2]} {reason}"
+        found = f"{name_of(model)} {reason}"
         yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     model, nature = experiment.single["model"], nature_of(experiment)
-    chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, nature) if group == "explainers" else None
-        reason = reason or _misfit(plugin, nature) or _unable(key, plugin, model, chosen)
+        reason = reason or _misfit(plugin, nature) or _unable(key, plugin, model)
         if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
@@ -156,13 +155,13 @@ _HANDED_OUT = {
 }
 
 
-def _unable(key: str, plugin: Any, model: Any, chosen: str) -> str | None:
+def _unable(key: str, plugin: Any, model: Any) -> str | None:
     """Why the model lacks what a part requires of it, or None."""
     lacking = sorted(set(getattr(plugin, "requires", ())) - set(model.capabilities))
     if not lacking:
         return None
     what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
-    return f"{key} needs a model that hands out {what}; {chosen} has none"
+    return f"{key} needs a model that hands out {what}; {name_of(model)} has none"
 
 
 def _needs(plugin: Any) -> Iterable[str]:
@@ -198,11 +197,10 @@ def _unmet_needs(
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
     reasons = {one.artifact: one.reason for one in refused}
     model = experiment.single["model"]
-    chosen = str(experiment.raw["model"]["_target_"]).rpartition(".")[2]
     for key, plugin in experiment.multiple["visualizations"].items():
         if unfit := _misfit(plugin, nature_of(experiment)):
             yield Refusal(f"pictures/{key}", unfit)
-        elif unable := _unable(key, plugin, model, chosen):
+        elif unable := _unable(key, plugin, model):
             yield Refusal(f"pictures/{key}", unable)
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]

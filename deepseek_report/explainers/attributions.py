@@ -8,7 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin
+from deepseek_report.artifacts.protocols import (
+    Capability,
+    ExplainContext,
+    ModelPlugin,
+    name_of,
+)
 
 Array = NDArray[np.float64]
 
@@ -28,8 +33,7 @@ def missing_capability(
 ) -> str | None:
     """Why the method cannot explain the model, or None where it has all that is required."""
     for capability in sorted(requires - model.capabilities):
-        name = type(model).__name__
-        return f"{method} {_NEEDED[capability]}; {name} has none to hand out"
+        return f"{method} {_NEEDED[capability]}; {name_of(model)} has none to hand out"
     return None
 
 

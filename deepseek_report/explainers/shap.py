@@ -88,20 +88,22 @@ class Shap:
 
     def _walked(self, context: ExplainContext) -> Explanation:
         from deepseek_report.explainers.shap_rounds import version
-        from deepseek_report.explainers.shap_trees import tree_values
+        from deepseek_report.explainers.shap_trees import see_that_it_adds_up, tree_values
 
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("shap", 1)
         with _numpy_seed_restored():
             values, base = tree_values(context)
+        predictions = context.output(context.inputs)
+        see_that_it_adds_up(values, base, predictions)
         context.progress.advance()
         return Explanation(
             values=values,
-            predictions=context.output(context.inputs),
+            predictions=predictions,
             base_values=np.full(len(values), base),
             method="shap",
-            variant=f"TreeExplainer of shap {version()} (interventional, probability)",
+            variant=f"TreeExplainer of shap {version()} (interventional, {context.output_space})",
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},

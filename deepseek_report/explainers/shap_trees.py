@@ -1,4 +1,4 @@
-"""Exact Shapley values of a tree ensemble's probability, by the shap package."""
+"""Exact Shapley values of a tree ensemble's output, by the shap package."""
 
 from __future__ import annotations
 
@@ -8,27 +8,57 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols import ExplainContext, TreeClassifier
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shap_rounds import shap
 
 Array = NDArray[np.float64]
 
 
+#: Largest gap between the sum of the trees' values and the output, as a share of its spread.
+_GAP_ALLOWED = 1e-3
+
+
 def tree_values(context: ExplainContext) -> tuple[Array, float]:
-    """Interventional Shapley values of the target's probability against all background rows.
+    """Interventional Shapley values of the target's probability, or of the predicted number.
+
+    All background rows stand for "left out".
 
     Returns
     -------
-    (instance, feature) in units of probability, and the mean probability of the background rows.
+    (instance, feature) in units of the output, and the mean output of the background rows.
+
+    Raises
+    ------
+    NotApplicableError : the model has no trees for this target, or its output is not the sum of
+        its trees.
     """
+    if "trees" not in context.classifier.capabilities:
+        raise NotApplicableError(
+            f"{context.classifier.name} has no trees to walk for this target; set "
+            "explainers.shap.algorithm=auto"
+        )
     classifier = cast(TreeClassifier, context.classifier)
     explainer: Any = shap.TreeExplainer(
         classifier.trees,
         classifier.columns(context.background),
         feature_perturbation="interventional",
-        model_output="probability",
+        model_output="raw" if context.is_number else "probability",
     )
     found = explainer.shap_values(classifier.columns(context.inputs), check_additivity=False)
-    return _of_target(np.asarray(found), np.ravel(explainer.expected_value), context.target)
+    base = np.ravel(explainer.expected_value)
+    if context.is_number:
+        return np.asarray(found), float(base[0])
+    return _of_target(np.asarray(found), base, context.target)
+
+
+def see_that_it_adds_up(values: Array, base: float, outputs: Array) -> None:
+    """Raise NotApplicableError where base value and values do not sum to the outputs."""
+    gap = np.abs(values.sum(axis=1) + base - outputs).max(initial=0.0)
+    if gap > _GAP_ALLOWED * max(float(np.abs(outputs - base).max(initial=0.0)), 1e-3):
+        raise NotApplicableError(
+            "the model's output is not the sum of its trees (a link function, perhaps): set "
+            "explainers.shap.algorithm=permutation"
+        )
 
 
 def _of_target(values: Array, base: Array, target: int) -> tuple[Array, float]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability, Classifier, MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
@@ -188,38 +188,43 @@ class PeakMemory(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     volatile: ClassVar[bool] = True
     batch_size: BatchSize = 256
 
     def measure(self, context: MeasureContext) -> Measurement:
         inputs = some_rows(context, self.batch_size)
         context.classifier.logits(inputs)
-        allocated = peak_of_a_pass(context.classifier, inputs)
-        process = Estimate(process_peak(), None, None, 1, "")
-        batch = Estimate(allocated, None, None, self.batch_size, "")
-        return Measurement(
-            (
-                process.score(
-                    "peak_memory",
-                    "compute",
-                    "lower",
-                    unit="MiB",
-                    bounds=(0.0, None),
-                    note="Peak resident memory of the whole process so far, libraries and data "
-                    "included.",
-                ),
-                batch.score(
-                    "inference_memory",
-                    "compute",
-                    "lower",
-                    unit="MiB",
-                    bounds=(0.0, None),
-                    note=f"Most that was allocated at once in a pass over {self.batch_size} rows, "
-                    "on top of the weights.",
-                ),
-            )
+        if not hasattr(context.classifier.module, "named_parameters"):
+            return Measurement((_of_process(),), notes=(_NO_ALLOCATION,))
+        batch = Estimate(
+            peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
         )
+        allocated = batch.score(
+            "inference_memory",
+            "compute",
+            "lower",
+            unit="MiB",
+            bounds=(0.0, None),
+            note=f"Most that was allocated at once in a pass over {self.batch_size} rows, "
+            "on top of the weights.",
+        )
+        return Measurement((_of_process(), allocated))
+
+
+_NO_ALLOCATION = (
+    "What one pass allocates is counted inside torch alone, and this model is no torch module."
+)
+
+
+def _of_process() -> Score:
+    return Estimate(process_peak(), None, None, 1, "").score(
+        "peak_memory",
+        "compute",
+        "lower",
+        unit="MiB",
+        bounds=(0.0, None),
+        note="Peak resident memory of the whole process so far, libraries and data included.",
+    )
 
 
 def process_peak() -> float:

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.metrics.encoding import Encoder
+from deepseek_report.metrics.encoding import Encoder, Words
 
 Floats = NDArray[np.float64]
 
 #: one_hot: numbers standardised, categories one-hot, gaps filled and flagged. codes: one column a
 #: feature. frame: a pandas table with the source's own names and codes, gaps left as they are.
-Encoding = Literal["one_hot", "codes", "frame"]
+#: words: how often each frequent word stands in a text, weighted by its rarity.
+Encoding = Literal["one_hot", "codes", "frame", "words"]
 
 
 class Columns(Protocol):
@@ -28,6 +29,8 @@ def fit_columns(encoding: Encoding, schema: Schema, train: Floats) -> Columns:
     """The encoding with its statistics, which come from the training part alone."""
     if encoding == "one_hot":
         return Encoder.fit(schema.features, train)
+    if encoding == "words":
+        return Words.fit(train)
     if encoding == "codes":
         return Codes.fit(train)
     return Frame(schema.features)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.errors import ArtifactError, ConfigError, NotApplicableError
 from deepseek_report.models.columns import Columns, Encoding
 
 Floats = NDArray[np.float64]
@@ -24,6 +24,7 @@ _READS = {
     "one_hot": "numbers standardised and categories one-hot",
     "codes": "one column a feature, categories as their positions",
     "frame": "the names and the codes of the source",
+    "words": "weighted counts of words",
 }
 
 
@@ -36,52 +37,82 @@ class Fitted:
     encoding: Encoding
     schema: Schema
 
+    @property
+    def single(self) -> Any:
+        """The estimator, or what is fitted once for each of several labels."""
+        return getattr(self.estimator, "estimator", None) if self._several else self.estimator
+
+    @property
+    def _several(self) -> bool:
+        return self.schema.target.task == "multi_label"
+
     def draw_from(self, seed: int) -> None:
         """Let the estimator draw from this seed, if it draws at all."""
-        if "random_state" in self.estimator.get_params():
-            self.estimator.set_params(random_state=seed)
+        if "random_state" in self.single.get_params():
+            self.single.set_params(random_state=seed)
 
     def fit(self, train: Split) -> None:
         """Fit on the training part with one thread, so that the result is the same everywhere."""
         table = self.columns.transform(train.inputs)
-        with one_thread():
-            self.estimator.fit(table, train.labels)
+        labels = train.all_labels if self._several else train.labels
+        try:
+            with one_thread():
+                self.estimator.fit(table, labels)
+        except (TypeError, ValueError) as error:
+            name = type(self.single).__name__
+            raise ConfigError(
+                f"{name} cannot be fitted to these data ({_READS[self.encoding]}): {error}"
+            ) from None
 
     def probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) original units -> (instance, class), each at least `LEAST`."""
-        if not len(inputs):
-            return np.empty((0, len(self.schema.target.classes)))
-        found = self._predict(inputs)
-        shares = np.full((len(inputs), len(self.schema.target.classes)), LEAST)
-        shares[:, self._positions()] = np.maximum(found, LEAST)
-        scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
-        return scaled
+        """(instance, feature) original units -> (instance, class), each at least `LEAST`.
 
-    def _predict(self, inputs: Floats) -> Floats:
+        A number as target is given as it is, (instance, 1).
+        """
+        target = self.schema.target
+        if not len(inputs):
+            return np.empty((0, len(target.classes)))
+        if target.is_number:
+            return np.asarray(self._ask("predict", inputs), dtype=np.float64).reshape(-1, 1)
+        if self._several:
+            given = self.label_probabilities(inputs)[:, target.label_index]
+            return np.stack([1 - given, given], axis=1)
+        found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
+        return _scaled(found, self._positions(), len(target.classes))
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
+        shares = self._ask("predict_proba", inputs) if len(inputs) else []
+        parts = zip(shares, self.estimator.classes_, strict=False)
+        columns = [_scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
+        return np.stack(columns, axis=1) if columns else np.empty((0, self.schema.target.n_outputs))
+
+    def _ask(self, method: str, inputs: Floats) -> Any:
         table = self.columns.transform(inputs)
         try:
             with one_thread():
-                return np.asarray(self.estimator.predict_proba(table), dtype=np.float64)
+                return getattr(self.estimator, method)(table)
         except ValueError:
-            if np.isfinite(inputs).all():
+            if np.isfinite(inputs).all() or self.encoding == "words":
                 raise
-            name = type(self.estimator).__name__
+            name = type(self.single).__name__
             raise NotApplicableError(
                 f"{name} cannot be asked about missing values; fit it with an imputer before it"
             ) from None
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`; an estimator has no layers."""
-        name = type(self.estimator).__name__
+        name = type(self.single).__name__
         columns = getattr(self.estimator, "n_features_in_", None)
         width = f" over {columns} columns" if columns else ""
+        width += ", one for each label," if self._several else ""
         summary = f"{name} of {self._library()}{width} ({_READS[self.encoding]})."
         return {"name": name, "summary": summary, "parameters": None, "layers": []}
 
     def _library(self) -> str:
         from deepseek_report.provenance import version_of
 
-        package = type(self.estimator).__module__.partition(".")[0]
+        package = type(self.single).__module__.partition(".")[0]
         return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
     def _positions(self) -> list[int]:
@@ -127,31 +158,43 @@ class EstimatorClassifier:
         return self.module.columns.transform(inputs)
 
     def probabilities(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, class), rows sum to 1."""
+        """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         self.calls += len(inputs)
         found: Floats = self.module.probabilities(np.asarray(inputs, dtype=np.float64))
         return found
 
     def logits(self, inputs: Floats) -> Floats:
-        """(instance, feature) -> (instance, class), logs of the probabilities."""
-        return np.log(self.probabilities(inputs))
+        """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
+        found = self.probabilities(inputs)
+        return found if self.schema.target.is_number else np.log(found)
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
-        """(instance, feature) -> (instance,) log p / (1 − p) of the target class."""
+        """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
         logits = self.logits(inputs)
+        if self.schema.target.is_number:
+            return logits[:, 0]
         others = np.delete(logits, target, axis=1)
         odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
         return odds
 
     def label_probabilities(self, inputs: Floats) -> Floats:
-        """Not offered: estimators are trained for one target."""
-        del inputs
-        raise NotApplicableError(f"{self.name} is trained for one label at a time")
+        """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
+        self.calls += len(inputs)
+        found: Floats = self.module.label_probabilities(np.asarray(inputs, dtype=np.float64))
+        return found
 
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed
         raise NotApplicableError(f"{self.name} has no weights that could be drawn anew")
+
+
+def _scaled(found: Floats, positions: list[int], classes: int) -> Floats:
+    """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
+    shares = np.full((len(found), classes), LEAST)
+    shares[:, positions] = np.maximum(found, LEAST)
+    scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return scaled
 
 
 @cache

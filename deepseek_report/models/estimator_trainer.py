@@ -16,11 +16,12 @@ import numpy as np
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays
 from deepseek_report.artifacts.protocols import Progress
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.training import MODEL_FILES
 from deepseek_report.errors import ArtifactError
 from deepseek_report.models.estimator import Fitted
 from deepseek_report.models.loaded import write_folder
 
-CHECK = "predictions_check.npz"
+CHECK = MODEL_FILES[1]
 _CHECKED = 200
 _LARGEST_DIFFERENCE = 1e-6
 #: The estimator that this process fitted last, by its training folder.
@@ -76,7 +77,9 @@ def check(built: Fitted, train: Split, folder: Path) -> None:
     """Raise ArtifactError where the estimator predicts something else than after its training."""
     expected = load_arrays(folder / CHECK)["probabilities"]
     found = built.probabilities(train.inputs[: len(expected)])
-    difference = np.abs(found - expected).max() if found.shape == expected.shape else np.inf
+    same = found.shape == expected.shape
+    apart = np.abs(found - expected) / np.maximum(np.abs(expected), 1.0) if same else np.inf
+    difference = np.max(apart, initial=0.0)
     if difference > _LARGEST_DIFFERENCE:
         raise ArtifactError(
             f"{folder}: the estimator predicts something else than after its training (largest "

@@ -8,61 +8,87 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols import Capability, Trainer
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.libraries import (
+    LIBRARIES,
+    TREES,
+    Library,
+    default_estimator,
+    require,
+    settings_of,
+    walkable,
+)
 
 if TYPE_CHECKING:
     from deepseek_report.models.columns import Encoding
     from deepseek_report.models.estimator import EstimatorClassifier, Fitted
 
-#: Libraries from which an estimator may come without being named as trusted.
-LIBRARIES = ("sklearn",)
-
-#: Tree ensembles whose trees the shap package walks exactly, and whether for any number of classes.
-TREES = {
-    "DecisionTreeClassifier": True,
-    "ExtraTreeClassifier": True,
-    "RandomForestClassifier": True,
-    "ExtraTreesClassifier": True,
-    "GradientBoostingClassifier": False,
-    "HistGradientBoostingClassifier": False,
-}
-
 
 @dataclass(frozen=True)
 class Sklearn:
-    """Any scikit-learn classifier with probabilities, trained here or from a skops file.
+    """Any estimator of scikit-learn, xgboost or lightgbm, trained here or from a skops file.
 
-    estimator, params : the class by dotted path, and what its constructor is given. encoding :
-    what it reads; "auto" takes "codes" for trees and "one_hot" for others, and for a file "frame"
-    where the estimator was fitted on a table with names. file : a fitted estimator, stored by
-    skops; trusted_types : types in it, beyond those that skops trusts, that may be loaded.
+    estimator, params : the class by dotted path, and what its constructor is given; without a
+    class, the gradient boosting of `library` for the target at hand, and for texts a linear model
+    of scikit-learn. encoding : what it reads; "auto" takes "words" for texts, "codes" for trees,
+    "one_hot" for others, and for a file "frame" where the estimator was fitted on a table with
+    names. file : a fitted estimator, stored by skops; trusted_types : types in it, beyond those
+    that skops trusts, that may be loaded.
 
-    A trained estimator is not stored: it is fitted anew from the stored data with the same seed
-    wherever it is needed, and must then predict what it predicted after training.
+    Several labels are learned by one estimator each. A trained estimator is not stored: it is
+    fitted anew from the stored data with the same seed wherever it is needed, and must then
+    predict what it predicted after training.
     """
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
-    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
+    modalities: ClassVar[frozenset[Modality]] = ALL_MODALITIES
 
-    estimator: str = "sklearn.ensemble.HistGradientBoostingClassifier"
+    estimator: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
-    encoding: Literal["auto", "one_hot", "codes", "frame"] = "auto"
+    encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
     file: str | None = None
     trusted_types: tuple[str, ...] = ()
+    library: Library = "sklearn"
+
+    @property
+    def tasks(self) -> frozenset[Task]:
+        """What the named estimator is for; where none is named, one is chosen for the target."""
+        if self.file is not None:
+            name = self._class_name
+            known = name.endswith(("Classifier", "Regressor"))
+            return _tasks(name.endswith("Regressor"), from_file=True) if known else ALL_TASKS
+        if self.estimator is None or self.estimator.partition(".")[0] not in LIBRARIES:
+            return ALL_TASKS
+        try:
+            return _tasks(_is_regressor(self._class()), from_file=False)
+        except ConfigError:
+            return ALL_TASKS
+
+    @property
+    def called(self) -> str:
+        """What refusals call the model."""
+        return self._class_name or "the estimator of the file"
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """Trees, where the shap package can walk them over one column a feature."""
-        walked = self._class_name in TREES and self.chosen_encoding == "codes"
+        walked = walkable(self._class_name, self.params) and self.chosen_encoding() == "codes"
         return frozenset({"trees"}) if walked else frozenset()
 
-    @property
-    def chosen_encoding(self) -> Encoding:
+    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
+        """Without trees where boosting has more than two classes, for texts and several labels."""
+        target = schema.target
+        some = len(target.classes) <= 2 or TREES.get(self._class_name, False)
+        walked = some and target.task != "multi_label" and schema.modality != "text"
+        return self.capabilities if walked else frozenset()
+
+    def chosen_encoding(self, modality: Modality = "table") -> Encoding:
         """The encoding, with "auto" resolved."""
         if self.encoding != "auto":
             return self.encoding
+        if modality == "text":
+            return "words"
         if self.file is not None and self._described.has_names:
             return "frame"
         return "codes" if self._class_name in TREES or self.file is not None else "one_hot"
@@ -71,7 +97,7 @@ class Sklearn:
     def _class_name(self) -> str:
         if self.file is not None:
             return self._described.class_name
-        return self.estimator.rpartition(".")[2]
+        return self._dotted().rpartition(".")[2]
 
     @property
     def _described(self) -> Any:
@@ -84,8 +110,9 @@ class Sklearn:
         from deepseek_report.models.columns import fit_columns
         from deepseek_report.models.estimator import Fitted
 
-        columns = fit_columns(self.chosen_encoding, schema, train.inputs)
-        fitted = Fitted(self._estimator(), columns, self.chosen_encoding, schema)
+        encoding = self.chosen_encoding(schema.modality)
+        columns = fit_columns(encoding, schema, train.inputs)
+        fitted = Fitted(self._estimator(schema), columns, encoding, schema)
         if self.file is None and "random_state" not in self.params:
             fitted.draw_from(seed)
         return fitted
@@ -94,10 +121,8 @@ class Sklearn:
         """The fitted estimator as a classifier of original features."""
         from deepseek_report.models.estimator import EstimatorClassifier
 
-        kept = self.capabilities
-        if len(schema.target.classes) > 2 and not TREES.get(self._class_name, False):
-            kept -= {"trees"}
-        return EstimatorClassifier(module, schema, self._class_name, kept)
+        name = self._class_name if self.file else type(module.single).__name__
+        return EstimatorClassifier(module, schema, name, self.capabilities_for(schema))
 
     def own_trainer(self) -> Trainer:
         """What fits the estimator, or only describes the one of a file."""
@@ -128,29 +153,57 @@ class Sklearn:
 
         if self.file is not None:
             return sha256_file(Path(self.file))
-        module = self.estimator.rpartition(".")[0]
+        module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))
 
-    def _estimator(self) -> Any:
+    def _dotted(self, schema: Schema | None = None) -> str:
+        """The estimator by dotted path; without a schema, that for a table with classes."""
+        if self.estimator is not None:
+            return self.estimator
+        task, modality = (
+            (schema.target.task, schema.modality) if schema else ("classification", "table")
+        )
+        return default_estimator(self.library, task, modality)
+
+    def _class(self, schema: Schema | None = None) -> Any:
         from deepseek_report.models.foreign import find_class
 
-        if self.file is not None:
-            from deepseek_report.models.skops_file import load_file
+        dotted = self._dotted(schema)
+        require(dotted)
+        return find_class(dotted, [dotted.partition(".")[0]])
 
-            return load_file(Path(self.file), self.trusted_types)
-        cls: Any = find_class(self.estimator, [self.estimator.partition(".")[0]])
-        return cls(**self.params)
+    def _estimator(self, schema: Schema) -> Any:
+        from deepseek_report.models.skops_file import load_file
+
+        task = schema.target.task
+        if self.file is not None:
+            if task == "multi_label":
+                raise ConfigError("model.file holds one estimator; several labels need one each")
+            found = load_file(Path(self.file), self.trusted_types)
+        else:
+            dotted = self._dotted(schema)
+            found = self._class(schema)(**{**settings_of(dotted), **self.params})
+        if _is_regressor(found) != (task == "regression"):
+            wanted = "a number" if task == "regression" else "classes"
+            raise ConfigError(f"{type(found).__name__} is not made to predict {wanted}")
+        if task != "multi_label":
+            return found
+        from sklearn.multioutput import MultiOutputClassifier
+
+        return MultiOutputClassifier(found)
 
     def _class_problems(self, allowed: set[str]) -> list[str]:
         from deepseek_report.models.foreign import find_class, parameters_of, unknown_parameters
 
-        cls: Any = find_class(self.estimator, allowed)
+        dotted = self._dotted()
+        require(dotted)
+        cls: Any = find_class(dotted, allowed)
         if not hasattr(cls, "get_params") or not hasattr(cls, "fit"):
-            return [f"model.estimator {self.estimator} is not a scikit-learn estimator"]
+            return [f"model.estimator {dotted} is not a scikit-learn estimator"]
         known = parameters_of(cls) or list(self.params)
-        unknown = unknown_parameters(self.estimator, self.params, known)
-        return unknown or _unusable(self.estimator, cls, self.params)
+        unknown = unknown_parameters(dotted, self.params, known)
+        return unknown or _unusable(dotted, cls, self.params)
 
     def _file_problems(self, allowed: set[str]) -> list[str]:
         from deepseek_report.models.skops_file import file_problems
@@ -170,9 +223,26 @@ def _unusable(dotted: str, cls: Any, params: Mapping[str, Any]) -> list[str]:
             check()
     except (TypeError, ValueError) as error:
         return [f"{dotted} refuses model.params: {error}"]
-    if not hasattr(built, "predict_proba"):
+    if not hasattr(built, "predict_proba") and not _is_regressor(built):
         return [
             f"{dotted} has no predict_proba with these parameters, and a report needs "
             "probabilities; choose another estimator or calibrate it"
         ]
     return []
+
+
+def _is_regressor(estimator: Any) -> bool:
+    """Whether an estimator, or a class of them, predicts a number."""
+    if isinstance(estimator, type):
+        from sklearn.base import RegressorMixin
+
+        return issubclass(estimator, RegressorMixin)
+    from sklearn.base import is_regressor
+
+    return bool(is_regressor(estimator))
+
+
+def _tasks(regressor: bool, *, from_file: bool) -> frozenset[Task]:
+    if regressor:
+        return frozenset({"regression"})
+    return frozenset({"classification"} if from_file else {"classification", "multi_label"})

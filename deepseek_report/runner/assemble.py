@@ -10,6 +10,7 @@ import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.training import model_digest
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import environment, versions
 from deepseek_report.runner.execute import Execution
@@ -117,7 +118,7 @@ def _digests(
     data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
     return {
         "data": digest(data),
-        "weights": training.get("weights.safetensors", ""),
+        "weights": model_digest(training),
         "config": digest(config),
         "code": digest(keys),
     }

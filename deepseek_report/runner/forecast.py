@@ -8,7 +8,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.protocols import Silent, SuitsModel
+from deepseek_report.artifacts.protocols import Silent, SuitsModel, capabilities_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage, make_plan, run_id
@@ -80,7 +80,9 @@ def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
     options = experiment.settings.explain
     explainer = experiment.multiple["explainers"][stage.name]
     if isinstance(explainer, SuitsModel):
-        explainer = explainer.suited_to(experiment.single["model"].capabilities, size.schema)
+        explainer = explainer.suited_to(
+            capabilities_of(experiment.single["model"], size.schema), size.schema
+        )
     instances, background = min(options.instances, size.test), min(options.background, size.train)
     players = len(size.schema.player_labels)
     return int(explainer.planned_calls(instances, players, background))

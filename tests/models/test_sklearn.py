@@ -121,12 +121,19 @@ def context(classifier, rows, target=1):
     return ExplainContext(classifier, rows[:6], np.arange(6), rows[50:70], target, seed=0)
 
 
-@pytest.mark.parametrize("name", sorted(TREES))
+def dotted(name):
+    """The path of a class of trees in the library that it comes from."""
+    if name.startswith(("XGB", "LGBM")):
+        return f"{'xgboost' if name.startswith('XGB') else 'lightgbm'}.{name}"
+    module = "tree" if "Tree" in name and "Trees" not in name else "ensemble"
+    return f"sklearn.{module}.{name}"
+
+
+@pytest.mark.parametrize("name", sorted(one for one in TREES if one.endswith("Classifier")))
 @pytest.mark.parametrize("target", [0, 1])
 def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, tmp_path):
     schema, train = two_classes()
-    module = "tree" if name.endswith("TreeClassifier") else "ensemble"
-    plugin = Sklearn(f"sklearn.{module}.{name}")
+    plugin = Sklearn(dotted(name))
     classifier = trained(plugin, schema, train, tmp_path)
     found = Shap().explain(context(classifier, train.inputs, target))
     planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
@@ -230,7 +237,7 @@ def test_an_estimator_of_a_file_reads_the_sources_names_and_codes(pipeline_file,
     known = train.take(np.flatnonzero(np.isfinite(train.inputs).all(axis=1)))
     plugin = Sklearn(file=str(path))
     assert list(plugin.problems([])) == []
-    assert plugin.chosen_encoding == "frame"
+    assert plugin.chosen_encoding() == "frame"
     assert set(table["colour"].dropna()) == {0.0, 10.0, 20.0}
     classifier = trained(plugin, schema, known, tmp_path / "training")
     expected = pipeline.predict_proba(table.dropna())

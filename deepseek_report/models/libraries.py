@@ -1,0 +1,87 @@
+"""Libraries of estimators: what is fitted by default, and whose trees can be walked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any, Literal
+
+from deepseek_report.artifacts.schema import Modality, Task
+from deepseek_report.errors import ConfigError
+
+Library = Literal["sklearn", "xgboost", "lightgbm"]
+#: Libraries from which an estimator may come without being named as trusted.
+LIBRARIES: tuple[Library, ...] = ("sklearn", "xgboost", "lightgbm")
+
+#: Tree ensembles whose trees the shap package walks exactly, and whether for any number of classes:
+#: boosting adds up scores, from which it makes probabilities only for two.
+TREES = {
+    "DecisionTreeClassifier": True,
+    "ExtraTreeClassifier": True,
+    "RandomForestClassifier": True,
+    "ExtraTreesClassifier": True,
+    "GradientBoostingClassifier": False,
+    "HistGradientBoostingClassifier": False,
+    "XGBClassifier": False,
+    "LGBMClassifier": False,
+    "DecisionTreeRegressor": True,
+    "ExtraTreeRegressor": True,
+    "RandomForestRegressor": True,
+    "ExtraTreesRegressor": True,
+    "GradientBoostingRegressor": True,
+    "HistGradientBoostingRegressor": True,
+    "XGBRegressor": True,
+    "LGBMRegressor": True,
+}
+#: Settings with which an ensemble is not a plain sum of trees.
+_NOT_A_SUM = {"booster": {"gblinear", "dart"}, "boosting_type": {"dart"}, "linear_tree": {True}}
+
+_CLASSES = {
+    "sklearn": "sklearn.ensemble.HistGradientBoostingClassifier",
+    "xgboost": "xgboost.XGBClassifier",
+    "lightgbm": "lightgbm.LGBMClassifier",
+}
+_NUMBERS = {
+    "sklearn": "sklearn.ensemble.HistGradientBoostingRegressor",
+    "xgboost": "xgboost.XGBRegressor",
+    "lightgbm": "lightgbm.LGBMRegressor",
+}
+#: For texts as words: HistGradientBoosting takes no sparse table.
+_OF_WORDS = {
+    "classes": "sklearn.linear_model.LogisticRegression",
+    "numbers": "sklearn.linear_model.Ridge",
+}
+#: One thread, so that the result is the same everywhere, and nothing printed.
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "xgboost": {"n_jobs": 1},
+    "lightgbm": {"n_jobs": 1, "verbose": -1, "deterministic": True},
+}
+
+
+def default_estimator(library: Library, task: Task, modality: Modality) -> str:
+    """The dotted path of what is fitted where none is named."""
+    if library == "sklearn" and modality == "text":
+        return _OF_WORDS["numbers" if task == "regression" else "classes"]
+    return (_NUMBERS if task == "regression" else _CLASSES)[library]
+
+
+def settings_of(dotted: str) -> Mapping[str, Any]:
+    """Parameters that an estimator gets where the configuration does not set them."""
+    return _SETTINGS.get(dotted.partition(".")[0], {})
+
+
+def walkable(class_name: str, params: Mapping[str, Any]) -> bool:
+    """Whether the shap package walks the trees of such an estimator, at least for two classes."""
+    return class_name in TREES and not any(
+        params.get(name) in odd for name, odd in _NOT_A_SUM.items()
+    )
+
+
+def require(dotted: str) -> None:
+    """Raise ConfigError where the estimator's library is an extra that is not installed."""
+    package = dotted.partition(".")[0]
+    if package in LIBRARIES and find_spec(package) is None:
+        raise ConfigError(
+            f"{dotted} needs {package}, which is not installed; install it with: pip install "
+            "'deepseek-report[boosting]'"
+        )
