@@ -20,8 +20,8 @@ _DECISIONS = (
 
 
 @dataclass(frozen=True)
-class DeclaredTable:
-    """What a config says of a table, wherever its rows come from; all of it may be left out.
+class Declared:
+    """What a config says of rows of any kind, wherever they come from; all of it may be left out.
 
     target : the column to predict, or several columns of yes and no. task : what is predicted;
         auto takes several columns as several labels, a number of more than 20 different values as
@@ -29,9 +29,8 @@ class DeclaredTable:
     report_label : of several labels the one that the report is about.
     favourable : the class that is good for the person concerned. positive : the class whose
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
-    sensitive : columns to compare groups by. use_sensitive : whether the model is given them.
+    sensitive : columns to compare groups by.
     columns : what is known about single columns, see `columns.Column`.
-    id_column, drop : columns that are not features.
     duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
     """
 
@@ -43,11 +42,7 @@ class DeclaredTable:
     positive: Code | None = None
     labels_are_decisions: bool = False
     sensitive: tuple[str, ...] = ()
-    use_sensitive: bool = True
     columns: dict[str, Column] = field(default_factory=dict)
-    id_column: str | None = None
-    drop: tuple[str, ...] = ()
-    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
     rows: Annotated[int, Field(ge=30)] | None = None
     validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
@@ -96,12 +91,6 @@ class DeclaredTable:
             columns[name] = replace(columns.get(name, Column()), sensitive=True)
         return columns
 
-    @property
-    def left_out(self) -> list[str]:
-        """Columns that are not features, as the config asks."""
-        ids = [self.id_column] if self.id_column is not None else []
-        return list(dict.fromkeys([*self.drop, *ids]))
-
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""
         names = self.targets
@@ -136,3 +125,23 @@ class DeclaredTable:
             decision=self.decision,
             limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
         )
+
+
+@dataclass(frozen=True)
+class DeclaredTable(Declared):
+    """What a config says of a table beyond `Declared`.
+
+    use_sensitive : whether the model is given the columns that groups are compared by.
+    id_column, drop : columns that are not features.
+    """
+
+    use_sensitive: bool = True
+    id_column: str | None = None
+    drop: tuple[str, ...] = ()
+    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are not features, as the config asks."""
+        ids = [self.id_column] if self.id_column is not None else []
+        return list(dict.fromkeys([*self.drop, *ids]))

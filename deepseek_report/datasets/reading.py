@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 _SEPARATORS = (",", ";", "\t", "|")
-_SUFFIXES = ", ".join(TEXT_SUFFIXES + PARQUET_SUFFIXES)
 #: What means missing in a text file; `None` does not, as it is a category in many tables.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
 _LONGEST_FIELD = 10_000_000
@@ -44,17 +43,18 @@ def is_parquet(path: Path) -> bool:
     return path.suffix.lower() in PARQUET_SUFFIXES
 
 
-def file_problem(path: Path) -> str | None:
-    """Why this cannot be a data file at all, or None."""
+def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
+    """Why this cannot be a data file at all, or None; `also` are further endings that can be."""
+    known = TEXT_SUFFIXES + PARQUET_SUFFIXES + also
     if not path.exists():
         near = _names_beside(path)
         do = "correct `dataset.path`; it is taken from the folder that the command runs in"
         return message(str(path), "there is no such file", f"an existing file{near}", do)
     if path.is_dir():
-        return message(str(path), "this is a folder", f"one file ({_SUFFIXES})", "name the file")
-    if path.suffix.lower() not in TEXT_SUFFIXES + PARQUET_SUFFIXES:
+        return message(str(path), "this is a folder", f"one file ({', '.join(known)})", "name it")
+    if path.suffix.lower() not in known:
         found = f"files of type `{path.suffix or 'none'}` are not read"
-        return message(str(path), found, _SUFFIXES, "save the table as CSV or Parquet")
+        return message(str(path), found, ", ".join(known), "save the table as CSV or Parquet")
     if path.stat().st_size == 0:
         return message(str(path), "the file is empty", "a header and rows", "export it again")
     return None

@@ -91,7 +91,8 @@ def empty_texts(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "missing_values",
             "medium" if share > 0.05 else "low",
-            f"{plural(found.empty, 'text is', 'texts are')} empty and left out, of {count(found.n)}.",
+            f"{plural(found.empty, 'text is', 'texts are')} empty and left out "
+            f"(of {count(found.n)}).",
             {"n": found.empty, "share": share},
             "Find out why they are empty; a model cannot be asked about such cases.",
         )

@@ -1,4 +1,4 @@
-"""38 158 tweets that people judged negative, neutral or positive; who is addressed leaks the label."""
+"""38 158 tweets, judged negative, neutral or positive; who is addressed leaks the label."""
 
 from __future__ import annotations
 

@@ -1,0 +1,213 @@
+"""Texts from the Hugging Face hub, fetched once and then read from the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.joined_labels import BETWEEN, joined
+from deepseek_report.datasets.text_file import TextFile
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_INSTALL = "install it: `pip install 'deepseek-report[hub]'`"
+
+
+@dataclass(frozen=True)
+class HuggingFaceText(TextFile):
+    """Texts from the Hugging Face hub by name, config and split; needs a network the first time.
+
+    name : id of the data set, such as "imdb" or "org/name", or a folder that holds a copy of it.
+    config : its configuration, where it has several. split : "train", or several as "train+test";
+        training, validation and test part are drawn anew from these rows.
+    revision : branch, tag or commit; a commit makes the report repeatable. cache : folder for what
+        was fetched; None is that of the package `datasets` (HF_HOME).
+    `path` is set from these. All other fields are those of `text_file.TextFile`; classes that the
+    hub stores as numbers get their names.
+    """
+
+    name: str | None = None
+    config: str | None = None
+    split: str = "train"
+    revision: str | None = None
+    cache: str | None = None
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
+        if found := [*self._unidentified(), *self._rules()]:
+            return found
+        if self._cached():
+            return self._file_plugin().problems()
+        return self._missing_package()
+
+    def _unidentified(self) -> list[str]:
+        wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
+        found = [
+            message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
+            for name, allowed in wanted
+            if getattr(self, name) is None
+        ]
+        if self.path is not None:
+            do = "remove it, or use `dataset=text_file`"
+            found.append(message("dataset", "`path` is set beside `name`", "`name` alone", do))
+        return found
+
+    def _missing_package(self) -> list[str]:
+        if find_spec("datasets") is not None:
+            return []
+        found = "the package `datasets` is not installed, and the texts are not in the cache"
+        return [message("dataset", found, "an installed package, or a filled cache", _INSTALL)]
+
+    @property
+    def nature(self) -> Nature:
+        """As declared; else as the fetched texts show it, and classes before they are fetched."""
+        if self.name is not None and self._cached():
+            return self._file_plugin().nature
+        return super().nature
+
+    def source_digest(self) -> str:
+        """SHA-256 of the texts, which are fetched unless they are in the cache.
+
+        Raises
+        ------
+        DataError : they can neither be found in the cache nor be fetched, or the target turned out
+            to be of another task than was assumed before they were fetched.
+        """
+        assumed = self.nature
+        self._fetch_once()
+        if self.nature != assumed:
+            task = self.nature.task
+            found = f"the target turned out to be of task {task}, which was not known before"
+            do = f"run again, now that the texts are in the cache, or set `dataset.task={task}`"
+            raise DataError(message(self._asked, found, "classes", do))
+        return self._file_plugin().source_digest()
+
+    # --- fetch ------------------------------------------------------------------------------------
+
+    @property
+    def _asked(self) -> str:
+        parts = (self.name, self.config, self.split, self.revision)
+        return "Hugging Face " + ", ".join(str(part) for part in parts if part)
+
+    @property
+    def _file(self) -> Path:
+        """The texts in the cache; what the hub says of them stands beside it as JSON."""
+        name = "".join(one if one.isalnum() or one in "-." else "_" for one in self._asked)
+        folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
+        return folder / "texts" / f"{name}.parquet"
+
+    def _cached(self) -> bool:
+        return self._file.exists() and self._file.with_suffix(".json").exists()
+
+    def _fetch_once(self) -> None:
+        if problems := self._unidentified():
+            raise DataError("\n".join(problems))
+        if self._cached():
+            return
+        if problems := self._missing_package():
+            raise DataError("\n".join(problems))
+        with _readable_errors(self._asked):
+            frame, facts = self._fetch()
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        facts_file = self._file.with_suffix(".json")
+        facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+        partial = self._file.with_suffix(".partial")
+        frame.to_parquet(partial, index=False)
+        partial.replace(self._file)
+
+    def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """All columns that hold values or lists of them, and what the hub says about the data."""
+        from datasets import disable_progress_bars, load_dataset
+
+        disable_progress_bars()
+
+        found = load_dataset(
+            self.name,
+            self.config,
+            split=self.split,
+            revision=self.revision,
+            cache_dir=self.cache,
+        )
+        frame = found.to_pandas()
+        for column, feature in found.features.items():
+            frame[column] = _readable(frame[column], feature)
+        info = found.info
+        return frame, {
+            "version": str(info.version or ""),
+            "licence": info.license or "",
+            "citation": " ".join((info.citation or "").split()),
+        }
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, then go on as with texts of one's own.
+
+        Raises
+        ------
+        DataError : the texts cannot be fetched, or cannot be used as declared.
+        """
+        self._fetch_once()
+        return self._file_plugin().load(seed, progress)
+
+    def _file_plugin(self) -> TextFile:
+        facts = json.loads(self._file.with_suffix(".json").read_text("utf-8"))
+        told = {one.name: getattr(self, one.name) for one in fields(TextFile)}
+        given = {
+            "title": str(self.name),
+            "source": f"{self._asked} (huggingface.co/datasets/{self.name})",
+            "licence": facts["licence"],
+            "citation": facts["citation"],
+        }
+        told |= {name: told[name] or value for name, value in given.items()}
+        told["path"] = str(self._file)
+        return TextFile(**told)
+
+
+def _readable(column: pd.Series, feature: Any) -> pd.Series:
+    """Classes by their names, lists of classes with `|` between them."""
+    inner = getattr(feature, "feature", feature)
+    names = getattr(inner, "names", None)
+    if names is None:
+        return column.map(joined) if column.dtype == object else column
+    if inner is feature:
+        return column.map(lambda code: names[int(code)] if code is not None and code >= 0 else None)
+    return column.map(lambda codes: BETWEEN.join(names[int(code)] for code in codes))
+
+
+@contextmanager
+def _readable_errors(asked: str) -> Iterator[None]:
+    """Whatever goes wrong while fetching, as a message that says what to do."""
+    from datasets.exceptions import DatasetsError
+
+    try:
+        yield
+    except (DatasetsError, ValueError) as error:
+        do = "look the data set up on huggingface.co/datasets: its name, configurations and splits"
+        found = _first_line(error)
+        raise DataError(message(asked, found, "an existing, public data set", do)) from None
+    except OSError as error:
+        do = (
+            "connect to the network once, after which the cache serves; or copy the folder "
+            "`dataset.cache` from a machine that has one; or save the texts as CSV, Parquet or "
+            "JSON Lines and use `dataset=text_file`"
+        )
+        found = f"it could not be fetched ({_first_line(error)})"
+        raise DataError(message(asked, found, "a network, or a filled cache", do)) from None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")

@@ -1,0 +1,274 @@
+"""Texts of the user's own, from a CSV, TSV, Parquet or JSON Lines file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Attribute, Task
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly import Source
+from deepseek_report.datasets.cells import read_cells
+from deepseek_report.datasets.columns import Column, message, nearest
+from deepseek_report.datasets.declared import Declared
+from deepseek_report.datasets.encoding import encode_feature
+from deepseek_report.datasets.groups import group_by
+from deepseek_report.datasets.joined_labels import joined, separate
+from deepseek_report.datasets.json_lines import (
+    SUFFIXES,
+    is_json_lines,
+    read_json_lines,
+    read_keys,
+)
+from deepseek_report.datasets.reading import (
+    TextFormat,
+    file_problem,
+    read_header,
+    read_table,
+)
+from deepseek_report.datasets.targets import Answer, TargetRule, encode_target, task_of
+from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.tokenizing import tokenizer_digest
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_GROUPS = 1000
+
+
+@dataclass(frozen=True)
+class TextFile(Declared):
+    """Texts of your own from a CSV, TSV, Parquet or JSON Lines file: classes, labels or a number.
+
+    path : the file, from the folder that the command runs in. text : the column of texts.
+    label_separator : what divides the labels where one target column holds several ("sports|usa");
+        every label is predicted, and `report_label` is the one that the report is about.
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
+    separator, encoding, decimal, missing_values : how a text file is written.
+    The other fields, among them `target`, `task` and `sensitive`, are those of `declared.Declared`;
+    what happens to texts that say the same (`duplicates`) stands at `texts.assemble_texts`.
+    """
+
+    path: str | None = None
+    text: str | None = None
+    label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+    tokenizer: str = "words"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 128
+    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    hide: tuple[Hidden, ...] = ()
+    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    missing_values: tuple[str, ...] = ()
+
+    @property
+    def text_rule(self) -> TextRule:
+        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
+
+    @property
+    def form(self) -> TextFormat:
+        return TextFormat(self.separator, self.encoding, self.decimal, self.missing_values)
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config, the file's name and its first line can tell."""
+        found = [*self._undeclared(), *self._rules()]
+        if self.path is None:
+            return found
+        if (problem := file_problem(Path(self.path), SUFFIXES)) is not None:
+            return [*found, problem]
+        try:
+            return [*found, *self._unknown_columns(self._names())]
+        except DataError as error:
+            return [*found, str(error)]
+
+    @property
+    def nature(self) -> Nature:
+        """The task as declared, or as the target column of the file shows it."""
+        if self.label_separator is not None:
+            return Nature("text", "multi_label")
+        if not self.targets:
+            return Nature("text")
+        rule = self.target_rule
+        return Nature("text", self._task(rule) if rule.task == "auto" else rule.task)
+
+    def _task(self, rule: TargetRule) -> Task:
+        """As the file shows it; what cannot be read is told by `problems`."""
+        try:
+            seen = Path(str(self.path)).stat()
+            stamp = (str(Path(str(self.path)).absolute()), seen.st_size, seen.st_mtime_ns)
+            return _task_of_file(stamp, self.form, rule)
+        except (DataError, OSError):
+            return "classification"
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file, and what decides the tokens.
+
+        Raises
+        ------
+        DataError : there is no such file.
+        """
+        return f"{sha256_file(self._existing())} {tokenizer_digest(self.tokenizer)}"
+
+    def target_problems(self) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        if self.label_separator is None:
+            return super().target_problems()
+        found: list[tuple[str, str, str]] = []
+        if len(self.targets) > 1:
+            do = "name the column that holds all labels, or remove `dataset.label_separator`"
+            found.append(("several target columns with a label separator", "one column", do))
+        if self.task not in {"auto", "multi_label"}:
+            do = "remove one of the two"
+            found.append((f"a label separator with task {self.task}", "multi_label", do))
+        return [message("dataset", *one) for one in found]
+
+    def _rules(self) -> list[str]:
+        return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
+
+    def _undeclared(self) -> list[str]:
+        wanted = (("path", "the path of a file"), ("text", "a column"), ("target", "a column"))
+        return [
+            message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
+            for name, allowed in wanted
+            if getattr(self, name) is None
+        ]
+
+    def _existing(self) -> Path:
+        problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)), SUFFIXES)
+        if problem:
+            raise DataError(problem)
+        return Path(str(self.path))
+
+    def _names(self) -> list[str]:
+        path = Path(str(self.path))
+        if is_json_lines(path):
+            return read_keys(path, self.form.codec)
+        return read_header(path, self.form)
+
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
+        """Names in the config that are not columns, and columns with two roles."""
+        asked = [
+            *([("text", self.text)] if self.text is not None else []),
+            *(("target", name) for name in self.targets),
+            *(("sensitive", name) for name in self.sensitive),
+            *(("columns", name) for name in self.columns),
+        ]
+        roles = [name for where, name in asked if where != "columns"]
+        twice = sorted({name for name in roles if roles.count(name) > 1})
+        return [
+            *(
+                message(
+                    str(self.path),
+                    f"`dataset.{where}` names `{name}`, which is not a column",
+                    "a column of the file",
+                    nearest(name, names),
+                )
+                for where, name in asked
+                if name not in names
+            ),
+            *(
+                message("dataset", f"`{one}` has two roles", "one of text, target, sensitive", do)
+                for one in twice
+                for do in ("remove it from one",)
+            ),
+        ]
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, leave out copies, split, cut into tokens, describe and check.
+
+        Raises
+        ------
+        DataError : the file or what is declared about it cannot be used.
+        """
+        progress.start("Load the data", 2)
+        path = self._existing()
+        frame = _read(path, self.form)
+        names = [str(name) for name in frame.columns]
+        if problems := [*self._rules(), *self._unknown_columns(names)]:
+            raise DataError("\n".join(problems))
+        corpus = self._corpus(frame, path.name)
+        progress.advance()
+        source = Source(
+            file=path.name,
+            sha256=sha256_file(path),
+            description=self.described(path.stem),
+            columns=self.declared_columns,
+            target=self.target_rule,
+            decimal=self.decimal,
+        )
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    def _corpus(self, frame: pd.DataFrame, file: str) -> Corpus:
+        column = frame[self.text]
+        texts = [str(one) for one in column.where(column.notna(), "")]
+        groups = [self._group(frame, name, file) for name in self.sensitive]
+        attributes = tuple(attribute for attribute, _ in groups)
+        codes = {attribute.name: found for attribute, found in groups}
+        answer = self._answer(frame, file)
+        return Corpus(texts, answer, attributes, codes, answer.notes)
+
+    def _group(
+        self, frame: pd.DataFrame, name: str, file: str
+    ) -> tuple[Attribute, NDArray[np.int64]]:
+        column = self.declared_columns[name]
+        cells = read_cells(frame[name], name, self.decimal)
+        feature, values = encode_feature(cells, column, f"{file}, column `{name}`", _MOST_GROUPS)
+        attribute, codes = group_by(feature, values, column)
+        return replace(attribute, source=None), codes
+
+    def _answer(self, frame: pd.DataFrame, file: str) -> Answer:
+        rule = self.target_rule
+        notes: tuple[str, ...] = ()
+        columns = self.declared_columns
+        if self.label_separator is not None:
+            frame, labels, notes = separate(
+                frame[self.targets[0]], self.label_separator, f"{file}, column `{self.targets[0]}`"
+            )
+            name = self._reported(labels)
+            rule = replace(rule, name=name, task="multi_label", labels=labels)
+            columns = {one: Column(label=one) for one in labels}
+        cells = [read_cells(frame[name], name, self.decimal) for name in rule.columns]
+        known = [columns.get(name, Column()) for name in rule.columns]
+        answer = encode_target(cells, known, rule, file)
+        return replace(answer, notes=(*answer.notes, *notes))
+
+    def _reported(self, labels: Sequence[str]) -> str:
+        """The label that the report is about: the declared one, else the most frequent."""
+        if self.report_label is None:
+            return labels[0]
+        if self.report_label in labels:
+            return self.report_label
+        found = f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label"
+        do = nearest(self.report_label, labels)
+        raise DataError(message("dataset", found, ", ".join(labels[:12]), do))
+
+
+def _read(path: Path, form: TextFormat) -> pd.DataFrame:
+    """All rows; lists in cells become their parts, one `|` between them."""
+    frame = read_json_lines(path, form.codec) if is_json_lines(path) else read_table(path, form)
+    return frame.apply(lambda column: column.map(joined) if column.dtype == object else column)
+
+
+@lru_cache(maxsize=8)
+def _task_of_file(stamp: tuple[str, int, int], form: TextFormat, rule: TargetRule) -> Task:
+    """What the target column of a file is; asked again only when the file has changed."""
+    frame = _read(Path(stamp[0]), form)
+    if rule.name not in frame:
+        return "classification"
+    return task_of(read_cells(frame[rule.name], rule.name, form.decimal), rule)
