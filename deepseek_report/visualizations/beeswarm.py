@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import number, plural, points
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
@@ -44,6 +45,8 @@ class Beeswarm:
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation"}
     )
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 12

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import columns, extent, named, short
+from deepseek_report.metrics.players import by_player, display
+from deepseek_report.visualizations.labels import columns, extent, named, nouns, short
 from deepseek_report.visualizations.marks import (
     grid,
     note,
@@ -92,6 +93,7 @@ class _View:
     number_unit: str | None
     base: float | None
     threshold: float | None
+    noun: str
 
     @property
     def is_number(self) -> bool:
@@ -135,6 +137,7 @@ def _view(results: Results, name: str, place: int, most: int) -> _View:
         number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
+        noun=nouns(results.schema.modality)[0],
     )
 
 
@@ -154,21 +157,24 @@ def _number_view(results: Results, name: str, place: int, most: int) -> _View:
         number_unit=target.unit,
         base=_base(explanation, place),
         threshold=None,
+        noun=nouns(results.schema.modality)[0],
     )
 
 
 def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[_Bar]:
-    """The greatest attributions, each with its feature and value, and the sum of the others."""
-    values, inputs = explanation.values[place], explanation.inputs[place]
-    order = np.argsort(-np.abs(values), kind="stable")
+    """The greatest attributions, each with its player and value, and the sum of the others."""
+    schema, row = results.schema, explanation.inputs[place]
+    values = by_player(explanation.values[[place]], row[None], schema)[0]
+    there = np.flatnonzero(~np.isnan(values))
+    order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     bars = []
     for at in order[:most]:
-        feature = results.schema.feature(explanation.feature_names[at])
-        shown = short(feature.display(inputs[at]), _COLUMNS)
-        bars.append(_Bar(short(feature.label, _COLUMNS - 1), shown, float(values[at])))
+        shown = short(display(row, int(at), schema), _COLUMNS)
+        bars.append(_Bar(short(schema.player_labels[at], _COLUMNS - 1), shown, float(values[at])))
     rest = values[order[most:]]
     if len(rest):
-        other = plural(len(rest), "other feature")
+        one, several = nouns(schema.modality)
+        other = plural(len(rest), f"other {one}", f"other {several}")
         bars.append(_Bar(f"{other} together", "", float(rest.sum())))
     return bars
 
@@ -193,7 +199,7 @@ def _picture(view: _View, name: str) -> Picture:
         title=_title(view),
         alt=_alt(view),
         how_to_read=(
-            "Each bar is what the value of one feature added to (right) or took from (left) the "
+            f"Each bar is what one {view.noun} added to (right) or took from (left) the "
             f"output, by {view.explainer}"
             + (
                 "; the line above leads from the base value to this case."

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
     capital,
     extent,
     named,
+    nouns,
     percent_with_interval,
     short,
     spoken,
@@ -55,7 +55,8 @@ class GlobalImportance:
     most: Annotated[int, Field(ge=2, le=30)] = 12
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        view = _view(required(results, "importance", "importance"), self.most)
+        table = required(results, "importance", "importance")
+        view = _view(table, self.most, nouns(results.schema.modality)[1])
         return [
             Picture(
                 name="global_importance",
@@ -64,8 +65,8 @@ class GlobalImportance:
                 alt=_alt(view),
                 how_to_read=(
                     "Each panel divides 100 % of what one explainer attributes among the "
-                    "features; lines are 95 % intervals; grey is the random control, which knows "
-                    "nothing of the model."
+                    f"{view.noun}; lines are 95 % intervals; grey is the random control, which "
+                    "knows nothing of the model."
                 ),
                 interactive=_twin(view),
             )
@@ -81,6 +82,7 @@ class _View:
     labels: dict[str, str]
     explainers: list[str]
     all_shares: pd.DataFrame
+    noun: str
 
     def part(self, explainer: str) -> pd.DataFrame:
         own = self.table[self.table["explainer"] == explainer].set_index("feature")
@@ -91,7 +93,7 @@ class _View:
         return [name for name in self.explainers if name != CONTROL] or self.explainers
 
 
-def _view(table: pd.DataFrame, most: int) -> _View:
+def _view(table: pd.DataFrame, most: int, noun: str) -> _View:
     names = list(dict.fromkeys(table["explainer"]))
     ordered = [n for n in names if n != CONTROL] + [n for n in names if n == CONTROL]
     shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
@@ -100,7 +102,7 @@ def _view(table: pd.DataFrame, most: int) -> _View:
     scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
     scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
-    return _View(scaled, list(mean.index[:most]), labels, ordered, shares)
+    return _View(scaled, list(mean.index[:most]), labels, ordered, shares, noun)
 
 
 def _height(view: _View) -> float:
@@ -180,7 +182,7 @@ def _alt(view: _View) -> str:
         part = view.part(explainer).sort_values("share", ascending=False, kind="stable")
         top = [f"{view.labels[str(row.Index)]} {_share(row)}" for row in part.head(3).itertuples()]
         parts.append(f"{named(explainer)}: " + ", ".join(top))
-    shown = plural(len(view.features), "feature")
+    shown = f"{len(view.features)} {view.noun}"
     return f"Share of the attributions of the top {shown}, by explainer. " + "; ".join(parts) + "."
 
 

@@ -7,8 +7,16 @@ import unicodedata
 from collections.abc import Sequence
 
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
+from deepseek_report.artifacts.schema import Modality
 
 _NAMES = {"shap": "SHAP", "lime": "LIME"}
+#: What the things that attributions are summed over are called, one and several.
+_NOUNS: dict[Modality, tuple[str, str]] = {
+    "table": ("feature", "features"),
+    "text": ("word", "words"),
+    "image": ("patch", "patches"),
+    "series": ("window", "windows"),
+}
 
 
 def clean(text: object) -> str:
@@ -65,6 +73,11 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
     """Inches that the longest line of the texts takes; a little more than it really does."""
     longest = max((columns(line) for text in texts for line in text.split("\n")), default=0)
     return longest * 0.6 * size / 72
+
+
+def nouns(modality: Modality) -> tuple[str, str]:
+    """What a reader calls one player, and several: `("word", "words")`."""
+    return _NOUNS[modality]
 
 
 def named(explainer: str) -> str:
