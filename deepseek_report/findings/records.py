@@ -26,6 +26,9 @@ SHARES = frozenset(
         "label_suspects",
         "flipped_under_noise",
         "removable_heads",
+        "prediction_interval_coverage",
+        "hamming_loss",
+        "subset_accuracy",
     }
 )
 
@@ -47,8 +50,10 @@ def first(found: Iterable[Row]) -> Row | None:
 
 
 def words_of(results: Results) -> Wording:
-    """The texts of the language that the report is in."""
-    return wording(str((results.config.get("report") or {}).get("language") or "en"))
+    """The texts of the language that the report is in, worded for what is predicted."""
+    language = str((results.config.get("report") or {}).get("language") or "en")
+    is_number = results.has("data") and results.schema.target.is_number
+    return wording(language, "number" if is_number else "")
 
 
 def explainer_label(results: Results, name: str) -> str:

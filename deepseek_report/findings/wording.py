@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -93,14 +94,34 @@ class Wording:
 
 
 @cache
-def wording(language: str = DEFAULT_LANGUAGE) -> Wording:
-    """The texts of a language; those of the default language where it has none."""
+def wording(language: str = DEFAULT_LANGUAGE, variant: str = "") -> Wording:
+    """The texts of a language; those of the default language where it has none.
+
+    variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
+    where a number is predicted and nothing is decided.
+    """
     folder = shipped("templates") / "locale"
-    path = folder / f"{language}.yaml"
-    if not path.is_file():
-        path = folder / f"{DEFAULT_LANGUAGE}.yaml"
+    if not (folder / f"{language}.yaml").is_file():
+        language = DEFAULT_LANGUAGE
+    texts = _texts(folder / f"{language}.yaml")
+    if variant:
+        texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
+    return Wording(texts)
+
+
+def _texts(path: Path) -> Mapping[str, Any]:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return Wording(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
+    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with each text of `over` in place of its own."""
+    both = dict(base)
+    for key, value in over.items():
+        inside = base.get(key)
+        nested = isinstance(value, Mapping) and isinstance(inside, Mapping)
+        both[key] = _merged(inside, value) if nested else value
+    return both
 
 
 def sentence_case(text: str) -> str:
