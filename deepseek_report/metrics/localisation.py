@@ -139,7 +139,7 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
     layout = context.dataset.schema.layout is not None
     there = ~np.isnan(explanation.inputs) if layout else np.ones(mine.shape, dtype=bool)
     mine = mine & there
-    chosen = mine.any(axis=1) & (there & ~mine).any(axis=1)
+    chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
     if not chosen.any():
         raise NotApplicableError(
             "localisation needs explained instances of which some columns are known to make the "

@@ -1,0 +1,133 @@
+"""What a config declares of images or series of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.schema import Attribute, Task
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.cells import observed, read_cells
+from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
+from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_LEVELS = 12
+
+
+@dataclass(frozen=True)
+class DescribedArrays:
+    """Task, classes, split and description of images or series, wherever these come from.
+
+    task : what is predicted; several target columns are several labels. unit : of a number.
+    report_label : of several labels the one that the report is about.
+    favourable : the class that is good for the person concerned. positive : the class whose
+        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
+    duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
+    """
+
+    task: Task = "classification"
+    unit: str | None = None
+    report_label: str | None = None
+    favourable: Code | None = None
+    positive: Code | None = None
+    labels_are_decisions: bool = False
+    rows: Annotated[int, Field(ge=30)] | None = None
+    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    duplicates: Duplicates = "together"
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: str = ""
+    population: str = ""
+    decision: str = ""
+    limits: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+
+    def described(self, name: str) -> Description:
+        """What the card says of the data beyond their values; `name` where there is no title."""
+        return Description(
+            name=name,
+            title=self.title or name,
+            description=self.description,
+            source=self.source,
+            licence=self.licence,
+            citation=self.citation,
+            doi=self.doi,
+            period=self.period,
+            population=self.population,
+            decision=self.decision,
+            limits=self.limits,
+        )
+
+    def task_problems(self, targets: Sequence[str]) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        found: list[tuple[str, str, str]] = []
+        if self.task == "multi_label" and len(targets) < 2:
+            do = "name all columns: `dataset.target=[a,b]`"
+            found.append(("task multi_label with one target", "several target columns", do))
+        if self.task != "multi_label" and len(targets) > 1:
+            do = "set `dataset.task=multi_label`, or name one column"
+            found.append((f"several target columns with task {self.task}", "one column", do))
+        if self.report_label is not None and self.report_label not in targets:
+            do = "choose one of the target columns"
+            found.append((f"`dataset.report_label` is `{self.report_label}`", "a target", do))
+        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
+            do = "remove `dataset.favourable` and `dataset.positive`"
+            found.append(("a number has no classes", "a target of classes for these", do))
+        return [message("dataset", *one) for one in found]
+
+    def answer(self, frame: pd.DataFrame, targets: Sequence[str], file: str) -> Answer:
+        """The target and the labels of all instances, from columns of a table.
+
+        Raises
+        ------
+        DataError : empty cells, one class, too many classes, or values that are not of the task.
+        """
+        rule = TargetRule(
+            self.report_label or targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task=self.task,
+            unit=self.unit,
+            labels=tuple(targets) if self.task == "multi_label" else (),
+        )
+        cells = [read_cells(frame[name], name, ".") for name in rule.columns]
+        return encode_target(cells, [Column()] * len(cells), rule, file)
+
+
+def attribute_of(column: pd.Series, where: str) -> tuple[Attribute, NDArray[np.int64]]:
+    """A grouping by the values of a column; missing values are unknown.
+
+    Raises
+    ------
+    DataError : more values than groups can be compared.
+    """
+    name = str(column.name)
+    cells = read_cells(column, name, ".")
+    codes = observed(cells)
+    if len(codes) > _MOST_LEVELS:
+        do = "leave it out of `dataset.groups`, or merge its values in the file"
+        found = f"column `{name}` has {len(codes)} different values"
+        raise DataError(message(where, found, f"at most {_MOST_LEVELS} groups", do))
+    place = {code: i for i, code in enumerate(codes)}
+    table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
+    levels = tuple(default_label(code) for code in codes)
+    return Attribute(name, readable_name(name), levels), table[cells.positions]
