@@ -28,8 +28,8 @@ Row = tuple[Any, ...]
 #: A value must be shared by this many validation instances to say anything about errors.
 _LEAST_SHARED = 50
 _MOST_SLICES = 3
-#: Columns whose values are looked at for errors.
-_MOST_COLUMNS = 64
+#: Columns of a wide table whose values are looked at for errors, and changed.
+MOST_COLUMNS = 64
 
 
 def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
@@ -192,7 +192,7 @@ class SharedErrors:
         self.wrong = ~validation.correct
         train = dataset.train
         self.columns = (
-            most_telling(train.inputs, train.labels, _MOST_COLUMNS).tolist()
+            most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
             if self.schema.layout is None
             else []
         )

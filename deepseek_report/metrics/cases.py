@@ -20,6 +20,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
 from deepseek_report.metrics.case_choice import ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
+from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
 from deepseek_report.metrics.masking import WORDS, masking_rows, smallest_masking
 from deepseek_report.metrics.reference import typical_row
@@ -29,6 +30,10 @@ Array = NDArray[np.float64]
 _CHANGE_NOTE = (
     "The smallest change was searched among values seen in the training part, each feature changed "
     "on its own; a smaller one may exist, and what it would take a person is not modelled."
+)
+_WIDE_NOTE = (
+    "Only the {} features whose means differ most between the classes of the training part were "
+    "tried for the smallest change and looked at for errors."
 )
 _MASKING_NOTE = (
     "The {plural} without which the decision is another one were searched greedily, each made "
@@ -148,7 +153,8 @@ class CasePages(ExplanationMetric):
         if context.dataset.schema.layout is not None:
             return self._maskings(context, inputs, rule)
         train, most = context.dataset.train.inputs, self.change_at_most
-        search = Search(context.classifier, train, rule, most)
+        columns = most_telling(train, context.dataset.train.labels, tables.MOST_COLUMNS)
+        search = Search(context.classifier, train, rule, most, frozenset(columns.tolist()))
         context.progress.start("smallest changes", len(inputs))
         rows: list[tables.Row] = []
         for case, row in enumerate(inputs):
@@ -182,6 +188,8 @@ def _notes(schema: Schema) -> tuple[str, ...]:
     layout, near = schema.layout, _NEAR[schema.modality]
     if schema.target.is_number:
         return (near,)
+    if layout is None and len(schema.features) > tables.MOST_COLUMNS:
+        return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
     if layout is None:
         return (_CHANGE_NOTE, near, _SHARED_NOTE)
     plural, becomes = WORDS[layout.modality]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +71,18 @@ class Search:
         From probabilities to decisions.
     most : int
         Greatest number of features to change at once.
+    columns : set of int or None
+        The features that may move, if mutable; None: all.
     """
 
-    def __init__(self, classifier: Classifier, train: Array, rule: Rule, most: int) -> None:
+    def __init__(
+        self,
+        classifier: Classifier,
+        train: Array,
+        rule: Rule,
+        most: int,
+        columns: Collection[int] | None = None,
+    ) -> None:
         self.classifier = classifier
         self.rule = rule
         self.most = most
@@ -82,7 +92,7 @@ class Search:
         self.values = {
             j: _seen_values(feature, train[:, j])
             for j, feature in enumerate(schema.features)
-            if feature.mutable
+            if feature.mutable and (columns is None or j in columns)
         }
         self.finer = {
             j: np.unique(train[~np.isnan(train[:, j]), j])
