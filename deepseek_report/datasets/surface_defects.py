@@ -194,7 +194,7 @@ class SurfaceDefects:
             "Pixels are grey levels from 0 (black) to 255 (white).",
             f"Into {percent(self.defective_share)} of the crops, drawn at random, a defect was "
             f"drawn ({', '.join(self.kinds)}); it covers {percent(covered)} of such a crop on "
-            "average. The drawn pixels are the known truth that explanations are compared with.",
+            "average. The changed pixels are the known truth that explanations are compared with.",
         )
 
 
@@ -224,14 +224,17 @@ def _makers(size: int) -> dict[Kind, Any]:
 
 
 def _with_defect(crop: NDArray[Any], maker: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The crop with a defect, and which of its pixels are defective."""
+    """The crop with a defect, and which of its pixels the drawing has changed.
+
+    The package's own mask leaves out soft edges and rims, by which a defect can be seen too.
+    """
     colour = np.repeat(crop[..., None], 3, axis=-1)
     for _ in range(_MOST_TRIES):
-        found = maker.apply(colour)
-        mask = np.asarray(found.anomaly_mask) > 0
-        if mask.sum() >= _FEWEST_PIXELS:
+        drawn = np.asarray(maker.apply(colour).image, dtype=np.float64).mean(axis=-1).round()
+        changed = drawn != crop
+        if changed.sum() >= _FEWEST_PIXELS:
             break
-    return np.asarray(found.image, dtype=np.float64).mean(axis=-1).round(), mask
+    return drawn, changed
 
 
 @contextmanager

@@ -1,0 +1,277 @@
+"""Small medical images of MedMNIST, fetched once and then read from the cache."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cache as remembered
+from hashlib import md5
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
+from deepseek_report.errors import DataError
+
+_ADDRESS = "https://zenodo.org/records/10519652/files"
+_PARTS = ("train", "val", "test")
+_PIECE = 1 << 20
+_TIMEOUT = 30
+
+
+@remembered
+def catalogue() -> dict[str, dict[str, Any]]:
+    """{name: md5 of the file, what the images show, licence, and classes or labels}."""
+    path = Path(__file__).parent / "data" / "medmnist.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class MedMNIST:
+    """A MedMNIST set of 28 × 28 pixels by its name; needs a network the first time.
+
+    name : such as pathmnist, bloodmnist, pneumoniamnist, chestmnist (several labels).
+    cache : folder of what was fetched; None is that of the medmnist package, ~/.medmnist.
+    mirror : address of a folder that holds the files, where the official one cannot be reached.
+    favourable : class that is good for the person concerned. positive : class, or label of
+        several, whose probability is explained; None takes the second.
+    patch : side in pixels of the squares that are explained as one.
+    rows : keep only so many images, drawn at random within each class; None keeps all.
+    duplicates : what happens to equal images within the parts, which MedMNIST gives.
+    """
+
+    name: str = "pneumoniamnist"
+    cache: str | None = None
+    mirror: str | None = None
+    favourable: str | None = None
+    positive: str | None = None
+    patch: Annotated[int, Field(ge=1, le=28)] = 4
+    rows: Annotated[int, Field(ge=100)] | None = 6000
+    duplicates: Duplicates = "together"
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(duplicates=self.duplicates)
+
+    @property
+    def nature(self) -> Nature:
+        several = "labels" in catalogue().get(self.name, {})
+        return Nature("image", "multi_label" if several else "classification")
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config can tell: nothing is fetched."""
+        known = catalogue()
+        if self.name not in known:
+            found = f"`{self.name}` is not a set of MedMNIST that is read here"
+            do = nearest(self.name, list(known))
+            return [message("dataset", found, ", ".join(known), do)]
+        names = self._names
+        return [
+            message(
+                "dataset",
+                f"`dataset.{field}` is {wanted!r}, which is not a class of {self.name}",
+                ", ".join(names),
+                nearest(wanted, names),
+            )
+            for field, wanted in (("favourable", self.favourable), ("positive", self.positive))
+            if wanted is not None and wanted not in names
+        ]
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return catalogue()[self.name]
+
+    @property
+    def _names(self) -> list[str]:
+        names: list[str] = self._facts.get("labels") or self._facts["classes"]
+        return names
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file, which is fetched unless it is in the cache.
+
+        Raises
+        ------
+        DataError : the file can neither be found in the cache nor be fetched whole.
+        """
+        return sha256_file(self._file())
+
+    # --- fetch ------------------------------------------------------------------------------------
+
+    def _file(self) -> Path:
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        folder = Path.home() / ".medmnist" if self.cache is None else Path(self.cache)
+        file = folder / f"{self.name}.npz"
+        if not file.is_file():
+            self._fetch(file)
+        if _md5(file) != self._facts["md5"]:
+            found = "the file is not the one that MedMNIST published (another MD5)"
+            do = "delete it, and it is fetched again"
+            raise DataError(message(str(file), found, f"MD5 {self._facts['md5']}", do))
+        return file
+
+    def _fetch(self, file: Path) -> None:
+        """The whole file under its name, or an error and no file."""
+        from urllib.error import HTTPError
+        from urllib.request import urlopen
+
+        address = f"{(self.mirror or _ADDRESS).rstrip('/')}/{self.name}.npz"
+        partial = file.with_suffix(".partial")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
+                while piece := answer.read(_PIECE):
+                    kept.write(piece)
+        except HTTPError as error:
+            error.close()
+            do = "try again later, or set `dataset.mirror`"
+            raise DataError(
+                message(address, f"the server answered {error}", "a file", do)
+            ) from None
+        except (OSError, ValueError) as error:
+            partial.unlink(missing_ok=True)
+            do = (
+                f"connect to the network once; or copy the file to {file} from a machine that has "
+                "one; or set `dataset.mirror`"
+            )
+            found = f"it cannot be fetched ({error})"
+            raise DataError(message(address, found, "an address that answers", do)) from None
+        partial.replace(file)
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, describe and check the images; the parts are MedMNIST's.
+
+        Raises
+        ------
+        DataError : the file cannot be fetched, or is not the published one.
+        """
+        progress.start("Load the data", 2)
+        file = self._file()
+        images, given, parts = _read(file)
+        progress.advance()
+        kept = draw_rows(self._reported(given), self.rows, seed)
+        arrays = self._arrays(images[kept], given[kept], parts[kept], len(images))
+        origin = Origin(file.name, sha256_file(file), self._description())
+        dataset = as_dataset(arrays, origin, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    @property
+    def _explained(self) -> int:
+        if self.positive is not None:
+            return self._names.index(self.positive)
+        return 0 if "labels" in self._facts else 1
+
+    def _reported(self, given: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(instance,) the label that the report is about."""
+        return given[:, self._explained] if "labels" in self._facts else given[:, 0]
+
+    def _arrays(
+        self,
+        images: NDArray[np.uint8],
+        given: NDArray[np.int64],
+        parts: NDArray[np.int64],
+        n_all: int,
+    ) -> Arrays:
+        shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
+        several = "labels" in self._facts
+        return Arrays(
+            values=images.reshape(len(images), *shape).astype(np.float64),
+            labels=self._reported(given),
+            all_labels=given if several else None,
+            target=self._target(),
+            features=pixels(shape, ("red", "green", "blue") if shape[2] == 3 else ("grey",), None),
+            layout=image_layout(shape, self.patch),
+            together=Together(parts=parts, method="The parts are those that MedMNIST publishes."),
+            notes=self._notes(len(images), n_all),
+        )
+
+    def _target(self) -> Target:
+        names, explained = tuple(self._names), self._explained
+        if "labels" in self._facts:
+            said = names[explained]
+            return Target(
+                name=said,
+                label=said.capitalize(),
+                classes=(f"without {said}", f"with {said}"),
+                favourable=0,
+                task="multi_label",
+                labels=names,
+                label_index=explained,
+            )
+        other = 0 if explained else 1
+        good = other if self.favourable is None else names.index(self.favourable)
+        return Target("finding", "Finding", names, favourable=good, explained=explained)
+
+    def _notes(self, n: int, n_all: int) -> tuple[str, ...]:
+        notes = ["Pixels are levels from 0 to 255."]
+        if n < n_all:
+            notes.append(
+                f"Of {count(n_all)} images, {count(n)} were drawn at random within each class "
+                "(`dataset.rows`)."
+            )
+        return tuple(notes)
+
+    def _description(self) -> Description:
+        facts = self._facts
+        return Description(
+            name=self.name,
+            title=f"MedMNIST: {facts['shows']}",
+            description=f"Images of 28 × 28 pixels: {facts['shows']}.",
+            source=f"MedMNIST v2, {self.name} (zenodo.org/records/10519652)",
+            licence=facts["licence"],
+            citation="Yang, J. et al. (2023). MedMNIST v2: a large-scale lightweight benchmark for "
+            "2D and 3D biomedical image classification. Scientific Data 10, 41.",
+            doi="10.1038/s41597-022-01721-8",
+            period="see the sources that MedMNIST names for this set",
+            population="see the sources that MedMNIST names for this set",
+            decision=f"The model names what is seen in {facts['shows']}.",
+            limits=(
+                "The images are scaled down to 28 × 28 pixels for benchmarks; MedMNIST says itself "
+                "that they are not meant for clinical use.",
+                "Age, sex and other facts about the patients are not in the data, so that "
+                "differences between groups of patients cannot be assessed.",
+            ),
+        )
+
+
+def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Images, labels (instance, label), and the part of each."""
+    try:
+        with np.load(file, allow_pickle=False) as found:
+            images = [found[f"{part}_images"] for part in _PARTS]
+            labels = [found[f"{part}_labels"] for part in _PARTS]
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        do = "delete it, and it is fetched again"
+        found_ = f"it does not hold the images and labels of MedMNIST ({error})"
+        raise DataError(message(str(file), found_, "a file of MedMNIST", do)) from None
+    parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
+    whole = np.concatenate(labels).astype(np.int64)
+    return np.concatenate(images), whole.reshape(len(whole), -1), parts
+
+
+def _md5(file: Path) -> str:
+    """MD5, by which MedMNIST names its files; it guards against damage, not against forgery."""
+    found = md5(usedforsecurity=False)
+    with file.open("rb") as stream:
+        while piece := stream.read(_PIECE):
+            found.update(piece)
+    return found.hexdigest()
