@@ -129,6 +129,20 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
     if reason := _unfit(model, nature_of(experiment)):
         found = f"{name_of(model)} {reason}"
         yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
+    elif problem := _other_tokens(experiment, composed):
+        yield problem
+
+
+def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
+    """A checkpoint knows its own tokens alone; the texts must be cut into them."""
+    checkpoint = getattr(experiment.single["model"], "reads_tokens_of", None)
+    dataset = experiment.single["dataset"]
+    cut_by = getattr(dataset, "tokenizer", checkpoint)
+    if checkpoint is None or cut_by == checkpoint:
+        return None
+    found = f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone'
+    todo = "set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)"
+    return Problem(locate(composed, ("dataset", "tokenizer")), found, todo=todo)
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:

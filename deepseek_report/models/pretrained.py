@@ -65,6 +65,11 @@ class Pretrained:
             found.add("experts")
         return frozenset(found)
 
+    @property
+    def reads_tokens_of(self) -> str | None:
+        """The checkpoint whose tokens the texts must be cut into; None where any will do."""
+        return self.checkpoint
+
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module; what a checkpoint does not hold is drawn with the seed."""
         from deepseek_report.models.seeding import seeded

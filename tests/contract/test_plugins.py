@@ -31,7 +31,7 @@ DATA = {"table": "credit", "text": "tweets", "image": "digits", "series": "trace
 
 
 def company(group: str, name: str) -> list[str]:
-    """What a choice needs beside it: data that a model reads, a checkpoint, a table of one's own."""
+    """What a choice needs beside it: data that a model reads, a checkpoint, a table."""
     if name == "csv":
         return ["dataset.path=table.csv", "dataset.target=y"]
     if group != "model":

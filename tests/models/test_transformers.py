@@ -535,3 +535,14 @@ def test_a_wrong_configuration_is_refused_with_what_to_do(
 ) -> None:
     with pytest.raises(ValidationError, match=told):
         TypeAdapter(DeepSeekV3).validate_python(fields)
+
+
+def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(bert: Path) -> None:
+    from deepseek_report.config.compose import compose
+    from deepseek_report.config.validate import validate
+
+    chosen = ["dataset=tweets", "model=huggingface", f"model.checkpoint={bert}"]
+    with pytest.raises(ConfigError, match=r"dataset.tokenizer=\$\{model.checkpoint\}"):
+        validate(compose(chosen))
+    own = validate(compose([*chosen, "dataset.tokenizer=${model.checkpoint}"]))
+    assert own.single["dataset"].tokenizer == str(bert)
