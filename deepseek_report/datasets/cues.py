@@ -165,10 +165,15 @@ def _names(form: Form, cues: list[Cue], words: Sequence[frozenset[str]]) -> Data
     share = covered / len(words)
     first, *others = cues
     also = "; ".join(cue.told() for cue in others[: _TOLD - 1])
+    said = (
+        f"although {many} are not what a text says"
+        if form in _NAMED
+        else "and a reader must judge whether that is what a text says"
+    )
     text = (
         f"{plural(len(found), one, many)} alone {'predicts' if len(found) == 1 else 'predict'} the "
-        f"label, which {'is' if form in _NAMED else 'may be'} nothing that a text says: "
-        f"{first.told()}, against {percent(first.base)} of all texts{f'; {also}' if also else ''}. "
+        f"label, {said}: {first.told()}, against {percent(first.base)} of all texts"
+        f"{f'; {also}' if also else ''}. "
         f"{count(covered)} of {count(len(words))} texts ({percent(share)}) have one of them."
     )
     listed = [cue.plain() for cue in cues[:_LISTED]]

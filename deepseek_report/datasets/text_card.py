@@ -84,6 +84,7 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
 
 def _lengths(name: str, lengths: NDArray[np.int64]) -> dict[str, Any]:
     """Five numbers of the tokens of a text, before it was cut."""
-    five = np.quantile(lengths, [0, 0.25, 0.5, 0.75, 1]) if len(lengths) else [None] * 5
+    quarters = [0, 0.25, 0.5, 0.75, 1]
+    five = np.quantile(lengths, quarters, method="lower") if len(lengths) else [None] * 5
     found = {key: None if one is None else float(one) for key, one in zip(_FIVE, five, strict=True)}
     return {"class": name, "n": len(lengths), **found}

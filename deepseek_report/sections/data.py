@@ -11,6 +11,7 @@ from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
+from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
 
 
@@ -37,13 +38,23 @@ def _answer(draft: Draft) -> None:
     draft.answer(
         "size",
         title=card.get("title") or card.get("name") or "The data",
-        rows=card.get("rows"),
-        features=len(schema.features),
+        extent=extent(draft),
         target=schema.target.explained_class,
         share=_explained_share(results),
         period=card.get("period"),
     )
+    _answer_number(draft)
     draft.answer("issues", n=len(serious))
+
+
+def _answer_number(draft: Draft) -> None:
+    """From where to where a predicted number goes."""
+    found = draft.results.card.get("label_numbers")
+    if found:
+        unit = found.get("unit")
+        names = ("min", "q25", "q75", "max", "mean")
+        ends = {name: quantity(round(float(found[name]), 6), unit) for name in names}
+        draft.answer("labels", label=found["label"], **ends)
 
 
 def _explained_share(results: Results) -> float | None:
@@ -69,14 +80,16 @@ def _values(draft: Draft) -> dict[str, Any]:
         "parts": [_part(row, draft) for row in card.get("parts") or []],
         "groups": _groups(results),
         "issues": [_issue(one, draft) for one in results.issues],
-        "features": [_feature(one, results) for one in results.schema.features],
-        "numeric": [_numeric(row) for row in card.get("numeric") or []],
-        "categorical": [_categorical(row) for row in card.get("categorical") or []],
-        "correlations": [
-            {"a": row["label_a"], "b": row["label_b"]} | number_cell("spearman", row["spearman"])
-            for row in card.get("correlations") or []
-        ],
+        **contents(draft),
+        "modality": results.schema.modality,
         "preparation": list(card.get("preparation") or []),
+        "all_labels": [
+            {"label": row["label"]}
+            | count_cell("n", row["n"])
+            | percent_cell("share", row["share"])
+            for row in card.get("all_labels") or []
+        ],
+        "is_number": bool(card.get("label_numbers")),
         "leakage": _leakage(card),
         "explained": results.schema.target.explained_class,
     }
@@ -101,6 +114,7 @@ def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
 
 def _part(row: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     cells = count_cell("n", row["n"]) | count_cell("positive", row.get("positive"))
+    cells |= number_cell("mean", row.get("mean")) | number_cell("deviation", row.get("deviation"))
     return (
         {"part": draft.words.label("parts", row["part"])}
         | cells
@@ -115,6 +129,7 @@ def _groups(results: Results) -> list[dict[str, Any]]:
         | count_cell("n", row["n"])
         | percent_cell("share", row.get("share"))
         | percent_cell("base_rate", row.get("base_rate"))
+        | number_cell("mean", row.get("mean"))
         for one in results.schema.attributes
         for row in groups.get(one.name, [])
     ]
@@ -128,38 +143,6 @@ def _issue(one: Any, draft: Draft) -> dict[str, Any]:
         "found": one.text,
         "todo": one.recommendation or "–",
     }
-
-
-def _feature(feature: Any, results: Results) -> dict[str, Any]:
-    missing = (results.card.get("missing") or {}).get(feature.name, 0)
-    return {
-        "label": feature.label,
-        "name": feature.name,
-        "kind": feature.kind + (f", in {feature.unit}" if feature.unit else ""),
-        "sensitive": "yes" if feature.sensitive else "no",
-        "mutable": "yes" if feature.mutable else "no",
-    } | count_cell("missing", missing)
-
-
-def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
-    cells: dict[str, Any] = {"label": row["label"]}
-    for key in ("min", "q25", "median", "q75", "max"):
-        known = finite(row.get(key))
-        cells[key] = "–" if known is None else quantity(known, row.get("unit"))
-        if known is not None:
-            cells[f"{key}__sort"] = known
-    return cells
-
-
-def _categorical(row: Mapping[str, Any]) -> dict[str, Any]:
-    documented = "yes" if row.get("documented", True) else "no"
-    cells = count_cell("n", row["n"]) | percent_cell("share", row["share"])
-    return {
-        "label": row["label"],
-        "category": row["category"],
-        "code": str(row.get("code", "")),
-        "documented": documented,
-    } | cells
 
 
 def _leakage(card: Mapping[str, Any]) -> int | None:

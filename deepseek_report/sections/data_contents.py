@@ -1,0 +1,134 @@
+"""What the data section says of the inputs: feature by feature in a table, as a whole elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.estimates import finite
+from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
+from deepseek_report.sections.draft import Draft
+
+#: More rows than this of one table are left to card.json.
+MOST_SHOWN = 60
+_FIVE = ("min", "q25", "median", "q75", "max")
+
+
+def extent(draft: Draft) -> str:
+    """`30 000 rows with 23 features`, `36 336 texts of at most 40 tokens`."""
+    results = draft.results
+    schema = results.schema
+    shape = schema.layout.shape if schema.layout else ()
+    return draft.text(
+        f"extent.{schema.modality}",
+        rows=results.card.get("rows") or 0,
+        features=len(schema.features),
+        places=shape[0] if shape else 0,
+        size=" × ".join(str(one) for one in shape[:-1] or shape),
+        channels=shape[-1] if shape else 0,
+    )
+
+
+def contents(draft: Draft) -> dict[str, Any]:
+    """The slots of the template on the inputs, as far as they apply to such data."""
+    results = draft.results
+    if results.schema.layout is None:
+        return {"facts": list(results.card.get("limited") or []), **_table(draft)}
+    return {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def _table(draft: Draft) -> dict[str, Any]:
+    results = draft.results
+    card = results.card
+    rows = {
+        "features": [_feature(one, results) for one in results.schema.features],
+        "numeric": [_numeric(row) for row in card.get("numeric") or []],
+        "categorical": [_categorical(row) for row in card.get("categorical") or []],
+        "correlations": [
+            {"a": row["label_a"], "b": row["label_b"]} | number_cell("spearman", row["spearman"])
+            for row in card.get("correlations") or []
+        ],
+    }
+    cut = {
+        f"{name}_cut": draft.text("cut", shown=MOST_SHOWN, rows=len(found))
+        for name, found in rows.items()
+        if len(found) > MOST_SHOWN
+    }
+    return {name: found[:MOST_SHOWN] for name, found in rows.items()} | cut
+
+
+def _feature(feature: Any, results: Results) -> dict[str, Any]:
+    missing = (results.card.get("missing") or {}).get(feature.name, 0)
+    return {
+        "label": feature.label,
+        "name": feature.name,
+        "kind": feature.kind + (f", in {feature.unit}" if feature.unit else ""),
+        "sensitive": "yes" if feature.sensitive else "no",
+        "mutable": "yes" if feature.mutable else "no",
+    } | count_cell("missing", missing)
+
+
+def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"label": row["label"]} | _five(row, row.get("unit"))
+
+
+def _five(row: Mapping[str, Any], unit: str | None) -> dict[str, Any]:
+    """Smallest value, quartiles and largest value as cells."""
+    cells: dict[str, Any] = {}
+    for key in _FIVE:
+        known = finite(row.get(key))
+        cells[key] = "–" if known is None else quantity(known, unit)
+        if known is not None:
+            cells[f"{key}__sort"] = known
+    return cells
+
+
+def _categorical(row: Mapping[str, Any]) -> dict[str, Any]:
+    documented = "yes" if row.get("documented", True) else "no"
+    cells = count_cell("n", row["n"]) | percent_cell("share", row["share"])
+    return {
+        "label": row["label"],
+        "category": row["category"],
+        "code": str(row.get("code", "")),
+        "documented": documented,
+    } | cells
+
+
+# --- texts, images, series ------------------------------------------------------------------------
+
+
+def _facts(draft: Draft) -> list[str]:
+    """Sentences on all inputs together."""
+    results = draft.results
+    texts, values = results.card.get("texts"), results.card.get("values")
+    if texts:
+        unknown = texts.get("unknown_share") or {}
+        keys: Sequence[str] = ("tokenizer", "vocabulary", "cut", "unknown")
+        slots = texts | {"unknown_train": unknown.get("train"), "unknown_test": unknown.get("test")}
+        return [draft.text(f"texts.{key}", **slots) for key in keys]
+    if not values:
+        return []
+    keys = ("size", "constant", "missing")
+    slots = values | {"extent": extent(draft), "columns": len(results.schema.features)}
+    return [draft.text(f"values.{key}", modality=results.schema.modality, **slots) for key in keys]
+
+
+def _lengths(results: Results) -> list[dict[str, Any]]:
+    texts = results.card.get("texts") or {}
+    return [
+        {"class": row["class"]} | count_cell("n", row["n"]) | _five(row, None)
+        for row in texts.get("lengths") or []
+    ]
+
+
+def _channels(results: Results) -> list[dict[str, Any]]:
+    values = results.card.get("values") or {}
+    return [
+        {"channel": str(row["channel"])} | _five(row, row.get("unit"))
+        for row in values.get("channels") or []
+    ]
