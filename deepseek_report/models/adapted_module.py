@@ -18,11 +18,16 @@ from deepseek_report.errors import ConfigError
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.loading import load_weights
+from deepseek_report.models.outputs import Readout
 
 if TYPE_CHECKING:
     from deepseek_report.models.torch_module import TorchModule
 
-_READS = {"encoded": "encoded columns", "plain": "original features, one number each"}
+_READS = {
+    "encoded": "encoded columns",
+    "plain": "original features, one number each",
+    "layout": "standardised values in the layout of the data",
+}
 
 
 class AdaptedModule(EncodedModule):
@@ -31,22 +36,36 @@ class AdaptedModule(EncodedModule):
     def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.cls = config, cls
-        self.classes = len(schema.target.classes)
+        self.outputs = schema.target.n_outputs
+        self.readout = Readout(schema.target, train)
         self.net = self._new_net()
+
+    @property
+    def taken(self) -> Any:
+        """What the user's class is told of its inputs: how many columns there are."""
+        return len(self.unit_features)
 
     def _new_net(self) -> Any:
         try:
-            return self.cls(len(self.unit_features), self.classes, **self.config.params)
+            return self.cls(self.taken, self.outputs, **self.config.params)
         except (RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"{self.config.module}({len(self.unit_features)}, {self.classes}, …) with "
+                f"{self.config.module}({self.taken}, {self.outputs}, …) with "
                 f"model.params cannot be built: {error}"
             ) from None
 
+    def arranged(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> what the user's module takes: (instance, column)."""
+        return embedded.squeeze(-1)
+
     def outputs_of(self, embedded: Tensor) -> Tensor:
-        """(instance, unit, 1) -> (instance, class)."""
-        outputs: Tensor = self.net(embedded.squeeze(-1))
+        """(instance, unit, 1) -> (instance, output): classes, all labels, or the number."""
+        outputs: Tensor = self.readout(self.net(self.arranged(embedded)))
         return outputs
+
+    def view(self, outputs: Tensor) -> Tensor:
+        """(instance, output) -> (instance, class)."""
+        return self.readout.view(outputs)
 
     def reset_parameters(self) -> None:
         """Draw all weights anew as the constructor does, also those outside of torch's layers."""
@@ -86,6 +105,51 @@ class PlainModule(AdaptedModule):
         return tuple(range(self.columns))
 
 
+class LayoutModule(PlainModule):
+    """Units are the columns, standardised together; they are given in the layout's shape.
+
+    An image is (instance, channel, row, column), a series (instance, channel, step): channels
+    first, as torch's convolutions take them. Each channel has mean 0 and deviation 1 over the
+    training part.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
+        layout = schema.layout
+        if layout is None:
+            raise ConfigError(
+                "model.inputs=layout is for images and series, and these data are a table; set "
+                "model.inputs=encoded or plain"
+            )
+        self.shape = layout.shape
+        super().__init__(config, cls, schema, train)
+        mean, deviation = _per_channel(train.inputs, self.shape)
+        self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
+        self.register_buffer("deviation", torch.as_tensor(deviation, dtype=torch.float32))
+
+    @property
+    def taken(self) -> tuple[int, ...]:
+        """The shape of one instance, channels first."""
+        return (self.shape[-1], *self.shape[:-1])
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, column, 1), gaps filled."""
+        return (super().embed(inputs) - self.mean.unsqueeze(-1)) / self.deviation.unsqueeze(-1)
+
+    def arranged(self, embedded: Tensor) -> Tensor:
+        """(instance, column, 1) -> (instance, channel, …)."""
+        return embedded.reshape(-1, *self.shape).movedim(-1, 1)
+
+
+_KINDS: dict[str, type[AdaptedModule]] = {
+    "encoded": AdaptedModule,
+    "plain": PlainModule,
+    "layout": LayoutModule,
+}
+
+
 def adapt(config: TorchModule, cls: type, schema: Schema, train: Split) -> AdaptedModule:
     """The user's module behind the encoding that the configuration names.
 
@@ -93,33 +157,34 @@ def adapt(config: TorchModule, cls: type, schema: Schema, train: Split) -> Adapt
     ------
     ConfigError : it cannot be built, or does not give one logit a class.
     """
-    kind = PlainModule if config.inputs == "plain" else AdaptedModule
-    module = kind(config, cls, schema, train)
+    module = _KINDS[config.inputs](config, cls, schema, train)
     _try_out(module, torch.as_tensor(train.inputs[:2], dtype=torch.float32))
     return module
 
 
 def _try_out(module: AdaptedModule, rows: Tensor) -> None:
-    expected, name = (len(rows), module.classes), module.config.module
+    expected, name = (len(rows), module.outputs), module.config.module
     training = module.training
     try:
         with torch.no_grad():
-            found = tuple(module.eval()(rows).shape)
+            found = tuple(module.eval().outputs_of(module.embed(rows)).shape)
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ConfigError(
-            f"{name} cannot be applied to {len(rows)} rows of {len(module.unit_features)} numbers: "
-            f"{error}"
+            f"{name} cannot be applied to {len(rows)} instances of {module.taken} numbers: {error}"
         ) from None
     module.train(training)
     if found != expected:
         raise ConfigError(
-            f"{name} gives an output of shape {found} for {len(rows)} rows; expected one logit a "
-            f"class, {expected}"
+            f"{name} gives an output of shape {found} for {len(rows)} instances; expected one "
+            f"logit a class or label, or the number: {expected}"
         )
 
 
 def put_weights(module: AdaptedModule, path: Path) -> None:
-    """Load a state dict of the user's class, or one that a run of this model has stored."""
+    """Load a state dict of the user's class, or one that a run of this model has stored.
+
+    A class that was trained elsewhere gives a number in the target's unit already.
+    """
     try:
         names = load_file(path).keys()
     except (SafetensorError, OSError) as error:
@@ -127,7 +192,20 @@ def put_weights(module: AdaptedModule, path: Path) -> None:
             f"model.weights {path} is not a readable safetensors file ({error})"
         ) from None
     whole: nn.Module = module
-    load_weights(whole if names == module.state_dict().keys() else module.net, path)
+    if names == module.state_dict().keys():
+        load_weights(whole, path)
+        return
+    load_weights(module.net, path)
+    module.readout.centre.zero_()
+    module.readout.spread.fill_(1.0)
+
+
+def _per_channel(inputs: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """(2, column) mean and deviation of the channel that each column belongs to."""
+    values = inputs.reshape(-1, shape[-1])
+    mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    each = np.stack([mean, np.where(deviation > 0, deviation, 1.0)])
+    return np.tile(each, inputs.shape[1] // shape[-1])
 
 
 def _typical(schema: Schema, train: Split) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import Capability, Trainer
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 
@@ -25,24 +25,32 @@ LIBRARIES = ("torch",)
 class TorchModule:
     """A torch module of your own, trained here or with weights from a safetensors file.
 
-    module : dotted path of a class that is built as `Module(inputs, classes, **params)` and maps
-    (instance, inputs) numbers to (instance, classes) logits. inputs : "encoded" gives it the
-    columns of `EncodedModule`; "plain" one number a feature: numbers as they are, categories as
-    their positions, gaps filled with the median or the most frequent category of the training part.
+    module : dotted path of a class that is built as `Module(inputs, outputs, **params)` and maps
+    (instance, inputs) numbers to (instance, outputs): a logit for each class or label, or one
+    number, which is then scaled to the target's unit. inputs : "encoded" gives it the columns of
+    `EncodedModule`; "plain" one number a feature: numbers as they are, categories as their
+    positions, gaps filled with the median or the most frequent category of the training part;
+    "layout" an image as (instance, channel, row, column) or a series as (instance, channel, step),
+    each channel standardised, and `inputs` is then the shape of one instance.
     weights : a state dict of the class, or `weights.safetensors` of another run of this very model;
     with it nothing is trained.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
 
-    modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
-    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
+    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
 
     module: str = "torch.nn.Linear"
     params: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Literal["encoded", "plain"] = "encoded"
+    inputs: Literal["encoded", "plain", "layout"] = "encoded"
     bins: Annotated[int, Field(ge=1, le=256)] = 8
     weights: str | None = None
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Everything but texts; a layout is what tables have not."""
+        arranged: frozenset[Modality] = frozenset({"image", "series"})
+        return arranged if self.inputs == "layout" else arranged | {"table"}
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""

@@ -8,7 +8,8 @@ from torch import nn
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.protocols import Silent
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.torch_module import TorchModule
@@ -25,6 +26,13 @@ class Net(nn.Module):
         self.net = nn.Sequential(nn.Linear(inputs, width), nn.Tanh(), nn.Linear(width, classes))
     def forward(self, columns):
         return self.net(columns * self.scale)
+
+class Flat(nn.Module):
+    def __init__(self, inputs, classes):
+        super().__init__()
+        self.last = nn.Linear(torch.Size(inputs).numel(), classes)
+    def forward(self, values):
+        return self.last(values.flatten(1))
 
 class OneNumber(nn.Linear):
     def forward(self, columns):
@@ -138,3 +146,112 @@ def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
     for cached in (provenance.code_of, provenance._read_module, provenance._file_of):
         cached.cache_clear()
     assert theirs().source_digest() != plain
+
+
+# --- other targets, and data with a layout ---
+
+
+def standing(target, labels, every=None):
+    """Four numbers a row, for a target of another kind."""
+    inputs = np.random.default_rng(0).normal(size=(len(labels), 4))
+    features = tuple(Feature(name, name, "numeric") for name in "abcd")
+    return Schema(features, target), Split(inputs, labels, np.arange(len(labels)), {}, every)
+
+
+def test_a_number_starts_near_the_mean_of_the_training_part_in_its_unit(theirs):
+    target = Target("price", "Price", ("price",), 0, 0, task="regression", unit="€")
+    schema, train = standing(target, np.random.default_rng(1).normal(5000, 10, 80))
+    module = theirs().build(schema, train, 0).eval()
+    rows = torch.tensor(train.inputs, dtype=torch.float32)
+    assert module(rows).shape == (80, 1)
+    assert abs(module(rows).mean().item() - train.labels.mean()) < 3 * train.labels.std()
+
+
+def test_numbers_of_a_class_trained_elsewhere_are_in_their_unit_already(theirs, tmp_path):
+    target = Target("price", "Price", ("price",), 0, 0, task="regression")
+    schema, train = standing(target, np.linspace(4000, 6000, 80))
+    made = theirs().build(schema, train, 0)
+    save_file(made.net.state_dict(), tmp_path / "net.safetensors")
+    built = theirs(weights=str(tmp_path / "net.safetensors")).build(schema, train, 0).eval()
+    rows = torch.tensor(train.inputs, dtype=torch.float32)
+    torch.testing.assert_close(built(rows), built.net(built.embed(rows).squeeze(-1)))
+
+
+def test_several_labels_have_an_output_each_and_the_report_sees_one(theirs):
+    labels = ("a", "b", "c")
+    target = Target("t", "T", ("no", "b"), 0, 1, task="multi_label", labels=labels, label_index=1)
+    every = np.random.default_rng(1).integers(0, 2, (80, 3))
+    schema, train = standing(target, every[:, 1], every)
+    module = theirs().build(schema, train, 0).eval()
+    rows = torch.tensor(train.inputs, dtype=torch.float32)
+    outputs, _ = module.forward_with_balance(rows)
+    assert outputs.shape == (80, 3)
+    torch.testing.assert_close(module(rows)[:, 1], outputs[:, 1])
+    assert (module(rows)[:, 0] == 0).all()
+
+
+def arranged(modality, shape, n=6):
+    """Instances whose flat columns count 0, 1, 2, … in C order."""
+    size = int(np.prod(shape))
+    features = tuple(Feature(f"c{i}", f"c{i}", "numeric", mutable=False) for i in range(size))
+    layout = Layout(modality, shape, tuple((i,) for i in range(size)), ("one",) * size)
+    schema = Schema(features, Target("y", "Y", ("a", "b"), 0), layout=layout)
+    inputs = np.arange(n * size, dtype=float).reshape(n, size)
+    return schema, Split(inputs, np.arange(n) % 2, np.arange(n))
+
+
+@pytest.mark.parametrize(
+    ("modality", "shape", "first"),
+    [("image", (4, 5, 3), (3, 4, 5)), ("series", (7, 2), (2, 7))],
+)
+def test_a_layout_comes_with_its_channels_first_and_standardised(theirs, modality, shape, first):
+    schema, train = arranged(modality, shape)
+    module = theirs(module="their_nets.Flat", inputs="layout").build(schema, train, 0).eval()
+    rows = torch.tensor(train.inputs, dtype=torch.float32)
+    given = module.arranged(module.embed(rows))
+    assert module.taken == given.shape[1:] == first
+    expected = train.inputs.reshape(-1, *shape)
+    mean, deviation = (
+        expected.reshape(-1, shape[-1]).mean(0),
+        expected.reshape(-1, shape[-1]).std(0),
+    )
+    expected = np.moveaxis((expected - mean) / deviation, -1, 1)
+    np.testing.assert_allclose(given.numpy(), expected, atol=1e-5)
+
+
+def test_a_table_has_no_layout_to_give(theirs, schema, train):
+    assert theirs(inputs="layout").modalities == {"image", "series"}
+    with pytest.raises(ConfigError, match="these data are a table"):
+        theirs(inputs="layout").build(schema, train, 0)
+
+
+def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypatch):
+    import re
+
+    from sklearn.datasets import load_digits
+
+    from deepseek_report.artifacts.shipped import shipped
+    from deepseek_report.training.trainer import GradientTrainer
+
+    guide = (shipped("conf").parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+    (source,) = (
+        one for one in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "class Cnn" in one
+    )
+    (tmp_path / "their_cnn.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    images, labels = load_digits(return_X_y=True)
+    schema, _ = arranged("image", (8, 8, 1))
+    digits = Target("digit", "Digit", tuple("0123456789"), 0)
+    schema = Schema(schema.features, digits, layout=schema.layout)
+    whole = Split(images, labels.astype(np.int64), np.arange(len(labels)))
+    train, rest = whole.take(np.arange(1200)), whole.take(np.arange(1200, 1797))
+    plugin = TorchModule(module="their_cnn.Cnn", inputs="layout", params={"width": 8})
+    module = plugin.build(schema, train, 0)
+    trainer = GradientTrainer(max_epochs=8, min_steps=0, batch_size=64, tensorboard=False)
+    dataset = Dataset(schema, train, rest, rest, card={})
+    trainer.fit(module, dataset, tmp_path / "training", 0, "cpu", Silent())
+    classifier = load_classifier(plugin, schema, train, tmp_path / "training")
+    assert (classifier.logits(rest.inputs).argmax(1) == rest.labels).mean() > 0.9
+    units = module.embed(torch.tensor(rest.inputs[:3], dtype=torch.float32))
+    assert units.shape == (3, 64, 1)
+    assert list(module.unit_features) == list(range(64))
