@@ -14,6 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts import numbers
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings import estimates
@@ -42,8 +43,10 @@ class WordedFinding:
 class Wording:
     """The texts of one language, from `templates/locale/<language>.yaml`."""
 
-    def __init__(self, texts: Mapping[str, Any]) -> None:
+    def __init__(self, texts: Mapping[str, Any], modality: Modality = "table") -> None:
         self._texts = texts
+        known = texts.get("nouns", {}).get(modality, {})
+        self._nouns = {"noun": known.get("one", "feature"), "nouns": known.get("many", "features")}
         self._templates: dict[str, Template] = {}
         self._environment = _environment()
 
@@ -52,13 +55,17 @@ class Wording:
         return isinstance(self._look_up(key), str)
 
     def text(self, key: str, **values: Any) -> str:
-        """The text of a key with its slots filled, on one line."""
+        """The text of a key with its slots filled, on one line.
+
+        `noun` and `nouns` are always filled: what the columns of these data are explained by, a
+        feature, a word, a patch or a window.
+        """
         if key not in self._templates:
             found = self._look_up(key)
             if not isinstance(found, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
             self._templates[key] = self._environment.from_string(found)
-        return _BREAKS.sub(" ", self._templates[key].render(**values)).strip()
+        return _BREAKS.sub(" ", self._templates[key].render(**self._nouns | values)).strip()
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
@@ -66,8 +73,11 @@ class Wording:
         return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
 
     def table(self, group: str) -> dict[str, str]:
-        """All texts of a flat group, such as `glossary`; empty where there is no such group."""
-        return dict(self._look_up(group) or {})
+        """The texts of a flat group, such as `glossary`; an empty one is left out.
+
+        Empty where there is no such group.
+        """
+        return {key: text for key, text in (self._look_up(group) or {}).items() if text}
 
     def finding(self, one: Finding) -> WordedFinding:
         """The four texts of a finding, and its labels."""
@@ -94,11 +104,13 @@ class Wording:
 
 
 @cache
-def wording(language: str = DEFAULT_LANGUAGE, variant: str = "") -> Wording:
+def wording(
+    language: str = DEFAULT_LANGUAGE, variant: str = "", modality: Modality = "table"
+) -> Wording:
     """The texts of a language; those of the default language where it has none.
 
     variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
-    where a number is predicted and nothing is decided.
+    where a number is predicted and nothing is decided. modality : chooses the nouns.
     """
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
@@ -106,7 +118,7 @@ def wording(language: str = DEFAULT_LANGUAGE, variant: str = "") -> Wording:
     texts = _texts(folder / f"{language}.yaml")
     if variant:
         texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
-    return Wording(texts)
+    return Wording(texts, modality)
 
 
 def _texts(path: Path) -> Mapping[str, Any]:

@@ -267,8 +267,11 @@ class ConfusionMatrix(ClassMetric):
             )
             for name, direction, hits, among, note in rows
         )
-        matrix = confusion_table(p.labels, p.decisions, target.classes)
-        return Measurement(scores, {"matrix": matrix})
+        tables = {
+            "matrix": confusion_table(p.labels, p.decisions, target.classes),
+            "classes": class_table(p.labels, p.decisions, target.classes),
+        }
+        return Measurement(scores, tables)
 
 
 def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
@@ -284,6 +287,29 @@ def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> 
             "share": (counts / totals).ravel(),
         }
     )
+
+
+def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Recall and precision of each class with Wilson intervals; NaN where nothing was decided so."""
+    rows = []
+    for k, name in enumerate(classes):
+        actual, decided = labels == k, decisions == k
+        hits = int((actual & decided).sum())
+        recall, precision = rate(hits, int(actual.sum())), rate(hits, int(decided.sum()))
+        rows.append(
+            {
+                "class": name,
+                "n": recall.n,
+                "recall": recall.value,
+                "recall_low": recall.low,
+                "recall_high": recall.high,
+                "decided": precision.n,
+                "precision": precision.value,
+                "precision_low": precision.low,
+                "precision_high": precision.high,
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 _SEEN = (

@@ -25,6 +25,7 @@ from deepseek_report.findings.rules_groups import (
 )
 from deepseek_report.findings.rules_sources import is_enough, proxy_features
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.bias_numbers import answer_errors, error_values, few_groups
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
@@ -44,9 +45,12 @@ DIFFERENCES = (
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("proxies", "threshold_tradeoff", "explanation_by_group"),
+    *("group_errors", "proxies", "threshold_tradeoff", "explanation_by_group"),
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {"pictures/group_rates"}
+_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+    "pictures/group_rates",
+    "pictures/group_errors",
+}
 #: How many features of an explanation are compared between groups.
 FEATURES = 5
 
@@ -56,11 +60,12 @@ class Bias:
     """Compares decisions, errors and explanations between groups of people."""
 
     title: ClassVar[str] = "Bias"
-    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates"})
+    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bias", results)
         _answer(draft)
+        answer_errors(draft)
         _caveats(draft)
         draft.notes(_METRICS)
         groups = rows(results, "group_rates", "groups")
@@ -74,11 +79,20 @@ class Bias:
             "explained": results.schema.target.explained_class,
             "favourable": results.schema.target.favourable_class,
             **_sources(draft),
+            **error_values(draft),
             "policies": [
                 _policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")
             ],
         }
-        return draft.content(self.title, self.needs, _USES)
+        return draft.content(self.title, _compared(results) | self.needs, _USES)
+
+
+def _compared(results: Results) -> frozenset[str]:
+    """Without any of these nothing is compared between groups, and the section says why."""
+    found = [f"measures/{name}" for name in ("group_rates", "group_errors")]
+    there = [one for one in found if results.has(one)]
+    wanted = [one for one in found if one not in results.refused] or found
+    return frozenset() if there else frozenset(wanted[:1])
 
 
 def _answer(draft: Draft) -> None:
@@ -123,8 +137,8 @@ def _caveats(draft: Draft) -> None:
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
-    if few:
-        draft.caveat("too_few", n=len(few))
+    if few or few_groups(draft.results):
+        draft.caveat("too_few", n=len(few) or few_groups(draft.results))
     draft.caveat("no_verdict")
 
 

@@ -13,8 +13,10 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import Estimate, finite
 from deepseek_report.findings.records import Row, explainer_label, rows, words_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
+from deepseek_report.findings.rules_numbers import is_clear_part, unit_of
 from deepseek_report.sections.cells import (
     count_cell,
+    number_cell,
     p_cell,
     percent_cell,
     seconds_cell,
@@ -26,10 +28,25 @@ from deepseek_report.sections.draft import Draft
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "label_suspects", "learning_curve", "expert_load", "route_entropy", "ablation"),
+    *(
+        "slices",
+        "error_slices",
+        "label_suspects",
+        "learning_curve",
+        "expert_load",
+        "route_entropy",
+        "ablation",
+    ),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
-_PICTURES = ("slices", "learning_curve", "routing", "layer_profile", "parameter_projection")
+_PICTURES = (
+    "slices",
+    "error_slices",
+    "learning_curve",
+    "routing",
+    "layer_profile",
+    "parameter_projection",
+)
 _USES = frozenset(
     {f"measures/{name}" for name in _METRICS} | {f"pictures/{name}" for name in _PICTURES}
 )
@@ -63,19 +80,21 @@ def _answer(draft: Draft) -> None:
     helping = [one for one in offers if one["low"] is None or one["low"] > 0]
     helping = sorted((one for one in helping if one["value"] > 0), key=lambda one: -one["value"])
     hopeless = all(one["high"] is not None and one["high"] < NO_HOPE for one in offers)
-    draft.answer("help", helping=helping, offers=offers, hopeless=hopeless)
+    draft.answer(
+        "help", helping=helping, offers=offers, hopeless=hopeless, unit=unit_of(draft.results)
+    )
 
 
 def _offers(results: Results) -> list[dict[str, Any]]:
-    """What could raise the ROC AUC, each with the gain that was measured."""
+    """What could raise the ROC AUC, or lower the error of a number, with the measured gain."""
     words = words_of(results)
     offers = []
     curve = results.score("learning_curve_gain")
     if curve is not None and finite(curve.value) is not None:
         what = words.text("sections.bottlenecks.offer.rows")
         offers.append({"what": what, **estimates.of_score(curve)})
-    for score in results.find("roc_auc_gain"):
-        if score.predictor == "majority" or finite(score.value) is None:
+    for score in (*results.find("roc_auc_gain"), *results.find("mae_gain")):
+        if score.predictor in {"majority", "mean"} or finite(score.value) is None:
             continue
         predictor = words.label("predictors", score.predictor)
         what = words.text("sections.bottlenecks.offer.model", predictor=predictor)
@@ -100,9 +119,11 @@ def _turned(one: Estimate) -> dict[str, Any]:
 def _accuracy(draft: Draft) -> dict[str, Any]:
     results = draft.results
     table = rows(results, "slices", "slices")
+    parts = rows(results, "error_slices", "slices")
     suspects = results.score("label_suspects")
     return {
-        "sentence": _slice_sentence(draft, table),
+        "sentence": _part_sentence(draft, parts) if parts else _slice_sentence(draft, table),
+        "parts": [_part(row) for row in parts],
         "slices": [_slice(row) for row in table],
         "suspects": [_suspect(row) for row in rows(results, "label_suspects", "suspects")][:20],
         "suspect_sentence": ""
@@ -123,6 +144,34 @@ def _slice_sentence(draft: Draft, table: list[Row]) -> str:
     errors = estimates.of_row(worst, "error_rate")
     return draft.text(
         "slices.worst", slice=worst["slice"], errors=errors, extra=round(extra), clear=len(clear)
+    )
+
+
+def _part_sentence(draft: Draft, table: list[Row]) -> str:
+    """Where predicted numbers are furthest off."""
+    clear = [row for row in table if is_clear_part(row)]
+    if not clear:
+        return draft.text("slices.none", examined=slices_examined(draft.results))
+    worst = clear[0]
+    return draft.text(
+        "slices.worst",
+        slice=worst["slice"],
+        error=estimates.of_row(worst, "mae"),
+        rest=worst["rest_mae"],
+        clear=len(clear),
+        unit=unit_of(draft.results),
+    )
+
+
+def _part(row: Row) -> dict[str, Any]:
+    return (
+        {"slice": row["slice"]}
+        | count_cell("n", row["n"])
+        | percent_cell("share", row["share"])
+        | value_cell("mae", estimates.of_row(row, "mae"))
+        | number_cell("rest", row["rest_mae"])
+        | number_cell("lean", row["mean_error"])
+        | p_cell("p", row["p_adjusted"])
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
@@ -20,19 +20,27 @@ from deepseek_report.findings.records import (
     explainer_label,
     rows,
 )
+from deepseek_report.findings.rules_numbers import unit_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5
-_FIRST = ("most_certain_right", "most_certain_wrong", "nearest_threshold")
+_FIRST = (
+    *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
+    *("typical_error", "furthest_above", "furthest_below"),
+)
 _TABLES = (
     *("inputs", "reasons", "neighbours"),
     *("counterfactuals", "agreement", "errors_like_this"),
 )
-_USES = frozenset({"explanations", "measures/cases", "pictures/case_contributions"})
-_SIGNS = {"probability": 5e-4, "logit": 5e-3, "none": 0.0}
+#: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
+_PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
+_USES = frozenset({"explanations", "measures/cases", *(f"pictures/{name}" for name in _PICTURES)})
+#: Values of one case that are listed; of wide tables the reasons go first.
+_INPUTS = 60
+_SIGNS = {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
 
 
 @dataclass(frozen=True)
@@ -48,21 +56,25 @@ class Cases:
         explainer = reasons_explainer(results)
         if table:
             _answer(draft, table, explainer)
-        draft.caveat("not_advice")
+        draft.caveat("not_advice" if results.schema.layout is None else "masked")
         draft.notes(["cases"])
         pages = _Pages(draft, explainer)
         draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
+        numbers = bool(table) and finite(table[0].get("prediction")) is not None
+        draft.values["said"] = "prediction" if numbers else "probability"
         draft.values["groups"] = _groups(pages, [row for row in table if _of_group(row)])
         return draft.content(self.title, self.needs, _USES)
 
 
 def reasons_explainer(results: Results) -> str | None:
-    """The method whose reasons are told: in probability, better than random, adding up."""
+    """The method whose reasons are told: in what is read, better than random, adding up."""
     gains = {one.explainer: one for one in by_explainer(results, "deletion_gain")}
     fit = [
         name
         for name, one in results.explanations.items()
-        if one.output_space == "probability" and name in gains and beats_random(gains[name])
+        if one.output_space in {"probability", "value"}
+        and name in gains
+        and beats_random(gains[name])
     ]
     if fit:
         return max(fit, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
@@ -130,7 +142,9 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             points=space == "probability",
             sums=bool(adds_up(draft.results, explainer)),
         )
-    if changes and not _can_change(draft):
+    if changes and draft.results.schema.layout is not None:
+        draft.answer("masked", n=len(changed), total=len(table))
+    elif changes and not _can_change(draft):
         draft.answer("unchangeable")
     elif changes:
         draft.answer("changes", n=len(changed), total=len(table))
@@ -143,8 +157,15 @@ def _can_change(draft: Draft) -> bool:
 
 def _case(pages: _Pages, row: Row) -> dict[str, Any]:
     number = row["case"]
+    inputs = _inputs(pages, number)
+    total = len(pages.rows("inputs", number))
     return {
-        "picture": f"case_contributions_{number}",
+        "pictures": [
+            f"{name}_{number}"
+            for name in _PICTURES
+            if f"{name}_{number}" in pages.draft.results.pictures
+            or f"pictures/{name}" in pages.draft.results.failures
+        ],
         "anchor": f"case-{number}",
         "row": count(int(row["instance_id"])),
         "title": row["role_label"],
@@ -153,10 +174,13 @@ def _case(pages: _Pages, row: Row) -> dict[str, Any]:
         "reasons_by": pages.label(pages.explainer),
         "start": _start(pages.draft, row, pages.explainer),
         "agreement": _agreement(pages, number),
-        "inputs": [
-            {key: one[key] for key in ("label", "display", "typical")}
-            for one in pages.rows("inputs", number)
-        ],
+        "inputs": inputs,
+        "inputs_title": pages.draft.text(
+            "whole_input" if len(inputs) in {0, total} else "some_input",
+            row=count(int(row["instance_id"])),
+            shown=len(inputs),
+            total=total,
+        ),
         "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
         "neighbour_sentence": _neighbour_sentence(pages, row),
         "change": _change(pages, row),
@@ -164,7 +188,30 @@ def _case(pages: _Pages, row: Row) -> dict[str, Any]:
     }
 
 
+def _inputs(pages: _Pages, number: Any) -> list[dict[str, Any]]:
+    """The values of a case, where a list of them says something: of a table, reasons first.
+
+    A text, an image or a series is seen in its picture.
+    """
+    if pages.draft.results.schema.layout is not None:
+        return []
+    found = pages.rows("inputs", number)
+    if len(found) > _INPUTS:
+        reasons = {row["feature"] for row in pages.rows("reasons", number)}
+        found = sorted(found, key=lambda row: row["feature"] not in reasons)[:_INPUTS]
+    return [{key: one[key] for key in ("label", "display", "typical")} for one in found]
+
+
+def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
+    """What a player is called in a sentence, and what stands beside it in brackets."""
+    if draft.results.schema.modality == "text":
+        return f"“{display}”", row["label"]
+    return row["label"], display
+
+
 def _summary(draft: Draft, row: Row) -> str:
+    error = finite(row.get("error"))
+    unit = draft.results.schema.target.unit
     return draft.text(
         "summary",
         id=int(row["instance_id"]),
@@ -172,6 +219,8 @@ def _summary(draft: Draft, row: Row) -> str:
         label=row["label"],
         correct=bool(row["correct"]),
         **_apart(finite(row["probability"]), finite(row["threshold"])),
+        error=error,
+        size="" if error is None else quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
     )
 
@@ -194,12 +243,14 @@ def _reasons(pages: _Pages, case: Row) -> list[str]:
 
 def _reason(draft: Draft, row: Row) -> str:
     value = float(row["attribution"])
+    feature, display = _named(draft, row, row["display"])
     return draft.text(
         f"reason.{row['output_space']}",
-        feature=row["label"],
-        display=row["display"],
+        feature=feature,
+        display=display,
         up=value > 0,
         size=abs(value),
+        unit=unit_of(draft.results),
         factor=math.exp(min(abs(value), 50.0)),
         target=draft.results.schema.target.explained_class,
         rank=int(row["rank"]),
@@ -217,8 +268,12 @@ def _start(draft: Draft, case: Row, explainer: str | None) -> str:
     base = float(explanation.base_values[place])
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
-    target = draft.results.schema.target.explained_class
-    return draft.text(f"start.{explanation.output_space}", base=base, target=target)
+    return draft.text(
+        f"start.{explanation.output_space}",
+        base=base,
+        target=draft.results.schema.target.explained_class,
+        unit=unit_of(draft.results),
+    )
 
 
 def _agreement(pages: _Pages, number: Any) -> str:
@@ -252,6 +307,7 @@ def _neighbour(row: Row) -> dict[str, Any]:
         "label": row["label"],
         **number_cell("distance", row["distance"]),
         **percent_cell("probability", row["probability"]),
+        **number_cell("prediction", row.get("prediction")),
     }
 
 
@@ -260,12 +316,20 @@ def _neighbour_sentence(pages: _Pages, case: Row) -> str:
     if not near:
         return ""
     same = sum(row["label"] == case["decision"] for row in near)
-    return pages.draft.text("neighbours", n=len(near), same=same, decision=case["decision"])
+    return pages.draft.text(
+        "neighbours",
+        n=len(near),
+        same=same,
+        decision=case["decision"],
+        labels=[row["label"] for row in near],
+    )
 
 
 def _change(pages: _Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
+    if steps and draft.results.schema.layout is not None:
+        return _masked(draft, case, steps)
     if not steps or not _can_change(draft):
         return ""
     if steps[0]["status"] != "found":
@@ -280,6 +344,25 @@ def _change(pages: _Pages, case: Row) -> str:
         probability=_apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))[
             "probability"
         ],
+        target=draft.results.schema.target.explained_class,
+    )
+
+
+def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
+    """Which words, patches or windows carry the decision, as a sentence."""
+    if steps[0]["status"] != "found":
+        within = str(steps[0]["status"]).removeprefix("none within ")
+        return draft.text("change.unmasked", within=within)
+    named = [_named(draft, row, row["from_display"]) for row in steps]
+    text = draft.results.schema.modality == "text"
+    after = _apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))
+    return draft.text(
+        "change.masked",
+        steps=[
+            {"name": f"{name} ({beside})" if text else name, "after": row["to_display"]}
+            for row, (name, beside) in zip(steps, named, strict=True)
+        ],
+        probability=after["probability"],
         target=draft.results.schema.target.explained_class,
     )
 

@@ -30,6 +30,7 @@ class Model:
             draft.caveats.extend(results.training.get("notes") or [])
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
+        draft.values["decides"] = results.has("data") and not results.schema.target.is_number
         draft.notes(["parameters"])
         return draft.content(self.title, self.needs, _USES)
 
@@ -91,7 +92,7 @@ def _decision(draft: Draft) -> str:
         return ""
     predictions, target = results.predictions, results.schema.target
     if predictions.threshold is None:
-        return draft.text("decision.most_probable")
+        return draft.text("decision.most_probable", unit=target.unit)
     return draft.text(
         "decision.threshold",
         target=target.explained_class,

@@ -13,6 +13,12 @@ from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.performance_numbers import (
+    answer_numbers,
+    class_values,
+    label_values,
+    number_values,
+)
 
 #: Scores in the order in which they are shown.
 SCORES = (
@@ -28,7 +34,29 @@ SCORES = (
     "expected_calibration_error",
     "calibration_slope",
     "calibration_intercept",
+    "micro_f1",
+    "macro_f1",
+    "hamming_loss",
+    "subset_accuracy",
+    "mae",
+    "median_absolute_error",
+    "rmse",
+    "r2",
+    "mean_error",
+    "prediction_interval_coverage",
+    "prediction_interval_width",
 )
+#: Columns of the comparison with simpler models, in order.
+_COMPARED = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "Average precision",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "brier_score": "Brier score (lower is better)",
+    "mae": "Mean absolute error (lower is better)",
+    "rmse": "Root mean squared error (lower is better)",
+    "r2": "R²",
+}
 _METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -39,11 +67,19 @@ _METRICS = (
     "confusion_matrix",
     "baselines",
     "threshold_sweep",
+    "labels_table",
+    "mae",
+    "residuals",
+    "prediction_intervals",
 )
 _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/roc_curve",
     "pictures/reliability",
     "pictures/threshold_sweep",
+    "pictures/labels_table",
+    "pictures/predicted_vs_true",
+    "pictures/residuals",
+    "pictures/interval_coverage",
 }
 
 
@@ -59,10 +95,17 @@ class Performance:
         _answer(draft)
         _caveats(draft)
         draft.notes(_METRICS)
+        comparison = _comparison(draft)
         draft.values |= {
             "scores": _scores(draft),
-            "comparison": _comparison(draft),
+            "comparison": comparison,
+            "compared": _compared_columns(comparison),
             "matrix": _matrix(results),
+            **class_values(results),
+            **label_values(results),
+            **number_values(results),
+            "decides": results.has("measures/confusion_matrix"),
+            "states": results.has("measures/expected_calibration_error"),
             "sweep": _sweep(results),
             "explained": results.schema.target.explained_class,
         }
@@ -84,6 +127,7 @@ def _answer(draft: Draft) -> None:
             right=estimates.of_score(right),
             threshold=_threshold(results),
         )
+    answer_numbers(draft)
 
 
 def _threshold(results: Results) -> float | None:
@@ -117,12 +161,18 @@ def _score(draft: Draft, one: Score) -> dict[str, Any]:
     estimate = estimates.of_score(one)
     cell = share_cell if is_share(one.metric, one.unit) else value_cell
     return {
-        "metric": draft.words.label("metrics", one.metric),
+        "metric": _named(draft, one),
         **cell("value", estimate),
         "better": draft.words.label("directions", one.direction),
         **count_cell("n", one.n),
         "method": one.interval_method or "no interval",
     }
+
+
+def _named(draft: Draft, one: Score) -> str:
+    """The metric, with its unit where it has one."""
+    name = draft.words.label("metrics", one.metric)
+    return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 
 
 def _comparison(draft: Draft) -> list[dict[str, Any]]:
@@ -141,12 +191,20 @@ def _comparison(draft: Draft) -> list[dict[str, Any]]:
     ]
 
 
+def _compared_columns(comparison: list[dict[str, Any]]) -> dict[str, str]:
+    """The columns that the comparison has."""
+    there = {key for row in comparison for key in row}
+    return {"predictor": "Predictor"} | {k: v for k, v in _COMPARED.items() if k in there}
+
+
 def _compared(row: Row) -> dict[str, Any]:
     cell = share_cell if is_share(row["metric"]) else value_cell
     return cell(row["metric"], estimates.of_row(row, "value"))
 
 
 def _matrix(results: Results) -> list[dict[str, Any]]:
+    if len(results.schema.target.classes) > 2:
+        return []
     return [
         {"actual": row["actual"], "decided": row["decided"]}
         | count_cell("n", row["n"])

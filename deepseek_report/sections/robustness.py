@@ -10,6 +10,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.findings.rules_bottlenecks import noise
+from deepseek_report.findings.rules_numbers import unit_of
 from deepseek_report.sections.cells import count_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 
@@ -30,11 +31,14 @@ class Robustness:
             _answer(draft, table)
         draft.caveat("not_adversarial")
         draft.notes(["robustness"])
-        draft.values["rows"] = [_row(row) for row in table]
+        draft.values |= {"rows": [_row(row) for row in table], "columns": _columns(table)}
         return draft.content(self.title, self.needs, _USES)
 
 
 def _answer(draft: Draft, table: list[Row]) -> None:
+    if "mae" in table[0]:
+        _answer_number(draft, table)
+        return
     flips = draft.results.score("flipped_under_noise")
     if flips is not None:
         draft.answer("noise", flips=estimates.of_score(flips), noise=noise(draft.results))
@@ -52,11 +56,44 @@ def _answer(draft: Draft, table: list[Row]) -> None:
         )
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return (
-        {"label": row["label"]}
-        | {"level": estimates.bound(row["level"]), "level__sort": row["level"]}
-        | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
-        | share_cell("flipped", estimates.of_row(row, "flipped", "flipped"))
-        | count_cell("n", row["n"])
+def _answer_number(draft: Draft, table: list[Row]) -> None:
+    results, unit = draft.results, unit_of(draft.results)
+    change, clean = results.score("change_under_noise"), results.score("mae")
+    if change is not None:
+        told = estimates.of_score(change)
+        draft.answer("noise", change=told, noise=noise(results), unit=unit)
+    worst = max(table, key=lambda row: float(row["mae"]))
+    draft.answer(
+        "worst",
+        label=worst["label"],
+        level=worst["level"],
+        error=estimates.of_row(worst, "mae"),
+        clean=estimates.of_score(clean) if clean else None,
+        change=estimates.of_row(worst, "change", "change"),
+        unit=unit,
     )
+
+
+def _row(row: Row) -> dict[str, Any]:
+    cells = {"label": row["label"]} | {
+        "level": estimates.bound(row["level"]),
+        "level__sort": row["level"],
+    }
+    if "mae" in row:
+        judged = value_cell("mae", estimates.of_row(row, "mae"))
+        judged |= value_cell("change", estimates.of_row(row, "change", "change"))
+    else:
+        judged = value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
+        judged |= share_cell("flipped", estimates.of_row(row, "flipped", "flipped"))
+    return cells | judged | count_cell("n", row["n"])
+
+
+def _columns(table: list[Row]) -> dict[str, str]:
+    """What the table shows: ranking and decisions, or error and change of a number."""
+    number = bool(table) and "mae" in table[0]
+    judged = (
+        {"mae": "Mean absolute error", "change": "Mean change of the prediction"}
+        if number
+        else {"roc_auc": "ROC AUC", "flipped": "Decisions flipped"}
+    )
+    return {"label": "Change", "level": "Level", **judged, "n": "n"}

@@ -19,7 +19,8 @@ from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 
-_MAIN = ("roc_auc", "balanced_accuracy", "accuracy")
+#: What the first screen shows of the model where no threshold is declared, the first that is there.
+_MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def _outcome(draft: Draft, verdicts: list[Verdict], severities: list[str]) -> No
 def _facts(draft: Draft) -> list[dict[str, str]]:
     results = draft.results
     facts = [_rows_fact(draft), _groups_fact(draft), _model_fact(draft), _metric_fact(draft)]
-    facts.append(_time_fact(draft))
+    facts.extend([_explained_fact(draft), _time_fact(draft)])
     if results.run_id:
         facts.append(_fact(draft, "run", results.run_id))
     return [one for one in facts if one]
@@ -138,11 +139,24 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     if score.has_interval:
         ends = estimates.interval(one["low"], one["high"], as_percent=share)
         note = draft.text("fact.interval", ends=ends)
+    unit = f"\u00a0{score.unit}" if score.unit and not share else ""
     return {
-        "value": write(one["value"], one["low"], one["high"]),
+        "value": write(one["value"], one["low"], one["high"]) + unit,
         "label": draft.words.label("metrics", score.metric),
         "note": note,
     }
+
+
+def _explained_fact(draft: Draft) -> dict[str, str]:
+    """R² beside the error of a predicted number, whose size alone says little."""
+    score = draft.results.score("r2")
+    if score is None or finite(score.value) is None or main_score(draft.results) == score:
+        return {}
+    one = estimates.of_score(score)
+    ends = estimates.interval(one["low"], one["high"]) if score.has_interval else ""
+    note = draft.text("fact.interval", ends=ends) if ends else ""
+    value = estimates.number(one["value"], one["low"], one["high"])
+    return {"value": value, "label": draft.words.label("metrics", "r2"), "note": note}
 
 
 def main_score(results: Results) -> Score | None:
