@@ -43,8 +43,8 @@ class Lime:
     surrogate's own prediction.
 
     In texts, images and series, and in tables of more than `columns_up_to` columns, a neighbour
-    keeps or loses whole players: words (lost to the mask), patches, windows (lost to the typical
-    input), or groups of correlated columns (lost to a training row). The attribution is b.
+    keeps or loses whole players: words (lost to the mask), patches, windows or groups of
+    correlated columns (lost to the typical input). The attribution is b.
     At least `samples_per_player` neighbours are drawn for each of them.
 
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
@@ -123,7 +123,7 @@ class Lime:
 
 #: What a player is, and what its absence means, for the note.
 _PLAYERS: dict[Modality, tuple[str, str]] = {
-    "table": ("group of correlated columns", "values that training rows have there"),
+    "table": ("group of correlated columns", "the typical values of training rows"),
     "text": ("word", "the mask in its place"),
     "image": ("patch", "the typical pixels of training rows"),
     "series": ("window", "the typical course of training rows"),

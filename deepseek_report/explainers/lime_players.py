@@ -37,9 +37,8 @@ class PlayerFit(Fit):
 class OnOff:
     """Surrogates of many instances on "this player is there".
 
-    In a layout a player that is off becomes the mask or typical; in a table it takes the values
-    of a training row, drawn anew for every neighbour. More than `most` players are joined to
-    groups of neighbours or correlated columns; `groups` is how many are told apart.
+    A player that is off becomes the mask or typical. More than `most` players are joined to groups
+    of neighbours or correlated columns; `groups` is how many are told apart.
     """
 
     def __init__(self, context: ExplainContext, kernel_width: float | None, most: int) -> None:
@@ -67,7 +66,7 @@ class OnOff:
         there = np.flatnonzero(self.there[index])
         kept = np.ones((num_samples, self.groups), dtype=bool)
         kept[1:, there] = rng.random((num_samples - 1, len(there))) < 0.5
-        answers = self._answers(index, kept, rng)
+        answers = self._answers(index, kept)
         on = kept[:, there].astype(np.float64)
         _, _, fidelity, _ = self.base.explain_instance_with_data(
             on,
@@ -91,18 +90,15 @@ class OnOff:
         values[there] = found
         return spread_evenly(values, self.owners)
 
-    def _answers(self, index: int, kept: Bools, rng: np.random.Generator) -> Array:
+    def _answers(self, index: int, kept: Bools) -> Array:
         """(neighbour,) outputs; the first neighbour is the instance itself."""
         row, schema = self.context.inputs[index], self.context.classifier.schema
-        background = self.context.background
-        drawn = rng.integers(len(background), size=len(kept))
-        typical = baseline_rows(row[None], background, schema)
+        reference = baseline_rows(row[None], self.context.background, schema)
         size = max(1, _MOST_CELLS // len(row))
         found = []
         for start in range(0, len(kept), size):
             part = slice(start, start + size)
-            off = background[drawn[part]] if schema.layout is None else typical
-            rows = np.where(kept[part][:, self.owners], row, off)
+            rows = np.where(kept[part][:, self.owners], row, reference)
             found.append(self.context.output(rows))
         return np.concatenate(found).astype(np.float64)
 
