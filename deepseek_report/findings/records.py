@@ -52,8 +52,10 @@ def first(found: Iterable[Row]) -> Row | None:
 def words_of(results: Results) -> Wording:
     """The texts of the language that the report is in, worded for what is predicted."""
     language = str((results.config.get("report") or {}).get("language") or "en")
-    is_number = results.has("data") and results.schema.target.is_number
-    return wording(language, "number" if is_number else "")
+    if not results.has("data"):
+        return wording(language)
+    schema = results.schema
+    return wording(language, "number" if schema.target.is_number else "", schema.modality)
 
 
 def explainer_label(results: Results, name: str) -> str:

@@ -17,9 +17,11 @@ from deepseek_report.findings.explainers import (
     is_weak,
     passes_randomisation,
 )
-from deepseek_report.findings.records import by_explainer, explainer_label, rows
+from deepseek_report.findings.records import Row, by_explainer, explainer_label, rows
+from deepseek_report.findings.rules_localisation import hits
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.cells import DASH, count_cell, seconds_cell, value_cell
+from deepseek_report.findings.wording import sentence_case
+from deepseek_report.sections.cells import DASH, count_cell, number_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft
 
 _METRICS = (
@@ -29,9 +31,10 @@ _METRICS = (
     "max_sensitivity",
     "parameter_randomisation",
     "explainer_agreement",
+    "localisation",
 )
 _USES = frozenset(
-    {"explanations", "pictures/deletion_curves", "pictures/agreement"}
+    {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
     | {f"measures/{name}" for name in _METRICS}
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
@@ -57,6 +60,8 @@ class Trust:
             "soundness": _columns(draft, _SOUNDNESS),
             "cost": [_cost(draft, name) for name in results.explanations],
             "pairs": _pairs(draft),
+            "taken_away": draft.text("taken_away"),
+            **_localised(draft),
             "verdicts": [_verdict(draft, n) for n in results.explanations if n != CONTROL],
         }
         return draft.content(self.title, self.needs, _USES)
@@ -81,6 +86,44 @@ def _answer(draft: Draft) -> None:
         draft.answer("agreement", agreement=estimates.of_score(agreement))
     if CONTROL not in draft.results.explanations:
         draft.caveat("no_control")
+
+
+def _localised(draft: Draft) -> dict[str, Any]:
+    """How each method hits what is known to make the label; nothing where nobody knows."""
+    table = rows(draft.results, "localisation", "localisation")
+    gains = by_explainer(draft.results, "localisation_gain")
+    if gains:
+        names = {
+            kind: [
+                explainer_label(draft.results, one.explainer) for one in gains if hits(one) == hit
+            ]
+            for kind, hit in (("hit", True), ("missed", False))
+        }
+        draft.answer("localised", **names)
+    measures = {row["measure"]: row["label"] for row in table}
+    by_name = {(row["explainer"], row["measure"]): row for row in table}
+    shown = [
+        {"explainer": explainer_label(draft.results, name)}
+        | {
+            key: cell
+            for measure in measures
+            if (name, measure) in by_name
+            for key, cell in _located(measure, by_name[name, measure]).items()
+        }
+        for name in dict.fromkeys(row["explainer"] for row in table)
+    ]
+    chance = {row["measure"]: row["chance"] for row in table}
+    last = {"explainer": draft.text("chance")}
+    for measure in measures:
+        last |= number_cell(measure, chance[measure])
+    columns = {"explainer": draft.text("columns.explainer")}
+    columns |= {name: sentence_case(label) for name, label in measures.items()}
+    return {"located": [*shown, last] if shown else [], "located_columns": columns}
+
+
+def _located(measure: str, row: Row) -> dict[str, Any]:
+    one = estimates.of_row(row, "value")
+    return value_cell(measure, one) if finite(row["value"]) is not None else {measure: DASH}
 
 
 def _score(draft: Draft, metric: str, name: str) -> Score | None:

@@ -1,0 +1,69 @@
+"""Rules on whether explainers point at what is known to make the label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.explainers import lowest
+from deepseek_report.findings.records import by_explainer, explainer_label, rows
+
+
+def localisation(results: Results) -> list[Finding]:
+    """Explainers whose attribution lies outside of the known truth, and those that hit it."""
+    gains = [one for one in by_explainer(results, "localisation_gain") if known(one)]
+    missed = [score for score in gains if not hits(score)]
+    hit = sorted((score for score in gains if hits(score)), key=lambda score: -score.value)
+    found = [_missed(results, score) for score in missed]
+    return found + ([_hit(results, hit)] if hit else [])
+
+
+def known(gain: Score) -> bool:
+    """Whether the gain was defined."""
+    return finite(gain.value) is not None
+
+
+def hits(gain: Score) -> bool:
+    """Whether more of the attribution lies on the truth than chance would put there."""
+    return lowest(gain) > 0
+
+
+def _missed(results: Results, gain: Score) -> Finding:
+    return Finding(
+        id=f"localisation-{gain.explainer}",
+        severity="medium",
+        message="points_elsewhere",
+        values=_values(results, gain) | {"away": gain.high is not None and gain.high < 0},
+        evidence=(f"measures/localisation/{gain.explainer}", f"explanations/{gain.explainer}"),
+        section="trust",
+    )
+
+
+def _hit(results: Results, gains: list[Score]) -> Finding:
+    return Finding(
+        id="localisation-passed",
+        severity="info",
+        message="points_at_truth",
+        values={"methods": [_values(results, score) for score in gains]},
+        evidence=tuple(f"measures/localisation/{score.explainer}" for score in gains),
+        section="trust",
+    )
+
+
+def _values(results: Results, gain: Score) -> dict[str, Any]:
+    """The share of the attribution on the truth, what chance gives, and the main player's share."""
+    table = rows(results, "localisation", "localisation")
+    mine = {row["measure"]: row for row in table if row["explainer"] == gain.explainer}
+    mass, pointing = mine.get("relevance_mass"), mine.get("pointing_game")
+    return {
+        "explainer": explainer_label(results, gain.explainer),
+        "gain": estimates.of_score(gain),
+        "mass": estimates.of_row(mass, "value") if mass else None,
+        "chance": finite(mass["chance"]) if mass else None,
+        "pointing": estimates.of_row(pointing, "value") if pointing else None,
+        "pointing_chance": finite(pointing["chance"]) if pointing else None,
+    }
