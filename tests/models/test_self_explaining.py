@@ -1,0 +1,213 @@
+"""Models that explain themselves: what they add up, and the cases they compare with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_report.artifacts.protocols import ExplainContext, Silent
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
+from deepseek_report.metrics.own_terms import contributions
+from deepseek_report.models.loading import load_classifier
+from deepseek_report.models.nam import NAM
+from deepseek_report.models.nam_module import GroupedLinear
+from deepseek_report.models.prototype import Prototype
+from deepseek_report.models.prototype_module import similarity
+from deepseek_report.training.trainer import GradientTrainer
+
+SMALL_NAM = NAM(hidden=(8, 4), bins=4)
+SMALL_PROTOTYPE = Prototype(per_class=3, candidates=20, bins=2)
+TRAINER = GradientTrainer(max_epochs=2, min_steps=0, batch_size=64, tensorboard=False)
+
+
+@pytest.fixture(params=[SMALL_NAM, SMALL_PROTOTYPE], ids=["nam", "prototype"])
+def plugin(request):
+    return request.param
+
+
+def fitted(plugin, schema, train, folder):
+    dataset = Dataset(schema, train, train.take(np.arange(60)), train, card={})
+    module = plugin.build(schema, train, 3)
+    TRAINER.fit(module, dataset, folder, 3, "cpu", Silent())
+    return load_classifier(plugin, schema, train, folder)
+
+
+def explained(classifier, rows, target):
+    context = ExplainContext(classifier, rows, np.arange(len(rows)), rows, target, seed=0)
+    return Intrinsic(chunk=7).explain(context)
+
+
+def two_labels(schema, train):
+    target = Target("y", "Y", ("no", "yes"), 0, 1)
+    labels = (np.nan_to_num(train.inputs[:, 2]) > 40).astype(np.int64)
+    return Schema(schema.features, target), Split(train.inputs, labels, train.instance_ids)
+
+
+@pytest.mark.parametrize("target", [0, 1, 2])
+def test_the_own_account_adds_up_to_the_output(plugin, schema, train, tmp_path, target) -> None:
+    classifier = fitted(plugin, schema, train, tmp_path)
+    rows = train.inputs[:20]
+    found = explained(classifier, rows, target)
+    spread = np.abs(found.predictions - found.base_values).max()
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4 * max(spread, 1.0))
+    expected = contrasted(classifier.logits(rows), target)
+    np.testing.assert_allclose(found.predictions, expected)
+
+
+def test_with_two_classes_the_output_is_the_log_odds(plugin, schema, train, tmp_path) -> None:
+    schema, train = two_labels(schema, train)
+    classifier = fitted(plugin, schema, train, tmp_path)
+    found = explained(classifier, train.inputs[:20], 1)
+    odds = classifier.log_odds(train.inputs[:20], 1)
+    np.testing.assert_allclose(found.values.sum(1) + found.base_values, odds, atol=1e-4)
+    other = explained(classifier, train.inputs[:20], 0)
+    np.testing.assert_allclose(other.values, -found.values, atol=1e-4)
+
+
+def test_values_of_an_additive_model_have_mean_zero_over_the_training_part(
+    schema, train, tmp_path
+) -> None:
+    schema, train = two_labels(schema, train)
+    classifier = fitted(SMALL_NAM, schema, train, tmp_path)
+    found = explained(classifier, train.inputs, 1)
+    np.testing.assert_allclose(found.values.mean(axis=0), 0, atol=1e-4)
+    mean = classifier.log_odds(train.inputs, 1).mean()
+    np.testing.assert_allclose(found.base_values, mean, atol=1e-4)
+
+
+@pytest.mark.parametrize("column", range(4))
+def test_changing_one_feature_of_an_additive_model_changes_its_contribution_alone(
+    schema, train, tmp_path, column
+) -> None:
+    classifier = fitted(SMALL_NAM, schema, train, tmp_path)
+    rows = train.inputs[1:30]
+    changed = rows.copy()
+    changed[:, column] = np.nan if column == 0 else np.roll(rows[:, column], 1)
+    before, after = (contributions(classifier, one, 1) for one in (rows, changed))
+    moved = np.abs(after - before).max(axis=0) > 1e-6
+    assert moved.tolist() == [one == column for one in range(5)]
+
+
+@pytest.mark.parametrize("task", ["regression", "multi_label"])
+def test_an_additive_model_of_numbers_and_labels_adds_up(schema, train, tmp_path, task) -> None:
+    rng = np.random.default_rng(0)
+    if task == "regression":
+        target = Target("p", "Price", ("price",), 0, 0, task=task, unit="€")
+        part = Split(train.inputs, rng.normal(5000, 200, 300), train.instance_ids)
+    else:
+        labels = ("a", "b", "c")
+        target = Target("t", "T", ("no", "b"), 0, 1, task=task, labels=labels, label_index=1)
+        every = rng.integers(0, 2, (300, 3))
+        part = Split(train.inputs, every[:, 1], train.instance_ids, {}, every)
+    classifier = fitted(SMALL_NAM, Schema(schema.features, target), part, tmp_path)
+    found = explained(classifier, part.inputs[:20], target.explained)
+    scale = np.abs(found.predictions).max()
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5 * max(scale, 1.0))
+
+
+def test_the_layers_of_all_features_are_one_multiplication_each() -> None:
+    torch.manual_seed(0)
+    layer = GroupedLinear(5, 3, 2)
+    values = torch.randn(5, 7, 3)
+    slow = torch.stack([values[g] @ layer.weight[g] + layer.bias[g] for g in range(5)])
+    torch.testing.assert_close(layer(values), slow)
+
+
+def test_an_additive_model_of_a_thousand_features_is_built_and_evaluated() -> None:
+    rng = np.random.default_rng(0)
+    features = tuple(Feature(f"f{i}", f"f{i}", "numeric") for i in range(1200))
+    schema = Schema(features, Target("y", "Y", ("a", "b"), 0))
+    train = Split(rng.normal(size=(64, 1200)), np.arange(64) % 2, np.arange(64))
+    classifier = NAM().wrap(NAM().build(schema, train, 0), schema, "cpu")
+    found = explained(classifier, train.inputs[:4], 1)
+    assert found.values.shape == (4, 1200)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+
+
+def test_prototypes_are_training_cases_of_their_class_each_taken_once(
+    schema, train, tmp_path
+) -> None:
+    classifier = fitted(SMALL_PROTOTYPE, schema, train, tmp_path)
+    inputs, ids, classes = (one.numpy() for one in classifier.module.prototypes())
+    assert len(set(ids.tolist())) == len(ids) == 9
+    np.testing.assert_allclose(inputs, train.inputs[ids].astype(np.float32))
+    np.testing.assert_array_equal(classes, train.labels[ids])
+
+
+def test_the_logits_of_prototypes_are_the_evidence_of_their_class(schema, train, tmp_path) -> None:
+    classifier = fitted(SMALL_PROTOTYPE, schema, train, tmp_path)
+    module = classifier.module
+    rows = torch.tensor(train.inputs[:20], dtype=torch.float32)
+    evidence, distances = module.evidence(rows)
+    assert (evidence >= 0).all()
+    bias = module.comparison.bias.detach()
+    sums = torch.stack([evidence[:, module.classes == c].sum(1) for c in range(3)], dim=1)
+    np.testing.assert_allclose(classifier.logits(train.inputs[:20]), (bias + sums), atol=1e-4)
+    units, cases = (module.embed(one).squeeze(-1) for one in (rows, module.cases[module.chosen]))
+    weights = (module.comparison.weights() / module.scale).detach()
+    slow = (weights * (units[:, None] - cases) ** 2).sum(2)
+    torch.testing.assert_close(distances, slow, atol=1e-4, rtol=1e-4)
+
+
+def test_a_prototype_is_nearest_to_itself(schema, train, tmp_path) -> None:
+    module = fitted(SMALL_PROTOTYPE, schema, train, tmp_path).module
+    _, distances = module.evidence(module.prototypes()[0])
+    assert distances.diagonal().max() < 1e-3
+    assert (distances.argmin(0) == torch.arange(9)).all()
+
+
+def test_similarity_falls_with_the_distance_and_stays_positive() -> None:
+    found = similarity(torch.linspace(0, 50, 100))
+    assert (found.diff() < 0).all()
+    assert (found > 0).all()
+
+
+def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
+    schema, train, tmp_path
+) -> None:
+    """The slow way: many points on the straight line from the mean to the real distances."""
+    schema, train = two_labels(schema, train)
+    classifier = fitted(SMALL_PROTOTYPE, schema, train, tmp_path)
+    module = classifier.module
+    rows = torch.tensor(train.inputs[:5], dtype=torch.float32)
+    with torch.no_grad():
+        units, cases = (module.embed(x).squeeze(-1) for x in (rows, module.cases[module.chosen]))
+        weights = module.comparison.weights() / module.scale
+        strength = torch.nn.functional.softplus(module.comparison.strength)
+        signs = torch.where(module.classes == 1, 1.0, -1.0) * strength
+    parts = (weights * (units[:, None] - cases) ** 2).double()
+    every = module.embed(torch.tensor(train.inputs, dtype=torch.float32)).squeeze(-1)
+    usual = (weights * (every[:, None] - cases) ** 2).double().mean(0)
+    values = torch.zeros(5, 5, dtype=torch.float64)
+    steps = 4000
+    for step in range(steps):
+        at = (usual + (step + 0.5) / steps * (parts - usual)).sum(2).requires_grad_()
+        (slope,) = torch.autograd.grad((similarity(at) * signs).sum(), at)
+        moved = (slope[:, :, None] * (parts - usual)).sum(1) / steps
+        values.index_add_(1, module.owners, moved)
+    found = explained(classifier, train.inputs[:5], 1)
+    np.testing.assert_allclose(found.values, values.numpy(), atol=2e-3)
+
+
+def test_images_are_compared_pixel_by_pixel() -> None:
+    rng = np.random.default_rng(0)
+    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(16))
+    layout = Layout("image", (4, 4, 1), tuple((i,) for i in range(16)), ("pixel",) * 16)
+    schema = Schema(features, Target("y", "Y", ("a", "b", "c"), 0), layout=layout)
+    train = Split(rng.random((60, 16)), np.arange(60) % 3, np.arange(60))
+    classifier = SMALL_PROTOTYPE.wrap(SMALL_PROTOTYPE.build(schema, train, 0), schema, "cpu")
+    found = explained(classifier, train.inputs[:4], 2)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+
+
+def test_random_weights_change_the_account(plugin, schema, train, tmp_path) -> None:
+    classifier = fitted(plugin, schema, train, tmp_path)
+    rows = train.inputs[:20]
+    before, after = (
+        explained(one, rows, 1).values for one in (classifier, classifier.randomised(5))
+    )
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] < 0.9
+    np.testing.assert_array_equal(explained(classifier, rows, 1).values, before)
