@@ -86,7 +86,7 @@ def _picture(view: _View) -> Picture:
         alt=_alt(view),
         how_to_read=(
             "In each map a row is a token that reads and a column one that is read, in the order "
-            "of the features; cells without colour get no more than their even share. Attention "
+            "of the data; cells without colour get no more than their even share. Attention "
             "shows where the layer looks, not what decides."
         ),
     )
