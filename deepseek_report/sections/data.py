@@ -81,7 +81,6 @@ def _values(draft: Draft) -> dict[str, Any]:
         "groups": _groups(results),
         "issues": [_issue(one, draft) for one in results.issues],
         **contents(draft),
-        "modality": results.schema.modality,
         "preparation": list(card.get("preparation") or []),
         "all_labels": [
             {"label": row["label"]}

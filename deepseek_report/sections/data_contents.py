@@ -13,6 +13,7 @@ from deepseek_report.sections.draft import Draft
 
 #: More rows than this of one table are left to card.json.
 MOST_SHOWN = 60
+_TABLES = ("features", "numeric", "categorical", "correlations")
 _FIVE = ("min", "q25", "median", "q75", "max")
 
 
@@ -32,11 +33,15 @@ def extent(draft: Draft) -> str:
 
 
 def contents(draft: Draft) -> dict[str, Any]:
-    """The slots of the template on the inputs, as far as they apply to such data."""
+    """The slots of the template on the inputs; empty where they do not apply to such data."""
     results = draft.results
+    empty: dict[str, Any] = {name: [] for name in (*_TABLES, "facts", "lengths", "channels")}
+    empty |= {f"{name}_cut": "" for name in _TABLES}
+    empty["heading"] = draft.text(f"heading.{results.schema.modality}")
     if results.schema.layout is None:
-        return {"facts": list(results.card.get("limited") or []), **_table(draft)}
-    return {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
+        return empty | {"facts": list(results.card.get("limited") or [])} | _table(draft)
+    found = {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
+    return empty | found
 
 
 # --- tables ---------------------------------------------------------------------------------------
