@@ -18,7 +18,7 @@ from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.resampling import as_one, bootstrap
-from deepseek_report.metrics.tracing import routes_of, sample_rows, traces
+from deepseek_report.metrics.tracing import heads_of, sample_rows, traces
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,7 +46,7 @@ class Ablation(ModelMetric):
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
     max_rows: Rows = 400
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
     n_resamples: Resamples = 1000
@@ -55,8 +55,7 @@ class Ablation(ModelMetric):
         test = context.dataset.test
         rows = sample_rows(context, self.max_rows)
         inputs, labels = test.inputs[rows], test.labels[rows]
-        branches, routes = routes_of(context, inputs[:1])
-        shape = routes.shape[1:]
+        branches, shape = heads_of(context, inputs)
         increases = self._increases(context, inputs, labels, shape)
         low, high = bootstrap(
             lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),

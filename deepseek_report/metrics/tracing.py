@@ -59,6 +59,24 @@ def array(tensor: Any) -> Floats:
     return np.asarray(tensor.double().cpu().numpy())
 
 
+def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[int, int, int]]:
+    """Names of the branches, and how many layers, branches and heads a head mask has.
+
+    Raises
+    ------
+    NotApplicableError : no layer has heads.
+    """
+    _, layers = next(traces(context, inputs[:1]))
+    found = [one.routes or one.attention for one in layers]
+    known = [one for one in found if one]
+    if not known:
+        raise NotApplicableError(
+            f"model {context.classifier.name!r} has no layer with heads; leave this metric out."
+        )
+    heads = next(iter(known[0].values())).shape[1]
+    return list(known[0]), (len(layers), len(known[0]), heads)
+
+
 def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats]:
     """Names of the branches, and (instance, layer, branch, head) weights of the heads."""
     branches: list[str] = []

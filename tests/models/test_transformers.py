@@ -546,3 +546,19 @@ def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(ber
         validate(compose(chosen))
     own = validate(compose([*chosen, "dataset.tokenizer=${model.checkpoint}"]))
     assert own.single["dataset"].tokenizer == str(bert)
+
+
+def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
+    from types import SimpleNamespace
+
+    from deepseek_report.metrics.capacity import Ablation
+
+    data, plugin = dataset(), HuggingFace(checkpoint=str(bert), train="none")
+    classifier = plugin.wrap(model(plugin), data.schema, "cpu")
+    context: Any = SimpleNamespace(
+        dataset=data, classifier=classifier, seed=0, progress=Silent(), calls=0
+    )
+    table = Ablation(n_resamples=100).measure(context).tables["units"]
+    assert len(table) == 2 * 2
+    assert set(table["branch"]) == {"global"}
+    assert table["loss_increase"].abs().max() > 0
