@@ -176,11 +176,12 @@ def _case(pages: _Pages, row: Row) -> dict[str, Any]:
         "agreement": _agreement(pages, number),
         "inputs": inputs,
         "inputs_title": pages.draft.text(
-            "whole_input" if len(inputs) in {0, total} else "some_input",
+            "near" if not inputs else "whole_input" if len(inputs) == total else "some_input",
             row=count(int(row["instance_id"])),
             shown=len(inputs),
             total=total,
         ),
+        "neighbours_caption": pages.draft.text("near_caption", row=count(int(row["instance_id"]))),
         "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
         "neighbour_sentence": _neighbour_sentence(pages, row),
         "change": _change(pages, row),
@@ -206,6 +207,8 @@ def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
     """What a player is called in a sentence, and what stands beside it in brackets."""
     if draft.results.schema.modality == "text":
         return f"“{display}”", row["label"]
+    if draft.results.schema.layout is not None:
+        return draft.text("player", label=row["label"]), display
     return row["label"], display
 
 
