@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import count, interval, percent, plural
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card import Facts
-from deepseek_report.datasets.text_card import outcomes
+from deepseek_report.datasets.text_card import TextFacts, outcomes
 from deepseek_report.datasets.words import HIDDEN, Form, form_of
 
 #: A word must stand in so many texts before it is judged, and raise the share of a class by this.
@@ -131,7 +131,7 @@ def cue_issues(facts: Facts) -> list[DataIssue]:
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
     rest = [cue for cue in cues if cue not in leaks]
-    names = [_names(form, [cue for cue in rest if cue.form == form], words) for form in _NAMES]
+    names = [_names(form, [cue for cue in rest if cue.form == form], facts.told) for form in _NAMES]
     telling = [cue for cue in rest if cue.form == "word"]
     return [
         *(_leak(cue) for cue in leaks[:_TOLD]),
@@ -142,7 +142,7 @@ def cue_issues(facts: Facts) -> list[DataIssue]:
 
 def _is_leak(cue: Cue, size: int) -> bool:
     """Nearly all texts with it have the class, and a good part of the class has it."""
-    return cue.safe_low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
+    return cue.low >= LEAK_RATE and cue.hits >= LEAK_SHARE * size and cue.base < 0.5
 
 
 def _leak(cue: Cue) -> DataIssue:
@@ -156,10 +156,12 @@ def _leak(cue: Cue) -> DataIssue:
     )
 
 
-def _names(form: Form, cues: list[Cue], words: Sequence[frozenset[str]]) -> DataIssue | None:
+def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
     if not cues:
         return None
-    one, many, hidden = _NAMES[form]
+    words = texts.words
+    one, many, kind = _NAMES[form]
+    hidden = "" if kind in texts.hidden else kind
     found = {cue.word for cue in cues}
     covered = sum(not found.isdisjoint(text) for text in words)
     share = covered / len(words)

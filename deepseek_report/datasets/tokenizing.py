@@ -18,6 +18,7 @@ NOUNS = {"words": "word", "characters": "character", "pieces": "piece"}
 #: make of unknown ones.
 FEWEST = 2
 _LONGEST_RUN = 64
+_GOES_ON = "##"
 _TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
 
 
@@ -77,7 +78,12 @@ def _listed(
 def _look_up(
     cut: Callable[[str], list[str]], place: dict[str, int]
 ) -> Callable[[Sequence[str]], list[list[int]]]:
-    return lambda texts: [[place.get(token, 0) for token in cut(text)] for text in texts]
+    """A piece that goes on a word, but was only seen to begin one, is read as that."""
+
+    def position(token: str) -> int:
+        return place.get(token, place.get(token.removeprefix(_GOES_ON), 0))
+
+    return lambda texts: [[position(token) for token in cut(text)] for text in texts]
 
 
 # --- pieces of words ------------------------------------------------------------------------------
@@ -118,7 +124,7 @@ def _marked(run: str, parts: list[str]) -> list[str]:
     """A run of Chinese characters has no blanks between words, so no part of it goes on a word."""
     if is_chinese(run[0]) or not parts:
         return parts or [run]
-    return [parts[0], *(f"##{one}" for one in parts[1:])]
+    return [parts[0], *(f"{_GOES_ON}{one}" for one in parts[1:])]
 
 
 def _runs(text: str) -> list[str]:
