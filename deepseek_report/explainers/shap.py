@@ -14,10 +14,14 @@ from pydantic import Field
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols import Capability, ExplainContext, ModelPlugin, Nature
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
 Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
+
+#: Players of which all coalitions can be asked for.
+_MOST_EXACT = 16
 
 _INDEPENDENT = (
     "Features that are left out are replaced by those of training rows, each independently of the "
@@ -72,6 +76,12 @@ class Shap:
         suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
         if suited.algorithm == "tree":
             return suited._walked(context)
+        players = len(context.classifier.schema.player_labels)
+        if suited.algorithm == "exact" and players > _MOST_EXACT:
+            raise NotApplicableError(
+                f"explainers.shap.algorithm=exact asks for all 2 ** {players} coalitions of "
+                f"{players} features; at most {_MOST_EXACT} are possible. Set algorithm=auto."
+            )
         if suited.algorithm == "owen" or suited.reference == "baseline":
             return suited._of_players(context)
         return suited._sampled(context)
