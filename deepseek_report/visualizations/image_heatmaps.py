@@ -112,11 +112,10 @@ def _strongest(results: Results, case: Case, name: str) -> np.ndarray:
 
 
 def _head(results: Results, case: Case, name: str) -> str:
-    """The explainer, and what its strongest pixel stands for."""
-    explanation = results.explanations[name]
-    size = float(np.abs(explanation.values[case.place]).max())
-    sign = "±" if explanation.signed else ""
-    return f"{named(name)}\nto {sign}{effect(explanation, size).lstrip('+')} a pixel"
+    """The explainer, and what its strongest patch did."""
+    values = by_players(results, name, case.place)
+    value = float(values[int(np.nanargmax(np.abs(values)))])
+    return f"{named(name)}\nmain patch {effect(results.explanations[name], value)}"
 
 
 def _paint(

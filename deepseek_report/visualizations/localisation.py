@@ -15,6 +15,7 @@ from deepseek_report.visualizations.labels import (
     extent,
     known,
     named,
+    nouns,
     short,
     with_interval,
     wrapped,
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
+#: Short titles; a measure that is not among them has its own label.
+_TITLES = {
+    "pointing_game": "Main {noun} on it",
+    "relevance_mass": "Attribution on it",
+    "relevance_rank": "Top ranks on it",
+    "localisation_auc": "ROC AUC",
+}
 _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
 
 
@@ -48,6 +56,9 @@ class Localisation:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
+        noun = nouns(results.schema.modality)[0]
+        titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
+        table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
         height = _HEAD + _ROW * len(names) + _FOOT
