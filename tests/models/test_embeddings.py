@@ -9,8 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from deepseek_report.artifacts.protocols import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Split
+from deepseek_report.explainers.attention_rollout import AttentionRollout
+from deepseek_report.explainers.input_x_gradient import InputXGradient
+from deepseek_report.explainers.integrated_gradients import IntegratedGradients
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.models.patches import cut, shortest
@@ -280,3 +284,17 @@ def test_sizes_are_presets_that_single_fields_override():
     tiny = DeepSeek().sizes
     assert (tiny.width, tiny.layers, tiny.heads, tiny.experts) == (32, 2, 2, 8)
     assert (tiny.experts_per_token, tiny.expert_width) == (2, 16)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_explanations_come_out_for_every_column(kind):
+    module, rows = module_of(kind), rows_of(kind).numpy().astype(float)
+    classifier = SMALL.wrap(module, schema_of(kind), "cpu")
+    context = ExplainContext(classifier, rows[:4], np.arange(4), rows[4:12], 1, 0)
+    for explainer in (IntegratedGradients(n_steps=8), InputXGradient(), AttentionRollout()):
+        values = explainer.explain(context).values
+        assert values.shape == rows[:4].shape
+        assert np.isfinite(values).all()
+        assert (np.abs(values).sum(axis=1) > 0).all()
+    if kind == "text":
+        assert (values[np.isnan(rows[:4])] == 0).all()
