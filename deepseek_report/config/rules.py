@@ -166,6 +166,7 @@ _HANDED_OUT = {
     "trees": "decision trees",
     "intrinsic": "an account of its own output",
     "shape_functions": "one function a feature",
+    "prototypes": "the cases that it compares with",
 }
 
 

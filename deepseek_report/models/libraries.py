@@ -34,7 +34,11 @@ TREES = {
     "LGBMRegressor": True,
 }
 #: Settings with which an ensemble is not a plain sum of trees.
-_NOT_A_SUM = {"booster": {"gblinear", "dart"}, "boosting_type": {"dart"}, "linear_tree": {True}}
+_NOT_A_SUM: Mapping[str, set[Any]] = {
+    "booster": {"gblinear", "dart"},
+    "boosting_type": {"dart"},
+    "linear_tree": {True},
+}
 
 _CLASSES = {
     "sklearn": "sklearn.ensemble.HistGradientBoostingClassifier",

@@ -73,6 +73,7 @@ class PrototypeModule(EncodedModule):
     mean: Tensor
     square: Tensor
     scale: Tensor
+    owners: Tensor
 
     def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
@@ -184,12 +185,13 @@ class PrototypeModule(EncodedModule):
 
     def _keep_moments(self, train: Split) -> None:
         """Mean and mean square of every unit, and a scale that makes usual distances 1."""
-        mean, square = 0.0, 0.0
+        mean = torch.zeros(len(self.unit_features), dtype=torch.float64)
+        square = torch.zeros_like(mean)
         for start in range(0, len(train), _BATCH):
             rows = torch.as_tensor(train.inputs[start : start + _BATCH], dtype=torch.float32)
             units = self.embed(rows).squeeze(-1).double()
             mean, square = mean + units.sum(0), square + (units**2).sum(0)
-        mean, square = torch.as_tensor(mean) / len(train), torch.as_tensor(square) / len(train)
+        mean, square = mean / len(train), square / len(train)
         scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
         for name, value in {"mean": mean, "square": square, "scale": scale}.items():
             self.register_buffer(name, value.float())

@@ -218,9 +218,8 @@ def _unusable(dotted: str, cls: Any, params: Mapping[str, Any]) -> list[str]:
     """What its own check says of the parameters, and whether it gives probabilities."""
     try:
         built = cls(**params)
-        check = getattr(built, "_validate_params", None)
-        if check is not None:
-            check()
+        if hasattr(built, "_parameter_constraints"):  # scikit-learn's own; others check in `fit`
+            built._validate_params()
     except (TypeError, ValueError) as error:
         return [f"{dotted} refuses model.params: {error}"]
     if not hasattr(built, "predict_proba") and not _is_regressor(built):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,7 @@ def _table(figure: Figure, shown: pd.DataFrame, rows: pd.DataFrame) -> None:
     axes.set_axis_off()
     axes.set_xlim(0, WIDTH)
     axes.set_ylim(0, height)
-    plain = {"fontsize": SMALL - 1, "va": "center"}
+    plain: dict[str, Any] = {"fontsize": SMALL - 1, "va": "center"}
     for place, row in enumerate(shown.itertuples()):
         block, column = divmod(place, _ABREAST)
         upper = height - block * block_tall

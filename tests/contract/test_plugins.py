@@ -59,10 +59,17 @@ def test_a_plugin_is_a_frozen_dataclass_with_a_sentence_to_list(group: str, name
     assert 20 <= len(sentence) <= 130, sentence
 
 
+def self_explaining(group: str, name: str) -> list[str]:
+    """The model for a part that only a model which explains itself can serve."""
+    serving = {"intrinsic": "nam", "shape_functions": "nam", "prototypes": "prototype"}
+    needed = set(getattr(plugin_class(group, name), "requires", ())) & set(serving)
+    return [f"model={serving[one]}" for one in sorted(needed)]
+
+
 @pytest.mark.parametrize(("group", "name"), PLUGINS)
 def test_a_yaml_can_be_chosen_and_built(group: str, name: str) -> None:
     chosen = f"{group}=[{name}]" if group in MULTIPLE else f"{group}={name}"
-    composed = compose([chosen, *company(group, name)])
+    composed = compose([chosen, *self_explaining(group, name), *company(group, name)])
     assert not composed.problems
     if group in MULTIPLE:
         built = [key for key, entry in composed.raw[group].items() if "_target_" in entry]

@@ -150,6 +150,7 @@ class Builder:
             _groups,
             _trust,
             _inside,
+            _own_account,
         ):
             step(self)
         return Results(self.paths, {})
@@ -529,3 +530,43 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Results]:
         return made[modality, hostile, gaps]
 
     return results
+
+
+def _own_account(b: Builder) -> None:
+    """Curves of a number and of categories with missing values, and prototypes of a table."""
+    curves, density = [], []
+    for rank, feature in enumerate(b.schema.features[:5], start=1):
+        values = np.linspace(0, 400_000, 30) if feature.is_numeric else np.arange(3.0)
+        about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
+        gap = [*values, np.nan]
+        curve = {
+            **about, "rank": rank, "spread": 1 / rank, "unit": feature.unit or "", "value": gap,
+            "display": [feature.display(one) for one in gap],
+            "contribution": [*np.sin(values / (values.max() or 1) * 3) / rank, 0.1], "share": 0.03,
+        }  # fmt: skip
+        curves.append(pd.DataFrame(curve))
+        if feature.is_numeric:
+            edges = np.linspace(0, 400_000, 11)
+            own = {"feature": feature.name, "from": edges[:-1], "to": edges[1:], "share": 0.1}
+            density.append(pd.DataFrame(own))
+    b.measure("shape_functions", curves=pd.concat(curves), density=pd.concat(density))
+    cases = np.arange(1, 13)
+    prototypes = pd.DataFrame(
+        {
+            "prototype": cases, "instance_id": 100 + cases,
+            "class_label": [b.schema.target.classes[one % 2] for one in cases],
+            "decides": 60 - 5 * cases, "share": (60 - 5 * cases) / 270, "n": 270,
+        }
+    )  # fmt: skip
+    inputs = [
+        {
+            "prototype": one,
+            "feature": f.name,
+            "label": f.label,
+            "display": f.display(1.0),
+            "rank": r,
+        }
+        for one in cases
+        for r, f in enumerate(b.schema.features, start=1)
+    ]
+    b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
