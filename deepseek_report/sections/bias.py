@@ -60,7 +60,7 @@ class Bias:
     """Compares decisions, errors and explanations between groups of people."""
 
     title: ClassVar[str] = "Bias"
-    needs: ClassVar[frozenset[str]] = frozenset({"predictions/test"})
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates"})
 
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bias", results)
@@ -84,15 +84,15 @@ class Bias:
                 _policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")
             ],
         }
-        return draft.content(self.title, _compared(results) | self.needs, _USES)
+        return draft.content(self.title, _needed(results, self.needs), _USES)
 
 
-def _compared(results: Results) -> frozenset[str]:
-    """Without any of these nothing is compared between groups, and the section says why."""
-    found = [f"measures/{name}" for name in ("group_rates", "group_errors")]
-    there = [one for one in found if results.has(one)]
-    wanted = [one for one in found if one not in results.refused] or found
-    return frozenset() if there else frozenset(wanted[:1])
+def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
+    """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
+    of_numbers = results.has("measures/group_errors") or (
+        "measures/group_rates" in results.refused and "measures/group_errors" not in results.refused
+    )
+    return frozenset({"measures/group_errors"}) if of_numbers else needs
 
 
 def _answer(draft: Draft) -> None:

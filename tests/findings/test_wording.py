@@ -13,6 +13,8 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.wording import Wording, wording
 
 LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
+LANGUAGES = [path for path in LOCALES if "." not in path.stem]
+VARIANTS = [path for path in LOCALES if "." in path.stem]
 FORBIDDEN = re.compile(
     r"\b(debias\w*|unbiased|solve[sd]?|compliant|unfair\w*|fair|fairness)\b", re.I
 )
@@ -32,7 +34,7 @@ def test_no_text_claims_what_no_report_can_show(path: Path):
     assert [key for key, text in texts if FORBIDDEN.search(str(text))] == []
 
 
-@pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
 def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     words = Wording(tree)
@@ -41,6 +43,25 @@ def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
         words._environment.parse(text)
     for message, parts in tree["findings"].items():
         assert set(parts) == {"claim", "detail", "why", "do"}, message
+
+
+@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
+def test_a_variant_says_otherwise_only_what_the_language_says_or_what_sections_of_it_ask(
+    path: Path,
+):
+    language, variant = path.stem.split(".")
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    base, merged = wording(language), wording(language, variant)
+    for key, text in flat(tree):
+        assert isinstance(text, str), key
+        merged._environment.parse(text)
+        assert not key.startswith("findings.") or base.has(key), key
+    assert merged.label("explainers", "shap") == base.label("explainers", "shap")
+
+
+def test_an_empty_text_of_a_variant_takes_an_entry_out_of_a_table():
+    assert "ROC AUC" in wording("en").table("glossary")
+    assert "ROC AUC" not in wording("en", "number").table("glossary")
 
 
 def test_values_are_taken_as_text_and_never_as_templates():

@@ -14,10 +14,10 @@ from deepseek_report.metrics.cases import CasePages, role_label
 
 COLUMNS = {
     "cases": "case role role_label instance_id position label decision probability threshold "
-    "correct",
+    "correct prediction error",
     "inputs": "case feature label display typical",
     "reasons": "case explainer feature label display attribution rank output_space",
-    "neighbours": "case rank instance_id distance label probability",
+    "neighbours": "case rank instance_id distance label probability prediction",
     "counterfactuals": "case status feature label from_display to_display probability_after",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "errors_like_this": "case slice n error_rate rest_error_rate",
