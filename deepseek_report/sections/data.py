@@ -28,7 +28,7 @@ class Data:
             _answer(draft)
             draft.caveats.extend(results.card.get("limits") or [])
             draft.values |= _values(draft)
-        return draft.content(self.title, self.needs)
+        return draft.content(self.title, self.needs, frozenset({"pictures/data_samples"}))
 
 
 def _answer(draft: Draft) -> None:
