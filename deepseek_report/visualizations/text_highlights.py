@@ -39,6 +39,8 @@ _LEFT, _RIGHT = 6.0, 72 * WIDTH - 6.0
 _OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
 _THICKNESS = (0.0, 0.7, 1.1, 1.6, 2.2)
 _TOKEN, _SPACE = 40, 5.0
+#: Stands for a token of control characters, which cannot be shown.
+_BLANK = "□"
 
 
 @dataclass(frozen=True)
@@ -183,9 +185,8 @@ def _placed(results: Results, case: Case, players: np.ndarray) -> list[tuple[str
     for word in words:
         gap = [next(spaces) for _ in word]
         parts = zip(word, gap, strict=True)
-        text = short(
-            "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts)), _TOKEN
-        )
+        whole = "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts))
+        text = short(whole, _TOKEN) if any(one.isprintable() for one in whole) else _BLANK
         before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
         if x + before + width > _RIGHT and x > _LEFT:
             x, line, before = _LEFT, line + 1, 0.0
