@@ -64,26 +64,36 @@ def _characters(text: str) -> list[str]:
 def _listed(
     kind: str, cut: Callable[[str], list[str]], texts: Sequence[str], size: int
 ) -> Tokenizer:
-    counts = Counter(token for text in texts for token in cut(text))
-    often = sorted((one for one in counts if counts[one] >= FEWEST), key=lambda t: (-counts[t], t))
-    tokens = (UNKNOWN, MASK, *often[: size - 2])
+    spelled = _often(_characters, texts) if kind == "pieces" else []
+    seen = set(spelled)
+    found = [one for one in _often(cut, texts) if one not in seen]
+    tokens = (UNKNOWN, MASK, *[*spelled, *found][: size - 2])
     place = {token: i for i, token in enumerate(tokens)}
     told = (
         f"Texts are cut into {kind}, in lower case; the vocabulary is that of the training part "
         f"(tokens that occur at least {FEWEST} times, at most {size})."
     )
-    return Tokenizer(tokens, 0, 1, NOUNS[kind], told, _look_up(cut, place))
+    return Tokenizer(tokens, 0, 1, NOUNS[kind], told, _look_up(cut, place, bool(spelled)))
+
+
+def _often(cut: Callable[[str], list[str]], texts: Sequence[str]) -> list[str]:
+    """Tokens that are frequent enough, the most frequent first, equal ones by the alphabet."""
+    counts = Counter(token for text in texts for token in cut(text))
+    return sorted((one for one in counts if counts[one] >= FEWEST), key=lambda t: (-counts[t], t))
 
 
 def _look_up(
-    cut: Callable[[str], list[str]], place: dict[str, int]
+    cut: Callable[[str], list[str]], place: dict[str, int], spells: bool
 ) -> Callable[[Sequence[str]], list[list[int]]]:
-    """A piece that goes on a word, but was only seen to begin one, is read as that."""
+    """Positions of tokens; a piece that is not known is spelled, character by character."""
 
-    def position(token: str) -> int:
-        return place.get(token, place.get(token.removeprefix(_GOES_ON), 0))
+    def positions(token: str) -> list[int]:
+        if token in place or not spells:
+            return [place.get(token, 0)]
+        bare = token.removeprefix(_GOES_ON)
+        return [place[bare]] if bare in place else [place.get(one, 0) for one in bare]
 
-    return lambda texts: [[position(token) for token in cut(text)] for text in texts]
+    return lambda texts: [[i for token in cut(text) for i in positions(token)] for text in texts]
 
 
 # --- pieces of words ------------------------------------------------------------------------------
@@ -103,9 +113,11 @@ def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[str]]
     from tokenizers.pre_tokenizers import WhitespaceSplit
     from tokenizers.trainers import BpeTrainer
 
-    trained = Trained(BPE())
+    trained = Trained(BPE(unk_token=UNKNOWN))
     trained.pre_tokenizer = WhitespaceSplit()
-    trainer = BpeTrainer(vocab_size=3 * size // 4, min_frequency=FEWEST, show_progress=False)
+    trainer = BpeTrainer(
+        vocab_size=size, min_frequency=FEWEST, show_progress=False, special_tokens=[UNKNOWN]
+    )
     trained.train_from_iterator((" ".join(_runs(text)) for text in texts), trainer)
     known: dict[str, list[str]] = {}
 

@@ -118,7 +118,8 @@ def test_the_tokenizer_of_a_checkpoint_gives_its_own_ids(tmp_path: Any) -> None:
     from transformers import PreTrainedTokenizerFast
 
     words = ["[PAD]", "[UNK]", "[MASK]", *NOUNS]
-    made = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, **{"unk_token": "[UNK]"}))
+    places = {word: i for i, word in enumerate(words)}
+    made = Tokenizer(WordLevel(places, unk_token=words[1]))
     made.pre_tokenizer = Whitespace()
     names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
     PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(tmp_path)
