@@ -11,6 +11,7 @@ from deepseek_report.findings.estimates import in_sentence, listing
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.findings.wording import Wording
+
 #: So many parts with one reason are named, else the first few of them.
 MOST_NAMED, NAMED_OF_MANY = 5, 3
 

@@ -42,9 +42,15 @@ def about_sample(context: MeasureContext) -> tuple[str, ...]:
     picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
     if not picked:
         return ()
+    is_number = context.dataset.schema.target.is_number
+    extreme, within = (
+        ("the largest errors", "bands of the number")
+        if is_number
+        else ("the most certain ones", "classes")
+    )
     return (
-        f"{picked} of the {n} explained instances were picked for the case pages, the most certain "
-        "ones among them; the others are a random sample of the test part within classes.",
+        f"{picked} of the {n} explained instances were picked for the case pages, {extreme} among "
+        f"them; the others are a random sample of the test part within {within}.",
     )
 
 

@@ -75,6 +75,14 @@ class _View:
     curves: dict[str, pd.DataFrame]
     gains: dict[str, dict[str, Score]]
     names: list[str]
+    is_number: bool
+
+    @property
+    def outcome(self) -> str:
+        """What the curves are of."""
+        if self.is_number:
+            return "distance from the typical prediction"
+        return "probability of the decided class"
 
     @classmethod
     def of(cls, results: Results) -> _View:
@@ -84,7 +92,7 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        return cls(curves, gains, names)
+        return cls(curves, gains, names, results.schema.target.is_number)
 
     @property
     def judged(self) -> list[str]:
@@ -108,9 +116,9 @@ def _paint(figure: Figure, view: _View) -> None:
         _curves(axes, table, view.names)
         axes.set_title(capital(metric))
         axes.set(ylim=limits, xlabel="features removed" if metric == "deletion" else "put back")
-        percent_ticks(axes, "y")
+        (value_ticks if view.is_number else percent_ticks)(axes, "y")
         if place == 0:
-            axes.set_ylabel("probability of the decided class")
+            axes.set_ylabel(view.outcome)
         else:
             axes.tick_params(labelleft=False)
     _gain_panel(panel(figure, 5.95, 0.6, 7.05, height - 0.4), view)
@@ -172,7 +180,8 @@ def _alt(view: _View) -> str:
     deletion = view.curves["deletion"]
     start = number(float(deletion.loc[deletion["removed_share"].idxmin(), "mean"]))
     cases = count(deletion["n"].max())
-    parts = [f"Mean probability of the decided class over {cases} cases, {start} with all features"]
+    unit = ", in standard deviations of the true numbers," if view.is_number else ""
+    parts = [f"Mean {view.outcome}{unit} over {cases} cases, {start} with all features"]
     for metric, gains in view.gains.items():
         said = [
             f"{named(name)} {with_interval(gains[name].value, gains[name].low, gains[name].high)}"
