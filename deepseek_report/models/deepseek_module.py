@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -125,7 +125,7 @@ class DeepSeekModule(nn.Module):
     def reading(self, inputs: Tensor) -> Tensor:
         """(instance, token) how much of each token's last state the output reads; sums to 1."""
         present = self.tokens.join(self.embed(inputs))[1]
-        run_of = self.layers[0].attention.map_runs
+        run_of = cast(RoutedLayer, self.layers[0]).attention.map_runs
         read = torch.zeros(len(run_of), device=run_of.device)
         read[0] = 1.0
         if self.reads_mean:
