@@ -153,7 +153,7 @@ def _several(
     )
     given = np.column_stack([_given(one, f"{file}, column `{one.name}`") for one in cells])
     index = [one.name for one in cells].index(rule.name)
-    classes = (f"without “{names[index]}”", f"with “{names[index]}”")
+    classes = (f"without {names[index]}", f"with {names[index]}")
     favourable, notes = _favourable_label(classes, rule, f"{file}, column `{rule.name}`")
     target = Target(
         name=rule.name,

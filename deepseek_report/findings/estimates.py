@@ -118,8 +118,10 @@ def bound(value: float, *, as_percent: bool = False) -> str:
 
 
 def in_sentence(label: str) -> str:
-    """A label inside a sentence: `Age band -> age band`, while `SHAP` and `ROC AUC` stay."""
-    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+    """A label inside a sentence: `Age band -> age band`; `SHAP`, `ROC AUC`, `R²`, `F1` stay."""
+    second = label[1:2]
+    stays = second.isupper() or not (second.isalpha() or second.isspace())
+    return label if stays else label[:1].lower() + label[1:]
 
 
 def p_value(value: float | None) -> str:

@@ -46,6 +46,8 @@ SCORES = (
     "prediction_interval_coverage",
     "prediction_interval_width",
 )
+#: Scores about the explained class alone.
+_OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
 #: Columns of the comparison with simpler models, in order.
 _COMPARED = {
     "roc_auc": "ROC AUC",
@@ -113,6 +115,15 @@ class Performance:
 
 
 def _answer(draft: Draft) -> None:
+    if draft.results.has("data") and len(draft.results.schema.target.classes) > 2:
+        _answer_many(draft)
+    else:
+        _answer_two(draft)
+    answer_numbers(draft)
+
+
+def _answer_two(draft: Draft) -> None:
+    """How one class is ranked above the other, and found."""
     results = draft.results
     target = results.schema.target.explained_class
     area = results.score("roc_auc")
@@ -127,7 +138,29 @@ def _answer(draft: Draft) -> None:
             right=estimates.of_score(right),
             threshold=_threshold(results),
         )
-    answer_numbers(draft)
+
+
+def _answer_many(draft: Draft) -> None:
+    """How classes are ranked and found on average, and the one that is found least often."""
+    results = draft.results
+    area, accuracy = results.score("roc_auc"), results.score("accuracy")
+    balanced = results.score("balanced_accuracy")
+    if area is not None:
+        classes = len(results.schema.target.classes)
+        draft.answer("ranking_many", area=estimates.of_score(area), classes=classes)
+    if accuracy is None or balanced is None:
+        return
+    found = [
+        {"class": row["class"], **estimates.of_row(row, "recall", "recall")}
+        for row in rows(results, "confusion_matrix", "classes")
+        if row["n"]
+    ]
+    draft.answer(
+        "decisions_many",
+        accuracy=estimates.of_score(accuracy),
+        balanced=estimates.of_score(balanced),
+        worst=min(found, key=lambda one: float(one["value"]), default=None),
+    )
 
 
 def _threshold(results: Results) -> float | None:
@@ -170,8 +203,11 @@ def _score(draft: Draft, one: Score) -> dict[str, Any]:
 
 
 def _named(draft: Draft, one: Score) -> str:
-    """The metric, with its unit where it has one."""
+    """The metric, with its unit, or the one of many classes that it is about."""
     name = draft.words.label("metrics", one.metric)
+    target = draft.results.schema.target
+    if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
+        return f"{name} of “{target.explained_class}”"
     return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 
 

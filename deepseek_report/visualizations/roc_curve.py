@@ -81,11 +81,12 @@ class _View:
     @classmethod
     def of(cls, results: Results) -> _View:
         predictions = results.predictions
+        two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
             roc=required(results, "roc_auc", "curve"),
             recall=results.table("average_precision", "curve"),
-            area=results.score("roc_auc"),
-            precision=results.score("average_precision"),
+            area=results.score("roc_auc") if two else None,
+            precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
             base_rate=float(predictions.truths.mean()),
             threshold=predictions.threshold,
@@ -142,7 +143,7 @@ def _note(axes: Axes, view: _View, said: tuple[str, Score | None], *, low: bool)
 
 def _title(view: _View) -> str:
     if view.area is None or not known(view.area.value):
-        return f"Ranking of “{view.class_name}” at every threshold"
+        return f"Ranking of “{view.class_name}” against all other cases, at every threshold"
     share = percent_with_interval(view.area.value, view.area.low, view.area.high)
     return f"The model ranks a “{view.class_name}” above another case in {share} of pairs"
 

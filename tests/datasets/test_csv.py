@@ -308,10 +308,6 @@ def test_a_target_with_gaps_is_refused_with_rows(write: Write) -> None:
     assert "missing in 2 rows: rows 4, 10" in refusal(write(frame))
 
 
-def test_regression_is_refused_by_name(write: Write) -> None:
-    assert "regression is not supported yet" in refusal(write(), target="income")
-
-
 def test_text_in_a_declared_number_is_shown_with_its_rows(write: Write) -> None:
     frame = people().astype({"income": object})
     frame.loc[6, "income"] = "a lot"
