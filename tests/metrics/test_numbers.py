@@ -1,0 +1,316 @@
+"""Metrics of numbers and of several labels: against scikit-learn, and by what they promise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.baselines import Baselines
+from deepseek_report.metrics.case_choice import choose_cases
+from deepseek_report.metrics.error_slices import ErrorSlices, measure_parts
+from deepseek_report.metrics.errors import (
+    MEASURES,
+    MeanAbsoluteError,
+    error_estimates,
+    weighted_errors,
+    weighted_median,
+)
+from deepseek_report.metrics.group_errors import GroupErrors, largest_gap
+from deepseek_report.metrics.labels_table import LabelsTable, set_measures
+from deepseek_report.metrics.number_baselines import paired_gain
+from deepseek_report.metrics.prediction_intervals import PredictionIntervals, half_width
+from deepseek_report.metrics.residuals import Residuals
+from deepseek_report.metrics.robustness import Robustness
+
+RNG = np.random.default_rng
+
+
+class Line:
+    """Predicts twice the first feature: exact but for noise in the labels."""
+
+    name = "line"
+    capabilities = frozenset()
+    module = None
+    calls = 0
+
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        return 2 * np.nan_to_num(inputs[:, :1])
+
+    logits = probabilities
+
+
+SCHEMA = Schema(
+    features=(Feature("x", "size", "numeric"), Feature("z", "noise", "numeric")),
+    target=Target("y", "price", ("price",), 0, 0, task="regression", unit="€"),
+    attributes=(Attribute("side", "Side", ("left", "right")),),
+)
+
+
+def split(n: int, seed: int, worse_right: float = 0.0) -> Split:
+    rng = RNG(seed)
+    inputs = rng.normal(10, 3, (n, 2))
+    side = rng.integers(0, 2, n)
+    noise = rng.normal(0, 1 + worse_right * side, n)
+    return Split(inputs, 2 * inputs[:, 0] + noise, np.arange(n), {"side": side})
+
+
+def predictions(part: Split) -> Predictions:
+    n = len(part)
+    return Predictions(
+        logits=Line(SCHEMA).logits(part.inputs),
+        probabilities=np.zeros((n, 0)),
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=np.zeros(n, dtype=np.int64),
+        threshold=None,
+        rule="none",
+        explained=0,
+        groups=part.groups,
+    )
+
+
+def context(n: int = 400, worse_right: float = 0.0) -> MeasureContext:
+    train, validation, test = (split(n, seed, worse_right) for seed in (1, 2, 3))
+    return MeasureContext(
+        dataset=Dataset(SCHEMA, train, validation, test, card={}),
+        predictions=predictions(test),
+        validation_predictions=predictions(validation),
+        cases=Cases(np.arange(10), {}),
+        classifier=Line(SCHEMA),
+        seed=0,
+        background=train.inputs[:20],
+    )
+
+
+# --- errors ---------------------------------------------------------------------------------------
+
+
+def test_errors_are_those_of_scikit_learn() -> None:
+    rng = RNG(5)
+    labels, values = rng.normal(size=101), rng.normal(size=101)
+    found = {name: one.value for name, one in error_estimates(labels, values, 200, 0).items()}
+    assert found == pytest.approx(
+        {
+            "mae": oracle.mean_absolute_error(labels, values),
+            "rmse": oracle.root_mean_squared_error(labels, values),
+            "r2": oracle.r2_score(labels, values),
+            "median_absolute_error": oracle.median_absolute_error(labels, values),
+        }
+    )
+
+
+def test_a_weight_of_two_is_the_same_as_the_instance_twice() -> None:
+    rng = RNG(6)
+    labels, values, times = rng.normal(size=30), rng.normal(size=30), rng.integers(0, 4, 30)
+    weighted = weighted_errors(times[None].astype(float), labels, values)
+    repeated = weighted_errors(
+        np.ones((1, times.sum())), np.repeat(labels, times), np.repeat(values, times)
+    )
+    np.testing.assert_allclose(weighted, repeated)
+
+
+def test_the_weighted_median_of_equal_weights_is_the_median() -> None:
+    for n in (1, 2, 7, 8):
+        values = RNG(n).normal(size=n)
+        assert weighted_median(values, np.ones((1, n)))[0] == pytest.approx(np.median(values))
+
+
+def test_the_mean_of_the_test_labels_has_r_squared_of_zero() -> None:
+    labels = RNG(7).normal(size=50)
+    found = weighted_errors(np.ones((1, 50)), labels, np.full(50, labels.mean()))
+    assert found[0, list(MEASURES).index("r2")] == pytest.approx(0.0)
+
+
+def test_labels_that_do_not_vary_have_no_r_squared() -> None:
+    found = weighted_errors(np.ones((1, 5)), np.full(5, 3.0), np.arange(5.0))
+    assert np.isnan(found[0, 2])
+
+
+def test_an_error_is_told_in_the_unit_of_the_target() -> None:
+    score = MeanAbsoluteError(n_resamples=100).measure(context()).scores[0]
+    assert (score.unit, score.direction, score.n) == ("€", "lower", 400)
+    assert score.low < score.value < score.high
+    assert score.value == pytest.approx(np.sqrt(2 / np.pi), abs=0.1)  # E|N(0, 1)|
+
+
+# --- intervals ------------------------------------------------------------------------------------
+
+
+def test_the_half_width_is_the_quantile_of_the_definition() -> None:
+    errors = np.array([-3.0, 1.0, 2.0, -4.0])
+    assert half_width(errors, 0.5) == 3.0  # the ⌈5 · 0.5⌉ = third smallest
+    assert half_width(errors, 0.8) == 4.0
+    assert half_width(errors, 0.9) == np.inf  # ⌈4.5⌉ = fifth of four
+
+
+@pytest.mark.parametrize("level", [0.5, 0.9])
+def test_split_conformal_intervals_hold_what_they_say_whatever_the_errors(level: float) -> None:
+    rng, n, held = RNG(8), 39, []
+    for _ in range(4000):
+        errors = rng.standard_t(2, n + 1) + 1.0  # heavy tails, and always too high
+        held.append(abs(errors[-1]) <= half_width(errors[:-1], level))
+    spread = 4 * np.sqrt(level * (1 - level) / len(held))
+    assert level - spread <= np.mean(held) <= level + 1 / (n + 1) + spread
+
+
+def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
+    found = PredictionIntervals().measure(context(worse_right=4.0))
+    coverage, width = found.scores
+    assert 0.85 < coverage.value < 0.95
+    half = half_width(context(worse_right=4.0).validation_predictions.errors, 0.9)
+    assert width.value == pytest.approx(2 * half)
+    by_level = found.tables["by_group"].set_index("level")["coverage"]
+    assert by_level["left"] > 0.97 > by_level["right"]
+
+
+def test_too_few_validation_rows_for_a_level_are_refused() -> None:
+    small = context(n=8)
+    with pytest.raises(NotApplicableError, match="more than 8 validation rows; use more rows"):
+        PredictionIntervals().measure(small)
+
+
+# --- groups, parts --------------------------------------------------------------------------------
+
+
+def test_the_largest_gap_is_that_of_the_means() -> None:
+    values, codes = np.array([[1.0, 3.0, 10.0, 20.0, 7.0]]), np.array([0, 0, 1, 1, -1])
+    assert largest_gap(values, codes, np.array([0, 1]))[0] == 13.0
+
+
+def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> None:
+    metric = GroupErrors(n_permutations=300)
+    apart = metric.measure(context(worse_right=2.0)).tables["tests"].set_index("metric")
+    assert apart.loc["mae_gap", "p_adjusted"] < 0.02
+    assert apart.loc["mae_gap", "widest_level"] == "right"
+    even = metric.measure(context()).tables["tests"]
+    assert (even["p_adjusted"] > 0.05).all()
+
+
+def test_parts_have_the_moments_of_their_members() -> None:
+    rng = RNG(9)
+    matrix, errors = (rng.random((60, 4)) < 0.5).astype(float), rng.exponential(size=60)
+    parts = measure_parts(matrix, errors, ["a", "b", "c", "d"], True, 5)
+    for k in range(len(parts.sizes)):
+        inside = (matrix[:, parts.first[k]] > 0) & (matrix[:, parts.second[k]] > 0)
+        assert parts.means[k] == pytest.approx(errors[inside].mean())
+        assert parts.variances[k] == pytest.approx(errors[inside].var(ddof=1))
+        assert parts.rest_means[k] == pytest.approx(errors[~inside].mean())
+
+
+def test_the_test_of_a_part_is_that_of_welch() -> None:
+    from scipy.stats import ttest_ind
+
+    rng = RNG(10)
+    matrix, errors = (rng.random((50, 1)) < 0.4).astype(float), rng.exponential(size=50)
+    parts = measure_parts(matrix, errors, ["a"], False, 5)
+    inside = matrix[:, 0] > 0
+    expected = ttest_ind(errors[inside], errors[~inside], equal_var=False, alternative="greater")
+    assert parts.p_values[0] == pytest.approx(expected.pvalue)
+
+
+def test_a_part_with_larger_errors_is_listed_first() -> None:
+    found = ErrorSlices(max_features=1).measure(context(worse_right=3.0))
+    assert "right" in found.tables["slices"]["slice"][0]
+    assert found.tables["slices"]["p_adjusted"][0] < 0.01
+
+
+def test_residual_bins_hold_all_rows_and_the_largest_error_comes_first() -> None:
+    found = Residuals(bins=5, most=3).measure(context())
+    assert found.tables["bins"]["n"].sum() == 400
+    sizes = found.tables["largest"]["error"].abs()
+    assert sizes.is_monotonic_decreasing
+    assert sizes[0] == pytest.approx(np.abs(context().predictions.errors).max())
+
+
+# --- simpler models, noise, cases -----------------------------------------------------------------
+
+
+def test_the_gain_is_paired_by_instance() -> None:
+    own, theirs = np.array([1.0, -2.0, 0.0]), np.array([-2.0, 3.0, 1.0])
+    gain, p_value = paired_gain(own, theirs)
+    assert gain.value == gain.low == gain.high == 1.0
+    assert p_value == 0.0
+
+
+def test_the_model_beats_the_mean_and_ridge_finds_a_line_as_well() -> None:
+    found = Baselines(n_resamples=100).measure(context())
+    gain = {one.predictor: one for one in found.scores if one.metric == "mae_gain"}
+    assert gain["mean"].low > 1.0
+    assert abs(gain["ridge"].value) < 0.05
+    assert set(found.tables["comparison"]["metric"]) == {"mae", "rmse", "r2"}
+
+
+def test_noise_raises_the_error_and_moves_predictions() -> None:
+    found = Robustness().measure(context())
+    noise = found.tables["perturbations"].query("perturbation == 'noise'")
+    assert noise["mae"].is_monotonic_increasing
+    assert noise["change"].is_monotonic_increasing
+    assert {one.metric for one in found.scores} == {"mae_under_noise", "change_under_noise"}
+
+
+def test_cases_of_numbers_are_chosen_by_their_errors() -> None:
+    said = predictions(split(100, 11))
+    cases = choose_cases(said, SCHEMA, 30, seed=2)
+    errors = said.errors[cases.explained]
+    assert errors[cases.roles["furthest_above"]] == said.errors.max()
+    assert errors[cases.roles["furthest_below"]] == said.errors.min()
+    assert {"typical_error", "group:side:left", "group:side:right"} <= set(cases.roles)
+    assert len(cases.explained) == 30
+
+
+# --- several labels -------------------------------------------------------------------------------
+
+
+def test_measures_of_label_sets_are_those_of_scikit_learn() -> None:
+    rng = RNG(12)
+    given, decided = rng.random((80, 3)) < 0.4, rng.random((80, 3)) < 0.5
+    found = set_measures(np.ones((1, 80)), given, decided)[0]
+    expected = [
+        *oracle.f1_score(given, decided, average=None),
+        oracle.f1_score(given, decided, average="micro"),
+        oracle.f1_score(given, decided, average="macro"),
+        oracle.hamming_loss(given, decided),
+        oracle.accuracy_score(given, decided),
+    ]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_every_label_has_a_row_and_the_reported_one_is_marked() -> None:
+    rng, n = RNG(13), 200
+    given = (rng.random((n, 3)) < 0.4).astype(np.int64)
+    shares = np.clip(0.3 * given + rng.random((n, 3)) * 0.7, 0, 1)
+    target = Target(
+        "b", "b", ("without b", "with b"), 0, task="multi_label", labels=("a", "b", "c")
+    )
+    schema = replace(SCHEMA, target=replace(target, label_index=1))
+    base = context(n)
+    said = replace(base.predictions, all_labels=given, all_probabilities=shares)
+    about = replace(
+        base,
+        dataset=replace(base.dataset, schema=schema),
+        predictions=said,
+        validation_predictions=said,
+    )
+    found = LabelsTable(n_resamples=100).measure(about)
+    table = found.tables["labels"].set_index("label")
+    assert table["reported"].to_dict() == {"a": False, "b": True, "c": False}
+    for j, name in enumerate(("a", "b", "c")):
+        expected = oracle.roc_auc_score(given[:, j], shares[:, j])
+        assert table.loc[name, "roc_auc"] == pytest.approx(expected)
+    assert {one.metric for one in found.scores} == {
+        "micro_f1",
+        "macro_f1",
+        "hamming_loss",
+        "subset_accuracy",
+    }
