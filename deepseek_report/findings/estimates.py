@@ -120,7 +120,7 @@ def bound(value: float, *, as_percent: bool = False) -> str:
 def in_sentence(label: str) -> str:
     """A label inside a sentence: `Age band -> age band`; `SHAP`, `ROC AUC`, `R²`, `F1` stay."""
     second = label[1:2]
-    stays = second.isupper() or not (second.isalpha() or second.isspace())
+    stays = second.isupper() or bool(second.strip() and not second.isalpha())
     return label if stays else label[:1].lower() + label[1:]
 
 

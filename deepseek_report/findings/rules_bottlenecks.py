@@ -66,7 +66,7 @@ def slices_examined(results: Results) -> int | None:
 
 def _no_slice(results: Results) -> list[Finding]:
     examined = slices_examined(results)
-    if not examined or not results.has("measures/slices"):
+    if not examined:
         return []
     values = {"examined": examined}
     return [Finding("no_slice", "info", "no_slice", values, ("measures/slices",), "bottlenecks")]

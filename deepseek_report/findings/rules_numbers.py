@@ -10,7 +10,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, first, rows, words_of
-from deepseek_report.findings.rules_bottlenecks import noise, slices_examined
+from deepseek_report.findings.rules_bottlenecks import noise
 
 SIGNIFICANT = 0.05
 #: A mean error, as a share of the mean absolute error, that is worth correcting.
@@ -182,9 +182,9 @@ def worst_part(results: Results) -> list[Finding]:
     """The part of the data with the largest errors that survives the correction."""
     table = rows(results, "error_slices", "slices")
     worst = first(row for row in table if is_clear_part(row))
-    evidence, examined = ("measures/error_slices",), slices_examined(results)
+    evidence, examined = ("measures/error_slices",), parts_examined(results)
     if worst is None:
-        if not examined or not results.has("measures/error_slices"):
+        if not examined:
             return []
         values = {"examined": examined}
         return [Finding("no_part", "info", "number_no_part", values, evidence, "bottlenecks")]
@@ -208,6 +208,12 @@ def worst_part(results: Results) -> list[Finding]:
             section="bottlenecks",
         )
     ]
+
+
+def parts_examined(results: Results) -> int | None:
+    """How many parts of the data were looked at."""
+    score = results.score("parts_examined")
+    return None if score is None else round(score.value)
 
 
 def is_clear_part(row: Row) -> bool:

