@@ -131,8 +131,10 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(base)
     for key, value in over.items():
         inside = base.get(key)
-        nested = isinstance(value, Mapping) and isinstance(inside, Mapping)
-        both[key] = _merged(inside, value) if nested else value
+        if isinstance(value, Mapping) and isinstance(inside, Mapping):
+            both[key] = _merged(inside, value)
+        else:
+            both[key] = value
     return both
 
 

@@ -1,0 +1,91 @@
+"""Reports on a number and on several labels, whole, as their readers see them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import Finished, run_experiment
+
+FEW = (
+    "debug=fast",
+    "jobs=1",
+    "measure_time=false",
+    "model=mlp",
+    "explainers=[shap,input_x_gradient,random]",
+    "frameworks=[]",
+    "report.thresholds=[]",
+    "explain.instances=30",
+)
+#: Words that say nothing of a number.
+OF_CLASSES = re.compile(r"probabilit|decided|\bdecisions?\b|favourable|log-odds|ROC AUC", re.I)
+
+
+def run(folder: Path, *overrides: str) -> Finished:
+    chosen = [*FEW, f"paths.reports={folder}/r", f"paths.store={folder}/s", *overrides]
+    return run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+
+
+@pytest.fixture(scope="module")
+def number(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run(tmp_path_factory.mktemp("number"), "dataset=diabetes")
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    return run(tmp_path_factory.mktemp("labels"), "dataset=multi_label_demo", "dataset.n=600")
+
+
+def prose(finished: Finished) -> str:
+    """What is said of the model; after it frameworks and the record name what was left out."""
+    whole = (finished.folder / "report.qmd").read_text(encoding="utf-8")
+    return whole.partition("{#sec-compliance}")[0]
+
+
+@pytest.mark.parametrize("which", ["number", "labels"])
+def test_nothing_that_was_asked_for_fails(which: str, request: pytest.FixtureRequest) -> None:
+    finished: Finished = request.getfixturevalue(which)
+    assert [one.stage for one in finished.failures] == []
+    assert finished.exit_code == 0
+
+
+def test_no_sentence_on_a_number_speaks_of_classes_or_probabilities(number: Finished) -> None:
+    fine = ("made for classes or several labels", "Nothing is decided")
+    lines = [one for one in prose(number).splitlines() if not any(text in one for text in fine)]
+    assert [line for line in lines if OF_CLASSES.search(line)] == []
+
+
+def test_what_is_said_of_a_number_is_computed_from_this_run(number: Finished) -> None:
+    text = prose(number)
+    assert "Predictions are off by" in text
+    assert "of the variance of the true numbers" in text
+    assert "is made to hold 90.0" in text
+    assert "Errors by group" in text
+    assert re.search(r"Row \d+ of the source\. Predicted: .*\spoints\. True: \d+\spoints\.", text)
+
+
+def test_parts_of_another_task_are_counted_in_one_line(number: Finished) -> None:
+    lines = [one for one in prose(number).splitlines() if "here a number is predicted" in one]
+    assert len(lines) == 2  # what is made for classes, and what for several labels
+    assert re.match(r"- \d+ parts, such as accuracy", lines[0])
+
+
+def test_scores_of_a_number_have_its_unit(number: Finished) -> None:
+    scores = json.loads(
+        (number.folder / "artifacts/measures/mae/scores.json").read_text(encoding="utf-8")
+    )
+    assert [one["unit"] for one in scores] == ["points"]
+
+
+def test_every_label_stands_in_the_report_and_one_is_decided(labels: Finished) -> None:
+    text = prose(labels)
+    for name in ("label 1 (reported)", "label 2", "label 3", "label 4"):
+        assert name in text
+    assert "all “with label 1”" in text
+    assert "subset accuracy" in text
