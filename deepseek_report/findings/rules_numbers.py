@@ -132,7 +132,7 @@ def interval_row(results: Results) -> Row | None:
 
 
 def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
-    """Groups in which the intervals clearly hold less than they say."""
+    """Groups that the intervals hold less than they say, and less than others, beyond chance."""
     return [
         {
             "level": row["level"],
@@ -140,8 +140,13 @@ def _short_groups(results: Results, level: float) -> list[dict[str, Any]]:
             "coverage": estimates.of_row(row, "coverage"),
         }
         for row in rows(results, "prediction_intervals", "by_group")
-        if not row["too_few"] and row["high"] < level
+        if row["high"] < level and _is_sure(row)
     ]
+
+
+def _is_sure(row: Row) -> bool:
+    p = finite(row["p_adjusted"])
+    return p is not None and p < SIGNIFICANT
 
 
 def group_errors(results: Results) -> list[Finding]:

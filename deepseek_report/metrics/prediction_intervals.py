@@ -15,7 +15,7 @@ from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
-from deepseek_report.metrics.intervals import Estimate, rate
+from deepseek_report.metrics.intervals import Estimate, compare_rates, holm, rate
 from deepseek_report.metrics.plugin import NumberMetric
 
 Floats = NDArray[np.float64]
@@ -138,9 +138,17 @@ class PredictionIntervals(NumberMetric):
                         "low": one.low,
                         "high": one.high,
                         "too_few": one.n < self.min_cell,
+                        "p_value": self._p_value(inside, among),
                     }
                 )
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
+
+    def _p_value(self, inside: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+        """Whether a group is held as often as all others are; NaN where it is not judged."""
+        n, rest = int(among.sum()), int((~among).sum())
+        if min(n, rest) < self.min_cell:
+            return math.nan
+        return compare_rates(int(inside[among].sum()), n, int(inside[~among].sum()), rest)[1]
 
 
 def _notes(n: int) -> tuple[str, ...]:

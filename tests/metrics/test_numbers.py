@@ -170,8 +170,11 @@ def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
     assert 0.85 < coverage.value < 0.95
     half = half_width(context(worse_right=4.0).validation_predictions.errors, 0.9)
     assert width.value == pytest.approx(2 * half)
-    by_level = found.tables["by_group"].set_index("level")["coverage"]
-    assert by_level["left"] > 0.97 > by_level["right"]
+    by_level = found.tables["by_group"].set_index("level")
+    assert by_level.loc["left", "coverage"] > 0.97 > by_level.loc["right", "coverage"]
+    assert by_level.loc["right", "p_adjusted"] < 0.001
+    even = PredictionIntervals().measure(context()).tables["by_group"]
+    assert (even["p_adjusted"] > 0.05).all()
 
 
 def test_too_few_validation_rows_for_a_level_are_refused() -> None:
