@@ -93,7 +93,8 @@ def test_a_problem_in_a_yaml_file_is_told_with_file_and_line(tmp_path: Path) -> 
 
 def test_every_default_is_written_out_in_the_resolved_config() -> None:
     raw = validate(compose()).raw
-    assert raw["model"]["layers"] == 2
+    assert raw["model"]["size"] == "tiny"
+    assert raw["trainer"]["warmup"] == 0.1
     assert raw["decision"] == {"rule": "balanced_accuracy", "threshold": None}
     assert raw["explainers"]["shap"]["_target_"].startswith("deepseek_report.")
 

@@ -37,6 +37,7 @@ def company(group: str, name: str) -> list[str]:
     if group != "model":
         return predicting(group, name)
     read = plugin_class(group, name).modalities
+    read = {"table"} if isinstance(read, property) else read  # torch_module reads what is asked
     data = [f"dataset={next(DATA[kind] for kind in DATA if kind in read)}"]
     if name != "huggingface":
         return data
