@@ -41,10 +41,14 @@ Capability = Literal[
 
 @dataclass(frozen=True)
 class Nature:
-    """What is known of a data set before it is read: how its columns stand, what is predicted."""
+    """What is known of a data set before it is read: how its columns stand, what is predicted.
+
+    truth : whether the columns that make the label are known, see `Split.truth`.
+    """
 
     modality: Modality = "table"
     task: Task = "classification"
+    truth: bool = False
 
 
 class Progress(Protocol):
@@ -398,7 +402,8 @@ class MetricPlugin(Protocol):
     volatile: ClassVar[bool]
     """True where the metric measures time or memory, which differ from run to run."""
     produces: ClassVar[frozenset[str]]
-    """Names of scores besides the metric's own key, so that thresholds on them are known."""
+    """Names of scores besides the metric's own key, so that thresholds on them are known. A metric
+    or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
 
@@ -406,6 +411,8 @@ class MetricPlugin(Protocol):
 class VisualizationPlugin(Protocol):
     """Draws one or several pictures from stored results."""
 
+    section: ClassVar[str]
+    """The section that shows its pictures, after those that the section places by name."""
     needs: ClassVar[frozenset[str]]
     """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`.
     Beside it a picture may declare `requires`, capabilities of the model, as a metric does."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.protocols import NamesOthers, Nature, name_of
-from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.catalogue import groups, target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
@@ -49,6 +49,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     for one in refused:
         if one.artifact.startswith("pictures/"):
             del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+    problems.extend(_homeless(kept, composed))
     problems.extend(_thresholds(kept, composed))
     problems.extend(_decision(kept, composed))
     return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
@@ -112,6 +113,8 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
     if nature.task not in tasks:
         verb = "is" if nature.task == "regression" else "are"
         return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
+    if getattr(plugin, "needs_truth", False) and not nature.truth:
+        return "needs data in which the cause of the label is known (a mask, say); here it is not"
     return None
 
 
@@ -220,6 +223,23 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
             yield Refusal(f"pictures/{key}", "; ".join(dict.fromkeys(why)))
+
+
+def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Pictures that no section would ever show."""
+    known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
+    for key, plugin in experiment.multiple["visualizations"].items():
+        section = getattr(plugin, "section", None)
+        if section in known:
+            continue
+        found = f'picture "{key}" belongs to the section "{section}", which does not exist'
+        if section is None:
+            found = f'picture "{key}" does not say which section shows it'
+        todo = (
+            nearest(str(section), known)
+            or f'write section: ClassVar[str] = "…" in {type(plugin).__name__}'
+        )
+        yield Problem(_named(composed, "visualizations"), found, choices(known), todo)
 
 
 def _thresholds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

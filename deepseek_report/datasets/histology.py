@@ -89,7 +89,7 @@ class Histology:
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification")
+        return Nature("image", "classification", truth=True)
 
     def source_digest(self) -> str:
         """SHA-256 of the picture."""

@@ -65,7 +65,7 @@ class ImageFolder(DescribedArrays):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", self.task)
+        return Nature("image", self.task, truth=self.masks is not None)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the names of folders and columns can tell."""

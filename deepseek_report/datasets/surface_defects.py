@@ -98,7 +98,7 @@ class SurfaceDefects:
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification")
+        return Nature("image", "classification", truth=True)
 
     def source_digest(self) -> str:
         """Hash of the textures and of the drawing package's version."""

@@ -81,7 +81,7 @@ class Wide:
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "classification")
+        return Nature("table", "classification", truth=True)
 
     def source_digest(self) -> str:
         """Hash of what is drawn; the seed is part of the run."""

@@ -74,6 +74,7 @@ class Localisation(ExplanationMetric):
         {"dataset", "predictions", "cases", "explanation", "control", "seed"}
     )
     produces: ClassVar[frozenset[str]] = frozenset({*_MEASURES, "localisation_gain"})
+    needs_truth: ClassVar[bool] = True
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "localisation")

@@ -52,7 +52,9 @@ _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
 class Localisation:
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
+    section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/localisation"})
+    needs_truth: ClassVar[bool] = True
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")

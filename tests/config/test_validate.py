@@ -45,9 +45,40 @@ def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> Non
     assert "attention_rollout" not in experiment.multiple["explainers"]
 
 
+def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
+    reasons = {one.artifact: one.reason for one in validate(compose(["dataset=digits"])).refused}
+    assert "cause of the label is known" in reasons["measures/localisation"]
+    assert reasons["pictures/localisation"] == reasons["measures/localisation"]
+
+
+def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None:
+    for dataset in ("histology", "surface_defects", "wide"):
+        assert "localisation" in validate(compose([f"dataset={dataset}"])).multiple["metrics"]
+
+
 def test_a_section_asked_for_without_its_metric_is_a_problem() -> None:
     text = problems("metrics=[accuracy]", "visualizations=[roc_curve]")
     assert 'visualization "roc_curve" needs metric "roc_auc"' in text
+
+
+def test_a_picture_that_no_section_would_show_is_a_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = "from dataclasses import dataclass\n"
+    for name, line in {"Lost": 'section = "explanation"', "Silent": '"""Says nothing."""'}.items():
+        source += f"@dataclass(frozen=True)\nclass {name}:\n    {line}\n    needs = frozenset()\n"
+    (tmp_path / "homeless_pictures.py").write_text(source)
+    (tmp_path / "visualizations").mkdir()
+    for name in ("Lost", "Silent"):
+        (tmp_path / "visualizations" / f"{name.lower()}.yaml").write_text(
+            f"{name.lower()}:\n  _target_: homeless_pictures.{name}\n"
+        )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DEEPSEEK_REPORT_TRUST", "homeless_pictures")
+    text = problems("visualizations=[lost,silent]", config_dir=str(tmp_path))
+    assert 'the section "explanation", which does not exist' in text
+    assert 'did you mean "explanations"?' in text
+    assert 'picture "silent" does not say which section shows it' in text
 
 
 def test_a_threshold_on_a_number_that_nothing_measures_is_a_problem() -> None:
