@@ -32,8 +32,8 @@ PAIRS: dict[str, tuple[str, ...]] = {
     "surface_defects": ("deepseek", "mlp", "sklearn"),
     "sensor_faults": ("deepseek", "mlp", "sklearn", "prototype"),
 }
-#: The score that a kind of target is compared by: the first of these that the run has.
-SCORES = ("roc_auc", "r2")
+#: What kinds of targets are compared by, the first that a run has: a score and its paired gain.
+SCORES = {"roc_auc": "roc_auc_gain", "r2": "mae_gain"}
 METRICS = ("accuracy", "roc_auc", "r2", "mae", "baselines")
 
 
@@ -88,7 +88,7 @@ def table(experiment: str, model: str, folder: Path, seconds: float) -> Iterator
     mine = found[found["predictor"] == "model"].iloc[0]
     others = found[found["predictor"] != "model"].sort_values("value", ascending=False)
     best = others.iloc[0]
-    gains = whole[(whole["metric"] == f"{name}_gain") & (whole["predictor"] == best["predictor"])]
+    gains = whole[(whole["metric"] == SCORES[name]) & (whole["predictor"] == best["predictor"])]
     gain = interval(gains.iloc[0]) if len(gains) else ""
     beside = f"{best['predictor']} {interval(best)}"
     yield [experiment, model, name, interval(mine), beside, gain, int(mine["n"]), round(seconds, 1)]
