@@ -76,7 +76,7 @@ def contradictions(facts: Facts) -> list[DataIssue]:
             f"{plural(found.conflicting, 'text comes', 'texts come')} with more than one label, "
             f"compared {_SAME} ({percent(share)} of {count(found.n)}); {fate}.",
             {"n": found.conflicting, "share": share, "dropped": found.conflicts_dropped},
-            "Read some of them: no model can be right about both labels.",
+            "Read some of the texts that have two labels: no model can be right about both.",
         )
     ]
 

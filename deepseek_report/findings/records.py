@@ -68,6 +68,11 @@ def explainer_inline(results: Results, name: str) -> str:
     return in_sentence(explainer_label(results, name))
 
 
+def feature_inline(results: Results, label: str) -> str:
+    """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
+    return f"“{label}”" if results.schema.modality == "text" else label
+
+
 def attribute_label(results: Results, name: str) -> str:
     """The readable name of an attribute, or of a crossing such as `sex × age_band`."""
     labels = {one.name: one.label for one in results.schema.attributes}

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.findings.records import words_of
+from deepseek_report.findings.explainers import leading_explainer
+from deepseek_report.findings.records import (
+    explainer_label,
+    feature_inline,
+    rows,
+    words_of,
+)
 
 #: How many things of one kind a finding names.
 SHOWN = 2
+#: How many of the names that give a label away are told with what is attributed to them.
+STRONGEST = 3
+#: What a form of a word is called in the plural, and which of them `dataset.hide` takes.
+_KINDS = {
+    "handle": "handles",
+    "hashtag": "hashtags",
+    "link": "links",
+    "number": "numbers",
+    "mark": "signs",
+}
+_HIDEABLE = frozenset({"handles", "hashtags", "links", "numbers"})
 
 
 def issues(results: Results) -> list[Finding]:
@@ -35,10 +54,40 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
             "text": " ".join(one.text for one in found[:SHOWN]),
             "more": max(len(found) - SHOWN, 0),
             "recommendation": found[0].recommendation,
+            "classes": len(results.schema.target.classes),
+            **(_cues(results, found) if check == "spurious_cues" else {}),
         },
         evidence=("data",),
         section="data",
     )
+
+
+def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
+    """Names that give the label away, and how much the most faithful method attributes to them.
+
+    Numbers and signs, which can be meant, are told in the section on data alone.
+    """
+    named = [one for one in found if one.severity != "info"] or found
+    words = {str(cue["word"]) for one in named for cue in one.values.get("cues", [])}
+    leader = leading_explainer(results)
+    table = [
+        row
+        for row in rows(results, "importance", "importance")
+        if row["explainer"] == leader and row["feature"] in words
+    ]
+    table.sort(key=lambda row: row["rank"])
+    hidden = (results.config.get("dataset") or {}).get("hide") or ()
+    kinds = [_KINDS[str(one.values["form"])] for one in named]
+    return {
+        "kinds": kinds,
+        "hide": [kind for kind in kinds if kind in _HIDEABLE and kind not in hidden],
+        "explainer": explainer_label(results, leader) if leader else "",
+        "attributed": float(sum(row["share"] for row in table)),
+        "strongest": [
+            f"{feature_inline(results, row['label'])} ({100 * row['share']:.1f}\u00a0%)"
+            for row in table[:STRONGEST]
+        ],
+    }
 
 
 def labels(results: Results) -> list[Finding]:

@@ -24,6 +24,7 @@ from deepseek_report.findings.records import (
     by_explainer,
     control_score,
     explainer_label,
+    feature_inline,
     rows,
     words_of,
 )
@@ -171,7 +172,7 @@ def agreement(results: Results) -> list[Finding]:
 def _same_first(results: Results) -> dict[str, Any] | None:
     """The feature that most methods put first over all cases, and how many do."""
     firsts = [
-        row["label"]
+        feature_inline(results, row["label"])
         for row in rows(results, "importance", "importance")
         if row["rank"] == 1 and row["explainer"] != CONTROL
     ]
@@ -255,7 +256,7 @@ def overview(results: Results) -> list[Finding]:
             message="main_reasons",
             values={
                 "explainer": explainer_label(results, name),
-                "features": [row["label"] for row in table[:3]],
+                "features": [feature_inline(results, row["label"]) for row in table[:3]],
                 "share": sum(row["share"] for row in table[:3]),
                 "target": results.schema.target.explained_class,
                 "n": len(results.explanations[name]),

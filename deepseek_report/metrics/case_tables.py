@@ -15,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.texts import joined, tokens_of
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
 from deepseek_report.metrics.encoding import encoding_of, most_telling
@@ -78,7 +79,9 @@ def reason_rows(
 
 
 def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
-    """(case, rank, instance_id, distance, label, probability, prediction) of the nearest rows.
+    """(case, rank, instance_id, distance, label, probability, prediction, text) of nearest rows.
+
+    `text` is what a text says, as far as the model reads it; it is empty for other data.
 
     Parameters
     ----------
@@ -105,6 +108,7 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
             float(apart[case][i]),
             _truth(schema.target, train.labels[i]),
             *_said(schema.target, float(scores[case, rank])),
+            joined(tokens_of(train.inputs[i], schema)) if schema.modality == "text" else "",
         )
         for case in range(len(rows))
         for rank, i in enumerate(nearest[case])

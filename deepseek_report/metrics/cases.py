@@ -36,8 +36,8 @@ _WIDE_NOTE = (
     "tried for the smallest change and looked at for errors."
 )
 _MASKING_NOTE = (
-    "The {plural} without which the decision is another one were searched greedily, each made "
-    "{becomes}; a smaller set may exist."
+    "The {plural} without which the decision is another one were searched greedily, each "
+    "{done}; a smaller set may exist."
 )
 _NEAR: dict[Modality, str] = {
     "table": "Nearest training cases are those of least Gower distance over all features alike, "
@@ -126,7 +126,7 @@ class CasePages(ExplanationMetric):
             ),
             "neighbours": tables.frame(
                 tables.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
-                "case rank instance_id distance label probability prediction",
+                "case rank instance_id distance label probability prediction text",
             ),
             "counterfactuals": tables.frame(
                 self._changes(context, inputs),
@@ -193,7 +193,8 @@ def _notes(schema: Schema) -> tuple[str, ...]:
     if layout is None:
         return (_CHANGE_NOTE, near, _SHARED_NOTE)
     plural, becomes = WORDS[layout.modality]
-    return (_MASKING_NOTE.format(plural=plural, becomes=becomes), near)
+    done = becomes if layout.modality == "text" else f"made {becomes}"
+    return (_MASKING_NOTE.format(plural=plural, done=done), near)
 
 
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
@@ -235,6 +236,8 @@ def _number_said(predictions: Predictions, target: Target, p: int) -> tables.Row
 def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
     if not role.startswith("group:"):
+        if role == "nearest_threshold" and len(schema.target.classes) > 2:
+            return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
     labels = {one.name: one.label for one in schema.attributes}

@@ -65,8 +65,9 @@ class Importance(ExplanationMetric):
 def _about_units(units: Units, schema: Schema) -> Iterator[str]:
     if schema.modality == "text":
         yield (
-            f"Of words: the mean is over the places where a word stands; words in fewer than "
-            f"{LEAST_OCCURRENCES} of the explained texts are left out."
+            f"Of words: the share counts every place where a word stands, the mean strength is that "
+            f"of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts are left "
+            "out."
         )
     if len(units.names) > MOST_INTERVALS:
         yield (
@@ -129,11 +130,11 @@ def _tokens(explanation: Explanation, schema: Schema) -> Units:
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
-    """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` largest."""
+    """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` first."""
     sizes = [np.abs(one) for one in units.values]
     means = np.array([one.mean() if len(one) else np.nan for one in sizes])
     low, high = np.full(len(means), np.nan), np.full(len(means), np.nan)
-    largest = np.argsort(-means, kind="stable")[:MOST_INTERVALS]
+    largest = np.argsort(-_sums(units), kind="stable")[:MOST_INTERVALS]
     if len({len(sizes[k]) for k in largest}) == 1:
         largest = np.sort(largest)
         _, low[largest], high[largest] = bootstrap_mean(
@@ -143,6 +144,11 @@ def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Arra
         for k in largest:
             _, low[k], high[k] = bootstrap_mean(sizes[k], *draws)
     return means, low, high
+
+
+def _sums(units: Units) -> Array:
+    """(unit,) all that is attributed to each, whatever its sign; what units are ranked by."""
+    return np.array([np.abs(one).sum() for one in units.values], dtype=np.float64)
 
 
 def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -> Score:
@@ -170,7 +176,7 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
 
 def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> pd.DataFrame:
     mean, low, high = _estimates(units, draws)
-    sums = np.array([np.abs(one).sum() for one in units.values])
+    sums = _sums(units)
     total = sums.sum()
     signed = [one.mean() if explanation.signed else np.nan for one in units.values]
     frame = pd.DataFrame(
@@ -185,15 +191,14 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
             "share": sums / total if total > 0 else np.zeros(len(mean)),
             "n": [len(one) for one in units.values],
         }
-    ).sort_values("mean_absolute", ascending=False, kind="stable", ignore_index=True)
+    ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
 
 
 def _by_group(
     context: MeasureContext, explanation: Explanation, units: Units, draws: tuple[int, int]
 ) -> pd.DataFrame:
-    means = [-np.abs(one).mean() for one in units.values]
-    largest = sorted(np.argsort(means, kind="stable")[:MOST_BY_GROUP].tolist())
+    largest = sorted(np.argsort(-_sums(units), kind="stable")[:MOST_BY_GROUP].tolist())
     frames = [
         _level(context, explanation, (attribute, code), units, largest, draws)
         for attribute in context.dataset.schema.attributes

@@ -62,6 +62,8 @@ class Cases:
         draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
         numbers = bool(table) and finite(table[0].get("prediction")) is not None
         draft.values["said"] = "prediction" if numbers else "probability"
+        draft.values["neighbour_columns"] = _neighbour_columns(draft, draft.values["said"])
+        draft.values["threshold"] = bool(table) and finite(table[0].get("threshold")) is not None
         draft.values["groups"] = _groups(pages, [row for row in table if _of_group(row)])
         return draft.content(self.title, self.needs, _USES)
 
@@ -161,10 +163,9 @@ def _case(pages: _Pages, row: Row) -> dict[str, Any]:
     total = len(pages.rows("inputs", number))
     return {
         "pictures": [
-            f"{name}_{number}"
-            for name in _PICTURES
-            if f"{name}_{number}" in pages.draft.results.pictures
-            or f"pictures/{name}" in pages.draft.results.failures
+            name
+            for name, one in pages.draft.results.pictures.items()
+            if one.section == "cases" and name.endswith(f"_{number}")
         ],
         "anchor": f"case-{number}",
         "row": count(int(row["instance_id"])),
@@ -225,7 +226,19 @@ def _summary(draft: Draft, row: Row) -> str:
         error=error,
         size="" if error is None else quantity(abs(error), unit),
         target=draft.results.schema.target.explained_class,
+        own=_own_probability(draft.results, row),
     )
+
+
+def _own_probability(results: Results, row: Row) -> float | None:
+    """The probability of the class that was decided, where it is not the explained one of many."""
+    target = results.schema.target
+    if len(target.classes) < 3 or row["decision"] == target.explained_class:
+        return None
+    (places,) = (results.predictions.instance_ids == int(row["instance_id"])).nonzero()
+    if not len(places):
+        return None
+    return float(results.predictions.probabilities[places[0]].max())
 
 
 def _apart(probability: float | None, threshold: float | None) -> dict[str, str | None]:
@@ -272,7 +285,10 @@ def _start(draft: Draft, case: Row, explainer: str | None) -> str:
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
     return draft.text(
-        f"start.{explanation.output_space}",
+        "start.masked"
+        if draft.results.schema.modality == "text"
+        and explanation.output_space in {"probability", "logit"}
+        else f"start.{explanation.output_space}",
         base=base,
         target=draft.results.schema.target.explained_class,
         unit=unit_of(draft.results),
@@ -308,10 +324,19 @@ def _neighbour(row: Row) -> dict[str, Any]:
     return {
         "row": f"Row {count(int(row['instance_id']))}",
         "label": row["label"],
+        "text": row.get("text") or "",
         **number_cell("distance", row["distance"]),
         **percent_cell("probability", row["probability"]),
         **number_cell("prediction", row.get("prediction")),
     }
+
+
+def _neighbour_columns(draft: Draft, said: str) -> dict[str, str]:
+    """The columns of the table of nearest cases; texts are told as well."""
+    names: tuple[str, ...] = ("row", "distance", "label", said)
+    if draft.results.schema.modality == "text":
+        names += ("text",)
+    return {name: draft.text(f"near_columns.{name}") for name in names}
 
 
 def _neighbour_sentence(pages: _Pages, case: Row) -> str:

@@ -90,6 +90,8 @@ def _values(draft: Draft) -> dict[str, Any]:
         ],
         "is_number": bool(card.get("label_numbers")),
         "leakage": _leakage(card),
+        "row": draft.text(f"row.{results.schema.modality}"),
+        "rows": draft.text(f"rows.{results.schema.modality}"),
         "explained": results.schema.target.explained_class,
     }
 

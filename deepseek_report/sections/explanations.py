@@ -11,7 +11,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import leading_explainer
-from deepseek_report.findings.records import Row, explainer_label, rows
+from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
@@ -74,12 +74,16 @@ def _answer(draft: Draft, table: list[Row]) -> None:
     ranked = sorted((r for r in table if r["explainer"] == leader), key=lambda row: row["rank"])
     draft.answer(
         "main",
-        features=[row["label"] for row in ranked[:3]],
+        features=[feature_inline(draft.results, row["label"]) for row in ranked[:3]],
         share=sum(row["share"] for row in ranked[:3]),
         explainer=explainer_label(draft.results, leader),
         target=draft.results.schema.target.explained_class,
     )
-    first = {row["explainer"]: row["label"] for row in table if row["rank"] == 1}
+    first = {
+        row["explainer"]: feature_inline(draft.results, row["label"])
+        for row in table
+        if row["rank"] == 1
+    }
     others = dict.fromkeys(label for label in first.values() if label != first.get(leader))
     draft.answer(
         "agreement",

@@ -17,7 +17,7 @@ COLUMNS = {
     "correct prediction error",
     "inputs": "case feature label display typical",
     "reasons": "case explainer feature label display attribution rank output_space",
-    "neighbours": "case rank instance_id distance label probability prediction",
+    "neighbours": "case rank instance_id distance label probability prediction text",
     "counterfactuals": "case status feature label from_display to_display probability_after",
     "agreement": "case explainer_a explainer_b spearman top3_overlap",
     "errors_like_this": "case slice n error_rate rest_error_rate",
