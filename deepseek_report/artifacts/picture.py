@@ -17,6 +17,7 @@ class Picture:
     title : states what the picture shows in this run ("Late payments decide; …").
     alt : what it shows, for a reader who cannot see it. how_to_read : one sentence.
     interactive : a Plotly figure as plain JSON ({"data": …, "layout": …}), or None.
+    section : the section that shows it; the runner writes here what the plug-in declares.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Picture:
     alt: str
     how_to_read: str
     interactive: dict[str, Any] | None = None
+    section: str = ""
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,7 @@ class _Writer:
         self.environment.globals.update(
             picture=self.picture,
             picture_names=self.picture_names,
+            further_pictures=self.further_pictures,
             table=self.table,
             ref=markdown.reference,
             anchor=markdown.anchor,
@@ -97,13 +98,16 @@ class _Writer:
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
+        before = set(self.used)
         try:
-            return Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
+            body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
+            return body + self.further_pictures(content.name)  # its template has no footer
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
+            self.used = before  # what it had placed is lost with it
             return self._failed(content, error)
 
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
@@ -123,6 +127,16 @@ class _Writer:
     def picture_names(self, prefix: str = "") -> list[str]:
         """Names of the pictures that begin so, in order."""
         return [name for name in self.results.pictures if name.startswith(prefix)]
+
+    def further_pictures(self, section: str) -> Markup:
+        """The pictures of a section that stand nowhere yet, under a heading of their own."""
+        mine = [name for name, one in self.results.pictures.items() if one.section == section]
+        left = [self.picture(name) for name in mine if f"fig-{name}" not in self.used]
+        return (
+            Markdown("\n\n## Further pictures\n\n") + Markdown("").join(left)
+            if left
+            else Markdown("")
+        )
 
     def picture(self, name: str) -> Markup:
         """A figure: caption, static picture, alternative text, how to read it, interactive twin.

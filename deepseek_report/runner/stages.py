@@ -160,8 +160,9 @@ def _again(task: Task, subject: str) -> Any:
 
 def _pictures(task: Task, folder: Path, progress: Progress) -> None:
     results = Results(artifact_paths(task.inputs), task.experiment.raw)
-    for picture in task.plugin("visualizations").draw(results):
-        picture.save(folder)
+    plugin = task.plugin("visualizations")
+    for picture in plugin.draw(results):
+        dataclasses.replace(picture, section=plugin.section).save(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 

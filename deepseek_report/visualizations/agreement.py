@@ -28,6 +28,7 @@ _ROW = 0.25
 class Agreement:
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
+    section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/explainer_agreement"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

@@ -32,6 +32,7 @@ _ABREAST = 4
 class AttentionMaps:
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/attention"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

@@ -41,6 +41,7 @@ class Beeswarm:
     most : features shown. instances : cases shown, evenly spaced among the explained ones.
     """
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation"}

@@ -44,6 +44,7 @@ class CaseContributions:
     most : features shown one by one; the others are summed in a last bar.
     """
 
+    section: ClassVar[str] = "cases"
     needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}

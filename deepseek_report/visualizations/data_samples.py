@@ -42,6 +42,7 @@ class DataSamples:
     each : cases shown of a class. most : classes shown, the first ones.
     """
 
+    section: ClassVar[str] = "data"
     needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
     modalities: ClassVar[frozenset[Modality]] = frozenset({"image", "series"})
 

@@ -45,6 +45,7 @@ _METRICS = ("deletion", "insertion")
 class DeletionCurves:
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
+    section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
 

@@ -35,6 +35,7 @@ class ErrorSlices:
     most : parts shown, the surest first.
     """
 
+    section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/error_slices"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
 

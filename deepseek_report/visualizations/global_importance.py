@@ -50,6 +50,7 @@ class GlobalImportance:
     most : features shown, those with the greatest share over the explainers.
     """
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
 
     most: Annotated[int, Field(ge=2, le=30)] = 12

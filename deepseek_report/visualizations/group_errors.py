@@ -32,6 +32,7 @@ _ROW = 0.36
 class GroupErrors:
     """Draws the mean error and the mean absolute error of every group, with intervals."""
 
+    section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_errors"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
 

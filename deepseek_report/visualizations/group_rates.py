@@ -36,6 +36,7 @@ _ROW = 0.25
 class GroupRates:
     """Draws favourable decisions and the two kinds of errors, group by group, with intervals."""
 
+    section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

@@ -43,6 +43,7 @@ class ImageHeatmaps:
     methods : explainers shown side by side.
     """
 
+    section: ClassVar[str] = "cases"
     needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}

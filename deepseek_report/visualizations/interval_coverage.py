@@ -30,6 +30,7 @@ _ROW = 0.42
 class IntervalCoverage:
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
 

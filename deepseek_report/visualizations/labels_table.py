@@ -34,6 +34,7 @@ class LabelsTable:
     most : labels shown.
     """
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
     tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
 

@@ -32,6 +32,7 @@ class LayerProfile:
     most : layers shown.
     """
 
+    section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/layer_profile"})
 
     most: Annotated[int, Field(ge=1, le=40)] = 16

@@ -45,6 +45,7 @@ _PROMISES = {
 class LearningCurve:
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
+    section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/learning_curve"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

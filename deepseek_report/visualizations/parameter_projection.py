@@ -37,6 +37,7 @@ class ParameterProjection:
     points : how many are drawn, evenly spaced within each layer.
     """
 
+    section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/parameter_projection"})
 
     points: Annotated[int, Field(ge=50, le=1500)] = 900

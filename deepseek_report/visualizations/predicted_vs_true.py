@@ -34,6 +34,7 @@ class PredictedVsTrue:
     most : dots that are drawn, evenly over the true numbers.
     """
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/r2", "measures/mae", "measures/prediction_intervals"}

@@ -50,6 +50,7 @@ class Prototypes:
     most : prototypes drawn; columns : features of a table that are shown.
     """
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
     requires: ClassVar[frozenset[str]] = frozenset({"prototypes"})
 

@@ -40,6 +40,7 @@ _BARS = 40
 class Reliability:
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

@@ -32,6 +32,7 @@ class ResidualsByPrediction:
     most : dots that are drawn, evenly over the predictions.
     """
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
 

@@ -73,6 +73,7 @@ _NUMBER = _Judged(
 class Robustness:
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
+    section: ClassVar[str] = "robustness"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "measures/mae"})
 

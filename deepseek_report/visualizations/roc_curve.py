@@ -44,6 +44,7 @@ _GUESSING: dict[str, Any] = {
 class RocCurve:
     """Draws the ROC curve, with precision against recall beside it."""
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/average_precision"})
 

@@ -35,6 +35,7 @@ _ABREAST = 4
 class Routing:
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/route_entropy"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/expert_load"})
 

@@ -47,6 +47,7 @@ class SeriesAttributions:
     channels : channels shown, those with the most attribution.
     """
 
+    section: ClassVar[str] = "cases"
     needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}

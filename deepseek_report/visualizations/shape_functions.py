@@ -36,6 +36,7 @@ class ShapeFunctions:
     most : features drawn, those whose contributions vary most.
     """
 
+    section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
     requires: ClassVar[frozenset[str]] = frozenset({"shape_functions"})
 

@@ -35,6 +35,7 @@ class Slices:
     most : slices shown, worst first.
     """
 
+    section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
 
     most: Annotated[int, Field(ge=1, le=20)] = 10

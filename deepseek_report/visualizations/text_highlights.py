@@ -52,6 +52,7 @@ class TextHighlights:
     numbered : words whose attribution is written above them.
     """
 
+    section: ClassVar[str] = "cases"
     needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}

@@ -31,6 +31,7 @@ _HANDFUL = 20
 class ThresholdSweep:
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
+    section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

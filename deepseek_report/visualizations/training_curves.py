@@ -48,6 +48,7 @@ _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 class TrainingCurves:
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
+    section: ClassVar[str] = "model"
     needs: ClassVar[frozenset[str]] = frozenset({"training"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 

@@ -95,6 +95,31 @@ def test_tables_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
     assert sorted(p.name for p in (tmp_path / "run" / "tables").iterdir()) == ["t-2.csv", "t.csv"]
 
 
+def test_a_picture_that_no_template_names_stands_in_its_section_before_the_caveats(
+    tmp_path: Path,
+) -> None:
+    named, own = (Picture(one, "<svg/>", f"T {one}", "alt", "how", None, "x") for one in "ab")
+    body = "{{ section_header(section) }}{{ picture('a') }}{{ section_footer(section) }}"
+    shown = results(b=own, a=named)
+    (tmp_path / "t" / "sections").mkdir(parents=True)
+    (tmp_path / "t" / "sections" / "x.qmd.j2").write_text(body, encoding="utf-8")
+    content = SectionContent("x", "X", "Q?", "A.", caveats=["Careful."])
+    path = write_qmd(shown, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
+    parts = path.read_text("utf-8")
+    places = [parts.index(one) for one in ("#fig-a", "## Further pictures", "#fig-b", "Careful.")]
+    assert places == sorted(places)
+    assert parts.count("{#fig-") == 2
+
+
+def test_a_template_without_a_footer_and_one_that_fails_show_the_pictures_of_their_section(
+    tmp_path: Path,
+) -> None:
+    picture = Picture("a", "<svg/>", "T", "alt", "how", section="x")
+    assert "#fig-a" in written(tmp_path, "{{ section_header(section) }}", results(a=picture))
+    broken = "{{ picture('a') }}{{ values.nothing.here }}"
+    assert "#fig-a" in written(tmp_path, broken, results(a=picture))
+
+
 def test_pictures_of_an_earlier_document_are_gone(tmp_path: Path) -> None:
     picture = Picture("a", "<svg/>", "T", "alt", "how")
     written(tmp_path, "{{ picture('a') }}", results(a=picture))
