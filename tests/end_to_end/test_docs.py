@@ -22,12 +22,17 @@ def blocks(path: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
 
 
+def python_block(holds: str) -> str:
+    (found,) = (one for one in blocks(DOCS / "plugins.md", "python") if holds in one)
+    return found
+
+
 def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "__init__.py").touch()
-    source = blocks(DOCS / "plugins.md", "python")[0]
+    source = python_block("class Occlusion:")
     (tmp_path / "my_package" / "occlusion.py").write_text(source)
     (tmp_path / "my_conf" / "explainers").mkdir(parents=True)
     (choice,) = blocks(DOCS / "plugins.md", "yaml")
@@ -47,7 +52,7 @@ def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
 ) -> None:
     (tmp_path / "my_nets").mkdir()
     (tmp_path / "my_nets" / "__init__.py").touch()
-    source = blocks(DOCS / "plugins.md", "python")[1]
+    source = python_block("class Net(")
     (tmp_path / "my_nets" / "net.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     shown = ["model=torch_module", "model.module=my_nets.net.Net", "+model.params.width=16"]
@@ -58,6 +63,28 @@ def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
     assert run([*shown, *few, "--trust", "my_nets"]) == 0
     (report,) = (tmp_path / "reports").rglob("report.qmd")
     assert "a module of the user’s own" in report.read_text(encoding="utf-8")
+
+
+def test_the_picture_of_the_plugin_guide_appears_in_its_section(
+    small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_pictures").mkdir()
+    (tmp_path / "my_pictures" / "__init__.py").touch()
+    (tmp_path / "my_pictures" / "densities.py").write_text(python_block("class Densities:"))
+    (tmp_path / "my_conf" / "visualizations").mkdir(parents=True)
+    (tmp_path / "my_conf" / "visualizations" / "densities.yaml").write_text(
+        "densities: {_target_: my_pictures.densities.Densities}\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    chosen = ["--config-dir", str(tmp_path / "my_conf"), "--trust", "my_pictures"]
+    few = ["metrics=[roc_auc]", "visualizations=[roc_curve,densities]", "frameworks=[]"]
+    few += ["sections=[performance,reproducibility]", "explainers=[random]"]
+    assert run([*chosen, *small_run.overrides(tmp_path / "reports"), *few]) == 0
+    (report,) = (tmp_path / "reports").rglob("report.qmd")
+    text = report.read_text(encoding="utf-8")
+    places = ["{#sec-performance}", "{#fig-roc-curve", "{#fig-densities", "{#sec-reproducibility}"]
+    assert sorted(places, key=text.index) == places
+    assert "Half of the probabilities" in report.with_suffix(".html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", [README, DOCS / "configuration.md"], ids=["readme", "docs"])
