@@ -29,6 +29,8 @@ Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]
 _MIB = 2**20
+#: The profiler writes a line on standard error at its start and its end, at every lower level.
+_QUIET_PROFILER = ("KINETO_LOG_LEVEL", "99")
 #: Time that no named layer took: what the module itself does between them, and copies.
 OUTSIDE = "outside named layers"
 
@@ -257,8 +259,11 @@ def peak_of_a_pass(classifier: Classifier, inputs: Floats) -> float:
 
 def _peak_on_cpu(classifier: Classifier, inputs: Floats) -> float:
     """Greatest running sum of what each operator allocated and freed, in MiB."""
+    import os
+
     from torch.autograd.profiler import profile
 
+    os.environ.setdefault(*_QUIET_PROFILER)
     with profile(use_kineto=False, profile_memory=True) as recorded:
         classifier.logits(inputs)
     events = sorted(recorded.function_events, key=lambda event: event.time_range.end)

@@ -135,6 +135,11 @@ def test_peak_memory_sees_what_a_pass_allocates(routed) -> None:
     assert ratio == pytest.approx(10, rel=0.2)
 
 
+def test_peak_memory_says_nothing_on_standard_error(routed, capfd) -> None:
+    PeakMemory(batch_size=100).measure(routed)
+    assert capfd.readouterr().err == ""
+
+
 def test_the_median_has_the_interval_of_order_statistics() -> None:
     assert median_interval(np.arange(1.0, 6.0)) == (3, 1, 5)
     middle, low, high = median_interval(np.arange(1.0, 101.0))
