@@ -28,8 +28,9 @@ _MEANING = (
 )
 _ON_OFF = (
     'The value of a {player} is the surrogate\'s coefficient for "it is there": what it adds to '
-    "the {output} against {absent}. It is spread evenly over the columns of the {player}."
+    "the {output} against {absent}.{spread}"
 )
+_SPREAD = " It is spread evenly over the columns of the {player}."
 
 
 @dataclass(frozen=True)
@@ -106,9 +107,11 @@ class Lime:
         from deepseek_report.explainers.lime_players import OnOff
 
         on_off = OnOff(context, self.kernel_width, self.columns_up_to)
-        player, absent = _PLAYERS[schema.modality]
-        meaning = _ON_OFF.format(player=player, absent=absent, output=output)
-        variant = f"LimeBase of lime on {on_off.groups} players, {drawn}"
+        player, many, absent = _PLAYERS[schema.modality]
+        alone = schema.layout is not None and max(map(len, schema.layout.players)) == 1
+        spread = "" if alone else _SPREAD.format(player=player)
+        meaning = _ON_OFF.format(player=player, absent=absent, output=output, spread=spread)
+        variant = f"LimeBase of lime on {on_off.groups} {many}, {drawn}"
         return on_off.fit_all(rows, self.ridge), variant, meaning
 
     def _samples(self, n_players: int) -> int:
@@ -122,11 +125,15 @@ class Lime:
 
 
 #: What a player is, and what its absence means, for the note.
-_PLAYERS: dict[Modality, tuple[str, str]] = {
-    "table": ("group of correlated columns", "the typical values of training rows"),
-    "text": ("word", "the mask in its place"),
-    "image": ("patch", "the typical pixels of training rows"),
-    "series": ("window", "the typical course of training rows"),
+_PLAYERS: dict[Modality, tuple[str, str, str]] = {
+    "table": (
+        "group of correlated columns",
+        "groups of correlated columns",
+        "the typical values of training rows",
+    ),
+    "text": ("word", "words", "the mask in its place"),
+    "image": ("patch", "patches", "the typical pixels of training rows"),
+    "series": ("window", "windows", "the typical course of training rows"),
 }
 
 

@@ -23,17 +23,17 @@ Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: What a player is called, and what stands in its place when it is taken away.
-PLAYERS: dict[Modality, tuple[str, str]] = {
-    "table": ("column", "its typical value among training rows"),
-    "text": ("word", "the mask"),
-    "image": ("patch", "the typical pixels of training rows"),
-    "series": ("window", "the typical course of training rows"),
+#: What a player is called, one and many, and what stands in its place when it is taken away.
+PLAYERS: dict[Modality, tuple[str, str, str]] = {
+    "table": ("column", "columns", "its typical value among training rows"),
+    "text": ("word", "words", "the mask"),
+    "image": ("patch", "patches", "the typical pixels of training rows"),
+    "series": ("window", "windows", "the typical course of training rows"),
 }
 _VARIANTS = {
-    "exact": "Shapley values from all coalitions of players",
-    "permutation": "Shapley values of players, random orders walked both ways",
-    "owen": "Owen values of players, the largest parts halved first",
+    "exact": "Shapley values from all coalitions of {}",
+    "permutation": "Shapley values of {}, random orders walked both ways",
+    "owen": "Owen values of {}, the largest parts halved first",
 }
 
 
@@ -58,7 +58,7 @@ class Players:
 
     @property
     def variant(self) -> str:
-        return _VARIANTS[self.algorithm]
+        return _VARIANTS[self.algorithm].format(PLAYERS[self.schema.modality][1])
 
     def _partition(self) -> Ints:
         if self.algorithm == "owen":
@@ -134,7 +134,7 @@ _MOST_CELLS = 2**22
 
 def about_players(config: Shap, players: Players) -> tuple[str, ...]:
     """What was taken away, what it was compared with, and how finely."""
-    name, substitute = PLAYERS[players.schema.modality]
+    name, many, substitute = PLAYERS[players.schema.modality]
     notes = []
     if config.reference == "baseline":
         notes.append(
@@ -146,7 +146,7 @@ def about_players(config: Shap, players: Players) -> tuple[str, ...]:
             f"Columns that are left out are replaced by those of {players.rounds} training rows, "
             "one in each round, spread evenly over the range of the model's outputs."
         )
-    if players.schema.layout is not None:
+    if players.schema.layout is not None and max(map(len, players.schema.layout.players)) > 1:
         notes.append(
             f"Each {name} was taken away as a whole; what it is worth is spread evenly over its "
             "columns, so that the sum is what counts."
@@ -155,7 +155,7 @@ def about_players(config: Shap, players: Players) -> tuple[str, ...]:
         total, parts = players.present.shape[1], float(np.mean(players.parts))
         together = "correlated columns" if players.schema.layout is None else "neighbours"
         notes.append(
-            f"{count(total)} {name}s are too many to tell apart one by one. They were halved again "
+            f"{count(total)} {many} are too many to tell apart one by one. They were halved again "
             f"and again, {together} together and the parts of largest value first, until "
             f"{parts:.0f} parts had a value of their own; inside a part the value is spread evenly."
         )

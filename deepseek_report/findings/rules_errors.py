@@ -53,6 +53,7 @@ def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
             "gaps": gaps,
             "attributes": [one["attribute"] for one in gaps],
             "decision": results.schema.target.favourable_class,
+            "threshold": len(results.schema.target.classes) == 2,
         },
         evidence=(*measured, *RATES),
         section="bias",

@@ -101,11 +101,23 @@ def _impact(results: Results, row: Row) -> Finding:
         id=f"impact-{row['attribute']}",
         severity=_severity(results, row),
         message=message,
-        values=_pair(results, row) | {"also": _also_below(results, row)},
+        values=_pair(results, row)
+        | {"also": _also_below(results, row), "base": _label_rates(results, row)},
         evidence=_IMPACT,
         section="bias",
         limits=_limits(results),
     )
+
+
+def _label_rates(results: Results, row: Row) -> list[float]:
+    """Share of favourable labels in the group and in its reference, where both are known."""
+    rates = {
+        one["level"]: finite(one.get("base_rate"))
+        for one in rows(results, "group_rates", "groups")
+        if one["attribute"] == row["attribute"]
+    }
+    both = [rates.get(row["level"]), rates.get(row["reference"])]
+    return [one for one in both if one is not None] if None not in both else []
 
 
 def _severity(results: Results, row: Row) -> Severity:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement, Score
@@ -178,8 +179,8 @@ def _limits(context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[str,
 
 def _notes(context: MeasureContext) -> tuple[str, ...]:
     trained = (
-        f"The baselines were trained on the {len(context.dataset.train)} rows of the training "
-        "part, with settings that were not tuned."
+        f"The baselines were trained on the {count(len(context.dataset.train))} rows of the "
+        "training part, with settings that were not tuned."
     )
     if len(context.dataset.schema.target.classes) != 2:
         return (trained, "Each baseline decides for its most probable class.")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.metrics.errors import MEASURES, error_estimates
@@ -51,8 +52,8 @@ def compare_numbers(
         ]
         scores.append(_gain(kind, model.errors, values - model.labels, unit))
     trained = (
-        f"The baselines were trained on the {len(data.train)} rows of the training part, with "
-        "settings that were not tuned beyond the penalty of the ridge."
+        f"The baselines were trained on the {count(len(data.train))} rows of the training part, "
+        "with settings that were not tuned beyond the penalty of the ridge."
     )
     return Measurement(tuple(scores), {"comparison": _comparison(estimates)}, notes=(trained,))
 

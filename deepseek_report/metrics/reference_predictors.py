@@ -150,7 +150,7 @@ def limits_of(kind: Predictor, features: Sequence[Feature], n_classes: int) -> s
     """What a predictor does not look at, as a sentence, or None where it looks at everything."""
     said = []
     if _are_words(features):
-        said.append(f"reads the {MOST_WORDS} most frequent words, whatever their order")
+        said.append(f"reads the {MOST_WORDS} most frequent words in any order")
     if kind == "gradient_boosting":
         if _are_words(features) or len(features) > MOST_BOOSTED:
             name = "words" if _are_words(features) else "columns"
