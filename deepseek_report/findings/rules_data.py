@@ -50,7 +50,8 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
         message=message,
         values={
             "check": check.replace("_", " "),
-            "n": len(found),
+            "n": sum(int(one.values.get("places", 1)) for one in found),
+            "thing": str(found[0].values.get("thing", "feature")),
             "text": " ".join(one.text for one in found[:SHOWN]),
             "more": max(len(found) - SHOWN, 0),
             "recommendation": found[0].recommendation,
@@ -92,6 +93,8 @@ def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
 
 def labels(results: Results) -> list[Finding]:
     """Labels that are somebody's decisions, not outcomes."""
+    if not results.has("data"):
+        return []
     target = results.schema.target
     if not target.labels_are_decisions:
         return []

@@ -107,7 +107,8 @@ def _rows_fact(draft: Draft) -> dict[str, str]:
     card = draft.results.card
     tested = len(draft.results.predictions) if draft.results.has("predictions/test") else 0
     note = draft.text("fact.tested", n=tested) if tested else ""
-    return _fact(draft, f"rows.{draft.results.schema.modality}", count(card.get("rows") or 0), note)
+    modality = draft.results.schema.modality if draft.results.has("data") else "table"
+    return _fact(draft, f"rows.{modality}", count(card.get("rows") or 0), note)
 
 
 def _groups_fact(draft: Draft) -> dict[str, str]:
