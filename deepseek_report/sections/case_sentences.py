@@ -1,0 +1,245 @@
+"""The sentences on the page of one case: decision, reasons, agreement, what would change it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import Row, explainer_inline, rows
+from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.cells import count_cell, percent_cell
+from deepseek_report.sections.draft import Draft
+
+#: How many reasons are told as sentences; the picture shows the rest.
+REASONS = 5
+_TABLES = (
+    *("inputs", "reasons", "neighbours"),
+    *("counterfactuals", "agreement", "errors_like_this"),
+)
+#: Attributions that are no larger than this would read as 0.
+_SIGNS = {"probability": 5e-4, "logit": 5e-3, "value": 0.0, "none": 0.0}
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What every case page needs: the draft, the method that tells reasons, the tables."""
+
+    draft: Draft
+    explainer: str | None
+
+    @cached_property
+    def tables(self) -> dict[tuple[str, int], list[Row]]:
+        """{(table, case): rows}."""
+        found: dict[tuple[str, int], list[Row]] = {}
+        for name in _TABLES:
+            for row in rows(self.draft.results, "cases", name):
+                found.setdefault((name, int(row["case"])), []).append(row)
+        return found
+
+    def rows(self, table: str, number: Any) -> list[Row]:
+        """The rows of one table about one case."""
+        return self.tables.get((table, int(number)), [])
+
+    def label(self, explainer: str | None) -> str:
+        """The name of a method inside a sentence."""
+        return explainer_inline(self.draft.results, explainer) if explainer else ""
+
+
+def can_change(draft: Draft) -> bool:
+    """Whether any feature is declared as one that can change."""
+    return any(feature.mutable for feature in draft.results.schema.features)
+
+
+def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
+    """What a player is called in a sentence, and what stands beside it in brackets."""
+    if draft.results.schema.modality == "text":
+        return f"“{display}”", row["label"]
+    if draft.results.schema.layout is not None:
+        return draft.text("player", label=row["label"]), display
+    return row["label"], display
+
+
+def summary(draft: Draft, row: Row) -> str:
+    """What was decided, with which probability or number, and what was true."""
+    error = finite(row.get("error"))
+    unit = draft.results.schema.target.unit
+    return draft.text(
+        "summary",
+        id=int(row["instance_id"]),
+        decision=row["decision"],
+        label=row["label"],
+        correct=bool(row["correct"]),
+        **_apart(finite(row["probability"]), finite(row["threshold"])),
+        error=error,
+        size="" if error is None else quantity(abs(error), unit),
+        target=draft.results.schema.target.explained_class,
+        own=_own_probability(draft.results, row),
+    )
+
+
+def _own_probability(results: Results, row: Row) -> float | None:
+    """The probability of the class that was decided, where it is not the explained one of many."""
+    target = results.schema.target
+    if len(target.classes) < 3 or row["decision"] == target.explained_class:
+        return None
+    (places,) = (results.predictions.instance_ids == int(row["instance_id"])).nonzero()
+    if not len(places):
+        return None
+    return float(results.predictions.probabilities[places[0]].max())
+
+
+def _apart(probability: float | None, threshold: float | None) -> dict[str, str | None]:
+    """Both as percentages, with more digits where they would read alike."""
+    shown = [estimates.percent(probability), estimates.percent(threshold)]
+    if shown[0] == shown[1] and probability is not None and threshold is not None:
+        shown = [f"{100 * one:.2f}\u00a0%" for one in (probability, threshold)]
+    return {"probability": shown[0], "threshold": None if threshold is None else shown[1]}
+
+
+def reasons(pages: Pages, case: Row) -> list[str]:
+    """The main reasons as sentences."""
+    found = [r for r in pages.rows("reasons", case["case"]) if r["explainer"] == pages.explainer]
+    found.sort(key=lambda row: row["rank"])
+    told = [row for row in found[:REASONS] if abs(row["attribution"]) > _SIGNS[row["output_space"]]]
+    return [_reason(pages.draft, row) for row in told]
+
+
+def _reason(draft: Draft, row: Row) -> str:
+    value = float(row["attribution"])
+    feature, display = _named(draft, row, row["display"])
+    return draft.text(
+        f"reason.{row['output_space']}",
+        feature=feature,
+        display=display,
+        up=value > 0,
+        size=abs(value),
+        unit=unit_of(draft.results),
+        factor=math.exp(min(abs(value), 50.0)),
+        target=draft.results.schema.target.explained_class,
+        rank=int(row["rank"]),
+    )
+
+
+def start(draft: Draft, case: Row, explainer: str | None) -> str:
+    """What the reasons start from: the output at the reference."""
+    explanation = draft.results.explanations.get(explainer or "")
+    if explanation is None or explanation.base_values is None:
+        return ""
+    place = int(case["position"])
+    if place >= len(explanation) or explanation.output_space == "none":
+        return ""
+    base = float(explanation.base_values[place])
+    if explanation.output_space == "logit":
+        base = 1 / (1 + math.exp(-base))
+    return draft.text(
+        "start.masked"
+        if draft.results.schema.modality == "text"
+        and explanation.output_space in {"probability", "logit"}
+        else f"start.{explanation.output_space}",
+        base=base,
+        target=draft.results.schema.target.explained_class,
+        unit=unit_of(draft.results),
+    )
+
+
+def agreement(pages: Pages, number: Any) -> str:
+    """How far the other methods agree with the told reasons on this case."""
+    pairs = [
+        _pair(pages, row)
+        for row in pages.rows("agreement", number)
+        if pages.explainer in (row["explainer_a"], row["explainer_b"])
+        and CONTROL not in (row["explainer_a"], row["explainer_b"])
+        and finite(row["spearman"]) is not None
+    ]
+    if not pairs:
+        return ""
+    shared = sum(one["overlap"] >= 2 for one in pairs)
+    return pages.draft.text("agreement", pairs=pairs, shared=shared)
+
+
+def _pair(pages: Pages, row: Row) -> dict[str, Any]:
+    other = row["explainer_b"] if row["explainer_a"] == pages.explainer else row["explainer_a"]
+    overlap = float(row["top3_overlap"])
+    return {
+        "other": pages.label(other),
+        "overlap": round(overlap * 3 if overlap <= 1 else overlap),
+        "spearman": finite(row["spearman"]),
+    }
+
+
+def neighbours(pages: Pages, case: Row) -> str:
+    """What happened in the nearest cases."""
+    near = pages.rows("neighbours", case["case"])
+    if not near:
+        return ""
+    same = sum(row["label"] == case["decision"] for row in near)
+    return pages.draft.text(
+        "neighbours",
+        n=len(near),
+        same=same,
+        decision=case["decision"],
+        labels=[row["label"] for row in near],
+    )
+
+
+def change(pages: Pages, case: Row) -> str:
+    """The smallest change that alters the decision, as a sentence."""
+    draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
+    if steps and draft.results.schema.layout is not None:
+        return _masked(draft, case, steps)
+    if not steps or not can_change(draft):
+        return ""
+    if steps[0]["status"] != "found":
+        within = str(steps[0]["status"]).removeprefix("none ")
+        return draft.text("change.none", within=within)
+    return draft.text(
+        "change.found",
+        steps=[
+            {"feature": row["label"], "before": row["from_display"], "after": row["to_display"]}
+            for row in steps
+        ],
+        probability=_apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))[
+            "probability"
+        ],
+        target=draft.results.schema.target.explained_class,
+    )
+
+
+def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
+    """Which words, patches or windows carry the decision, as a sentence."""
+    if steps[0]["status"] != "found":
+        within = str(steps[0]["status"]).removeprefix("none within ")
+        return draft.text("change.unmasked", within=within)
+    named = [_named(draft, row, row["from_display"]) for row in steps]
+    text = draft.results.schema.modality == "text"
+    after = _apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))
+    return draft.text(
+        "change.masked",
+        steps=[
+            {"name": f"{name} ({beside})" if text else name, "after": row["to_display"]}
+            for row, (name, beside) in zip(steps, named, strict=True)
+        ],
+        probability=after["probability"],
+        target=draft.results.schema.target.explained_class,
+    )
+
+
+def error(draft: Draft, row: Row) -> dict[str, Any]:
+    """A part of the data that the case lies in and where errors are more frequent."""
+    cells = count_cell("n", row["n"]) | percent_cell("rate", row["error_rate"])
+    text = draft.text(
+        "error",
+        slice=row["slice"],
+        rate=estimates.estimate(row["error_rate"], n=row["n"]),
+        rest=finite(row["rest_error_rate"]),
+    )
+    return {"slice": row["slice"], "text": text, **cells} | percent_cell(
+        "rest", row["rest_error_rate"]
+    )
