@@ -133,7 +133,7 @@ class Layout:
         C order, so that `inputs.reshape(-1, *shape)` undoes the flattening.
     players : positions of the columns that belong together (a patch, a window, a word), each
         column in exactly one; methods that take features away take a player away at once.
-    player_labels : what a person calls them ("rows 1–4, columns 5–8", "steps 12–22", "word 3").
+    player_labels : what a person calls them ("rows 1–4 × columns 5–8", "steps 12–22", "word 3").
     mask : text only: position in the vocabulary of the token that stands for "taken away".
     """
 

@@ -9,9 +9,40 @@ from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets import array_card
 from deepseek_report.datasets.card import Facts
+from deepseek_report.datasets.leaks import near_leaks
+from deepseek_report.datasets.number_leaks import leaks_of_number
 
 _PLACES = {"image": ("pixel", "pixels"), "series": ("step", "steps")}
+_SHORTCUTS = {
+    "image": "Look at some images of each class: where a margin, a mark or the light differs, the "
+    "model may read that and not the thing; cut it away, or take the images of all classes alike.",
+    "series": "Look at some series of each class: where they start at another level or moment by "
+    "the way they were recorded, the model may read that; if it is the event itself, ask whether "
+    "it is known when the decision is taken.",
+}
 _WHOLE = {"image": ("image", "images"), "series": ("series", "series")}
+
+
+def near_leak(facts: Facts) -> list[DataIssue]:
+    """Pixels or steps of which each alone decides the label, told once."""
+    is_number = facts.schema.target.is_number
+    leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
+    if not leaks:
+        return []
+    first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))
+    one, many = _PLACES[facts.schema.modality]
+    n, of = len(leaks), len(facts.schema.features)
+    told = plural(n, f"{one} nearly gives", f"{many} each nearly give")
+    lead = f"{told} the label away, of {count(of)}. " if n > 1 else ""
+    return [
+        DataIssue(
+            "near_leak",
+            "high",
+            lead + first.text,
+            {**first.values, "places": n, "of": of, "thing": one},
+            _SHORTCUTS[facts.schema.modality],
+        )
+    ]
 
 
 def constant_columns(facts: Facts) -> list[DataIssue]:
@@ -28,7 +59,7 @@ def constant_columns(facts: Facts) -> list[DataIssue]:
             f"{plural(len(same), f'{one} has', f'{many} have')} the same value in all "
             f"{count(len(facts.whole))} {_WHOLE[facts.schema.modality][1]} "
             f"({percent(len(same) / n)} of {count(n)}).",
-            {"n": len(same), "of": n},
+            {"places": len(same), "of": n, "thing": one},
             "Nothing can be learnt there; an attribution there is not about the data.",
         )
     ]

@@ -42,19 +42,18 @@ def near_leak(facts: Facts) -> list[DataIssue]:
     """Features that decide the label almost alone."""
     is_number = facts.schema.target.is_number
     leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
-    shown = [_leak_issue(facts, leak) for leak in leaks[:MOST_LEAKS]]
+    shown = [_leak_issue(leak) for leak in leaks[:MOST_LEAKS]]
     return [*shown, *_further_leaks(leaks[MOST_LEAKS:])]
 
 
-def _leak_issue(facts: Facts, leak: Leak) -> DataIssue:
-    drop = f"; if it is not, drop it (dataset.drop=[{leak.feature}])"
+def _leak_issue(leak: Leak) -> DataIssue:
     return DataIssue(
         "near_leak",
         "high",
         leak.text,
         leak.values,
-        f"Find out whether “{leak.label}” is known before the decision"
-        f"{drop if facts.schema.layout is None else ''}.",
+        f"Find out whether “{leak.label}” is known before the decision; if it is not, drop it "
+        f"(dataset.drop=[{leak.feature}]).",
     )
 
 

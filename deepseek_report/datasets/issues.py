@@ -16,7 +16,7 @@ _ALWAYS: tuple[Check, ...] = (checks.label_balance, checks.small_group, checks.p
 _OF_ROWS: tuple[Check, ...] = (checks.duplicates_across_parts, checks.duplicates)
 _ARRAYS: tuple[Check, ...] = (
     *_OF_ROWS,
-    checks.near_leak,
+    array_checks.near_leak,
     array_checks.constant_columns,
     array_checks.missing_values,
 )

@@ -28,7 +28,7 @@ def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
         shape=shape,
         players=tuple(_columns(places[a:b, c:d]) for (a, b), (c, d) in pairs),
         player_labels=tuple(
-            f"{_span('row', *high)}, {_span('column', *wide)}" for high, wide in pairs
+            f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
         ),
     )
 

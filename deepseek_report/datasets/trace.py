@@ -33,7 +33,7 @@ DESCRIPTION = Description(
     citation="Dau, H. A. et al. (2019). The UCR time series archive. IEEE/CAA Journal of "
     "Automatica Sinica 6(6), 1293–1305.",
     doi="10.1109/JAS.2019.1911747",
-    period="simulated, before 2003",
+    period="before 2003 (simulated)",
     population="200 simulated series, 4 of the benchmark's 16 classes, 50 series of each",
     decision="The model names the kind of failure from the course of one instrument; no outcome is "
     "good or bad for a person.",

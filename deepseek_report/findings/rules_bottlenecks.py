@@ -21,6 +21,8 @@ REMOVABLE = 0.25
 HOT = 0.4
 #: Share of decisions flipped by noise that is called fragile, and noticeable.
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
+#: What noise is added to; a number in tables.
+_PLACES = {"image": "pixels", "series": "steps"}
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
@@ -156,7 +158,8 @@ def noise(results: Results) -> str:
     """The declared noise in words."""
     level = setting(results, "metrics", "robustness", "declared_level", math.nan)
     text = "sections.robustness.noise" if math.isfinite(level) else "sections.robustness.some_noise"
-    return words_of(results).text(text, level=level)
+    places = _PLACES.get(results.schema.modality, "numbers")
+    return words_of(results).text(text, level=level, places=places)
 
 
 def robustness(results: Results) -> list[Finding]:

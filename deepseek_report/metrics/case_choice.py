@@ -58,13 +58,34 @@ def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
 
 
 def _of_classes(predictions: Predictions) -> dict[str, Floats]:
-    """{role: (instance,) how well it fits}, -inf where it does not."""
+    """{role: (instance,) how well it fits}, -inf where it does not.
+
+    Reasons are about the explained class: of many classes its cases come first, and the nearest
+    one is that where it and another class are most alike.
+    """
     certainty = _certainty(predictions)
+    fits = certainty + _about_explained(predictions)
     return {
-        "most_certain_right": np.where(predictions.correct, certainty, -np.inf),
-        "most_certain_wrong": np.where(~predictions.correct, certainty, -np.inf),
-        "nearest_threshold": -certainty,
+        "most_certain_right": np.where(predictions.correct, fits, -np.inf),
+        "most_certain_wrong": np.where(~predictions.correct, fits, -np.inf),
+        "nearest_threshold": -_doubt(predictions, certainty),
     }
+
+
+def _about_explained(predictions: Predictions) -> Floats:
+    """(instance,) 1 where the explained one of many classes is the label or the decision, else 0."""
+    if predictions.threshold is not None:
+        return np.zeros(len(predictions.labels))
+    named = (predictions.labels, predictions.decisions)
+    return np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+
+
+def _doubt(predictions: Predictions, certainty: Floats) -> Floats:
+    """(instance,) how far the explained class is from being decided otherwise; 0 is a tie."""
+    if predictions.threshold is not None:
+        return certainty
+    others = np.delete(predictions.probabilities, predictions.explained, axis=1)
+    return np.asarray(np.abs(predictions.scores - others.max(axis=1)))
 
 
 def _of_number(predictions: Predictions) -> dict[str, Floats]:

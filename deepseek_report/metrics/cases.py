@@ -39,6 +39,10 @@ _MASKING_NOTE = (
     "The {plural} without which the decision is another one were searched greedily, each "
     "{done}; a smaller set may exist."
 )
+_MANY_NOTE = (
+    "The cases are chosen, where there are any, among those whose label or decision is “{}”, the "
+    "class that the reasons are about."
+)
 _NEAR: dict[Modality, str] = {
     "table": "Nearest training cases are those of least Gower distance over all features alike, "
     "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
@@ -188,6 +192,8 @@ def _notes(schema: Schema) -> tuple[str, ...]:
     layout, near = schema.layout, _NEAR[schema.modality]
     if schema.target.is_number:
         return (near,)
+    if len(schema.target.classes) > 2:
+        near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
     if layout is None and len(schema.features) > tables.MOST_COLUMNS:
         return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
     if layout is None:

@@ -22,7 +22,7 @@ Row = tuple[Any, ...]
 WORDS: dict[Modality, tuple[str, str]] = {
     "text": ("words", "masked"),
     "image": ("patches", "typical pixels"),
-    "series": ("windows", "typical course"),
+    "series": ("windows", "the typical course"),
     "table": ("features", "typical value"),
 }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols import MeasureContext
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.intervals import Estimate, rate
@@ -145,7 +145,9 @@ class Robustness(ModelMetric):
             outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
             if not np.isfinite(outputs).all():
-                notes.append(f"The model gives no finite output with {_LABELS[kind]} at {level:g}.")
+                notes.append(
+                    f"The model gives no finite output with {_label(kind, data.schema)} at {level:g}."
+                )
                 continue
             effect = (
                 effect_on_number(context, rows, outputs[:, 0])
@@ -156,16 +158,19 @@ class Robustness(ModelMetric):
         notes += _about(len(rows), data.schema)
         if is_number:
             told = [
-                (kind, _LABELS[kind], level, value, moved) for kind, level, value, moved in found
+                (kind, _label(kind, data.schema), level, value, moved)
+                for kind, level, value, moved in found
             ]
             unit = data.schema.target.unit or ""
             scores = noise_scores(told, self.declared_level, unit)
             return Measurement(
                 scores, {"perturbations": perturbation_table(told)}, notes=tuple(notes)
             )
-        table = pd.DataFrame([_row(*one) for one in found], columns=list(_COLUMNS))
+        table = pd.DataFrame([_row(data.schema, *one) for one in found], columns=list(_COLUMNS))
         return Measurement(
-            self._scores(found), {"perturbations": table.astype(_COLUMNS)}, notes=tuple(notes)
+            self._scores(found, data.schema.modality),
+            {"perturbations": table.astype(_COLUMNS)},
+            notes=tuple(notes),
         )
 
     def _plan(self, schema: Schema) -> Iterator[tuple[Kind, float]]:
@@ -182,8 +187,10 @@ class Robustness(ModelMetric):
             yield from (("swap", one) for one in sorted(set(self.swaps)))
         yield from (("missing", one) for one in sorted(set(self.missing)))
 
-    def _scores(self, found: list[tuple[Kind, float, Estimate, Estimate]]) -> tuple[Score, ...]:
-        noise = f"Noise of {self.declared_level:g} robust standard deviations on every number."
+    def _scores(
+        self, found: list[tuple[Kind, float, Estimate, Estimate]], modality: Modality
+    ) -> tuple[Score, ...]:
+        noise = f"Noise of {self.declared_level:g} robust standard deviations on all {_PLACES[modality]}."
         for kind, level, auc, flipped in found:
             if kind == "noise" and level == self.declared_level:
                 return _pair("noise", auc, flipped, noise)
@@ -208,7 +215,8 @@ def _pair(under: str, auc: Estimate, flipped: Estimate, note: str) -> tuple[Scor
 def _about(n: int, schema: Schema) -> tuple[str, ...]:
     how = (
         f"{n} test rows were perturbed; noise is in robust standard deviations of the training "
-        "part (distance between the quartiles / 1.349) and stays within the training range."
+        "part (distance between the quartiles / 1.349, or the standard deviation where that is 0) "
+        "and stays within the training range."
     )
     if schema.modality == "text":
         how = f"{n} test texts were perturbed; words are drawn independently of one another."
@@ -245,8 +253,8 @@ def _effect(
     return auc, rate(flipped, len(rows))
 
 
+_PLACES = {"table": "numbers", "text": "numbers", "image": "pixels", "series": "steps"}
 _LABELS: dict[Kind, str] = {
-    "noise": "noise on numbers",
     "swap": "categories drawn anew",
     "missing": "values missing",
     "mask": "words masked",
@@ -266,10 +274,17 @@ _COLUMNS: dict[str, type] = {
 }
 
 
-def _row(kind: Kind, level: float, auc: Estimate, flipped: Estimate) -> tuple[object, ...]:
+def _label(kind: Kind, schema: Schema) -> str:
+    """What a person calls a disturbance of such data."""
+    return f"noise on {_PLACES[schema.modality]}" if kind == "noise" else _LABELS[kind]
+
+
+def _row(
+    schema: Schema, kind: Kind, level: float, auc: Estimate, flipped: Estimate
+) -> tuple[object, ...]:
     return (
         kind,
-        _LABELS[kind],
+        _label(kind, schema),
         level,
         auc.value,
         auc.low,

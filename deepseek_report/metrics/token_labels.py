@@ -14,7 +14,7 @@ _AXES = {"text": ("word",), "image": ("row", "column"), "series": ("step",)}
 
 
 def token_labels(schema: Schema, token_columns: Sequence[Sequence[int]]) -> list[str]:
-    """One label a token: "summary", "Age", "rows 5–8, columns 9–12", "steps 12–22", "word 3".
+    """One label a token: "summary", "Age", "rows 5–8 × columns 9–12", "steps 12–22", "word 3".
 
     A token whose columns are those of a player is called as the player is.
     """
@@ -42,7 +42,7 @@ def _named(labels: Sequence[str], columns: Sequence[int]) -> str:
 def _place(layout: Layout, columns: Sequence[int]) -> str:
     axes = np.unravel_index(np.asarray(columns), layout.shape)
     words = _AXES.get(layout.modality, ())
-    return ", ".join(_span(word, axis) for word, axis in zip(words, axes, strict=False))
+    return " × ".join(_span(word, axis) for word, axis in zip(words, axes, strict=False))
 
 
 def _span(word: str, places: NDArray[np.int64]) -> str:

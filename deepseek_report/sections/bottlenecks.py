@@ -79,7 +79,8 @@ def _answer(draft: Draft) -> None:
         return
     helping = [one for one in offers if one["low"] is None or one["low"] > 0]
     helping = sorted((one for one in helping if one["value"] > 0), key=lambda one: -one["value"])
-    hopeless = all(one["high"] is not None and one["high"] < NO_HOPE for one in offers)
+    tried = draft.results.score("learning_curve_gain") is not None
+    hopeless = tried and all(one["high"] is not None and one["high"] < NO_HOPE for one in offers)
     draft.answer(
         "help", helping=helping, offers=offers, hopeless=hopeless, unit=unit_of(draft.results)
     )
@@ -132,9 +133,15 @@ def _accuracy(draft: Draft) -> dict[str, Any]:
     }
 
 
+def _not_measured(draft: Draft, artifact: str) -> str:
+    """That nothing was measured, and why where the run knows it."""
+    reason = draft.results.refused.get(artifact, "").rstrip(".")
+    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
+
+
 def _slice_sentence(draft: Draft, table: list[Row]) -> str:
     if not table:
-        return draft.text("not_measured")
+        return _not_measured(draft, "measures/slices")
     clear = [row for row in table if is_clear(row)]
     examined = slices_examined(draft.results)
     if not clear:
@@ -213,7 +220,7 @@ def _data(draft: Draft) -> dict[str, Any]:
             predictor=curve[-1]["predictor"] if curve else "",
         )
         if gain is not None and known
-        else draft.text("not_measured"),
+        else _not_measured(draft, "measures/learning_curve"),
         "curve": [
             count_cell("rows", row["rows"])
             | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))

@@ -208,6 +208,8 @@ def _named(draft: Draft, one: Score) -> str:
     target = draft.results.schema.target
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
         return f"{name} of “{target.explained_class}”"
+    if one.metric == "selection_rate" and not draft.results.schema.attributes:
+        return f"Share decided “{target.favourable_class}”"
     return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 
 

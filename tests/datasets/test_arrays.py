@@ -79,7 +79,7 @@ def test_a_card_says_where_the_data_come_from_and_what_they_cannot_say(
 def test_a_patch_holds_its_pixels_of_all_channels() -> None:
     layout = image_layout((4, 6, 3), 4)
     places = np.arange(72).reshape(4, 6, 3)
-    assert layout.player_labels == ("rows 1–4, columns 1–4", "rows 1–4, columns 5–6")
+    assert layout.player_labels == ("rows 1–4 × columns 1–4", "rows 1–4 × columns 5–6")
     assert set(layout.players[1]) == set(places[:, 4:].ravel().tolist())
     assert pixels((4, 6, 3), ("red", "green", "blue"), None)[places[1, 2, 2]].name == "r2_c3_blue"
 
@@ -188,3 +188,11 @@ def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
     parts = split_rows(whole, rule, 1, ("a", "b"), units)
     sets = [{place[i] for i in part.instance_ids.tolist()} for part in parts.values()]
     assert sum(map(len, sets)) == len(set.union(*sets))
+
+
+def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> None:
+    dataset = Trace().load(1, Silent())
+    (leak,) = [one for one in dataset.issues if one.check == "near_leak"]
+    assert leak.values["places"] > 1
+    assert leak.text.startswith(f"{leak.values['places']} steps each nearly give the label away")
+    assert "dataset.drop" not in leak.recommendation

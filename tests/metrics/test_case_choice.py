@@ -66,3 +66,30 @@ def test_without_a_wrong_decision_that_role_is_left_out() -> None:
     made = predictions()
     perfect = Predictions(**{**vars(made), "labels": made.decisions})
     assert "most_certain_wrong" not in choose_cases(perfect, SCHEMA, 50, seed=1).roles
+
+
+def test_of_many_classes_the_cases_are_about_the_explained_one() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.integers(0, 5, 500)
+    logits = generator.normal(size=(500, 5)) + 2 * np.eye(5)[labels]
+    shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    made = Predictions(
+        logits=logits,
+        probabilities=shares,
+        labels=labels,
+        instance_ids=np.arange(500),
+        decisions=shares.argmax(axis=1),
+        threshold=None,
+        rule="most probable class",
+        groups={},
+        explained=2,
+    )
+    target = Target("y", "y", tuple("abcde"), favourable=0, explained=2)
+    cases = choose_cases(made, Schema(SCHEMA.features, target), 50, seed=1)
+    at = {role: int(cases.explained[position]) for role, position in cases.roles.items()}
+    assert made.labels[at["most_certain_right"]] == made.decisions[at["most_certain_right"]] == 2
+    wrong = at["most_certain_wrong"]
+    assert 2 in (made.labels[wrong], made.decisions[wrong])
+    gap = np.abs(shares[:, 2] - np.delete(shares, 2, axis=1).max(axis=1))
+    free = np.delete(gap, [at["most_certain_right"], wrong])
+    assert gap[at["nearest_threshold"]] == free.min()

@@ -34,7 +34,7 @@ def test_a_patch_is_called_by_its_rows_and_columns() -> None:
     places = np.arange(48).reshape(4, 4, 3)
     tokens = ((), places[2:, :1].ravel(), places[0, 0], range(48))
     found = token_labels(schema_of(layout, 48), tokens)
-    assert found == ["summary", "rows 3–4, column 1", "row 1, column 1", "the whole picture"]
+    assert found == ["summary", "rows 3–4 × column 1", "row 1 × column 1", "the whole picture"]
 
 
 def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
