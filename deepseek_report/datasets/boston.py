@@ -16,7 +16,7 @@ from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.targets import TargetRule
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True)
-class BostonMortgages:
+class BostonMortgages(Shares):
     """2 380 applications for a home mortgage, Boston 1990: what lenders decided (in the package).
 
     drop : features to leave out, such as [insurance], which nearly gives the decision away.
@@ -170,14 +170,7 @@ class BostonMortgages:
 
     drop: tuple[str, ...] = ()
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
     use_sensitive: bool = True
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

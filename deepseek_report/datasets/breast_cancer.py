@@ -13,7 +13,7 @@ from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.targets import TargetRule
 
 _FILE = "breast_cancer.csv of scikit-learn"
@@ -95,7 +95,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True)
-class BreastCancer:
+class BreastCancer(Shares):
     """569 breast masses, Wisconsin: malignant or benign by their cell nuclei (from scikit-learn).
 
     drop : features to leave out.
@@ -105,13 +105,6 @@ class BreastCancer:
 
     drop: tuple[str, ...] = ()
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

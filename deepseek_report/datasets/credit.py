@@ -15,7 +15,7 @@ from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.targets import TargetRule
 
 _FILE = Path(__file__).parent / "data" / "taiwan_credit.parquet"
@@ -142,7 +142,7 @@ _NOTES = (
 
 
 @dataclass(frozen=True)
-class TaiwanCredit:
+class TaiwanCredit(Shares):
     """30 000 credit-card clients in Taiwan, 2005: who defaults next month (ships with the package).
 
     rows : keep only so many, drawn at random within each class; None keeps all 30 000.
@@ -152,14 +152,7 @@ class TaiwanCredit:
     """
 
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
     use_sensitive: bool = True
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

@@ -8,59 +8,27 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.schema import Task
-from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import Code, Column, message
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.columns import Column, message
+from deepseek_report.datasets.described import Described
 from deepseek_report.datasets.targets import TargetRule
-
-_DECISIONS = (
-    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
-    "decisions had is in the labels, and a model that predicts them well repeats it."
-)
 
 
 @dataclass(frozen=True)
-class Declared:
+class Declared(Described):
     """What a config says of rows of any kind, wherever they come from; all of it may be left out.
 
     target : the column to predict, or several columns of yes and no. task : what is predicted;
         auto takes several columns as several labels, a number of more than 20 different values as
-        a number, and everything else as classes. unit : that of the number.
-    report_label : of several labels the one that the report is about.
-    favourable : the class that is good for the person concerned. positive : the class whose
-        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
+        a number, and everything else as classes.
     sensitive : columns to compare groups by.
     columns : what is known about single columns, see `columns.Column`.
-    duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
+    The other fields are those of `described.Described`.
     """
 
     target: str | tuple[str, ...] | None = None
     task: Literal["auto"] | Task = "auto"
-    unit: str | None = None
-    report_label: str | None = None
-    favourable: Code | None = None
-    positive: Code | None = None
-    labels_are_decisions: bool = False
     sensitive: tuple[str, ...] = ()
     columns: dict[str, Column] = field(default_factory=dict)
-    rows: Annotated[int, Field(ge=30)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-    title: str = ""
-    description: str = ""
-    source: str = ""
-    licence: str = ""
-    citation: str = ""
-    doi: str = ""
-    period: str = ""
-    population: str = ""
-    decision: str = ""
-    limits: tuple[str, ...] = ()
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -109,22 +77,6 @@ class Declared:
             do = "remove `dataset.favourable` and `dataset.positive`"
             found.append(("a number has no classes", "a target of classes for these", do))
         return [message("dataset", *one) for one in found]
-
-    def described(self, name: str) -> Description:
-        """What the card says of the data beyond their values; `name` where there is no title."""
-        return Description(
-            name=name,
-            title=self.title or name,
-            description=self.description,
-            source=self.source,
-            licence=self.licence,
-            citation=self.citation,
-            doi=self.doi,
-            period=self.period,
-            population=self.population,
-            decision=self.decision,
-            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
-        )
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,19 @@
-"""What a config declares of images or series of the user's own."""
+"""What a config declares of data of the user's own; of images and series, their target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from deepseek_report.artifacts.schema import Attribute, Task
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
 from deepseek_report.errors import DataError
 
@@ -24,27 +23,27 @@ if TYPE_CHECKING:
 _MOST_LEVELS = 12
 
 
-@dataclass(frozen=True)
-class DescribedArrays:
-    """Task, classes, split and description of images or series, wherever these come from.
+_DECISIONS = (
+    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
+    "decisions had is in the labels, and a model that predicts them well repeats it."
+)
 
-    task : what is predicted; several target columns are several labels. unit : of a number.
-    report_label : of several labels the one that the report is about.
+
+@dataclass(frozen=True)
+class Described(Shares):
+    """What a config says of the target and the origin of data of the user's own.
+
+    unit : of a number. report_label : of several labels the one that the report is about.
     favourable : the class that is good for the person concerned. positive : the class whose
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
-    duplicates, rows, validation_share, test_share : see `splitting.SplitRule`.
+    The other fields are those of `card.Description` and `shares.Shares`.
     """
 
-    task: Task = "classification"
     unit: str | None = None
     report_label: str | None = None
     favourable: Code | None = None
     positive: Code | None = None
     labels_are_decisions: bool = False
-    rows: Annotated[int, Field(ge=30)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
     title: str = ""
     description: str = ""
     source: str = ""
@@ -55,10 +54,6 @@ class DescribedArrays:
     population: str = ""
     decision: str = ""
     limits: tuple[str, ...] = ()
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def described(self, name: str) -> Description:
         """What the card says of the data beyond their values; `name` where there is no title."""
@@ -73,8 +68,18 @@ class DescribedArrays:
             period=self.period,
             population=self.population,
             decision=self.decision,
-            limits=self.limits,
+            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
         )
+
+
+@dataclass(frozen=True)
+class DescribedArrays(Described):
+    """What a config says of images or series, wherever these come from.
+
+    task : what is predicted; several target columns are several labels.
+    """
+
+    task: Task = "classification"
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
         """What the config says of the target that cannot be meant together."""

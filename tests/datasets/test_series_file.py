@@ -141,3 +141,9 @@ def test_what_is_wrong_is_known_before_loading(tmp_path: Path) -> None:
     long_table().to_csv(tmp_path / "x.csv", index=False)
     twice = SeriesFile(path=str(tmp_path / "x.csv"), values=("flow", "time"))
     assert any("`time` has two roles" in one for one in twice.problems())
+
+
+def test_labels_that_are_decisions_are_a_limit_of_series_as_of_tables() -> None:
+    (said,) = SeriesFile(labels_are_decisions=True).described("x").limits
+    assert "decisions" in said
+    assert SeriesFile().described("x").limits == ()
