@@ -44,6 +44,8 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
     if not words_of(results).has(f"findings.{message}.claim"):
         message = "data_other"
     found = sorted(found, key=lambda one: SEVERITIES.index(one.severity))
+    cues = _cues(results, found) if check == "spurious_cues" else {}
+    judged = (f"measures/importance/{cues['method']}",) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
         severity=found[0].severity,
@@ -56,9 +58,9 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
             "more": max(len(found) - SHOWN, 0),
             "recommendation": found[0].recommendation,
             "classes": len(results.schema.target.classes),
-            **(_cues(results, found) if check == "spurious_cues" else {}),
+            **cues,
         },
-        evidence=("data",),
+        evidence=("data", *judged),
         section="data",
     )
 
@@ -82,6 +84,7 @@ def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
     return {
         "kinds": kinds,
         "hide": [kind for kind in kinds if kind in _HIDEABLE and kind not in hidden],
+        "method": leader,
         "explainer": explainer_label(results, leader) if leader else "",
         "attributed": float(sum(row["share"] for row in table)),
         "strongest": [

@@ -414,6 +414,25 @@ def test_what_one_check_found_is_one_finding_with_the_gravest_severity(run, say)
     assert say(other).endswith("Look.")
 
 
+def test_names_that_give_the_label_away_are_told_with_what_is_attributed_to_them(run, score, say):
+    cues = [{"word": "@united"}, {"word": "@delta"}]
+    text = "2 handles alone predict the label."
+    run.data([DataIssue("spurious_cues", "high", text, {"form": "handle", "cues": cues})])
+    run.explanation("shap")
+    rows = [("late", 1, 0.5), ("@united", 2, 0.125), ("@delta", 3, 0.0625)]
+    table = [
+        {"explainer": "shap", "feature": w, "label": w, "rank": k, "share": share}
+        for w, k, share in rows
+    ]
+    run.measure("importance", score("top_feature_share", 0.5, explainer="shap"), importance=table)
+    (found,) = rules_data.issues(run.results())
+    assert found.severity == "high"
+    assert found.values["attributed"] == 0.1875
+    assert "measures/importance/shap" in found.evidence
+    assert "Handles alone give the label away." in say(found)
+    assert "dataset.hide=[handles]" in say(found)
+
+
 def test_labels_that_are_decisions_are_grave(run, say):
     run.data(labels_are_decisions=True)
     (found,) = rules_data.labels(run.results())
