@@ -59,8 +59,3 @@ def tokens_of(row: NDArray[np.float64], schema: Schema) -> list[str]:
     """The tokens of a text, place by place, without the places behind its end."""
     words = schema.vocabulary
     return [words[int(value)] for value in row if not np.isnan(value)]
-
-
-def text_of(row: NDArray[np.float64], schema: Schema) -> str:
-    """The text of one row of a schema whose layout is a text."""
-    return joined(tokens_of(row, schema))

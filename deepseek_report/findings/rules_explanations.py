@@ -26,7 +26,6 @@ from deepseek_report.findings.records import (
     explainer_label,
     feature_inline,
     rows,
-    words_of,
 )
 from deepseek_report.findings.thresholds import CONTROL
 
@@ -266,8 +265,3 @@ def overview(results: Results) -> list[Finding]:
             section="explanations",
         )
     ]
-
-
-def label_of(results: Results, name: str | None) -> str:
-    """The readable name of an explainer, or `none`."""
-    return explainer_label(results, name) if name else words_of(results).text("common.none")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -69,11 +69,6 @@ def judge(results: Results) -> list[Verdict]:
     """Every promise of `report.thresholds`, one verdict for each subject that it covers."""
     promises = (results.config.get("report") or {}).get("thresholds") or []
     return [verdict for promise in promises for verdict in _judge_one(results, promise)]
-
-
-def unmet(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Those that were measured and clearly not met."""
-    return [one for one in verdicts if one.outcome == "not met"]
 
 
 def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
