@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, explainer_inline, rows
@@ -127,6 +129,13 @@ def _reason(draft: Draft, row: Row) -> str:
     )
 
 
+def _reference(schema: Schema, explanation: Explanation) -> str:
+    """The sentence that tells the reference; layouts are compared with masks or typical input."""
+    if schema.layout is None or explanation.output_space == "value":
+        return explanation.output_space
+    return "logit" if schema.layout.mask is None else "masked"
+
+
 def start(draft: Draft, case: Row, explainer: str | None) -> str:
     """What the reasons start from: the output at the reference."""
     explanation = draft.results.explanations.get(explainer or "")
@@ -139,10 +148,7 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     if explanation.output_space == "logit":
         base = 1 / (1 + math.exp(-base))
     return draft.text(
-        "start.masked"
-        if draft.results.schema.modality == "text"
-        and explanation.output_space in {"probability", "logit"}
-        else f"start.{explanation.output_space}",
+        f"start.{_reference(draft.results.schema, explanation)}",
         base=base,
         target=draft.results.schema.target.explained_class,
         unit=unit_of(draft.results),
