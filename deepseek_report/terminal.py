@@ -19,7 +19,7 @@ from deepseek_report.runner.progress import Reporter
 
 if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
-    from deepseek_report.runner.forecast import Forecast
+    from deepseek_report.runner.forecast import Expected, Forecast
     from deepseek_report.runner.run import Finished
 
 _KINDS = {
@@ -202,9 +202,10 @@ def say_forecast(plan: Forecast) -> None:
     for heading in ("stage", "from the store", "model evaluations (rows)"):
         right = heading.startswith("model")
         table.add_column(heading, justify="right" if right else "left", overflow="fold")
-    for stage in plan.stages:
-        calls = "" if stage.calls is None else f"{stage.calls:,}".replace(",", " ")
-        table.add_row(escape(stage.id), "yes" if stage.cached else "no", calls)
+    for name, stages in _families(plan.stages).items():
+        calls = [one.calls for one in stages if one.calls is not None]
+        evaluated = f"{sum(calls):,}".replace(",", " ") if calls else ""
+        table.add_row(escape(name), _cached(stages), evaluated)
     console.print(table)
     cached = sum(stage.cached for stage in plan.stages)
     console.print(f"{len(plan.stages)} stages, {cached} of them in the store")
@@ -212,6 +213,24 @@ def say_forecast(plan: Forecast) -> None:
         console.print(f"\nLeft out ({len(plan.refused)})")
         for reason, artifacts in _by_reason(plan.refused).items():
             console.print(f"  – {escape(_some_of(artifacts))}: {escape(reason)}")
+
+
+def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
+    """Stages by what they do: one measure of several explainers is one line."""
+    families: dict[str, list[Expected]] = {}
+    for stage in stages:
+        families.setdefault("/".join(stage.id.split("/")[:2]), []).append(stage)
+    return {
+        name if len(them) == 1 else f"{name} × {len(them)}": them
+        for name, them in families.items()
+    }
+
+
+def _cached(stages: Sequence[Expected]) -> str:
+    there = sum(stage.cached for stage in stages)
+    if 0 < there < len(stages):
+        return f"{there} of {len(stages)}"
+    return "yes" if there else "no"
 
 
 def _by_reason(refused: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -120,6 +120,8 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
 
 def _misfit(plugin: Any, nature: Nature) -> str | None:
     """The same for a part that is left out; it names no part, so that a family shares it."""
+    if nature.modality not in getattr(plugin, "modalities", {nature.modality}):
+        return f"made for other kinds of data than {_NATURES[nature.modality]}"
     return (_unfit(plugin, nature) or "").removeprefix("is ") or None
 
 
@@ -152,7 +154,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     model, nature = experiment.single["model"], nature_of(experiment)
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, nature) if group == "explainers" else None
-        reason = reason or _misfit(plugin, nature) or _unable(key, plugin, model)
+        reason = reason or _misfit(plugin, nature) or _unable(plugin, model)
         if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
@@ -173,13 +175,13 @@ _HANDED_OUT = {
 }
 
 
-def _unable(key: str, plugin: Any, model: Any) -> str | None:
-    """Why the model lacks what a part requires of it, or None."""
+def _unable(plugin: Any, model: Any) -> str | None:
+    """Why the model lacks what a part requires of it, or None; names no part, like `_misfit`."""
     lacking = sorted(set(getattr(plugin, "requires", ())) - set(model.capabilities))
     if not lacking:
         return None
     what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
-    return f"{key} needs a model that hands out {what}; {name_of(model)} has none"
+    return f"needs a model that hands out {what}; {name_of(model)} has none"
 
 
 def _needs(plugin: Any) -> Iterable[str]:
@@ -218,7 +220,7 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
     for key, plugin in experiment.multiple["visualizations"].items():
         if unfit := _misfit(plugin, nature_of(experiment)):
             yield Refusal(f"pictures/{key}", unfit)
-        elif unable := _unable(key, plugin, model):
+        elif unable := _unable(plugin, model):
             yield Refusal(f"pictures/{key}", unable)
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]

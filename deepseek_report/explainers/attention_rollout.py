@@ -83,7 +83,7 @@ class AttentionRollout:
         return 2 * n_instances
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
-        return missing_capability("attention_rollout", self.requires, model)
+        return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> Array:
         module, n = context.classifier.module, len(context.inputs)

@@ -19,21 +19,22 @@ Array = NDArray[np.float64]
 
 #: Why a capability is needed, for the sentence that refuses a model.
 _NEEDED = {
-    "gradients": "takes gradients of the model",
-    "attention": "reads attention weights",
-    "routing": "reads the router's weights",
-    "experts": "reads the choice of experts",
-    "trees": "walks decision trees that read one column a feature",
-    "intrinsic": "reads the account that a model gives of its own output",
+    "gradients": "needs gradients of the model",
+    "attention": "needs attention weights",
+    "routing": "needs the router's weights",
+    "experts": "needs the choice of experts",
+    "trees": "needs decision trees that read one column a feature",
+    "intrinsic": "needs the account that a model gives of its own output",
 }
 
 
-def missing_capability(
-    method: str, requires: frozenset[Capability], model: ModelPlugin
-) -> str | None:
-    """Why the method cannot explain the model, or None where it has all that is required."""
+def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> str | None:
+    """Why a method cannot explain the model, or None where it has all that is required.
+
+    It does not name the method, so that methods with the same reason are told in one sentence.
+    """
     for capability in sorted(requires - model.capabilities):
-        return f"{method} {_NEEDED[capability]}; {name_of(model)} has none to hand out"
+        return f"{_NEEDED[capability]}; {name_of(model)} has none to hand out"
     return None
 
 

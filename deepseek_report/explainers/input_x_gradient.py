@@ -62,7 +62,7 @@ class InputXGradient:
         return 2 * n_instances
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
-        return missing_capability("input_x_gradient", self.requires, model)
+        return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> NDArray[np.float64]:
         from captum.attr import InputXGradient as Captum

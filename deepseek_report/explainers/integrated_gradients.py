@@ -109,7 +109,7 @@ class IntegratedGradients:
         return n_instances * (self.n_steps + 2)
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
-        return missing_capability("integrated_gradients", self.requires, model)
+        return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext, baseline: Array) -> Array:
         from captum.attr import IntegratedGradients as Captum

@@ -63,7 +63,7 @@ class Intrinsic:
         return 2 * n_instances
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
-        return missing_capability("intrinsic", self.requires, model)
+        return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> tuple[Array, Array]:
         import torch

@@ -207,7 +207,7 @@ class Shap:
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         if self.algorithm == "tree":
-            return missing_capability("shap with algorithm=tree", frozenset({"trees"}), model)
+            return missing_capability(frozenset({"trees"}), model)
         return None
 
     def _algorithm(self, n_players: int) -> Algorithm:

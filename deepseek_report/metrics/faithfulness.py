@@ -226,8 +226,7 @@ class CompletenessGap(ExplanationMetric):
         gap = explanation.completeness_gap
         if gap is None or explanation.base_values is None:
             raise NotApplicableError(
-                f"{explanation.method} has no base value, so its attributions need not add up "
-                "to anything; completeness_gap does not apply to it."
+                "has no base value, so that its attributions need not add up to anything"
             )
         distance = np.abs(explanation.predictions - explanation.base_values)
         value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)

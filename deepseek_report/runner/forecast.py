@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_report.artifacts.files import load_json
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.protocols import Silent, SuitsModel, capabilities_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
@@ -54,8 +54,9 @@ def forecast(experiment: Experiment) -> Forecast:
         for one in stages
     ]
     data = [
-        f"{count(size.rows)} rows, {len(size.schema.features)} features, {size.test} of them to "
-        f"test on, {size.issues} issues found in the data"
+        f"{count(size.rows)} rows, {count(size.test)} of them to test on; "
+        f"{plural(len(size.schema.features), 'feature')}; "
+        f"{plural(size.issues, 'issue')} found in the data"
     ]
     refused = [(one.artifact, one.reason) for one in experiment.refused]
     return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)

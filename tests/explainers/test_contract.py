@@ -97,9 +97,9 @@ class Plain:
 @pytest.mark.parametrize(
     ("explainer", "part"),
     [
-        (AttentionRollout(), "attention_rollout reads attention weights; Plain has none"),
-        (IntegratedGradients(), "integrated_gradients takes gradients of the model"),
-        (InputXGradient(), "input_x_gradient takes gradients of the model"),
+        (AttentionRollout(), "needs attention weights; Plain has none"),
+        (IntegratedGradients(), "needs gradients of the model"),
+        (InputXGradient(), "needs gradients of the model"),
     ],
 )
 def test_refuses_a_model_that_lacks_what_it_needs_with_the_reason(explainer, part) -> None:
