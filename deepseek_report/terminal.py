@@ -221,8 +221,7 @@ def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
     for stage in stages:
         families.setdefault("/".join(stage.id.split("/")[:2]), []).append(stage)
     return {
-        name if len(them) == 1 else f"{name} × {len(them)}": them
-        for name, them in families.items()
+        name if len(them) == 1 else f"{name} × {len(them)}": them for name, them in families.items()
     }
 
 
