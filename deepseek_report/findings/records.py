@@ -113,3 +113,9 @@ def setting(results: Results, group: str, name: str, field: str, default: float)
 def is_crossing(row: Row) -> bool:
     """Whether a row is about a crossing of two attributes."""
     return bool(row.get("crossing")) or " × " in str(row.get("attribute", ""))
+
+
+def period_of(results: Results) -> str:
+    """What time the data are from, as a sentence takes it; empty where the card cannot say."""
+    period = str(results.card.get("period") or "")
+    return "" if period.startswith("not stated") else period

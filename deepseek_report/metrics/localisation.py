@@ -17,6 +17,7 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
+from deepseek_report.metrics.masking import WORDS
 from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
 
@@ -28,23 +29,23 @@ _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
 #: {score: (label, what it is, reference)}, in the order of the report.
 _MEASURES = {
     "pointing_game": (
-        "main player inside the truth",
-        "Share of cases whose most important player holds a column of the truth.",
+        "cases whose strongest part lies on the cause",
+        "Share of cases whose most important part holds a column of the known cause.",
         _ZHANG,
     ),
     "relevance_mass": (
-        "share of the attribution inside the truth",
-        "Attribution on columns of the truth, of the whole.",
+        "share of the attribution on the cause",
+        "Attribution on columns of the known cause, of the whole.",
         _ARRAS,
     ),
     "relevance_rank": (
-        "share of the top columns inside the truth",
-        "As many top columns are taken as the truth has.",
+        "share of the top ranks on the cause",
+        "As many top columns are taken as the known cause has.",
         _ARRAS,
     ),
     "localisation_auc": (
-        "area under the ROC curve of truth by attribution",
-        "Chance that a column of the truth has a larger attribution than one outside.",
+        "ROC AUC of the cause by attribution",
+        "Chance that a column of the known cause has a larger attribution than one outside.",
         "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",
     ),
 }
@@ -283,12 +284,12 @@ def _table(
 
 
 def _notes(explanation: Explanation, schema: Schema, n: int) -> list[str]:
-    verb = "has" if n == 1 else "have"
-    notes = [f"{n} of {len(explanation)} explained cases {verb} a known truth in some columns."]
-    if n_players(schema) < len(schema.features):
+    notes = [f"For {n} of {len(explanation)} explained cases it is known what makes the label."]
+    if schema.layout is not None and n_players(schema) < len(schema.features):
+        parts = WORDS[schema.layout.modality][0]
         notes.append(
-            "A method that takes whole players away spreads their value evenly over their columns, "
-            "so it cannot follow a truth that is finer than a player."
+            f"A method that takes whole {parts} away spreads their value evenly inside of them, so "
+            f"it cannot follow an outline that is finer than the {parts}."
         )
     notes.append(
         "A model may rightly look elsewhere, at what goes with the cause: pointing beside the "

@@ -145,9 +145,8 @@ class Robustness(ModelMetric):
             outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
             if not np.isfinite(outputs).all():
-                notes.append(
-                    f"The model gives no finite output with {_label(kind, data.schema)} at {level:g}."
-                )
+                what = f"{_label(kind, data.schema)} at {level:g}"
+                notes.append(f"The model gives no finite output with {what}.")
                 continue
             effect = (
                 effect_on_number(context, rows, outputs[:, 0])
@@ -190,7 +189,8 @@ class Robustness(ModelMetric):
     def _scores(
         self, found: list[tuple[Kind, float, Estimate, Estimate]], modality: Modality
     ) -> tuple[Score, ...]:
-        noise = f"Noise of {self.declared_level:g} robust standard deviations on all {_PLACES[modality]}."
+        places = _PLACES[modality]
+        noise = f"Noise of {self.declared_level:g} robust standard deviations on all {places}."
         for kind, level, auc, flipped in found:
             if kind == "noise" and level == self.declared_level:
                 return _pair("noise", auc, flipped, noise)

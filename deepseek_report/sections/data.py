@@ -10,6 +10,7 @@ from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import period_of
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
@@ -41,7 +42,7 @@ def _answer(draft: Draft) -> None:
         extent=extent(draft),
         target=schema.target.explained_class,
         share=_explained_share(results),
-        period=card.get("period"),
+        period=period_of(results),
     )
     _answer_number(draft)
     draft.answer("issues", n=len(serious))

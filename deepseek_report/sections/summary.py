@@ -13,7 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import is_share, subject_of
+from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
@@ -40,7 +40,7 @@ class Summary:
         verdicts = judge(results)
         found = [draft.words.finding(one) for one in all_findings(results)]
         if results.has("data"):
-            draft.answer("decides", decision=_decision(draft), period=results.card.get("period"))
+            draft.answer("decides", decision=_decision(draft), period=period_of(draft.results))
         _outcome(draft, verdicts, [one.severity for one in found])
         draft.values |= {
             "facts": _facts(draft) if results.has("data") else [],

@@ -67,7 +67,9 @@ def _picture(
     shape = layout.shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
     truth = (
-        None if case.truth is None else np.any(case.truth.reshape(shape), axis=2, keepdims=False)
+        None
+        if case.truth is None or not case.truth.any()
+        else np.any(case.truth.reshape(shape), axis=2, keepdims=False)
     )
     panels = [rasters.outlined(rasters.enlarged(grey), truth)]
     for name in names:

@@ -128,7 +128,7 @@ def test_instances_without_a_truth_are_left_out_and_counted() -> None:
     measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), truth))
     assert {one.n for one in measured.scores} == {2}
     assert measured.arrays["positions"].tolist() == [0, 1]
-    assert measured.notes[0].startswith("2 of 4 explained cases")
+    assert measured.notes[0].startswith("For 2 of 4 explained cases")
 
 
 def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:
