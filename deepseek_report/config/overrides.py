@@ -82,13 +82,22 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     if group not in known:
         return []
     if override.is_delete() or override.value() is None:
-        todo = f"write {group}=[] for none" if group in MULTIPLE else "choose one"
-        found = f"nothing is chosen for {group}"
-        needed = group in (*SINGLE, *MULTIPLE)
-        return [Problem(where, found, choices(known[group]), todo)] if needed else []
+        return _nothing(where, override, known[group])
     if isinstance(override.value(), list) and group not in MULTIPLE:
         return [Problem(where, "several choices", f"one of {choices(known[group])}")]
     return list(_unknown(where, group, names(override), known[group]))
+
+
+def _nothing(where: str, override: Any, known: Sequence[str]) -> list[Problem]:
+    """A group that every run needs is left empty, or one that can be left out is set to null."""
+    group = override.key_or_group
+    found = f"nothing is chosen for {group}"
+    if group in (*SINGLE, *MULTIPLE):
+        todo = f"write {group}=[] for none" if group in MULTIPLE else "choose one"
+        return [Problem(where, found, choices(known), todo)]
+    if override.is_delete():
+        return []
+    return [Problem(where, found, choices(known), f"choose one, or write ~{group} for none")]
 
 
 def _unknown(

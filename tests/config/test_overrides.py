@@ -40,6 +40,14 @@ def test_a_group_cannot_be_taken_away(text: str) -> None:
     assert f"command line, {text}: nothing is chosen for" in problems(text)
 
 
+@pytest.mark.parametrize("group", ["experiment", "debug"])
+def test_null_for_a_group_that_can_be_left_out_is_a_problem_that_says_how(group: str) -> None:
+    said = problems(f"{group}=null", "dataset=digits")
+    assert f"command line, {group}=null: nothing is chosen for {group}" in said
+    assert f"choose one, or write ~{group} for none" in said
+    assert validate(compose([f"~{group}", "dataset=digits"])).single["dataset"].explained == 8
+
+
 def test_several_choices_where_one_is_chosen_are_a_problem() -> None:
     assert "several choices" in problems("model=[mlp,deepseek]")
 
