@@ -205,6 +205,7 @@ def assemble(
         file=source.file,
         sha256=source.sha256,
         **counts,
+        n_same_inputs=shared_between(parts),
         dropped=rule.duplicates == "drop",
         split_method=describe_rule(
             rule, counts["n_duplicates"], together, WITHIN[schema.target.task]

@@ -55,7 +55,9 @@ class Facts:
     whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
     that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
     row with another label; n_shared : rows of validation and test whose inputs are in another part.
-    dropped : the duplicates have been dropped. texts : what is known of texts.
+    n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
+    (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
+    texts : what is known of texts.
     """
 
     schema: Schema
@@ -67,6 +69,7 @@ class Facts:
     n_duplicates: int
     n_contradictions: int
     n_shared: int
+    n_same_inputs: int
     dropped: bool
     split_method: str
     preparation: tuple[str, ...]
@@ -121,6 +124,7 @@ def make_card(facts: Facts) -> dict[str, Any]:
         **_outcomes(facts),
         "leakage": {
             "duplicates_across": facts.n_shared,
+            "same_inputs_across": facts.n_same_inputs,
             "contradictory_rows": facts.n_contradictions,
             "method": facts.split_method,
         },

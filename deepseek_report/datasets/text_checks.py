@@ -13,6 +13,8 @@ from deepseek_report.datasets.text_card import outcomes
 
 #: Area under the ROC curve from which the length of a text is worth a sentence.
 TELLING_LENGTH = 0.6
+#: Share of texts with the tokens of a text in another part from which it weighs more.
+SAME_INPUTS = 0.02
 _SAME = "but for case, links, punctuation and blanks"
 
 
@@ -20,7 +22,7 @@ def copies_across_parts(facts: Facts) -> list[DataIssue]:
     """Texts that the model is measured on and has read, word for word or nearly so."""
     if not facts.n_shared:
         return []
-    n = len(facts.parts["validation"]) + len(facts.parts["test"])
+    n = _measured(facts)
     return [
         DataIssue(
             "duplicates_across_parts",
@@ -32,6 +34,32 @@ def copies_across_parts(facts: Facts) -> list[DataIssue]:
             "good.",
         )
     ]
+
+
+def same_inputs_across_parts(facts: Facts) -> list[DataIssue]:
+    """Texts that the model cannot tell from one of another part, whatever their words are."""
+    n, of = facts.n_same_inputs, _measured(facts)
+    if n <= facts.n_shared:
+        return []
+    places = count(len(facts.schema.features))
+    return [
+        DataIssue(
+            "same_inputs_across_parts",
+            "medium" if n / of >= SAME_INPUTS else "low",
+            f"{count(n)} of {count(of)} texts of the validation and test part ({percent(n / of)}) "
+            "have exactly the tokens of a text in another part, once words that the vocabulary "
+            f"does not have are one unknown token and texts end at {places} tokens. The model "
+            "cannot tell them apart, and a nearest training case can be such a text.",
+            {"n": n, "of": of},
+            "Use a larger dataset.vocabulary or dataset.max_length, or dataset.tokenizer=pieces, "
+            "so that different texts stay different.",
+        )
+    ]
+
+
+def _measured(facts: Facts) -> int:
+    """Texts of the validation and test part."""
+    return len(facts.parts["validation"]) + len(facts.parts["test"])
 
 
 def copies(facts: Facts) -> list[DataIssue]:
@@ -162,6 +190,7 @@ def telling_length(facts: Facts) -> list[DataIssue]:
 
 CHECKS = (
     copies_across_parts,
+    same_inputs_across_parts,
     cue_issues,
     copies,
     contradictions,

@@ -90,7 +90,8 @@ def _values(draft: Draft) -> dict[str, Any]:
             for row in card.get("all_labels") or []
         ],
         "is_number": bool(card.get("label_numbers")),
-        "leakage": _leakage(card),
+        "leakage": _leakage(card, "duplicates_across"),
+        "same_inputs": _leakage(card, "same_inputs_across"),
         "row": draft.text(f"row.{results.schema.modality}"),
         "rows": draft.text(f"rows.{results.schema.modality}"),
         "explained": results.schema.target.explained_class,
@@ -147,6 +148,6 @@ def _issue(one: Any, draft: Draft) -> dict[str, Any]:
     }
 
 
-def _leakage(card: Mapping[str, Any]) -> int | None:
-    found = (card.get("leakage") or {}).get("duplicates_across")
+def _leakage(card: Mapping[str, Any], kind: str) -> int | None:
+    found = (card.get("leakage") or {}).get(kind)
     return None if found is None else int(found)

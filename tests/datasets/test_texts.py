@@ -171,6 +171,27 @@ def test_near_copies_stay_in_one_part_unless_they_stand_apart() -> None:
     assert apart.values["n"] > 50
 
 
+def test_texts_that_differ_only_in_unknown_words_are_counted_across_parts() -> None:
+    texts, labels = reviews()
+    once = [f"see once{i}" for i in range(100)]
+    dataset = load([*texts, *once], [*labels, *np.arange(100) % 2])
+    seen = {row.tobytes() for row in dataset.train.inputs}
+    n = sum(row.tobytes() in seen for row in dataset.test.inputs)
+    assert n > 10
+    issue = found(dataset)["same_inputs_across_parts"]
+    assert (issue.values["n"] >= n, issue.severity) == (True, "medium")
+    assert "have exactly the tokens of a text in another part" in issue.text
+    assert "duplicates_across_parts" not in found(dataset)
+    leakage = dataset.card["leakage"]
+    assert (leakage["duplicates_across"], leakage["same_inputs_across"]) == (0, issue.values["n"])
+
+
+def test_texts_of_known_words_are_the_same_in_no_two_parts() -> None:
+    dataset = load(*reviews())
+    assert "same_inputs_across_parts" not in found(dataset)
+    assert dataset.card["leakage"]["same_inputs_across"] == 0
+
+
 def test_empty_texts_are_left_out_and_told() -> None:
     texts, labels = reviews()
     dataset = load([*texts, "", "  \n"], [*labels, 0, 1])
