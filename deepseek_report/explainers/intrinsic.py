@@ -51,7 +51,7 @@ class Intrinsic:
             predictions=contrasted(logits, context.target),
             base_values=base,
             method="intrinsic",
-            variant=f"the terms of {classifier.name} itself",
+            variant="the model’s own terms",
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self),

@@ -93,7 +93,9 @@ class LayerProfile(ModelMetric):
         times = {name: np.array([lap[name] for lap in laps]) for name in laps[0]}
         times = {name: one for name, one in times.items() if one.any()}
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
-        table = _profile_table(times, {**watch.kinds, OUTSIDE: "rest"}, float(np.median(total)))
+        table = _profile_table(
+            times, {**watch.kinds, OUTSIDE: "the module itself"}, float(np.median(total))
+        )
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, "order statistics of the median")
         score = forward.score(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
 from deepseek_report.artifacts.schema import Modality
 
-_NAMES = {"shap": "SHAP", "lime": "LIME"}
+_NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
 #: What the things that attributions are summed over are called, one and several.
 _NOUNS: dict[Modality, tuple[str, str]] = {
     "table": ("feature", "features"),

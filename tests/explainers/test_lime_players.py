@@ -47,7 +47,7 @@ def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context)
     given.inputs[:, 7] = 2.0
     explainer = Lime()
     found = explainer.explain(given)
-    assert "64 players" in found.variant
+    assert "64 groups of correlated columns" in found.variant
     assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
     assert (found.values[:, 7] >= found.values.max(axis=1)).all()
 
