@@ -36,7 +36,21 @@ def _channel(schema: Schema, values: NDArray[np.float64], position: int) -> dict
     five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
     names = ("min", "q25", "median", "q75", "max")
     found = {name: _finite(one) for name, one in zip(names, five.tolist(), strict=True)}
-    return {"channel": position + 1, "unit": feature.unit, **found}
+    return {
+        "channel": position + 1,
+        "label": _called(schema, position),
+        "unit": feature.unit,
+    } | found
+
+
+def _called(schema: Schema, position: int) -> str:
+    """What the labels of its columns call a channel; its number where there is one channel."""
+    layout, label = schema.layout, schema.features[position].label
+    if layout is None or layout.shape[-1] == 1:
+        return str(position + 1)
+    if layout.modality == "image":
+        return label.rpartition(", ")[2]
+    return label.rpartition(", step ")[0] or label
 
 
 def _finite(value: float) -> float | None:

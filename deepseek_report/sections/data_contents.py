@@ -134,6 +134,6 @@ def _lengths(results: Results) -> list[dict[str, Any]]:
 def _channels(results: Results) -> list[dict[str, Any]]:
     values = results.card.get("values") or {}
     return [
-        {"channel": str(row["channel"])} | _five(row, row.get("unit"))
+        {"channel": str(row.get("label") or row["channel"])} | _five(row, row.get("unit"))
         for row in values.get("channels") or []
     ]

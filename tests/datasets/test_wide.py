@@ -8,9 +8,10 @@ from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
-from deepseek_report.datasets.array_card import constant_columns
+from deepseek_report.datasets.array_card import constant_columns, describe_values
 from deepseek_report.datasets.assembly import Source, Table, assemble
 from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.layouts import image_layout, moments, pixels, series_layout
 from deepseek_report.datasets.leaks import areas
 from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.datasets.targets import TargetRule
@@ -100,3 +101,17 @@ def test_the_end_of_a_short_series_is_no_gap() -> None:
 def test_a_column_without_any_value_is_constant_and_one_with_gaps_is_not() -> None:
     nan = np.nan
     assert constant_columns(np.array([[1, nan, 2, 0], [1, nan, nan, 1]])) == [0, 1]
+
+
+def test_the_channels_of_an_image_and_of_a_series_are_called_by_their_names() -> None:
+    shape = (2, 2, 3)
+    features = pixels(shape, ("red", "green", "blue"), None)
+    target = Target("y", "y", ("no", "yes"), favourable=0)
+    coloured = Schema(features, target, layout=image_layout(shape, 1))
+    steps = moments(3, ("heat, inside", "flow"), ("°C", None))
+    course = Schema(steps, target, layout=series_layout(3, ("heat, inside", "flow"), 1))
+    for schema, names in ((coloured, ["red", "green", "blue"]), (course, ["heat, inside", "flow"])):
+        assert schema.layout is not None
+        part = Split(np.zeros((2, len(schema.features))), np.zeros(2), np.arange(2))
+        told = describe_values(schema, schema.layout, part)["channels"]
+        assert [one["label"] for one in told] == names
