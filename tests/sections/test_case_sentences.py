@@ -1,0 +1,76 @@
+"""What the reasons of a case are said to start from, for every kind of data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
+from deepseek_report.sections.case_sentences import start
+from deepseek_report.sections.draft import Draft
+
+TARGET = Target("fault", "Fault", ("fine", "default"), favourable=0)
+NUMBER = Target("d", "D", ("d",), favourable=0, explained=0, task="regression", unit="days")
+PLAIN = tuple(Feature(name, name, "numeric", mutable=False) for name in ("LIMIT", "PAY_0"))
+TOKENS = as_vocabulary(("[unknown]", "[mask]", "late"))
+WORDS = tuple(
+    Feature(name, name, "token", categories=TOKENS, mutable=False) for name in ("LIMIT", "PAY_0")
+)
+PLAYERS: dict[str, Any] = {"players": ((0,), (1,)), "player_labels": ("first", "second")}
+
+TABLE = Schema(PLAIN, TARGET)
+IMAGE = Schema(PLAIN, TARGET, layout=Layout("image", (1, 2, 1), **PLAYERS))
+SERIES = Schema(PLAIN, TARGET, layout=Layout("series", (2, 1), **PLAYERS))
+TEXT = Schema(WORDS, TARGET, layout=Layout("text", (2,), mask=1, **PLAYERS))
+
+
+def told(run: Any, schema: Schema, space: str, base: float = 0.0, position: int = 0) -> str:
+    """What is said of one case whose four explanations all start at `base`."""
+    run.explanation("shap", space, base_values=np.full(4, base))
+    save_json(run.paths["data"] / "schema.json", schema.to_json())
+    return start(Draft("cases", run.results()), {"position": position}, "shap")
+
+
+@pytest.mark.parametrize("schema", [IMAGE, SERIES], ids=["image", "series"])
+@pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
+def test_images_and_series_start_from_typical_input(
+    run: Any, schema: Schema, space: str, base: float
+) -> None:
+    said = told(run, schema, space, base)
+    assert said == "starting from 50.0\u00a0%, the probability of “default” for typical input"
+
+
+@pytest.mark.parametrize(("space", "base"), [("logit", 0.0), ("probability", 0.5)])
+def test_a_text_starts_from_the_same_text_with_every_word_masked(
+    run: Any, space: str, base: float
+) -> None:
+    said = told(run, TEXT, space, base)
+    assert said.startswith("starting from 50.0\u00a0%, the probability of “default”")
+    assert said.endswith("for the same text with every word masked")
+
+
+def test_a_table_starts_from_the_average_of_training_rows_or_from_typical_input(run: Any) -> None:
+    rows = told(run, TABLE, "probability", 0.22)
+    assert rows.startswith("starting from 22.0\u00a0%, the average probability of “default”")
+    assert rows.endswith("in the training rows it compares with")
+    assert told(run, TABLE, "logit").endswith("for typical input")
+
+
+@pytest.mark.parametrize("schema", [TABLE, IMAGE, TEXT], ids=["table", "image", "text"])
+def test_a_predicted_number_starts_from_a_number_in_its_unit(run: Any, schema: Schema) -> None:
+    said = told(run, replace(schema, target=NUMBER), "value", 12.0)
+    assert "12" in said
+    assert "days" in said
+    assert "probability" not in said
+
+
+@pytest.mark.parametrize("schema", [TABLE, IMAGE, TEXT], ids=["table", "image", "text"])
+def test_an_order_without_amounts_and_a_case_that_was_not_explained_start_from_nothing(
+    run: Any, schema: Schema
+) -> None:
+    assert told(run, schema, "none") == ""
+    assert told(run, schema, "logit", position=4) == ""
