@@ -122,7 +122,8 @@ class ExplainableModule(Protocol):
     @property
     def token_columns(self) -> Sequence[Sequence[int]]:
         """For each attention token of `trace` the positions of its columns (a feature, the pixels
-        of a patch, the steps of a window); empty for a summary token."""
+        of a patch, the steps of a window); empty for a summary token.
+        """
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """What training looks at: outputs, and how unevenly the experts are used (0 without).

@@ -73,7 +73,7 @@ def _of_classes(predictions: Predictions) -> dict[str, Floats]:
 
 
 def _about_explained(predictions: Predictions) -> Floats:
-    """(instance,) 1 where the explained one of many classes is the label or the decision, else 0."""
+    """(instance,) 1 where the explained one of many classes is label or decision, else 0."""
     if predictions.threshold is not None:
         return np.zeros(len(predictions.labels))
     named = (predictions.labels, predictions.decisions)

@@ -46,6 +46,6 @@ def _place(layout: Layout, columns: Sequence[int]) -> str:
 
 
 def _span(word: str, places: NDArray[np.int64]) -> str:
-    """ "step 3", "steps 3–7"; people count from 1."""
+    """`step 3`, `steps 3–7`; people count from 1."""
     first, last = int(places.min()) + 1, int(places.max()) + 1
     return f"{word} {first}" if first == last else f"{word}s {first}–{last}"
