@@ -47,7 +47,9 @@ def company(group: str, name: str) -> list[str]:
 
 
 def predicting(group: str, name: str) -> list[str]:
-    """The data for a part that is made for a number, or for several labels, alone."""
+    """The data for a part that is made for a number, several labels or a known cause alone."""
+    if getattr(plugin_class(group, name), "needs_truth", False):
+        return ["dataset=histology"]
     data = {"regression": "diabetes", "multi_label": "multi_label_demo"}
     tasks = set(getattr(plugin_class(group, name), "tasks", {"classification"}))
     if "classification" in tasks or group == "dataset":
