@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,48 @@ def test_an_experiment_file_as_shown_is_valid(document: Path, tmp_path: Path) ->
     experiment = validate(compose(["experiment=loans", here], str(tmp_path)))
     assert experiment.name == "loans"
     assert experiment.single["report"].thresholds[0].metric == "roc_auc"
+
+
+#: The files that the documents name as a user's own.
+HEADERS = {
+    "loans.csv": "income,sex,default\n1,f,0\n",
+    "homes.csv": "area,rooms,price\n1,2,3\n",
+    "calls.csv": "seconds,bill,phone\n1,0,1\n",
+    "letters.jsonl": '{"body": "Dear all", "topic": "bill"}\n',
+    "readings.csv": "id,time,pressure,machine,fault\n1,1,2,3,no\n",
+}
+
+
+def shown_commands() -> list[str]:
+    """The commands of the documents that stand on one line and leave nothing to fill in."""
+    document = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```", document, re.DOTALL | re.MULTILINE)
+    text = "".join(block for language, block in fenced if not language)
+    lines = [line.partition("  #")[0].strip() for line in text.splitlines()]
+    runs = [line for line in lines if line.startswith("deepseek-report ")]
+    left_open = ("…", "\\", "-m", "--config-dir", "model.file=", "model.weights=", "--cfg")
+    return [
+        one for one in runs if not any(part in one.split() or part in one for part in left_open)
+    ]
+
+
+@pytest.mark.parametrize("command", shown_commands())
+def test_a_command_as_shown_is_valid(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, line in HEADERS.items():
+        (tmp_path / name).write_text(line)
+    for name in ("photos", "masks", "my_package"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "my_package" / "__init__.py").touch()
+    (tmp_path / "my_package" / "net.py").write_text(python_block("class Net("))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words, _, trusted = command.partition(" --trust ")
+    overrides = shlex.split(words)[1:]
+    composed = compose(overrides)
+    validate(composed, trusted.split())
+    assert composed.overrides == tuple(overrides)
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
