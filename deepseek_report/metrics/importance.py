@@ -65,8 +65,8 @@ class Importance(ExplanationMetric):
 def _about_units(units: Units, schema: Schema) -> Iterator[str]:
     if schema.modality == "text":
         yield (
-            f"Of words: the share counts every place where a word stands, the mean strength is that "
-            f"of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts are left "
+            "Of words: the share counts every place where a word stands, the mean strength is "
+            f"that of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts are left "
             "out."
         )
     if len(units.names) > MOST_INTERVALS:
