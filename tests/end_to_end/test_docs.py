@@ -130,8 +130,10 @@ def test_a_command_as_shown_is_valid(
     monkeypatch.chdir(tmp_path)
     for name, line in HEADERS.items():
         (tmp_path / name).write_text(line)
-    for name in ("photos", "masks", "my_package"):
-        (tmp_path / name).mkdir()
+    for name in ("photos/intact", "photos/cracked", "masks", "my_package"):
+        (tmp_path / name).mkdir(parents=True)
+    for name in ("intact", "cracked"):
+        (tmp_path / "photos" / name / "1.png").touch()
     (tmp_path / "my_package" / "__init__.py").touch()
     (tmp_path / "my_package" / "net.py").write_text(python_block("class Net("))
     monkeypatch.syspath_prepend(str(tmp_path))
