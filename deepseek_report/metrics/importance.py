@@ -66,8 +66,8 @@ def _about_units(units: Units, schema: Schema) -> Iterator[str]:
     if schema.modality == "text":
         yield (
             "Of words: the share counts every place where a word stands, the mean strength is "
-            f"that of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts are "
-            "left out."
+            f"that of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts "
+            "are left out."
         )
     if len(units.names) > MOST_INTERVALS:
         yield (

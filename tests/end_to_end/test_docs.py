@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def test_a_command_as_shown_is_valid(
     (tmp_path / "my_package" / "__init__.py").touch()
     (tmp_path / "my_package" / "net.py").write_text(python_block("class Net("))
     monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("my_package", "my_package.net"):  # another test has a package of that name
+        monkeypatch.delitem(sys.modules, name, raising=False)
     words, _, trusted = command.partition(" --trust ")
     overrides = shlex.split(words)[1:]
     composed = compose(overrides)
