@@ -24,7 +24,9 @@ FEW = (
     "explain.instances=30",
 )
 #: Words that say nothing of a number.
-OF_CLASSES = re.compile(r"probabilit|decided|\bdecisions?\b|favourable|log-odds|ROC AUC", re.I)
+OF_CLASSES = re.compile(
+    r"probability|probabilities|decided|\bdecisions?\b|favourable|log-odds|ROC AUC", re.I
+)
 
 
 def run(folder: Path, *overrides: str) -> Finished:
