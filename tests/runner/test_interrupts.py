@@ -16,8 +16,17 @@ def _start(folder: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "deepseek_report", "debug=fast"]
     paths = [f"paths.store={folder / 'store'}", f"paths.reports={folder / 'reports'}"]
     return subprocess.Popen(
-        [*command, *paths], stderr=subprocess.PIPE, text=True, start_new_session=True
+        [*command, *paths],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_hear_interrupts,  # noqa: PLW1509 - no threads here that could hold a lock
     )
+
+
+def _hear_interrupts() -> None:
+    """Undo that a shell's background job, as a test run may be one, is deaf to interrupts."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _wait_for_training(run: subprocess.Popen[str]) -> None:
