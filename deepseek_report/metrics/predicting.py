@@ -12,6 +12,7 @@ from deepseek_report.artifacts.protocols import Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.decisions import decide
+from deepseek_report.metrics.odds import softmax
 from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
 
 Floats = NDArray[np.float64]
@@ -55,13 +56,6 @@ def predict(
         )
         for name, part in parts.items()
     }
-
-
-def softmax(logits: Floats) -> Floats:
-    """(instance, class) -> (instance, class), rows sum to 1."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _as_floats(values: Floats) -> Floats:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.metrics.odds import log_odds, softmax
 from deepseek_report.models.seeding import seeded
 
 Floats = NDArray[np.float64]
@@ -66,22 +67,11 @@ class TorchClassifier:
         logits = self.logits(inputs)
         if self.schema.target.is_number:
             return logits
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        shares: Floats = powers / powers.sum(axis=1, keepdims=True)
-        return shares
+        return softmax(logits)
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
-        """(instance, feature) -> (instance,) log p / (1 − p) of the target class.
-
-        `z_t − log Σ_{c≠t} exp z_c`, which stays finite where p rounds to 1. A number is given as
-        it is.
-        """
-        logits = self.logits(inputs)
-        if self.schema.target.is_number:
-            return logits[:, 0]
-        others = np.delete(logits, target, axis=1)
-        odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
-        return odds
+        """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
+        return log_odds(self.logits(inputs), target)
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""

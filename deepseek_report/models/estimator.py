@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ArtifactError, ConfigError, NotApplicableError
+from deepseek_report.metrics.odds import log_odds
 from deepseek_report.models.columns import Columns, Encoding
 
 Floats = NDArray[np.float64]
@@ -170,12 +171,7 @@ class EstimatorClassifier:
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
-        logits = self.logits(inputs)
-        if self.schema.target.is_number:
-            return logits[:, 0]
-        others = np.delete(logits, target, axis=1)
-        odds: Floats = logits[:, target] - np.logaddexp.reduce(others, axis=1)
-        return odds
+        return log_odds(self.logits(inputs), target)
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
