@@ -14,6 +14,7 @@ from deepseek_report.artifacts.schema import Feature, Schema
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _QUARTILES = (0.25, 0.5, 0.75)
+_MOST_OVERLAP = 0.7
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,27 @@ def all_conditions(
                 for k, level in enumerate(attribute.levels)
             ]
     return found
+
+
+def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
+    """Positions of the two conditions of every part: each alone (twice the same), then in pairs.
+
+    Conditions on the same feature are not joined.
+
+    Parameters
+    ----------
+    about : (condition,) name of the feature of each. pairs : whether two conditions are joined.
+    """
+    k = len(about)
+    first, second = np.triu_indices(k) if pairs else (np.arange(k), np.arange(k))
+    owner = np.unique(about, return_inverse=True)[1]
+    kept = (first == second) | (owner[first] != owner[second])
+    return first[kept].astype(np.int64), second[kept].astype(np.int64)
+
+
+def overlaps(inside: NDArray[np.bool_], listed: Sequence[NDArray[np.bool_]]) -> bool:
+    """Whether a part shares over 70 % of its union with one that is already listed."""
+    return any((inside & one).sum() > _MOST_OVERLAP * (inside | one).sum() for one in listed)
 
 
 def indicator_matrix(conditions: Sequence[Condition]) -> Floats:

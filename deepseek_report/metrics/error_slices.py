@@ -15,13 +15,18 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.conditions import Condition, all_conditions, indicator_matrix
+from deepseek_report.metrics.conditions import (
+    Condition,
+    all_conditions,
+    indicator_matrix,
+    joined,
+    overlaps,
+)
 from deepseek_report.metrics.intervals import Estimate, holm, mean_interval
 from deepseek_report.metrics.plugin import NumberMetric
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-_MOST_OVERLAP = 0.7
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,7 @@ def measure_parts(
     matrix : (instance, condition) of 0 and 1. errors : (instance,) absolute errors.
     about : (condition,) name of the feature of each. pairs : whether two conditions are joined.
     """
-    k = matrix.shape[1]
-    first, second = np.triu_indices(k) if pairs else (np.arange(k), np.arange(k))
-    owner = np.unique(about, return_inverse=True)[1]
-    kept = (first == second) | (owner[first] != owner[second])
-    first, second = first[kept], second[kept]
+    first, second = joined(about, pairs)
     sums = [
         (matrix.T @ (matrix * weights[:, None]))[first, second]
         for weights in (np.ones(len(errors)), errors, errors**2)
@@ -86,8 +87,8 @@ def measure_parts(
     inside = [one[enough] for one in sums]
     outside = [one[enough] for one in rest]
     return Parts(
-        first[enough].astype(np.int64),
-        second[enough].astype(np.int64),
+        first[enough],
+        second[enough],
         inside[0],
         *_moments(*inside),
         outside[0],
@@ -149,7 +150,7 @@ class ErrorSlices(NumberMetric):
         order = np.lexsort((parts.first != parts.second, p_values))
         for k in order[parts.differences[order] > 0].tolist():
             inside = conditions[parts.first[k]].holds & conditions[parts.second[k]].holds
-            if any((inside & o).sum() > _MOST_OVERLAP * (inside | o).sum() for o in members):
+            if overlaps(inside, members):
                 continue
             chosen.append(k)
             members.append(inside)

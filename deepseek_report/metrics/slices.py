@@ -16,7 +16,13 @@ from deepseek_report.artifacts.protocols import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.conditions import Condition, all_conditions, indicator_matrix
+from deepseek_report.metrics.conditions import (
+    Condition,
+    all_conditions,
+    indicator_matrix,
+    joined,
+    overlaps,
+)
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
 from deepseek_report.metrics.performance import SHARE
@@ -25,7 +31,6 @@ from deepseek_report.metrics.plugin import ClassMetric
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-_MOST_OVERLAP = 0.7
 _MOST_ALIKE = 3
 #: Features by which slices are cut; pairs of them grow with the square.
 _MOST_COLUMNS = 64
@@ -54,16 +59,12 @@ def count_slices(matrix: Floats, wrong: Bools, about: list[str], pairs: bool) ->
     matrix : (instance, condition) of 0 and 1. wrong : (instance,).
     about : (condition,) name of the feature of each. pairs : whether two conditions are joined.
     """
-    k = matrix.shape[1]
-    first, second = np.triu_indices(k) if pairs else (np.arange(k), np.arange(k))
-    owner = np.unique(about, return_inverse=True)[1]
-    kept = (first == second) | (owner[first] != owner[second])
-    first, second = first[kept], second[kept]
+    first, second = joined(about, pairs)
     sizes = (matrix.T @ matrix)[first, second]
     errors = (matrix.T @ (matrix * wrong[:, None]))[first, second]
     return Candidates(
-        first.astype(np.int64),
-        second.astype(np.int64),
+        first,
+        second,
         sizes.round().astype(np.int64),
         errors.round().astype(np.int64),
     )
@@ -143,7 +144,7 @@ class Slices(ClassMetric):
             parts = [c.first[k], c.second[k]]
             inside = conditions[parts[0]].holds & conditions[parts[1]].holds
             pair = parts[0] != parts[1]
-            known = (pair and used[parts].max() >= _MOST_ALIKE) or _overlaps(inside, members)
+            known = (pair and used[parts].max() >= _MOST_ALIKE) or overlaps(inside, members)
             if known or self._implied(c, int(k), conditions, wrong):
                 continue
             used[parts] += pair
@@ -199,11 +200,6 @@ def _limits(schema: Schema) -> tuple[str, ...]:
 def _at_least(c: Candidates, least: int) -> Candidates:
     kept = c.sizes >= least
     return Candidates(c.first[kept], c.second[kept], c.sizes[kept], c.errors[kept])
-
-
-def _overlaps(inside: Bools, members: list[Bools]) -> bool:
-    """Whether a slice shares over 70 % of its union with one that is already listed."""
-    return any((inside & one).sum() > _MOST_OVERLAP * (inside | one).sum() for one in members)
 
 
 def _table(
