@@ -6,26 +6,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
-from deepseek_report.visualizations.labels import short, with_interval, wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows, value_ticks
+from deepseek_report.visualizations.labels import short, with_interval
+from deepseek_report.visualizations.marks import value_ticks
 from deepseek_report.visualizations.numbers import in_unit, with_unit
+from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.style import draw_svg
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
-
-_ROW = 0.46
-_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ class ErrorSlices:
         table = required(results, "error_slices", "slices").head(self.most)
         unit, score = results.schema.target.unit, results.find("parts_examined")
         examined = int(score[0].value) if score else len(table)
-        height = 0.95 + _ROW * len(table)
+        height = height_of(table)
         return [
             Picture(
                 name="error_slices",
@@ -62,29 +59,12 @@ class ErrorSlices:
 
 
 def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, 3.4, 0.55, 6.4, height - 0.35)
-    rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
-    places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
-    rest = Look(LIGHT["context"], "D", size=4.5)
-    intervals(axes, places, table["rest_mae"], (nothing, nothing), rest)
-    sure = (table["p_adjusted"] < _LEVEL).to_numpy()
-    for chance in (False, True):
-        part, own = table[sure != chance], places[sure != chance]
-        look = Look(SERIES[1], hollow=chance)
-        intervals(axes, own, part["mae"], (part["low"], part["high"]), look)
-    grid(axes, "x")
-    axes.set_xlim(left=0)
-    value_ticks(axes, "x")
-    axes.set_xlabel(in_unit("mean absolute error", unit))
-    for place, cases in enumerate(table["n"]):
-        where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
-        note(axes, count(cases), (1, place), (44, 0), **where)
-    note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
+    label = in_unit("mean absolute error", unit)
+    paint_parts(figure, table, ("mae", "rest_mae"), value_ticks, label)
 
 
 def _title(table: pd.DataFrame, unit: str | None) -> str:
-    sure = table[table["p_adjusted"] < _LEVEL]
+    sure = table[table["p_adjusted"] < LEVEL]
     if sure.empty:
         return "No part of the data has larger errors than the rest beyond what chance explains"
     worst = sure.iloc[0]

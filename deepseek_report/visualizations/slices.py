@@ -6,26 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.numbers import count, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import percent_with_interval, short, wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
+from deepseek_report.visualizations.marks import percent_ticks
+from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
-
-_ROW = 0.46
-_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Slices:
         return [
             Picture(
                 name="slices",
-                svg=draw_svg("slices", 0.95 + _ROW * len(table), lambda fig: _paint(fig, table)),
+                svg=draw_svg("slices", height_of(table), lambda fig: _paint(fig, table)),
                 title=_title(table),
                 alt=_alt(table, examined),
                 how_to_read=(
@@ -61,35 +57,12 @@ class Slices:
 
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
-    height = figure.get_size_inches()[1]
-    axes = panel(figure, 3.4, 0.55, 6.4, height - 0.35)
-    rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
-    places = np.arange(len(table))
-    rest = Look(LIGHT["context"], "D", size=4.5)
-    nothing = np.full(len(table), np.nan)
-    intervals(axes, places, table["rest_error_rate"], (nothing, nothing), rest)
-    sure = (table["p_adjusted"] < _LEVEL).to_numpy()
-    for chance in (False, True):
-        part, own = table[sure != chance], places[sure != chance]
-        look = Look(SERIES[1], hollow=chance)
-        intervals(axes, own, part["error_rate"], (part["low"], part["high"]), look)
-    grid(axes, "x")
-    axes.set_xlim(left=0)
-    percent_ticks(axes, "x")
-    axes.set_xlabel("share of wrong decisions")
-    _column_of_counts(axes, table["n"])
-
-
-def _column_of_counts(axes: Axes, counts: pd.Series) -> None:
-    """How many cases each slice has, right of the axes."""
-    look = {"ha": "right", "va": "center"}
-    for place, cases in enumerate(counts):
-        note(axes, count(cases), (1, place), (44, 0), xycoords=("axes fraction", "data"), **look)
-    note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
+    columns = ("error_rate", "rest_error_rate")
+    paint_parts(figure, table, columns, percent_ticks, "share of wrong decisions")
 
 
 def _title(table: pd.DataFrame) -> str:
-    sure = table[table["p_adjusted"] < _LEVEL]
+    sure = table[table["p_adjusted"] < LEVEL]
     if sure.empty:
         return "No slice errs more often than the rest beyond what chance explains"
     worst = sure.iloc[0]
@@ -116,7 +89,7 @@ def _twin(table: pd.DataFrame) -> dict[str, Any]:
         + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
         for row in table.itertuples()
     ]
-    filled = ["circle" if p < _LEVEL else "circle-open" for p in table["p_adjusted"]]
+    filled = ["circle" if p < LEVEL else "circle-open" for p in table["p_adjusted"]]
     fields = {
         "text": hover,
         "error_x": twin.error_bars(table["error_rate"], table["low"], table["high"]),

@@ -1,0 +1,67 @@
+"""Rows of parts of the data: what each one has beside what all other cases have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import count
+from deepseek_report.visualizations.labels import wrapped
+from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows
+from deepseek_report.visualizations.style import LIGHT, SERIES, panel
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_ROW = 0.46
+#: Corrected p-values below this are told as more than chance.
+LEVEL = 0.05
+
+
+def height_of(table: pd.DataFrame) -> float:
+    """Height in inches of a picture with these rows."""
+    return 0.95 + _ROW * len(table)
+
+
+def paint_parts(
+    figure: Figure,
+    table: pd.DataFrame,
+    columns: tuple[str, str],
+    ticks: Callable[[Axes, Literal["x", "y"]], None],
+    label: str,
+) -> None:
+    """A point with its interval for each part, a diamond for the rest, and the number of cases.
+
+    Parameters
+    ----------
+    table : one row a part: `slice, n, low, high, p_adjusted`, and the two of `columns`.
+    columns : what the part has, and what all other cases have. ticks : draws those of the x axis.
+    """
+    value, rest = columns
+    axes = panel(figure, 3.4, 0.55, 6.4, figure.get_size_inches()[1] - 0.35)
+    rows(axes, [wrapped(one, 44, 3) for one in table["slice"]])
+    places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
+    diamond = Look(LIGHT["context"], "D", size=4.5)
+    intervals(axes, places, table[rest], (nothing, nothing), diamond)
+    sure = (table["p_adjusted"] < LEVEL).to_numpy()
+    for chance in (False, True):
+        part, own = table[sure != chance], places[sure != chance]
+        look = Look(SERIES[1], hollow=chance)
+        intervals(axes, own, part[value], (part["low"], part["high"]), look)
+    grid(axes, "x")
+    axes.set_xlim(left=0)
+    ticks(axes, "x")
+    axes.set_xlabel(label)
+    _column_of_counts(axes, table["n"])
+
+
+def _column_of_counts(axes: Axes, counts: pd.Series) -> None:
+    """How many cases each part has, right of the axes."""
+    look = {"ha": "right", "va": "center"}
+    for place, cases in enumerate(counts):
+        note(axes, count(cases), (1, place), (44, 0), xycoords=("axes fraction", "data"), **look)
+    note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
