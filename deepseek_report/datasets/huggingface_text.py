@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.fetched import Fetched, file_name, require_assumed
 from deepseek_report.datasets.joined_labels import BETWEEN, joined
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError
@@ -48,7 +48,7 @@ class HuggingFaceText(TextFile):
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if found := [*self._unidentified(), *self._rules()]:
             return found
-        if self._cached():
+        if self._kept.is_there:
             return self._file_plugin().problems()
         return self._missing_package()
 
@@ -73,7 +73,7 @@ class HuggingFaceText(TextFile):
     @property
     def nature(self) -> Nature:
         """As declared; else as the fetched texts show it, and classes before they are fetched."""
-        if self.name is not None and self._cached():
+        if self.name is not None and self._kept.is_there:
             return self._file_plugin().nature
         return super().nature
 
@@ -87,11 +87,7 @@ class HuggingFaceText(TextFile):
         """
         assumed = self.nature
         self._fetch_once()
-        if self.nature != assumed:
-            task = self.nature.task
-            found = f"the target turned out to be of task {task}, which was not known before"
-            do = f"run again, now that the texts are in the cache, or set `dataset.task={task}`"
-            raise DataError(message(self._asked, found, "classes", do))
+        require_assumed(assumed, self.nature, self._asked, "the texts are")
         return self._file_plugin().source_digest()
 
     # --- fetch ------------------------------------------------------------------------------------
@@ -102,30 +98,21 @@ class HuggingFaceText(TextFile):
         return "Hugging Face " + ", ".join(str(part) for part in parts if part)
 
     @property
-    def _file(self) -> Path:
-        """The texts in the cache; what the hub says of them stands beside it as JSON."""
-        name = "".join(one if one.isalnum() or one in "-." else "_" for one in self._asked)
+    def _kept(self) -> Fetched:
+        """The texts in the cache."""
         folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
-        return folder / "texts" / f"{name}.parquet"
-
-    def _cached(self) -> bool:
-        return self._file.exists() and self._file.with_suffix(".json").exists()
+        return Fetched(folder / "texts" / f"{file_name(self._asked)}.parquet")
 
     def _fetch_once(self) -> None:
         if problems := self._unidentified():
             raise DataError("\n".join(problems))
-        if self._cached():
+        if self._kept.is_there:
             return
         if problems := self._missing_package():
             raise DataError("\n".join(problems))
         with _readable_errors(self._asked):
             frame, facts = self._fetch()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        facts_file = self._file.with_suffix(".json")
-        facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
-        partial = self._file.with_suffix(".partial")
-        frame.to_parquet(partial, index=False)
-        partial.replace(self._file)
+        self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """All columns that hold values or lists of them, and what the hub says about the data."""
@@ -163,7 +150,7 @@ class HuggingFaceText(TextFile):
         return self._file_plugin().load(seed, progress)
 
     def _file_plugin(self) -> TextFile:
-        facts = json.loads(self._file.with_suffix(".json").read_text("utf-8"))
+        facts = self._kept.facts
         told = {one.name: getattr(self, one.name) for one in fields(TextFile)}
         given = {
             "title": str(self.name),
@@ -172,7 +159,7 @@ class HuggingFaceText(TextFile):
             "citation": facts["citation"],
         }
         told |= {name: told[name] or value for name, value in given.items()}
-        told["path"] = str(self._file)
+        told["path"] = str(self._kept.file)
         return TextFile(**told)
 
 

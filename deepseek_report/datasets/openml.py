@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -16,6 +15,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.declared import DeclaredTable
+from deepseek_report.datasets.fetched import Fetched, file_name, require_assumed
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ class OpenML(DeclaredTable):
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
         if found := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
             return found
-        return self._table().problems() if self._cached() else []
+        return self._table().problems() if self._kept.is_there else []
 
     @property
     def nature(self) -> Nature:
         """As declared, or as the table in the cache shows it; classes until it is fetched."""
-        if not self._unidentified() and self._cached():
+        if not self._unidentified() and self._kept.is_there:
             return self._table().nature
         declared = self.target_rule.task if self.targets else self.task
         return Nature("table", "classification" if declared == "auto" else declared)
@@ -66,11 +66,7 @@ class OpenML(DeclaredTable):
         """
         assumed = self.nature
         self._fetch_once()
-        if self.nature != assumed:
-            task = self.nature.task
-            found = f"the target turned out to be of task {task}, which was not known before"
-            do = f"run again, now that the table is in the cache, or set `dataset.task={task}`"
-            raise DataError(message(f"OpenML ({self._asked})", found, "classes", do))
+        require_assumed(assumed, self.nature, f"OpenML ({self._asked})", "the table is")
         return self._table().source_digest()
 
     def _unidentified(self) -> list[str]:
@@ -90,34 +86,21 @@ class OpenML(DeclaredTable):
         return f"{self.name}, " + (f"version {self.version}" if self.version else "oldest active")
 
     @property
-    def _file(self) -> Path:
-        """The table in the cache; its facts stand beside it as JSON."""
+    def _kept(self) -> Fetched:
+        """The table in the cache."""
         from sklearn.datasets import get_data_home
 
-        name = "".join(one if one.isalnum() or one in "-." else "_" for one in self._asked)
-        return Path(get_data_home(self.cache)) / "tables" / f"openml-{name}.parquet"
-
-    @property
-    def _facts(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._file.with_suffix(".json").read_text("utf-8"))
-        return found
-
-    def _cached(self) -> bool:
-        return self._file.exists() and self._file.with_suffix(".json").exists()
+        name = f"openml-{file_name(self._asked)}.parquet"
+        return Fetched(Path(get_data_home(self.cache)) / "tables" / name)
 
     def _fetch_once(self) -> None:
         if problems := self._unidentified():
             raise DataError("\n".join(problems))
-        if self._cached():
+        if self._kept.is_there:
             return
         with _readable_errors(self._asked):
             frame, facts = self._fetch()
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        facts_file = self._file.with_suffix(".json")
-        facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
-        partial = self._file.with_suffix(".partial")
-        frame.to_parquet(partial, index=False)
-        partial.replace(self._file)
+        self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, Any]]:
         """All columns but those that OpenML says to ignore, and what it says about the data."""
@@ -152,7 +135,7 @@ class OpenML(DeclaredTable):
         return self._table().load(seed, progress)
 
     def _table(self) -> TableFile:
-        facts = self._facts
+        facts = self._kept.facts
         shared = {one.name for one in fields(TableFile)} & {one.name for one in fields(self)}
         told = {name: getattr(self, name) for name in sorted(shared)}
         where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
@@ -164,7 +147,7 @@ class OpenML(DeclaredTable):
             "citation": _text(facts["citation"]),
         }
         told |= {name: told[name] or value for name, value in given.items()}
-        return TableFile(path=str(self._file), **told)
+        return TableFile(path=str(self._kept.file), **told)
 
 
 def _text(value: Any) -> str:
