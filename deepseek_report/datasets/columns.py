@@ -131,3 +131,31 @@ def nearest(name: str, names: Sequence[str]) -> str:
         return "did you mean " + " or ".join(f"`{lowered[one]}`" for one in close) + "?"
     shown = ", ".join(f"`{one}`" for one in names[:12])
     return f"the columns are {shown}" + (", …" if len(names) > 12 else "")
+
+
+def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
+    """One message for each field without a value; `wanted` are pairs of field and what it holds."""
+    return [
+        message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
+        for name, allowed in wanted
+        if getattr(plugin, name) is None
+    ]
+
+
+def not_columns(file: str, asked: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
+    """One message for each name in the config that the file lacks.
+
+    Parameters
+    ----------
+    asked : pairs of a field of the config and a column that it names. names : the file's columns.
+    """
+    return [
+        message(
+            file,
+            f"`dataset.{field}` names `{name}`, which is not a column",
+            "a column of the file",
+            nearest(name, names),
+        )
+        for field, name in asked
+        if name not in names
+    ]

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import message, not_columns, not_set
 from deepseek_report.datasets.declared import DeclaredTable
 from deepseek_report.datasets.reading import (
     TextFormat,
@@ -99,11 +99,7 @@ class TableFile(DeclaredTable):
         return TextFormat(self.separator, self.encoding, self.decimal, self.missing_values)
 
     def _undeclared(self) -> list[str]:
-        return [
-            message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
-            for name, allowed in (("path", "the path of a file"), ("target", "a column"))
-            if getattr(self, name) is None
-        ]
+        return not_set(self, (("path", "the path of a file"), ("target", "a column")))
 
     def _existing(self) -> Path:
         problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)))
@@ -120,17 +116,7 @@ class TableFile(DeclaredTable):
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
         ]
-        unknown = [
-            message(
-                str(self.path),
-                f"`dataset.{where}` names `{name}`, which is not a column",
-                "a column of the file",
-                nearest(name, names),
-            )
-            for where, name in asked
-            if name not in names
-        ]
-        return [*unknown, *self._two_roles()]
+        return [*not_columns(str(self.path), asked, names), *self._two_roles()]
 
     def _two_roles(self) -> list[str]:
         left_out = {*self.drop, self.id_column} - {None}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import message, not_set
 from deepseek_report.datasets.fetched import Fetched, file_name, require_assumed
 from deepseek_report.datasets.joined_labels import BETWEEN, joined
 from deepseek_report.datasets.text_file import TextFile
@@ -54,11 +54,7 @@ class HuggingFaceText(TextFile):
 
     def _unidentified(self) -> list[str]:
         wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
-        found = [
-            message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
-            for name, allowed in wanted
-            if getattr(self, name) is None
-        ]
+        found = not_set(self, wanted)
         if self.path is not None:
             do = "remove it, or use `dataset=text_file`"
             found.append(message("dataset", "`path` is set beside `name`", "`name` alone", do))

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import message, nearest, readable_name
+from deepseek_report.datasets.columns import message, not_columns, readable_name
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
 from deepseek_report.datasets.grid import OnGrid, times_of, to_grid
 from deepseek_report.datasets.layouts import moments, series_layout
@@ -103,16 +103,7 @@ class SeriesFile(DescribedArrays):
         ]
 
     def _unknown(self, names: list[str]) -> list[str]:
-        found = [
-            message(
-                str(self.path),
-                f"`dataset.{field}` names `{name}`, which is not a column",
-                "a column of the file",
-                nearest(name, names),
-            )
-            for field, name in self._roles()
-            if name not in names
-        ]
+        found = not_columns(str(self.path), self._roles(), names)
         if not found and not self._channels(names):
             do = "name the recorded columns: `dataset.values=[…]`"
             found.append(message(str(self.path), "no column holds values", "at least one", do))

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.schema import Attribute, Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import Column, message, nearest
+from deepseek_report.datasets.columns import Column, message, nearest, not_columns, not_set
 from deepseek_report.datasets.declared import Declared
 from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.groups import group_by
@@ -139,11 +139,7 @@ class TextFile(Declared):
 
     def _undeclared(self) -> list[str]:
         wanted = (("path", "the path of a file"), ("text", "a column"), ("target", "a column"))
-        return [
-            message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
-            for name, allowed in wanted
-            if getattr(self, name) is None
-        ]
+        return not_set(self, wanted)
 
     def _existing(self) -> Path:
         problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)), SUFFIXES)
@@ -167,22 +163,10 @@ class TextFile(Declared):
         ]
         roles = [name for where, name in asked if where != "columns"]
         twice = sorted({name for name in roles if roles.count(name) > 1})
+        allowed, do = "one of text, target, sensitive", "remove it from one"
         return [
-            *(
-                message(
-                    str(self.path),
-                    f"`dataset.{where}` names `{name}`, which is not a column",
-                    "a column of the file",
-                    nearest(name, names),
-                )
-                for where, name in asked
-                if name not in names
-            ),
-            *(
-                message("dataset", f"`{one}` has two roles", "one of text, target, sensitive", do)
-                for one in twice
-                for do in ("remove it from one",)
-            ),
+            *not_columns(str(self.path), asked, names),
+            *(message("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
         ]
 
     # --- load -------------------------------------------------------------------------------------
