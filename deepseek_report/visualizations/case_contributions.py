@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.metrics.players import by_player, display
+from deepseek_report.visualizations.case_views import CasePicture
 from deepseek_report.visualizations.labels import columns, extent, named, nouns, short
 from deepseek_report.visualizations.marks import (
     grid,
@@ -37,18 +38,12 @@ _COLUMNS = 40
 
 
 @dataclass(frozen=True)
-class CaseContributions:
+class CaseContributions(CasePicture):
     """Draws, for each chosen case, what each feature added to or took from the output.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
     most : features shown one by one; the others are summed in a last bar.
     """
-
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
-    )
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 8

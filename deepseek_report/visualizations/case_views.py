@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.explanation import Explanation
     from deepseek_report.artifacts.results import Results
+
+
+class CasePicture:
+    """What pictures of single cases are made from: the explainer shown is chosen by three tests."""
+
+    section: ClassVar[str] = "cases"
+    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
+    also: ClassVar[frozenset[str]] = frozenset(
+        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    )
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_views import (
     Case,
+    CasePicture,
     by_players,
     cases_of,
     effect,
@@ -36,18 +37,13 @@ _LARGEST = 2.4
 
 
 @dataclass(frozen=True)
-class ImageHeatmaps:
+class ImageHeatmaps(CasePicture):
     """Draws, for each chosen case, its image and the attributions of each explainer over it.
 
     explainer : whose attributions come first; empty takes the one that does best in the tests.
     methods : explainers shown side by side.
     """
 
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
-    )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
 
     explainer: str = ""
@@ -66,11 +62,7 @@ def _picture(
     assert layout is not None, "a picture of images is only drawn for images"  # noqa: S101
     shape = layout.shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
-    truth = (
-        None
-        if case.truth is None or not case.truth.any()
-        else np.any(case.truth.reshape(shape), axis=2, keepdims=False)
-    )
+    truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
     panels = [rasters.outlined(rasters.enlarged(grey), truth)]
     for name in names:
         explanation = results.explanations[name]

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations.case_views import (
     Case,
+    CasePicture,
     by_players,
     cases_of,
     effect,
@@ -40,18 +41,13 @@ _LEFT, _RIGHT = 0.75, 7.0
 
 
 @dataclass(frozen=True)
-class SeriesAttributions:
+class SeriesAttributions(CasePicture):
     """Draws, for each chosen case, its channels with the attribution of every window.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
     channels : channels shown, those with the most attribution.
     """
 
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
-    )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"series"})
 
     explainer: str = ""

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.texts import gaps, legible
 from deepseek_report.visualizations.case_views import (
     Case,
+    CasePicture,
     by_players,
     cases_of,
     effect,
@@ -44,7 +45,7 @@ _BLANK = "□"
 
 
 @dataclass(frozen=True)
-class TextHighlights:
+class TextHighlights(CasePicture):
     """Draws, for each chosen case, its text with every word shaded by its attribution.
 
     explainer : whose attributions come first; empty takes the one that does best in the tests.
@@ -52,11 +53,6 @@ class TextHighlights:
     numbered : words whose attribution is written above them.
     """
 
-    section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
-    )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
 
     explainer: str = ""
