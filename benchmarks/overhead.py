@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from deepseek_report.artifacts.protocols import ExplainContext, Silent
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 

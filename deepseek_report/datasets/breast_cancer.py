@@ -7,7 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.card import Description

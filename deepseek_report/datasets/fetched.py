@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.protocols import Nature
+from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.datasets.columns import message
 from deepseek_report.errors import DataError
 

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.cells import read_cells

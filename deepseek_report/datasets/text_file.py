@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.numbers import count, number
-from deepseek_report.artifacts.protocols import Nature, Progress
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset

@@ -8,12 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import (
-    Capability,
-    ExplainContext,
-    ModelPlugin,
-    name_of,
-)
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 
 Array = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ import numpy as np
 from lime.lime_base import LimeBase
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.lime_surrogate import Fit, Ridge
 from deepseek_report.explainers.partition import groups_of, partition_order

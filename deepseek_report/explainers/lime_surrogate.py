@@ -15,7 +15,7 @@ import numpy as np
 from lime.lime_tabular import LimeTabularExplainer
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.explainers.attributions import seed_of
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of

@@ -7,7 +7,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import ExplainContext, TreeClassifier
+from deepseek_report.artifacts.protocols.classifier import TreeClassifier
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shap_rounds import shap
 

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError

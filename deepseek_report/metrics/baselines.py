@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement, Score
 from deepseek_report.metrics.decisions import decide, threshold_for_share
 from deepseek_report.metrics.intervals import Estimate, rate

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Modality, Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError

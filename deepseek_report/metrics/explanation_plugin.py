@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Capability, MeasureContext, Scope
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Category
 from deepseek_report.errors import NotApplicableError
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.intervals import Z95, Estimate, holm, mean_interval

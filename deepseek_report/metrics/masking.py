@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.metrics.counterfactuals import Rule
 from deepseek_report.metrics.players import display, present

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.metrics.errors import MEASURES, error_estimates
 from deepseek_report.metrics.intervals import Z95, Estimate, mean_interval

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.protocols import Classifier
+from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.metrics.timing import torch_module
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.protocols import Capability
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.odds import log_odds, softmax
 from deepseek_report.models.seeding import seeded

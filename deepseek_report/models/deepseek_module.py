@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
@@ -75,7 +75,7 @@ def _by_branch(decided: Tensor) -> dict[str, Tensor]:
 
 
 class DeepSeekModule(nn.Module):
-    """See `DeepSeek`; offers what `artifacts.protocols.ExplainableModule` asks for.
+    """See `DeepSeek`; offers what `protocols.modules.ExplainableModule` asks for.
 
     With more than 128 tokens `trace` hands out attention between runs of neighbouring tokens, and
     `token_columns` are those of the runs.

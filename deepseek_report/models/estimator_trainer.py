@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import MODEL_FILES
 from deepseek_report.errors import ArtifactError

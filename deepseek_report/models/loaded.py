@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.files import save_json, save_table
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.training import HISTORY, untrained_facts
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.frozen import FrozenFeatures, keep_only, set_trained
@@ -58,7 +58,7 @@ class _Pass:
 
 
 class TransformerModule(nn.Module):
-    """A network of transformers; offers what `artifacts.protocols.ExplainableModule` asks for.
+    """A network of transformers; offers what `protocols.modules.ExplainableModule` asks for.
 
     Units are the tokens around the text and one for each column. A unit holds the token's word
     embedding and, as its last number, a flag: 1 where a token stands, 0 where the text has ended.

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.rendering import markdown, tables

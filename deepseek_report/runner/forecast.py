@@ -8,7 +8,9 @@ from pathlib import Path
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.protocols import Silent, SuitsModel, capabilities_of
+from deepseek_report.artifacts.protocols.explainers import SuitsModel
+from deepseek_report.artifacts.protocols.models import capabilities_of
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage, make_plan, run_id

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.protocols import NamesOthers
+from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import code_of

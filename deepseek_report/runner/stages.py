@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.protocols import (
-    BringsTrainer,
-    Classifier,
-    ExplainContext,
-    MeasureContext,
-    Progress,
-)
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.models import BringsTrainer
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.experiment import Experiment
@@ -225,6 +223,6 @@ def _memory() -> float:
 
 
 def _quiet() -> Progress:
-    from deepseek_report.artifacts.protocols import Silent
+    from deepseek_report.artifacts.protocols.progress import Silent
 
     return Silent()

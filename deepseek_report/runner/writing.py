@@ -14,7 +14,7 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results

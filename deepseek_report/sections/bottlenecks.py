@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import Estimate, finite

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.numbers import quantity
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import period_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.find import find
 from deepseek_report.findings.records import words_of

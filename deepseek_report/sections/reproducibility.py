@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import yaml
 
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import explainer_label

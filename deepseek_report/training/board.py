@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.training import drawing
 
 EVENTS = "tensorboard"

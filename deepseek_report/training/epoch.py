@@ -16,7 +16,7 @@ from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols import Progress
+    from deepseek_report.artifacts.protocols.progress import Progress
     from deepseek_report.training.trainer import GradientTrainer
 
 

@@ -31,7 +31,7 @@ from deepseek_report.training.outputs import Facts, speeds, write_outputs
 from deepseek_report.training.precision import choose_precision
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols import Progress
+    from deepseek_report.artifacts.protocols.progress import Progress
     from deepseek_report.training.trainer import GradientTrainer
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols import Progress
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 
 Schedule = Literal["cosine", "linear", "constant"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols import Capability
+from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import capital, known, wrapped
 from deepseek_report.visualizations.marks import (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.compliance.evaluate import choices, evaluate_results
 from deepseek_report.compliance.words import find_forbidden, quoted_passages
 from deepseek_report.rendering.document import write_qmd

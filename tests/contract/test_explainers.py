@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.catalogue import groups

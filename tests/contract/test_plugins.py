@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from deepseek_report.artifacts.protocols import BringsTrainer
+from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import MULTIPLE, SINGLE, describe, groups, target_of
 from deepseek_report.config.compose import compose

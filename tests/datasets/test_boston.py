@@ -10,7 +10,7 @@ import pytest
 
 import deepseek_report.datasets.boston as module
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.boston import BostonMortgages
 

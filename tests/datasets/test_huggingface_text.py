@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.protocols import Nature, Silent
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets.huggingface_text import HuggingFaceText
 from deepseek_report.errors import DataError
 

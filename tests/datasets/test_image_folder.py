@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS
 from deepseek_report.datasets.image_folder import ImageFolder
 from deepseek_report.errors import DataError

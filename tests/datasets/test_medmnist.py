@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.protocols import Nature, Silent
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets import medmnist
 from deepseek_report.datasets.medmnist import MedMNIST, catalogue
 from deepseek_report.errors import DataError

@@ -13,7 +13,7 @@ from urllib.response import addinfourl
 
 import pytest
 
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets.openml import OpenML
 from deepseek_report.errors import DataError
 

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols import Nature, Silent
+from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_report.artifacts.protocols import ExplainContext, LayerTrace
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 
 

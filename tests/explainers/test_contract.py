@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols import Nature
+from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient
 from deepseek_report.explainers.integrated_gradients import IntegratedGradients

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.protocols import Nature
+from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient

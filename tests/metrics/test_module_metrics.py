@@ -11,7 +11,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import nn
 
-from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.capacity import Ablation, cross_entropy
 from deepseek_report.metrics.compute import (

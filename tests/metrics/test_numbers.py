@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from deepseek_report.artifacts.predictions import Cases, Predictions
-from deepseek_report.artifacts.protocols import MeasureContext
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError

@@ -136,7 +136,7 @@ def test_flipped_labels_are_among_the_suspects() -> None:
 
     rng = np.random.default_rng(0)
     from deepseek_report.artifacts.predictions import Cases, Predictions
-    from deepseek_report.artifacts.protocols import MeasureContext
+    from deepseek_report.artifacts.protocols.metrics import MeasureContext
     from deepseek_report.artifacts.split import Dataset, Split
 
     x = rng.normal(size=(900, 2))

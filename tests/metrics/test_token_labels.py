@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_report.artifacts.protocols import LayerTrace
+from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.metrics.capacity import losses_of
 from deepseek_report.metrics.routing import mean_attention

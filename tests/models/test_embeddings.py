@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from deepseek_report.artifacts.protocols import ExplainContext
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_rollout import AttentionRollout

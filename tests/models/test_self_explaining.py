@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deepseek_report.artifacts.protocols import ExplainContext, Silent
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.explainers.intrinsic import Intrinsic, contrasted

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepseek_report.artifacts.files import load_json
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ArtifactError, ConfigError

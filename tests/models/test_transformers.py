@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from deepseek_report.artifacts.checkpoint import around, load_tokenizer, mask_of, tokens_of
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import (
     Feature,
     Layout,

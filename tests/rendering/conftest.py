@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.protocols import SectionContent
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import ReportOptions

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.mlp import MLP
 from deepseek_report.training import drawing
 from deepseek_report.training.epoch import Stepper

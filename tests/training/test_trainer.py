@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from deepseek_report.artifacts.protocols import Silent
+from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.training.trainer import GradientTrainer

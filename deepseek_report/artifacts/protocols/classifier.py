@@ -1,0 +1,68 @@
+"""A trained model as explainers and metrics see it: numpy arrays in, numpy arrays out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Schema
+
+#: What a model can hand out; explainers, metrics and pictures name what they need. "module": layers
+#: and weights of a torch module that was trained epoch by epoch; "trees": see `TreeClassifier`;
+#: "intrinsic": see `IntrinsicModule`, and "shape_functions" where moreover the contribution of a
+#: column depends on that column alone; "prototypes": see `PrototypeModule`.
+Capability = Literal[
+    "module",
+    "gradients",
+    "attention",
+    "routing",
+    "experts",
+    "trees",
+    "intrinsic",
+    "shape_functions",
+    "prototypes",
+]
+
+
+class Classifier(Protocol):
+    """A trained classifier that takes original features as numpy arrays.
+
+    Counts the rows that it evaluated in `calls`, which explainers report. Where the target is a
+    number, `logits`, `probabilities` and `log_odds` all give the number itself, (instance, 1) or
+    (instance,); `ExplainContext` tells explainers which of the two they have.
+    """
+
+    schema: Schema
+    module: Any
+    name: str
+    capabilities: frozenset[Capability]
+    calls: int
+
+    def logits(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, class)."""
+
+    def probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, class), rows sum to 1."""
+
+    def log_odds(self, inputs: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance,) log p / (1 - p) of the target class."""
+
+    def label_probabilities(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
+
+    def randomised(self, seed: int) -> Classifier:
+        """A copy whose weights are drawn anew, for the model-parameter randomisation test."""
+
+
+@runtime_checkable
+class TreeClassifier(Protocol):
+    """The optional part of a Classifier that has the capability "trees"."""
+
+    @property
+    def trees(self) -> Any:
+        """The fitted ensemble, over one column per feature."""
+
+    def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(instance, feature) original units -> (instance, feature) as the trees read them."""

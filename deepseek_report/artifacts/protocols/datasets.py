@@ -1,0 +1,39 @@
+"""What a data set promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Modality, Task
+from deepseek_report.artifacts.split import Dataset
+
+
+@dataclass(frozen=True)
+class Nature:
+    """What is known of a data set before it is read: how its columns stand, what is predicted.
+
+    truth : whether the columns that make the label are known, see `Split.truth`.
+    """
+
+    modality: Modality = "table"
+    task: Task = "classification"
+    truth: bool = False
+
+
+class DatasetPlugin(Protocol):
+    """Loads, checks and splits one source of data."""
+
+    def load(self, seed: int, progress: Progress) -> Dataset: ...
+
+    def source_digest(self) -> str:
+        """SHA-256 of the source, so that an edited file is noticed."""
+
+    @property
+    def nature(self) -> Nature:
+        """What `check` must know before the data are read."""
+
+    def problems(self) -> Sequence[str]:
+        """What is wrong with the configuration or the source, as far as a glance can tell."""

@@ -1,0 +1,60 @@
+"""What a metric gets and promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.progress import Progress, Silent
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.split import Dataset
+
+Scope = Literal["model", "explainer", "explainers"]
+
+
+@dataclass(frozen=True)
+class MeasureContext:
+    """What a metric may use. A metric names the fields it reads in its `reads`; where these are
+    only `dataset` and `seed`, it runs before there is a model and the other fields are None.
+
+    explanation : the one to judge (scope "explainer"); control : that of `random`, or None.
+    explanations : all of them (scope "explainers"). explain : runs the same explainer on other
+    inputs with a given classifier and returns values (instance, feature).
+    """
+
+    dataset: Dataset
+    predictions: Predictions
+    validation_predictions: Predictions
+    cases: Cases
+    classifier: Classifier
+    seed: int
+    background: NDArray[np.float64]
+    explanation: Explanation | None = None
+    control: Explanation | None = None
+    explanations: Mapping[str, Explanation] = field(default_factory=dict)
+    explain: Callable[[Classifier, NDArray[np.float64]], NDArray[np.float64]] | None = None
+    progress: Progress = field(default_factory=Silent)
+
+
+class MetricPlugin(Protocol):
+    """Measures one thing about a model, an explanation, or several explanations."""
+
+    category: ClassVar[Category]
+    scope: ClassVar[Scope]
+    reads: ClassVar[frozenset[str]]
+    """Fields of MeasureContext that decide the result; the cache key is made from these."""
+    requires: ClassVar[frozenset[Capability]]
+    volatile: ClassVar[bool]
+    """True where the metric measures time or memory, which differ from run to run."""
+    produces: ClassVar[frozenset[str]]
+    """Names of scores besides the metric's own key, so that thresholds on them are known. A metric
+    or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`."""
+
+    def measure(self, context: MeasureContext) -> Measurement: ...

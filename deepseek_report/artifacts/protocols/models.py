@@ -1,0 +1,74 @@
+"""What a family of models promises, and what it may offer besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.split import Split
+
+
+class ModelPlugin(Protocol):
+    """Builds one family of models.
+
+    modalities, tasks : what the family can be trained on; data of another nature are a problem
+    that `check` reports.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]]
+    modalities: ClassVar[frozenset[Modality]]
+    tasks: ClassVar[frozenset[Task]]
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> Classifier: ...
+
+
+@runtime_checkable
+class BringsTrainer(Protocol):
+    """The optional part of a ModelPlugin whose models the configured trainer cannot train."""
+
+    def own_trainer(self) -> Trainer | None:
+        """What trains instead of the configured trainer; None: the configured one."""
+
+
+@runtime_checkable
+class SuitsData(Protocol):
+    """The optional part of a ModelPlugin that hands out less for some data than for others."""
+
+    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
+        """What the model of such data hands out."""
+
+
+def capabilities_of(model: ModelPlugin, schema: Schema) -> frozenset[Capability]:
+    """What a model of such data hands out."""
+    return model.capabilities_for(schema) if isinstance(model, SuitsData) else model.capabilities
+
+
+def name_of(model: ModelPlugin) -> str:
+    """What sentences call a model: the class of its plug-in, or what it says in `called`."""
+    return str(getattr(model, "called", type(model).__name__))
+
+
+@runtime_checkable
+class Restores(Protocol):
+    """The optional part of a ModelPlugin whose models are not a state dict in safetensors."""
+
+    def restore(self, built: Any, train: Split, folder: Path) -> None:
+        """Make what `build` gave the trained model of a folder; ArtifactError if it cannot be."""
+
+
+@runtime_checkable
+class NamesOthers(Protocol):
+    """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """What is wrong with them; code is loaded from packages in `trusted` alone."""
+
+    def source_digest(self) -> str:
+        """Hash of them, so that edited code or another file is noticed."""

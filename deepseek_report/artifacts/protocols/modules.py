@@ -1,0 +1,114 @@
+"""What the torch modules of models offer, so that explainers and metrics can look inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What one layer decided, for a batch. None where the layer has no such part.
+
+    attention : {branch: (instance, head, query token, key token)}, rows sum to 1, but rows of
+        tokens that are not there (a text has ended) are 0; branches are "local" and "global". The
+        tokens are those of `token_columns`: a model with many tokens hands out groups of
+        neighbours, the attention to a group summed and that of its members averaged.
+    routes : {branch: (instance, head)}, the router's weight of each head; over all branches and
+        heads of an instance they sum to 1.
+    expert_weights : (instance, token, expert), 0 for experts that were not chosen; sums to 1, but
+        is 0 for tokens that are not there.
+    """
+
+    attention: Mapping[str, Tensor] | None = None
+    routes: Mapping[str, Tensor] | None = None
+    expert_weights: Tensor | None = None
+
+
+class ExplainableModule(Protocol):
+    """What a torch module offers so that every explainer works on it.
+
+    `embed` maps original features to units (the place where gradients are taken), and
+    `forward_embedded` goes on from there; `forward` is their composition and nothing else.
+    """
+
+    unit_features: Sequence[int]
+    """For each unit the position of the column that it belongs to, -1 for none (a summary token).
+    A unit never covers two columns: a model that reads patches or windows embeds each column as
+    a unit of its own, and joins them in `forward_embedded`."""
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, feature) original units -> (instance, unit, width)."""
+
+    def forward_embedded(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, width) -> logits (instance, class).
+
+        With a number as target (instance, 1), the number in its unit; with several labels
+        (instance, 2), 0 and the logit of the reported label. `models.outputs.Outputs` does both.
+        """
+
+    def trace(
+        self, inputs: Tensor, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits, and what each layer decided. `forward` is the first part of this very call.
+
+        head_mask : (layer, branch, head) of 0 and 1, multiplied into the routes; or None.
+        A module without such layers returns an empty list.
+        """
+
+    @property
+    def token_columns(self) -> Sequence[Sequence[int]]:
+        """For each attention token of `trace` the positions of its columns (a feature, the pixels
+        of a patch, the steps of a window); empty for a summary token.
+        """
+
+    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What training looks at: outputs, and how unevenly the experts are used (0 without).
+
+        The outputs are (instance, class) logits, (instance, label) logits of all labels, or
+        (instance, 1) the number; `Target.n_outputs` says how many.
+        """
+
+    def architecture(self) -> dict[str, Any]:
+        """The content of `architecture.json`: name, summary, parameters and layers."""
+
+
+class IntrinsicModule(Protocol):
+    """The optional part of a module with the capability "intrinsic": it computes by summing up."""
+
+    def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
+        """The model's own account of what each column contributed.
+
+        Parameters
+        ----------
+        inputs : (instance, column) original units.
+        target : position of the class that is explained; 0 where the target is a number.
+
+        Returns
+        -------
+        Values (instance, column) and base values (instance,), whose sum is exactly the number, or
+        the logit of the target less the mean of the others' logits (with two classes: the
+        log-odds).
+        """
+
+
+class PrototypeModule(Protocol):
+    """The optional part of a module with the capability "prototypes"."""
+
+    def prototypes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (prototype, column), instance ids and classes (prototype,) of training cases."""
+
+    def evidence(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(instance, prototype) what each adds to the logit of its class, and the distances."""
+
+
+@runtime_checkable
+class SaysWhatIsRead(Protocol):
+    """The optional part of a module with attention whose output does not read the summary token."""
+
+    def reading(self, inputs: Tensor) -> Tensor:
+        """(instance, token) how much of each token's last state the output reads; sums to 1."""

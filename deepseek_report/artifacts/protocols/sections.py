@@ -1,0 +1,37 @@
+"""What a section promises, and what its template is filled with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from deepseek_report.artifacts.results import Results
+
+
+@dataclass(frozen=True)
+class SectionContent:
+    """What a section's template is filled with.
+
+    question, answer : two sentences. values : for the template. caveats, actions : whole sentences
+    that this run triggers. incomplete : why parts that were asked for are missing.
+    """
+
+    name: str
+    title: str
+    question: str
+    answer: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
+    actions: Sequence[str] = ()
+    incomplete: Sequence[str] = ()
+
+
+class SectionPlugin(Protocol):
+    """Computes what one section of the report says."""
+
+    title: ClassVar[str]
+    needs: ClassVar[frozenset[str]]
+    """Ids without which the section says that it is incomplete."""
+
+    def content(self, results: Results) -> SectionContent: ...
