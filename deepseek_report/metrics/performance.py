@@ -1,9 +1,9 @@
-"""How well the model does: accuracy, ranking, error of the probabilities, table of errors."""
+"""How well the model does: accuracy, ranking, and the error of the probabilities."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
-from deepseek_report.metrics.plugin import ClassMetric, Resamples, require_two_classes
+from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.metrics.ranking import (
     average_precision_statistic,
     macro_auc_estimate,
@@ -233,124 +233,5 @@ def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
             "recall": found.true_positive_rate,
             "precision": found.precision,
             "threshold": thresholds,
-        }
-    )
-
-
-@dataclass(frozen=True)
-class ConfusionMatrix(ClassMetric):
-    """Labels against decisions, with the error rates of the explained class."""
-
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        p, target = context.predictions, context.dataset.schema.target
-        decided, truths = p.decisions == p.explained, p.truths
-        about = f"Of the class {target.explained_class!r}."
-        favourable = f"Share decided {target.favourable_class!r}."
-        rows: tuple[tuple[str, Direction, Any, Any, str], ...] = (
-            ("true_positive_rate", "higher", truths & decided, truths, about),
-            ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
-            ("precision", "higher", truths & decided, decided, about),
-            (
-                "selection_rate",
-                "none",
-                p.decisions == target.favourable,
-                truths | ~truths,
-                favourable,
-            ),
-        )
-        scores = tuple(
-            rate(int(hits.sum()), int(among.sum())).score(
-                name, "performance", direction, bounds=SHARE, note=note
-            )
-            for name, direction, hits, among, note in rows
-        )
-        tables = {
-            "matrix": confusion_table(p.labels, p.decisions, target.classes),
-            "classes": class_table(p.labels, p.decisions, target.classes),
-        }
-        return Measurement(scores, tables)
-
-
-def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Counts per actual and decided class; `share` is of the actual class."""
-    k = len(classes)
-    counts = np.bincount(labels * k + decisions, minlength=k * k).reshape(k, k)
-    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return pd.DataFrame(
-        {
-            "actual": np.repeat(classes, k),
-            "decided": np.tile(classes, k),
-            "n": counts.ravel(),
-            "share": (counts / totals).ravel(),
-        }
-    )
-
-
-def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
-    """Recall and precision of each class with Wilson intervals; NaN where nothing was decided."""
-    rows = []
-    for k, name in enumerate(classes):
-        actual, decided = labels == k, decisions == k
-        hits = int((actual & decided).sum())
-        recall, precision = rate(hits, int(actual.sum())), rate(hits, int(decided.sum()))
-        rows.append(
-            {
-                "class": name,
-                "n": recall.n,
-                "recall": recall.value,
-                "recall_low": recall.low,
-                "recall_high": recall.high,
-                "decided": precision.n,
-                "precision": precision.value,
-                "precision_low": precision.low,
-                "precision_high": precision.high,
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-_SEEN = (
-    "These are test rows: a threshold that is picked from this table must be judged on other data."
-)
-
-
-@dataclass(frozen=True)
-class ThresholdSweep(ClassMetric):
-    """What each of 99 thresholds would make of the decisions, for two classes."""
-
-    category: ClassVar[Category] = "performance"
-    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        target = context.dataset.schema.target
-        require_two_classes(context.dataset.schema, "a sweep of the threshold")
-        p = context.predictions
-        sweep = threshold_table(p.truths, p.scores, target.favourable == p.explained)
-        note = (
-            "The true and false positive rates and the precision are of the class "
-            f"{target.explained_class!r}; the selection rate is of {target.favourable_class!r}."
-        )
-        return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
-
-
-def threshold_table(
-    truths: NDArray[np.bool_], scores: Floats, explained_is_favourable: bool
-) -> pd.DataFrame:
-    """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
-    thresholds = np.round(np.arange(1, 100) / 100, 2)
-    found = tally(truths, scores, thresholds)
-    decided = found.decided / found.n
-    return pd.DataFrame(
-        {
-            "threshold": thresholds,
-            "selection_rate": decided if explained_is_favourable else 1 - decided,
-            "true_positive_rate": found.true_positive_rate,
-            "false_positive_rate": found.false_positive_rate,
-            "precision": found.precision,
-            "accuracy": found.accuracy,
-            "balanced_accuracy": found.balanced_accuracy,
         }
     )

@@ -1,0 +1,93 @@
+"""Labels against decisions: the table of errors, and the rates of each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.metrics.intervals import rate
+from deepseek_report.metrics.performance import SHARE
+from deepseek_report.metrics.plugin import ClassMetric
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(ClassMetric):
+    """Labels against decisions, with the error rates of the explained class."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        decided, truths = p.decisions == p.explained, p.truths
+        about = f"Of the class {target.explained_class!r}."
+        favourable = f"Share decided {target.favourable_class!r}."
+        rows: tuple[tuple[str, Direction, Any, Any, str], ...] = (
+            ("true_positive_rate", "higher", truths & decided, truths, about),
+            ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
+            ("precision", "higher", truths & decided, decided, about),
+            (
+                "selection_rate",
+                "none",
+                p.decisions == target.favourable,
+                truths | ~truths,
+                favourable,
+            ),
+        )
+        scores = tuple(
+            rate(int(hits.sum()), int(among.sum())).score(
+                name, "performance", direction, bounds=SHARE, note=note
+            )
+            for name, direction, hits, among, note in rows
+        )
+        tables = {
+            "matrix": confusion_table(p.labels, p.decisions, target.classes),
+            "classes": class_table(p.labels, p.decisions, target.classes),
+        }
+        return Measurement(scores, tables)
+
+
+def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Counts per actual and decided class; `share` is of the actual class."""
+    k = len(classes)
+    counts = np.bincount(labels * k + decisions, minlength=k * k).reshape(k, k)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(
+        {
+            "actual": np.repeat(classes, k),
+            "decided": np.tile(classes, k),
+            "n": counts.ravel(),
+            "share": (counts / totals).ravel(),
+        }
+    )
+
+
+def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Recall and precision of each class with Wilson intervals; NaN where nothing was decided."""
+    rows = []
+    for k, name in enumerate(classes):
+        actual, decided = labels == k, decisions == k
+        hits = int((actual & decided).sum())
+        recall, precision = rate(hits, int(actual.sum())), rate(hits, int(decided.sum()))
+        rows.append(
+            {
+                "class": name,
+                "n": recall.n,
+                "recall": recall.value,
+                "recall_low": recall.low,
+                "recall_high": recall.high,
+                "decided": precision.n,
+                "precision": precision.value,
+                "precision_low": precision.low,
+                "precision_high": precision.high,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,58 @@
+"""What each threshold would make of the decisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.metrics.decisions import tally
+from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
+
+_SEEN = (
+    "These are test rows: a threshold that is picked from this table must be judged on other data."
+)
+
+
+@dataclass(frozen=True)
+class ThresholdSweep(ClassMetric):
+    """What each of 99 thresholds would make of the decisions, for two classes."""
+
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        target = context.dataset.schema.target
+        require_two_classes(context.dataset.schema, "a sweep of the threshold")
+        p = context.predictions
+        sweep = threshold_table(p.truths, p.scores, target.favourable == p.explained)
+        note = (
+            "The true and false positive rates and the precision are of the class "
+            f"{target.explained_class!r}; the selection rate is of {target.favourable_class!r}."
+        )
+        return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
+
+
+def threshold_table(
+    truths: NDArray[np.bool_], scores: NDArray[np.float64], explained_is_favourable: bool
+) -> pd.DataFrame:
+    """Rates at the thresholds 0.01, 0.02, …, 0.99 of the explained class's probability."""
+    thresholds = np.round(np.arange(1, 100) / 100, 2)
+    found = tally(truths, scores, thresholds)
+    decided = found.decided / found.n
+    return pd.DataFrame(
+        {
+            "threshold": thresholds,
+            "selection_rate": decided if explained_is_favourable else 1 - decided,
+            "true_positive_rate": found.true_positive_rate,
+            "false_positive_rate": found.false_positive_rate,
+            "precision": found.precision,
+            "accuracy": found.accuracy,
+            "balanced_accuracy": found.balanced_accuracy,
+        }
+    )
