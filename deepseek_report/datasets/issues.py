@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.split import DataIssue, Severity
-from deepseek_report.datasets import array_checks, checks, text_checks
+from deepseek_report.datasets import array_checks, checks, coverage_checks, text_checks
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.code_book import undocumented_codes
 
 Check = Callable[[Facts], list[DataIssue]]
 
-_ALWAYS: tuple[Check, ...] = (checks.label_balance, checks.small_group, checks.population_limits)
+_ALWAYS: tuple[Check, ...] = (
+    coverage_checks.label_balance,
+    coverage_checks.small_group,
+    coverage_checks.population_limits,
+)
 _OF_ROWS: tuple[Check, ...] = (checks.duplicates_across_parts, checks.duplicates)
 _ARRAYS: tuple[Check, ...] = (
     *_OF_ROWS,

@@ -11,7 +11,7 @@ import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.datasets.card import spearman
+from deepseek_report.datasets.correlations import spearman
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.groups import band_labels
 from deepseek_report.datasets.leaks import auc

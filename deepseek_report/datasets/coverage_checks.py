@@ -1,0 +1,120 @@
+"""What data of any kind cannot speak for: rare classes, small groups, what nobody declared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.datasets.card import Facts
+
+SMALL_GROUP = 100
+FEW_OF_A_CLASS = 10
+
+
+def label_balance(facts: Facts) -> list[DataIssue]:
+    """One class is much rarer than the others; a number has no classes."""
+    if facts.schema.target.is_number:
+        return []
+    sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
+    rarest = int(np.argmin(sizes))
+    share = float(sizes[rarest] / sizes.sum())
+    relative = share * len(sizes)
+    if relative >= 0.6:
+        return []
+    severity: Severity = "high" if relative < 0.02 else "medium" if relative < 0.2 else "low"
+    name = facts.schema.target.classes[rarest]
+    majority = float(sizes.max() / sizes.sum())
+    return [
+        DataIssue(
+            "label_balance",
+            severity,
+            f"Only {percent(share)} of the rows are “{name}” ({count(sizes[rarest])} of "
+            f"{count(sizes.sum())}).",
+            {"class": name, "n": int(sizes[rarest]), "share": share, "majority": majority},
+            f"Do not judge by accuracy: always deciding for the largest class is right in "
+            f"{percent(majority)} of the cases. Read balanced accuracy and average precision.",
+        )
+    ]
+
+
+def small_group(facts: Facts) -> list[DataIssue]:
+    """Groups that are too small in the test part to compare error rates."""
+    return [
+        issue
+        for attribute in facts.schema.attributes
+        for code, level in enumerate(attribute.levels)
+        if (issue := _small(facts, attribute, code, level)) is not None
+    ]
+
+
+def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIssue | None:
+    test = facts.parts["test"]
+    inside = test.groups[attribute.name] == code
+    n = int(inside.sum())
+    if facts.schema.target.is_number:
+        return _small_by_size(attribute, level, n)
+    classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
+    fewest = int(np.argmin(classes))
+    if n >= SMALL_GROUP and classes[fewest] >= FEW_OF_A_CLASS:
+        return None
+    name = facts.schema.target.classes[fewest]
+    return DataIssue(
+        "small_group",
+        "medium",
+        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part, "
+        f"{count(classes[fewest])} of them “{name}”.",
+        {
+            "attribute": attribute.name,
+            "level": level,
+            "n": n,
+            "class": name,
+            "n_class": int(classes[fewest]),
+        },
+        "Read its rates with their intervals, or collect more rows; no verdict rests on it.",
+    )
+
+
+def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
+    """A group is too small to compare errors of numbers in."""
+    if n >= SMALL_GROUP:
+        return None
+    return DataIssue(
+        "small_group",
+        "medium",
+        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part.",
+        {"attribute": attribute.name, "level": level, "n": n},
+        "Read its errors with their intervals, or collect more rows; no verdict rests on it.",
+    )
+
+
+def population_limits(facts: Facts) -> list[DataIssue]:
+    """What the data can't speak for, and what the config does not say about them."""
+    told = facts.description
+    found = []
+    if told.limits:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                " ".join(told.limits),
+                {"limits": list(told.limits), "period": told.period},
+                "Measure the model anew before using it for other people, places or times.",
+            )
+        )
+    fields = ("source", "period", "population", "decision")
+    silent = [name for name in fields if not getattr(told, name)]
+    if silent:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                f"The config does not say this of the data: {', '.join(silent)}.",
+                {"undeclared": silent},
+                "Say in the config where the data come from: "
+                + ", ".join(f"dataset.{name}=…" for name in silent)
+                + ".",
+            )
+        )
+    return found
