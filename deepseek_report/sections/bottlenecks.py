@@ -5,47 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.layers import layer_kind, layer_name
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import Estimate, finite
-from deepseek_report.findings.records import Row, explainer_label, rows, words_of
-from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.findings.rules_numbers import is_clear_part, parts_examined, unit_of
-from deepseek_report.sections.cells import (
-    count_cell,
-    number_cell,
-    p_cell,
-    percent_cell,
-    seconds_cell,
-    share_cell,
-    value_cell,
-)
+from deepseek_report.findings.records import words_of
+from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
+from deepseek_report.sections.bottlenecks_capacity import capacity
+from deepseek_report.sections.bottlenecks_compute import compute
 from deepseek_report.sections.draft import Draft
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *(
-        "slices",
-        "error_slices",
-        "label_suspects",
-        "learning_curve",
-        "expert_load",
-        "route_entropy",
-        "ablation",
-    ),
+    *("slices", "error_slices", "label_suspects", "learning_curve"),
+    *("expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
 _PICTURES = (
-    "slices",
-    "error_slices",
-    "learning_curve",
-    "routing",
-    "layer_profile",
-    "parameter_projection",
+    *("slices", "error_slices", "learning_curve"),
+    *("routing", "layer_profile", "parameter_projection"),
 )
 _USES = frozenset(
     {f"measures/{name}" for name in _METRICS} | {f"pictures/{name}" for name in _PICTURES}
@@ -64,10 +44,10 @@ class Bottlenecks:
         _answer(draft)
         draft.notes(_METRICS)
         draft.values |= {
-            "accuracy": _accuracy(draft),
-            "data": _data(draft),
-            "capacity": _capacity(draft),
-            "compute": _compute(draft),
+            "accuracy": accuracy(draft),
+            "data": data(draft),
+            "capacity": capacity(draft),
+            "compute": compute(draft),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -112,234 +92,3 @@ def _turned(one: Estimate) -> dict[str, Any]:
         "high": None if low is None else -low,
         "n": one["n"],
     }
-
-
-# --- accuracy ---
-
-
-def _accuracy(draft: Draft) -> dict[str, Any]:
-    results = draft.results
-    table = rows(results, "slices", "slices")
-    parts = rows(results, "error_slices", "slices")
-    suspects = results.score("label_suspects")
-    return {
-        "sentence": _part_sentence(draft, parts) if parts else _slice_sentence(draft, table),
-        "parts": [_part(row) for row in parts],
-        "slices": [_slice(row) for row in table],
-        "suspects": [_suspect(row) for row in rows(results, "label_suspects", "suspects")][:20],
-        "suspect_sentence": ""
-        if suspects is None
-        else draft.text("suspects", share=estimates.of_score(suspects)),
-    }
-
-
-def _not_measured(draft: Draft, artifact: str) -> str:
-    """That nothing was measured, and why where the run knows it."""
-    reason = draft.results.refused.get(artifact, "").rstrip(".")
-    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
-
-
-def _slice_sentence(draft: Draft, table: list[Row]) -> str:
-    if not table:
-        return _not_measured(draft, "measures/slices")
-    clear = [row for row in table if is_clear(row)]
-    examined = slices_examined(draft.results)
-    if not clear:
-        return draft.text("slices.none", examined=examined)
-    worst = clear[0]
-    extra = (worst["error_rate"] - worst["rest_error_rate"]) * worst["n"]
-    errors = estimates.of_row(worst, "error_rate")
-    return draft.text(
-        "slices.worst", slice=worst["slice"], errors=errors, extra=round(extra), clear=len(clear)
-    )
-
-
-def _part_sentence(draft: Draft, table: list[Row]) -> str:
-    """Where predicted numbers are furthest off."""
-    clear = [row for row in table if is_clear_part(row)]
-    if not clear:
-        return draft.text("slices.none", examined=parts_examined(draft.results))
-    worst = clear[0]
-    return draft.text(
-        "slices.worst",
-        slice=worst["slice"],
-        error=estimates.of_row(worst, "mae"),
-        rest=worst["rest_mae"],
-        clear=len(clear),
-        unit=unit_of(draft.results),
-    )
-
-
-def _part(row: Row) -> dict[str, Any]:
-    return (
-        {"slice": row["slice"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        | value_cell("mae", estimates.of_row(row, "mae"))
-        | number_cell("rest", row["rest_mae"])
-        | number_cell("lean", row["mean_error"])
-        | p_cell("p", row["p_adjusted"])
-    )
-
-
-def _slice(row: Row) -> dict[str, Any]:
-    return (
-        {"slice": row["slice"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        | share_cell("error_rate", estimates.of_row(row, "error_rate"))
-        | percent_cell("rest", row["rest_error_rate"])
-        | percent_cell("missed", row.get("missed_rate"))
-        | percent_cell("rest_missed", row.get("rest_missed_rate"))
-        | p_cell("p", row["p_adjusted"])
-    )
-
-
-def _suspect(row: Row) -> dict[str, Any]:
-    return {
-        "row": f"Row {count(int(row['instance_id']))}",
-        "row__sort": int(row["instance_id"]),
-        "label": row["label"],
-        **percent_cell("probability", row["probability"]),
-        **percent_cell("nearest_agree", row["nearest_agree"]),
-    }
-
-
-# --- data ---
-
-
-def _data(draft: Draft) -> dict[str, Any]:
-    results = draft.results
-    curve = rows(results, "learning_curve", "curve")
-    gain = results.score("learning_curve_gain")
-    known = gain is not None and finite(gain.value) is not None
-    return {
-        "sentence": draft.text(
-            "curve",
-            gain=estimates.of_score(gain),
-            predictor=curve[-1]["predictor"] if curve else "",
-        )
-        if gain is not None and known
-        else _not_measured(draft, "measures/learning_curve"),
-        "curve": [
-            count_cell("rows", row["rows"])
-            | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
-            | {"predictor": row["predictor"]}
-            for row in curve
-        ],
-        "issues": [one.text for one in results.issues if one.severity != "info"]
-        if results.has("data")
-        else [],
-    }
-
-
-# --- capacity ---
-
-
-def _capacity(draft: Draft) -> dict[str, Any]:
-    results = draft.results
-    units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
-    said = [_heads(draft, units), _experts(draft, load)]
-    return {
-        "sentence": " ".join(one for one in said if one) or draft.text("not_measured"),
-        "heads": [_head(draft, row) for row in units],
-        "experts": [
-            {"layer": row["layer"] + 1, "expert": row["expert"] + 1}
-            | share_cell("share", estimates.of_row(row, "share"))
-            for row in load
-        ],
-    }
-
-
-def _heads(draft: Draft, units: list[Row]) -> str:
-    if not units:
-        return ""
-    return draft.text(
-        "heads", removable=sum(bool(row["removable"]) for row in units), heads=len(units)
-    )
-
-
-def _head(draft: Draft, row: Row) -> dict[str, Any]:
-    low = finite(row["low"])
-    mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
-    return {
-        "layer": row["layer"] + 1,
-        "branch": row["branch"],
-        "head": row["head"] + 1,
-        "verdict": draft.text(f"head.{mark}"),
-    } | value_cell("loss", estimates.of_row(row, "loss_increase"))
-
-
-def _experts(draft: Draft, load: list[Row]) -> str:
-    imbalance, unused = (
-        draft.results.score(name) for name in ("expert_load_imbalance", "unused_experts")
-    )
-    if not load or imbalance is None:
-        return ""
-    return draft.text(
-        "experts",
-        experts=len(load),
-        unused=0 if unused is None else round(unused.value),
-        imbalance=estimates.of_score(imbalance),
-    )
-
-
-# --- compute ---
-
-
-def _compute(draft: Draft) -> dict[str, Any]:
-    results = draft.results
-    layers = rows(results, "layer_profile", "layers")
-    return {
-        "sentence": _compute_sentence(draft, layers),
-        "layers": [
-            {"layer": layer_name(row["layer"]), "kind": layer_kind(row["kind"])}
-            | value_cell("ms", estimates.of_row(row, "ms"))
-            | percent_cell("share", row["share"])
-            for row in layers
-        ],
-        "latency": [
-            count_cell("batch", row["batch_size"])
-            | value_cell("ms", estimates.of_row(row, "ms"))
-            | count_cell("rate", row["rows_per_second"])
-            for row in rows(results, "latency", "latency")
-        ],
-        "memory": _memory(draft),
-        "costs": _costs(results),
-    }
-
-
-def _compute_sentence(draft: Draft, layers: list[Row]) -> str:
-    latency, rate = draft.results.score("latency_ms"), draft.results.score("rows_per_second")
-    said = []
-    if latency is not None and rate is not None:
-        each = estimates.of_score(latency)
-        said.append(draft.text("latency", latency=each, rate=finite(rate.value)))
-    if layers:
-        hottest = max(layers, key=lambda row: row["share"])
-        layer = {"layer": layer_name(hottest["layer"]), "share": hottest["share"]}
-        said.append(draft.text("hottest", **layer))
-    return " ".join(said) or draft.text("not_measured")
-
-
-def _memory(draft: Draft) -> str:
-    peak, inference = (draft.results.score(name) for name in ("peak_memory", "inference_memory"))
-    if peak is None:
-        return ""
-    return draft.text(
-        "memory",
-        peak=finite(peak.value),
-        inference=None if inference is None else finite(inference.value),
-    )
-
-
-def _costs(results: Results) -> list[dict[str, Any]]:
-    """What each explanation method cost."""
-    return [
-        {"explainer": explainer_label(results, name)}
-        | count_cell("n", len(one))
-        | count_cell("calls", one.n_model_calls)
-        | seconds_cell("seconds", one.seconds)
-        | seconds_cell("each", None if one.seconds is None else one.seconds / max(len(one), 1))
-        for name, one in results.explanations.items()
-    ]

@@ -1,0 +1,60 @@
+"""What of the model is used: heads that it could do without, experts that get no work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepseek_report.findings import estimates
+from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import Row, rows
+from deepseek_report.sections.cells import share_cell, value_cell
+from deepseek_report.sections.draft import Draft
+
+
+def capacity(draft: Draft) -> dict[str, Any]:
+    """What each head is worth, and how evenly the experts are used."""
+    results = draft.results
+    units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
+    said = [_heads(draft, units), _experts(draft, load)]
+    return {
+        "sentence": " ".join(one for one in said if one) or draft.text("not_measured"),
+        "heads": [_head(draft, row) for row in units],
+        "experts": [
+            {"layer": row["layer"] + 1, "expert": row["expert"] + 1}
+            | share_cell("share", estimates.of_row(row, "share"))
+            for row in load
+        ],
+    }
+
+
+def _heads(draft: Draft, units: list[Row]) -> str:
+    if not units:
+        return ""
+    return draft.text(
+        "heads", removable=sum(bool(row["removable"]) for row in units), heads=len(units)
+    )
+
+
+def _head(draft: Draft, row: Row) -> dict[str, Any]:
+    low = finite(row["low"])
+    mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
+    return {
+        "layer": row["layer"] + 1,
+        "branch": row["branch"],
+        "head": row["head"] + 1,
+        "verdict": draft.text(f"head.{mark}"),
+    } | value_cell("loss", estimates.of_row(row, "loss_increase"))
+
+
+def _experts(draft: Draft, load: list[Row]) -> str:
+    imbalance, unused = (
+        draft.results.score(name) for name in ("expert_load_imbalance", "unused_experts")
+    )
+    if not load or imbalance is None:
+        return ""
+    return draft.text(
+        "experts",
+        experts=len(load),
+        unused=0 if unused is None else round(unused.value),
+        imbalance=estimates.of_score(imbalance),
+    )
