@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import MINUS, count, number, percent, plural, points
+from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.metrics.players import by_player, display
+from deepseek_report.visualizations.case_bars import BarView, bar_view
 from deepseek_report.visualizations.case_views import CasePicture
-from deepseek_report.visualizations.labels import columns, extent, named, nouns, short
+from deepseek_report.visualizations.labels import extent
 from deepseek_report.visualizations.marks import (
     grid,
     note,
@@ -22,7 +22,6 @@ from deepseek_report.visualizations.marks import (
     rows,
     value_ticks,
 )
-from deepseek_report.visualizations.numbers import in_unit, with_unit
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
@@ -30,11 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from deepseek_report.artifacts.explanation import Explanation
     from deepseek_report.artifacts.results import Results
 
 _ROW = 0.33
-_COLUMNS = 40
 
 
 @dataclass(frozen=True)
@@ -51,143 +48,11 @@ class CaseContributions(CasePicture):
     def draw(self, results: Results) -> Sequence[Picture]:
         name = named_or(results, self.explainer, leading_for_cases)
         places = results.cases.roles.values()
-        views = [_view(results, name, place, self.most) for place in places]
+        views = [bar_view(results, name, place, self.most) for place in places]
         return [_picture(view, f"case_contributions_{case}") for case, view in enumerate(views)]
 
 
-@dataclass(frozen=True)
-class _Bar:
-    """What one feature with this value added; without a value the sum of several features."""
-
-    label: str
-    value: str
-    effect: float
-
-    @property
-    def words(self) -> str:
-        """`Age: 34 years`."""
-        return f"{self.label}: {self.value}" if self.value else self.label
-
-    @property
-    def lines(self) -> str:
-        """The words, broken before the value where they are too long for one line."""
-        return self.words if columns(self.words) <= _COLUMNS else f"{self.label}:\n{self.value}"
-
-
-@dataclass(frozen=True)
-class _View:
-    """One case: its bars, and where the output starts and ends."""
-
-    bars: list[_Bar]
-    identity: int
-    explainer: str
-    space: str
-    class_name: str
-    decided: str
-    actual: str
-    output: float
-    number_unit: str | None
-    base: float | None
-    threshold: float | None
-    noun: str
-
-    @property
-    def is_number(self) -> bool:
-        return self.space == "value"
-
-    def written(self, output: float) -> str:
-        """An output as the picture says it: a percentage, or a number with its unit."""
-        return with_unit(output, self.number_unit) if self.is_number else percent(output)
-
-    @property
-    def unit(self) -> str:
-        if self.is_number:
-            return in_unit(f"change of the prediction of “{self.class_name}”", self.number_unit)
-        return {
-            "probability": f"change of the probability of “{self.class_name}”, in points",
-            "logit": f"change of the log-odds of “{self.class_name}”",
-        }.get(self.space, f"score for “{self.class_name}”, without unit")
-
-    def effect(self, value: float) -> str:
-        if self.space == "probability":
-            return points(value)
-        sign = "+" if value > 0 else MINUS if value < 0 else ""
-        return sign + number(abs(value))
-
-
-def _view(results: Results, name: str, place: int, most: int) -> _View:
-    explanation, predictions = results.explanations[name], results.predictions
-    position, target = int(results.cases.explained[place]), results.schema.target
-    if target.is_number:
-        return _number_view(results, name, place, most)
-    classes = [short(one, 30) for one in target.classes]
-    return _View(
-        bars=_bars(results, explanation, place, most),
-        identity=int(predictions.instance_ids[position]),
-        explainer=named(name),
-        space=explanation.output_space,
-        class_name=classes[explanation.target],
-        decided=classes[predictions.decisions[position]],
-        actual=classes[predictions.labels[position]],
-        output=float(predictions.probabilities[position, explanation.target]),
-        number_unit=None,
-        base=_base(explanation, place),
-        threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        noun=nouns(results.schema.modality)[0],
-    )
-
-
-def _number_view(results: Results, name: str, place: int, most: int) -> _View:
-    explanation, predictions = results.explanations[name], results.predictions
-    position, target = int(results.cases.explained[place]), results.schema.target
-    value, truth = float(predictions.values[position]), float(predictions.labels[position])
-    return _View(
-        bars=_bars(results, explanation, place, most),
-        identity=int(predictions.instance_ids[position]),
-        explainer=named(name),
-        space=explanation.output_space,
-        class_name=short(target.label, 40),
-        decided=with_unit(value, target.unit),
-        actual=with_unit(truth, target.unit),
-        output=value,
-        number_unit=target.unit,
-        base=_base(explanation, place),
-        threshold=None,
-        noun=nouns(results.schema.modality)[0],
-    )
-
-
-def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[_Bar]:
-    """The greatest attributions, each with its player and value, and the sum of the others."""
-    schema, row = results.schema, explanation.inputs[place]
-    values = by_player(explanation.values[[place]], row[None], schema)[0]
-    there = np.flatnonzero(~np.isnan(values))
-    order = there[np.argsort(-np.abs(values[there]), kind="stable")]
-    bars = []
-    for at in order[:most]:
-        shown = short(display(row, int(at), schema), _COLUMNS)
-        bars.append(_Bar(short(schema.player_labels[at], _COLUMNS - 1), shown, float(values[at])))
-    rest = values[order[most:]]
-    if len(rest):
-        one, several = nouns(schema.modality)
-        other = plural(len(rest), f"other {one}", f"other {several}")
-        bars.append(_Bar(f"{other} together", "", float(rest.sum())))
-    return bars
-
-
-def _base(explanation: Explanation, place: int) -> float | None:
-    """The output at the reference, a probability or the number, where the method has one."""
-    if explanation.base_values is None or explanation.output_space == "none":
-        return None
-    base = float(explanation.base_values[place])
-    return (
-        base
-        if explanation.output_space in {"probability", "value"}
-        else 1 / (1 + float(np.exp(-base)))
-    )
-
-
-def _picture(view: _View, name: str) -> Picture:
+def _picture(view: BarView, name: str) -> Picture:
     height = 1.75 + _ROW * len(view.bars)
     return Picture(
         name=name,
@@ -206,7 +71,7 @@ def _picture(view: _View, name: str) -> Picture:
     )
 
 
-def _paint(figure: Figure, view: _View) -> None:
+def _paint(figure: Figure, view: BarView) -> None:
     labels = [bar.lines for bar in view.bars]
     height = figure.get_size_inches()[1]
     left = min(extent(labels) + 0.12, 3.1)
@@ -224,7 +89,7 @@ def _paint(figure: Figure, view: _View) -> None:
     axes.set_xlabel(view.unit)
 
 
-def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
+def _effects(axes: Axes, view: BarView, values: np.ndarray, width: float) -> None:
     """The number beside each bar, on the side it points to, with room inside the `width` inches."""
     texts = [view.effect(value).removesuffix("\u00a0points") for value in values]
     below, above = max(-float(values.min()), 0.0), max(float(values.max()), 0.0)
@@ -238,7 +103,7 @@ def _effects(axes: Axes, view: _View, values: np.ndarray, width: float) -> None:
         note(axes, text, (value, row), (offset, 0), **look)
 
 
-def _strip(axes: Axes, view: _View) -> None:
+def _strip(axes: Axes, view: BarView) -> None:
     """The way from the base value to the prediction on a line of probabilities or numbers."""
     axes.set(xlim=_extent(view), ylim=(-1, 1), yticks=[])
     axes.spines["left"].set_visible(False)
@@ -256,7 +121,7 @@ def _strip(axes: Axes, view: _View) -> None:
     note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")
 
 
-def _extent(view: _View) -> tuple[float, float]:
+def _extent(view: BarView) -> tuple[float, float]:
     """The ends of the line: 0 and 1 of a probability, somewhat around the numbers."""
     if not view.is_number:
         return 0.0, 1.0
@@ -265,13 +130,13 @@ def _extent(view: _View) -> tuple[float, float]:
     return min(ends) - pad, max(ends) + pad
 
 
-def _heading(view: _View) -> str:
+def _heading(view: BarView) -> str:
     start = "" if view.base is None else f"● base {view.written(view.base)}  ·  "
     mark = "" if view.threshold is None else f"  ·  ❘ threshold {percent(view.threshold)}"
     return f"{start}◆ this case {view.written(view.output)}{mark}"
 
 
-def _title(view: _View) -> str:
+def _title(view: BarView) -> str:
     words, value = view.bars[0].words, view.bars[0].effect
     verb = "raises" if value > 0 else "lowers"
     if view.is_number:
@@ -286,7 +151,7 @@ def _title(view: _View) -> str:
     )
 
 
-def _alt(view: _View) -> str:
+def _alt(view: BarView) -> str:
     bars = ", ".join(f"{bar.words} {view.effect(bar.effect)}" for bar in view.bars[:5])
     base = "" if view.base is None else f", from a base of {view.written(view.base)}"
     if view.is_number:

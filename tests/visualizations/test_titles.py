@@ -91,10 +91,10 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
 
 
 def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
-    from deepseek_report.visualizations.case_contributions import _view
+    from deepseek_report.visualizations.case_bars import bar_view
 
     results = build()
-    view = _view(results, "shap", 3, 8)
+    view = bar_view(results, "shap", 3, 8)
     total = results.explanations["shap"].values[3].sum()
     assert sum(bar.effect for bar in view.bars) == pytest.approx(total)
     assert view.base == pytest.approx(1 / (1 + np.exp(1.3)))
@@ -152,11 +152,11 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
 
 
 def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon() -> None:
-    from deepseek_report.visualizations.case_contributions import _Bar
+    from deepseek_report.visualizations.case_bars import Bar
 
     label = "Repayment status in September 2005"
-    assert _Bar(label, "code 0: revolving?", 0.1).lines == f"{label}:\ncode 0: revolving?"
-    assert _Bar("Age", "34 years", 0.1).lines == "Age: 34 years"
+    assert Bar(label, "code 0: revolving?", 0.1).lines == f"{label}:\ncode 0: revolving?"
+    assert Bar("Age", "34 years", 0.1).lines == "Age: 34 years"
 
 
 def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) -> None:
