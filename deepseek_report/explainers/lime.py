@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -16,8 +16,9 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.explainers.attributions import subject
+from deepseek_report.explainers.screening import planned_questions
 
 if TYPE_CHECKING:
     from deepseek_report.explainers.lime_surrogate import Fit
@@ -49,7 +50,8 @@ class Lime:
     In texts, images and series, and in tables of more than `columns_up_to` columns, a neighbour
     keeps or loses whole players: words (lost to the mask), patches, windows or groups of
     correlated columns (lost to the typical input). The attribution is b.
-    At least `samples_per_player` neighbours are drawn for each of them.
+    At least `samples_per_player` neighbours are drawn for each of them. Which columns of a wide
+    table are in small groups is decided by `screening` walks over training rows first.
 
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
@@ -60,6 +62,7 @@ class Lime:
     bins: Annotated[int, Field(ge=2, le=20)] = 4
     columns_up_to: Annotated[int, Field(ge=2)] = 64
     samples_per_player: Annotated[int, Field(ge=2)] = 10
+    screening: Annotated[int, Field(ge=0, le=1000)] = 4
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
     samples: ClassVar[bool] = True
@@ -75,7 +78,9 @@ class Lime:
         classifier = context.classifier
         before = classifier.calls
         context.progress.start("lime", len(context.inputs))
-        fits, variant, meaning = self._fits(context)
+        fits, variant, meanings = self.suited_to(classifier.capabilities, classifier.schema)._fits(
+            context
+        )
         fidelity = np.array([fit.fidelity for fit in fits])
         return Explanation(
             values=np.array([fit.values for fit in fits]),
@@ -92,11 +97,15 @@ class Lime:
                 "fidelity_worst": float(fidelity.min()),
                 "fidelity": fidelity.tolist(),
             },
-            notes=(meaning, _about_fidelity(fidelity)),
+            notes=(*meanings, _about_fidelity(fidelity)),
             **subject(context),
         )
 
-    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], str, str]:
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
+        """Without screening where there are no columns of a table to screen."""
+        return self if schema.layout is None else replace(self, screening=0)
+
+    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], str, tuple[str, ...]]:
         """The surrogates, how they were made, and what their values mean."""
         schema, rows = context.classifier.schema, self._samples(_n_players(context))
         output = "predicted number" if context.is_number else "probability"
@@ -106,22 +115,24 @@ class Lime:
 
             near = Neighbourhoods(context, self.bins, self.kernel_width)
             variant = f"LimeTabularExplainer of lime, {drawn}"
-            return near.fit_all(rows, self.ridge), variant, _MEANING.format(output=output)
+            return near.fit_all(rows, self.ridge), variant, (_MEANING.format(output=output),)
         from deepseek_report.explainers.lime_players import OnOff
 
-        on_off = OnOff(context, self.kernel_width, self.columns_up_to)
+        on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
         player, many, absent = _PLAYERS[schema.modality]
         alone = schema.layout is not None and max(map(len, schema.layout.players)) == 1
         spread = "" if alone else _SPREAD.format(player=player)
         meaning = _ON_OFF.format(player=player, absent=absent, output=output, spread=spread)
         variant = f"LimeBase of lime on {on_off.groups} {many}, {drawn}"
-        return on_off.fit_all(rows, self.ridge), variant, meaning
+        return on_off.fit_all(rows, self.ridge), variant, (meaning, *on_off.notes)
 
     def _samples(self, n_players: int) -> int:
         return max(self.num_samples, self.samples_per_player * min(n_players, self.columns_up_to))
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return n_instances * self._samples(n_features)
+        wide = n_features > self.columns_up_to
+        before = planned_questions(self.screening, n_features) if wide else 0
+        return n_instances * self._samples(n_features) + before
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return None

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.lime_surrogate import Fit, Ridge
 from deepseek_report.explainers.partition import groups_of, partition_order
+from deepseek_report.explainers.screening import about_screening, elementary_effects
 from deepseek_report.metrics.players import player_sums, present, spread_evenly
 from deepseek_report.metrics.reference import baseline_rows
 
@@ -38,15 +39,23 @@ class OnOff:
     """Surrogates of many instances on "this player is there".
 
     A player that is off becomes the mask or typical. More than `most` players are joined to groups
-    of neighbours or correlated columns; `groups` is how many are told apart.
+    of neighbours or correlated columns; `groups` is how many are told apart. Columns that
+    `screening` walks find to do much are in small groups.
     """
 
-    def __init__(self, context: ExplainContext, kernel_width: float | None, most: int) -> None:
+    def __init__(
+        self, context: ExplainContext, kernel_width: float | None, most: int, screening: int = 0
+    ) -> None:
         self.context = context
         schema = context.classifier.schema
         self.owners, self.there = schema.owners, present(context.inputs, schema)
+        self.notes: tuple[str, ...] = ()
         if self.there.shape[1] > most:
-            groups = groups_of(partition_order(schema, context.background), most)
+            effects = elementary_effects(context, screening) if screening else None
+            order = partition_order(schema, context.background, effects, most)
+            groups = groups_of(order, most, effects)
+            if screening:
+                self.notes = (about_screening(screening, len(order)),)
             self.owners = groups[self.owners]
             self.there = player_sums(self.there.astype(np.float64), groups) > 0
         self.groups = self.there.shape[1]

@@ -19,17 +19,27 @@ Ints = NDArray[np.int64]
 Sorter = Callable[[Ints], Ints]
 
 
-def partition_order(schema: Schema, background: Array) -> Ints:
+def partition_order(
+    schema: Schema, background: Array, effects: Array | None = None, together: int = 64
+) -> Ints:
     """(player,) an order in which halving gives parts that belong together.
 
     Texts, images and series: along the longest side of a part, so that neighbours stay together.
-    Tables: by correlation among the background rows.
+    Tables: by correlation among the background rows. Where `effects` says how much each column
+    does (see `screening`), parts of more than `together` columns are halved by that instead, so
+    that the few columns that matter are reached by few cuts.
     """
     if schema.layout is not None:
         places = centres(schema.layout)
         return halved(len(places), lambda part: _along_longest(part, places))
     columns = _standardised(background)
-    return halved(columns.shape[1], lambda part: _by_correlation(part, columns))
+
+    def sort(part: Ints) -> Ints:
+        if effects is not None and len(part) > together:
+            return part[np.argsort(-effects[part], kind="stable")]
+        return _by_correlation(part, columns)
+
+    return halved(columns.shape[1], sort)
 
 
 def halved(count: int, sort: Sorter) -> Ints:
@@ -51,21 +61,30 @@ def middle_of(start: int, stop: int) -> int:
     return (start + stop + 1) // 2
 
 
-def groups_of(order: Ints, most: int) -> Ints:
-    """(player,) which of at most `most` parts each player is in, after halving the largest parts.
+def groups_of(order: Ints, most: int, effects: Array | None = None) -> Ints:
+    """(player,) which of at most `most` parts each player is in, after halving again and again.
 
-    Ties are cut from the beginning of the order on.
+    The part with the greatest sum of `effects` is halved first, without them the largest one; ties
+    are cut from the beginning of the order on.
     """
+    weights = np.ones(len(order)) if effects is None else effects[order]
+    sums = np.concatenate([[0.0], np.cumsum(weights)])
     bounds = [(0, len(order))]
     while len(bounds) < min(most, len(order)):
-        largest = max(range(len(bounds)), key=lambda k: bounds[k][1] - bounds[k][0])
-        start, stop = bounds[largest]
+        at = max(range(len(bounds)), key=lambda k: _weight(bounds[k], sums))
+        start, stop = bounds[at]
         middle = middle_of(start, stop)
-        bounds[largest : largest + 1] = [(start, middle), (middle, stop)]
+        bounds[at : at + 1] = [(start, middle), (middle, stop)]
     found = np.empty(len(order), dtype=np.int64)
     for group, (start, stop) in enumerate(bounds):
         found[order[start:stop]] = group
     return found
+
+
+def _weight(part: tuple[int, int], sums: Array) -> float:
+    """What a part weighs; a single player cannot be halved and comes last."""
+    start, stop = part
+    return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
 
 
 def centres(layout: Layout) -> Array:

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
+from deepseek_report.explainers.screening import planned_questions
 
 Array = NDArray[np.float64]
 Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
@@ -47,7 +48,8 @@ class Shap:
     become the mask, all else its typical value. What a player is worth is spread evenly over its
     columns. With more than `permutation_up_to` players, or columns of a table, they are halved
     again and again (neighbours or correlated columns together), the parts of largest value first,
-    until `max_evaluations` are spent: Owen values, against one background row a round.
+    until `max_evaluations` are spent: Owen values, against one background row a round. Which
+    columns of a table stand together is decided by `screening` walks over training rows first.
 
     For a model of decision trees "auto" takes "tree": the trees are walked against all background
     rows, which gives the same values exactly and asks the model for its predictions alone.
@@ -64,6 +66,7 @@ class Shap:
     exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
     permutation_up_to: Annotated[int, Field(ge=1)] = 64
     max_evaluations: Annotated[int, Field(ge=2)] = 1000
+    screening: Annotated[int, Field(ge=0, le=1000)] = 4
     chunk: Annotated[int, Field(ge=1)] = 5
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
@@ -91,6 +94,8 @@ class Shap:
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
         """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
+        if schema.layout is not None and self.screening:
+            return replace(self, screening=0).suited_to(capabilities, schema)
         reference = self.reference
         if reference == "auto":
             reference = "background" if schema.layout is None else "baseline"
@@ -189,7 +194,8 @@ class Shap:
             rounds = 1 if algorithm == "exact" else self.rounds
         if self.reference == "baseline" or algorithm == "owen":
             asked = rounds * self.evaluations(algorithm, n_features, rounds)
-            return n_instances * (1 + asked) + self._for_base(n_instances, n_background)
+            before = planned_questions(self.screening, n_features) if algorithm == "owen" else 0
+            return n_instances * (1 + asked) + self._for_base(n_instances, n_background) + before
         coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
 

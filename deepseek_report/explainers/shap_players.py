@@ -13,6 +13,7 @@ from deepseek_report.artifacts.schema import Modality
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.partition import partition_order
+from deepseek_report.explainers.screening import about_screening, elementary_effects
 from deepseek_report.metrics.players import present, spread_evenly
 from deepseek_report.metrics.reference import baseline_rows
 
@@ -61,9 +62,14 @@ class Players:
         return _VARIANTS[self.algorithm].format(PLAYERS[self.schema.modality][1])
 
     def _partition(self) -> Ints:
-        if self.algorithm == "owen":
-            return partition_order(self.schema, self.context.background)
-        return np.arange(self.present.shape[1])
+        if self.algorithm != "owen":
+            return np.arange(self.present.shape[1])
+        config, effects = self.config, None
+        if config.screening:
+            effects = elementary_effects(self.context, config.screening)
+        return partition_order(
+            self.schema, self.context.background, effects, config.permutation_up_to
+        )
 
     def _compare_with_baseline(self) -> None:
         context = self.context
@@ -159,6 +165,8 @@ def about_players(config: Shap, players: Players) -> tuple[str, ...]:
             f"and again, {together} together and the parts of largest value first, until "
             f"{parts:.0f} parts had a value of their own; inside a part the value is spread evenly."
         )
+        if config.screening:
+            notes.append(about_screening(config.screening, total))
     if players.rounds > 1:
         notes.append(f"The standard error is the spread between {players.rounds} random orders.")
     return tuple(notes)

@@ -36,6 +36,8 @@ class Toy:
         self._probability = probability
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
+        if self._probability is not None:
+            return np.log(self.probabilities(inputs))
         self.calls += len(inputs)
         with torch.no_grad():
             return self.module(torch.as_tensor(inputs, dtype=torch.float32)).double().numpy()

@@ -48,8 +48,21 @@ def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context)
     explainer = Lime()
     found = explainer.explain(given)
     assert "64 groups of correlated columns" in found.variant
+    screened = 4 * 301
+    assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640 + screened
+    assert (found.values[:, 7] > 5 * np.delete(found.values, 7, axis=1).max(axis=1)).all()
+    assert "4 walks from one training row to another" in " ".join(found.notes)
+
+
+def test_without_screening_a_column_shares_with_its_group(toy_classifier, context) -> None:
+    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
+    schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
+    toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
+    given = context(toy, n=2)
+    explainer = Lime(screening=0)
+    found = explainer.explain(given)
     assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
-    assert (found.values[:, 7] >= found.values.max(axis=1)).all()
+    assert ((found.values == found.values[:, [7]]).sum(axis=1) > 1).all()
 
 
 def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(

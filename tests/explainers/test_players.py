@@ -142,6 +142,29 @@ def test_groups_are_as_many_as_asked_for_and_of_like_size(count: int, most: int)
     assert sizes.max() <= 2 * sizes.min() + 1
 
 
+@examples(st.integers(2, 200), st.integers(1, 60), st.integers(0, 5))
+def test_groups_of_columns_that_do_most_are_the_smallest(count: int, most: int, seed: int) -> None:
+    effects = np.random.default_rng(seed).exponential(size=count) ** 4
+    order = np.argsort(-effects)
+    groups = groups_of(order, most, effects)
+    sizes = np.bincount(groups)
+    assert len(sizes) == min(count, most)
+    assert sizes[groups[order[0]]] == sizes.min()
+
+
+def test_columns_that_do_something_are_in_the_first_small_part() -> None:
+    rng = np.random.default_rng(0)
+    schema = Schema(
+        tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(1000)),
+        Target("y", "y", ("no", "yes"), 0),
+    )
+    effects = np.zeros(1000)
+    effects[[3, 500, 998]] = 1.0, 2.0, 0.5
+    order = partition_order(schema, rng.normal(size=(40, 1000)), effects, together=64)
+    assert sorted(order) == list(range(1000))
+    assert {3, 500, 998} <= set(order[:63])
+
+
 def test_sums_of_players_and_even_spreading_are_inverse() -> None:
     owners = np.array([2, 0, 2, 1])
     values = np.array([[1.0, 2.0, 3.0, 4.0]])
