@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
 from deepseek_report.config.catalogue import groups, target_of
 from deepseek_report.config.compose import Composed
+from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
@@ -28,6 +29,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     """The experiment without what cannot be applied, and the problems found."""
     problems = [
         *_paths(experiment, composed),
+        *_device(experiment, composed),
         *_dataset_problems(experiment, composed),
         *_model_problems(experiment, composed),
         *_unfit_model(experiment, composed),
@@ -71,6 +73,17 @@ def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
             yield Problem(where, f"{there} is a file", "a folder", todo)
         elif not os.access(there, os.W_OK | os.X_OK):
             yield Problem(where, f"{there} cannot be written", "a folder of your own", todo)
+
+
+def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A device that was asked for and is not there, which a run would notice in its training."""
+    device = experiment.settings.device
+    if device == "auto" or has_device(device):
+        return
+    there = ["auto", *(kind for kind in ("cpu", "cuda", "mps") if has_device(kind))]
+    found = f"torch finds no {device} device on this machine"
+    todo = "device=auto takes a GPU where there is one; `deepseek-report doctor` says what is there"
+    yield Problem(locate(composed, ("device",)), found, choices(there), todo)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

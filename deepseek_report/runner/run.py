@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.thresholds import Verdict
@@ -50,25 +50,6 @@ class Finished:
             return 1
         declared = [one["outcome"] for one in self.record["thresholds"]]
         return 3 if self.record["config"]["report"]["fail_on"] and "not met" in declared else 0
-
-
-def pick_device(device: str) -> str:
-    """Make "cuda" or "mps" of "auto" where there is one, else "cpu"."""
-    if device != "auto":
-        return device
-    if not _may_have_gpu():
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _may_have_gpu() -> bool:
-    """False where the system shows no driver: then torch need not be loaded in this process."""
-    drivers = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # CUDA, ROCm, WSL
-    return sys.platform != "linux" or any(Path(driver).exists() for driver in drivers)
 
 
 def run_experiment(

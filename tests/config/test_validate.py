@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.config.compose import compose
+from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 
@@ -25,6 +26,27 @@ def test_unknown_keys_wrong_types_and_ranges_come_in_one_list() -> None:
     assert 'did you mean "rounds"?' in text
     assert "greater than or equal to 0" in text
     assert "'auto', 'cpu', 'cuda' or 'mps'" in text
+
+
+def test_a_device_that_is_not_there_is_a_problem_before_anything_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("deepseek_report.config.rules.has_device", lambda kind: kind == "cpu")
+    text = problems("device=cuda")
+    assert "command line, device=cuda: torch finds no cuda device on this machine" in text
+    assert "allowed: auto, cpu" in text
+    validate(compose(["device=cpu"]))
+
+
+@pytest.mark.parametrize(
+    ("there", "picked"), [(set(), "cpu"), ({"mps"}, "mps"), ({"mps", "cuda"}, "cuda")]
+)
+def test_auto_takes_the_best_device_that_is_there(
+    monkeypatch: pytest.MonkeyPatch, there: set[str], picked: str
+) -> None:
+    monkeypatch.setattr("deepseek_report.config.devices.has_device", there.__contains__)
+    assert pick_device("auto") == picked
+    assert pick_device("cpu") == "cpu"
 
 
 def test_an_unknown_top_level_key_is_named_with_its_neighbour() -> None:
