@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import number, plural, points
+from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
+from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.reading import leading, named_or
 from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from deepseek_report.artifacts.explanation import Explanation
+    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Feature, Schema
 
@@ -84,7 +85,7 @@ class _View:
     levels: NDArray[np.int64]
     tendency: list[float]
     class_name: str
-    space: str
+    space: OutputSpace
 
     @property
     def across(self) -> str:
@@ -200,8 +201,8 @@ def _alt(view: _View, name: str) -> str:
             if tendency < -0.3
             else "no clear direction"
         )
-        ends = f"{_effect(float(column.min()), view.space)} to "
-        ends += _effect(float(column.max()), view.space)
+        ends = f"{effect(float(column.min()), view.space)} to "
+        ends += effect(float(column.max()), view.space)
         parts.append(f"{spoken(feature.label)} from {ends} ({way})")
     return (
         f"Attributions by {named(name)} for {plural(len(view.values), 'case')}, {view.across}. "
@@ -233,12 +234,6 @@ def _hover(view: _View, row: int, cases: NDArray[np.int64]) -> list[str]:
     feature = view.features[row]
     return [
         twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
-        + f"<br>{_effect(effect, view.space)}"
-        for value, effect in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
+        + f"<br>{effect(moved, view.space)}"
+        for value, moved in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
     ]
-
-
-def _effect(value: float, space: str) -> str:
-    if space == "probability":
-        return points(value)
-    return f"{'+' if value > 0 else ''}{number(value)}"

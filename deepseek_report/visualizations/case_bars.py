@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import MINUS, number, percent, plural, points
+from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.metrics.players import by_player, display
 from deepseek_report.visualizations.labels import columns, named, nouns, short
-from deepseek_report.visualizations.numbers import in_unit, with_unit
+from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.explanation import Explanation
+    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
 
 _COLUMNS = 40
@@ -45,7 +45,7 @@ class BarView:
     bars: list[Bar]
     identity: int
     explainer: str
-    space: str
+    space: OutputSpace
     class_name: str
     decided: str
     actual: str
@@ -73,10 +73,7 @@ class BarView:
         }.get(self.space, f"score for “{self.class_name}”, without unit")
 
     def effect(self, value: float) -> str:
-        if self.space == "probability":
-            return points(value)
-        sign = "+" if value > 0 else MINUS if value < 0 else ""
-        return sign + number(abs(value))
+        return effect(value, self.space)
 
 
 def bar_view(results: Results, name: str, place: int, most: int) -> BarView:

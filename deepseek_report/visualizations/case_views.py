@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import MINUS, count, number, percent, points, quantity
+from deepseek_report.artifacts.numbers import count, percent, quantity
 from deepseek_report.artifacts.texts import joined
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.players import by_player
 from deepseek_report.visualizations.labels import named, short
+from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from deepseek_report.artifacts.explanation import Explanation
     from deepseek_report.artifacts.results import Results
 
 
@@ -117,14 +117,6 @@ def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float
     return by_player(values, rows, results.schema)[0]
 
 
-def effect(explanation: Explanation, value: float) -> str:
-    """An attribution as a person reads it: `+3.1 points`, `−0.42`."""
-    if explanation.output_space == "probability":
-        return points(value)
-    sign = "+" if value > 0 else MINUS if value < 0 else ""
-    return sign + number(abs(value))
-
-
 def unit_of(results: Results, explainer: str) -> str:
     """What the attributions of an explainer are measured in, for a caption."""
     explanation, target = results.explanations[explainer], results.schema.target
@@ -144,7 +136,7 @@ def title_of(results: Results, case: Case, explainer: str, noun: str) -> str:
     top = int(np.nanargmax(np.abs(values)))
     value, explanation = float(values[top]), results.explanations[explainer]
     name = noun_of(results, case, top)
-    size = effect(explanation, value)
+    size = effect(value, explanation.output_space)
     verb = "raises" if value > 0 else "lowers"
     said = f"{verb} the output most" if explanation.signed else "counts most"
     return f"Case {count(case.identity)}: {noun} {name} {said} by {named(explainer)} ({size})"

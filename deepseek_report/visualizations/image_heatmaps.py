@@ -18,13 +18,13 @@ from deepseek_report.visualizations.case_views import (
     CasePicture,
     by_players,
     cases_of,
-    effect,
     noun_of,
     shown_explainers,
     title_of,
     unit_of,
 )
 from deepseek_report.visualizations.labels import capital, named, wrapped
+from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _head(results: Results, case: Case, name: str) -> str:
     """The explainer, and what its strongest patch did."""
     values = by_players(results, name, case.place)
     value = float(values[int(np.nanargmax(np.abs(values)))])
-    return f"{named(name)}\nmain patch {effect(results.explanations[name], value)}"
+    return f"{named(name)}\nmain patch {effect(value, results.explanations[name].output_space)}"
 
 
 def _paint(
@@ -143,7 +143,7 @@ def _alt(results: Results, case: Case, names: Sequence[str]) -> str:
         order = np.argsort(-np.abs(values), kind="stable")[:3]
         told = ", ".join(
             f"{noun_of(results, case, player)} "
-            f"{effect(results.explanations[name], float(values[player]))}"
+            f"{effect(float(values[player]), results.explanations[name].output_space)}"
             for player in order
         )
         parts.append(f"By {named(name)} ({unit_of(results, name)}) most in {told}.")

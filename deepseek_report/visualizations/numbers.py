@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import number, quantity
+from deepseek_report.artifacts.explanation import OutputSpace
+from deepseek_report.artifacts.numbers import number, points, quantity
 from deepseek_report.visualizations.labels import short
 
 
@@ -17,6 +18,13 @@ def in_unit(text: str, unit: str | None) -> str:
 def with_unit(value: float, unit: str | None) -> str:
     """A number of three digits with its unit: `42.1 points`."""
     return quantity(value, unit) if abs(value) >= 1000 else f"{number(value)} {unit or ''}".strip()
+
+
+def effect(value: float, space: OutputSpace) -> str:
+    """An attribution as a person reads it: `+3.1 points`, `−0.42`."""
+    if space == "probability":
+        return points(value)
+    return f"{'+' if value > 0 else ''}{number(value)}"
 
 
 def evenly(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:

@@ -18,7 +18,6 @@ from deepseek_report.visualizations.case_views import (
     CasePicture,
     by_players,
     cases_of,
-    effect,
     noun_of,
     shown_explainers,
     title_of,
@@ -26,6 +25,7 @@ from deepseek_report.visualizations.case_views import (
 )
 from deepseek_report.visualizations.labels import named, short
 from deepseek_report.visualizations.marks import count_ticks, grid, value_ticks
+from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _alt(results: Results, case: Case, explainer: str) -> str:
     order = np.argsort(-np.abs(values), kind="stable")[:3]
     told = ", ".join(
         f"{noun_of(results, case, player)} "
-        f"{effect(results.explanations[explainer], float(values[player]))}"
+        f"{effect(float(values[player]), results.explanations[explainer].output_space)}"
         for player in order
     )
     layout = results.schema.layout

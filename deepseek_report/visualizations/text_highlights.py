@@ -19,12 +19,12 @@ from deepseek_report.visualizations.case_views import (
     CasePicture,
     by_players,
     cases_of,
-    effect,
     shown_explainers,
     title_of,
     unit_of,
 )
 from deepseek_report.visualizations.labels import columns, named, short
+from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, WIDTH, draw_svg
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Blo
             width=_width(text, _SIZE),
             level=_level(float(sizes[player]), most),
             raises=values[player] > 0,
-            number=effect(explanation, float(values[player])) if player in strongest else "",
+            number=effect(float(values[player]), explanation.output_space)
+            if player in strongest
+            else "",
             framed=_framed(results, case, player),
         )
         for player, (text, x, line) in zip(shown, placed, strict=True)
