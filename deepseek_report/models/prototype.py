@@ -22,14 +22,18 @@ class Prototype:
     Every class has `per_class` prototypes, each one a training case from a pool of `candidates` a
     class. The logit of a class is a bias plus the sum over its prototypes of
     `a · log((d + 1) / (d + ε))`, where d is a distance with a learned weight for each column and
-    a ≥ 0. The distance is a sum over columns, so the evidence can be told column by column. bins :
-    quantile bins of a numeric feature in which values are compared, beside the number itself.
+    prototype, and a ≥ 0. The distance is a sum over columns, so the evidence can be told column by
+    column. bins : quantile bins of a numeric feature of a table, in which values are compared,
+    beside the number itself. shift : of images and series, how far a patch or window of a
+    prototype may be moved to where it fits best; null for half of its side, at most 5 steps of
+    a series or 1 pixel. pace : how fast weights and a are learned, next to which cases to take.
 
     Reference: Chen et al. 2019, This Looks Like That, doi 10.48550/arXiv.1806.10574 (the
     similarity and the projection on training cases); Li et al. 2018, Deep Learning for Case-Based
     Reasoning through Prototypes, doi 10.48550/arXiv.1710.04806; Hammer & Villmann 2002,
     Generalized Relevance Learning Vector Quantization, doi 10.1016/S0893-6080(02)00079-5 (the
-    learned weights).
+    learned weights); Keysers et al. 2007, Deformation Models for Image Recognition,
+    doi 10.1109/TPAMI.2007.1153 (parts that may move a little).
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
@@ -41,6 +45,8 @@ class Prototype:
     per_class: Annotated[int, Field(ge=1, le=100)] = 8
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 200
     bins: Annotated[int, Field(ge=1, le=256)] = 4
+    shift: Annotated[int, Field(ge=0, le=50)] | None = None
+    pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The untrained module; candidates and statistics are taken from `train` alone."""

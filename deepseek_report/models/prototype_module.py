@@ -16,6 +16,12 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.outputs import contrast
+from deepseek_report.models.prototype_distances import (
+    ColumnDistances,
+    ShiftedDistances,
+    column_distances,
+    shift_of,
+)
 
 if TYPE_CHECKING:
     from deepseek_report.models.prototype import Prototype
@@ -25,6 +31,8 @@ NEAREST = 0.01
 #: softplus of it is 1.
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
+#: Training cases over which the usual distances of images and series are taken.
+_REFERENCE = 256
 
 
 def similarity(distances: Tensor) -> Tensor:
@@ -36,25 +44,31 @@ class Comparison(nn.Module):
     """What is learned: where each prototype lies, how columns weigh, and how much it counts.
 
     places : (prototype, unit), moved by the gradient; the prototype in use is the candidate of its
-    class that is nearest to its place.
+    class that is nearest to its place. pace : the numbers behind weights and strengths are kept
+    divided by it, so that a step of the optimiser moves them so many times as far as a place.
     """
 
-    def __init__(self, places: Tensor, classes: int) -> None:
+    def __init__(self, places: Tensor, classes: int, pace: float) -> None:
         super().__init__()
+        self.pace = pace
         self.places = nn.Parameter(places)
-        self.relevance = nn.Parameter(torch.full(places.shape, _ONE))
-        self.strength = nn.Parameter(torch.full((len(places),), _ONE))
+        self.relevance = nn.Parameter(torch.full(places.shape, _ONE / pace))
+        self.strength = nn.Parameter(torch.full((len(places),), _ONE / pace))
         self.bias = nn.Parameter(torch.zeros(classes))
 
     def reset_parameters(self) -> None:
         """Draw everything but the places at random."""
-        nn.init.normal_(self.relevance)
-        nn.init.normal_(self.strength)
+        nn.init.normal_(self.relevance, std=1 / self.pace)
+        nn.init.normal_(self.strength, std=1 / self.pace)
         nn.init.zeros_(self.bias)
 
     def weights(self) -> Tensor:
         """(prototype, unit), at least 0."""
-        return softplus(self.relevance)
+        return softplus(self.pace * self.relevance)
+
+    def strengths(self) -> Tensor:
+        """(prototype,), at least 0."""
+        return softplus(self.pace * self.strength)
 
 
 class PrototypeModule(EncodedModule):
@@ -70,17 +84,16 @@ class PrototypeModule(EncodedModule):
     case_classes: Tensor
     classes: Tensor
     chosen: Tensor
-    mean: Tensor
-    square: Tensor
     scale: Tensor
     owners: Tensor
 
     def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
+        self.layout = schema.layout
         self.n_classes = len(schema.target.classes)
         self._keep_candidates(train, seed)
-        self._keep_moments(train)
+        self.distances = self._measure(train, seed)
         with torch.no_grad():
             units = self.embed(self.cases).squeeze(-1)
         places, classes = _starts(units, self.case_classes, config.per_class, seed)
@@ -88,7 +101,7 @@ class PrototypeModule(EncodedModule):
         self.register_buffer("chosen", torch.zeros(len(classes), dtype=torch.long))
         owners = torch.tensor(self.unit_features, dtype=torch.long)
         self.register_buffer("owners", owners, persistent=False)
-        self.comparison = Comparison(places, self.n_classes)
+        self.comparison = Comparison(places, self.n_classes, config.pace)
         self._project(units)
 
     def outputs_of(self, embedded: Tensor) -> Tensor:
@@ -109,7 +122,8 @@ class PrototypeModule(EncodedModule):
         """How much nearer each column brings a case to the prototypes than is usual.
 
         Let dᵢₚⱼ be the part of column j in the distance of case i to prototype p, mₚⱼ its mean
-        over the training part, dᵢₚ and mₚ their sums over j, and s the similarity. The value of
+        over the training part (images and series: over at most 256 cases of it), dᵢₚ and mₚ their
+        sums over j, and s the similarity. The value of
         column j is `Σₚ cₚ aₚ · (s(dᵢₚ) − s(mₚ)) / (dᵢₚ − mₚ) · (dᵢₚⱼ − mₚⱼ)` with cₚ = 1 for
         prototypes of the target and −1 / (classes − 1) for others. Since the dᵢₚⱼ − mₚⱼ sum to
         dᵢₚ − mₚ, the values sum to the output less the base value, which is the output at the mean
@@ -122,12 +136,11 @@ class PrototypeModule(EncodedModule):
         with torch.no_grad():
             units, cases = self.embed(inputs).squeeze(-1), self._in_use()
             weights = self.comparison.weights() / self.scale
-            usual = weights * (self.square - 2 * cases * self.mean + cases**2)
-            distances, means = _distances(units, cases, weights), usual.sum(1)
-            counts = contrast(self._membership(units), target) * softplus(self.comparison.strength)
+            usual = self.distances.usual(cases, weights)
+            distances, means = self.distances(units, cases, weights), usual.sum(1)
+            counts = contrast(self._membership(units), target) * self.comparison.strengths()
             slopes = counts * _secant(distances, means)
-            parts = units**2 * (slopes @ weights) - 2 * units * (slopes @ (weights * cases))
-            parts = parts + slopes @ (weights * cases**2 - usual)
+            parts = self.distances.terms(units, cases, weights, slopes) - slopes @ usual
             values = parts.new_zeros(len(inputs), self.columns).index_add_(1, self.owners, parts)
             bias = contrast(self.comparison.bias.unsqueeze(0), target)
             base = bias + (counts * similarity(means)).sum()
@@ -160,17 +173,19 @@ class PrototypeModule(EncodedModule):
     def _project(self, units: Tensor) -> None:
         """Choose for each place the nearest candidate of its class; no case is taken twice."""
         with torch.no_grad():
-            weights = self.comparison.weights() / self.scale
-            apart = _distances(units, self.comparison.places, weights).T
-            apart = apart.masked_fill(self.classes[:, None] != self.case_classes, torch.inf)
-            for prototype in range(len(apart)):
-                nearest = apart[prototype].argmin()
-                self.chosen[prototype] = nearest
-                apart[:, nearest] = torch.inf
+            weights, places = self.comparison.weights() / self.scale, self.comparison.places
+            for one in range(self.n_classes):
+                own = torch.nonzero(self.classes == one).squeeze(1)
+                cases = torch.nonzero(self.case_classes == one).squeeze(1)
+                apart = column_distances(units[cases], places[own], weights[own]).T
+                for row, prototype in enumerate(own):
+                    nearest = apart[row].argmin()
+                    self.chosen[prototype] = cases[nearest]
+                    apart[:, nearest] = torch.inf
 
     def _evidence(self, units: Tensor, cases: Tensor) -> tuple[Tensor, Tensor]:
-        distances = _distances(units, cases, self.comparison.weights() / self.scale)
-        return softplus(self.comparison.strength) * similarity(distances), distances
+        distances = self.distances(units, cases, self.comparison.weights() / self.scale)
+        return self.comparison.strengths() * similarity(distances), distances
 
     def _membership(self, like: Tensor) -> Tensor:
         """(prototype, class) 1 where a prototype is of the class."""
@@ -183,27 +198,25 @@ class PrototypeModule(EncodedModule):
         self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
         self.register_buffer("case_classes", torch.as_tensor(train.labels[positions]))
 
-    def _keep_moments(self, train: Split) -> None:
-        """Mean and mean square of every unit, and a scale that makes usual distances 1."""
+    def _measure(self, train: Split, seed: int) -> ColumnDistances | ShiftedDistances:
+        """The distances, and a scale that makes usual ones 1."""
         mean = torch.zeros(len(self.unit_features), dtype=torch.float64)
         square = torch.zeros_like(mean)
         for start in range(0, len(train), _BATCH):
-            rows = torch.as_tensor(train.inputs[start : start + _BATCH], dtype=torch.float32)
-            units = self.embed(rows).squeeze(-1).double()
+            units = self._units(train.inputs[start : start + _BATCH]).double()
             mean, square = mean + units.sum(0), square + (units**2).sum(0)
         mean, square = mean / len(train), square / len(train)
         scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
-        for name, value in {"mean": mean, "square": square, "scale": scale}.items():
-            self.register_buffer(name, value.float())
+        self.register_buffer("scale", scale.float())
+        shift = 0 if self.layout is None else shift_of(self.layout, self.config.shift)
+        if self.layout is None or not shift:
+            return ColumnDistances(mean.float(), square.float())
+        drawn = np.random.default_rng(seed).permutation(len(train))[:_REFERENCE]
+        return ShiftedDistances(self.layout, shift, self._units(train.inputs[np.sort(drawn)]))
 
-
-def _distances(units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
-    """(instance, unit), (prototype, unit), (prototype, unit) -> (instance, prototype).
-
-    `Σ w (u − v)²`, multiplied out so that no array of all three dimensions is needed.
-    """
-    crossed = units @ (weights * cases).T
-    return (units**2 @ weights.T - 2 * crossed + (weights * cases**2).sum(1)).clamp(min=0.0)
+    def _units(self, inputs: NDArray[np.float64]) -> Tensor:
+        """(instance, column) -> (instance, unit)."""
+        return self.embed(torch.as_tensor(inputs, dtype=torch.float32)).squeeze(-1)
 
 
 def _secant(distances: Tensor, means: Tensor) -> Tensor:

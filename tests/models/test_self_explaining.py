@@ -16,6 +16,7 @@ from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.nam import NAM
 from deepseek_report.models.nam_module import GroupedLinear
 from deepseek_report.models.prototype import Prototype
+from deepseek_report.models.prototype_distances import ShiftedDistances, shift_of
 from deepseek_report.models.prototype_module import similarity
 from deepseek_report.training.trainer import GradientTrainer
 
@@ -177,7 +178,7 @@ def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
     with torch.no_grad():
         units, cases = (module.embed(x).squeeze(-1) for x in (rows, module.cases[module.chosen]))
         weights = module.comparison.weights() / module.scale
-        strength = torch.nn.functional.softplus(module.comparison.strength)
+        strength = module.comparison.strengths()
         signs = torch.where(module.classes == 1, 1.0, -1.0) * strength
     parts = (weights * (units[:, None] - cases) ** 2).double()
     every = module.embed(torch.tensor(train.inputs, dtype=torch.float32)).squeeze(-1)
@@ -193,15 +194,78 @@ def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
     np.testing.assert_allclose(found.values, values.numpy(), atol=2e-3)
 
 
-def test_images_are_compared_pixel_by_pixel() -> None:
+def laid_out(modality, shape, players, rows=60):
+    """Random numbers of three classes, arranged as the layout says."""
     rng = np.random.default_rng(0)
-    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(16))
-    layout = Layout("image", (4, 4, 1), tuple((i,) for i in range(16)), ("pixel",) * 16)
+    columns = int(np.prod(shape))
+    features = tuple(Feature(f"p{i}", f"p{i}", "numeric", mutable=False) for i in range(columns))
+    layout = Layout(modality, shape, players, tuple(f"part {i}" for i in range(len(players))))
     schema = Schema(features, Target("y", "Y", ("a", "b", "c"), 0), layout=layout)
-    train = Split(rng.random((60, 16)), np.arange(60) % 3, np.arange(60))
-    classifier = SMALL_PROTOTYPE.wrap(SMALL_PROTOTYPE.build(schema, train, 0), schema, "cpu")
+    return schema, Split(rng.random((rows, columns)), np.arange(rows) % 3, np.arange(rows))
+
+
+#: 5 × 4 pixels of two channels in patches of unequal size; 11 steps in windows of 4, 4 and 3.
+SQUARES = laid_out("image", (5, 4, 2), (tuple(range(32)), tuple(range(32, 40))))
+STEPS = laid_out("series", (11, 1), ((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize(("schema", "train"), [SQUARES, STEPS], ids=["image", "series"])
+def test_the_account_of_images_and_series_adds_up(schema, train, shift) -> None:
+    plugin = Prototype(per_class=3, shift=shift)
+    classifier = plugin.wrap(plugin.build(schema, train, 0), schema, "cpu")
     found = explained(classifier, train.inputs[:4], 2)
     np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+
+
+@pytest.mark.parametrize(("schema", "train"), [SQUARES, STEPS], ids=["image", "series"])
+def test_shifted_distances_are_the_least_over_all_shifts_window_by_window(schema, train) -> None:
+    """The slow way: every shift of every window on its own, edges repeated."""
+    layout, rng = schema.layout, np.random.default_rng(1)
+    units, cases = train.inputs[:3], train.inputs[3:5]
+    weights = rng.random(cases.shape)
+    *sides, _ = layout.shape
+    steps = [np.array(one) for one in np.ndindex(*[3] * len(sides))]
+    expected, parts = np.zeros((3, 2)), np.zeros(units.shape)
+    for i, p in np.ndindex(3, 2):
+        every = []
+        for step in steps:
+            edges = [(1, 1)] * len(sides) + [(0, 0)]
+            padded = np.pad(cases[p].reshape(layout.shape), edges, mode="edge")
+            cut = tuple(slice(s, s + side) for s, side in zip(step, sides, strict=True))
+            every.append(weights[p] * (units[i] - padded[cut].ravel()) ** 2)
+        for window in layout.players:
+            best = min(every, key=lambda terms, window=window: terms[list(window)].sum())
+            expected[i, p] += best[list(window)].sum()
+            parts[i, list(window)] += (p + 1) * best[list(window)]
+    given = [torch.tensor(one, dtype=torch.float32) for one in (units, cases, weights)]
+    distances = ShiftedDistances(layout, 1, given[0])
+    torch.testing.assert_close(
+        distances(*given).double(), torch.tensor(expected), atol=1e-5, rtol=0
+    )
+    counts = torch.tensor([[1.0, 2.0]]).expand(3, 2)
+    found = distances.terms(*given, counts)
+    torch.testing.assert_close(found.double(), torch.tensor(parts), atol=1e-5, rtol=0)
+    mean = distances.usual(*given[1:]).sum(1)
+    torch.testing.assert_close(mean, distances(*given).mean(0), atol=1e-5, rtol=0)
+
+
+def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
+    schema, _ = STEPS
+    case = torch.zeros(1, 11)
+    case[0, 5] = 1.0
+    weights = torch.ones(1, 11)
+    distances = ShiftedDistances(schema.layout, 1, case)
+    assert distances(case.roll(1, 1), case, weights).item() == 0
+    assert distances(case.roll(2, 1), case, weights).item() > 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "players", "expected"), [(None, 7, 3), (None, 60, 5), (None, 1, 0), (7, 11, 7)]
+)
+def test_windows_move_by_half_of_their_length_unless_told(asked, players, expected) -> None:
+    layout = Layout("series", (players, 1), (tuple(range(players)),), ("all",))
+    assert shift_of(layout, asked) == expected
 
 
 def test_random_weights_change_the_account(plugin, schema, train, tmp_path) -> None:
