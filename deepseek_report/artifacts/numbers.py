@@ -35,7 +35,7 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = decimals_supported(low, high)
     else:
-        digits = 0 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3
+        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     text = f"{value:,.{digits}f}".replace(",", THIN)
     return text.replace("-", MINUS) if float(f"{value:.{digits}f}") else text.replace("-", "")
 
