@@ -18,12 +18,19 @@ Kind = Literal["numeric", "ordinal", "categorical", "token"]
 Modality = Literal["table", "text", "image", "series"]
 #: What is predicted: one of several classes, a number, or any subset of several labels.
 Task = Literal["classification", "regression", "multi_label"]
+#: What an attribute cuts the data into: groups of people, or other parts (sites, machines, topics).
+AttributeKind = Literal["person", "other"]
 ALL_MODALITIES: frozenset[Modality] = frozenset(get_args(Modality))
 ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
 #: Tasks where something is decided: each of several labels is reported as two classes.
 CLASS_TASKS: frozenset[Task] = frozenset({"classification", "multi_label"})
 NUMBER_TASKS: frozenset[Task] = frozenset({"regression"})
 LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
+
+
+#: Kinds of attributes that a part may need to compare by.
+PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
+PARTS: frozenset[AttributeKind] = frozenset({"other"})
 
 
 @dataclass(frozen=True)
@@ -75,13 +82,17 @@ class Feature:
 class Attribute:
     """A grouping of instances by which outcomes are compared, such as sex or age band.
 
-    `source` is the feature it was made from, or None if the model never sees it.
+    `source` is the feature it was made from, or None if the model never sees it. `kind` says
+    whether the levels are groups of people, to whom law and measures of unequal treatment apply, or
+    other parts of the data (a site, a machine, the length of a text), where the model may only do
+    better or worse.
     """
 
     name: str
     label: str
     levels: tuple[str, ...]
     source: str | None = None
+    kind: AttributeKind = "person"
 
 
 @dataclass(frozen=True)
@@ -135,6 +146,7 @@ class Layout:
         column in exactly one; methods that take features away take a player away at once.
     player_labels : what a person calls them ("rows 1–4 × columns 5–8", "steps 12–22", "word 3").
     mask : text only: position in the vocabulary of the token that stands for "taken away".
+    channels : image and series: what the channels are called, in the order of the last axis.
     """
 
     modality: Modality
@@ -142,6 +154,7 @@ class Layout:
     players: tuple[tuple[int, ...], ...]
     player_labels: tuple[str, ...]
     mask: int | None = None
+    channels: tuple[str, ...] = ()
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
@@ -150,6 +163,10 @@ class Layout:
         for player, columns in enumerate(self.players):
             found[list(columns)] = player
         return found
+
+    def channel(self, position: int) -> str:
+        """What a channel is called; its number, from 1, where the data do not name it."""
+        return self.channels[position] if self.channels else str(position + 1)
 
 
 @dataclass(frozen=True)
@@ -194,6 +211,10 @@ class Schema:
 
     def feature(self, name: str) -> Feature:
         return self.features[self.position(name)]
+
+    def attributes_of(self, kind: AttributeKind) -> list[Attribute]:
+        """The attributes that group people, or those that cut the data into other parts."""
+        return [one for one in self.attributes if one.kind == kind]
 
     def attribute(self, name: str) -> Attribute:
         return next(one for one in self.attributes if one.name == name)
@@ -251,4 +272,5 @@ def _layout(plain: Mapping[str, Any]) -> Layout:
         players=tuple(tuple(columns) for columns in plain["players"]),
         player_labels=tuple(plain["player_labels"]),
         mask=plain["mask"],
+        channels=tuple(plain.get("channels", ())),
     )

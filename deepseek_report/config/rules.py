@@ -15,6 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.config.catalogue import groups, target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.devices import has_device
@@ -39,7 +40,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
             if composed.explicit(group):
-                todo = f"leave {key} out, or choose another model"
+                todo = f"leave {key} out, or choose another model or dataset"
                 found = reason if key in reason else f"{key}: {reason}"
                 problems.append(Problem(_named(composed, group), found, todo=todo))
             else:
@@ -129,7 +130,24 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
         return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
     if getattr(plugin, "needs_truth", False) and not nature.truth:
         return "needs data in which the cause of the label is known (a mask, say); here it is not"
-    return None
+    return _without_groups(plugin, nature)
+
+
+#: What a part compares, by the kinds of attributes that it can do with.
+_COMPARED: dict[frozenset[AttributeKind], str] = {
+    PEOPLE: "groups of people",
+    PARTS: "parts other than groups of people",
+    PEOPLE | PARTS: "groups of people or other parts",
+}
+
+
+def _without_groups(plugin: Any, nature: Nature) -> str | None:
+    """Why there is nothing to compare; only reading tells where the data do not say it before."""
+    needed: frozenset[AttributeKind] = getattr(plugin, "needs_groups", frozenset())
+    if not needed or nature.groups is None or needed & nature.groups:
+        return None
+    what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
+    return f"needs {what} to compare, and these data name none"
 
 
 def _misfit(plugin: Any, nature: Nature) -> str | None:

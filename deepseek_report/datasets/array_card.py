@@ -22,7 +22,7 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, A
     lengths = _lengths(inputs)
     return {
         "shape": list(shape),
-        "channels": [_channel(schema, inputs[..., i], i) for i in range(shape[-1])],
+        "channels": [_channel(schema, layout, inputs[..., i], i) for i in range(shape[-1])],
         "missing_share": float(np.isnan(whole.inputs).mean()),
         "constant_columns": len(constant_columns(whole.inputs)),
         "shortest": int(lengths.min()),
@@ -30,7 +30,9 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, A
     }
 
 
-def _channel(schema: Schema, values: NDArray[np.float64], position: int) -> dict[str, Any]:
+def _channel(
+    schema: Schema, layout: Layout, values: NDArray[np.float64], position: int
+) -> dict[str, Any]:
     feature = schema.features[position]
     known = values[~np.isnan(values)]
     five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
@@ -38,19 +40,9 @@ def _channel(schema: Schema, values: NDArray[np.float64], position: int) -> dict
     found = {name: _finite(one) for name, one in zip(names, five.tolist(), strict=True)}
     return {
         "channel": position + 1,
-        "label": _called(schema, position),
+        "label": layout.channel(position),
         "unit": feature.unit,
     } | found
-
-
-def _called(schema: Schema, position: int) -> str:
-    """What the labels of its columns call a channel; its number where there is one channel."""
-    layout, label = schema.layout, schema.features[position].label
-    if layout is None or layout.shape[-1] == 1:
-        return str(position + 1)
-    if layout.modality == "image":
-        return label.rpartition(", ")[2]
-    return label.rpartition(", step ")[0] or label
 
 
 def _finite(value: float) -> float | None:

@@ -168,7 +168,7 @@ def _group(
     found = [
         group_by(feature, values, source.columns.get(feature.name, Column()))
         for feature, values in columns
-        if feature.sensitive
+        if source.columns.get(feature.name, Column()).groups is not None
     ]
     return tuple(one for one, _ in found), {one.name: codes for one, codes in found}
 

@@ -113,7 +113,7 @@ class BreastCancer(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "classification")
+        return Nature("table", "classification", groups=frozenset())
 
     def source_digest(self) -> str:
         """SHA-256 of scikit-learn's file."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.artifacts.schema import Kind
+from deepseek_report.artifacts.schema import AttributeKind, Kind
 
 #: A value as it stands in a file or in YAML.
 Code = str | bool | int | float
@@ -29,8 +29,9 @@ class Column:
     categories : {code: label} of the code book, or the codes alone; an ordinal column needs them
         in order, lowest first, unless they are numbers.
     undocumented : {code: label} for codes that are found but that the code book does not know.
-    sensitive : compare groups by this column. mutable : the person concerned can change it; if
-        left out, everything that is not sensitive.
+    sensitive : compare groups of people by this column. compare_by : it cuts the data into parts
+        that are no groups of people (a site, a topic), and these are compared.
+    mutable : the person concerned can change it; if left out, everything that is not sensitive.
     levels : {code: group}, to name or merge groups; codes that are left out are "unknown".
     bands : lower ends of the second, third, … group of a numeric column; quartiles if left out.
     attribute, attribute_label : name and label of the grouping, if not those of the column.
@@ -45,6 +46,7 @@ class Column:
     categories: dict[Code, str] | tuple[Code, ...] | None = None
     undocumented: dict[Code, str] | None = None
     sensitive: bool | None = None
+    compare_by: bool | None = None
     mutable: bool | None = None
     levels: dict[Code, str] | None = None
     bands: tuple[float, ...] | None = None
@@ -59,6 +61,13 @@ class Column:
         if isinstance(self.categories, dict):
             return {code_text(code): label for code, label in self.categories.items()}
         return {code_text(code): default_label(code_text(code)) for code in self.categories}
+
+    @property
+    def groups(self) -> AttributeKind | None:
+        """What the column cuts the rows into, or None where nothing is compared by it."""
+        if self.sensitive:
+            return "person"
+        return "other" if self.compare_by else None
 
     @property
     def can_change(self) -> bool:

@@ -162,7 +162,7 @@ class TaiwanCredit(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "classification")
+        return Nature("table", "classification", groups=frozenset({"person"}))
 
     def source_digest(self) -> str:
         """SHA-256 of the shipped file."""

@@ -66,7 +66,7 @@ class TableFile(DeclaredTable):
         """The task as declared, or as the target column of the file shows it."""
         if not self.targets:
             return Nature()
-        return Nature("table", self._task())
+        return Nature("table", self._task(), groups=self.kinds_of_groups)
 
     def _task(self) -> Task:
         """Read from the file only where the config does not say it; what cannot be read is told
@@ -114,6 +114,7 @@ class TableFile(DeclaredTable):
             *(("target", name) for name in self.targets),
             *([("id_column", self.id_column)] if self.id_column is not None else []),
             *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
         ]
@@ -121,14 +122,15 @@ class TableFile(DeclaredTable):
 
     def _two_roles(self) -> list[str]:
         left_out = {*self.drop, self.id_column} - {None}
-        used = {*self.targets, *self.sensitive}
+        used = {*self.targets, *self.compared}
         both = sorted(str(name) for name in left_out & used)
-        both.extend(name for name in self.targets if name in self.sensitive)
+        both.extend(name for name in self.targets if name in self.compared)
+        both.extend(name for name in self.sensitive if name in self.compare_by)
         return [
             message(
                 "dataset",
                 f"`{name}` has two roles",
-                "one of target, sensitive, and left out (`drop`, `id_column`)",
+                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`)",
                 "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
             )
             for name in both

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.schema import Task
+from deepseek_report.artifacts.schema import AttributeKind, Task
 from deepseek_report.datasets.columns import Column, message
 from deepseek_report.datasets.described import Described
 from deepseek_report.datasets.targets import TargetRule
@@ -20,7 +20,8 @@ class Declared(Described):
     target : the column to predict, or several columns of yes and no. task : what is predicted;
         auto takes several columns as several labels, a number of more than 20 different values as
         a number, and everything else as classes.
-    sensitive : columns to compare groups by.
+    sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
+        parts that are no groups of people, such as a site or a topic.
     columns : what is known about single columns, see `columns.Column`.
     The other fields are those of `described.Described`.
     """
@@ -28,6 +29,7 @@ class Declared(Described):
     target: str | tuple[str, ...] | None = None
     task: Literal["auto"] | Task = "auto"
     sensitive: tuple[str, ...] = ()
+    compare_by: tuple[str, ...] = ()
     columns: dict[str, Column] = field(default_factory=dict)
 
     @property
@@ -53,11 +55,24 @@ class Declared(Described):
 
     @property
     def declared_columns(self) -> dict[str, Column]:
-        """What is known of single columns, the sensitive ones marked."""
+        """What is known of single columns, those that the rows are compared by marked."""
         columns = dict(self.columns)
         for name in self.sensitive:
             columns[name] = replace(columns.get(name, Column()), sensitive=True)
+        for name in self.compare_by:
+            columns[name] = replace(columns.get(name, Column()), compare_by=True)
         return columns
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns that rows are compared by, those of people first."""
+        return (*self.sensitive, *self.compare_by)
+
+    @property
+    def kinds_of_groups(self) -> frozenset[AttributeKind]:
+        """What the declared columns cut the rows into."""
+        kinds = {column.groups for column in self.declared_columns.values()}
+        return frozenset(kind for kind in kinds if kind is not None)
 
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""

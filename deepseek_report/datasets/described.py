@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Attribute, Task
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
@@ -77,9 +77,21 @@ class DescribedArrays(Described):
     """What a config says of images or series, wherever these come from.
 
     task : what is predicted; several target columns are several labels.
+    groups : columns to compare groups of people by. compare_by : columns that cut the data into
+        parts that are no groups of people, such as a site or a machine.
     """
 
     task: Task = "classification"
+    groups: tuple[str, ...] = ()
+    compare_by: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> dict[str, AttributeKind]:
+        """{column: what it cuts the data into}, those of people first."""
+        people: dict[str, AttributeKind] = dict.fromkeys(self.groups, "person")
+        return people | dict.fromkeys(
+            [one for one in self.compare_by if one not in people], "other"
+        )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
         """What the config says of the target that cannot be meant together."""
@@ -118,7 +130,9 @@ class DescribedArrays(Described):
         return encode_target(cells, [Column()] * len(cells), rule, file)
 
 
-def attribute_of(column: pd.Series, where: str) -> tuple[Attribute, NDArray[np.int64]]:
+def attribute_of(
+    column: pd.Series, kind: AttributeKind, where: str
+) -> tuple[Attribute, NDArray[np.int64]]:
     """A grouping by the values of a column; missing values are unknown.
 
     Raises
@@ -129,10 +143,13 @@ def attribute_of(column: pd.Series, where: str) -> tuple[Attribute, NDArray[np.i
     cells = read_cells(column, name, ".")
     codes = observed(cells)
     if len(codes) > _MOST_LEVELS:
-        do = "leave it out of `dataset.groups`, or merge its values in the file"
+        do = (
+            "leave it out of `dataset.groups` and `dataset.compare_by`, or merge its values in the "
+            "file"
+        )
         found = f"column `{name}` has {len(codes)} different values"
         raise DataError(message(where, found, f"at most {_MOST_LEVELS} groups", do))
     place = {code: i for i, code in enumerate(codes)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)
-    return Attribute(name, readable_name(name), levels), table[cells.positions]
+    return Attribute(name, readable_name(name), levels, kind=kind), table[cells.positions]

@@ -103,7 +103,7 @@ class Diabetes(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "regression")
+        return Nature("table", "regression", groups=frozenset({"person"}))
 
     def source_digest(self) -> str:
         """SHA-256 of scikit-learn's files."""

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.shares import Shares
 
@@ -66,7 +66,7 @@ class Digits(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification")
+        return Nature("image", "classification", groups=frozenset())
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""
@@ -92,8 +92,8 @@ class Digits(Shares):
                 favourable=0,
                 explained=self.explained,
             ),
-            features=pixels(_SHAPE, ("grey",), None),
-            layout=image_layout(_SHAPE, self.patch),
+            features=pixels(_SHAPE, CHANNELS[_SHAPE[2]], None),
+            layout=image_layout(_SHAPE, CHANNELS[_SHAPE[2]], self.patch),
             notes=("Pixels are grey levels from 0 (paper) to 255 (ink).",),
         )
         origin = Origin(_FILE.rpartition("/")[2], self.source_digest(), DESCRIPTION)

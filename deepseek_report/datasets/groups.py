@@ -1,4 +1,4 @@
-"""Groups to compare: the levels of a sensitive column, or bands of a numeric one."""
+"""Groups to compare: the levels of a column that is declared so, or bands of a numeric one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def group_by(
     levels, codes = build(feature, values, column)
     name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)
     label = column.attribute_label or feature.label
-    return Attribute(name, label, tuple(levels), source=feature.name), codes
+    kind = column.groups or "other"
+    return Attribute(name, label, tuple(levels), feature.name, kind), codes
 
 
 def _levels(

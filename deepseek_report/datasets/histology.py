@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
 from deepseek_report.datasets.shares import Share, Shares
@@ -85,7 +85,7 @@ class Histology(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification", truth=True)
+        return Nature("image", "classification", truth=True, groups=frozenset())
 
     def source_digest(self) -> str:
         """SHA-256 of the picture."""
@@ -135,8 +135,8 @@ class Histology(Shares):
             values=cuts.of(section, self.size).astype(np.float64),
             labels=stained.astype(np.int64),
             target=Target("stained", "Stained", ("not stained", "stained"), favourable=0),
-            features=pixels(shape, ("red", "green", "blue"), None),
-            layout=image_layout(shape, self.patch),
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             truth=masks & stained[:, None, None],
             together=Together(parts=cuts.parts, method=self._method()),
             notes=self._notes(threshold),

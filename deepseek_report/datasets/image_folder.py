@@ -20,7 +20,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.columns import message, nearest
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
-from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_header, read_table
 from deepseek_report.datasets.splitting import Together
 from deepseek_report.errors import DataError
@@ -39,8 +39,9 @@ class ImageFolder(DescribedArrays):
 
     path : the folder; or a CSV or Parquet file with a column of paths, taken from its own folder.
     image_column, target : columns of that table; several targets are several labels.
-    groups : columns of that table to compare groups by. entity : column that names what several
-        images are of (a patient, a piece); images of one entity never fall in different parts.
+    groups, compare_by : columns of that table, see `described.DescribedArrays`. entity : column
+        that names what several images are of (a patient, a piece); images of one entity never
+        fall in different parts.
     masks : folder with black and white images of the same relative paths, whose white pixels are
         known to make the label.
     size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
@@ -51,7 +52,6 @@ class ImageFolder(DescribedArrays):
     path: str | None = None
     image_column: str = "path"
     target: str | tuple[str, ...] = "label"
-    groups: tuple[str, ...] = ()
     entity: str | None = None
     masks: str | None = None
     size: Annotated[int, Field(ge=8, le=512)] = 32
@@ -66,7 +66,8 @@ class ImageFolder(DescribedArrays):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", self.task, truth=self.masks is not None)
+        kinds = frozenset(self.compared.values())
+        return Nature("image", self.task, truth=self.masks is not None, groups=kinds)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the names of folders and columns can tell."""
@@ -93,7 +94,7 @@ class ImageFolder(DescribedArrays):
         if problem := file_problem(path):
             raise DataError(problem)
         names = read_header(path, TextFormat())
-        for name in (self.image_column, *self.targets, *self.groups, *self._entities):
+        for name in (self.image_column, *self.targets, *self.compared, *self._entities):
             if name not in names:
                 has = f"there is no column `{name}`"
                 raise DataError(message(str(path), has, "a column", nearest(name, names)))
@@ -104,7 +105,12 @@ class ImageFolder(DescribedArrays):
             found = f"the folder holds {plural(len(classes), 'sub-folder')} with images"
             do = "put the images of each class in a sub-folder of its name"
             raise DataError(message(str(path), found, "a sub-folder for each of two classes", do))
-        if self.groups or self._entities or len(self.targets) > 1 or self.task != "classification":
+        if (
+            self.compared
+            or self._entities
+            or len(self.targets) > 1
+            or self.task != "classification"
+        ):
             found = "groups, entities, numbers and several labels are asked for of a plain folder"
             do = "name the images in a table, and set `dataset.path` to it"
             raise DataError(message(str(path), found, "one class for each sub-folder", do))
@@ -144,15 +150,15 @@ class ImageFolder(DescribedArrays):
         targets = (_CLASS,) if self._is_folder else self.targets
         file = Path(str(self.path)).name
         answer = self.answer(frame, targets, file)
-        found = [attribute_of(frame[name], file) for name in self.groups]
+        found = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
         shape = images.shape[1:]
         arrays = Arrays(
             values=images,
             labels=answer.labels,
             all_labels=answer.all_labels,
             target=answer.target,
-            features=pixels(shape, ("red", "green", "blue") if self.colour else ("grey",), None),
-            layout=image_layout(shape, self.patch),
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             attributes=tuple(one for one, _ in found),
             groups={one.name: codes for one, codes in found},
             truth=self._truths(names),

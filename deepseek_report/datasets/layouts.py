@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import DASH
 from deepseek_report.artifacts.schema import Feature, Layout
 
+#: What the channels of an image are called, by how many there are.
+CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
 
-def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
+
+def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: int) -> Layout:
     """The layout of images whose players are square patches over all channels.
 
     Parameters
     ----------
-    shape : (row, column, channel).
+    shape : (row, column, channel). channels : their names.
     patch : side of a patch in pixels; patches at the right and lower edge are smaller where the
         side does not divide the image.
     """
@@ -30,6 +33,7 @@ def image_layout(shape: tuple[int, int, int], patch: int) -> Layout:
         player_labels=tuple(
             f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
         ),
+        channels=tuple(channels),
     )
 
 
@@ -49,6 +53,7 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
         shape=shape,
         players=tuple(_columns(places[a:b, one]) for one, (a, b) in pairs),
         player_labels=tuple(_of(channels, one) + _span("step", *run) for one, run in pairs),
+        channels=tuple(channels),
     )
 
 

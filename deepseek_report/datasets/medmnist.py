@@ -23,7 +23,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import message, nearest
-from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
 from deepseek_report.errors import DataError
 
@@ -73,7 +73,7 @@ class MedMNIST:
     @property
     def nature(self) -> Nature:
         several = "labels" in catalogue().get(self.name, {})
-        return Nature("image", "multi_label" if several else "classification")
+        return Nature("image", "multi_label" if several else "classification", groups=frozenset())
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config can tell: nothing is fetched."""
@@ -199,8 +199,8 @@ class MedMNIST:
             labels=self._reported(given),
             all_labels=given if several else None,
             target=self._target(),
-            features=pixels(shape, ("red", "green", "blue") if shape[2] == 3 else ("grey",), None),
-            layout=image_layout(shape, self.patch),
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             together=Together(parts=parts, method="The parts are those that MedMNIST publishes."),
             notes=self._notes(len(images), n_all),
         )

@@ -58,7 +58,7 @@ class MultiLabelDemo:
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "multi_label")
+        return Nature("table", "multi_label", groups=frozenset())
 
     def source_digest(self) -> str:
         """The recipe is in the config and in the code, which are part of every key anyway."""

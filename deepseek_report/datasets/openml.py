@@ -56,7 +56,8 @@ class OpenML(DeclaredTable):
         if not self._unidentified() and self._kept.is_there:
             return self._table().nature
         declared = self.target_rule.task if self.targets else self.task
-        return Nature("table", "classification" if declared == "auto" else declared)
+        task = "classification" if declared == "auto" else declared
+        return Nature("table", task, groups=self.kinds_of_groups)
 
     def source_digest(self) -> str:
         """SHA-256 of the table, which is fetched unless it is in the cache.

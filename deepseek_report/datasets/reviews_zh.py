@@ -60,7 +60,7 @@ class ChineseReviews(Shares, Tokens):
 
     @property
     def nature(self) -> Nature:
-        return Nature("text", "classification")
+        return Nature("text", "classification", groups=frozenset({"other"}))
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

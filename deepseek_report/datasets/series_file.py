@@ -37,8 +37,9 @@ class SeriesFile(DescribedArrays):
     number or a date. values : columns that were recorded, None for all that have no other role.
     units : {column: unit}. target : column to predict, the same in all rows of a series; several
     are several labels.
-    groups : columns to compare groups by, the same in all rows of a series. entity : column that
-    names what several series are of (a machine, a patient), which never falls in several parts.
+    groups, compare_by : see `described.DescribedArrays`; the same in all rows of a series.
+    entity : column that names what several series are of (a machine, a patient), which never falls
+    in several parts.
     irregular : moments that are not evenly spaced are an error, or are "resampled" to the usual
     distance by straight lines. step : that distance in the time's own unit (seconds for dates);
     None takes the median.
@@ -53,7 +54,6 @@ class SeriesFile(DescribedArrays):
     values: tuple[str, ...] | None = None
     units: dict[str, str] | None = None
     target: str | tuple[str, ...] = "target"
-    groups: tuple[str, ...] = ()
     entity: str | None = None
     irregular: Literal["error", "resampled"] = "error"
     step: Annotated[float, Field(gt=0)] | None = None
@@ -71,7 +71,7 @@ class SeriesFile(DescribedArrays):
 
     @property
     def nature(self) -> Nature:
-        return Nature("series", self.task)
+        return Nature("series", self.task, groups=frozenset(self.compared.values()))
 
     @property
     def form(self) -> TextFormat:
@@ -99,6 +99,7 @@ class SeriesFile(DescribedArrays):
             ("time", self.time),
             *(("target", one) for one in self.targets),
             *(("groups", one) for one in self.groups),
+            *(("compare_by", one) for one in self.compare_by),
             *(("values", one) for one in self.values or ()),
             *entity,
         ]
@@ -111,7 +112,9 @@ class SeriesFile(DescribedArrays):
         return found
 
     def _two_roles(self) -> list[str]:
-        used = [name for field, name in self._roles() if field not in {"groups", "entity"}]
+        used = [
+            name for field, name in self._roles() if field not in {"groups", "compare_by", "entity"}
+        ]
         twice = sorted({name for name in used if used.count(name) > 1})
         do = "name each column once"
         return [
@@ -184,7 +187,7 @@ class SeriesFile(DescribedArrays):
 
     def _once(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
         """One row a series: what must be the same in all its rows."""
-        names = list(dict.fromkeys([*self.targets, *self.groups, *self._entities]))
+        names = list(dict.fromkeys([*self.targets, *self.compared, *self._entities]))
         grouped = frame.groupby(frame[self.id].astype(str), sort=False)[names]
         kinds = grouped.nunique(dropna=False)
         different = kinds.gt(1)
@@ -211,7 +214,7 @@ class SeriesFile(DescribedArrays):
     def _arrays(self, series: OnGrid, once: pd.DataFrame, channels: list[str], file: str) -> Arrays:
         values = series.values[:, : self.most_steps]
         answer = self.answer(once, self.targets, file)
-        found = [attribute_of(once[name], file) for name in self.groups]
+        found = [attribute_of(once[name], kind, file) for name, kind in self.compared.items()]
         units = self.units or {}
         labels = [readable_name(name) for name in channels]
         return Arrays(

@@ -21,7 +21,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import message
-from deepseek_report.datasets.layouts import image_layout, pixels
+from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
 from deepseek_report.datasets.shares import Shares
@@ -93,7 +93,7 @@ class SurfaceDefects(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification", truth=True)
+        return Nature("image", "classification", truth=True, groups=frozenset())
 
     def source_digest(self) -> str:
         """Hash of the textures and of the drawing package's version."""
@@ -168,8 +168,8 @@ class SurfaceDefects(Shares):
             values=images[..., None],
             labels=drawn + 1 if several else (drawn >= 0).astype(np.int64),
             target=Target("surface", title, classes, favourable=0),
-            features=pixels(shape, ("grey",), None),
-            layout=image_layout(shape, self.patch),
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             truth=masks,
             together=together,
             notes=self._notes(masks),

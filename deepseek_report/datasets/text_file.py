@@ -15,7 +15,7 @@ from pydantic import Field
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Attribute, Task
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.cells import read_cells
@@ -56,8 +56,9 @@ class TextFile(Declared, Tokens):
         every label is predicted, and `report_label` is the one that the report is about.
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
     separator, encoding, decimal, missing_values : how a text file is written.
-    The other fields, among them `target`, `task` and `sensitive`, are those of `declared.Declared`;
-    what happens to texts that say the same (`duplicates`) stands at `texts.assemble_texts`.
+    The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
+    `declared.Declared`; what happens to texts that say the same (`duplicates`) stands at
+    `texts.assemble_texts`.
     """
 
     path: str | None = None
@@ -90,11 +91,17 @@ class TextFile(Declared, Tokens):
     def nature(self) -> Nature:
         """The task as declared, or as the target column of the file shows it."""
         if self.label_separator is not None:
-            return Nature("text", "multi_label")
+            return Nature("text", "multi_label", groups=self._kinds)
         if not self.targets:
-            return Nature("text")
+            return Nature("text", groups=self._kinds)
         rule = self.target_rule
-        return Nature("text", self._task(rule) if rule.task == "auto" else rule.task)
+        task = self._task(rule) if rule.task == "auto" else rule.task
+        return Nature("text", task, groups=self._kinds)
+
+    @property
+    def _kinds(self) -> frozenset[AttributeKind]:
+        """Those of the declared columns, and the length of the text."""
+        return self.kinds_of_groups | {"other"}
 
     def _task(self, rule: TargetRule) -> Task:
         """As the file shows it; what cannot be read is told by `problems`."""
@@ -152,11 +159,12 @@ class TextFile(Declared, Tokens):
             *([("text", self.text)] if self.text is not None else []),
             *(("target", name) for name in self.targets),
             *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
             *(("columns", name) for name in self.columns),
         ]
         roles = [name for where, name in asked if where != "columns"]
         twice = sorted({name for name in roles if roles.count(name) > 1})
-        allowed, do = "one of text, target, sensitive", "remove it from one"
+        allowed, do = "one of text, target, sensitive, compare_by", "remove it from one"
         return [
             *not_columns(str(self.path), asked, names),
             *(message("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
@@ -194,7 +202,7 @@ class TextFile(Declared, Tokens):
     def _corpus(self, frame: pd.DataFrame, file: str) -> Corpus:
         column = frame[self.text]
         texts = [str(one) for one in column.where(column.notna(), "")]
-        groups = [self._group(frame, name, file) for name in self.sensitive]
+        groups = [self._group(frame, name, file) for name in self.compared]
         attributes = tuple(attribute for attribute, _ in groups)
         codes = {attribute.name: found for attribute, found in groups}
         answer = self._answer(frame, file)

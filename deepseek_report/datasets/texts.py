@@ -190,7 +190,7 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
     edges = edges[(edges > lengths.min()) & (edges <= lengths.max())]
     unit = "characters" if chinese > _MOSTLY * lengths.sum() else "words"
     levels = tuple(f"{one} {unit}" for one in band_labels(edges, True, None))
-    attribute = Attribute("length_band", "Length of the text", levels)
+    attribute = Attribute("length_band", "Length of the text", levels, kind="other")
     return attribute, np.searchsorted(edges, lengths, side="right").astype(np.int64)
 
 

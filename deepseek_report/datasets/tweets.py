@@ -75,7 +75,7 @@ class Tweets(Shares, Tokens):
 
     @property
     def nature(self) -> Nature:
-        return Nature("text", "classification")
+        return Nature("text", "classification", groups=frozenset({"other"}))
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
@@ -104,7 +104,7 @@ def _corpus(frame: pd.DataFrame) -> Corpus:
     texts = [str(one) for one in frame["text"]]
     target = Target("sentiment", "Opinion", _CLASSES, favourable=2, explained=0)
     labels = frame["sentiment"].map({name: i for i, name in enumerate(_CLASSES)})
-    airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"))
+    airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"), kind="other")
     return Corpus(
         texts,
         Answer(target, labels.to_numpy(dtype=np.int64)),

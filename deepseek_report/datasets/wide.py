@@ -75,7 +75,7 @@ class Wide(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("table", "classification", truth=True)
+        return Nature("table", "classification", truth=True, groups=frozenset())
 
     def source_digest(self) -> str:
         """Hash of what is drawn; the seed is part of the run."""

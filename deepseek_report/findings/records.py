@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
@@ -78,6 +79,12 @@ def attribute_label(results: Results, name: str) -> str:
     labels = {one.name: one.label for one in results.schema.attributes}
     parts = [labels.get(part, part) for part in name.split(" × ")]
     return " × ".join([parts[0], *(part[:1].lower() + part[1:] for part in parts[1:])])
+
+
+def of_kind(results: Results, name: str, kind: AttributeKind) -> bool:
+    """Whether an attribute, or every attribute of a crossing, is of this kind."""
+    kinds = {one.name: one.kind for one in results.schema.attributes}
+    return all(kinds.get(part, "person") == kind for part in name.split(" × "))
 
 
 def subject_of(results: Results, one: Verdict) -> list[str]:

@@ -14,6 +14,7 @@ from deepseek_report.findings.records import (
     Row,
     attribute_label,
     explainer_label,
+    of_kind,
     rows,
     setting,
 )
@@ -108,6 +109,7 @@ def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
         return None
     best = max(levels, key=lambda row: row["gain"])
     worst = min(levels, key=lambda row: row["gain"])
+    people = of_kind(results, gap.attribute, "person")
     return Finding(
         id=f"explained_unequally-{gap.explainer}-{gap.attribute}",
         severity="low",
@@ -121,7 +123,8 @@ def _unequal(results: Results, gap: Score, p_value: float) -> Finding | None:
             "best_gain": estimates.of_row(best, "gain", "gain"),
             "gap": estimates.of_score(gap),
             "p": p_value,
+            "people": people,
         },
         evidence=("measures/explanation_by_group",),
-        section="bias",
+        section="bias" if people else "trust",
     )

@@ -1,4 +1,4 @@
-"""Are explanations as faithful for one group of people as for another?"""
+"""Are explanations as faithful for one group of people, or part of the data, as for another?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Perturbation
@@ -39,7 +39,7 @@ _UNCORRECTED = (
 
 @dataclass(frozen=True)
 class ExplanationByGroup(ExplanationMetric):
-    """Whether explanations are as faithful for every group of people.
+    """Whether explanations are as faithful for every group of people and part of the data.
 
     Per explainer, attribute and level the mean deletion area (see `deletion`) and the mean gain
     over the random order. `deletion_gap_by_group` is the greatest minus the smallest mean over the
@@ -55,6 +55,7 @@ class ExplanationByGroup(ExplanationMetric):
     resamples: Resamples = 2000
 
     scope: ClassVar[Scope] = "explainers"
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE | PARTS
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "classifier", "explanations", "seed"}
     )
@@ -65,7 +66,8 @@ class ExplanationByGroup(ExplanationMetric):
         if not attributes:
             raise NotApplicableError(
                 "explanation_by_group compares groups, and the data set declares no attribute; "
-                "name some in dataset.sensitive, or leave explanation_by_group out."
+                "name some in dataset.sensitive or dataset.compare_by, or leave "
+                "explanation_by_group out."
             )
         areas = self._areas(context, explanations)
         control = next((areas[n] for n, e in explanations.items() if e.method == CONTROL), None)

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.intervals import Z95, Estimate, holm, mean_interval
@@ -65,6 +66,7 @@ class GroupErrors(NumberMetric):
     """
 
     category: ClassVar[Category] = "fairness"
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     produces: ClassVar[frozenset[str]] = frozenset(GAPS)
     min_cell: MinCell = 30
@@ -73,7 +75,13 @@ class GroupErrors(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, schema = context.predictions, context.dataset.schema
-        found = groupings(schema, dict(p.groups), crossings=self.crossings, min_cell=self.min_cell)
+        found = groupings(
+            schema,
+            dict(p.groups),
+            crossings=self.crossings,
+            min_cell=self.min_cell,
+            kinds=self.needs_groups,
+        )
         rows = [row for one in found for row in self._rows(one, p)]
         tests = list(self._tests([one for one in found if not one.crossing], p, context.seed))
         adjusted = holm([one["p_value"] for one in tests])
@@ -82,7 +90,9 @@ class GroupErrors(NumberMetric):
         if tests:
             tables["tests"] = pd.DataFrame(tests)
         unit = schema.target.unit or ""
-        return Measurement(tuple(_score(one, unit) for one in tests), tables, notes=_NOTES)
+        return Measurement(
+            tuple(_score(one, unit, self.category) for one in tests), tables, notes=_NOTES
+        )
 
     def _rows(self, grouping: Grouping, p: Predictions) -> Iterator[dict[str, Any]]:
         for code, level in enumerate(grouping.levels):
@@ -143,12 +153,12 @@ def _test(
     }
 
 
-def _score(test: dict[str, Any], unit: str) -> Score:
+def _score(test: dict[str, Any], unit: str, category: Category) -> Score:
     method = "normal, of the difference between the two groups furthest apart"
     found = Estimate(test["value"], test["low"], test["high"], test["n"], method)
     return found.score(
         test["metric"],
-        "fairness",
+        category,
         "lower",
         unit=unit,
         bounds=(0.0, None),

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.calibration import (
@@ -33,6 +33,11 @@ Bools = NDArray[np.bool_]
 CROSS = " × "
 UNKNOWN = "unknown"
 _ECE_BINS = 10
+_CALLED = {
+    PEOPLE: "people",
+    PARTS: "parts of the data",
+    PEOPLE | PARTS: "people or parts of the data",
+}
 MinCell = Annotated[int, Field(ge=1)]
 MinEvents = Annotated[int, Field(ge=0)]
 
@@ -62,23 +67,32 @@ class Grouping:
 
 
 def groupings(
-    schema: Schema, groups: dict[str, Ints], *, crossings: bool, min_cell: int
+    schema: Schema,
+    groups: dict[str, Ints],
+    *,
+    crossings: bool,
+    min_cell: int,
+    kinds: frozenset[AttributeKind] = PEOPLE,
 ) -> list[Grouping]:
-    """Every attribute with at least two levels, then the crossings of two.
+    """Every attribute of these kinds with at least two levels, then the crossings of two.
 
     Of a crossing only the levels with at least `min_cell` instances are kept; a crossing with
     fewer than two of them is left out.
+
+    Raises
+    ------
+    NotApplicableError : there is no such attribute.
     """
     single = [
         _single(one.name, one.label, one.levels, groups[one.name])
         for one in schema.attributes
-        if one.name in groups
+        if one.kind in kinds and one.name in groups
     ]
     single = [one for one in single if len(one.levels) > 1]
     if not single:
         raise NotApplicableError(
-            "no attribute with two or more levels is declared, so no groups can be compared; "
-            "declare groups in the dataset's config."
+            f"no attribute of {_CALLED[kinds]} with two or more levels is declared, so none can be "
+            "compared; declare one in the dataset's config."
         )
     if not crossings:
         return single
@@ -166,14 +180,15 @@ def group_row(
     ):
         found = rate(int((hits & among).sum()), int(among.sum()))
         row |= {name: found.value, f"{prefix}_low": found.low, f"{prefix}_high": found.high}
-    row |= _ranking(p, inside)
+    row |= ranking(p, inside)
     expected = enough_events(len(favoured), outcomes.favoured.mean(), floor[1])
     row["too_few"] = bool(len(favoured) < floor[0] or not expected)
     row["crossing"] = grouping.crossing
     return row
 
 
-def _ranking(p: Predictions, inside: Bools) -> dict[str, object]:
+def ranking(p: Predictions, inside: Bools) -> dict[str, object]:
+    """ROC AUC, mean probability and calibration error of the explained class among some."""
     found = auc_estimate(p.truths[inside], p.scores[inside])
     happened, scores = calibration_subject(p)
     happened, scores = happened[inside], scores[inside]
@@ -203,6 +218,7 @@ class GroupRates(ClassMetric):
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.groups import (
     Grouping,
@@ -95,6 +96,7 @@ class ImpactRatio(ClassMetric):
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True

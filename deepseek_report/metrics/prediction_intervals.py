@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
@@ -120,7 +121,9 @@ class PredictionIntervals(NumberMetric):
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         groups = dict(context.predictions.groups)
         try:
-            found = groupings(context.dataset.schema, groups, crossings=False, min_cell=1)
+            found = groupings(
+                context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
+            )
         except NotApplicableError:
             return pd.DataFrame()
         rows: list[dict[str, Any]] = []

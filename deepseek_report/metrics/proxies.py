@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Attribute, Feature, Modality
+from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
@@ -79,6 +79,7 @@ class Proxies(ModelMetric):
 
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
     max_train_rows: Rows = 6000
     max_test_rows: Rows = 1500
@@ -86,11 +87,11 @@ class Proxies(ModelMetric):
     top: Annotated[int, Field(ge=1)] = 10
 
     def measure(self, context: MeasureContext) -> Measurement:
-        attributes = context.dataset.schema.attributes
+        attributes = context.dataset.schema.attributes_of("person")
         if not attributes:
             raise NotApplicableError(
-                "no attribute is declared, so no stand-in for one can be looked for; declare "
-                "groups in the dataset's config."
+                "no attribute of people is declared, so no stand-in for one can be looked for; "
+                "declare one in the dataset's config."
             )
         scores: list[Score] = []
         rows: list[dict[str, object]] = []

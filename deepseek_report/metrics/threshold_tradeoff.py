@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
@@ -71,6 +72,7 @@ class ThresholdTradeoff(ClassMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}
     )
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     min_cell: MinCell = 30
 

@@ -10,11 +10,9 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite, in_sentence
-from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
-    explainer_label,
     is_crossing,
     rows,
 )
@@ -23,36 +21,28 @@ from deepseek_report.findings.rules_groups import (
     declared_ratio,
     is_beyond_chance,
 )
-from deepseek_report.findings.rules_sources import is_enough, proxy_features
-from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.findings.rules_sources import proxy_features
+from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_numbers import answer_errors, error_values, few_groups
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
-    number_cell,
-    p_cell,
-    percent_cell,
-    share_cell,
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.group_explanations import attribution, quality
 
-DIFFERENCES = (
-    "demographic_parity_difference",
-    "equal_opportunity_difference",
-    "equalized_odds_difference",
-)
+#: The one measurement here that is also made where the data name no groups of people.
+_EXPLAINED = "explanation_by_group"
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("group_errors", "proxies", "threshold_tradeoff", "explanation_by_group"),
+    *("group_errors", "proxies", "threshold_tradeoff", _EXPLAINED),
 )
 _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/group_rates",
     "pictures/group_errors",
 }
-#: How many features of an explanation are compared between groups.
-FEATURES = 5
 
 
 @dataclass(frozen=True)
@@ -67,36 +57,27 @@ class Bias:
         _answer(draft)
         answer_errors(draft)
         _caveats(draft)
-        draft.notes(_METRICS)
-        groups = rows(results, "group_rates", "groups")
-        names = list(dict.fromkeys(row["attribute"] for row in groups if not is_crossing(row)))
-        draft.values |= {
-            "attributes": [_attribute(draft, name, groups) for name in names],
-            "crossings": [_group(draft, row) for row in groups if is_crossing(row)],
-            **_ratios(draft),
-            "differences": _differences(draft),
-            "bound": estimates.bound(declared_ratio(results)),
-            "explained": results.schema.target.explained_class,
-            "favourable": results.schema.target.favourable_class,
-            **_sources(draft),
-            **error_values(draft),
-            "policies": [
-                _policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")
-            ],
-        }
+        draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
+        draft.values |= {**decision_values(draft), **_sources(draft), **error_values(draft)}
         return draft.content(self.title, _needed(results, self.needs), _USES)
+
+
+def _people(results: Results) -> bool:
+    """Whether the data name groups of people."""
+    return not results.has("data") or bool(results.schema.attributes_of("person"))
 
 
 def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
-    of_numbers = results.has("measures/group_errors") or (
-        "measures/group_rates" in results.refused and "measures/group_errors" not in results.refused
-    )
-    return frozenset({"measures/group_errors"}) if of_numbers else needs
+    is_number = results.has("data") and results.schema.target.is_number
+    return frozenset({"measures/group_errors"}) if is_number else needs
 
 
 def _answer(draft: Draft) -> None:
     results = draft.results
+    if not _people(results):
+        parts = [one.label for one in results.schema.attributes]
+        draft.answer("no_people", parts=parts)
     pairs = rows(results, "impact_ratio", "pairs")
     if pairs:
         judged = [row for row in pairs if row["verdict"] != TOO_FEW and not is_crossing(row)]
@@ -139,109 +120,8 @@ def _caveats(draft: Draft) -> None:
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
     if few or few_groups(draft.results):
         draft.caveat("too_few", n=len(few) or few_groups(draft.results))
-    draft.caveat("no_verdict")
-
-
-def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]:
-    mine = [row for row in groups if row["attribute"] == name]
-    return {
-        "name": name,
-        "label": attribute_label(draft.results, name),
-        "inline": in_sentence(attribute_label(draft.results, name)),
-        "rows": [_group(draft, row) for row in mine],
-        "sentence": _spread(draft, mine),
-    }
-
-
-def _spread(draft: Draft, levels: Sequence[Row]) -> str:
-    """The groups with the largest and the smallest share of favourable decisions."""
-    judged = [r for r in levels if not r["too_few"] and finite(r["selection_rate"]) is not None]
-    if len(judged) < 2:
-        return draft.text("one_level")
-    most = max(judged, key=lambda row: row["selection_rate"])
-    least = min(judged, key=lambda row: row["selection_rate"])
-    return draft.text(
-        "spread",
-        decision=draft.results.schema.target.favourable_class,
-        most=most["level"],
-        least=least["level"],
-        most_rate=estimates.of_row(most, "selection_rate", "selection"),
-        least_rate=estimates.of_row(least, "selection_rate", "selection"),
-        most_base=estimates.of_row(most, "base_rate", "base"),
-        least_base=estimates.of_row(least, "base_rate", "base"),
-    )
-
-
-def _group(draft: Draft, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "attribute": attribute_label(draft.results, row["attribute"]),
-        "level": row["level"],
-        **count_cell("n", row["n"]),
-    }
-    if row["too_few"]:
-        return cells | {"selection": draft.text("too_few"), "base": DASH}
-    cells |= share_cell("selection", estimates.of_row(row, "selection_rate", "selection"))
-    cells |= share_cell("base", estimates.of_row(row, "base_rate", "base"))
-    for key in ("tpr", "fpr", "precision", "accuracy"):
-        cells |= share_cell(key, estimates.of_row(row, key, key))
-    cells |= value_cell("roc_auc", estimates.of_row(row, "roc_auc", "roc_auc"))
-    return cells | percent_cell("mean_score", row["mean_score"]) | percent_cell("ece", row["ece"])
-
-
-def _ratios(draft: Draft) -> dict[str, Any]:
-    """Each group against its reference; those of crossings apart."""
-    pairs = rows(draft.results, "impact_ratio", "pairs")
-    return {
-        "ratios": [_ratio(draft, row) for row in pairs if not is_crossing(row)],
-        "crossed_ratios": [_ratio(draft, row) for row in pairs if is_crossing(row)],
-    }
-
-
-def _ratio(draft: Draft, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "attribute": attribute_label(draft.results, row["attribute"]),
-        "level": row["level"],
-        "reference": row["reference"],
-        "verdict": draft.words.label("impact_verdicts", row["verdict"]),
-        **count_cell("n", row["n"]),
-    }
-    if row["verdict"] == TOO_FEW:
-        return cells | dict.fromkeys(("rate", "reference_rate", "ratio", "difference", "p"), DASH)
-    gap = estimates.estimate(row["difference"], row["difference_low"], row["difference_high"])
-    return (
-        cells
-        | percent_cell("rate", row["rate"])
-        | percent_cell("reference_rate", row["reference_rate"])
-        | value_cell("ratio", estimates.of_row(row, "ratio"))
-        | {"difference": _points(gap), "difference__sort": gap["value"]}
-        | p_cell("p", row["p_adjusted"])
-    )
-
-
-def _points(gap: dict[str, Any]) -> str:
-    """A signed difference of shares in points with its interval, without the unit."""
-    return estimates.points(gap["value"]).removesuffix("\u00a0points") + _ends(gap)
-
-
-def _ends(gap: dict[str, Any]) -> str:
-    if gap["low"] is None or gap["high"] is None:
-        return ""
-    return f" ({estimates.interval(100 * gap['low'], 100 * gap['high'])})"
-
-
-def _differences(draft: Draft) -> list[dict[str, Any]]:
-    found = []
-    for metric in DIFFERENCES:
-        for row in rows(draft.results, metric, "tests"):
-            cells = {
-                "metric": draft.words.label("metrics", metric),
-                "attribute": attribute_label(draft.results, row["attribute"]),
-                "levels": f"{row['narrowest_level']} to {row['widest_level']}",
-            }
-            cells |= value_cell("value", estimates.of_row(row, "value"))
-            cells |= number_cell("chance", row["null_high"])
-            found.append(cells | p_cell("p", row["p_adjusted"]) | count_cell("n", row["n"]))
-    return found
+    if _people(draft.results):
+        draft.caveat("no_verdict")
 
 
 def _sources(draft: Draft) -> dict[str, Any]:
@@ -257,55 +137,6 @@ def _sources(draft: Draft) -> dict[str, Any]:
             }
             for score in results.find("proxy_auc")
         ],
-        "attribution": _attribution(draft),
-        "quality": _quality(draft),
+        "attribution": attribution(draft, "person"),
+        "quality": quality(draft, "person"),
     }
-
-
-def _attribution(draft: Draft) -> list[dict[str, Any]]:
-    """Mean strength of the leading features in each group, by the leading method."""
-    leader = leading_explainer(draft.results)
-    table = [r for r in rows(draft.results, "importance", "by_group") if r["explainer"] == leader]
-    whole = [r for r in rows(draft.results, "importance", "importance") if r["explainer"] == leader]
-    leading = {r["feature"] for r in sorted(whole, key=lambda r: r["rank"])[:FEATURES]}
-    return [
-        {
-            "explainer": explainer_label(draft.results, row["explainer"]),
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "level": row["level"],
-            "feature": row["label"],
-            **value_cell("strength", estimates.of_row(row, "mean_absolute")),
-            **count_cell("n", row["n"]),
-        }
-        for row in table
-        if row["feature"] in leading and is_enough(draft.results, row)
-    ]
-
-
-def _quality(draft: Draft) -> list[dict[str, Any]]:
-    return [
-        {
-            "explainer": explainer_label(draft.results, row["explainer"]),
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "level": row["level"],
-            **value_cell("deletion", estimates.of_row(row, "deletion")),
-            **count_cell("n", row["n"]),
-        }
-        for row in rows(draft.results, "explanation_by_group", "groups")
-        if row["explainer"] != CONTROL and is_enough(draft.results, row)
-    ]
-
-
-def _policy(draft: Draft, row: Row) -> dict[str, Any]:
-    return (
-        {
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "policy": row["policy"],
-            "thresholds": str(row["threshold_by_level"]),
-        }
-        | percent_cell("balanced_accuracy", row["balanced_accuracy"])
-        | percent_cell("accuracy", row["accuracy"])
-        | number_cell("ratio", row["ratio"])
-        | {"difference": estimates.gap(estimates.estimate(row["difference"]))}
-        | count_cell("changed", row["n_changed"])
-    )

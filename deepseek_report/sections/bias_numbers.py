@@ -1,4 +1,4 @@
-"""What the bias section says of predicted numbers: errors by group, and gaps between groups."""
+"""Errors of predicted numbers by group of people or part of the data, and gaps between them."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def answer_errors(draft: Draft) -> None:
     draft.answer("gaps", judged=bool(tests), apart=list(apart), tests=len(tests))
 
 
-def error_values(draft: Draft) -> dict[str, Any]:
+def error_values(draft: Draft, metric: str = "group_errors") -> dict[str, Any]:
     """The tables on errors by group; empty where no numbers are predicted."""
     results = draft.results
-    groups = rows(results, "group_errors", "groups")
+    groups = rows(results, metric, "groups")
     names = list(dict.fromkeys(row["attribute"] for row in groups if not is_crossing(row)))
     return {
         "error_groups": [_attribute(draft, name, groups) for name in names],
         "error_crossings": [_group(results, row) for row in groups if is_crossing(row)],
-        "error_tests": [_test(draft, row) for row in rows(results, "group_errors", "tests")],
+        "error_tests": [_test(draft, row) for row in rows(results, metric, "tests")],
     }
 
 

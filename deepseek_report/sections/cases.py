@@ -92,7 +92,8 @@ def _groups(pages: Pages, table: list[Row]) -> list[dict[str, Any]]:
         )
         cases = [_case(pages, row) | {"level": row["role"].split(":", 2)[2]} for row in mine]
         if cases:
-            found.append({"label": in_sentence(one.label), "cases": cases})
+            noun = "group" if one.kind == "person" else "part"
+            found.append({"label": in_sentence(one.label), "noun": noun, "cases": cases})
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
@@ -79,7 +80,8 @@ def _values(draft: Draft) -> dict[str, Any]:
             for row in card.get("labels") or []
         ],
         "parts": [_part(row, draft) for row in card.get("parts") or []],
-        "groups": _groups(results),
+        "groups": _groups(results, "person"),
+        "compared_parts": _groups(results, "other"),
         "issues": [_issue(one, draft) for one in results.issues],
         **contents(draft),
         "preparation": list(card.get("preparation") or []),
@@ -125,7 +127,7 @@ def _part(row: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
     )
 
 
-def _groups(results: Results) -> list[dict[str, Any]]:
+def _groups(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
     groups = results.card.get("groups") or {}
     return [
         {"attribute": one.label, "level": row["level"]}
@@ -133,7 +135,7 @@ def _groups(results: Results) -> list[dict[str, Any]]:
         | percent_cell("share", row.get("share"))
         | percent_cell("base_rate", row.get("base_rate"))
         | number_cell("mean", row.get("mean"))
-        for one in results.schema.attributes
+        for one in results.schema.attributes_of(kind)
         for row in groups.get(one.name, [])
     ]
 

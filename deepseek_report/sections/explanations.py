@@ -15,6 +15,7 @@ from deepseek_report.findings.records import Row, explainer_label, feature_inlin
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.group_explanations import attribution
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -65,6 +66,7 @@ class Explanations:
                 if one.notes and name != CONTROL
             ],
             "routing": _routing(draft),
+            "part_attribution": attribution(draft, "other"),
         }
         return draft.content(self.title, self.needs, _USES)
 

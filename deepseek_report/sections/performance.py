@@ -13,6 +13,7 @@ from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.parts import part_values
 from deepseek_report.sections.performance_numbers import (
     answer_numbers,
     class_values,
@@ -73,6 +74,8 @@ _METRICS = (
     "mae",
     "residuals",
     "prediction_intervals",
+    "part_performance",
+    "part_errors",
 )
 _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/roc_curve",
@@ -106,6 +109,7 @@ class Performance:
             **class_values(results),
             **label_values(results),
             **number_values(results),
+            **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
             "states": results.has("measures/expected_calibration_error"),
             "sweep": _sweep(results),
@@ -208,7 +212,7 @@ def _named(draft: Draft, one: Score) -> str:
     target = draft.results.schema.target
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
         return f"{name} of “{target.explained_class}”"
-    if one.metric == "selection_rate" and not draft.results.schema.attributes:
+    if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
         return f"Share decided “{target.favourable_class}”"
     return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 

@@ -112,7 +112,7 @@ def _rows_fact(draft: Draft) -> dict[str, str]:
 
 
 def _groups_fact(draft: Draft) -> dict[str, str]:
-    attributes = draft.results.schema.attributes
+    attributes = draft.results.schema.attributes_of("person")
     if not attributes:
         return {}
     levels = sum(len(one.levels) for one in attributes)

@@ -23,6 +23,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import DASH, count_cell, number_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.group_explanations import quality
 
 _METRICS = (
     "deletion",
@@ -54,12 +55,15 @@ class Trust:
         draft = Draft("trust", results)
         _answer(draft)
         draft.notes(_METRICS)
+        if results.has("data") and results.schema.attributes_of("other"):
+            draft.notes(["explanation_by_group"])
         draft.values |= {
             "quality": [_quality(draft, name) for name in results.explanations],
             "faithfulness": _columns(draft, _FAITHFULNESS),
             "soundness": _columns(draft, _SOUNDNESS),
             "cost": [_cost(draft, name) for name in results.explanations],
             "pairs": _pairs(draft),
+            "part_quality": quality(draft, "other"),
             "taken_away": draft.text("taken_away"),
             **_localised(draft),
             "verdicts": [_verdict(draft, n) for n in results.explanations if n != CONTROL],

@@ -118,10 +118,10 @@ def _channels(
 
 
 def _label(results: Results, channel: int) -> str:
-    """The channel as its first column calls it before the step, with its unit."""
-    feature = results.schema.features[channel]
-    label = feature.label.rpartition(",")[0] or "The series"
-    return short(f"{label} ({feature.unit})" if feature.unit else label, 60)
+    """The name of the channel, with its unit."""
+    layout, unit = results.schema.layout, results.schema.features[channel].unit
+    label = layout.channel(channel) if layout and layout.channels else "The series"
+    return short(f"{label} ({unit})" if unit else label, 60)
 
 
 def _paint(figure: Figure, channels: Sequence[_Channel]) -> None:

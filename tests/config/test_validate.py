@@ -78,6 +78,25 @@ def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None
         assert "localisation" in validate(compose([f"dataset={dataset}"])).multiple["metrics"]
 
 
+def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_none() -> None:
+    reasons = {one.artifact: one.reason for one in validate(compose(["dataset=digits"])).refused}
+    groups = [reasons[f"measures/{one}"] for one in ("group_rates", "impact_ratio")]
+    parts = [reasons[f"measures/{one}"] for one in ("part_performance", "explanation_by_group")]
+    assert set(groups + parts) == {reasons["pictures/group_rates"]}
+    assert groups[0].startswith("needs groups of people")
+
+
+def test_measures_of_groups_of_people_are_not_made_of_parts_of_texts() -> None:
+    experiment = validate(compose(["dataset=tweets"]))
+    left_out = {one.artifact for one in experiment.refused}
+    assert {"measures/group_rates", "measures/impact_ratio"} <= left_out
+    assert {"part_performance", "explanation_by_group"} <= set(experiment.multiple["metrics"])
+
+
+def test_a_measure_of_groups_asked_for_where_there_are_none_is_a_problem() -> None:
+    assert "these data name none" in problems("dataset=digits", "metrics=[impact_ratio]")
+
+
 def test_a_section_asked_for_without_its_metric_is_a_problem() -> None:
     text = problems("metrics=[accuracy]", "visualizations=[roc_curve]")
     assert 'visualization "roc_curve" needs metric "roc_auc"' in text

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets.huggingface_text import HuggingFaceText
 from deepseek_report.errors import DataError
@@ -39,7 +38,7 @@ def test_classes_get_the_names_of_the_hub_and_are_fetched_once(
 def test_lists_become_labels_and_numbers_stay_numbers(tmp_path: Path) -> None:
     several = reviews(tmp_path, target="tags", label_separator="|")
     assert several.load(1, Silent()).schema.target.labels == ("travel", "food")
-    assert several.nature == Nature("text", "multi_label")
+    assert several.nature.task == "multi_label"
     number = reviews(tmp_path, target="stars", task="regression")
     assert number.load(1, Silent()).schema.target.is_number
 

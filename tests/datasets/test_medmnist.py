@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.datasets import medmnist
 from deepseek_report.datasets.medmnist import MedMNIST, catalogue
@@ -56,7 +55,7 @@ def test_classes_and_published_parts_come_as_they_are(served: Path) -> None:
 
 def test_several_labels_are_kept_and_one_is_reported(served: Path) -> None:
     one = plugin(served, "chestmnist", positive="mass")
-    assert one.nature == Nature("image", "multi_label")
+    assert one.nature.task == "multi_label"
     dataset = one.load(1, Silent())
     assert dataset.schema.target.classes == ("without mass", "with mass")
     assert dataset.train.all_labels.shape == (60, 14)

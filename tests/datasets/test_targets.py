@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import Column
@@ -44,7 +43,7 @@ def load(path: str, **fields: object) -> Dataset:
 
 def test_a_number_of_many_values_is_predicted_as_a_number_and_keeps_its_unit(table: str) -> None:
     source = TableFile(path=table, target="price", unit="€", drop=("sunny", "warm"))
-    assert source.nature == Nature("table", "regression")
+    assert source.nature.task == "regression"
     dataset = source.load(3, Silent())
     target = dataset.schema.target
     assert (target.task, target.unit, target.classes, target.n_outputs) == (
@@ -74,7 +73,7 @@ def test_few_numbers_are_classes_unless_a_number_is_asked_for(table: str) -> Non
 
 def test_several_columns_are_several_labels_and_one_is_reported(table: str) -> None:
     source = TableFile(path=table, target=("sunny", "warm"), report_label="warm", favourable=1)
-    assert source.nature == Nature("table", "multi_label")
+    assert source.nature.task == "multi_label"
     dataset = source.load(3, Silent())
     target, test = dataset.schema.target, dataset.test
     assert target.labels == ("sunny", "warm")
@@ -131,7 +130,7 @@ def test_bands_have_nearly_the_same_size_and_keep_equal_values_together() -> Non
 
 def test_the_diabetes_data_come_whole_and_in_their_units() -> None:
     source = Diabetes()
-    assert source.nature == Nature("table", "regression")
+    assert source.nature.task == "regression"
     dataset = source.load(1, Silent())
     assert dataset.card["rows"] == 442
     assert dataset.schema.feature("age").unit == "years"

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.text_file import TextFile
@@ -51,7 +50,7 @@ def plugin(folder: Path, name: str = "letters.csv", **fields: Any) -> TextFile:
 def load(one: TextFile) -> Dataset:
     assert one.problems() == []
     dataset = one.load(1, Silent())
-    assert one.nature == Nature("text", dataset.schema.target.task)
+    assert (one.nature.modality, one.nature.task) == ("text", dataset.schema.target.task)
     return dataset
 
 

@@ -11,12 +11,11 @@ import pytest
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.gaps import RateTable, largest_gap
 from deepseek_report.metrics.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
     EqualOpportunityDifference,
-    RateTable,
-    largest_gap,
 )
 from deepseek_report.metrics.groups import GroupRates, groupings
 from deepseek_report.metrics.impact_ratio import ImpactRatio, verdict

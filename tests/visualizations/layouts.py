@@ -86,7 +86,9 @@ def series_schema(steps: int = 40, channels: int = 2, window: int = 8) -> Schema
         for start in range(0, steps, window):
             players.append(tuple(step * channels + one for step in range(start, start + window)))
             labels.append(f"{names[one]}, steps {start + 1}–{start + window}")
-    layout = Layout("series", (steps, channels), tuple(players), tuple(labels))
+    layout = Layout(
+        "series", (steps, channels), tuple(players), tuple(labels), channels=tuple(names)
+    )
     return Schema(features, TARGET, layout=layout)
 
 

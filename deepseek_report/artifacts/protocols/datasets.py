@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Modality, Task
+from deepseek_report.artifacts.schema import AttributeKind, Modality, Task
 from deepseek_report.artifacts.split import Dataset
 
 
@@ -16,11 +16,13 @@ class Nature:
     """What is known of a data set before it is read: how its columns stand, what is predicted.
 
     truth : whether the columns that make the label are known, see `Split.truth`.
+    groups : the kinds of attributes that the data have; None where only reading them tells.
     """
 
     modality: Modality = "table"
     task: Task = "classification"
     truth: bool = False
+    groups: frozenset[AttributeKind] | None = None
 
 
 class DatasetPlugin(Protocol):

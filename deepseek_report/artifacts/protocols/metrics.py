@@ -55,6 +55,7 @@ class MetricPlugin(Protocol):
     """True where the metric measures time or memory, which differ from run to run."""
     produces: ClassVar[frozenset[str]]
     """Names of scores besides the metric's own key, so that thresholds on them are known. A metric
-    or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`."""
+    or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`; one
+    that compares groups says of which kinds in `needs_groups`, a frozenset of `AttributeKind`."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...

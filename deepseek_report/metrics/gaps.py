@@ -1,0 +1,145 @@
+"""The largest gap of a rate between levels: its interval, and what chance alone would give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.metrics.groups import Bools, Grouping
+from deepseek_report.metrics.intervals import Estimate, enough_events, newcombe
+from deepseek_report.metrics.performance import SHARE
+from deepseek_report.metrics.resampling import (
+    bootstrap_rates,
+    permutation_p_value,
+    permuted_counts,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RateTable:
+    """Counts of one rate per level: `hits` of `trials`, each (level,)."""
+
+    hits: Ints
+    trials: Ints
+
+    @property
+    def rates(self) -> Floats:
+        return np.asarray(self.hits / np.maximum(self.trials, 1))
+
+    def enough(self, min_cell: int, min_events: int) -> Bools:
+        """(level,) whether there are cases enough, and events enough if all rates were equal."""
+        overall = self.hits.sum() / max(self.trials.sum(), 1)
+        return (self.trials >= min_cell) & enough_events(self.trials, overall, min_events)
+
+
+def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
+    """Count a rate in each level of an attribute."""
+    return RateTable(grouping.count(hits & among), grouping.count(among))
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The largest gap between two levels, and what chance alone would give."""
+
+    estimate: Estimate
+    null_mean: float
+    null_high: float
+    p_value: float
+    highest: int
+    lowest: int
+
+
+def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap:
+    """Greatest difference of any of these rates between two levels.
+
+    max over tables of (max over levels − min over levels). Noise alone raises it, so the null
+    distribution is given too: levels are dealt out by chance among the cases of each table.
+
+    Parameters
+    ----------
+    tables : one for a plain gap; true and false positive rates for equalized odds.
+
+    Returns
+    -------
+    Gap; its interval is Newcombe's, folded at zero, for one rate and two levels; otherwise a BCa
+    bootstrap within the cells, which begins at 0 where the permutation test explains the gap, and
+    is joined with Newcombe's for the two levels where one of them is never or always favoured:
+    resamples of such a level do not vary. `null_high` is the null's 95 % quantile.
+    """
+    rng = np.random.default_rng(seed)
+    k = len(tables[0].trials)
+
+    def statistic(rates: Floats) -> Floats:
+        parts = np.split(rates, len(tables), axis=1)
+        return np.max([np.ptp(part, axis=1) for part in parts], axis=0)
+
+    rates = np.concatenate([one.rates for one in tables])
+    value = float(statistic(rates[None])[0])
+    null = statistic(_null_rates(tables, n_resamples, rng))
+    p_value = permutation_p_value(null, value)
+    widest = max(tables, key=lambda one: np.ptp(one.rates))
+    ends = [int(np.argmax(widest.rates)), int(np.argmin(widest.rates))]
+    if len(tables) == 1 and k == 2:
+        estimate = _folded(tables[0], value)
+    else:
+        estimate = _resampled(tables, statistic, n_resamples, seed)
+        estimate = _widened(estimate, widest, ends, by_chance=p_value > 0.05)
+    return Gap(
+        estimate=estimate,
+        null_mean=float(null.mean()),
+        null_high=float(np.quantile(null, 0.95)),
+        p_value=p_value,
+        highest=ends[0],
+        lowest=ends[1],
+    )
+
+
+def _widened(found: Estimate, table: RateTable, ends: list[int], *, by_chance: bool) -> Estimate:
+    """The interval with what resamples cannot show; see `largest_gap`."""
+    low, high, method = found.low, found.high, found.method
+    if set(table.rates[ends]) & {0.0, 1.0}:
+        pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
+        low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
+        method += "; joined with Newcombe's of the two levels"
+    if by_chance and low:
+        low, method = 0.0, f"{method}; from 0, as chance explains it"
+    return replace(found, low=max(low or 0.0, 0.0), high=high, method=method)
+
+
+def _null_rates(tables: Sequence[RateTable], n: int, rng: np.random.Generator) -> Floats:
+    dealt = [
+        permuted_counts(one.trials, int(one.hits.sum()), n, rng) / one.trials for one in tables
+    ]
+    return np.concatenate(dealt, axis=1)
+
+
+def _folded(table: RateTable, value: float) -> Estimate:
+    (x, other), (n, other_n) = table.hits, table.trials
+    low, high = (float(end) for end in newcombe(x, n, other, other_n))
+    ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
+    least = 0.0 if low <= 0 <= high else ends[0]
+    return Estimate(value, least, ends[1], int(n + other_n), "Newcombe, folded at zero")
+
+
+def _resampled(
+    tables: Sequence[RateTable],
+    statistic: Callable[[Floats], Floats],
+    n_resamples: int,
+    seed: int,
+) -> Estimate:
+    hits = np.concatenate([one.hits for one in tables])
+    trials = np.concatenate([one.trials for one in tables])
+    rng = np.random.default_rng(seed)
+    replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng)
+    low, high = replicates.interval(*SHARE)
+    method = (
+        f"{replicates.method} bootstrap of cases within groups, {n_resamples} resamples, "
+        f"seed {seed}"
+    )
+    return Estimate(float(replicates.value), float(low), float(high), int(trials.sum()), method)

@@ -1,0 +1,76 @@
+"""Attributes of people and other parts of the data are measured apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.group_gaps import DemographicParityDifference
+from deepseek_report.metrics.groups import GroupRates
+from deepseek_report.metrics.impact_ratio import ImpactRatio
+from deepseek_report.metrics.part_performance import PartPerformance
+from deepseek_report.metrics.proxies import Proxies
+
+
+def of_regions_that_are_parts(context: MeasureContext) -> MeasureContext:
+    """The same data, whose attribute `region` says nothing about people."""
+    schema = context.dataset.schema
+    sex, region = schema.attributes
+    schema = replace(schema, attributes=(sex, replace(region, kind="other")))
+    return replace(context, dataset=replace(context.dataset, schema=schema))
+
+
+@pytest.mark.parametrize(
+    ("metric", "table"),
+    [
+        (GroupRates(), "groups"),
+        (ImpactRatio(), "pairs"),
+        (DemographicParityDifference(n_resamples=100), "tests"),
+        (Proxies(max_train_rows=200, max_test_rows=100), "features"),
+    ],
+)
+def test_what_is_said_of_people_is_not_said_of_parts_of_the_data(toy, metric, table) -> None:
+    found = metric.measure(of_regions_that_are_parts(toy()))
+    assert set(found.tables[table]["attribute"]) == {"sex"}
+
+
+def test_parts_are_counted_one_by_one_and_people_are_left_to_others(toy) -> None:
+    context = of_regions_that_are_parts(toy())
+    p = context.predictions
+    found = PartPerformance(n_resamples=200).measure(context)
+    table = found.tables["parts"]
+    assert set(table["attribute"]) == {"region"}
+    for row in table.to_dict("records"):
+        if row["level"] == "unknown":
+            inside = p.groups["region"] == -1
+        else:
+            inside = p.groups["region"] == ("north", "south", "west").index(row["level"])
+        assert row["n"] == inside.sum()
+        assert row["accuracy"] == pytest.approx(p.correct[inside].mean())
+        assert row["base_rate"] == pytest.approx(p.truths[inside].mean())
+    (score,) = found.scores
+    judged = table.loc[~table["too_few"], "accuracy"]
+    assert (score.metric, score.attribute) == ("accuracy_gap", "region")
+    assert score.value == pytest.approx(judged.max() - judged.min())
+    assert 0 <= score.low <= score.value <= score.high
+
+
+def test_a_part_in_which_every_decision_is_wrong_is_beyond_chance(toy) -> None:
+    context = of_regions_that_are_parts(toy())
+    p = context.predictions
+    decisions = np.where(p.groups["region"] == 0, 1 - p.labels, p.labels)
+    context = replace(context, predictions=replace(p, decisions=decisions))
+    found = PartPerformance(n_resamples=500).measure(context)
+    (score,) = found.scores
+    assert score.value == 1.0
+    assert score.p_value < 0.01
+    assert found.tables["tests"]["narrowest_level"].tolist() == ["north"]
+
+
+def test_data_that_name_no_parts_are_refused_with_the_reason(toy) -> None:
+    with pytest.raises(NotApplicableError, match="parts of the data"):
+        PartPerformance().measure(toy())
