@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -27,9 +28,13 @@ class DeepSeekFamily(Pretrained):
     queries and keys without and with position, and values; dense_width, expert_width : hidden units
     of a dense layer and of one expert; experts, experts_per_token, shared_experts : routed ones,
     how many of them a token uses, and how many serve every token; routed_scaling : factor of what
-    the routed ones give.
+    the routed ones give; dropout : share of attention weights dropped while training.
 
-    Without a checkpoint every text ends in a token of its own, which the output reads.
+    What follows is used without a checkpoint alone. masking : share of the words that training
+    hides; embedding_dropout : share of the numbers of word embeddings that it drops; initial_spread
+    : standard deviation of the first weights (None: 0.8 / √width, so that a layer gives numbers of
+    the size that it reads; the 0.02 of transformers is made for networks a hundred times as wide).
+    With pool "model" every text ends in a token of its own, which the output reads.
     """
 
     kind: ClassVar[str]
@@ -51,6 +56,9 @@ class DeepSeekFamily(Pretrained):
     shared_experts: Annotated[int, Field(ge=1, le=16)] = 1
     routed_scaling: Annotated[float, Field(gt=0)] = 1.0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    masking: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    embedding_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    initial_spread: Annotated[float, Field(gt=0, le=1)] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,11 +88,11 @@ class DeepSeekFamily(Pretrained):
     def _start(self, schema: Schema) -> Start:
         if self.checkpoint is not None:
             return super()._start(schema)
-        from transformers import AutoConfig, AutoModelForSequenceClassification
+        from transformers import AutoConfig, AutoModel, AutoModelForSequenceClassification
 
         from deepseek_report.models.transformer_module import Start
 
-        end = len(schema.vocabulary)
+        end, mean = len(schema.vocabulary), self.pool == "mean"
         config = AutoConfig.for_model(
             self.kind,
             **self._facts(),
@@ -92,8 +100,16 @@ class DeepSeekFamily(Pretrained):
             max_position_embeddings=len(schema.features) + 1,
             num_labels=schema.target.n_outputs,
         )
-        net = AutoModelForSequenceClassification.from_config(config, attn_implementation="eager")
-        return Start(net=net, name=self.name, after=(end,))
+        auto: Any = AutoModel if mean else AutoModelForSequenceClassification
+        net = auto.from_config(config, attn_implementation="eager")
+        return Start(
+            net=net,
+            name=self.name,
+            after=() if mean else (end,),
+            mean=mean,
+            masking=self.masking,
+            dropout=self.embedding_dropout,
+        )
 
     def _facts(self) -> Mapping[str, Any]:
         """The configuration in the words of transformers."""
@@ -117,6 +133,7 @@ class DeepSeekFamily(Pretrained):
             "n_shared_experts": self.shared_experts,
             "routed_scaling_factor": self.routed_scaling,
             "attention_dropout": self.dropout,
+            "initializer_range": self.initial_spread or 0.8 / math.sqrt(self.width),
             "pad_token_id": None,
             "bos_token_id": None,
             "eos_token_id": None,

@@ -31,7 +31,9 @@ class Start:
     """A network to begin with, and how texts are given to it.
 
     net : a sequence classifier of transformers, or with `mean` an encoder without a head.
-    before, after : ids of the tokens that stand around every text. trained : names of the
+    before, after : ids of the tokens that stand around every text. masking, dropout : while
+    training, shares of the words that are hidden behind the mask of the texts, and of the numbers
+    of word embeddings that are dropped. trained : names of the
     parameters of `net` that training may change; None: all. order : for each class the output of
     `net` that belongs to it; None: as they are. digest : hash of the checkpoint, of which what is
     not trained is part.
@@ -42,6 +44,8 @@ class Start:
     before: tuple[int, ...] = ()
     after: tuple[int, ...] = ()
     mean: bool = False
+    masking: float = 0.0
+    dropout: float = 0.0
     trained: frozenset[str] | None = None
     order: Sequence[int] | None = None
     digest: str = ""
@@ -79,6 +83,7 @@ class TransformerModule(nn.Module):
         super().__init__()
         self.net, self.start = start.net, _without_net(start)
         places = len(schema.features)
+        self.mask = schema.layout.mask if schema.layout else None
         self.unit_features = (*[-1] * len(start.before), *range(places), *[-1] * len(start.after))
         self.config = self.net.config.get_text_config()
         target = schema.target
@@ -132,7 +137,7 @@ class TransformerModule(nn.Module):
         if self.features is not None:
             outputs = self._read(self.features.of(inputs, self._pooled_row))
             return outputs, outputs.new_zeros(())
-        done = self._run(self.embed(inputs))
+        done = self._run(self._dropped(self.embed(self._hidden(inputs))))
         return done.outputs, imbalance(done.heard, done.packing.mask, done.outputs)
 
     def reading(self, inputs: Tensor) -> Tensor:
@@ -161,6 +166,20 @@ class TransformerModule(nn.Module):
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
         return describe_net(self, self.start.name, self.layers, self.routers)
+
+    def _hidden(self, inputs: Tensor) -> Tensor:
+        """While training, a share of the words is the mask, which so means something later on."""
+        if not self.training or self.start.masking == 0.0 or self.mask is None:
+            return inputs
+        drawn = torch.rand(inputs.shape, device=inputs.device) < self.start.masking
+        return inputs.masked_fill(drawn & ~torch.isnan(inputs), float(self.mask))
+
+    def _dropped(self, embedded: Tensor) -> Tensor:
+        """While training, a share of the numbers of each unit is 0; its flag stays as it is."""
+        if self.start.dropout == 0.0:
+            return embedded
+        kept = nn.functional.dropout(embedded[..., :-1], self.start.dropout, self.training)
+        return torch.cat([kept, embedded[..., -1:]], dim=-1)
 
     def _with_surroundings(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Ids and presence of all units, (instance, unit) each."""

@@ -562,3 +562,37 @@ def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
     assert len(table) == 2 * 2
     assert set(table["branch"]) == {"global"}
     assert table["loss_increase"].abs().max() > 0
+
+
+@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+def test_training_hides_words_behind_the_mask_and_drops_numbers_but_no_flag(plugin: Any) -> None:
+    shy = dataclasses.replace(plugin, masking=0.5, embedding_dropout=0.5)
+    found, rows = model(shy).train(), rows_of(texts(200))
+    hidden, there = found._hidden(rows), ~torch.isnan(rows)
+    assert torch.equal(torch.isnan(hidden), ~there)
+    changed = there & (hidden != rows)
+    assert (hidden[changed] == 4).all()
+    assert changed.sum() / there.sum() == pytest.approx(0.5, abs=0.06)
+    embedded = found.embed(rows)
+    dropped = found._dropped(embedded)
+    assert torch.equal(dropped[..., -1], embedded[..., -1])
+    lost = (dropped[..., :-1] == 0)[embedded[..., -1] == 1]
+    assert lost.float().mean() == pytest.approx(0.5, abs=0.05)
+    found.eval()
+    assert found._hidden(rows) is rows
+    assert torch.equal(found._dropped(embedded), embedded)
+
+
+@pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
+def test_without_a_checkpoint_pool_mean_reads_every_word_alike(plugin: Any) -> None:
+    found, rows = model(dataclasses.replace(plugin, pool="mean")), rows_of(texts(12))
+    there = (~torch.isnan(rows)).float()
+    torch.testing.assert_close(found.reading(rows), there / there.sum(1, keepdim=True))
+    assert found(rows).shape == (12, 2)
+
+
+def test_first_weights_of_a_small_network_are_as_wide_as_asked_or_as_its_width_wants() -> None:
+    for given, expected in ((None, 0.2), (0.05, 0.05)):
+        net = model(dataclasses.replace(V3, initial_spread=given)).net
+        found = net.model.layers[0].mlp.gate_proj.weight.std().item()
+        assert found == pytest.approx(expected, rel=0.2)
