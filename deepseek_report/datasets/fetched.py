@@ -1,8 +1,10 @@
-"""A table that is fetched once and then read from a cache, with what its publisher says of it."""
+"""What is fetched once and then read from a cache, and what is said where it cannot be fetched."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +48,63 @@ class Fetched:
 def file_name(asked: str) -> str:
     """What was asked for, as the name of a file."""
     return "".join(one if one.isalnum() or one in "-." else "_" for one in asked)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is fetched and what to do where that fails, as parts of a message.
+
+    where : what was asked for, of whom. wanted : what would do ("an active table"). look_up : what
+    to do where the publisher answers that there is no such thing. copy : what to copy from a
+    machine with a network. otherwise : what else can be done without one.
+    """
+
+    where: str
+    wanted: str
+    look_up: str
+    copy: str
+    otherwise: str
+
+    def offline(self, why: object) -> DataError:
+        """There is no network, or nobody answers."""
+        do = (
+            f"connect to the network once, after which the cache serves; or copy {self.copy} from "
+            f"a machine that has one; or {self.otherwise}"
+        )
+        found = f"it could not be fetched ({why})"
+        return DataError(message(self.where, found, "a network, or a filled cache", do))
+
+    def refused(self, why: object) -> DataError:
+        """The publisher was reached, and does not give it."""
+        return DataError(message(self.where, f"{why}".rstrip("."), self.wanted, self.look_up))
+
+
+@contextmanager
+def fetching(asked: Asked) -> Iterator[None]:
+    """Whatever goes wrong while fetching, as a message that says what to do.
+
+    Raises
+    ------
+    DataError : there is no network, or the publisher does not give what is asked for.
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
+    try:
+        yield
+    except HTTPError as error:
+        error.close()
+        raise asked.refused(f"the server answered {error}") from None
+    except (OSError, HTTPException) as error:
+        raise asked.offline(_said(error)) from None
+    except ValueError as error:
+        raise asked.refused(_said(error)) from None
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    text = str(getattr(error, "reason", error)).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
 
 
 def require_assumed(assumed: Nature, found: Nature, where: str, what: str) -> None:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import message, not_set
-from deepseek_report.datasets.fetched import Fetched, file_name, require_assumed
+from deepseek_report.datasets.fetched import Asked, Fetched, fetching, file_name, require_assumed
 from deepseek_report.datasets.joined_labels import BETWEEN, joined
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError
@@ -21,6 +21,8 @@ from deepseek_report.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Seconds in which the hub must answer a first question.
+_PATIENCE = 2
 _INSTALL = "install it: `pip install 'deepseek-report[hub]'`"
 
 
@@ -95,6 +97,21 @@ class HuggingFaceText(TextFile):
         return "Hugging Face " + ", ".join(str(part) for part in parts if part)
 
     @property
+    def _where_asked(self) -> Asked:
+        return Asked(
+            where=self._asked,
+            wanted="an existing, public data set",
+            look_up="look the data set up on huggingface.co/datasets: its name, configurations and "
+            "splits",
+            copy="the folder `dataset.cache`",
+            otherwise="save the texts as CSV, Parquet or JSON Lines and use `dataset=text_file`",
+        )
+
+    def _reachable(self) -> bool:
+        """Whether there is a folder of this name, or somebody answers at the hub's address."""
+        return Path(str(self.name)).exists() or _answers()
+
+    @property
     def _kept(self) -> Fetched:
         """The texts in the cache."""
         folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
@@ -107,23 +124,26 @@ class HuggingFaceText(TextFile):
             return
         if problems := self._missing_package():
             raise DataError("\n".join(problems))
-        with _readable_errors(self._asked):
+        with fetching(self._where_asked), _only_of_the_cache(not self._reachable()):
             frame, facts = self._fetch()
         self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """All columns that hold values or lists of them, and what the hub says about the data."""
         from datasets import disable_progress_bars, load_dataset
+        from datasets.exceptions import DatasetsError
 
         disable_progress_bars()
-
-        found = load_dataset(
-            self.name,
-            self.config,
-            split=self.split,
-            revision=self.revision,
-            cache_dir=self.cache,
-        )
+        try:
+            found = load_dataset(
+                self.name,
+                self.config,
+                split=self.split,
+                revision=self.revision,
+                cache_dir=self.cache,
+            )
+        except DatasetsError as error:
+            raise ValueError(str(error)) from None
         frame = found.to_pandas()
         for column, feature in found.features.items():
             frame[column] = _readable(frame[column], feature)
@@ -171,27 +191,44 @@ def _readable(column: pd.Series, feature: Any) -> pd.Series:
     return column.map(lambda codes: BETWEEN.join(names[int(code)] for code in codes))
 
 
-@contextmanager
-def _readable_errors(asked: str) -> Iterator[None]:
-    """Whatever goes wrong while fetching, as a message that says what to do."""
-    from datasets.exceptions import DatasetsError
+def _answers() -> bool:
+    """Whether anybody answers at the hub's address, through a proxy where one is set."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    from huggingface_hub.constants import ENDPOINT
 
     try:
+        with urlopen(Request(ENDPOINT, method="HEAD"), timeout=_PATIENCE):  # noqa: S310 - the hub, or HF_ENDPOINT
+            return True
+    except HTTPError as error:
+        error.close()
+        return True
+    except (OSError, HTTPException):
+        return False
+
+
+@contextmanager
+def _only_of_the_cache(offline: bool) -> Iterator[None]:
+    """Without a network the libraries look in their caches alone, instead of asking many times.
+
+    They read HF_HUB_OFFLINE when they are imported, so that it is set where they keep it.
+    """
+    import datasets.config
+    import huggingface_hub.constants
+
+    kept = [datasets.config, huggingface_hub.constants]
+    before = [one.HF_HUB_OFFLINE for one in kept]
+    for one in kept:
+        one.HF_HUB_OFFLINE = one.HF_HUB_OFFLINE or offline
+    try:
         yield
-    except (DatasetsError, ValueError) as error:
-        do = "look the data set up on huggingface.co/datasets: its name, configurations and splits"
-        found = _first_line(error)
-        raise DataError(message(asked, found, "an existing, public data set", do)) from None
     except OSError as error:
-        do = (
-            "connect to the network once, after which the cache serves; or copy the folder "
-            "`dataset.cache` from a machine that has one; or save the texts as CSV, Parquet or "
-            "JSON Lines and use `dataset=text_file`"
-        )
-        found = f"it could not be fetched ({_first_line(error)})"
-        raise DataError(message(asked, found, "a network, or a filled cache", do)) from None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0].rstrip(".")
+        if not offline:
+            raise
+        why = f"the hub did not answer within {_PATIENCE} s, and the caches do not hold it"
+        raise OSError(why) from error
+    finally:
+        for one, value in zip(kept, before, strict=True):
+            one.HF_HUB_OFFLINE = value

@@ -23,6 +23,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.fetched import Asked, fetching
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
 from deepseek_report.errors import DataError
@@ -129,30 +130,26 @@ class MedMNIST:
 
     def _fetch(self, file: Path) -> None:
         """The whole file under its name, or an error and no file."""
-        from urllib.error import HTTPError
         from urllib.request import urlopen
 
         address = f"{(self.mirror or _ADDRESS).rstrip('/')}/{self.name}.npz"
         partial = file.with_suffix(".partial")
         file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
-                while piece := answer.read(_PIECE):
-                    kept.write(piece)
-        except HTTPError as error:
-            error.close()
-            do = "try again later, or set `dataset.mirror`"
-            raise DataError(
-                message(address, f"the server answered {error}", "a file", do)
-            ) from None
-        except (OSError, ValueError) as error:
-            partial.unlink(missing_ok=True)
-            do = (
-                f"connect to the network once; or copy the file to {file} from a machine that has "
-                "one; or set `dataset.mirror`"
-            )
-            found = f"it cannot be fetched ({error})"
-            raise DataError(message(address, found, "an address that answers", do)) from None
+        asked = Asked(
+            where=address,
+            wanted="an address that answers with the file",
+            look_up="try again later, or set `dataset.mirror`",
+            copy=f"the file to {file}",
+            otherwise="set `dataset.mirror`",
+        )
+        with fetching(asked):
+            try:
+                with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
+                    while piece := answer.read(_PIECE):
+                        kept.write(piece)
+            except (OSError, ValueError):
+                partial.unlink(missing_ok=True)
+                raise
         partial.replace(file)
 
     # --- load -------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +14,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.declared import DeclaredTable
-from deepseek_report.datasets.fetched import Fetched, file_name, require_assumed
+from deepseek_report.datasets.fetched import Asked, Fetched, fetching, file_name, require_assumed
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -88,6 +86,17 @@ class OpenML(DeclaredTable):
         return f"{self.name}, " + (f"version {self.version}" if self.version else "oldest active")
 
     @property
+    def _where_asked(self) -> Asked:
+        return Asked(
+            where=f"OpenML ({self._asked})",
+            wanted="an active, dense table",
+            look_up="look up id, name and version on openml.org (sparse tables are not read), "
+            "or try again later",
+            copy="the folder `dataset.cache`",
+            otherwise="save the table as CSV or Parquet and use `dataset=csv`",
+        )
+
+    @property
     def _kept(self) -> Fetched:
         """The table in the cache."""
         from sklearn.datasets import get_data_home
@@ -100,7 +109,7 @@ class OpenML(DeclaredTable):
             raise DataError("\n".join(problems))
         if self._kept.is_there:
             return
-        with _readable_errors(self._asked):
+        with fetching(self._where_asked):
             frame, facts = self._fetch()
         self._kept.keep(frame, facts)
 
@@ -160,31 +169,3 @@ def _text(value: Any) -> str:
 def _identify(found: str) -> str:
     do = "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`"
     return message("dataset", found, "either an id, or a name with a version", do)
-
-
-@contextmanager
-def _readable_errors(asked: str) -> Iterator[None]:
-    """Whatever goes wrong while fetching, as a message that says what to do."""
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-
-    where = f"OpenML ({asked})"
-    try:
-        yield
-    except HTTPError as error:
-        error.close()
-        do = "look the data set up on openml.org, or try again later"
-        raise DataError(message(where, f"the server answered {error}", "a table", do)) from None
-    except (OSError, HTTPException) as error:
-        do = (
-            "connect to the network once, after which the cache serves; or copy the folder "
-            "`dataset.cache` from a machine that has one; or save the table as CSV or Parquet and "
-            "use `dataset=csv`"
-        )
-        found = f"it could not be fetched ({getattr(error, 'reason', error)})"
-        raise DataError(message(where, found, "a network, or a filled cache", do)) from None
-    except ValueError as error:
-        do = "look up id, name and version on openml.org; sparse tables are not read"
-        raise DataError(
-            message(where, f"{error}".rstrip("."), "an active, dense table", do)
-        ) from None

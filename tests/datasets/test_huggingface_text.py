@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.datasets import huggingface_text
 from deepseek_report.datasets.huggingface_text import HuggingFaceText
 from deepseek_report.errors import DataError
 
@@ -54,6 +55,26 @@ def test_check_fetches_nothing_and_knows_the_columns_of_the_cache(
     assert "did you mean `text`" in problem
 
 
+@pytest.fixture(autouse=True)
+def network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked: somebody is there."""
+    monkeypatch.setattr(huggingface_text, "_answers", lambda: True)
+
+
+def test_where_nobody_answers_the_library_asks_nobody_and_the_message_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_text, "_answers", lambda: False)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asked"))
+    asked = HuggingFaceText(
+        name="nobody/nothing", text="text", target="label", cache=str(tmp_path / "empty")
+    )
+    with pytest.raises(DataError, match="did not answer within 2 s") as caught:
+        asked.load(1, Silent())
+    assert "connect to the network once" in str(caught.value)
+    assert not datasets.config.HF_HUB_OFFLINE
+
+
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -77,8 +98,6 @@ def test_what_goes_wrong_says_what_to_do(
 def test_a_missing_package_is_named_with_its_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.datasets import huggingface_text
-
     monkeypatch.setattr(huggingface_text, "find_spec", lambda _: None)
     (problem,) = reviews(tmp_path).problems()
     assert "deepseek-report[hub]" in problem
