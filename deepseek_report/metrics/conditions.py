@@ -106,6 +106,17 @@ def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
     return first[kept].astype(np.int64), second[kept].astype(np.int64)
 
 
+def part_of(first: Condition, second: Condition) -> Condition:
+    """The part of the data that meets both conditions; the same one twice is that one alone."""
+    if first is second:
+        return first
+    return Condition(
+        f"{first.about}, {second.about}",
+        f"{first.text} and {second.text}",
+        first.holds & second.holds,
+    )
+
+
 def overlaps(inside: NDArray[np.bool_], listed: Sequence[NDArray[np.bool_]]) -> bool:
     """Whether a part shares over 70 % of its union with one that is already listed."""
     return any((inside & one).sum() > _MOST_OVERLAP * (inside | one).sum() for one in listed)

@@ -21,6 +21,7 @@ from deepseek_report.metrics.conditions import (
     indicator_matrix,
     joined,
     overlaps,
+    part_of,
 )
 from deepseek_report.metrics.intervals import Estimate, holm, mean_interval
 from deepseek_report.metrics.plugin import NumberMetric
@@ -149,7 +150,7 @@ class ErrorSlices(NumberMetric):
         members: list[NDArray[np.bool_]] = []
         order = np.lexsort((parts.first != parts.second, p_values))
         for k in order[parts.differences[order] > 0].tolist():
-            inside = conditions[parts.first[k]].holds & conditions[parts.second[k]].holds
+            inside = part_of(conditions[parts.first[k]], conditions[parts.second[k]]).holds
             if overlaps(inside, members):
                 continue
             chosen.append(k)
@@ -191,12 +192,12 @@ def _table(
 
 
 def _row(k: int, parts: Parts, conditions: list[Condition], p: Predictions) -> tuple[Any, ...]:
-    both = list(dict.fromkeys([int(parts.first[k]), int(parts.second[k])]))
-    inside = np.logical_and.reduce([conditions[one].holds for one in both])
+    part = part_of(conditions[parts.first[k]], conditions[parts.second[k]])
+    inside = part.holds
     mean, low, high = (float(one) for one in mean_interval(np.abs(p.errors[inside])))
     return (
-        " and ".join(conditions[one].text for one in both),
-        ", ".join(conditions[one].about for one in both),
+        part.text,
+        part.about,
         int(inside.sum()),
         float(inside.mean()),
         mean,

@@ -22,6 +22,7 @@ from deepseek_report.metrics.conditions import (
     indicator_matrix,
     joined,
     overlaps,
+    part_of,
 )
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
@@ -142,7 +143,7 @@ class Slices(ClassMetric):
         used = np.zeros(len(conditions), np.int64)
         for k in order[difference[order] > 0]:
             parts = [c.first[k], c.second[k]]
-            inside = conditions[parts[0]].holds & conditions[parts[1]].holds
+            inside = part_of(conditions[parts[0]], conditions[parts[1]]).holds
             pair = parts[0] != parts[1]
             known = (pair and used[parts].max() >= _MOST_ALIKE) or overlaps(inside, members)
             if known or self._implied(c, int(k), conditions, wrong):
@@ -205,7 +206,7 @@ def _at_least(c: Candidates, least: int) -> Candidates:
 def _table(
     c: Candidates, chosen: Ints, conditions: list[Condition], p: Predictions
 ) -> pd.DataFrame:
-    rows = [_row(conditions[c.first[k]], conditions[c.second[k]], p) for k in chosen]
+    rows = [_row(part_of(conditions[c.first[k]], conditions[c.second[k]]), p) for k in chosen]
     return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
 
 
@@ -225,16 +226,14 @@ _COLUMNS: dict[str, type] = {
 }
 
 
-def _row(first: Condition, second: Condition, p: Predictions) -> tuple[object, ...]:
-    texts = [first.text] if first is second else [first.text, second.text]
-    about = [first.about] if first is second else [first.about, second.about]
-    inside, wrong = first.holds & second.holds, ~p.correct
+def _row(part: Condition, p: Predictions) -> tuple[object, ...]:
+    inside, wrong = part.holds, ~p.correct
     found = rate(int(wrong[inside].sum()), int(inside.sum()))
     rest = float(wrong[~inside].mean())
     missed = p.truths & (p.decisions != p.explained)
     return (
-        " and ".join(texts),
-        ", ".join(about),
+        part.text,
+        part.about,
         found.n,
         found.n / len(p),
         int(wrong[inside].sum()),
