@@ -142,6 +142,8 @@ class DeepSeekModule(nn.Module):
         self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
     ) -> tuple[Tensor, list[LayerTrace], Tensor]:
         tokens, present = self.tokens.join(embedded)
+        if not maps and not self.training:
+            tokens, present = self._trimmed(tokens, present)
         traces, losses = [], []
         for position, layer in enumerate(self.layers):
             mask = None if head_mask is None else head_mask[position]
@@ -150,6 +152,18 @@ class DeepSeekModule(nn.Module):
             losses.append(balance)
         pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
         return self.output(self.norm(pooled)), traces, torch.stack(losses).mean()
+
+    def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Without the places at the end at which no instance has a token.
+
+        Nothing reads them, so the outputs are the same. Where a program is compiled or attention
+        has a fixed number of places, all are kept.
+        """
+        dense = cast(RoutedLayer, self.layers[0]).attention.dense
+        if present is None or not dense or torch.compiler.is_compiling():
+            return tokens, present
+        length = int(present.any(0).nonzero()[-1]) + 1
+        return tokens[:, :length], present[:, :length]
 
     def _summary(self) -> str:
         sizes = self.config.sizes

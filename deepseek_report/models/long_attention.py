@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,13 @@ class Heads:
     key: Tensor
     value: Tensor
     present: Tensor | None
+
+    def split(self, size: int) -> Iterator[Heads]:
+        """At most `size` rows at a time."""
+        for start in range(0, max(len(self.query), 1), size):
+            part = slice(start, start + size)
+            there = None if self.present is None else self.present[part]
+            yield Heads(self.query[part], self.key[part], self.value[part], there)
 
     def part(self, branch: int, instances: int) -> Heads:
         """One of the two branches, tensors as (instance, head, token, …)."""

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient
 from deepseek_report.explainers.integrated_gradients import IntegratedGradients
+from deepseek_report.models import attention
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.models.patches import cut, shortest
@@ -174,6 +175,25 @@ def test_places_for_longer_texts_or_series_change_nothing_for_short_ones(kind):
             weights[name] = own
     small.load_state_dict(weights)
     torch.testing.assert_close(module(rows), small(rows[:, :columns]), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["text", "series"])
+def test_what_is_asked_beside_a_text_or_series_does_not_change_its_output(kind):
+    module, rows = module_of(kind), rows_of(kind)
+    together = module(rows)
+    for row, output in zip(rows, together, strict=True):
+        torch.testing.assert_close(module(row[None])[0], output)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_in_parts_is_attention_at_once(kind, monkeypatch):
+    module, rows = module_of(kind), rows_of(kind)
+    whole, traced = module.trace(rows)
+    monkeypatch.setattr(attention, "_AT_ONCE", 1)
+    parts, again = module.trace(rows)
+    torch.testing.assert_close(parts, whole)
+    for one, other in zip(again, traced, strict=True):
+        torch.testing.assert_close(one.attention, other.attention)
 
 
 @pytest.mark.parametrize("kind", ["text", "series"])
