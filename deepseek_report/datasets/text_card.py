@@ -40,6 +40,8 @@ class TextFacts:
     words : (instance,) the different words of each text of the whole, by which cues are searched.
     lengths : (instance,) tokens before a text was cut to the columns. unknown : position of the
     unknown token, -1 for none. unknown_share : {part: share of its tokens that are unknown}.
+    damaged : texts of the whole with signs that cannot be read; repaired : texts of the source in
+    which damaged signs were put right.
     """
 
     tokenizer: str
@@ -50,6 +52,8 @@ class TextFacts:
     unknown_share: Mapping[str, float]
     copies: Copies = field(default_factory=lambda: Copies(0))
     hidden: tuple[str, ...] = ()
+    damaged: int = 0
+    repaired: int = 0
 
     def cut(self, width: int) -> NDArray[np.bool_]:
         """(instance,) whether the end of the text is lost."""

@@ -188,6 +188,31 @@ def telling_length(facts: Facts) -> list[DataIssue]:
     ]
 
 
+def damaged_signs(facts: Facts) -> list[DataIssue]:
+    """Texts with signs that were lost by a wrong encoding, and those that were put right."""
+    texts = facts.texts
+    if texts is None or not (texts.damaged or texts.repaired):
+        return []
+    n, share = texts.damaged, texts.damaged / len(facts.whole)
+    lost = f"{plural(n, 'text holds', 'texts hold')} signs that cannot be read ({percent(share)})"
+    mended = (
+        f"in {plural(texts.repaired, 'text')} of the source, quotation marks, dashes and other "
+        "signs that a wrong encoding had damaged were put right"
+    )
+    said = [lost] if n else []
+    said += [mended] if texts.repaired else []
+    return [
+        DataIssue(
+            "damaged_signs",
+            "medium" if share >= 0.05 else "low",
+            "; ".join(said)[:1].upper() + "; ".join(said)[1:] + ".",
+            {"n": n, "share": share, "repaired": texts.repaired},
+            "Read the source by the encoding that it was written in (dataset.encoding of a file of "
+            "your own); emoji and accents that are lost tell the model nothing.",
+        )
+    ]
+
+
 CHECKS = (
     copies_across_parts,
     same_inputs_across_parts,
@@ -198,4 +223,5 @@ CHECKS = (
     telling_length,
     cut_texts,
     unknown_tokens,
+    damaged_signs,
 )

@@ -20,6 +20,7 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly import Source, Table, assemble
 from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.damage import is_damaged
 from deepseek_report.datasets.groups import band_labels
 from deepseek_report.datasets.splitting import SplitRule, is_repeat, row_identity
 from deepseek_report.datasets.targets import Answer
@@ -71,6 +72,7 @@ class Corpus:
     """Texts with what is predicted of them, row by row of the source.
 
     groups : {attribute: (instance,) position of its level}, for each of `attributes`.
+    repaired : texts in which damaged signs were put right.
     """
 
     texts: Sequence[str]
@@ -78,6 +80,7 @@ class Corpus:
     attributes: tuple[Attribute, ...] = ()
     groups: Mapping[str, NDArray[np.int64]] | None = None
     notes: tuple[str, ...] = ()
+    repaired: int = 0
 
 
 def assemble_texts(
@@ -104,7 +107,8 @@ def assemble_texts(
             text_rule.tokenizer, [texts[i] for i in train.instance_ids], text_rule.vocabulary
         )
         width = _width(tokenizer, [texts[i] for i in train.instance_ids], text_rule.max_length)
-        return _Encoder(tokenizer, texts, _with_places(schema, tokenizer, width), copies, text_rule)
+        placed = _with_places(schema, tokenizer, width)
+        return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
 
     notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
     table = Table(schema, rows, notes, learn=learn_encoder, copies=copies)
@@ -235,9 +239,11 @@ class _Encoder:
         schema: Schema,
         copies: Copies,
         rule: TextRule,
+        repaired: int,
     ) -> None:
         self.tokenizer, self.schema = tokenizer, schema
         self._texts, self._copies, self._rule = texts, copies, rule
+        self._repaired = repaired
         self._lengths: dict[int, int] = {}
 
     def encode(self, rows: Split) -> Split:
@@ -263,6 +269,8 @@ class _Encoder:
             unknown_share={name: self._unknown(part) for name, part in parts.items()},
             copies=self._copies,
             hidden=self._rule.hide,
+            damaged=sum(is_damaged(self._texts[i]) for i in ids),
+            repaired=self._repaired,
         )
 
     def _unknown(self, part: Split) -> float:

