@@ -182,8 +182,8 @@ def telling_length(facts: Facts) -> list[DataIssue]:
             f"{number(max(area, 1 - area))}): the median text has {count(medians[0])} tokens, that "
             f"of the others {count(medians[1])}.",
             {"class": name, "auc": max(area, 1 - area), "median": medians[0], "rest": medians[1]},
-            "Compare the groups by length in “Bias”: a model may count words instead of reading "
-            "them.",
+            "Compare the texts by length in “Performance”: a model may count words instead of "
+            "reading them.",
         )
     ]
 

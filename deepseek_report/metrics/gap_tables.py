@@ -118,6 +118,6 @@ def gap_notes(
         for one, kept in zip(found, judged, strict=True)
         if not one.crossing and len(kept.levels) < len(one.levels)
     ]
-    if not dropped:
-        return (tests,)
-    return tests, f"Levels {too_few} are not compared: {'; '.join(dropped)}."
+    told = [tests] if n_tests else []
+    told += [f"Levels {too_few} are not compared: {'; '.join(dropped)}."] if dropped else []
+    return tuple(told)

@@ -88,7 +88,7 @@ def _answer(draft: Draft) -> None:
         draft.answer(
             "ratios",
             judged=len(judged),
-            below=[f"“{row['level']}” ({row['attribute_label']})" for row in below],
+            below=[f"“{row['level']}” ({in_sentence(row['attribute_label'])})" for row in below],
             beyond=_beyond([row for row in judged if is_beyond_chance(row)]),
             crossings=len(crossings),
             crossed=len(crossed),

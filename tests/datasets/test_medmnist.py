@@ -69,9 +69,7 @@ def test_what_was_fetched_once_is_read_without_a_network(served: Path) -> None:
 
 
 def test_without_a_network_the_message_says_where_to_copy_the_file(served: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"not be fetched.*copy the file to .*bloodmnist\.npz"
-    ):
+    with pytest.raises(DataError, match=r"not be fetched.*copy the file to .*bloodmnist\.npz"):
         plugin(served, "bloodmnist", mirror="http://127.0.0.1:9").source_digest()
     assert not (served.parent / "cache" / "bloodmnist.npz").exists()
 
