@@ -18,6 +18,7 @@ class Picture:
     alt : what it shows, for a reader who cannot see it. how_to_read : one sentence.
     interactive : a Plotly figure as plain JSON ({"data": …, "layout": …}), or None.
     section : the section that shows it; the runner writes here what the plug-in declares.
+    narrow : the same picture laid out for a narrow page, or None where the wide one will do.
     """
 
     name: str
@@ -27,13 +28,21 @@ class Picture:
     how_to_read: str
     interactive: dict[str, Any] | None = None
     section: str = ""
+    narrow: str | None = None
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8", newline="\n")
-        save_json(folder / f"{self.name}.json", {k: v for k, v in vars(self).items() if k != "svg"})
+        if self.narrow is not None:
+            (folder / "narrow").mkdir(exist_ok=True)
+            path = folder / "narrow" / f"{self.name}.svg"
+            path.write_text(self.narrow, encoding="utf-8", newline="\n")
+        said = {k: v for k, v in vars(self).items() if k not in {"svg", "narrow"}}
+        save_json(folder / f"{self.name}.json", said)
 
     @classmethod
     def load(cls, folder: Path, name: str) -> Picture:
         svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
-        return cls(svg=svg, **load_json(folder / f"{name}.json"))
+        small = folder / "narrow" / f"{name}.svg"
+        narrow = small.read_text(encoding="utf-8") if small.exists() else None
+        return cls(svg=svg, narrow=narrow, **load_json(folder / f"{name}.json"))

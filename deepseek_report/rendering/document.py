@@ -167,6 +167,10 @@ class _Writer:
         folder = self.folder / "figures"
         name = markdown.slug(picture.name)
         (folder / f"{name}.svg").write_text(picture.svg, encoding="utf-8", newline="\n")
+        if picture.narrow is not None:
+            (folder / "narrow").mkdir(exist_ok=True)
+            path = folder / "narrow" / f"{name}.svg"
+            path.write_text(picture.narrow, encoding="utf-8", newline="\n")
         if self._has_twin(picture):
             (folder / f"{name}.json").write_text(
                 dump_json(picture.interactive), encoding="utf-8", newline="\n"

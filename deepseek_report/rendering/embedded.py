@@ -72,7 +72,13 @@ def _canvas(found: re.Match[str], folder: Path) -> str:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
-    return f"{found[1]}>{svg.inline_svg(text, path.stem, html.unescape(found[3]))}"
+    alt = html.unescape(found[3])
+    wide = svg.inline_svg(text, path.stem, alt)
+    small = path.parent / "narrow" / path.name
+    if not small.exists():
+        return f"{found[1]}>{wide}"
+    narrow = svg.inline_svg(small.read_text(encoding="utf-8"), f"{path.stem}-narrow", alt)
+    return f'{found[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
 def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:

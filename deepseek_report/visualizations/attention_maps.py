@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from deepseek_report.errors import ArtifactError
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import HEAT, LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 #: From how many times the even share on a cell has the colour of the next level.
 _STEPS = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0)
-_ABREAST = 4
+#: Inches above the maps: two lines for the levels, two for what each head reads most.
+_TOP = 1.1
+_ABREAST, _ABREAST_NARROW = 4, 2
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class _View:
     maps: NDArray[np.float64]
     tokens: list[str]
     branches: list[str]
+    abreast: int = _ABREAST
+    width: float = WIDTH
 
     @property
     def name(self) -> str:
@@ -64,9 +68,9 @@ class _View:
         """(branch, its heads) for each line of small maps."""
         heads = range(self.maps.shape[1])
         return [
-            (branch, list(heads[start : start + _ABREAST]))
+            (branch, list(heads[start : start + self.abreast]))
             for branch in range(len(self.branches))
-            for start in range(0, len(heads), _ABREAST)
+            for start in range(0, len(heads), self.abreast)
         ]
 
     def favourite(self, branch: int, head: int) -> tuple[str, float]:
@@ -77,12 +81,10 @@ class _View:
 
 
 def _picture(view: _View) -> Picture:
-    abreast = min(view.maps.shape[1], _ABREAST)
-    side = min((WIDTH - 0.55) / abreast - 0.12, 2.2)
-    height = 0.88 + len(view.lines) * (side + 0.72) - 0.42
     return Picture(
         name=view.name,
-        svg=draw_svg(view.name, height, lambda figure: _paint(figure, view, side)),
+        svg=_drawn(view),
+        narrow=_drawn(replace(view, abreast=_ABREAST_NARROW, width=NARROW)),
         title=_title(view),
         alt=_alt(view),
         how_to_read=(
@@ -93,11 +95,18 @@ def _picture(view: _View) -> Picture:
     )
 
 
+def _drawn(view: _View) -> str:
+    abreast = min(view.maps.shape[1], view.abreast)
+    side = min((view.width - 0.55) / abreast - 0.12, 2.2)
+    height = _TOP + len(view.lines) * (side + 0.72) - 0.42
+    return draw_svg(view.name, height, lambda figure: _paint(figure, view, side), view.width)
+
+
 def _paint(figure: Figure, view: _View, side: float) -> None:
-    height = figure.get_size_inches()[1]
+    width, height = (float(one) for one in figure.get_size_inches())
     _key(figure, len(view.tokens))
     for line, (branch, heads) in enumerate(view.lines):
-        upper = height - 0.88 - line * (side + 0.72)
+        upper = height - _TOP - line * (side + 0.72)
         for column, head in enumerate(heads):
             left = 0.5 + column * (side + 0.12)
             axes = panel(figure, left, upper - side, left + side, upper)
@@ -108,7 +117,7 @@ def _paint(figure: Figure, view: _View, side: float) -> None:
             )
             _dress(axes, view, (branch, head), first=column == 0, width=side)
     figure.text(
-        0.5 / WIDTH, 0.1 / height, "token that is read →", fontsize=SMALL, color=LIGHT["muted"]
+        0.5 / width, 0.1 / height, "token that is read →", fontsize=SMALL, color=LIGHT["muted"]
     )
 
 
@@ -130,21 +139,21 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
 
 def _key(figure: Figure, tokens: int) -> None:
     """The levels of colour, above the maps."""
-    height = figure.get_size_inches()[1]
-    y = 1 - 0.18 / height
+    width, height = (float(one) for one in figure.get_size_inches())
+    y = 1 - 0.4 / height
     figure.text(
-        0.5 / WIDTH,
-        y,
+        0.5 / width,
+        1 - 0.14 / height,
         f"times the even share of {percent(1 / tokens)}:",
         fontsize=SMALL,
         color=LIGHT["muted"],
         va="center",
     )
     for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
-        x = (2.75 + 0.62 * place) / WIDTH
+        x = (0.5 + 0.62 * place) / width
         figure.text(x, y, "■", fontsize=11, color=colour, va="center")
         figure.text(
-            x + 0.15 / WIDTH, y, f"{step:g}+", fontsize=SMALL, color=LIGHT["muted"], va="center"
+            x + 0.15 / width, y, f"{step:g}+", fontsize=SMALL, color=LIGHT["muted"], va="center"
         )
 
 

@@ -53,7 +53,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 
 #: The explainer that every other one is judged against; always grey.
 CONTROL = "random"
-WIDTH = 7.2
+#: Width of a picture in inches, and of its layout for a narrow page.
+WIDTH, NARROW = 7.2, 4.3
 SMALL = 9.0
 
 _RC: dict[str, Any] = {
@@ -99,8 +100,10 @@ _RC: dict[str, Any] = {
 }
 
 
-def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
-    """The SVG of what `paint` puts on an empty figure, `WIDTH` × `height` inches.
+def draw_svg(
+    name: str, height: float, paint: Callable[[Figure], None], width: float = WIDTH
+) -> str:
+    """The SVG of what `paint` puts on an empty figure, `width` × `height` inches.
 
     The same painting gives the same bytes; no global setting of Matplotlib is left changed.
     """
@@ -112,7 +115,7 @@ def draw_svg(name: str, height: float, paint: Callable[[Figure], None]) -> str:
     settings: dict[Any, Any] = {**_RC, "svg.hashsalt": name}
     with rc_context(settings), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=(width, height))
         paint(figure)
         return compact_svg(figure)
 

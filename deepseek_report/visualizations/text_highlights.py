@@ -25,7 +25,7 @@ from deepseek_report.visualizations.case_views import (
 )
 from deepseek_report.visualizations.labels import columns, named, short
 from deepseek_report.visualizations.numbers import effect
-from deepseek_report.visualizations.style import LIGHT, WIDTH, draw_svg
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 _SIZE, _SMALL = 10.0, 7.5
 _LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
-_LEFT, _RIGHT = 6.0, 72 * WIDTH - 6.0
+_LEFT = 6.0
 #: Shading of the weakest to the strongest words; text on the strongest keeps a contrast of 4.5.
 _OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
 _THICKNESS = (0.0, 0.7, 1.1, 1.6, 2.2)
-_TOKEN, _SPACE = 40, 5.0
+_SPACE = 5.0
 #: Stands for a token of control characters, which cannot be shown.
 _BLANK = "□"
 
@@ -65,12 +65,18 @@ class TextHighlights(CasePicture):
         return [self._picture(results, case, names) for case in cases_of(results)]
 
     def _picture(self, results: Results, case: Case, names: Sequence[str]) -> Picture:
-        blocks = [_block(results, case, name, Limits(self.words, self.numbered)) for name in names]
-        height = (sum(one.height for one in blocks) + 30) / 72
+        def drawn(width: float) -> tuple[list[_Block], str]:
+            limits = Limits(self.words, self.numbered, 72 * width - _LEFT)
+            blocks = [_block(results, case, one, limits) for one in names]
+            height = (sum(one.height for one in blocks) + 44) / 72
+            return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks), width)
+
         name = f"text_highlights_{case.number}"
+        blocks, wide = drawn(WIDTH)
         return Picture(
             name=name,
-            svg=draw_svg(name, height, lambda figure: _paint(figure, blocks)),
+            svg=wide,
+            narrow=drawn(NARROW)[1],
             title=title_of(results, case, names[0], "the word"),
             alt=_alt(case, blocks),
             how_to_read=(
@@ -83,10 +89,11 @@ class TextHighlights(CasePicture):
 
 @dataclass(frozen=True)
 class Limits:
-    """How many words are shown, and how many of them bear a number."""
+    """How many words are shown, how many bear a number, and where lines end, in points."""
 
     words: int
     numbered: int
+    right: float
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,8 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Blo
     sizes = np.abs(values)
     strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
     most = float(sizes[there].max()) if len(there) else 0.0
-    explanation, placed = results.explanations[explainer], _placed(results, case, shown)
+    explanation = results.explanations[explainer]
+    placed = _placed(results, case, shown, limits.right)
     words = [
         _Word(
             text=text,
@@ -175,8 +183,10 @@ def _level(size: float, most: float) -> int:
     return min(int(5 * size / most), len(_OPACITY) - 1) if most else 0
 
 
-def _placed(results: Results, case: Case, players: np.ndarray) -> list[tuple[str, float, int]]:
-    """(text, left edge in points, line) of each word, wrapped at the page's width."""
+def _placed(
+    results: Results, case: Case, players: np.ndarray, right: float
+) -> list[tuple[str, float, int]]:
+    """(text, left edge in points, line) of each word, wrapped at the right edge."""
     placed: list[tuple[str, float, int]] = []
     x, line = _LEFT, 0
     words = [_tokens(results, case, player) for player in players]
@@ -185,9 +195,9 @@ def _placed(results: Results, case: Case, players: np.ndarray) -> list[tuple[str
         gap = [next(spaces) for _ in word]
         parts = zip(word, gap, strict=True)
         whole = "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts))
-        text = short(whole, _TOKEN) if any(one.isprintable() for one in whole) else _BLANK
+        text = short(whole, int(right / 8)) if any(one.isprintable() for one in whole) else _BLANK
         before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
-        if x + before + width > _RIGHT and x > _LEFT:
+        if x + before + width > right and x > _LEFT:
             x, line, before = _LEFT, line + 1, 0.0
         placed.append((text, x + before, line))
         x += before + width + 1.0
@@ -258,7 +268,8 @@ def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
     """The attribution above its word, right of what is `taken`; where it ends."""
     text = word.number.removesuffix("\u00a0points")
     width = _width(text, _SMALL)
-    x = min(max(word.x + (word.width - width) / 2, taken + 4), _RIGHT - width)
+    right = float(axes.get_xlim()[1]) - _LEFT
+    x = min(max(word.x + (word.width - width) / 2, taken + 4), right - width)
     tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
     axes.text(x, baseline - 13.5, text, fontsize=_SMALL, va="baseline", color=tone)
     return x + width
@@ -279,7 +290,7 @@ def _legend(axes: Axes, y: float, *, framed: bool) -> None:
         x += 150
     if framed:
         words = "▭ framed: known to make the label"
-        axes.text(x, y, words, fontsize=9, color=LIGHT["muted"], va="baseline")
+        axes.text(_LEFT, y + 14, words, fontsize=9, color=LIGHT["muted"], va="baseline")
 
 
 def _alt(case: Case, blocks: Sequence[_Block]) -> str:

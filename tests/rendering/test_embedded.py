@@ -152,6 +152,18 @@ def test_every_palette_colour_becomes_a_variable_that_the_page_defines(
     assert all(f"{name}:" in page.text for name in used)
 
 
+def test_a_picture_with_a_layout_for_a_narrow_page_brings_both(tmp_path: Path) -> None:
+    (tmp_path / "figures" / "narrow").mkdir(parents=True)
+    drawn = '<svg xmlns="http://www.w3.org/2000/svg"><g id="{}"/></svg>'
+    (tmp_path / "figures" / "a.svg").write_text(drawn.format("wide"), encoding="utf-8")
+    (tmp_path / "figures" / "narrow" / "a.svg").write_text(drawn.format("small"), encoding="utf-8")
+    canvas = '<div class="canvas" data-src="figures/a.svg" data-alt="what it shows"></div>'
+    page = embedded.assemble(canvas, tmp_path)
+    assert re.findall(r'<div class="(wide|narrow)"><svg', page) == ["wide", "narrow"]
+    assert page.count('aria-label="what it shows"') == 2
+    assert {'id="a-wide"', 'id="a-narrow-small"'} <= set(re.findall(r'id="[^"]*"', page))
+
+
 def test_ids_of_a_picture_get_its_name() -> None:
     drawn = (
         '<svg xmlns="http://www.w3.org/2000/svg"><clipPath id="c"/><g clip-path="url(#c)"/>'

@@ -78,6 +78,17 @@ def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
         assert max(places) < 72 * 7.2
 
 
+def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Build) -> None:
+    picture = TextHighlights().draw(build("text"))[0]
+    assert picture.narrow is not None
+    width = float(re.search(r'width="([\d.]+)pt"', picture.narrow)[1])  # type: ignore[index]
+    right = [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.narrow)]
+    assert max(right) < width
+    assert re.findall(r">([^<>]+)</text>", picture.narrow) == re.findall(
+        r">([^<>]+)</text>", picture.svg
+    )
+
+
 def test_a_long_text_is_cut_and_says_what_the_rest_holds(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=text_schema(places=200))
     pictures = TextHighlights(words=10).draw(results)
