@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly import Source, Table, assemble
@@ -86,3 +87,20 @@ def as_dataset(arrays: Arrays, origin: Origin, rule: SplitRule, seed: int) -> Da
         target=TargetRule(arrays.target.name),
     )
     return assemble(arrays.table(), source, rule, seed)
+
+
+def load_arrays(
+    make: Callable[[], Arrays], origin: Origin, rule: SplitRule, seed: int, progress: Progress
+) -> Dataset:
+    """Read images or series, and make a data set of them, step by step.
+
+    Raises
+    ------
+    DataError : the source is not there, or too few of a class for three parts.
+    """
+    progress.start("Load the data", 2)
+    arrays = make()
+    progress.advance()
+    dataset = as_dataset(arrays, origin, rule, seed)
+    progress.advance()
+    return dataset

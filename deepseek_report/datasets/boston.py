@@ -12,12 +12,13 @@ from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
 from deepseek_report.datasets.shares import Shares
+from deepseek_report.datasets.tables import load_table
 from deepseek_report.datasets.targets import TargetRule
 
 if TYPE_CHECKING:
@@ -189,18 +190,14 @@ class BostonMortgages(Shares):
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
-        progress.start("Load the data", 3)
-        frame = _in_percent(read_table(_FILE, TextFormat())).drop(columns=list(self.drop))
-        progress.advance()
         rule = TargetRule(_TARGET, favourable="no", positive="yes", labels_are_decisions=True)
         labels = [str(COLUMNS[name].label) for name in self.drop]
         notes = (*_NOTES, *drop_note(self.drop, labels))
         source = Source(_FILE.name, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=notes)
-        table = encode(frame, source)
-        progress.advance()
-        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
-        progress.advance()
-        return dataset
+        return load_table(self._read, source, self.rule, seed, progress, self.use_sensitive)
+
+    def _read(self) -> pd.DataFrame:
+        return _in_percent(read_table(_FILE, TextFormat())).drop(columns=list(self.drop))
 
 
 def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:

@@ -12,11 +12,12 @@ from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
 from deepseek_report.datasets.shares import Shares
+from deepseek_report.datasets.tables import load_table
 from deepseek_report.datasets.targets import TargetRule
 
 _FILE = Path(__file__).parent / "data" / "taiwan_credit.parquet"
@@ -170,14 +171,14 @@ class TaiwanCredit(Shares):
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
-        progress.start("Load the data", 3)
-        frame = read_table(_FILE, TextFormat())
-        progress.advance()
         rule = TargetRule(_TARGET, favourable=0, positive=1)
         digest = self.source_digest()
         source = Source(_FILE.name, digest, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
-        table = encode(frame, source)
-        progress.advance()
-        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
-        progress.advance()
-        return dataset
+        return load_table(
+            lambda: read_table(_FILE, TextFormat()),
+            source,
+            self.rule,
+            seed,
+            progress,
+            self.use_sensitive,
+        )

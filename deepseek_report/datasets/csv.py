@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,12 +12,11 @@ from pydantic import Field
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Task
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
-from deepseek_report.datasets.cells import read_cells
 from deepseek_report.datasets.columns import message, not_columns, not_set
 from deepseek_report.datasets.declared import DeclaredTable
+from deepseek_report.datasets.file_task import task_in_file
 from deepseek_report.datasets.reading import (
     TextFormat,
     file_problem,
@@ -26,7 +24,6 @@ from deepseek_report.datasets.reading import (
     read_header,
     read_table,
 )
-from deepseek_report.datasets.targets import TargetRule, task_of
 from deepseek_report.errors import DataError
 
 
@@ -66,24 +63,8 @@ class TableFile(DeclaredTable):
         """The task as declared, or as the target column of the file shows it."""
         if not self.targets:
             return Nature()
-        return Nature("table", self._task(), groups=self.kinds_of_groups)
-
-    def _task(self) -> Task:
-        """Read from the file only where the config does not say it; what cannot be read is told
-        by `problems`.
-        """
-        rule = self.target_rule
-        if rule.task != "auto":
-            return rule.task
-        try:
-            return self._task_of_column(Path(str(self.path)))
-        except (DataError, OSError):
-            return "classification"
-
-    def _task_of_column(self, path: Path) -> Task:
-        seen = path.stat()
-        stamp = (str(path.absolute()), seen.st_size, seen.st_mtime_ns)
-        return _task_of_file(stamp, self.form, self.target_rule)
+        task = task_in_file(Path(str(self.path)), self.form, self.target_rule, read_column)
+        return Nature("table", task, groups=self.kinds_of_groups)
 
     def source_digest(self) -> str:
         """SHA-256 of the file.
@@ -181,10 +162,3 @@ class TableFile(DeclaredTable):
             return ()
         names = ", ".join(f"“{name}”" for name in self.left_out)
         return (f"Left out as the config asks: {names}.",)
-
-
-@lru_cache(maxsize=8)
-def _task_of_file(stamp: tuple[str, int, int], form: TextFormat, rule: TargetRule) -> Task:
-    """What the target column of a file is; asked again only when the file has changed."""
-    column = read_column(Path(stamp[0]), form, rule.name)
-    return task_of(read_cells(column, rule.name, form.decimal), rule)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly import Source, assemble, encode
+from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.shares import Share, Shares
+from deepseek_report.datasets.tables import load_table
 from deepseek_report.datasets.targets import TargetRule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FILES = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
 _FILE = "diabetes_data_raw.csv.gz and diabetes_target.csv.gz of scikit-learn"
@@ -115,17 +119,13 @@ class Diabetes(Shares):
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
-        from sklearn.datasets import load_diabetes
-
-        progress.start("Load the data", 3)
-        found = load_diabetes(as_frame=True, scaled=False)
-        frame = found.data.assign(**{_TARGET: found.target}).drop(columns=list(self.drop))
-        progress.advance()
         notes = drop_note(self.drop, [str(COLUMNS[name].label) for name in self.drop])
         rule = TargetRule(_TARGET, task="regression", unit="points")
         source = Source(_FILE, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=tuple(notes))
-        table = encode(frame, source)
-        progress.advance()
-        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
-        progress.advance()
-        return dataset
+        return load_table(self._read, source, self.rule, seed, progress, self.use_sensitive)
+
+    def _read(self) -> pd.DataFrame:
+        from sklearn.datasets import load_diabetes
+
+        found = load_diabetes(as_frame=True, scaled=False)
+        return found.data.assign(**{_TARGET: found.target}).drop(columns=list(self.drop))

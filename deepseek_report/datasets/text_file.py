@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,13 +14,14 @@ from pydantic import Field
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
+from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.cells import read_cells
 from deepseek_report.datasets.columns import Column, message, nearest, not_columns, not_set
 from deepseek_report.datasets.declared import Declared
 from deepseek_report.datasets.encoding import encode_feature
+from deepseek_report.datasets.file_task import task_in_file
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.joined_labels import joined, separate
 from deepseek_report.datasets.json_lines import (
@@ -36,7 +36,7 @@ from deepseek_report.datasets.reading import (
     read_header,
     read_table,
 )
-from deepseek_report.datasets.targets import Answer, TargetRule, encode_target, task_of
+from deepseek_report.datasets.targets import Answer, encode_target
 from deepseek_report.datasets.texts import Corpus, Tokens, assemble_texts
 from deepseek_report.datasets.tokenizing import tokenizer_digest
 from deepseek_report.errors import DataError
@@ -94,23 +94,13 @@ class TextFile(Declared, Tokens):
             return Nature("text", "multi_label", groups=self._kinds)
         if not self.targets:
             return Nature("text", groups=self._kinds)
-        rule = self.target_rule
-        task = self._task(rule) if rule.task == "auto" else rule.task
+        task = task_in_file(Path(str(self.path)), self.form, self.target_rule, _read_column)
         return Nature("text", task, groups=self._kinds)
 
     @property
     def _kinds(self) -> frozenset[AttributeKind]:
         """Those of the declared columns, and the length of the text."""
         return self.kinds_of_groups | {"other"}
-
-    def _task(self, rule: TargetRule) -> Task:
-        """As the file shows it; what cannot be read is told by `problems`."""
-        try:
-            seen = Path(str(self.path)).stat()
-            stamp = (str(Path(str(self.path)).absolute()), seen.st_size, seen.st_mtime_ns)
-            return _task_of_file(stamp, self.form, rule)
-        except (DataError, OSError):
-            return "classification"
 
     def source_digest(self) -> str:
         """SHA-256 of the file, and what decides the tokens.
@@ -250,10 +240,9 @@ def _read(path: Path, form: TextFormat) -> pd.DataFrame:
     return frame.apply(lambda column: column.map(joined) if column.dtype == object else column)
 
 
-@lru_cache(maxsize=8)
-def _task_of_file(stamp: tuple[str, int, int], form: TextFormat, rule: TargetRule) -> Task:
-    """What the target column of a file is; asked again only when the file has changed."""
-    frame = _read(Path(stamp[0]), form)
-    if rule.name not in frame:
-        return "classification"
-    return task_of(read_cells(frame[rule.name], rule.name, form.decimal), rule)
+def _read_column(path: Path, form: TextFormat, name: str) -> pd.Series:
+    """One column as it is read when all are; `problems` tells where there is none."""
+    frame = _read(path, form)
+    if name not in frame:
+        raise DataError(message(str(path), f"`{name}` is not a column", "a column", "correct it"))
+    return frame[name]

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import moments, series_layout
 from deepseek_report.datasets.packages import package_problem, packaged_file
@@ -87,11 +87,13 @@ class Trace(Shares):
         ------
         DataError : the package is not installed.
         """
-        progress.start("Load the data", 2)
+        origin = Origin("Trace.npz", self.source_digest(), DESCRIPTION)
+        return load_arrays(lambda: self._arrays(seed), origin, self.rule, seed, progress)
+
+    def _arrays(self, seed: int) -> Arrays:
         series, labels, published = self._read()
-        progress.advance()
         steps = series.shape[1]
-        arrays = Arrays(
+        return Arrays(
             values=series,
             labels=labels,
             target=Target(
@@ -106,11 +108,6 @@ class Trace(Shares):
             together=self._together(labels, published, seed),
             notes=("Readings are in standard deviations of their own series.",),
         )
-        dataset = as_dataset(
-            arrays, Origin("Trace.npz", self.source_digest(), DESCRIPTION), self.rule, seed
-        )
-        progress.advance()
-        return dataset
 
     def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
         """Series (instance, step, 1), labels from 0, and which are of the published test half."""

@@ -87,7 +87,7 @@ def test_a_column_that_cannot_be_dropped_is_named(name: str, said: str) -> None:
 
 def test_people_read_names_and_units(boston: Dataset) -> None:
     schema = boston.schema
-    assert schema.feature("pirat").display(33.1) == "33.10\u00a0%"
+    assert schema.feature("pirat").display(33.1) == "33.1\u00a0%"
     assert [one.label for one in schema.feature("chist").categories][-1] == "90 days overdue"
     assert max(map(len, schema.labels)) <= 36
     assert max(len(one.label) for f in schema.features for one in f.categories) <= 22
