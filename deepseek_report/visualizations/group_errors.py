@@ -13,7 +13,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows, value_ticks
+from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
 from deepseek_report.visualizations.numbers import in_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
@@ -72,10 +72,7 @@ def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
     right.axvline(0, color=LIGHT["context"], linewidth=1)
     _column(right, table, "mean_error")
     right.set_xlabel(in_unit("mean error", unit))
-    for place, cases in enumerate(table["n"]):
-        where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
-        note(right, count(cases), (1, place), (40, 0), **where)
-    note(right, "cases", (1, 1), (40, 5), xycoords="axes fraction", ha="right")
+    beside(right, table["n"].map(count), "cases", 40)
 
 
 def _column(axes: Axes, table: pd.DataFrame, name: str) -> None:

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import LABEL_TASKS, Task
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows, value_ticks
+from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
@@ -72,10 +72,7 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     left.set_xlabel("ROC AUC")
     _column(right, table, "f1", SERIES[1])
     right.set_xlabel("F1")
-    for place, share in enumerate(table["prevalence"]):
-        where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
-        note(right, percent(share), (1, place), (40, 0), **where)
-    note(right, "have it", (1, 1), (40, 5), xycoords="axes fraction", ha="right")
+    beside(right, table["prevalence"].map(percent), "have it", 40)
 
 
 def _column(axes: Axes, table: pd.DataFrame, name: str, colour: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -73,6 +73,14 @@ def note(axes: Axes, words: str, place: Any, offset: tuple[float, float], **look
     """Small words beside a place of the axes, `offset` points away from it."""
     common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
     axes.annotate(words, place, xytext=offset, textcoords="offset points", **{**common, **look})
+
+
+def beside(axes: Axes, texts: Iterable[str], heading: str, points: float) -> None:
+    """A column of small words right of the rows, its right end so many points from the axes."""
+    look = {"ha": "right", "va": "center", "xycoords": ("axes fraction", "data")}
+    for place, text in enumerate(texts):
+        note(axes, text, (1, place), (points, 0), **look)
+    note(axes, heading, (1, 1), (points, 5), xycoords="axes fraction", ha="right")
 
 
 def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:

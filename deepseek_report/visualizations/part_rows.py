@@ -9,7 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.visualizations.labels import wrapped
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows
+from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
 from deepseek_report.visualizations.style import LIGHT, SERIES, panel
 
 if TYPE_CHECKING:
@@ -56,12 +56,4 @@ def paint_parts(
     axes.set_xlim(left=0)
     ticks(axes, "x")
     axes.set_xlabel(label)
-    _column_of_counts(axes, table["n"])
-
-
-def _column_of_counts(axes: Axes, counts: pd.Series) -> None:
-    """How many cases each part has, right of the axes."""
-    look = {"ha": "right", "va": "center"}
-    for place, cases in enumerate(counts):
-        note(axes, count(cases), (1, place), (44, 0), xycoords=("axes fraction", "data"), **look)
-    note(axes, "cases", (1, 1), (44, 5), xycoords="axes fraction", ha="right")
+    beside(axes, table["n"].map(count), "cases", 44)
