@@ -48,6 +48,7 @@ class OnOff:
     ) -> None:
         self.context = context
         schema = context.classifier.schema
+        self.references = baseline_rows(context.inputs, context.background, schema)
         self.owners, self.there = schema.owners, present(context.inputs, schema)
         self.notes: tuple[str, ...] = ()
         if self.there.shape[1] > most:
@@ -101,8 +102,7 @@ class OnOff:
 
     def _answers(self, index: int, kept: Bools) -> Array:
         """(neighbour,) outputs; the first neighbour is the instance itself."""
-        row, schema = self.context.inputs[index], self.context.classifier.schema
-        reference = baseline_rows(row[None], self.context.background, schema)
+        row, reference = self.context.inputs[index], self.references[index]
         size = max(1, _MOST_CELLS // len(row))
         found = []
         for start in range(0, len(kept), size):

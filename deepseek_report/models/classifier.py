@@ -48,7 +48,12 @@ class TorchClassifier:
 
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) in original units -> (instance, class)."""
-        return self._evaluate(inputs, self.module, len(self.schema.target.classes))
+        return self._evaluate(inputs, self._batch, len(self.schema.target.classes))
+
+    def _batch(self, rows: Tensor) -> Tensor:
+        """(instance, feature) -> logits (instance, class)."""
+        logits: Tensor = self.module(rows)
+        return logits
 
     def _evaluate(self, inputs: Floats, ask: Callable[[Tensor], Tensor], width: int) -> Floats:
         """(instance, feature) -> (instance, width), what a function of float32 rows gives."""
@@ -96,4 +101,4 @@ class TorchClassifier:
                 reset = getattr(part, "reset_parameters", None)
                 if reset is not None:
                     reset()
-        return TorchClassifier(module, self.schema, self.name, self.capabilities, self.device)
+        return type(self)(module, self.schema, self.name, self.capabilities, self.device)

@@ -53,6 +53,6 @@ class NAM:
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""
-        from deepseek_report.models.classifier import TorchClassifier
+        from deepseek_report.models.additive import AdditiveClassifier
 
-        return TorchClassifier(module, schema, "nam", self.capabilities, device)
+        return AdditiveClassifier(module, schema, "nam", self.capabilities, device)

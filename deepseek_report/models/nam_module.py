@@ -57,6 +57,8 @@ class NAMModule(EncodedModule):
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
         self._train = train.inputs
+        self._means: Tensor | None = None
+        self.register_load_state_dict_post_hook(lambda *_: self.reset_parameters())
         numeric = self.encoder.numeric
         self.networks = nn.Sequential()
         for before, after in pairwise((config.bins + 1, *config.hidden)):
@@ -69,6 +71,17 @@ class NAMModule(EncodedModule):
         self.register_buffer("owners", owners, persistent=False)
         self.output = Outputs(len(owners), schema.target, train)
 
+    def reset_parameters(self) -> None:
+        """Forget the mean contributions, which belong to other weights."""
+        self._means = None
+
+    def train(self, mode: bool = True) -> NAMModule:
+        """Training changes the weights, so what was computed with them is forgotten."""
+        if mode:
+            self._means = None
+        super().train(mode)
+        return self
+
     def outputs_of(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, output)."""
         hidden = self._hidden(embedded)
@@ -80,6 +93,17 @@ class NAMModule(EncodedModule):
     def view(self, outputs: Tensor) -> Tensor:
         """(instance, output) -> (instance, class)."""
         return self.output.view(outputs)
+
+    def terms(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, column, output): what each adds."""
+        hidden, weight = self._hidden(self.embed(inputs)), self.output.linear.weight.T
+        found = hidden.new_zeros(len(inputs), self.columns, weight.shape[1])
+        return found.index_add_(1, self.owners, hidden.unsqueeze(-1) * weight)
+
+    def outputs_from(self, added: Tensor) -> Tensor:
+        """(instance, output) sums of terms over the columns -> (instance, output)."""
+        outputs: Tensor = self.output.readout(added + self.output.linear.bias)
+        return outputs
 
     def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
         """What each feature adds, less what it adds on average over the training part.
@@ -140,9 +164,11 @@ class NAMModule(EncodedModule):
         return kept[:, self.owners]
 
     def _mean_hidden(self, device: torch.device) -> Tensor:
-        """(hidden,) mean over the training part."""
-        total = torch.zeros(len(self.owners), dtype=torch.float64, device=device)
-        for start in range(0, len(self._train), _BATCH):
-            rows = torch.as_tensor(self._train[start : start + _BATCH], dtype=torch.float32)
-            total += self._hidden(self.embed(rows.to(device))).double().sum(0)
-        return (total / len(self._train)).float()
+        """(hidden,) mean over the training part; kept until the weights change."""
+        if self.training or self._means is None or self._means.device != device:
+            total = torch.zeros(len(self.owners), dtype=torch.float64, device=device)
+            for start in range(0, len(self._train), _BATCH):
+                rows = torch.as_tensor(self._train[start : start + _BATCH], dtype=torch.float32)
+                total += self._hidden(self.embed(rows.to(device))).double().sum(0)
+            self._means = (total / len(self._train)).float()
+        return self._means

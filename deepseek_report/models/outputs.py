@@ -53,6 +53,10 @@ class Outputs(Readout):
         """(instance, width) -> (instance, output): classes, all labels, or the number."""
         return super().forward(self.linear(hidden))
 
+    def readout(self, outputs: Tensor) -> Tensor:
+        """(instance, output) of the linear layer -> the same shape, see `Readout`."""
+        return super().forward(outputs)
+
 
 def contrast(logits: Tensor, target: int) -> Tensor:
     """(instance, class) -> (instance,) the target's logit less the mean of the others'.

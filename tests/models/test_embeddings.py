@@ -15,7 +15,7 @@ from deepseek_report.artifacts.split import Split
 from deepseek_report.explainers.attention_rollout import AttentionRollout
 from deepseek_report.explainers.input_x_gradient import InputXGradient
 from deepseek_report.explainers.integrated_gradients import IntegratedGradients
-from deepseek_report.models import attention
+from deepseek_report.models import attention as attending
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.models.patches import cut, shortest
@@ -189,7 +189,7 @@ def test_what_is_asked_beside_a_text_or_series_does_not_change_its_output(kind):
 def test_attention_in_parts_is_attention_at_once(kind, monkeypatch):
     module, rows = module_of(kind), rows_of(kind)
     whole, traced = module.trace(rows)
-    monkeypatch.setattr(attention, "_AT_ONCE", 1)
+    monkeypatch.setattr(attending, "_AT_ONCE", 1)
     parts, again = module.trace(rows)
     torch.testing.assert_close(parts, whole)
     for one, other in zip(again, traced, strict=True):
