@@ -45,12 +45,14 @@ class ShapeFunctions(ModelMetric):
         shown = np.argsort(-spread, kind="stable")[: self.most]
         typical = typical_row(train, schema)
         curves, density = [], []
-        for place, column in enumerate(shown):
-            feature, known = schema.features[column], train[:, column]
-            values = self._values(feature, known)
-            rows = np.repeat(typical[None], len(values), axis=0)
-            rows[:, column] = values
-            added = contributions(context.classifier, rows, target)[:, column]
+        marks = [self._values(schema.features[column], train[:, column]) for column in shown]
+        rows = [_moved(typical, column, one) for column, one in zip(shown, marks, strict=True)]
+        all_added = contributions(context.classifier, np.concatenate(rows), target)
+        ends = np.cumsum([len(one) for one in marks])[:-1]
+        for place, (column, values, part) in enumerate(
+            zip(shown, marks, np.split(all_added, ends), strict=True)
+        ):
+            feature, known, added = schema.features[column], train[:, column], part[:, column]
             about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
             about |= {"rank": place + 1, "spread": spread[column]}
             curves.append(_curve(about, feature, values, added, known))
@@ -80,6 +82,13 @@ class ShapeFunctions(ModelMetric):
             return np.array([np.nan])
         marks = np.quantile(known, np.linspace(0.01, 0.99, self.points))
         return np.array([*np.unique(marks), *gap])
+
+
+def _moved(typical: Floats, column: int, values: Floats) -> Floats:
+    """(value, feature) the typical row with each of the values in one column."""
+    rows = np.repeat(typical[None], len(values), axis=0)
+    rows[:, column] = values
+    return rows
 
 
 def _curve(

@@ -1,4 +1,4 @@
-"""An additive model as a classifier: what a value adds is computed once for all rows that have it."""
+"""An additive model as a classifier: what a value adds is computed once for all its rows."""
 
 from __future__ import annotations
 
