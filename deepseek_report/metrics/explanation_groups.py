@@ -32,8 +32,8 @@ Ints = NDArray[np.int64]
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
 _UNCORRECTED = (
-    "{} gaps between groups were tested; their p-values are not corrected for that number, so a "
-    "lone small one is a hint and no proof."
+    "{} gaps in the quality of explanations were tested; their p-values are not corrected for that "
+    "number, so a lone small one is a hint and no proof."
 )
 
 

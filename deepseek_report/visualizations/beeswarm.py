@@ -16,7 +16,7 @@ from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
-from deepseek_report.visualizations.numbers import effect
+from deepseek_report.visualizations.numbers import effect, in_unit
 from deepseek_report.visualizations.reading import leading, named_or
 from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
 
@@ -86,9 +86,12 @@ class _View:
     tendency: list[float]
     class_name: str
     space: OutputSpace
+    unit: str | None
 
     @property
     def across(self) -> str:
+        if self.space == "value":
+            return in_unit(f"change of the prediction of “{self.class_name}”", self.unit)
         return {
             "probability": f"change of the probability of “{self.class_name}”, in points",
             "logit": f"change of the log-odds of “{self.class_name}”",
@@ -111,6 +114,7 @@ def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -
         tendency=[_tendency(*pair) for pair in zip(levels.T, values.T, strict=True)],
         class_name=short(schema.target.classes[explanation.target], 30),
         space=explanation.output_space,
+        unit=schema.target.unit,
     )
 
 

@@ -15,6 +15,7 @@ from deepseek_report.visualizations.labels import (
     known,
     listed,
     named,
+    nouns,
     short,
     surely_positive,
     with_interval,
@@ -59,9 +60,9 @@ class DeletionCurves:
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=(
-                    "Deletion removes the features that an explainer ranks first: the sooner its "
-                    "line falls below the grey one of random order, the better it knows what the "
-                    "model uses; insertion puts them back. Right: the area gained over random "
+                    f"Deletion removes the {view.noun} that an explainer ranks first: the sooner "
+                    "its line falls below the grey one of random order, the better it knows what "
+                    "the model uses; insertion puts them back. Right: the area gained over random "
                     "order with its 95 % interval, paired by case; filled for deletion, hollow "
                     "for insertion."
                 ),
@@ -77,6 +78,7 @@ class _View:
     gains: dict[str, dict[str, Score]]
     names: list[str]
     is_number: bool
+    noun: str
 
     @property
     def outcome(self) -> str:
@@ -93,7 +95,8 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        return cls(curves, gains, names, results.schema.target.is_number)
+        noun = nouns(results.schema.modality)[1]
+        return cls(curves, gains, names, results.schema.target.is_number, noun)
 
     @property
     def judged(self) -> list[str]:
@@ -116,7 +119,7 @@ def _paint(figure: Figure, view: _View) -> None:
         axes = panel(figure, left, 0.6, left + 1.58, height - 0.4)
         _curves(axes, table, view.names)
         axes.set_title(capital(metric))
-        axes.set(ylim=limits, xlabel="features removed" if metric == "deletion" else "put back")
+        axes.set(ylim=limits, xlabel=f"{view.noun} removed" if metric == "deletion" else "put back")
         (value_ticks if view.is_number else percent_ticks)(axes, "y")
         if place == 0:
             axes.set_ylabel(view.outcome)
@@ -129,7 +132,8 @@ def _limits(view: _View) -> tuple[float, float]:
     """Around the mean curves, whose differences count."""
     means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
     room = 0.15 * float(np.ptp(means)) + 0.005
-    return max(float(means.min()) - room, 0.0), min(float(means.max()) + room, 1.0)
+    most = float(means.max()) + room
+    return max(float(means.min()) - room, 0.0), most if view.is_number else min(most, 1.0)
 
 
 def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
@@ -153,7 +157,7 @@ def _gain_panel(axes: Axes, view: _View) -> None:
             score = view.gains.get(metric, {}).get(name)
             if score is not None:
                 look = Look(tone[name], size=5, hollow=metric == "insertion")
-                ends = ([score.low or np.nan], [score.high or np.nan])
+                ends = ([_end(score.low)], [_end(score.high)])
                 intervals(axes, [row + aside], [score.value], ends, look)
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=2)
@@ -162,13 +166,17 @@ def _gain_panel(axes: Axes, view: _View) -> None:
     axes.set_xlabel("area")
 
 
+def _end(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
 def _title(view: _View) -> str:
     gains = view.gains["deletion"]
     if not gains:
-        return "How the output changes as features are removed"
+        return f"How the output changes as {view.noun} are removed"
     better = [name for name in view.judged if name in gains and surely_positive(gains[name].low)]
     if not better:
-        return "No explainer finds features that matter more to the model than random ones do"
+        return f"No explainer finds {view.noun} that matter more to the model than random ones do"
     doubtful = [named(name) for name in view.judged if name in gains and name not in better]
     best = f"{capital(named(better[0]))} finds what the model relies on best"
     if not doubtful:
@@ -182,7 +190,7 @@ def _alt(view: _View) -> str:
     start = number(float(deletion.loc[deletion["removed_share"].idxmin(), "mean"]))
     cases = count(deletion["n"].max())
     unit = ", in standard deviations of the true numbers," if view.is_number else ""
-    parts = [f"Mean {view.outcome}{unit} over {cases} cases, {start} with all features"]
+    parts = [f"Mean {view.outcome}{unit} over {cases} cases, {start} with all {view.noun}"]
     for metric, gains in view.gains.items():
         said = [
             f"{named(name)} {with_interval(gains[name].value, gains[name].low, gains[name].high)}"

@@ -110,7 +110,9 @@ def _head(results: Results, case: Case, name: str) -> str:
     """The explainer, and what its strongest patch did."""
     values = by_players(results, name, case.place)
     value = float(values[int(np.nanargmax(np.abs(values)))])
-    return f"{named(name)}\nmain patch {effect(value, results.explanations[name].output_space)}"
+    space = results.explanations[name].output_space
+    unit = " log-odds" if space == "logit" else ""
+    return f"{named(name)}\nmain patch {effect(value, space)}{unit}"
 
 
 def _paint(
@@ -149,5 +151,5 @@ def _alt(results: Results, case: Case, names: Sequence[str]) -> str:
         parts.append(f"By {named(name)} ({unit_of(results, name)}) most in {told}.")
     truth = ""
     if case.truth is not None:
-        truth = f" {capital(plural(int(case.truth.sum()), 'column'))} are known to make the label."
+        truth = f" {capital(plural(int(case.truth.sum()), 'value'))} are known to make the label."
     return f"{case.words}. {' '.join(parts)}{truth}"
