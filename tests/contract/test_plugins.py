@@ -7,10 +7,12 @@ import importlib
 import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from deepseek_report.artifacts.protocols.models import BringsTrainer
+from deepseek_report.artifacts.schema import PARTS
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import MULTIPLE, SINGLE, describe, groups, target_of
 from deepseek_report.config.compose import compose
@@ -28,6 +30,16 @@ HEAVY = {"torch", "shap", "lime", "captum", "sklearn", "matplotlib", "plotly", "
 
 #: A data set of each kind that needs nothing but a package.
 DATA = {"table": "credit", "text": "tweets", "image": "digits", "series": "trace"}
+
+
+#: A number to predict, with parts to compare that are no groups of people.
+PARTS_OF_NUMBERS = (
+    "dataset=csv",
+    f"dataset.path={Path(__file__).parent / 'sites.csv'}",
+    "dataset.target=y",
+    "dataset.compare_by=[site]",
+    "model=mlp",
+)
 
 
 def company(group: str, name: str) -> list[str]:
@@ -51,7 +63,10 @@ def predicting(group: str, name: str) -> list[str]:
     if getattr(plugin_class(group, name), "needs_truth", False):
         return ["dataset=histology"]
     data = {"regression": "diabetes", "multi_label": "multi_label_demo"}
+    compared = getattr(plugin_class(group, name), "needs_groups", frozenset())
     tasks = set(getattr(plugin_class(group, name), "tasks", {"classification"}))
+    if compared == PARTS:
+        return list(PARTS_OF_NUMBERS if tasks == {"regression"} else ["dataset=tweets"])
     if "classification" in tasks or group == "dataset":
         return []
     return [*[f"dataset={data[one]}" for one in data if one in tasks][:1], "model=mlp"]
