@@ -92,7 +92,7 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     """Refuse a finished document that claims, in its own words, what a run cannot show.
 
     Words of others are let through: framework files, signed statements, reasons for setting a row
-    aside, and texts of the data set.
+    aside, texts of the data set, and what single cases say.
 
     Raises
     ------
@@ -103,8 +103,16 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     quoted += [one.text for one in human.statements.values()]
     quoted += [one.reason for one in human.not_applicable.values()]
     if results.has("data"):
-        quoted += [*_texts(results.schema.to_json()), *_texts(results.card)]
+        quoted += [*_texts(results.schema.to_json()), *_texts(results.card), *_cases(results)]
     refuse_forbidden(path.read_text(encoding="utf-8"), quoted, path.name)
+
+
+def _cases(results: Results) -> Iterator[str]:
+    """What single cases say: the columns `text` of all measured tables, which quote the data."""
+    for key in results.names("measures"):
+        for table in results.measurement(*key.split("/")).tables.values():  # type: ignore[union-attr]
+            if "text" in table:
+                yield from table["text"].dropna().astype(str)
 
 
 def _texts(value: Any) -> Iterator[str]:

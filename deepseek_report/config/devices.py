@@ -27,5 +27,4 @@ def has_device(kind: str) -> bool:
         return False
     import torch
 
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    return there[kind]()
+    return torch.cuda.is_available() if kind == "cuda" else torch.backends.mps.is_available()

@@ -19,7 +19,7 @@ from deepseek_report.compliance.words import (
 )
 from deepseek_report.errors import RenderError
 
-from .conftest import Run
+from .conftest import Run, measure
 
 TEMPLATES = sorted(
     path
@@ -81,13 +81,34 @@ def test_a_signed_statement_may_use_its_own_words_and_the_report_may_not(run: Ru
         check_document(path, report, results)
 
 
-def test_a_category_of_the_data_may_hold_the_word(run: Run) -> None:
-    category = {"code": "1", "label": "certified income", "documented": True}
+def with_category(run: Run, label: str) -> None:
+    """Data of one feature that has this category."""
+    category = {"code": "1", "label": label, "documented": True}
     feature = {"name": "income", "label": "Income", "kind": "categorical", "categories": [category]}
     target = {"name": "y", "label": "Y", "classes": ["a", "b"], "favourable": 0}
     schema = {"features": [feature], "target": target, "attributes": []}
     save_json(run.path("data") / "schema.json", schema)
+
+
+def test_a_category_of_the_data_may_hold_the_word(run: Run) -> None:
+    with_category(run, "certified income")
     results = run.results()
     path = run.folder / "report.qmd"
     path.write_text("Income: certified income", encoding="utf-8")
     check_document(path, evaluate_results(results), results)
+
+
+def test_the_words_of_a_single_case_are_let_through_and_the_same_words_of_ours_are_not(
+    run: Run,
+) -> None:
+    said = "self - driving cars approved by california"
+    with_category(run, "low")
+    measure(run.path("measures/cases"), neighbours=[{"case": 0, "text": said}])
+    results = run.results()
+    report = evaluate_results(results)
+    path = run.folder / "report.qmd"
+    path.write_text("| Row 7 | self \\- driving cars approved\nby california |", encoding="utf-8")
+    check_document(path, report, results)
+    path.write_text(f"{said}. The model is approved by us.", encoding="utf-8")
+    with pytest.raises(RenderError, match="approved by"):
+        check_document(path, report, results)
