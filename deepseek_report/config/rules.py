@@ -201,6 +201,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
 _HANDED_OUT = {
     "module": "the layers, weights and training epochs of a torch module",
     "trees": "decision trees",
+    "routing": "weights of attention heads that a router chooses for each case",
     "intrinsic": "an account of its own output",
     "shape_functions": "one function a feature",
     "prototypes": "the cases that it compares with",

@@ -60,6 +60,8 @@ class AttentionRollout:
         An unsigned explanation with output space "none"; each row sums to 1.
         """
         classifier, n = context.classifier, len(context.inputs)
+        routed = "routing" in classifier.capabilities
+        heads = "heads and branches weighted by the router" if routed else "all heads weighted alike"
         before = classifier.calls
         predictions = context.output(context.inputs)
         values = self._values(context)
@@ -68,7 +70,7 @@ class AttentionRollout:
             values=values,
             predictions=predictions,
             method="attention_rollout",
-            variant="rollout of attention, heads and branches weighted by the router",
+            variant=f"rollout of attention, {heads}",
             output_space="none",
             signed=False,
             n_model_calls=classifier.calls - before,

@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 _NEEDED = {
     "gradients": "needs gradients of the model",
     "attention": "needs attention weights",
-    "routing": "needs the router's weights",
+    "routing": "needs a router that weighs the attention heads",
     "experts": "needs the choice of experts",
     "trees": "needs decision trees that read one column a feature",
     "intrinsic": "needs the account that a model gives of its own output",

@@ -71,9 +71,10 @@ class Words:
 def _pairs(inputs: Floats) -> tuple[Ints, Ints, Ints]:
     """Each text and token that stands in it, once, and how often it does: (pair,) each."""
     rows, columns = np.nonzero(~np.isnan(inputs))
-    both = np.stack([rows, inputs[rows, columns].astype(np.int64)], axis=1)
-    pairs, counts = np.unique(both, axis=0, return_counts=True)
-    return pairs[:, 0], pairs[:, 1], counts
+    tokens = inputs[rows, columns].astype(np.int64)
+    kinds = tokens.max(initial=0) + 1
+    pairs, counts = np.unique(rows * kinds + tokens, return_counts=True)
+    return pairs // kinds, pairs % kinds, counts
 
 
 @dataclass(frozen=True)
