@@ -61,7 +61,9 @@ class AttentionRollout:
         """
         classifier, n = context.classifier, len(context.inputs)
         routed = "routing" in classifier.capabilities
-        heads = "heads and branches weighted by the router" if routed else "all heads weighted alike"
+        heads = (
+            "heads and branches weighted by the router" if routed else "all heads weighted alike"
+        )
         before = classifier.calls
         predictions = context.output(context.inputs)
         values = self._values(context)

@@ -1,4 +1,4 @@
-"""What the parts of a routed model do: load of the experts, weights of the heads, attention."""
+"""What the parts of a routed model do: load of the experts, weights of the heads."""
 
 from __future__ import annotations
 
@@ -19,13 +19,9 @@ from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.resampling import Replicates, bootstrap
-from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
 
 Floats = NDArray[np.float64]
-
-#: A row of attention sums to 1, or to 0 where the token is not there.
-_THERE = 0.5
 
 
 def normalised_entropy(weights: Floats) -> Floats:
@@ -56,7 +52,7 @@ class ExpertLoad(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         inputs = context.dataset.test.inputs[sample_rows(context, self.max_rows)]
-        chosen = expert_choices(context, inputs)
+        chosen, layers = expert_choices(context, inputs)
         n, _, experts = chosen.shape
         replicates = bootstrap(
             lambda weights: _imbalance(weights, chosen),
@@ -67,6 +63,7 @@ class ExpertLoad(ModelMetric):
         share, low, high = mean_interval(chosen)
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
+        table["layer"] = np.array(layers)[table["layer"]]
         imbalance = resampled(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             imbalance.score(
@@ -92,18 +89,23 @@ class ExpertLoad(ModelMetric):
         return Measurement(scores, {"load": table}, notes=notes)
 
 
-def expert_choices(context: MeasureContext, inputs: Floats) -> Floats:
-    """(instance, layer, expert) share of an instance's choices that fell on each expert."""
-    batches = []
+def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, list[int]]:
+    """(instance, layer, expert) share of an instance's choices that fell on each expert.
+
+    With it the positions in the model of the layers that have experts.
+    """
+    batches: list[Floats] = []
+    places: list[int] = []
     for _, layers in traces(context, inputs):
-        sparse = [array(one.expert_weights) for one in layers if one.expert_weights is not None]
+        places = [k for k, one in enumerate(layers) if one.expert_weights is not None]
+        sparse = [array(layers[k].expert_weights) for k in places]
         if not sparse:
             raise NotApplicableError(
                 f"model {context.classifier.name!r} has no layer of experts; leave this metric out."
             )
         counts = np.stack([(one > 0).sum(axis=1) for one in sparse], axis=1)
         batches.append(counts / counts.sum(axis=-1, keepdims=True))
-    return np.concatenate(batches)
+    return np.concatenate(batches), places
 
 
 def _imbalance(weights: Floats, chosen: Floats) -> Floats:
@@ -176,82 +178,3 @@ def _by_class(
         frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
     joined = _named(pd.concat(frames, ignore_index=True), branches)
     return joined[["layer", "branch", "head", "class", "weight"]]
-
-
-@dataclass(frozen=True)
-class Attention(ModelMetric):
-    """Mean attention between features in every head, over the explained cases."""
-
-    category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
-    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
-    max_rows: Rows = 1000
-
-    def measure(self, context: MeasureContext) -> Measurement:
-        rows = context.cases.explained[: self.max_rows]
-        branches, mean, entropy = mean_attention(context, context.dataset.test.inputs[rows])
-        _, low, high = mean_interval(entropy)
-        found = Estimate(float(entropy.mean()), float(low), float(high), len(rows), "normal")
-        score = found.score(
-            "attention_entropy",
-            "explanation",
-            "none",
-            bounds=SHARE,
-            note="Mean over instances, heads and tokens, over the log of the number of tokens; a "
-            "branch that looks at neighbours alone cannot reach 1.",
-        )
-        tables = {
-            "tokens": _token_table(context),
-            "branches": pd.DataFrame({"branch": branches}),
-        }
-        notes = ("Attention shows where a head looks, not what decides the output.",)
-        return Measurement((score,), tables, {"mean": mean}, notes)
-
-
-def mean_attention(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats, Floats]:
-    """Branches; (layer, branch, head, query, key) mean attention; (instance,) mean entropy.
-
-    The mean of a query is taken over the instances in which that token is there; a token that is
-    nowhere there has a row of 0.
-    """
-    branches: list[str] = []
-    total, present, entropies = np.zeros(()), np.zeros(()), []
-    for _, layers in traces(context, inputs):
-        maps = [layer.attention for layer in layers if layer.attention is not None]
-        if not maps:
-            raise NotApplicableError(
-                f"model {context.classifier.name!r} has no attention layer; leave this metric out."
-            )
-        branches = list(maps[0])
-        parts = [[_summed(array(one[branch])) for branch in branches] for one in maps]
-        total = total + np.array([[part[0] for part in layer] for layer in parts])
-        present = present + np.array([[part[1] for part in layer] for layer in parts])
-        each = np.array([[part[2:] for part in layer] for layer in parts])
-        entropies.append(each[:, :, 0].sum(axis=(0, 1)) / each[:, :, 1].sum(axis=(0, 1)))
-    mean = total / np.maximum(present, 1)[..., None]
-    return branches, mean, np.concatenate(entropies)
-
-
-def _summed(attention: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Sums of (instance, head, query, key) attention, over the queries that are there.
-
-    (head, query, key) weights and (head, query) counts over the instances; (instance,) entropy
-    and (instance,) counts over heads and queries.
-    """
-    there = attention.sum(axis=-1) > _THERE
-    entropy = np.where(there, normalised_entropy(attention), 0.0)
-    counts = there.sum(axis=0).astype(np.float64)
-    return attention.sum(axis=0), counts, entropy.sum(axis=(1, 2)), there.sum(axis=(1, 2)) * 1.0
-
-
-def _token_table(context: MeasureContext) -> pd.DataFrame:
-    schema = context.dataset.schema
-    tokens = context.classifier.module.token_columns
-    names = [schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens]
-    return pd.DataFrame(
-        {
-            "token": range(len(tokens)),
-            "feature": names,
-            "label": token_labels(schema, tokens),
-        }
-    )

@@ -38,22 +38,31 @@ class AttentionMaps:
     needs: ClassVar[frozenset[str]] = frozenset({"measures/attention"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        mean = results.arrays("attention").get("mean")
-        if mean is None:
-            raise ArtifactError(
-                "measures/attention: the array `mean` is not there; measure it again"
-            )
+        arrays = results.arrays("attention")
+        for name in ("mean", "even", "there"):
+            if name not in arrays:
+                raise ArtifactError(
+                    f"measures/attention: the array `{name}` is not there; measure it again"
+                )
         tokens = [spoken(one) for one in required(results, "attention", "tokens")["label"]]
         branches = [spoken(one) for one in required(results, "attention", "branches")["branch"]]
-        return [_picture(_View(layer, maps, tokens, branches)) for layer, maps in enumerate(mean)]
+        return [
+            _picture(_View(layer, maps, even, arrays["there"], tokens, branches))
+            for layer, (maps, even) in enumerate(zip(arrays["mean"], arrays["even"], strict=True))
+        ]
 
 
 @dataclass(frozen=True)
 class _View:
-    """The maps (branch, head, query, key) of one layer."""
+    """The maps (branch, head, query, key) of one layer.
+
+    even : (branch, query, key). there : (query,) share of the cases that have the token.
+    """
 
     layer: int
     maps: NDArray[np.float64]
+    even: NDArray[np.float64]
+    there: NDArray[np.float64]
     tokens: list[str]
     branches: list[str]
     abreast: int = _ABREAST
@@ -74,10 +83,26 @@ class _View:
         ]
 
     def favourite(self, branch: int, head: int) -> tuple[str, float]:
-        """The token that is read most by this head, and its share of the attention."""
-        received = self.maps[branch, head].mean(axis=0)
-        best = int(np.nanargmax(received))
-        return self.tokens[best], float(received[best])
+        """The token that this head reads most beyond its even share, and its share in all."""
+        token, share, _ = self._preferred(self.maps[branch, head], self.even[branch])
+        return token, share
+
+    def most_read(self) -> tuple[str, float, float]:
+        """The same over all heads, with times the even share."""
+        return self._preferred(self.maps.mean(axis=(0, 1)), self.even.mean(axis=0))
+
+    def levels(self, branch: int, head: int) -> NDArray[np.int64]:
+        """(query, key) how many of the steps above the even share each cell is."""
+        even = self.even[branch]
+        times = np.divide(self.maps[branch, head], even, out=np.zeros_like(even), where=even > 0)
+        return np.digitize(times, np.array(_STEPS))
+
+    def _preferred(
+        self, weights: NDArray[np.float64], even: NDArray[np.float64]
+    ) -> tuple[str, float, float]:
+        shares, expected = (self.there @ one / self.there.sum() for one in (weights, even))
+        best = int((shares - expected).argmax())
+        return self.tokens[best], float(shares[best]), float(shares[best] / expected[best])
 
 
 def _picture(view: _View) -> Picture:
@@ -89,8 +114,9 @@ def _picture(view: _View) -> Picture:
         alt=_alt(view),
         how_to_read=(
             "In each map a row is a token that reads and a column one that is read, in the order "
-            "of the data; cells without colour get no more than their even share. Attention "
-            "shows where the layer looks, not what decides."
+            "of the data. Colour counts from the even share: what each token would get if all that "
+            "the reading one can see were read alike. Attention shows where the layer looks, not "
+            "what decides."
         ),
     )
 
@@ -104,7 +130,7 @@ def _drawn(view: _View) -> str:
 
 def _paint(figure: Figure, view: _View, side: float) -> None:
     width, height = (float(one) for one in figure.get_size_inches())
-    _key(figure, len(view.tokens))
+    _key(figure)
     for line, (branch, heads) in enumerate(view.lines):
         upper = height - _TOP - line * (side + 0.72)
         for column, head in enumerate(heads):
@@ -112,7 +138,7 @@ def _paint(figure: Figure, view: _View, side: float) -> None:
             axes = panel(figure, left, upper - side, left + side, upper)
             cells(
                 axes,
-                np.digitize(view.maps[branch, head], np.array(_STEPS) / len(view.tokens)),
+                view.levels(branch, head),
                 HEAT,
             )
             _dress(axes, view, (branch, head), first=column == 0, width=side)
@@ -134,17 +160,18 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
         linespacing=1.15,
     )
     if first:
-        axes.set_ylabel(f"{short(view.branches[which[0]], 18)}\n← token that reads", fontsize=SMALL)
+        branch = f"{short(view.branches[which[0]], 18)}\n" if len(view.branches) > 1 else ""
+        axes.set_ylabel(f"{branch}← token that reads", fontsize=SMALL)
 
 
-def _key(figure: Figure, tokens: int) -> None:
+def _key(figure: Figure) -> None:
     """The levels of colour, above the maps."""
     width, height = (float(one) for one in figure.get_size_inches())
     y = 1 - 0.4 / height
     figure.text(
         0.5 / width,
         1 - 0.14 / height,
-        f"times the even share of {percent(1 / tokens)}:",
+        "times the even share:",
         fontsize=SMALL,
         color=LIGHT["muted"],
         va="center",
@@ -157,15 +184,8 @@ def _key(figure: Figure, tokens: int) -> None:
         )
 
 
-def _most_read(view: _View) -> tuple[str, float, float]:
-    """The token that is read most over all heads, its share, and times the even share."""
-    received = view.maps.mean(axis=(0, 1, 2))
-    best = int(np.nanargmax(received))
-    return view.tokens[best], float(received[best]), float(received[best] * len(view.tokens))
-
-
 def _title(view: _View) -> str:
-    token, share, times = _most_read(view)
+    token, share, times = view.most_read()
     if times < 1.5:
         return f"Layer {view.layer + 1} spreads its attention almost evenly over the tokens"
     return (
@@ -181,5 +201,6 @@ def _alt(view: _View) -> str:
         for head in range(view.maps.shape[1]):
             token, share = view.favourite(branch, head)
             said.append(f"head {head + 1} {token} ({percent(share)})")
-        parts.append(f"{name} branch, most read token by head: " + ", ".join(said))
+        of_branch = f"{name} branch, " if len(view.branches) > 1 else ""
+        parts.append(f"{of_branch}preferred token by head: " + ", ".join(said))
     return f"Attention maps of layer {view.layer + 1}. " + "; ".join(parts) + "."

@@ -13,6 +13,7 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.attention import Attention
 from deepseek_report.metrics.capacity import Ablation, cross_entropy
 from deepseek_report.metrics.compute import (
     Latency,
@@ -28,7 +29,6 @@ from deepseek_report.metrics.projection import (
     vectors_of,
 )
 from deepseek_report.metrics.routing import (
-    Attention,
     ExpertLoad,
     RouteEntropy,
     normalised_entropy,

@@ -11,8 +11,8 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.metrics.attention import mean_attention
 from deepseek_report.metrics.capacity import losses_of
-from deepseek_report.metrics.routing import mean_attention
 from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import rows_at_once
 
@@ -68,17 +68,44 @@ class EndingClassifier:
         self.module, self.calls = Ending(), 0
 
 
+class Causal(Ending):
+    """Looks alike at every token up to its own."""
+
+    def trace(self, inputs: torch.Tensor, head_mask: torch.Tensor | None = None):
+        row = torch.tril(torch.ones(3, 3))
+        maps = (row / row.sum(1, keepdim=True)).expand(len(inputs), 1, 3, 3)
+        return torch.zeros(len(inputs), 1), [LayerTrace(attention={"global": maps})]
+
+
+class CausalClassifier(EndingClassifier):
+    def __init__(self) -> None:
+        self.module, self.calls = Causal(), 0
+
+
 def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
     context = toy(n=20)
     inputs = np.array([[1.0, 2.0], [1.0, np.nan]])
-    branches, mean, entropy = mean_attention(
-        replace(context, classifier=EndingClassifier()), inputs
-    )
-    assert branches == ["local"]
-    np.testing.assert_allclose(mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
-    np.testing.assert_allclose(mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
-    one = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(3)
-    assert entropy[1] == pytest.approx(one)
+    found = mean_attention(replace(context, classifier=EndingClassifier()), inputs)
+    assert found.branches == ["local"]
+    np.testing.assert_allclose(found.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
+    np.testing.assert_allclose(found.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
+    np.testing.assert_allclose(found.there, [1, 1, 0.5])
+
+
+def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
+    inputs = np.array([[1.0, 2.0], [1.0, np.nan]])
+    found = mean_attention(replace(toy(n=20), classifier=EndingClassifier()), inputs)
+    np.testing.assert_allclose(found.even[0, 0, 0], [5 / 12, 5 / 12, 1 / 6])
+    np.testing.assert_allclose(found.even[0, 0, 2], [1 / 3, 1 / 3, 1 / 3])
+    one = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / np.log(2)
+    assert found.entropy[1] == pytest.approx(one)
+
+
+def test_heads_that_read_from_left_to_right_without_preference_look_evenly(toy) -> None:
+    found = mean_attention(replace(toy(n=20), classifier=CausalClassifier()), np.ones((3, 2)))
+    np.testing.assert_allclose(found.mean[:, :, 0], found.even)
+    np.testing.assert_allclose(found.even[0, 0, 1], [0.5, 0.5, 0])
+    np.testing.assert_allclose(found.entropy, 1)
 
 
 def test_the_loss_of_a_number_is_its_squared_error_over_the_variance_of_the_label() -> None:

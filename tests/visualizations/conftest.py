@@ -443,7 +443,11 @@ def _inside(b: Builder) -> None:
     )
     b.measure(
         "attention",
-        arrays={"mean": mean},
+        arrays={
+            "mean": mean,
+            "even": np.full((2, 2, len(tokens), len(tokens)), 1 / len(tokens)),
+            "there": np.ones(len(tokens)),
+        },
         tokens=pd.DataFrame({"token": range(len(tokens)), "feature": "", "label": tokens}),
         branches=pd.DataFrame({"branch": ["local", "global"]}),
     )
