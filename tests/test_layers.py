@@ -13,6 +13,9 @@ from deepseek_report.artifacts.layers import layer_kind, layer_name
         ("output", "output"),
         ("outside named layers", "outside named layers"),
         ("0", "0"),
+        ("net.model.layers.0.self_attn", "layer 1, self attn"),
+        ("net.0", "net 1"),
+        ("model", "model"),
     ],
 )
 def test_a_layer_is_named_as_people_count(path, said):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 
 _STACKS = {"layers": "layer", "blocks": "block"}
+#: Names at the start of a path that say only that a network is inside of a module.
+_WRAPPERS = frozenset({"net", "model"})
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def layer_name(path: str) -> str:
-    """`layers.0.experts_norm` as `layer 1, experts norm`; numbers count from 1."""
+    """`net.model.layers.0.experts_norm` as `layer 1, experts norm`; numbers count from 1."""
     said: list[str] = []
-    for part in path.split("."):
+    parts = path.split(".")
+    while len(parts) > 1 and parts[0] in _WRAPPERS and not parts[1].isdigit():
+        parts = parts[1:]
+    for part in parts:
         if part.isdigit() and said:
             said[-1] = f"{_STACKS.get(said[-1], said[-1])} {int(part) + 1}"
         else:

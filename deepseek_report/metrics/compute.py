@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -37,18 +37,30 @@ OUTSIDE = "outside named layers"
 
 
 def layer_name(path: str) -> str:
-    """The block that a parameter belongs to: its path up to the first number.
+    """The block that a parameter belongs to: its path up to the first number, or its own layer.
 
-    `blocks.0.attention.query` -> `blocks.0`; `head.weight` -> `head`.
+    `blocks.0.attention.query` -> `blocks.0`; `net.embed_tokens.weight` -> `net.embed_tokens`.
     """
     parts = path.split(".")
     numbers = [k for k, part in enumerate(parts) if part.isdigit()]
-    return ".".join(parts[: numbers[0] + 1]) if numbers else parts[0]
+    return ".".join(parts[: numbers[0] + 1 if numbers else max(len(parts) - 1, 1)])
+
+
+def described(module: Any) -> dict[str, Mapping[str, Any]]:
+    """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
+    tell = getattr(module, "architecture", None)
+    return {one["name"]: one for one in tell()["layers"]} if tell else {}
+
+
+def enclosing(path: str, layers: Collection[str]) -> str:
+    """The innermost of these layers that a part lies in, or the part itself where there is none."""
+    around = [one for one in layers if path == one or path.startswith(one + ".")]
+    return max(around, key=len, default=path)
 
 
 @dataclass(frozen=True)
 class Parameters(ModelMetric):
-    """Number of trained parameters, in all and by layer."""
+    """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
@@ -57,11 +69,14 @@ class Parameters(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
         total = sum(one.numel() for one in module.parameters())
-        rows = [
-            (name or "(whole)", type(layer).__name__, n, n / max(total, 1))
-            for name, layer in module.named_modules()
-            if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
-        ]
+        found = [(name, one["kind"], one["parameters"]) for name, one in described(module).items()]
+        if sum(n for _, _, n in found) != total:
+            found = [
+                (name or "(whole)", type(layer).__name__, n)
+                for name, layer in module.named_modules()
+                if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
+            ]
+        rows = [(*one, one[2] / max(total, 1)) for one in found if one[2]]
         columns = ["layer", "kind", "parameters", "share"]
         score = Estimate(total, None, None, total, "").score(
             "parameters", "compute", "none", bounds=(0.0, None)
@@ -71,7 +86,7 @@ class Parameters(ModelMetric):
 
 @dataclass(frozen=True)
 class LayerProfile(ModelMetric):
-    """Time that each layer takes in one pass over a batch."""
+    """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
@@ -90,13 +105,12 @@ class LayerProfile(ModelMetric):
             for _ in range(self.repeats):
                 totals.append(1000 * seconds_of_a_pass(context.classifier, inputs, wait))
                 laps.append(watch.lap())
-        total = np.array(totals)
-        times = {name: np.array([lap[name] for lap in laps]) for name in laps[0]}
-        times = {name: one for name, one in times.items() if one.any()}
+        total, layers = np.array(totals), described(module)
+        times = _by_layer(laps, layers)
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
-        table = _profile_table(
-            times, {**watch.kinds, OUTSIDE: "the module itself"}, float(np.median(total))
-        )
+        told = {name: str(one["kind"]) for name, one in layers.items()}
+        kinds = {**watch.kinds, **told, OUTSIDE: "the module itself"}
+        table = _profile_table(times, kinds, float(np.median(total)))
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, "order statistics of the median")
         score = forward.score(
@@ -110,6 +124,16 @@ class LayerProfile(ModelMetric):
         return Measurement((score,), {"layers": table}, notes=(_CLOCK, _OWN))
 
 
+def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> dict[str, Floats]:
+    """{layer: (lap,) milliseconds}, with the parts inside of a layer that is described."""
+    times: dict[str, Floats] = {}
+    for part in laps[0]:
+        layer = enclosing(part, layers)
+        spent = np.array([lap[part] for lap in laps])
+        times[layer] = times.get(layer, np.zeros(len(laps))) + spent
+    return {name: one for name, one in times.items() if one.any()}
+
+
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
     rows = [
         (name, kinds[name], *median_interval(one), float(np.median(one)) / total)
@@ -119,7 +143,7 @@ def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float
     return pd.DataFrame(rows, columns=columns)
 
 
-_OWN = "The time of a part is its own, without that of the parts inside it."
+_OWN = "The time of a layer is without that of other layers of the table inside it."
 _CLOCK = "Times were measured on this machine while it may have done other work; they vary."
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -24,6 +25,8 @@ from deepseek_report.metrics.timing import torch_module
 
 Floats = NDArray[np.float64]
 _COMPONENTS = 3
+#: Matrices that are not shown, named one by one.
+_NAMED = 3
 
 
 def common_width(shapes: Iterable[tuple[int, ...]]) -> int:
@@ -126,7 +129,7 @@ class ParameterProjection(ModelMetric):
             "is.",
         ]
         if left_out:
-            notes.append(
-                f"Without a side of length {width}, and so not shown: {', '.join(left_out)}."
-            )
+            some = "; ".join(said(one) for one in left_out[:_NAMED])
+            more = f"; and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+            notes.append(f"Without a side of length {width}, and so not shown: {some}{more}.")
         return tuple(notes)

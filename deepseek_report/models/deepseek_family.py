@@ -33,8 +33,8 @@ class DeepSeekFamily(Pretrained):
     What follows is used without a checkpoint alone. masking : share of the words that training
     hides; embedding_dropout : share of the numbers of word embeddings that it drops; initial_spread
     : standard deviation of the first weights. None is 0.8 / √width, by which a layer gives numbers
-    of about the size that it reads; the 0.02 of transformers would make those of a narrow network
-    vanish. That is a rule of thumb for the start, not a setting found by measurement.
+    of about the size that it reads; with the 0.02 of transformers those of a narrow network are
+    small. That is a rule of thumb for the start, not a setting found by measurement.
     With pool "model" every text ends in a token of its own, which the output reads.
     """
 

@@ -96,6 +96,32 @@ def test_parameters_add_up(routed) -> None:
     assert found.tables["layers"]["share"].sum() == pytest.approx(1)
 
 
+def test_parameters_and_times_are_told_by_the_layers_that_a_model_describes(routed) -> None:
+    class Described(Routed):
+        def architecture(self):
+            inside = {"name": "block", "kind": "attention", "parameters": 3 * 8 + 8}
+            return {"layers": [inside, {"name": "output", "kind": "head", "parameters": 18}]}
+
+    routed.classifier.module = Described().eval()
+    layers = Parameters().measure(routed).tables["layers"]
+    assert dict(zip(layers["layer"], layers["parameters"], strict=True)) == {
+        "block": 32,
+        "output": 18,
+    }
+    times = LayerProfile(batch_size=16, repeats=3).measure(routed).tables["layers"]
+    assert times["layer"].tolist() == ["block", "output", "outside named layers"]
+    assert times["kind"].tolist()[:2] == ["attention", "head"]
+
+
+def test_a_layer_that_does_not_hold_all_parameters_is_no_description(routed) -> None:
+    class Half(Routed):
+        def architecture(self):
+            return {"layers": [{"name": "output", "kind": "head", "parameters": 18}]}
+
+    routed.classifier.module = Half().eval()
+    assert Parameters().measure(routed).tables["layers"]["parameters"].sum() == 50
+
+
 def test_a_model_without_a_module_is_refused_with_the_reason(toy) -> None:
     for metric in (Parameters(), LayerProfile(), ParameterProjection()):
         with pytest.raises(NotApplicableError, match="not a torch module"):
@@ -148,9 +174,17 @@ def test_the_median_has_the_interval_of_order_statistics() -> None:
 
 @pytest.mark.parametrize(
     ("path", "expected"),
-    [("blocks.0.attention.weight", "blocks.0"), ("head.weight", "head"), ("a.b.3.c", "a.b.3")],
+    [
+        ("blocks.0.attention.weight", "blocks.0"),
+        ("head.weight", "head"),
+        ("query", "query"),
+        ("net.embed_tokens.weight", "net.embed_tokens"),
+        ("a.b.3.c", "a.b.3"),
+    ],
 )
-def test_a_parameter_belongs_to_its_first_numbered_block(path: str, expected: str) -> None:
+def test_a_parameter_belongs_to_its_first_numbered_block_or_its_own_layer(
+    path: str, expected: str
+) -> None:
     assert layer_name(path) == expected
 
 
