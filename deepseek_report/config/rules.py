@@ -130,6 +130,8 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
         return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
     if getattr(plugin, "needs_truth", False) and not nature.truth:
         return "needs data in which the cause of the label is known (a mask, say); here it is not"
+    if getattr(plugin, "needs_two_classes", False) and (nature.classes or 2) != 2:
+        return f"needs a decision between two classes, and here there are {nature.classes}"
     return _without_groups(plugin, nature)
 
 

@@ -66,7 +66,7 @@ class Digits(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification", groups=frozenset())
+        return Nature("image", "classification", groups=frozenset(), classes=10)
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""

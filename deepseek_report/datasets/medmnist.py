@@ -73,8 +73,11 @@ class MedMNIST:
 
     @property
     def nature(self) -> Nature:
-        several = "labels" in catalogue().get(self.name, {})
-        return Nature("image", "multi_label" if several else "classification", groups=frozenset())
+        facts = catalogue().get(self.name, {})
+        if "labels" in facts:
+            return Nature("image", "multi_label", groups=frozenset())
+        many = len(facts["classes"]) if facts else None
+        return Nature("image", "classification", groups=frozenset(), classes=many)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config can tell: nothing is fetched."""

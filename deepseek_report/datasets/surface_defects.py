@@ -93,7 +93,8 @@ class SurfaceDefects(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("image", "classification", truth=True, groups=frozenset())
+        many = 1 + len(self.kinds) if self.label == "kind" else 2
+        return Nature("image", "classification", truth=True, groups=frozenset(), classes=many)
 
     def source_digest(self) -> str:
         """Hash of the textures and of the drawing package's version."""

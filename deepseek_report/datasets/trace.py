@@ -74,7 +74,7 @@ class Trace(Shares):
 
     @property
     def nature(self) -> Nature:
-        return Nature("series", "classification", groups=frozenset())
+        return Nature("series", "classification", groups=frozenset(), classes=4)
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import Attribute, Target
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
@@ -95,7 +95,8 @@ class Tweets(Shares, Tokens):
 
     @property
     def nature(self) -> Nature:
-        return Nature("text", "classification", groups=frozenset({"other"}))
+        compared: frozenset[AttributeKind] = frozenset({"other"})
+        return Nature("text", "classification", groups=compared, classes=len(_CLASSES))
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""

@@ -123,7 +123,7 @@ class ExplainerAgreement(ExplanationMetric):
         explanations = compared(context, "explainer_agreement")
         if len(explanations) < 2:
             raise NotApplicableError(
-                "explainer_agreement compares explainers, and there is only one; add another."
+                "explainer_agreement compares explainers, and there is only one"
             )
         values = player_values(explanations, context.dataset.schema)
         found = pair_correlations(values)

@@ -65,9 +65,7 @@ class ExplanationByGroup(ExplanationMetric):
         attributes = context.dataset.schema.attributes
         if not attributes:
             raise NotApplicableError(
-                "explanation_by_group compares groups, and the data set declares no attribute; "
-                "name some in dataset.sensitive or dataset.compare_by, or leave "
-                "explanation_by_group out."
+                "explanation_by_group compares groups, and the data set declares no attribute"
             )
         areas = self._areas(context, explanations)
         control = next((areas[n] for n, e in explanations.items() if e.method == CONTROL), None)

@@ -33,7 +33,7 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     """
     if context.explanation is None or not len(context.explanation):
         raise NotApplicableError(
-            f"{metric} judges an explanation, but no instance was explained; add an explainer."
+            f"{metric} judges an explanation, but no instance was explained"
         )
     return context.explanation
 
@@ -63,7 +63,7 @@ def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:
     NotApplicableError : there is none.
     """
     if not context.explanations:
-        raise NotApplicableError(f"{metric} needs explanations; add at least one explainer.")
+        raise NotApplicableError(f"{metric} needs explanations, and there are none")
     return dict(context.explanations)
 
 

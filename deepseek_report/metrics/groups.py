@@ -92,7 +92,7 @@ def groupings(
     if not single:
         raise NotApplicableError(
             f"no attribute of {_CALLED[kinds]} with two or more levels is declared, so none can be "
-            "compared; declare one in the dataset's config."
+            "compared"
         )
     if not crossings:
         return single

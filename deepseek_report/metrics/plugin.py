@@ -49,6 +49,5 @@ def require_two_classes(schema: Schema, what: str) -> None:
     found = len(schema.target.classes)
     if found != 2:
         raise NotApplicableError(
-            f"{what} needs a decision between two classes, but {schema.target.label!r} has "
-            f"{found}; leave this metric out, or declare a target with two classes."
+            f"{what} needs a decision between two classes, and “{schema.target.label}” has {found}"
         )

@@ -90,8 +90,7 @@ class Proxies(ModelMetric):
         attributes = context.dataset.schema.attributes_of("person")
         if not attributes:
             raise NotApplicableError(
-                "no attribute of people is declared, so no stand-in for one can be looked for; "
-                "declare one in the dataset's config."
+                "no attribute of people is declared, so no stand-in for one can be looked for"
             )
         scores: list[Score] = []
         rows: list[dict[str, object]] = []

@@ -90,8 +90,7 @@ class MaxSensitivity(ExplanationMetric):
         reach = self.radius * spreads(context.dataset.train.inputs, context.dataset.schema)
         if not reach.any():
             raise NotApplicableError(
-                "max_sensitivity moves numeric features, and this data set has none that vary; "
-                "leave max_sensitivity out."
+                "max_sensitivity moves numeric features, and this data set has none that vary"
             )
         shape = (self.perturbations, *inputs.shape)
         return list(inputs + reach * rng.uniform(-1, 1, size=shape))

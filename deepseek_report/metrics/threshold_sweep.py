@@ -24,6 +24,7 @@ class ThresholdSweep(ClassMetric):
     """What each of 99 thresholds would make of the decisions, for two classes."""
 
     category: ClassVar[Category] = "performance"
+    needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -69,6 +69,7 @@ class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     category: ClassVar[Category] = "fairness"
+    needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}
     )

@@ -22,8 +22,7 @@ def torch_module(classifier: Classifier) -> Any:
     """The torch module of a classifier, or the reason why there is none."""
     if not hasattr(classifier.module, "named_parameters"):
         raise NotApplicableError(
-            f"model {classifier.name!r} is not a torch module, so it has no layers to look into; "
-            "leave this metric out."
+            f"model {classifier.name!r} is not a torch module, so it has no layers to look into"
         )
     return classifier.module
 

@@ -71,9 +71,7 @@ def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[
     found = [one.routes or one.attention for one in layers]
     known = [one for one in found if one]
     if not known:
-        raise NotApplicableError(
-            f"model {context.classifier.name!r} has no layer with heads; leave this metric out."
-        )
+        raise NotApplicableError(f"model {context.classifier.name!r} has no layer with heads")
     heads = next(iter(known[0].values())).shape[1]
     return list(known[0]), (len(layers), len(known[0]), heads)
 
@@ -86,8 +84,7 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
         routed = [layer.routes for layer in layers if layer.routes is not None]
         if not routed:
             raise NotApplicableError(
-                f"model {context.classifier.name!r} has no layer that routes its heads; leave this "
-                "metric out."
+                f"model {context.classifier.name!r} has no layer that routes its heads"
             )
         branches = list(routed[0])
         batches.append(

@@ -153,13 +153,19 @@ class _Run:
             return False
         lost = [one for one in stage.inputs if outcomes[one].folder is None]
         if lost and not self.can_do_without(stage, lost):
-            applicable = any(outcomes[one].applicable for one in lost)
-            roots = self.roots(lost)
-            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in roots)
-            reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
-            self.done(Outcome(stage.id, reason=reason, applicable=applicable, roots=tuple(roots)))
+            self.done(self.given_up(stage, lost))
             return False
         return True
+
+    def given_up(self, stage: Stage, lost: list[str]) -> Outcome:
+        """Why a stage is not run: what it lacks, or the reasons why that cannot be applied here."""
+        outcomes, roots = self.execution.outcomes, self.roots(lost)
+        if any(outcomes[one].applicable for one in lost):
+            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in roots)
+            reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
+            return Outcome(stage.id, reason=reason, roots=tuple(roots))
+        reason = "; ".join(dict.fromkeys(outcomes[one].reason for one in roots))
+        return Outcome(stage.id, reason=reason, applicable=False, roots=tuple(roots))
 
     def roots(self, lost: list[str]) -> list[str]:
         """The stages that broke first: what is behind those that lacked their input."""
@@ -192,7 +198,9 @@ class _Run:
         self.execution.outcomes[outcome.stage] = outcome
         self.waiting.pop(outcome.stage, None)
         if not outcome.cached:
-            self.reporter.finished(outcome.stage, outcome.seconds, outcome.reason)
+            told_before = outcome.roots and not outcome.applicable
+            reason = "" if told_before else outcome.reason
+            self.reporter.finished(outcome.stage, outcome.seconds, reason)
         if outcome.bad_data:
             raise DataError(outcome.reason)
 

@@ -32,6 +32,7 @@ class ThresholdSweep:
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
     section: ClassVar[str] = "performance"
+    needs_two_classes: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:

@@ -73,6 +73,13 @@ def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none
     assert reasons["pictures/localisation"] == reasons["measures/localisation"]
 
 
+def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_more() -> None:
+    refused = validate(compose(["dataset=trace"])).refused
+    reasons = {one.artifact: one.reason for one in refused if "threshold_sweep" in one.artifact}
+    assert sorted(reasons) == ["measures/threshold_sweep", "pictures/threshold_sweep"]
+    assert set(reasons.values()) == {"needs a decision between two classes, and here there are 4"}
+
+
 def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None:
     for dataset in ("histology", "surface_defects", "wide"):
         assert "localisation" in validate(compose([f"dataset={dataset}"])).multiple["metrics"]

@@ -41,6 +41,7 @@ def test_what_check_knows_before_reading_is_what_is_read(loaded: tuple[str, Data
     name, dataset = loaded
     nature = PLUGINS[name].nature
     assert (dataset.schema.modality, dataset.schema.target.task) == (nature.modality, nature.task)
+    assert nature.classes in {None, len(dataset.schema.target.classes)}
     assert len(PLUGINS[name].source_digest()) == 64
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepseek_report.runner.execute import _Run
+from deepseek_report.runner.execute import Outcome, _Run
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store
@@ -40,3 +40,21 @@ def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
     stage = Stage("pictures/global_importance", "", ("data", "predictions", *both))
     assert run.can_do_without(stage, [both[0]])
     assert not run.can_do_without(stage, list(both))
+
+
+def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> None:
+    lost = Outcome("measures/sweep", reason="needs two classes", applicable=False)
+    told: list[str] = []
+    run.reporter = SimpleNamespace(finished=lambda _stage, _seconds, problem: told.append(problem))
+    run.done(lost)
+    run.done(run.given_up(Stage("pictures/sweep", "", (lost.stage,)), [lost.stage]))
+    outcome = run.execution.outcomes["pictures/sweep"]
+    assert (outcome.reason, outcome.applicable) == ("needs two classes", False)
+    assert told == ["needs two classes", ""]
+
+
+def test_what_lacks_a_broken_input_says_which_one_and_why(run: _Run) -> None:
+    run.done(Outcome("measures/sweep", reason="no memory"))
+    outcome = run.given_up(Stage("pictures/sweep", "", ("measures/sweep",)), ["measures/sweep"])
+    assert outcome.applicable
+    assert "measures/sweep: no memory" in outcome.reason

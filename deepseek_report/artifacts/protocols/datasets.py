@@ -17,12 +17,14 @@ class Nature:
 
     truth : whether the columns that make the label are known, see `Split.truth`.
     groups : the kinds of attributes that the data have; None where only reading them tells.
+    classes : how many classes there are; None where that is not known before.
     """
 
     modality: Modality = "table"
     task: Task = "classification"
     truth: bool = False
     groups: frozenset[AttributeKind] | None = None
+    classes: int | None = None
 
 
 class DatasetPlugin(Protocol):

@@ -56,6 +56,7 @@ class MetricPlugin(Protocol):
     produces: ClassVar[frozenset[str]]
     """Names of scores besides the metric's own key, so that thresholds on them are known. A metric
     or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`; one
-    that compares groups says of which kinds in `needs_groups`, a frozenset of `AttributeKind`."""
+    that compares groups says of which kinds in `needs_groups`, a frozenset of `AttributeKind`; one
+    that is about a decision between two classes says `needs_two_classes: ClassVar[bool] = True`."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
