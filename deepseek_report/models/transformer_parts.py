@@ -98,6 +98,8 @@ def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Modu
     reads = (
         "the mean of all tokens"
         if module.start.mean
+        else "the token that ends every text"
+        if module.reads_last and module.start.after
         else "the last token"
         if module.reads_last
         else "what its own head reads"

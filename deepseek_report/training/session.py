@@ -158,7 +158,7 @@ class Session:
 
     @property
     def tokens(self) -> int:
-        """Tokens that the module makes of one row; 0 where it has none."""
+        """Tokens that the module makes of one row, as it says itself or all; 0 without any."""
         named = getattr(self.module, "tokens_per_row", None)
         return int(named) if named is not None else len(getattr(self.module, "token_columns", ()))
 

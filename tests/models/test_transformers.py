@@ -596,3 +596,11 @@ def test_first_weights_of_a_small_network_are_as_wide_as_asked_or_as_its_width_w
         net = model(dataclasses.replace(V3, initial_spread=given)).net
         found = net.model.layers[0].mlp.gate_proj.weight.std().item()
         assert found == pytest.approx(expected, rel=0.2)
+
+
+def test_the_speed_of_training_counts_the_tokens_that_texts_have() -> None:
+    inputs = np.array([[1.0, 2, 3, np.nan], [1, np.nan, np.nan, np.nan]])
+    train = Split(inputs, np.array([0, 1]), np.arange(2))
+    assert model(V3, train=train).tokens_per_row == 2 + 1
+    told = model(V3).architecture()["summary"]
+    assert "The output reads the token that ends every text." in told
