@@ -271,9 +271,18 @@ local function typst_figure(figure, image, caption)
   }
 end
 
+-- As wide as the text; a tall picture as high as leaves room for its heading on the page.
+local function docx_size(src)
+  local _, data = pandoc.mediabag.fetch(src)
+  local size = pandoc.image.size(data)
+  if size.height / size.width > 18 / 16 then return { 'height', '18cm' } end
+  return { 'width', '16cm' }
+end
+
 local function docx_figure(figure, image, caption)
   image.src = image.src:gsub('%.svg$', '.png')
-  image.attributes.width = '16cm'
+  local size = docx_size(image.src)
+  image.attributes[size[1]] = size[2]
   local alt = image.attributes['fig-alt']
   if alt then image.caption = pandoc.Inlines { pandoc.Str(alt) } end
   local anchor = pandoc.Span(caption, { id = figure.identifier })

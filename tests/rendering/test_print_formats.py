@@ -44,6 +44,19 @@ def test_a_docx_is_the_same_twice_and_holds_png_pictures(sample: Path) -> None:
     assert 'descr="Late payments decide' in document
 
 
+def test_a_tall_picture_leaves_room_on_its_page_in_print(sample: Path) -> None:
+    tall = '<svg xmlns="http://www.w3.org/2000/svg" width="400pt" height="900pt"></svg>'
+    for picture in (sample.parent / "figures").glob("*.svg"):
+        picture.write_text(tall, encoding="utf-8")
+    document = zipfile.ZipFile(io.BytesIO(render_docx(sample).read_bytes())).read(
+        "word/document.xml"
+    )
+    heights = [int(one) for one in re.findall(rb'<wp:extent cx="\d+" cy="(\d+)"', document)]
+    assert heights
+    assert max(heights) <= 18 * 360_000  # 18 cm
+    assert render_pdf(sample).read_bytes().startswith(b"%PDF")
+
+
 def test_the_styles_of_the_report_reach_the_docx() -> None:
     archive = zipfile.ZipFile(io.BytesIO(styled(pandoc.data_file("reference.docx"))))
     styles = archive.read("word/styles.xml").decode("utf-8")
