@@ -13,12 +13,12 @@ from deepseek_report.models.architecture import count_parameters, describe
 _MIXTURE = "mixture of experts"
 #: Kinds of parts by a piece of their class's name; the first that fits.
 _KINDS = (
+    ("norm", "normalisation"),  # first, since some are called "post attention layernorm"
     ("router", "expert router"),
     ("shared_expert", "shared experts"),
     ("experts", "experts"),
     ("attention", "attention"),
     ("embed", "embedding"),
-    ("norm", "normalisation"),
     ("moe", _MIXTURE),
     ("mlp", "feed-forward"),
     ("pool", "pooling"),

@@ -604,3 +604,9 @@ def test_the_speed_of_training_counts_the_tokens_that_texts_have() -> None:
     assert model(V3, train=train).tokens_per_row == 2 + 1
     told = model(V3).architecture()["summary"]
     assert "The output reads the token that ends every text." in told
+
+
+def test_a_norm_is_no_attention_whatever_stands_in_its_name() -> None:
+    kinds = {one["name"]: one["kind"] for one in model(V3).architecture()["layers"]}
+    assert kinds["net.model.layers.0.post_attention_layernorm"] == "normalisation"
+    assert kinds["net.model.layers.0.self_attn"] == "attention"
