@@ -28,8 +28,10 @@ _STANDARD = frozenset(sys.stdlib_module_names)
 _REPORTED = (
     *("torch", "numpy", "pandas", "scipy", "scikit-learn", "shap", "lime", "captum", "fairlearn"),
     *("statsmodels", "matplotlib", "hydra-core", "omegaconf", "pydantic", "jinja2", "pyarrow"),
-    *("safetensors", "pypandoc_binary", "typst", "plotly"),
+    *("safetensors", "transformers", "tokenizers", "pypandoc_binary", "typst", "plotly"),
 )
+#: Told where they are installed.
+_EXTRAS = ("peft", "xgboost", "lightgbm", "skops")
 
 
 @cache
@@ -44,7 +46,9 @@ def version_of(name: str) -> str:
 def versions() -> dict[str, str]:
     """Versions of Python, this package and the libraries that decide results."""
     own = {PACKAGE.replace("_", "-"): version_of("deepseek-report")}
-    return {"python": platform.python_version(), **own} | {n: version_of(n) for n in _REPORTED}
+    found = {n: version_of(n) for n in (*_REPORTED, *_EXTRAS)}
+    known = {n: v for n, v in found.items() if n in _REPORTED or v != "not installed"}
+    return {"python": platform.python_version(), **own} | known
 
 
 @cache

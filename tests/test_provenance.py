@@ -71,3 +71,14 @@ def test_reading_the_code_of_a_plugin_imports_none_of_it() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_text_models_and_their_tokens_depend_on_is_told_by_version() -> None:
+    found = provenance.versions()
+    assert {"transformers", "tokenizers"} <= set(found)
+    assert found["transformers"] == provenance.version_of("transformers")
+
+
+def test_an_extra_that_is_not_installed_is_not_told(monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "_EXTRAS", ("a_library_that_nobody_has",))
+    assert "a_library_that_nobody_has" not in provenance.versions()
