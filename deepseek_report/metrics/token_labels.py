@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Layout, Schema
 
-SUMMARY = "summary"
+SUMMARY, END = "summary", "end of the text"
 _AXES = {"text": ("word",), "image": ("row", "column"), "series": ("step",)}
 
 
 def token_labels(schema: Schema, token_columns: Sequence[Sequence[int]]) -> list[str]:
     """One label a token: "summary", "Age", "rows 5–8 × columns 9–12", "steps 12–22", "word 3".
 
-    A token whose columns are those of a player is called as the player is.
+    A token whose columns are those of a player is called as the player is; one without columns
+    behind all others is the end of the text.
     """
     layout = schema.layout
     if layout is None:
@@ -25,9 +26,12 @@ def token_labels(schema: Schema, token_columns: Sequence[Sequence[int]]) -> list
         frozenset(columns): label
         for columns, label in zip(layout.players, layout.player_labels, strict=True)
     }
+    last = max((k for k, columns in enumerate(token_columns) if len(columns)), default=0)
     return [
-        players.get(frozenset(columns)) or _place(layout, columns) if len(columns) else SUMMARY
-        for columns in token_columns
+        players.get(frozenset(columns)) or _place(layout, columns)
+        if len(columns)
+        else (SUMMARY if k <= last else END)
+        for k, columns in enumerate(token_columns)
     ]
 
 

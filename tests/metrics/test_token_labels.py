@@ -44,6 +44,12 @@ def test_windows_and_runs_of_words_are_called_by_their_ends() -> None:
     assert token_labels(schema_of(text, 5), ((0,), (2, 3, 4))) == ["word 1", "words 3–5"]
 
 
+def test_what_stands_around_a_text_is_its_summary_and_its_end() -> None:
+    text = Layout("text", (2,), ((0,), (1,)), ("word 1", "word 2"))
+    found = token_labels(schema_of(text, 2), ((), (0,), (1,), ()))
+    assert found == ["summary", "word 1", "word 2", "end of the text"]
+
+
 class Ending(nn.Module):
     """Looks at the summary with 0.25 and evenly at the words that are there."""
 
