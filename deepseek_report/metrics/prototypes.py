@@ -21,10 +21,6 @@ from deepseek_report.metrics.timing import torch_module
 Floats = NDArray[np.float64]
 
 _BATCH = 1024
-_PRIVACY = (
-    "The prototypes are real cases of the training part and are shown with their values: see that "
-    "whoever gets this report may read them."
-)
 
 
 @dataclass(frozen=True)
@@ -63,6 +59,7 @@ class Prototypes(ModelMetric):
                 "share": decided[order] / len(test),
                 "mean_evidence": evidence.mean(axis=0)[order],
                 "n": len(test),
+                "shift": module.shift,
             }
         )
         return Measurement(
@@ -73,7 +70,6 @@ class Prototypes(ModelMetric):
                 "nearest": self._nearest(context, distances[:, order]),
             },
             arrays={"inputs": inputs[order].astype(np.float64)},
-            notes=(_PRIVACY,),
         )
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:

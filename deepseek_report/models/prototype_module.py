@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 
+from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
@@ -31,6 +32,8 @@ NEAREST = 0.01
 #: softplus of it is 1.
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
+#: What may be moved, and by what.
+_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 #: Training cases over which the usual distances of images and series are taken.
 _REFERENCE = 256
 
@@ -91,6 +94,7 @@ class PrototypeModule(EncodedModule):
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
         self.layout = schema.layout
+        self.shift = 0 if self.layout is None else shift_of(self.layout, config.shift)
         self.n_classes = len(schema.target.classes)
         self._keep_candidates(train, seed)
         self.distances = self._measure(train, seed)
@@ -156,9 +160,19 @@ class PrototypeModule(EncodedModule):
         summary = (
             f"A prototype model: it compares a case with {len(self.classes)} cases of the training "
             f"part, over {len(self.unit_features)} encoded columns, and decides for the class "
-            "whose prototypes are near."
+            f"whose prototypes are near.{self._moves()}"
         )
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
+
+    def _moves(self) -> str:
+        """How far parts of a prototype may move, as a sentence; empty where none may."""
+        if self.layout is None or not self.shift:
+            return ""
+        part, step = _MOVED[self.layout.modality]
+        return (
+            f" A {part} of it need not stand at the same place: each is compared where it fits "
+            f"best, up to {plural(self.shift, step)} aside."
+        )
 
     def _in_use(self) -> Tensor:
         """(prototype, unit) the training cases; in training with the gradient of their places."""
@@ -208,11 +222,10 @@ class PrototypeModule(EncodedModule):
         mean, square = mean / len(train), square / len(train)
         scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
         self.register_buffer("scale", scale.float())
-        shift = 0 if self.layout is None else shift_of(self.layout, self.config.shift)
-        if self.layout is None or not shift:
+        if self.layout is None or not self.shift:
             return ColumnDistances(mean.float(), square.float())
         drawn = np.random.default_rng(seed).permutation(len(train))[:_REFERENCE]
-        return ShiftedDistances(self.layout, shift, self._units(train.inputs[np.sort(drawn)]))
+        return ShiftedDistances(self.layout, self.shift, self._units(train.inputs[np.sort(drawn)]))
 
     def _units(self, inputs: NDArray[np.float64]) -> Tensor:
         """(instance, column) -> (instance, unit)."""

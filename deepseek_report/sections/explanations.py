@@ -66,6 +66,7 @@ class Explanations:
                 if one.notes and name != CONTROL
             ],
             "routing": _routing(draft),
+            "prototypes": _prototypes(draft),
             "part_attribution": attribution(draft, "other"),
         }
         return draft.content(self.title, self.needs, _USES)
@@ -107,6 +108,8 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 def _caveats(draft: Draft) -> None:
     draft.caveat("not_causes")
+    if draft.results.has("measures/prototypes"):
+        draft.caveat("real_cases")
     pairs = draft.results.card.get("correlations") or []
     if pairs:
         draft.caveat(
@@ -166,4 +169,18 @@ def _routing(draft: Draft) -> list[dict[str, Any]]:
         {"layer": row["layer"] + 1, "branch": row["branch"], "head": row["head"] + 1}
         | percent_cell("weight", row["weight"])
         for row in table
+    ]
+
+
+def _prototypes(draft: Draft) -> list[dict[str, Any]]:
+    """Every case that the model compares with, and the test cases that are nearest to it."""
+    nearest: dict[int, list[str]] = {}
+    for row in rows(draft.results, "prototypes", "nearest"):
+        nearest.setdefault(row["prototype"], []).append(f"{row['instance_id']} ({row['label']})")
+    return [
+        {"case": str(row["instance_id"]), "class": row["class_label"]}
+        | count_cell("decides", row["decides"])
+        | percent_cell("share", row["share"])
+        | {"nearest": ", ".join(nearest.get(row["prototype"], []))}
+        for row in rows(draft.results, "prototypes", "prototypes")
     ]

@@ -12,12 +12,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import capital, short, spoken
+from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     HEAT,
     LIGHT,
+    NARROW,
     SMALL,
     WIDTH,
     colours,
@@ -27,25 +28,44 @@ from deepseek_report.visualizations.style import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Schema
 
-_ABREAST, _TILE, _HEAD = 5, 1.3, 0.62
-_LABELS, _LINE = 2.1, 0.24
+#: Heights in inches: of a tile, of the three lines above it, of a line of a table.
+_TILE, _HEAD, _LINE = 1.3, 0.55, 0.17
 #: Pixels along one side of a drawn image; larger ones are thinned out.
 _PIXELS = 32
 _VALUES = {
     "table": "the values of the features that count most",
     "image": "the picture, darker for greater values (channels averaged)",
-    "series": "the series, channel by channel",
+    "series": "the course of its channels, all on one scale",
 }
+#: What may be moved before it is compared, and by what: one of them, one step of it, several.
+_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
+
+
+@dataclass(frozen=True)
+class _Page:
+    """How many prototypes stand side by side, and the inches that are there for them.
+
+    tiles, columns : of pictures, and of tables beside `labels` inches of feature names.
+    """
+
+    width: float
+    tiles: int
+    columns: int
+    labels: float
+
+
+_PAGES = (_Page(WIDTH, 5, 5, 1.95), _Page(NARROW, 3, 2, 1.6))
 
 
 @dataclass(frozen=True)
 class Prototypes:
-    """Draws the cases that a prototype model compares with, those that decide most often first.
+    """Draws the cases that a prototype model compares with, those that count most often first.
 
     most : prototypes drawn; columns : features of a table that are shown.
     """
@@ -59,56 +79,89 @@ class Prototypes:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "prototypes", "prototypes")
-        schema, shown = results.schema, table.head(self.most)
-        if schema.layout is None:
-            values = required(results, "prototypes", "inputs")
-            rows = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
-            height = _table_height(shown, rows)
-            svg = draw_svg("prototypes", height, lambda fig: _table(fig, shown, rows))
-        else:
-            inputs = results.arrays("prototypes")["inputs"][: len(shown)]
-            height = _tiles_height(shown)
-            svg = draw_svg("prototypes", height, lambda fig: _tiles(fig, shown, inputs, schema))
+        shown = table.head(self.most)
+        wide, narrow = (self._drawn(results, shown, page) for page in _PAGES)
         return [
             Picture(
                 name="prototypes",
-                svg=svg,
+                svg=wide,
+                narrow=narrow,
                 title=_title(table),
                 alt=_alt(shown, table),
-                how_to_read=(
-                    "Every prototype is a real training case with its class, and the share of "
-                    "test cases for which it adds most to the class decided for; below stand "
-                    f"{_VALUES[schema.modality]}."
-                ),
+                how_to_read=_how_to_read(results.schema, table),
             )
         ]
 
+    def _drawn(self, results: Results, shown: pd.DataFrame, page: _Page) -> str:
+        schema = results.schema
+        if schema.layout is None:
+            values = required(results, "prototypes", "inputs")
+            values = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
+            blocks = _blocks(shown, values, page)
+            height = sum(_block_height(block) for block in blocks)
+            return draw_svg(
+                "prototypes", height, lambda fig: _tables(fig, blocks, page), page.width
+            )
+        inputs = results.arrays("prototypes")["inputs"][: len(shown)]
+        height = _tiles_height(len(shown), page)
+        return draw_svg(
+            "prototypes", height, lambda fig: _tiles(fig, shown, inputs, schema, page), page.width
+        )
 
-def _tiles_height(shown: pd.DataFrame) -> float:
-    return -(-len(shown) // _ABREAST) * (_TILE + _HEAD) + 0.1
+
+def _how_to_read(schema: Schema, table: pd.DataFrame) -> str:
+    shift = int(table["shift"].max())
+    told = (
+        "Each of these is a real training case that the model compares every case with: its class, "
+        "its row, the share of test cases for which it counts most among the prototypes of the "
+        f"class decided for, and {_VALUES[schema.modality]}."
+    )
+    if not shift or schema.modality not in _MOVED:
+        return told
+    part, step = _MOVED[schema.modality]
+    return f"{told} Each {part} is compared where it fits best, up to {plural(shift, step)} aside."
+
+
+def _tiles_height(n: int, page: _Page) -> float:
+    return -(-n // page.tiles) * (_TILE + _HEAD) + 0.1
 
 
 def _tiles(
-    figure: Figure, shown: pd.DataFrame, inputs: NDArray[np.float64], schema: Schema
+    figure: Figure,
+    shown: pd.DataFrame,
+    inputs: NDArray[np.float64],
+    schema: Schema,
+    page: _Page,
 ) -> None:
-    assert schema.layout is not None  # noqa: S101 - tables are drawn by `_table`
-    top, width = _tiles_height(shown), WIDTH / _ABREAST
+    assert schema.layout is not None  # noqa: S101 - tables are drawn by `_tables`
+    top, width = _tiles_height(len(shown), page), page.width / page.tiles
     values = inputs.reshape(-1, *schema.layout.shape)
     span = (float(np.nanmin(values)), float(np.nanmax(values)))
     for place, row in enumerate(shown.itertuples()):
-        block, column = divmod(place, _ABREAST)
+        block, column = divmod(place, page.tiles)
         upper = top - _HEAD - block * (_TILE + _HEAD)
         begin = column * width
-        axes = panel(figure, begin + 0.1, upper - _TILE + 0.1, begin + width - 0.1, upper)
-        axes.set_title(_head(row), fontsize=SMALL - 1)
-        axes.set_axis_off()
+        axes = panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
+        axes.set_title(_head(row), fontsize=SMALL - 1, pad=5)
+        _frame(axes)
         if schema.modality == "image":
             cells(axes, _levels(values[place].mean(axis=-1), span), HEAT)
-            axes.set_aspect("equal")
+            axes.set_aspect("equal", anchor="NW")
             continue
         for channel, tone in enumerate(colours([str(i) for i in range(values.shape[2])]).values()):
             axes.plot(values[place][:, channel], color=tone, linewidth=1.1)
-        axes.set_ylim(*span)
+        axes.margins(x=0)
+        spare = 0.05 * (span[1] - span[0] or 1.0)
+        axes.set_ylim(span[0] - spare, span[1] + spare)
+
+
+def _frame(axes: Axes) -> None:
+    """A quiet frame without ticks."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(LIGHT["grid"])
 
 
 def _levels(image: NDArray[np.float64], span: tuple[float, float]) -> NDArray[np.int64]:
@@ -119,35 +172,65 @@ def _levels(image: NDArray[np.float64], span: tuple[float, float]) -> NDArray[np
     return np.asarray(np.round(np.nan_to_num(share) * len(HEAT)), dtype=np.int64)
 
 
-def _table_height(shown: pd.DataFrame, rows: pd.DataFrame) -> float:
-    blocks = -(-len(shown) // _ABREAST)
-    return blocks * (_HEAD + 0.15 + _LINE * rows["feature"].nunique() + 0.1)
+@dataclass(frozen=True)
+class _Block:
+    """Prototypes side by side: their heads, and for each feature its label and their values."""
+
+    heads: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
 
 
-def _table(figure: Figure, shown: pd.DataFrame, rows: pd.DataFrame) -> None:
-    features = list(dict.fromkeys(rows["feature"]))
-    labels = rows.drop_duplicates("feature").set_index("feature")["label"]
-    displays = rows.set_index(["prototype", "feature"])["display"]
-    height = _table_height(shown, rows)
-    width = (WIDTH - _LABELS) / _ABREAST
-    block_tall = _HEAD + 0.15 + _LINE * len(features) + 0.1
-    axes = panel(figure, 0, 0, WIDTH, height)
+def _blocks(shown: pd.DataFrame, values: pd.DataFrame, page: _Page) -> list[_Block]:
+    labels = values.drop_duplicates("feature").set_index("feature")["label"]
+    displays = values.set_index(["prototype", "feature"])["display"]
+    size = (SMALL - 1) * 0.6 / 72
+    for_label = int(page.labels / size)
+    for_value = int((page.width - page.labels) / page.columns / size) - 1
+    found = []
+    for start in range(0, len(shown), page.columns):
+        part = list(shown.iloc[start : start + page.columns].itertuples())
+        lines = [
+            (
+                wrapped(label, for_label, 3),
+                *(wrapped(displays[row.prototype, feature], for_value, 3) for row in part),
+            )
+            for feature, label in labels.items()
+        ]
+        found.append(_Block(tuple(_head(row) for row in part), tuple(lines)))
+    return found
+
+
+def _line_height(line: tuple[str, ...]) -> float:
+    return _LINE * max(text.count("\n") + 1 for text in line) + 0.08
+
+
+def _block_height(block: _Block) -> float:
+    return _HEAD + sum(_line_height(line) for line in block.lines) + 0.3
+
+
+def _tables(figure: Figure, blocks: Sequence[_Block], page: _Page) -> None:
+    height = sum(_block_height(block) for block in blocks)
+    axes = panel(figure, 0, 0, page.width, height)
     axes.set_axis_off()
-    axes.set_xlim(0, WIDTH)
+    axes.set_xlim(0, page.width)
     axes.set_ylim(0, height)
-    plain: dict[str, Any] = {"fontsize": SMALL - 1, "va": "center"}
-    for place, row in enumerate(shown.itertuples()):
-        block, column = divmod(place, _ABREAST)
-        upper = height - block * block_tall
-        x = _LABELS + column * width
-        axes.text(x, upper - 0.3, _head(row), **plain, color=LIGHT["ink"])
-        for line, feature in enumerate(features):
-            y = upper - _HEAD - 0.2 - _LINE * line
-            if column == 0:
-                axes.text(0, y, short(labels[feature], 30), **plain, color=LIGHT["muted"])
-                axes.hlines(y - _LINE / 2, 0, WIDTH, colors=LIGHT["grid"], linewidth=0.6)
-            value = short(displays[row.prototype, feature], 14)
-            axes.text(x, y, value, **plain, color=LIGHT["ink"])
+    width = (page.width - page.labels) / page.columns
+    plain: dict[str, Any] = {"fontsize": SMALL - 1, "va": "center", "linespacing": 1.15}
+    y = height
+    for block in blocks:
+        for column, head in enumerate(block.heads):
+            x = page.labels + column * width
+            axes.text(x, y - _HEAD / 2 - 0.03, head, **plain, color=LIGHT["ink"])
+        y -= _HEAD + 0.06
+        for label, *values in block.lines:
+            axes.hlines(y, 0, page.width, colors=LIGHT["grid"], linewidth=0.6)
+            tall = _line_height((label, *values))
+            axes.text(0, y - tall / 2, label, **plain, color=LIGHT["muted"])
+            for column, value in enumerate(values):
+                x = page.labels + column * width
+                axes.text(x, y - tall / 2, value, **plain, color=LIGHT["ink"])
+            y -= tall
+        y -= 0.24
 
 
 def _head(row: object) -> str:
@@ -156,23 +239,26 @@ def _head(row: object) -> str:
 
 
 def _title(table: pd.DataFrame) -> str:
-    used = int((table["decides"] > 0).sum())
-    first = table.iloc[0]
+    used, first = int((table["decides"] > 0).sum()), table.iloc[0]
+    others = (
+        f"each of the {count(len(table))} prototypes does for some"
+        if used == len(table)
+        else f"{count(used)} of {plural(len(table), 'prototype')} do for any"
+    )
     return (
-        f"{capital(plural(used, 'training case'))} of {count(len(table))} decide; case "
-        f"{int(first['instance_id'])} ({spoken(first['class_label'])}) alone for "
-        f"{percent(float(first['share']))} of the test cases"
+        f"Case {int(first['instance_id'])} ({spoken(first['class_label'])}) counts most for "
+        f"{percent(float(first['share']))} of the test cases; {others}"
     )
 
 
 def _alt(shown: pd.DataFrame, table: pd.DataFrame) -> str:
     said = [
-        f"case {int(row['instance_id'])}, {spoken(row['class_label'])}, decides for "
+        f"case {int(row['instance_id'])}, {spoken(row['class_label'])}, counts most for "
         f"{percent(float(row['share']))}"
         for _, row in shown.iterrows()
     ]
     return (
-        f"{plural(len(shown), 'prototype')} of {count(len(table))}, those that decide most often: "
+        f"{plural(len(shown), 'prototype')} of {count(len(table))}, those that count most often: "
         + "; ".join(said)
         + "."
     )

@@ -268,6 +268,21 @@ def test_windows_move_by_half_of_their_length_unless_told(asked, players, expect
     assert shift_of(layout, asked) == expected
 
 
+@pytest.mark.parametrize(
+    ("data", "shift", "told"),
+    [
+        (SQUARES, 1, "A patch of it need not stand at the same place"),
+        (STEPS, None, "up to 2 steps aside."),
+        (STEPS, 0, ""),
+    ],
+)
+def test_the_summary_says_how_far_parts_of_a_prototype_may_move(data, shift, told) -> None:
+    module = Prototype(per_class=2, shift=shift).build(*data, 0)
+    summary = module.architecture()["summary"]
+    assert told in summary
+    assert ("aside" in summary) == bool(told) == bool(module.shift)
+
+
 def test_random_weights_change_the_account(plugin, schema, train, tmp_path) -> None:
     classifier = fitted(plugin, schema, train, tmp_path)
     rows = train.inputs[:20]

@@ -271,3 +271,21 @@ def test_groups_too_small_to_compare_are_not_called_equal(run):
         "No group is large enough to be compared with its reference. "
         "Whether errors fall evenly could not be tested."
     )
+
+
+def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
+    run.training().predictions()
+    prototypes = [
+        {"prototype": k, "instance_id": 40 + k, "class_label": "default", "decides": 9 - k}
+        | {"share": 0.1, "mean_evidence": 1.0, "n": 90, "shift": 0}
+        for k in (1, 2)
+    ]
+    nearest = [
+        {"prototype": 1, "rank": k, "instance_id": k, "distance": 0.1, "label": "no default"}
+        for k in (5, 6)
+    ]
+    run.measure("prototypes", prototypes=prototypes, nearest=nearest)
+    content = Explanations().content(run.results())
+    listed = [(row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"]]
+    assert listed == [("41", "8", "5 (no default), 6 (no default)"), ("42", "7", "")]
+    assert any("real cases of the training part" in one for one in content.caveats)

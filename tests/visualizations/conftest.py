@@ -561,6 +561,7 @@ def _own_account(b: Builder) -> None:
             "prototype": cases, "instance_id": 100 + cases,
             "class_label": [b.schema.target.classes[one % 2] for one in cases],
             "decides": 60 - 5 * cases, "share": (60 - 5 * cases) / 270, "n": 270,
+            "shift": 0,
         }
     )  # fmt: skip
     inputs = [

@@ -10,14 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.texts import gaps, joined
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_views import by_players, cases_of
 from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
+from deepseek_report.visualizations.prototypes import Prototypes
 from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
@@ -188,3 +191,35 @@ def test_a_picture_of_one_kind_of_data_says_which() -> None:
     ):
         assert plugin.modalities == {modality}
         assert modality in SCHEMAS
+
+
+@pytest.mark.parametrize(
+    ("modality", "shift", "told"),
+    [
+        ("image", 1, "Each patch is compared where it fits best, up to 1 pixel aside."),
+        ("series", 5, "Each window is compared where it fits best, up to 5 steps aside."),
+        ("series", 0, None),
+    ],
+)
+def test_prototypes_tell_how_far_their_parts_may_move(
+    tmp_path: Path, modality: str, shift: int, told: str | None
+) -> None:
+    results = layout_results(tmp_path, modality)
+    table = pd.DataFrame(
+        {
+            "prototype": [1, 2, 3], "instance_id": [7, 8, 9], "class_label": ["fine"] * 3,
+            "decides": [6, 2, 0], "share": [0.75, 0.25, 0.0], "n": 8, "shift": shift,
+        }
+    )  # fmt: skip
+    inputs = np.random.default_rng(0).random((3, len(results.schema.features)))
+    folder = tmp_path / "measures" / "prototypes"
+    folder.mkdir(parents=True)
+    Measurement(tables={"prototypes": table}, arrays={"inputs": inputs}).save(folder)
+    results.paths["measures/prototypes"] = folder
+    picture = Prototypes().draw(results)[0]
+    assert picture.title.endswith("of the test cases; 2 of 3 prototypes do for any")
+    assert picture.narrow is not None
+    if told is None:
+        assert "aside" not in picture.how_to_read
+    else:
+        assert picture.how_to_read.endswith(told)

@@ -97,7 +97,13 @@ class IntrinsicModule(Protocol):
 
 
 class PrototypeModule(Protocol):
-    """The optional part of a module with the capability "prototypes"."""
+    """The optional part of a module with the capability "prototypes".
+
+    shift : steps of a series, or pixels along each side of an image, by which a window or patch
+        may be moved before it is compared; 0 where none is.
+    """
+
+    shift: int
 
     def prototypes(self) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (prototype, column), instance ids and classes (prototype,) of training cases."""
