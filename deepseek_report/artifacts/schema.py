@@ -169,6 +169,14 @@ class Layout:
         return self.channels[position] if self.channels else str(position + 1)
 
 
+_PLAYERS: dict[Modality, str] = {
+    "table": "feature",
+    "text": "word",
+    "image": "patch",
+    "series": "window",
+}
+
+
 @dataclass(frozen=True)
 class Schema:
     """The features in column order, the target, the attributes to compare groups by, the layout."""
@@ -200,6 +208,14 @@ class Schema:
     def player_labels(self) -> list[str]:
         """What the players are called; in a table every feature is one."""
         return list(self.layout.player_labels) if self.layout else self.labels
+
+    @property
+    def player_noun(self) -> str:
+        """What a player is called: a feature, patch or window; of a text a word or a piece."""
+        first, _, number = next(iter(self.player_labels), "").partition(" ")
+        if self.modality == "text" and number.isdigit():
+            return first
+        return _PLAYERS[self.modality]
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:

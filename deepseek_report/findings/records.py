@@ -56,7 +56,7 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return wording(language)
     schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.modality)
+    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
 
 
 def explainer_label(results: Results, name: str) -> str:

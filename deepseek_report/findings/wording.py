@@ -14,7 +14,6 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts import numbers
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings import estimates
@@ -43,10 +42,13 @@ class WordedFinding:
 class Wording:
     """The texts of one language, from `templates/locale/<language>.yaml`."""
 
-    def __init__(self, texts: Mapping[str, Any], modality: Modality = "table") -> None:
+    def __init__(self, texts: Mapping[str, Any], noun: str = "feature") -> None:
         self._texts = texts
-        known = texts.get("nouns", {}).get(modality, {})
-        self._nouns = {"noun": known.get("one", "feature"), "nouns": known.get("many", "features")}
+        known = texts.get("nouns", {}).get(noun, {})
+        self._nouns = {"noun": known.get("one", noun), "nouns": known.get("many", f"{noun}s")}
+        named = noun == "feature"
+        self._nouns["the_noun"] = "" if named else f"the {self._nouns['noun']} "
+        self._nouns["the_nouns"] = "" if named else f"the {self._nouns['nouns']} "
         self._templates: dict[str, Template] = {}
         self._environment = _environment()
 
@@ -58,7 +60,8 @@ class Wording:
         """The text of a key with its slots filled, on one line.
 
         `noun` and `nouns` are always filled: what the columns of these data are explained by, a
-        feature, a word, a patch or a window.
+        feature, a word, a patch or a window. `the_noun` and `the_nouns` stand before labels that
+        do not name a thing by themselves, as those of features do: "the window ".
         """
         if key not in self._templates:
             found = self._look_up(key)
@@ -104,13 +107,11 @@ class Wording:
 
 
 @cache
-def wording(
-    language: str = DEFAULT_LANGUAGE, variant: str = "", modality: Modality = "table"
-) -> Wording:
+def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "feature") -> Wording:
     """The texts of a language; those of the default language where it has none.
 
     variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
-    where a number is predicted and nothing is decided. modality : chooses the nouns.
+    where a number is predicted and nothing is decided. noun : what the columns are explained by.
     """
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
@@ -118,7 +119,7 @@ def wording(
     texts = _texts(folder / f"{language}.yaml")
     if variant:
         texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
-    return Wording(texts, modality)
+    return Wording(texts, noun)
 
 
 def _texts(path: Path) -> Mapping[str, Any]:

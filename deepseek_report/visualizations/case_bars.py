@@ -95,7 +95,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        noun=nouns(results.schema.modality)[0],
+        noun=nouns(results.schema)[0],
     )
 
 
@@ -115,7 +115,7 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=target.unit,
         base=_base(explanation, place),
         threshold=None,
-        noun=nouns(results.schema.modality)[0],
+        noun=nouns(results.schema)[0],
     )
 
 
@@ -131,7 +131,7 @@ def _bars(results: Results, explanation: Explanation, place: int, most: int) -> 
         bars.append(Bar(short(schema.player_labels[at], _COLUMNS - 1), shown, float(values[at])))
     rest = values[order[most:]]
     if len(rest):
-        one, several = nouns(schema.modality)
+        one, several = nouns(schema)
         other = plural(len(rest), f"other {one}", f"other {several}")
         bars.append(Bar(f"{other} together", "", float(rest.sum())))
     return bars

@@ -128,7 +128,7 @@ def unit_of(results: Results, explainer: str) -> str:
     }.get(explanation.output_space, "a score without unit")
 
 
-def title_of(results: Results, case: Case, explainer: str, noun: str) -> str:
+def title_of(results: Results, case: Case, explainer: str) -> str:
     """What the picture of a case finds: the player with the greatest attribution."""
     values = by_players(results, explainer, case.place)
     if np.isnan(values).all() or not np.nanmax(np.abs(values)):
@@ -139,7 +139,8 @@ def title_of(results: Results, case: Case, explainer: str, noun: str) -> str:
     size = effect(value, explanation.output_space)
     verb = "raises" if value > 0 else "lowers"
     said = f"{verb} the output most" if explanation.signed else "counts most"
-    return f"Case {count(case.identity)}: {noun} {name} {said} by {named(explainer)} ({size})"
+    noun = results.schema.player_noun
+    return f"Case {count(case.identity)}: the {noun} {name} {said} by {named(explainer)} ({size})"
 
 
 def noun_of(results: Results, case: Case, player: int) -> str:

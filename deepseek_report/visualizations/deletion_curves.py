@@ -95,7 +95,7 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        noun = nouns(results.schema.modality)[1]
+        noun = nouns(results.schema)[1]
         return cls(curves, gains, names, results.schema.target.is_number, noun)
 
     @property

@@ -17,6 +17,7 @@ from deepseek_report.visualizations.labels import (
     named,
     nouns,
     percent_with_interval,
+    player,
     short,
     spoken,
     wrapped,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Schema
 
 _ROW, _HEAD, _FOOT, _ABREAST = 0.25, 0.5, 0.5, 6
 
@@ -57,7 +59,7 @@ class GlobalImportance:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "importance", "importance")
-        view = _view(table, self.most, nouns(results.schema.modality)[1])
+        view = _view(table, self.most, results.schema)
         return [
             Picture(
                 name="global_importance",
@@ -76,11 +78,15 @@ class GlobalImportance:
 
 @dataclass(frozen=True)
 class _View:
-    """Shares by explainer, features in the order of their mean share; the control comes last."""
+    """Shares by explainer, features in the order of their mean share; the control comes last.
+
+    labels : of the rows. told : the same features inside a sentence.
+    """
 
     table: pd.DataFrame
     features: list[str]
     labels: dict[str, str]
+    told: dict[str, str]
     explainers: list[str]
     all_shares: pd.DataFrame
     noun: str
@@ -94,7 +100,7 @@ class _View:
         return [name for name in self.explainers if name != CONTROL] or self.explainers
 
 
-def _view(table: pd.DataFrame, most: int, noun: str) -> _View:
+def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
     names = list(dict.fromkeys(table["explainer"]))
     ordered = [n for n in names if n != CONTROL] + [n for n in names if n == CONTROL]
     shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
@@ -103,7 +109,9 @@ def _view(table: pd.DataFrame, most: int, noun: str) -> _View:
     scale = table["share"] / table["mean_absolute"].where(table["mean_absolute"] > 0)
     scaled = table.assign(share_low=table["low"] * scale, share_high=table["high"] * scale)
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
-    return _View(scaled, list(mean.index[:most]), labels, ordered, shares, noun)
+    told = {name: player(label, schema) for name, label in labels.items()}
+    features = list(mean.index[:most])
+    return _View(scaled, features, labels, told, ordered, shares, nouns(schema)[1])
 
 
 def _height(view: _View) -> float:
@@ -142,8 +150,15 @@ def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
     look = Look(colour, markers(view.explainers)[explainer], size=4.5)
     intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
     grid(axes, "x")
-    axes.set_xlim(0, most)
-    percent_ticks(axes, "x", 2)
+    axes.set_xlim(-0.06 * most, most)
+    percent_ticks(axes, "x")
+    axes.set_xticks([0, _round_share(0.85 * most)])
+
+
+def _round_share(most: float) -> float:
+    """The largest share of one digit that is not above `most`; two ticks leave room for both."""
+    power = 10.0 ** np.floor(np.log10(most))
+    return float(np.floor(most / power + 1e-9) * power)
 
 
 def _most(view: _View) -> float:
@@ -155,14 +170,14 @@ def _title(view: _View) -> str:
     judged, first, second = view.judged, view.features[0], view.features[1:2]
     mean = view.all_shares[judged].mean(axis=1)
     top = sum(view.all_shares[name].idxmax() == first for name in judged)
-    head = capital(view.labels[first])
+    head = capital(view.told[first])
     if 2 * top <= len(judged):
-        return f"Explainers differ on what matters most; {view.labels[first]} leads on average"
+        return f"Explainers differ on what matters most; {view.told[first]} leads on average"
     whose = "every explainer" if top == len(judged) else f"{top} of {len(judged)} explainers"
     if not second:
         return f"{head} matters most to {whose}"
     much = _as_much(mean[second[0]] / mean[first])
-    return f"{head} matters most to {whose}; {view.labels[second[0]]} matters {much}"
+    return f"{head} matters most to {whose}; {view.told[second[0]]} matters {much}"
 
 
 def _as_much(ratio: float) -> str:

@@ -83,7 +83,7 @@ def _picture(
     return Picture(
         name=name,
         svg=rasters.with_images(drawn, images),
-        title=title_of(results, case, names[0], "the patch"),
+        title=title_of(results, case, names[0]),
         alt=_alt(results, case, names),
         how_to_read=(
             "Red parts raise the output, blue parts lower it; each method is scaled to its own "

@@ -7,16 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.schema import Schema
 
 _NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
-#: What the things that attributions are summed over are called, one and several.
-_NOUNS: dict[Modality, tuple[str, str]] = {
-    "table": ("feature", "features"),
-    "text": ("word", "words"),
-    "image": ("patch", "patches"),
-    "series": ("window", "windows"),
-}
 
 
 def clean(text: object) -> str:
@@ -75,9 +68,18 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
     return longest * 0.6 * size / 72
 
 
-def nouns(modality: Modality) -> tuple[str, str]:
+def nouns(schema: Schema) -> tuple[str, str]:
     """What a reader calls one player, and several: `("word", "words")`."""
-    return _NOUNS[modality]
+    one = schema.player_noun
+    return one, one + ("es" if one.endswith("ch") else "s")
+
+
+def player(label: object, schema: Schema) -> str:
+    """A player inside a sentence: a feature by its label, others as `the window steps 1–10`."""
+    if schema.modality == "table":
+        return spoken(label)
+    quoted = f"“{spoken(label)}”" if schema.modality == "text" else spoken(label)
+    return f"the {schema.player_noun} {quoted}"
 
 
 def named(explainer: str) -> str:

@@ -58,7 +58,7 @@ class Localisation:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
-        noun = nouns(results.schema.modality)[0]
+        noun = nouns(results.schema)[0]
         titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
         table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
         measures = list(dict.fromkeys(table["measure"]))

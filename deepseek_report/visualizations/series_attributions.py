@@ -77,7 +77,7 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
     return Picture(
         name=name,
         svg=draw_svg(name, height, lambda figure: _paint(figure, shown)),
-        title=title_of(results, case, explainer, "the window"),
+        title=title_of(results, case, explainer),
         alt=_alt(results, case, explainer),
         how_to_read=(
             f"Bars up raise the output, bars down lower it, by {named(explainer)} "

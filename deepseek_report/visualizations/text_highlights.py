@@ -23,7 +23,7 @@ from deepseek_report.visualizations.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.labels import columns, named, short
+from deepseek_report.visualizations.labels import capital, columns, named, nouns, short
 from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
 
@@ -73,16 +73,17 @@ class TextHighlights(CasePicture):
 
         name = f"text_highlights_{case.number}"
         blocks, wide = drawn(WIDTH)
+        one, several = nouns(results.schema)
         return Picture(
             name=name,
             svg=wide,
             narrow=drawn(NARROW)[1],
-            title=title_of(results, case, names[0], "the word"),
-            alt=_alt(case, blocks),
+            title=title_of(results, case, names[0]),
+            alt=_alt(case, blocks, several),
             how_to_read=(
-                "Words with a solid line under them raise the output, those with a broken line "
-                "lower it; the stronger the shade and the line, the more. Each method is scaled "
-                "to its own strongest word. " + blocks[0].cut
+                f"{capital(several)} with a solid line under them raise the output, those with a "
+                "broken line lower it; the stronger the shade and the line, the more. Each method "
+                f"is scaled to its own strongest {one}. " + blocks[0].cut
             ).strip(),
         )
 
@@ -293,9 +294,9 @@ def _legend(axes: Axes, y: float, *, framed: bool) -> None:
         axes.text(_LEFT, y + 14, words, fontsize=9, color=LIGHT["muted"], va="baseline")
 
 
-def _alt(case: Case, blocks: Sequence[_Block]) -> str:
+def _alt(case: Case, blocks: Sequence[_Block], noun: str) -> str:
     said = " ".join(
-        f"By {one.heading.partition(':')[0]} the strongest words are {one.strongest}."
+        f"By {one.heading.partition(':')[0]} the strongest {noun} are {one.strongest}."
         for one in blocks
         if one.strongest
     )

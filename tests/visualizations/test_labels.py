@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.visualizations.labels import (
     clean,
     columns,
     listed,
     named,
+    nouns,
     percent_with_interval,
+    player,
     setting,
     short,
     with_interval,
     wrapped,
 )
+
+from .layouts import image_schema, series_schema, text_schema
+
+
+def pieces_schema() -> Schema:
+    schema = text_schema()
+    labels = tuple(f"piece {at}" for at in range(1, 31))
+    return replace(schema, layout=replace(schema.layout, player_labels=labels))
 
 
 @given(st.text(max_size=200))
@@ -75,3 +87,19 @@ def test_a_number_without_interval_stands_alone() -> None:
 
 def test_a_setting_has_no_trailing_zeros() -> None:
     assert (setting(0.31), setting(0.5), setting(-1.0)) == ("0.31", "0.5", "−1")
+
+
+@pytest.mark.parametrize(
+    ("schema", "label", "said"),
+    [
+        (text_schema(), "late", "the word “late”"),
+        (pieces_schema(), "好", "the piece “好”"),
+        (series_schema(), "steps 1–8", "the window steps 1–8"),
+        (image_schema(), "rows 1–4", "the patch rows 1–4"),
+    ],
+)
+def test_a_player_has_its_noun_where_its_label_does_not_say_it(
+    schema: Schema, label: str, said: str
+) -> None:
+    assert player(label, schema) == said
+    assert nouns(schema)[0] in said
