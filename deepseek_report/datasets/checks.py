@@ -75,15 +75,19 @@ def duplicates(facts: Facts) -> list[DataIssue]:
     if not n and not against:
         return []
     share = n / (len(facts.whole) + (n if facts.dropped else 0))
-    copies = plural(n, "row is an exact copy", "rows are exact copies")
-    others = plural(against, "row has", "rows have")
-    label = "number" if facts.schema.target.is_number else "label"
-    contradiction = f"; {others} the inputs of a row with another {label}" if against else ""
+    told = []
+    if n:
+        copies = plural(n, "row is an exact copy", "rows are exact copies")
+        told.append(f"{copies} of an earlier row ({percent(share)}), {_fate(facts)}")
+    if against:
+        others = plural(against, "row has", "rows have")
+        label = "number" if facts.schema.target.is_number else "label"
+        told.append(f"{others} the inputs of a row with another {label}")
     return [
         DataIssue(
             "duplicates",
             "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low",
-            f"{copies} of an earlier row ({percent(share)}), {_fate(facts)}{contradiction}.",
+            f"{'; '.join(told)}.",
             {"n": n, "share": share, "contradictions": against},
             "Find out whether they are different cases or the same case entered twice.",
         )

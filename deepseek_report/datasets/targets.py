@@ -221,6 +221,7 @@ def _classes(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answ
     categories = _speaking(categories_of(cells, column, "categorical"), column, label)
     categories, explained = _order(categories, rule, where)
     favourable, notes = _favourable(categories, explained, rule, where)
+    notes = (*notes, *_explained(categories, explained, rule))
     target = Target(
         name=cells.name,
         label=label,
@@ -296,3 +297,15 @@ def _favourable(
         "taken. Every comparison of groups rests on that: declare `dataset.favourable`."
     )
     return favourable, (note,)
+
+
+def _explained(
+    categories: tuple[Category, ...], explained: int, rule: TargetRule
+) -> tuple[str, ...]:
+    """Of two classes either tells all; of more the report is about one, which may be assumed."""
+    if rule.positive is not None or len(categories) == 2:
+        return ()
+    return (
+        "The config does not say of which class the probability is explained; "
+        f"“{categories[explained].label}” was taken: declare `dataset.positive`.",
+    )

@@ -117,11 +117,20 @@ def _caveats(draft: Draft) -> None:
     target = draft.results.schema.target
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
+    if _assumed(draft.results):
+        draft.caveat("assumed", favourable=target.favourable_class)
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
     if few or few_groups(draft.results):
         draft.caveat("too_few", n=len(few) or few_groups(draft.results))
     if _people(draft.results):
         draft.caveat("no_verdict")
+
+
+def _assumed(results: Results) -> bool:
+    """Whether groups are compared by a favourable class that nobody declared."""
+    dataset = results.config.get("dataset") or {}
+    asked = "favourable" in dataset and dataset["favourable"] is None
+    return asked and _people(results) and not results.schema.target.is_number
 
 
 def _sources(draft: Draft) -> dict[str, Any]:

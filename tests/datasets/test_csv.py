@@ -179,6 +179,14 @@ def test_an_assumed_favourable_class_is_told(write: Write) -> None:
     assert not any("favourable" in note for note in notes)
 
 
+def test_of_three_classes_the_explained_one_is_told_where_it_is_assumed(write: Write) -> None:
+    frame = people()
+    frame["outcome"] = np.resize(["low", "high", "middle"], 120)
+    notes = load(write(frame), favourable="high").card["preparation"]
+    assert any("“low” was taken: declare `dataset.positive`" in note for note in notes)
+    assert "positive" not in " ".join(load(write(frame), positive="low").card["preparation"])
+
+
 def test_three_classes_keep_their_order(write: Write) -> None:
     frame = people()
     frame["outcome"] = np.resize(["low", "high", "middle"], 120)

@@ -289,3 +289,12 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     listed = [(row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"]]
     assert listed == [("41", "8", "5 (no default), 6 (no default)"), ("42", "7", "")]
     assert any("real cases of the training part" in one for one in content.caveats)
+
+
+@pytest.mark.parametrize(("favourable", "told"), [(None, True), ("no default", False)])
+def test_a_favourable_class_that_nobody_declared_is_told_where_groups_are_compared(
+    full, favourable, told
+):
+    full.config["dataset"] = {"favourable": favourable}
+    caveats = " ".join(Bias().content(full).caveats)
+    assert ("“no default” was taken" in caveats) == told
