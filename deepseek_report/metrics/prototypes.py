@@ -21,6 +21,8 @@ from deepseek_report.metrics.timing import torch_module
 Floats = NDArray[np.float64]
 
 _BATCH = 1024
+#: Prototypes of the class decided for that are told of a case.
+_TOLD = 3
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,12 @@ class Prototypes(ModelMetric):
 
     A prototype decides for a case where, of those of the class decided for, it adds most evidence.
     nearest : test cases listed for each. `prototypes_in_use` is the share that decides for any.
+    The table `compared` says of every explained case which prototypes of the class decided for
+    count most, and which one of another class.
     """
 
     category: ClassVar[Category] = "explanation"
-    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions"})
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
     produces: ClassVar[frozenset[str]] = frozenset({"prototypes_in_use"})
 
@@ -68,6 +72,7 @@ class Prototypes(ModelMetric):
                 "prototypes": table,
                 "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
                 "nearest": self._nearest(context, distances[:, order]),
+                "compared": _compared(context, evidence, ids, classes),
             },
             arrays={"inputs": inputs[order].astype(np.float64)},
         )
@@ -104,6 +109,30 @@ def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
         torch.cat(list(one)).double().cpu().numpy() for one in zip(*parts, strict=True)
     )
     return evidence, distances
+
+
+def _compared(
+    context: MeasureContext, evidence: Floats, ids: NDArray[np.int64], classes: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
+    names = context.dataset.schema.target.classes
+    rows: list[dict[str, Any]] = []
+    for one in context.cases.explained:
+        own = classes == context.predictions.decisions[one]
+        order = np.argsort(-evidence[one], kind="stable")
+        told = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
+        rows.extend(
+            {
+                "instance_id": int(context.dataset.test.instance_ids[one]),
+                "rank": rank,
+                "prototype_id": int(ids[at]),
+                "class_label": names[classes[at]],
+                "for_decision": bool(own[at]),
+                "share": float(evidence[one, at] / evidence[one, classes == classes[at]].sum()),
+            }
+            for rank, at in enumerate(told, start=1)
+        )
+    return pd.DataFrame(rows)
 
 
 def _in_use(decided: NDArray[np.int64]) -> Score:

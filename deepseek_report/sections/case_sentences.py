@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings import estimates
@@ -178,6 +178,20 @@ def _pair(pages: Pages, row: Row) -> dict[str, Any]:
         "overlap": round(overlap * 3 if overlap <= 1 else overlap),
         "spearman": finite(row["spearman"]),
     }
+
+
+def compared(draft: Draft, case: Row) -> str:
+    """Which training cases a prototype model decided by; empty for other models."""
+    table = rows(draft.results, "prototypes", "compared")
+    mine = [row for row in table if row["instance_id"] == case["instance_id"]]
+    if not mine:
+        return ""
+    told = [
+        {"row": count(int(row["prototype_id"])), "share": row["share"], "label": row["class_label"]}
+        for row in mine
+    ]
+    split = sum(bool(row["for_decision"]) for row in mine)
+    return draft.text("compared", own=told[:split], others=told[split:], decision=case["decision"])
 
 
 def neighbours(pages: Pages, case: Row) -> str:

@@ -27,7 +27,10 @@ _FIRST = (
 )
 #: Pictures of one case, each named after its YAML and the case; the first shows the input itself.
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
-_USES = frozenset({"explanations", "measures/cases", *(f"pictures/{name}" for name in _PICTURES)})
+_USES = frozenset(
+    {"explanations", "measures/cases", "measures/prototypes"}
+    | {f"pictures/{name}" for name in _PICTURES}
+)
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60
 
@@ -134,6 +137,7 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "reasons": case_sentences.reasons(pages, row),
         "reasons_by": pages.label(pages.explainer),
         "start": case_sentences.start(pages.draft, row, pages.explainer),
+        "compared": case_sentences.compared(pages.draft, row),
         "agreement": case_sentences.agreement(pages, number),
         "inputs": inputs,
         "inputs_title": pages.draft.text(

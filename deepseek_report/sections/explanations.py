@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
@@ -176,9 +177,11 @@ def _prototypes(draft: Draft) -> list[dict[str, Any]]:
     """Every case that the model compares with, and the test cases that are nearest to it."""
     nearest: dict[int, list[str]] = {}
     for row in rows(draft.results, "prototypes", "nearest"):
-        nearest.setdefault(row["prototype"], []).append(f"{row['instance_id']} ({row['label']})")
+        nearest.setdefault(row["prototype"], []).append(
+            f"{count(int(row['instance_id']))} ({row['label']})"
+        )
     return [
-        {"case": str(row["instance_id"]), "class": row["class_label"]}
+        {"case": count(int(row["instance_id"])), "class": row["class_label"]}
         | count_cell("decides", row["decides"])
         | percent_cell("share", row["share"])
         | {"nearest": ", ".join(nearest.get(row["prototype"], []))}

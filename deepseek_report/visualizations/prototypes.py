@@ -235,7 +235,7 @@ def _tables(figure: Figure, blocks: Sequence[_Block], page: _Page) -> None:
 
 def _head(row: object) -> str:
     name, share = getattr(row, "class_label", ""), getattr(row, "share", 0.0)
-    return f"{short(name, 15)}\ncase {getattr(row, 'instance_id', '')}\n{percent(share)}"
+    return f"{short(name, 15)}\ncase {count(int(getattr(row, 'instance_id', 0)))}\n{percent(share)}"
 
 
 def _title(table: pd.DataFrame) -> str:
@@ -246,14 +246,14 @@ def _title(table: pd.DataFrame) -> str:
         else f"{count(used)} of {plural(len(table), 'prototype')} do for any"
     )
     return (
-        f"Case {int(first['instance_id'])} ({spoken(first['class_label'])}) counts most for "
+        f"Case {count(int(first['instance_id']))} ({spoken(first['class_label'])}) counts most for "
         f"{percent(float(first['share']))} of the test cases; {others}"
     )
 
 
 def _alt(shown: pd.DataFrame, table: pd.DataFrame) -> str:
     said = [
-        f"case {int(row['instance_id'])}, {spoken(row['class_label'])}, counts most for "
+        f"case {count(int(row['instance_id']))}, {spoken(row['class_label'])}, counts most for "
         f"{percent(float(row['share']))}"
         for _, row in shown.iterrows()
     ]

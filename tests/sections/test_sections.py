@@ -298,3 +298,25 @@ def test_a_favourable_class_that_nobody_declared_is_told_where_groups_are_compar
     full.config["dataset"] = {"favourable": favourable}
     caveats = " ".join(Bias().content(full).caveats)
     assert ("“no default” was taken" in caveats) == told
+
+
+def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full, run):
+    told = {"instance_id": 1200, "prototype_id": 7, "class_label": "default"}
+    run.measure(
+        "prototypes",
+        compared=[
+            told | {"rank": 1, "for_decision": True, "share": 0.6},
+            told | {"rank": 2, "prototype_id": 9, "for_decision": True, "share": 0.3},
+            told
+            | {"rank": 3, "prototype_id": 4, "class_label": "no default"}
+            | {"for_decision": False, "share": 0.5},
+        ],
+    )
+    cases = Cases().content(run.results()).values["cases"]
+    said = {case["row"]: case["compared"] for case in cases}
+    assert said["1\u202f200"] == (
+        "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks for "
+        "this class) and 9 (30.0\u00a0%) count most. Of the others row 4 (“no default”) is the "
+        "strongest."
+    )
+    assert not said["1\u202f202"]
