@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.models.architecture import count_parameters, describe
 
 _MIXTURE = "mixture of experts"
@@ -21,6 +22,7 @@ _KINDS = (
     ("embed", "embedding"),
     ("moe", _MIXTURE),
     ("mlp", "feed-forward"),
+    ("intermediate", "feed-forward"),
     ("pool", "pooling"),
     ("classif", "output"),
     ("score", "output"),
@@ -33,16 +35,16 @@ def describe_net(
 ) -> dict[str, Any]:
     """The content of `architecture.json`.
 
-    All parameters are counted, `trained` says how many of them training changes, and a layer
-    without such a parameter is named as frozen.
+    All parameters are counted, `trained` says how many of them training changes, and a layer is
+    named as frozen where it has none of these, as partly trained where it has some.
     """
     told = describe(module, name, _summary(module, layers, routers), _kinds(module, layers))
     told["trained"] = count_parameters(module)
     told["parameters"] = sum(one.numel() for one in module.parameters())
     for layer in told["layers"]:
-        part = module.get_submodule(layer["name"])
-        if layer["parameters"] and not any(one.requires_grad for one in part.parameters()):
-            layer["kind"] += ", frozen"
+        changed = {one.requires_grad for one in module.get_submodule(layer["name"]).parameters()}
+        if layer["parameters"] and changed != {True}:
+            layer["kind"] += ", partly trained" if True in changed else ", frozen"
     return told
 
 
@@ -59,7 +61,7 @@ def draw_anew(net: Any) -> None:
 
 
 def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
-    """{path: what it is} of parts that together hold every parameter."""
+    """{path: what it is} of parts that together hold every parameter; adapters with their layer."""
     opened = {id(one) for one in (*layers, module.net, module.encoder)}
     found: dict[str, str] = {}
 
@@ -69,9 +71,10 @@ def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
                 continue
             kind = None if id(child) in opened else _kind(key, child)
             own = any(True for _ in child.parameters(recurse=False))
-            if kind or own or not list(child.children()):
+            whole = not list(child.children()) or hasattr(child, "base_layer")
+            if kind or own or whole:
                 found[path + key] = kind or type(child).__name__.lower()
-            if kind in (None, _MIXTURE):
+            if kind in (None, _MIXTURE) and not hasattr(child, "base_layer"):
                 visit(f"{path}{key}.", child)
 
     visit("", module)
@@ -91,23 +94,25 @@ def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Modu
     )
     if routers:
         chosen = c.num_experts_per_tok
-        count = _experts(next(iter(routers.values())))
+        experts = _experts(next(iter(routers.values())))
         shared = getattr(c, "n_shared_experts", 0)
-        text += f"; in {len(routers)} of them {chosen} of {count} experts work on each token"
+        text += f"; in {len(routers)} of them {chosen} of {experts} experts work on each token"
         text += f", beside {shared} that all share" if shared else ""
-    reads = (
-        "the mean of all tokens"
-        if module.start.mean
-        else "the token that ends every text"
-        if module.reads_last and module.start.after
-        else "the last token"
-        if module.reads_last
-        else "what its own head reads"
-    )
     trained = count_parameters(module)
-    whole = sum(one.numel() for one in module.parameters())
-    share = "" if trained == whole else f" {trained} of {whole} parameters can be trained."
-    return f"{text}. The output reads {reads}.{share}"
+    if trained < sum(one.numel() for one in module.parameters()):
+        text += f", of whose parameters training may change {count(trained) if trained else 'none'}"
+    return f"{text}. {_reads(module)}"
+
+
+def _reads(module: Any) -> str:
+    """What of the last layer the output is made from."""
+    if module.start.mean:
+        return "The output reads the mean of all tokens."
+    if not module.reads_last:
+        return "The output comes from the architecture's own head, mostly from the first token."
+    if module.start.after:
+        return "The output reads the token that ends every text."
+    return "The output reads the last token."
 
 
 def _experts(router: Any) -> int:

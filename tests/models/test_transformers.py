@@ -610,3 +610,15 @@ def test_a_norm_is_no_attention_whatever_stands_in_its_name() -> None:
     kinds = {one["name"]: one["kind"] for one in model(V3).architecture()["layers"]}
     assert kinds["net.model.layers.0.post_attention_layernorm"] == "normalisation"
     assert kinds["net.model.layers.0.self_attn"] == "attention"
+
+
+def test_adapters_are_told_with_their_layer_as_partly_trained(bert: Path) -> None:
+    told = model(HuggingFace(checkpoint=str(bert), train="lora")).architecture()
+    assert "training may change" in told["summary"]
+    assert "mostly from the first token" in told["summary"]
+    kinds = {one["name"]: one["kind"] for one in told["layers"]}
+    assert not [name for name in kinds if "lora_" in name or "base_layer" in name]
+    assert kinds["net.bert.encoder.layer.0.intermediate"] == "feed-forward, partly trained"
+    assert kinds["net.bert.encoder.layer.0.output.dense"] == "linear, partly trained"
+    assert kinds["net.bert.embeddings"] == "embedding, frozen"
+    assert sum(one["parameters"] for one in told["layers"]) == told["parameters"]
