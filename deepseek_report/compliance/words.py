@@ -72,7 +72,10 @@ def _blank_out(text: str, quoted: Iterable[str]) -> str:
     for passage in sorted({_MARKUP.sub("", one) for one in quoted}, key=len, reverse=True):
         if not _pattern().search(passage):
             continue
-        loose = r"\s+".join(re.escape(word) for word in passage.split())
+        first, *rest = passage.split()
+        # A label may begin a sentence, and is then written with a capital letter.
+        begin = f"(?i:{re.escape(first[0])}){re.escape(first[1:])}"
+        loose = r"\s+".join([begin, *(re.escape(word) for word in rest)])
         text = re.sub(loose, lambda found: "\n" * found.group().count("\n"), text)
     return text
 

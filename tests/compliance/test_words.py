@@ -112,3 +112,9 @@ def test_the_words_of_a_single_case_are_let_through_and_the_same_words_of_ours_a
     path.write_text(f"{said}. The model is approved by us.", encoding="utf-8")
     with pytest.raises(RenderError, match="approved by"):
         check_document(path, report, results)
+
+
+def test_a_quoted_label_may_begin_a_sentence() -> None:
+    text = "- Approved by (north\\_east) raises it.\n- The model is Approved by us."
+    assert not find_forbidden(text, ["approved by"])
+    assert len(find_forbidden("APPROVED BY all", ["approved by"])) == 1
