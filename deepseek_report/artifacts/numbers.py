@@ -29,15 +29,28 @@ def decimals_supported(low: float, high: float, most: int = 4) -> int:
 
 
 def number(value: float, low: float | None = None, high: float | None = None) -> str:
-    """A value rounded to what its interval supports, or to three significant digits without one."""
+    """A value rounded to what its interval supports, or to three significant digits without one.
+
+    Without one, numbers below 0.001 keep two digits, down to the sixth decimal.
+    """
     if value is None or not math.isfinite(value):
         return "not defined"
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = decimals_supported(low, high)
     else:
-        digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+        value, digits = _without_interval(value)
     text = f"{value:,.{digits}f}".replace(",", THIN)
     return text.replace("-", MINUS) if float(f"{value:.{digits}f}") else text.replace("-", "")
+
+
+def _without_interval(value: float) -> tuple[float, int]:
+    """The value, rounded where it is small, and how many decimals it is written with."""
+    size = abs(value)
+    if 5e-7 <= size < 1e-3:
+        value = float(f"{value:.2g}")
+        text = f"{value:.6f}".rstrip("0")
+        return value, len(text.partition(".")[2])
+    return value, 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
 
 
 def percent(value: float, low: float | None = None, high: float | None = None) -> str:
@@ -50,10 +63,20 @@ def percent(value: float, low: float | None = None, high: float | None = None) -
     return f"{100 * value:.{digits}f}".replace("-", MINUS) + "\u00a0%"
 
 
+def declared(value: float, *, as_percent: bool = False) -> str:
+    """A number as somebody declared it: `0.8`, `90 %`."""
+    return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", MINUS)
+
+
 def points(value: float) -> str:
-    """A difference of two shares in percentage points, signed: `+17.0 points`."""
-    sign = "+" if value > 0 else MINUS if value < 0 else ""
-    return f"{sign}{abs(100 * value):.1f}\u00a0points"
+    """A difference of two shares in percentage points, signed: `+17.0 points`.
+
+    What would round to nothing keeps its first digit, `+0.02 points`, down to the fourth decimal.
+    """
+    sign, size = "+" if value > 0 else MINUS if value < 0 else "", abs(100 * value)
+    small = 5e-5 <= size < 0.05
+    digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
+    return f"{sign}{size:.{digits}f}\u00a0points"
 
 
 def interval(low: float, high: float, *, as_percent: bool = False) -> str:
@@ -72,10 +95,15 @@ def _range(low: str, high: str) -> str:
     return f"{low}{between}{high}"
 
 
-def quantity(value: float, unit: str | None) -> str:
-    """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals."""
-    whole = float(value).is_integer() or abs(value) >= 1000
-    text = count(value) if whole else number(value)
+def quantity(
+    value: float, unit: str | None, low: float | None = None, high: float | None = None
+) -> str:
+    """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals.
+
+    low, high : its interval, where it has one, says how many digits are written.
+    """
+    whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
+    text = count(value) if whole else number(value, low, high)
     if not unit:
         return text
     if unit.endswith("$") or unit in {"€", "£", "¥"}:

@@ -114,7 +114,7 @@ def interval(low: float | None, high: float | None, *, as_percent: bool = False)
 
 def bound(value: float, *, as_percent: bool = False) -> str:
     """A declared number as it was declared: `0.8`, `5 %`."""
-    return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", numbers.MINUS)
+    return numbers.declared(value, as_percent=as_percent)
 
 
 def in_sentence(label: str) -> str:

@@ -17,7 +17,7 @@ def capacity(draft: Draft) -> dict[str, Any]:
     units, load = rows(results, "ablation", "units"), rows(results, "expert_load", "load")
     said = [_heads(draft, units), _experts(draft, load)]
     return {
-        "sentence": " ".join(one for one in said if one) or draft.text("not_measured"),
+        "sentence": " ".join(one for one in said if one) or _not_measured(draft),
         "heads": [_head(draft, row) for row in units],
         "experts": [
             {"layer": row["layer"] + 1, "expert": row["expert"] + 1}
@@ -25,6 +25,15 @@ def capacity(draft: Draft) -> dict[str, Any]:
             for row in load
         ],
     }
+
+
+def _not_measured(draft: Draft) -> str:
+    """That neither heads nor experts were looked at, and why where the run knows it."""
+    known = [
+        draft.results.refused.get(f"measures/{one}", "") for one in ("ablation", "expert_load")
+    ]
+    reason = "; ".join(dict.fromkeys(one.rstrip(".") for one in known if one))
+    return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 
 def _heads(draft: Draft, units: list[Row]) -> str:

@@ -85,6 +85,8 @@ _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/predicted_vs_true",
     "pictures/residuals",
     "pictures/interval_coverage",
+    "pictures/part_performance",
+    "pictures/part_errors",
 }
 
 

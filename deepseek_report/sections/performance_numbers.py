@@ -78,7 +78,7 @@ def _largest(row: Row, results: Results) -> dict[str, Any]:
 def _coverage(row: Row, results: Results) -> dict[str, Any]:
     half = quantity(float(row["half_width"]), results.schema.target.unit)
     return (
-        percent_cell("level", row["level"])
+        {"level": estimates.bound(row["level"], as_percent=True), "level__sort": row["level"]}
         | {"half": f"± {half}", "half__sort": row["half_width"]}
         | share_cell("coverage", estimates.of_row(row, "coverage"))
         | count_cell("n", row["n"])

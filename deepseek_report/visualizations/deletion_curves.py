@@ -16,9 +16,9 @@ from deepseek_report.visualizations.labels import (
     listed,
     named,
     nouns,
-    short,
     surely_positive,
     with_interval,
+    wrapped,
 )
 from deepseek_report.visualizations.marks import (
     Look,
@@ -149,7 +149,7 @@ def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
 
 def _gain_panel(axes: Axes, view: _View) -> None:
     tone, names = colours(view.names), view.judged
-    rows(axes, [short(named(name), 20) for name in names])
+    rows(axes, [wrapped(named(name), 18) for name in names])
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(tone[name])
     for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):

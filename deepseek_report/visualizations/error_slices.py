@@ -68,8 +68,9 @@ def _title(table: pd.DataFrame, unit: str | None) -> str:
     if sure.empty:
         return "No part of the data has larger errors than the rest beyond what chance explains"
     worst = sure.iloc[0]
-    off = with_unit(float(worst["mae"]), unit)
-    elsewhere = f"against {number(worst['rest_mae'])} elsewhere"
+    off = with_unit(float(worst["mae"]), unit, worst["low"], worst["high"])
+    rest = number(worst["rest_mae"], worst["low"], worst["high"])
+    elsewhere = f"against {rest} elsewhere"
     return f"Where {short(worst['slice'], 130)}, predictions are off by {off}, {elsewhere}"
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
-from deepseek_report.visualizations.numbers import in_unit
+from deepseek_report.visualizations.numbers import in_unit, with_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
@@ -35,24 +35,28 @@ class GroupErrors:
     section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_errors"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    metric: ClassVar[str] = "group_errors"
+    noun: ClassVar[str] = "group"
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        table = required(results, "group_errors", "groups")
+        table = required(results, self.metric, "groups")
         table = table[~table["crossing"]].reset_index(drop=True)
         if table.empty:
-            raise NotApplicableError("measures/group_errors: no single attribute has groups")
-        unit, tests = results.schema.target.unit, results.table("group_errors", "tests")
+            raise NotApplicableError(
+                f"measures/{self.metric}: no single attribute has {self.noun}s"
+            )
+        unit, tests = results.schema.target.unit, results.table(self.metric, "tests")
         height = 1.0 + _ROW * len(table)
         return [
             Picture(
-                name="group_errors",
-                svg=draw_svg("group_errors", height, lambda fig: _paint(fig, table, unit)),
-                title=_title(tests),
-                alt=_alt(table),
+                name=self.metric,
+                svg=draw_svg(self.metric, height, lambda fig: _paint(fig, table, unit)),
+                title=_title(tests, unit, self.noun),
+                alt=_alt(table, self.noun),
                 how_to_read=(
-                    "Left, how far predictions are off in each group; right, whether they are too "
-                    "high (above 0) or too low. Lines are 95 % intervals, hollow points have too "
-                    "few cases to be judged."
+                    f"Left, how far predictions are off in each {self.noun}; right, whether they "
+                    "are too high (above 0) or too low. Lines are 95 % intervals, hollow points "
+                    "have too few cases to be judged."
                 ),
             )
         ]
@@ -66,7 +70,7 @@ def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
         left, [wrapped(f"{one.attribute_label}: {one.level}", 26, 2) for one in table.itertuples()]
     )
     _column(left, table, "mae")
-    left.set_xlim(left=0)
+    left.set_xlim(left=-0.02 * left.get_xlim()[1])
     left.set_xlabel(in_unit("mean absolute error", unit))
     rows(right, [""] * len(table))
     right.axvline(0, color=LIGHT["context"], linewidth=1)
@@ -87,26 +91,27 @@ def _column(axes: Axes, table: pd.DataFrame, name: str) -> None:
     value_ticks(axes, "x", 4)
 
 
-def _title(tests: pd.DataFrame | None) -> str:
+def _title(tests: pd.DataFrame | None, unit: str | None, noun: str) -> str:
     if tests is None or tests.empty:
-        return "Errors by group; there are not two groups large enough to compare"
+        return f"Errors by {noun}; there are not two {noun}s large enough to compare"
     sure = tests[tests["p_adjusted"] < 0.05]
     if sure.empty:
-        return "No difference in errors between groups goes beyond chance"
+        return f"No difference in errors between {noun}s goes beyond chance"
     worst = sure.loc[sure["p_adjusted"].idxmin()]
     attribute = spoken(worst["attribute_label"])
+    gap = with_unit(abs(float(worst["value"])), unit, worst["low"], worst["high"])
     what = "are further off" if worst["metric"] == "mae_gap" else "are higher against the truth"
     return (
         f"{attribute}: predictions for “{spoken(worst['widest_level'])}” {what} than for "
-        f"“{spoken(worst['narrowest_level'])}”, by {number(worst['value'])}"
+        f"“{spoken(worst['narrowest_level'])}”, by {gap}"
     )
 
 
-def _alt(table: pd.DataFrame) -> str:
+def _alt(table: pd.DataFrame, noun: str) -> str:
     parts = [
         f"{spoken(row.attribute_label)} {spoken(row.level)} "
         f"{with_interval(row.mae, row.mae_low, row.mae_high)} and "
         f"{with_interval(row.mean_error, row.mean_error_low, row.mean_error_high)}"
         for row in table.itertuples()
     ]
-    return "Mean absolute error and mean error of each group: " + "; ".join(parts) + "."
+    return f"Mean absolute error and mean error of each {noun}: " + "; ".join(parts) + "."

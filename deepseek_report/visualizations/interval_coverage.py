@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.numbers import declared, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.visualizations.labels import percent_with_interval
@@ -56,7 +56,7 @@ class IntervalCoverage:
 def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
     height = figure.get_size_inches()[1]
     axes = panel(figure, 1.2, 0.55, 5.6, height - 0.3)
-    rows(axes, [percent(level) for level in table["level"]])
+    rows(axes, [declared(level, as_percent=True) for level in table["level"]])
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)
     intervals(axes, places, table["level"], (nothing, nothing), Look(LIGHT["context"], "D"))
@@ -75,13 +75,15 @@ def _title(table: pd.DataFrame) -> str:
     if off.empty:
         return "Intervals around the predictions hold the true number as often as they say"
     worst = off.loc[(off["level"] - off["coverage"]).abs().idxmax()]
+    level = declared(worst["level"], as_percent=True)
     held = percent(worst["coverage"], worst["low"], worst["high"])
-    return f"Intervals made to hold {percent(worst['level'])} of the true numbers hold {held}"
+    return f"Intervals made to hold {level} of the true numbers hold {held}"
 
 
 def _alt(table: pd.DataFrame, unit: str | None) -> str:
     parts = [
-        f"{percent(row.level)}: {percent_with_interval(row.coverage, row.low, row.high)}, plus or "
+        f"{declared(row.level, as_percent=True)}: "
+        f"{percent_with_interval(row.coverage, row.low, row.high)}, plus or "
         f"minus {number(row.half_width)}{f' {unit}' if unit else ''}"
         for row in table.itertuples()
     ]

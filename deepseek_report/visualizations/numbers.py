@@ -15,9 +15,13 @@ def in_unit(text: str, unit: str | None) -> str:
     return f"{short(text, 60)}, in {short(unit, 20)}" if unit else short(text, 60)
 
 
-def with_unit(value: float, unit: str | None) -> str:
-    """A number of three digits with its unit: `42.1 points`."""
-    return quantity(value, unit) if abs(value) >= 1000 else f"{number(value)} {unit or ''}".strip()
+def with_unit(
+    value: float, unit: str | None, low: float | None = None, high: float | None = None
+) -> str:
+    """A number with its unit, `42.1 points`: three digits, or what its interval supports."""
+    if low is None and abs(value) < 1000:
+        return f"{number(value)} {unit or ''}".strip()
+    return quantity(value, unit, low, high)
 
 
 def effect(value: float, space: OutputSpace) -> str:

@@ -53,7 +53,7 @@ def paint_parts(
         look = Look(SERIES[1], hollow=chance)
         intervals(axes, own, part[value], (part["low"], part["high"]), look)
     grid(axes, "x")
-    axes.set_xlim(left=0)
+    axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
     ticks(axes, "x")
     axes.set_xlabel(label)
     beside(axes, table["n"].map(count), "cases", 44)

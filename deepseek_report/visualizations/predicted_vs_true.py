@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import count, number, percent
+from deepseek_report.artifacts.numbers import count, declared, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.visualizations.labels import known, spoken, with_interval
@@ -71,6 +71,7 @@ class _View:
     unit: str | None
     r2: str
     mae: str
+    off: str
     half: float | None
     level: float | None
 
@@ -88,6 +89,7 @@ class _View:
             unit=target.unit,
             r2=with_interval(r2.value, r2.low, r2.high) if r2 and known(r2.value) else "",
             mae=with_interval(mae.value, mae.low, mae.high) if mae and known(mae.value) else "",
+            off=with_unit(mae.value, target.unit, mae.low, mae.high) if mae else "",
             half=half,
             level=level,
         )
@@ -133,9 +135,8 @@ def _said(axes: Axes, view: _View) -> None:
 def _title(view: _View) -> str:
     if not view.mae:
         return f"Predicted and true numbers of {count(view.n)} test cases: {view.label}"
-    error = with_unit(float(np.abs(view.predicted - view.true).mean()), view.unit)
     explained = f", R² {view.r2}" if view.r2 else ""
-    return f"Predictions of “{view.label}” are off by {error} on average{explained}"
+    return f"Predictions of “{view.label}” are off by {view.off} on average{explained}"
 
 
 def _alt(view: _View) -> str:
@@ -143,7 +144,7 @@ def _alt(view: _View) -> str:
     if view.half is not None and view.level is not None:
         band = (
             f" A band of ± {number(view.half)} around the line is the interval that is made to "
-            f"hold {percent(view.level)}."
+            f"hold {declared(view.level, as_percent=True)}."
         )
     spread = (
         f"true numbers from {number(view.true.min())} to {number(view.true.max())}, predicted from "

@@ -99,7 +99,8 @@ def _paint(figure: Figure, view: _View) -> None:
     axes = panel(figure, 0.85, 1.6, 6.9, 4.0)
     bins, most = view.bins, view.most
     axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
-    note(axes, "right on average", (0.8 * most, 0.8 * most), (-8, 4), ha="right")
+    free = _free_place(bins, most)
+    note(axes, "right on average", (free, free), (-8, 4), ha="right")
     ends = (bins["low"], bins["high"])
     upright_intervals(axes, bins["predicted"], bins["observed"], ends, Look(SERIES[0]))
     grid(axes, "both")
@@ -109,6 +110,22 @@ def _paint(figure: Figure, view: _View) -> None:
     percent_ticks(axes, "x")
     percent_ticks(axes, "y")
     _histogram(panel(figure, 0.85, 0.6, 6.9, 1.45), view)
+
+
+#: Room that the words beside the diagonal take: to its left and above it, in shares of the axes.
+_WORDS, _ABOVE = 0.21, 0.09
+
+
+def _free_place(bins: pd.DataFrame, most: float) -> float:
+    """Where along the diagonal the words are farthest from points and their intervals."""
+    x = (bins["predicted"] / most).to_numpy(float)
+    observed = bins["observed"]
+    low = (bins["low"].fillna(observed) / most).to_numpy(float)
+    high = (bins["high"].fillna(observed) / most).to_numpy(float)
+    places = np.linspace(0.25, 0.95, 29)[:, None]
+    aside = np.maximum(np.maximum(places - _WORDS - x, x - places), 0)
+    over = np.maximum(np.maximum(places - high, low - places - _ABOVE), 0)
+    return float(places[np.hypot(aside, over).min(axis=1).argmax(), 0]) * most
 
 
 def _histogram(axes: Axes, view: _View) -> None:

@@ -84,7 +84,7 @@ def _title(bins: pd.DataFrame, unit: str | None) -> str:
     worst = sure.loc[sure["mean_error"].abs().idxmax()]
     side = "too high" if worst["mean_error"] > 0 else "too low"
     between = f"{number(worst['from'])} and {number(worst['to'])}"
-    off = with_unit(abs(float(worst["mean_error"])), unit)
+    off = with_unit(abs(float(worst["mean_error"])), unit, worst["low"], worst["high"])
     return f"Predictions between {between} are {off} {side} on average"
 
 

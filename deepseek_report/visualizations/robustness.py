@@ -157,7 +157,12 @@ def _title(table: pd.DataFrame) -> str:
 
 def _number_title(table: pd.DataFrame, results: Results) -> str:
     worst = table.loc[table["change"].idxmax()]
-    moved = with_unit(float(worst["change"]), results.schema.target.unit)
+    moved = with_unit(
+        float(worst["change"]),
+        results.schema.target.unit,
+        worst["change_low"],
+        worst["change_high"],
+    )
     what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
     return f"{what} moves predictions most, by {moved} on average"
 

@@ -612,6 +612,11 @@ def _numbers(b: Builder) -> None:
         }
     )  # fmt: skip
     b.measure("group_errors", groups=groups, tests=tests)
+    b.measure("part_errors", groups=groups, tests=tests)
+    share = 0.6 + 0.02 * np.arange(len(groups))
+    right = groups[["attribute", "attribute_label", "level", "n", "too_few"]]
+    right = right.assign(accuracy=share, accuracy_low=share - 0.05, accuracy_high=share + 0.05)
+    b.measure("part_performance", parts=right, tests=tests.head(1))
     parts = [f"{f.label} is {f.display(1.0)}" for f in b.schema.features[:6]]
     off = np.linspace(9, 6, 6)
     slices = pd.DataFrame({"slice": parts, "n": 120, "mae": off, "rest_mae": 5.0})
