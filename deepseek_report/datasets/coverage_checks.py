@@ -63,7 +63,7 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
     return DataIssue(
         "small_group",
         "medium",
-        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part, "
+        f"{_capital(attribute.label)} “{level}” has {plural(n, 'row')} in the test part, "
         f"{count(classes[fewest])} of them “{name}”.",
         {
             "attribute": attribute.name,
@@ -83,10 +83,15 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
     return DataIssue(
         "small_group",
         "medium",
-        f"{attribute.label} “{level}” has {plural(n, 'row')} in the test part.",
+        f"{_capital(attribute.label)} “{level}” has {plural(n, 'row')} in the test part.",
         {"attribute": attribute.name, "level": level, "n": n},
         "Read its errors with their intervals, or collect more rows; no verdict rests on it.",
     )
+
+
+def _capital(label: str) -> str:
+    """The label as a sentence begins with it."""
+    return label[:1].upper() + label[1:]
 
 
 def population_limits(facts: Facts) -> list[DataIssue]:

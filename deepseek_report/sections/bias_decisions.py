@@ -9,6 +9,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
+from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
@@ -48,7 +49,7 @@ def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]
     mine = [row for row in groups if row["attribute"] == name]
     return {
         "name": name,
-        "label": attribute_label(draft.results, name),
+        "label": sentence_case(attribute_label(draft.results, name)),
         "inline": in_sentence(attribute_label(draft.results, name)),
         "rows": [_group(draft, row) for row in mine],
         "sentence": _spread(draft, mine),

@@ -10,6 +10,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_numbers import SIGNIFICANT, unit_of
+from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import DASH, count_cell, number_cell, p_cell, value_cell
 from deepseek_report.sections.draft import Draft
 
@@ -49,7 +50,7 @@ def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]
     label = attribute_label(draft.results, name)
     return {
         "name": name,
-        "label": label,
+        "label": sentence_case(label),
         "inline": in_sentence(label),
         "rows": [_group(draft.results, row) for row in mine],
         "sentence": _spread(draft, mine),

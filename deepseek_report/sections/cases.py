@@ -49,6 +49,8 @@ class Cases:
         if table:
             _answer(draft, table, explainer)
         draft.caveat("not_advice" if results.schema.layout is None else "masked")
+        if _assumed_changeable(draft):
+            draft.caveat("assumed_changeable")
         draft.notes(["cases"])
         pages = Pages(draft, explainer)
         draft.values["cases"] = [_case(pages, row) for row in table if not _of_group(row)]
@@ -58,6 +60,15 @@ class Cases:
         draft.values["threshold"] = bool(table) and finite(table[0].get("threshold")) is not None
         draft.values["groups"] = _groups(pages, [row for row in table if _of_group(row)])
         return draft.content(self.title, self.needs, _USES)
+
+
+def _assumed_changeable(draft: Draft) -> bool:
+    """Whether changes were looked for of features of which nobody said that they can change."""
+    columns = (draft.results.config.get("dataset") or {}).get("columns")
+    if columns is None or draft.results.schema.layout is not None:
+        return False
+    said = any((one or {}).get("mutable") is not None for one in columns.values())
+    return not said and bool(rows(draft.results, "cases", "counterfactuals"))
 
 
 def reasons_explainer(results: Results) -> str | None:

@@ -92,12 +92,26 @@ def _values(draft: Draft) -> dict[str, Any]:
             for row in card.get("all_labels") or []
         ],
         "is_number": bool(card.get("label_numbers")),
+        "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
         "same_inputs": _leakage(card, "same_inputs_across"),
         "row": draft.text(f"row.{results.schema.modality}"),
         "rows": draft.text(f"rows.{results.schema.modality}"),
         "explained": results.schema.target.explained_class,
     }
+
+
+def _validation(results: Results) -> str:
+    """What the validation part was for: intervals, the threshold, when to stop, or nothing."""
+    if results.schema.target.is_number:
+        return "intervals"
+    if not results.has("predictions/test"):
+        return "threshold" if len(results.schema.target.classes) == 2 else "stop"
+    predictions = results.predictions
+    if predictions.threshold is not None and not predictions.rule.startswith("declared"):
+        return "threshold"
+    fitted = results.has("training") and results.training.get("max_epochs") == 0
+    return "nothing" if fitted else "stop"
 
 
 def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:

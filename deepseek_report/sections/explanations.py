@@ -108,6 +108,9 @@ def _answer(draft: Draft, table: list[Row]) -> None:
 
 
 def _caveats(draft: Draft) -> None:
+    dataset, target = draft.results.config.get("dataset") or {}, draft.results.schema.target
+    if "positive" in dataset and dataset["positive"] is None and len(target.classes) > 2:
+        draft.caveat("assumed_class", explained=target.explained_class)
     draft.caveat("not_causes")
     if draft.results.has("measures/prototypes"):
         draft.caveat("real_cases")

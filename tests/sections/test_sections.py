@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -320,3 +321,33 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
         "strongest."
     )
     assert not said["1\u202f202"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "epochs", "used"),
+    [
+        ("highest balanced accuracy on the validation part", 0, "threshold"),
+        ("declared in the config", 4, "stop"),
+        ("declared in the config", 0, "nothing"),
+    ],
+)
+def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, epochs, used):
+    full.training["max_epochs"] = epochs
+    full.predictions = replace(full.predictions, rule=rule)
+    assert Data().content(full).values["validation"] == used
+
+
+def test_features_of_which_nobody_said_that_they_can_change_are_told(full):
+    full.config["dataset"] = {"columns": {}}
+    told = "does not say which features can change"
+    assert told in " ".join(Cases().content(full).caveats)
+    full.config["dataset"] = {"columns": {"LIMIT": {"mutable": False}}}
+    assert told not in " ".join(Cases().content(full).caveats)
+
+
+def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
+    run.data(classes=("a", "b", "c"), favourable=0)
+    run.training().predictions()
+    results = run.results()
+    results.config["dataset"] = {"positive": None}
+    assert "“b” was taken" in " ".join(Explanations().content(results).caveats)
