@@ -185,7 +185,7 @@ def _blocks(shown: pd.DataFrame, values: pd.DataFrame, page: _Page) -> list[_Blo
     displays = values.set_index(["prototype", "feature"])["display"]
     size = (SMALL - 1) * 0.6 / 72
     for_label = int(page.labels / size)
-    for_value = int((page.width - page.labels) / page.columns / size) - 1
+    for_value = int((page.width - page.labels) / page.columns / size)
     found = []
     for start in range(0, len(shown), page.columns):
         part = list(shown.iloc[start : start + page.columns].itertuples())

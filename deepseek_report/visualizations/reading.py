@@ -72,14 +72,15 @@ def leading(results: Results) -> str:
 
 
 def leading_for_cases(results: Results) -> str:
-    """The explainer whose reasons are told case by case: in probability, where one is faithful.
+    """The explainer whose reasons are told case by case, the same as in the section "Cases".
 
-    Among these, one whose attributions add up goes first; without any, the leading one is taken.
+    Those in the unit that people read, a probability or the predicted number, that beat a random
+    order; among these, one that adds up goes first; without any, the leading one is taken.
     """
     fit = [
         name
         for name in signed_explainers(results)
-        if results.explanations[name].output_space == "probability"
+        if results.explanations[name].output_space in {"probability", "value"}
         and _lowest(results.score("deletion_gain", explainer=name), 0.0) > 0
     ]
     if not fit:

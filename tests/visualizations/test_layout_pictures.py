@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.texts import gaps, joined
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_views import by_players, cases_of
@@ -22,6 +22,7 @@ from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
 from deepseek_report.visualizations.prototypes import Prototypes
 from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
+from deepseek_report.visualizations.reading import leading_for_cases
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
 
@@ -223,3 +224,22 @@ def test_prototypes_tell_how_far_their_parts_may_move(
         assert "aside" not in picture.how_to_read
     else:
         assert picture.how_to_read.endswith(told)
+
+
+@pytest.mark.parametrize("number", [False, True])
+def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_more(
+    tmp_path: Path, number: bool
+) -> None:
+    """Probabilities and predicted numbers alike, so that the picture shows the reasons told."""
+    schema = replace(series_schema(), target=NUMBER) if number else series_schema()
+    results = layout_results(tmp_path, "series", schema=schema)
+    scores = {
+        "deletion/shap": Score("deletion_gain", "explanation", 0.1, 9, "higher", 0.05, 0.2),
+        "deletion/integrated_gradients": Score("deletion_gain", "explanation", 0.2, 9, "higher"),
+        "completeness_gap/shap": Score("completeness_gap", "explanation", 1e-9, 9, "zero"),
+    }
+    for name, one in scores.items():
+        folder = tmp_path / "measures" / name
+        Measurement((replace(one, explainer=name.split("/")[1]),)).save(folder)
+        results.paths[f"measures/{name}"] = folder
+    assert leading_for_cases(results) == "shap"
