@@ -9,14 +9,14 @@ import numpy as np
 
 from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.metrics.players import by_player, display
-from deepseek_report.visualizations.labels import columns, named, nouns, short
+from deepseek_report.visualizations.labels import columns, named, nouns, short, wrapped
 from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
 
-_COLUMNS = 40
+_COLUMNS, _NARROW = 40, 22
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class Bar:
     def lines(self) -> str:
         """The words, broken before the value where they are too long for one line."""
         return self.words if columns(self.words) <= _COLUMNS else f"{self.label}:\n{self.value}"
+
+    @property
+    def narrow_lines(self) -> str:
+        """The words on up to three lines of a narrow page."""
+        if not self.value or columns(self.words) <= _NARROW:
+            return wrapped(self.words, _NARROW, 3)
+        return f"{wrapped(self.label, _NARROW - 1)}:\n{short(self.value, _NARROW)}"
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.case_bars import BarView, bar_view
 from deepseek_report.visualizations.case_views import CasePicture
-from deepseek_report.visualizations.labels import extent
+from deepseek_report.visualizations.labels import extent, wrapped
 from deepseek_report.visualizations.marks import (
     grid,
     note,
@@ -23,7 +23,7 @@ from deepseek_report.visualizations.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
-from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-_ROW = 0.33
+#: Height of a row in inches, and where labels have up to three lines.
+_ROW, _ROW_NARROW = 0.33, 0.5
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class CaseContributions(CasePicture):
 
 
 def _picture(view: BarView, name: str) -> Picture:
-    height = 1.75 + _ROW * len(view.bars)
     return Picture(
         name=name,
-        svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
+        svg=_drawn(view, name, WIDTH, _ROW),
+        narrow=_drawn(view, name, NARROW, _ROW_NARROW),
         title=_title(view),
         alt=_alt(view),
         how_to_read=(
@@ -71,22 +72,31 @@ def _picture(view: BarView, name: str) -> Picture:
     )
 
 
-def _paint(figure: Figure, view: BarView) -> None:
-    labels = [bar.lines for bar in view.bars]
-    height = figure.get_size_inches()[1]
-    left = min(extent(labels) + 0.12, 3.1)
-    _strip(panel(figure, left, height - 0.72, 6.9, height - 0.34), view)
-    axes = panel(figure, left, 0.55, 7.0, height - 1.1)
+def _drawn(view: BarView, name: str, width: float, row: float) -> str:
+    """The picture, with rows of so many inches."""
+    unit = view.unit if width == WIDTH else wrapped(view.unit, 34, 3)
+    foot = 0.4 + 0.15 * len(unit.split("\n"))
+    height = 1.2 + foot + row * len(view.bars)
+    return draw_svg(name, height, lambda figure: _paint(figure, view, unit, foot), width)
+
+
+def _paint(figure: Figure, view: BarView, unit: str, foot: float) -> None:
+    width, height = (float(one) for one in figure.get_size_inches())
+    wide = width == WIDTH
+    labels = [bar.lines if wide else bar.narrow_lines for bar in view.bars]
+    left, right = min(extent(labels) + 0.12, 0.43 * width), width - 0.2
+    _strip(panel(figure, left, height - 0.72, right - 0.1, height - 0.34), view)
+    axes = panel(figure, left, foot, right, height - 1.1)
     rows(axes, labels)
     values = np.array([bar.effect for bar in view.bars])
     tones = [LIGHT["raises"] if value > 0 else LIGHT["lowers"] for value in values]
     axes.barh(range(len(values)), values, height=0.66, color=tones)
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
-    _effects(axes, view, values, 7.0 - left)
+    _effects(axes, view, values, right - left)
     ticks = point_ticks if view.space == "probability" else value_ticks
-    ticks(axes, "x")
-    axes.set_xlabel(view.unit)
+    ticks(axes, "x", 5 if wide else 3)
+    axes.set_xlabel(unit)
 
 
 def _effects(axes: Axes, view: BarView, values: np.ndarray, width: float) -> None:
@@ -114,8 +124,8 @@ def _strip(axes: Axes, view: BarView) -> None:
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
     if view.base is not None:
         axes.plot([view.base, view.output], [0, 0], color=tone, linewidth=4)
-        axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6)
-    axes.plot(view.output, 0, "D", color=tone, markersize=7)
+        axes.plot(view.base, 0, "o", color=LIGHT["muted"], markersize=6, clip_on=False)
+    axes.plot(view.output, 0, "D", color=tone, markersize=7, clip_on=False)
     if view.threshold is not None:
         axes.vlines(view.threshold, -0.1, 0.9, colors=LIGHT["ink"], linewidth=1.4)
     note(axes, _heading(view), (1, 1), (0, 4), xycoords="axes fraction", ha="right")

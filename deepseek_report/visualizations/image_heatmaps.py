@@ -25,7 +25,7 @@ from deepseek_report.visualizations.case_views import (
 )
 from deepseek_report.visualizations.labels import capital, named, wrapped
 from deepseek_report.visualizations.numbers import effect
-from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
-_LARGEST = 2.4
+_LARGEST, _ABREAST_NARROW = 2.4, 2
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,11 @@ def _picture(
         panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
     heads = ["the image", *(_head(results, case, name) for name in names)]
     name = f"image_heatmaps_{case.number}"
-    side = min(_LARGEST, (WIDTH - 2 * _LEFT - _BETWEEN * (len(panels) - 1)) / len(panels))
-    tall = side * shape[0] / shape[1]
-    boxes = [(_LEFT + at * (side + _BETWEEN), _HEAD, side, tall) for at in range(len(panels))]
-    drawn = draw_svg(
-        name, _HEAD + tall + _FOOT, lambda figure: _paint(figure, boxes, heads, truth is not None)
-    )
-    legend = (_LEFT + 1.3, _HEAD + tall + 0.2, 1.5, 0.13)
-    images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), legend)]
+    marked = truth is not None
     return Picture(
         name=name,
-        svg=rasters.with_images(drawn, images),
+        svg=_drawn(name, panels, heads, WIDTH, marked=marked),
+        narrow=_drawn(name, panels, heads, NARROW, marked=marked),
         title=title_of(results, case, names[0]),
         alt=_alt(results, case, names),
         how_to_read=(
@@ -92,6 +86,25 @@ def _picture(
             + ("A black and white line marks what makes the label." if truth is not None else "")
         ).strip(),
     )
+
+
+def _drawn(
+    name: str, panels: Sequence[rasters.Image], heads: Sequence[str], width: float, *, marked: bool
+) -> str:
+    """The panels in as many lines as the width asks for, each with its head, and the key below."""
+    abreast = len(panels) if width == WIDTH else min(len(panels), _ABREAST_NARROW)
+    side = min(_LARGEST, (width - 2 * _LEFT - _BETWEEN * (abreast - 1)) / abreast)
+    tall = side * panels[0].shape[0] / panels[0].shape[1]
+    boxes = [
+        (_LEFT + column * (side + _BETWEEN), _HEAD + line * (tall + _HEAD), side, tall)
+        for line, column in (divmod(at, abreast) for at in range(len(panels)))
+    ]
+    low = boxes[-1][1] + tall
+    key = (_LEFT + 1.3, low + 0.2, 1.5, 0.13)
+    height = low + _FOOT + (0.2 if width < WIDTH and marked else 0.0)
+    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, heads, low, marked), width)
+    images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), key)]
+    return rasters.with_images(drawn, images)
 
 
 def _all_signed(results: Results, names: Sequence[str]) -> bool:
@@ -112,12 +125,13 @@ def _head(results: Results, case: Case, name: str) -> str:
     value = float(values[int(np.nanargmax(np.abs(values)))])
     space = results.explanations[name].output_space
     unit = " log-odds" if space == "logit" else ""
-    return f"{named(name)}\nmain patch {effect(value, space)}{unit}"
+    return f"{named(name)}\npatch {effect(value, space)}{unit}"
 
 
 def _paint(
-    figure: Figure, boxes: Sequence[tuple[float, ...]], heads: Sequence[str], marked: bool
+    figure: Figure, boxes: Sequence[rasters.Box], heads: Sequence[str], below: float, marked: bool
 ) -> None:
+    """The words of the picture; the panels end so many inches `below` its top."""
     width, height = figure.get_size_inches()
     text: dict[str, Any] = {
         "fontsize": SMALL,
@@ -128,14 +142,13 @@ def _paint(
     for (left, top, _, _), head in zip(boxes, heads, strict=True):
         lines = "\n".join(wrapped(line, 26, 1) for line in head.split("\n"))
         figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
-    low = (_FOOT - 0.28) / height
+    low = 1 - (below + 0.28) / height
     quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
     figure.text(_LEFT / width, low, "lowers the output", **{**quiet, "ha": "left"})
     figure.text((_LEFT + 2.88) / width, low, "raises it", **quiet)
     if marked:
-        figure.text(
-            (_LEFT + 3.75) / width, low, "black and white line: known to make the label", **quiet
-        )
+        x, y = (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height)
+        figure.text(x / width, y, "black and white line: known to make the label", **quiet)
 
 
 def _alt(results: Results, case: Case, names: Sequence[str]) -> str:

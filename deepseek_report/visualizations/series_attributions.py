@@ -26,7 +26,7 @@ from deepseek_report.visualizations.case_views import (
 from deepseek_report.visualizations.labels import named, short
 from deepseek_report.visualizations.marks import count_ticks, grid, value_ticks
 from deepseek_report.visualizations.numbers import effect
-from deepseek_report.visualizations.style import LIGHT, draw_svg, panel
+from deepseek_report.visualizations.style import LIGHT, NARROW, draw_svg, panel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _CURVE, _BARS, _TITLE, _FOOT = 0.95, 0.62, 0.34, 0.55
 #: Points of a curve: more than this many steps are drawn by the least and the most of each piece.
 _POINTS = 600
-_LEFT, _RIGHT = 0.75, 7.0
+_LEFT = 0.75
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
     return Picture(
         name=name,
         svg=draw_svg(name, height, lambda figure: _paint(figure, shown)),
+        narrow=draw_svg(name, height, lambda figure: _paint(figure, shown), NARROW),
         title=title_of(results, case, explainer),
         alt=_alt(results, case, explainer),
         how_to_read=(
@@ -126,11 +127,12 @@ def _label(results: Results, channel: int) -> str:
 
 def _paint(figure: Figure, channels: Sequence[_Channel]) -> None:
     most = max((abs(v) for one in channels for _, _, v in one.windows), default=0.0) or 1.0
-    top = float(figure.get_size_inches()[1])
+    width, top = (float(one) for one in figure.get_size_inches())
+    right = width - 0.2
     for at, channel in enumerate(channels):
         top -= _TITLE
-        curve = panel(figure, _LEFT, top - _CURVE, _RIGHT, top)
-        bars = panel(figure, _LEFT, top - _CURVE - _BARS - 0.06, _RIGHT, top - _CURVE - 0.06)
+        curve = panel(figure, _LEFT, top - _CURVE, right, top)
+        bars = panel(figure, _LEFT, top - _CURVE - _BARS - 0.06, right, top - _CURVE - 0.06)
         _curve(curve, channel, most)
         _bars(bars, channel, most, last=at == len(channels) - 1)
         top -= _CURVE + _BARS + 0.12
@@ -191,7 +193,7 @@ def _bars(axes: Axes, channel: _Channel, most: float, *, last: bool) -> None:
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     axes.set_yticks([-most / 2, most / 2], ["lowers", "raises"])
     if last:
-        count_ticks(axes, "x", 8)
+        count_ticks(axes, "x", round(float(axes.get_window_extent().width) / 55))
         axes.set_xlabel("step")
     else:
         axes.set_xticks([])

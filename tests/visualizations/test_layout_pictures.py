@@ -17,12 +17,13 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.texts import gaps, joined
 from deepseek_report.visualizations import rasters
+from deepseek_report.visualizations.case_contributions import CaseContributions
 from deepseek_report.visualizations.case_views import by_players, cases_of
 from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
 from deepseek_report.visualizations.prototypes import Prototypes
-from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.reading import leading_for_cases
+from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
 
@@ -91,6 +92,27 @@ def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Bu
     assert re.findall(r">([^<>]+)</text>", picture.narrow) == re.findall(
         r">([^<>]+)</text>", picture.svg
     )
+
+
+@pytest.mark.parametrize(
+    ("modality", "plugin"),
+    [
+        ("image", ImageHeatmaps()),
+        ("series", SeriesAttributions()),
+        ("image", CaseContributions()),
+        ("series", CaseContributions()),
+    ],
+)
+def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
+    modality: str, plugin: ImageHeatmaps | SeriesAttributions | CaseContributions, build: Build
+) -> None:
+    picture = plugin.draw(build(modality))[0]
+    assert picture.narrow is not None
+    sizes = [re.search(r'width="([\d.]+)pt"', svg) for svg in (picture.svg, picture.narrow)]
+    wide, narrow = (float(found[1]) for found in sizes if found)
+    assert narrow < 0.65 * wide
+    places = [float(x) for x in re.findall(r' x="([\d.]+)"', picture.narrow)]
+    assert max(places) < narrow
 
 
 def test_a_long_text_is_cut_and_says_what_the_rest_holds(tmp_path: Path) -> None:
