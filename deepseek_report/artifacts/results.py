@@ -173,6 +173,16 @@ class Results:
             if score.metric == metric and all(getattr(score, k) == v for k, v in where.items())
         ]
 
+    def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
+        """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
+        found = []
+        for name in self.names("measures"):
+            measured = self.measurement(*name.split("/"))
+            scores = measured.scores if measured else ()
+            if any(one.metric == metric and explainer in ("", one.explainer) for one in scores):
+                found.append(f"measures/{name}")
+        return tuple(found)
+
     def score(self, metric: str, **where: str) -> Score | None:
         """The one score of the model itself, unless `where` names another subject."""
         subject = {"predictor": "model", "explainer": "", "attribute": "", "level": "", "slice": ""}

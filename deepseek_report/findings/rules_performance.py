@@ -25,6 +25,8 @@ _HOMES = {
     "data": "data",
     "robustness": "robustness",
 }
+#: Measures of parts of the data that are shown with the performance.
+_OF_PARTS = frozenset({"measures/part_performance", "measures/part_errors"})
 _THRESHOLD_SEVERITY: dict[Outcome, Severity] = {
     "not met": "high",
     "too uncertain to say": "medium",
@@ -40,18 +42,18 @@ def thresholds(results: Results) -> list[Finding]:
     verdicts = judge(results)
     missed = [one for one in verdicts if one.outcome != "met"]
     if verdicts and not missed:
-        return [_all_met(verdicts)]
+        return [_all_met(results, verdicts)]
     return [_missed(results, one) for one in missed if not is_reported(results, one)]
 
 
-def _all_met(verdicts: list[Verdict]) -> Finding:
-    names = sorted({one.metric for one in verdicts})
+def _all_met(results: Results, verdicts: list[Verdict]) -> Finding:
+    sources = {name for one in verdicts for name in results.sources(one.metric, one.explainer)}
     return Finding(
         id="thresholds_met",
         severity="info",
         message="thresholds_met",
         values={"n": len(verdicts)},
-        evidence=tuple(f"measures/{name}" for name in names),
+        evidence=tuple(sorted(sources)),
         section="summary",
     )
 
@@ -78,13 +80,15 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "set_by": one.set_by,
             "reason": one.reason,
         },
-        evidence=(f"measures/{one.metric}",),
+        evidence=results.sources(one.metric, one.explainer) or (f"measures/{one.metric}",),
         section=_home(results, one.metric),
     )
 
 
 def _home(results: Results, metric: str) -> str:
     """The section that shows a metric."""
+    if _OF_PARTS.intersection(results.sources(metric)):
+        return "performance"
     scores = results.find(metric)
     return _HOMES.get(scores[0].category, "performance") if scores else "summary"
 

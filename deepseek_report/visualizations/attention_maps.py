@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: From how many times the even share on a cell has the colour of the next level.
 _STEPS = (1.5, 2.5, 4.0, 6.5, 10.0, 16.0)
+#: Share of the attention beyond the even one from which a token is called preferred.
+_NOTABLE = 0.01
 #: Inches above the maps: two lines for the levels, two for what each head reads most.
 _TOP = 1.1
 _ABREAST, _ABREAST_NARROW = 4, 2
@@ -186,10 +188,10 @@ def _key(figure: Figure) -> None:
 
 def _title(view: _View) -> str:
     token, share, times = view.most_read()
-    if times < 1.5:
+    if times < 1.5 or share * (1 - 1 / times) < _NOTABLE:
         return f"Layer {view.layer + 1} spreads its attention almost evenly over the tokens"
     return (
-        f"Layer {view.layer + 1} looks most at {token}: {percent(share)} of its attention, "
+        f"Layer {view.layer + 1} prefers {token}: {percent(share)} of its attention, "
         f"{number(times)} times an even share"
     )
 

@@ -54,7 +54,7 @@ def plain(text: str) -> str:
         (Agreement(), "SHAP and LIME agree most (0.850), input × gradient and attention rollout"),
         (Robustness(), "Missing values at level 0.4 changes most decisions, 12.0 %"),
         (LayerProfile(), "“layer 1, experts” takes 32.9 % of the time"),
-        (AttentionMaps(), "Layer 1 looks most at [summary]"),
+        (AttentionMaps(), "Layer 1 prefers [summary]"),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
 )  # fmt: skip
