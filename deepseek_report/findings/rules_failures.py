@@ -64,7 +64,7 @@ def by_reason(words: Wording, parts: Mapping[str, str]) -> list[str]:
 
 def _named_or_counted(names: list[str]) -> str:
     if len(names) <= MOST_NAMED:
-        return listing(names)
+        return listing([names[0], *(in_sentence(one) for one in names[1:])])
     shown = listing([in_sentence(one) for one in names[:NAMED_OF_MANY]])
     return f"{len(names)} parts, such as {shown}"
 

@@ -32,9 +32,7 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     NotApplicableError : none was given.
     """
     if context.explanation is None or not len(context.explanation):
-        raise NotApplicableError(
-            f"{metric} judges an explanation, but no instance was explained"
-        )
+        raise NotApplicableError(f"{metric} judges an explanation, but no instance was explained")
     return context.explanation
 
 

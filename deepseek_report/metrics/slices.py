@@ -180,10 +180,7 @@ class Slices(ClassMetric):
 def _no_attribute(schema: Schema) -> str | None:
     if schema.layout is None or schema.attributes:
         return None
-    return (
-        "slices of texts, images and series are cut by attributes, and the data set declares "
-        "none; leave slices out."
-    )
+    return "slices of texts, images and series are cut by attributes, and these data name none"
 
 
 def _limits(schema: Schema) -> tuple[str, ...]:

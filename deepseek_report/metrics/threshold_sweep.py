@@ -34,7 +34,7 @@ class ThresholdSweep(ClassMetric):
         sweep = threshold_table(p.truths, p.scores, target.favourable == p.explained)
         note = (
             "The true and false positive rates and the precision are of the class "
-            f"{target.explained_class!r}; the selection rate is of {target.favourable_class!r}."
+            f"“{target.explained_class}”; the selection rate is of “{target.favourable_class}”."
         )
         return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
 

@@ -116,6 +116,7 @@ class Performance:
             "states": results.has("measures/expected_calibration_error"),
             "sweep": _sweep(results),
             "explained": results.schema.target.explained_class,
+            "favourable": results.schema.target.favourable_class,
         }
         return draft.content(self.title, self.needs, _USES)
 

@@ -15,22 +15,32 @@ from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Schema
 
 _COLUMNS, _NARROW = 40, 22
 
 
 @dataclass(frozen=True)
 class Bar:
-    """What one feature with this value added; without a value the sum of several features."""
+    """What one feature with this value added; without a value the sum of several features.
+
+    told : the same in a title, where it is not the words in quotation marks.
+    """
 
     label: str
     value: str
     effect: float
+    told: str = ""
 
     @property
     def words(self) -> str:
         """`Age: 34 years`."""
         return f"{self.label}: {self.value}" if self.value else self.label
+
+    @property
+    def title(self) -> str:
+        """`“Age: 34 years”`, `the window steps 1–10 (mean 0.8)`, `“late” (word 5)`."""
+        return self.told or f"“{self.words}”"
 
     @property
     def lines(self) -> str:
@@ -135,13 +145,23 @@ def _bars(results: Results, explanation: Explanation, place: int, most: int) -> 
     bars = []
     for at in order[:most]:
         shown = short(display(row, int(at), schema), _COLUMNS)
-        bars.append(Bar(short(schema.player_labels[at], _COLUMNS - 1), shown, float(values[at])))
+        label = short(schema.player_labels[at], _COLUMNS - 1)
+        bars.append(Bar(label, shown, float(values[at]), _told(label, shown, schema)))
     rest = values[order[most:]]
     if len(rest):
         one, several = nouns(schema)
         other = plural(len(rest), f"other {one}", f"other {several}")
         bars.append(Bar(f"{other} together", "", float(rest.sum())))
     return bars
+
+
+def _told(label: str, value: str, schema: Schema) -> str:
+    """What stands in a title for a player that is no feature of a table."""
+    if schema.modality == "table":
+        return ""
+    if schema.modality == "text":
+        return f"“{value}” ({label})"
+    return f"the {schema.player_noun} {label} ({value})"
 
 
 def _base(explanation: Explanation, place: int) -> float | None:

@@ -147,16 +147,16 @@ def _heading(view: BarView) -> str:
 
 
 def _title(view: BarView) -> str:
-    words, value = view.bars[0].words, view.bars[0].effect
+    words, value = view.bars[0].title, view.bars[0].effect
     verb = "raises" if value > 0 else "lowers"
     if view.is_number:
         return (
-            f"Case {count(view.identity)}: “{words}” {verb} the prediction most "
+            f"Case {count(view.identity)}: {words} {verb} the prediction most "
             f"({view.effect(value)})"
         )
     scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
     return (
-        f"Case {count(view.identity)}: “{words}” {verb} {scale} of “{view.class_name}” "
+        f"Case {count(view.identity)}: {words} {verb} {scale} of “{view.class_name}” "
         f"most ({view.effect(value)})"
     )
 

@@ -127,6 +127,7 @@ def _title(table: pd.DataFrame, names: Sequence[str], measure: str) -> str:
     best: Any = judged["value"].astype(float).idxmax()
     one = judged.loc[best]
     label = short(one["label"], 40)
+    label = label if label[1:2].isupper() else label[:1].lower() + label[1:]
     low = one["low"] if known(one["low"]) else one["value"]
     above = known(one["chance"]) and low > one["chance"]
     verb = "points best at" if above else "points no better than chance at"

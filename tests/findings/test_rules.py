@@ -543,5 +543,14 @@ def test_parts_with_one_reason_are_told_in_one_sentence_without_keys():
     few = dict.fromkeys(("measures/slices", "measures/learning_curve"), "too few rows.")
     said = rules_failures.by_reason(wording("en"), gaps | few)
     assert said[0].startswith("Completeness gap (Input × gradient): input × gradient has no base")
-    assert said[-1] == "Parts of the data with more errors and Learning curve: too few rows."
+    assert said[-1] == "Parts of the data with more errors and learning curve: too few rows."
     assert not any("_" in one for one in said)
+
+
+def test_a_broken_promise_points_to_the_measure_that_holds_its_number(run, score) -> None:
+    run.promise(metric="accuracy_gap", attribute="sex", at_most=0.1)
+    gap = score("accuracy_gap", 0.2, 0.15, 0.25, attribute="sex")
+    run.measure("part_performance", gap)
+    (found,) = rules_performance.thresholds(run.results())
+    assert found.evidence == ("measures/part_performance",)
+    assert found.section == "performance"
