@@ -27,6 +27,7 @@ from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     CONTROL,
     LIGHT,
+    NARROW,
     WIDTH,
     colours,
     draw_svg,
@@ -42,7 +43,9 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.schema import Schema
 
-_ROW, _HEAD, _FOOT, _ABREAST = 0.25, 0.5, 0.5, 6
+_ROW, _ROW_NARROW, _HEAD, _FOOT = 0.25, 0.38, 0.5, 0.5
+#: Panels side by side, and on a narrow page.
+_ABREAST, _ABREAST_NARROW = 6, 3
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class GlobalImportance:
         return [
             Picture(
                 name="global_importance",
-                svg=draw_svg("global_importance", _height(view), lambda fig: _paint(fig, view)),
+                svg=_drawn(view, WIDTH, _ABREAST),
+                narrow=_drawn(view, NARROW, _ABREAST_NARROW),
                 title=_title(view),
                 alt=_alt(view),
                 how_to_read=(
@@ -114,19 +118,23 @@ def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
     return _View(scaled, features, labels, told, ordered, shares, nouns(schema)[1])
 
 
-def _height(view: _View) -> float:
-    blocks = -(-len(view.explainers) // _ABREAST)
-    return float(blocks * (_HEAD + _ROW * len(view.features)) + (blocks - 1) * 0.35 + _FOOT)
+def _drawn(view: _View, page: float, abreast: int) -> str:
+    """The picture on a page of so many inches, with so many panels side by side."""
+    blocks = -(-len(view.explainers) // abreast)
+    tall = len(view.features) * (_ROW if page == WIDTH else _ROW_NARROW)
+    height = blocks * (_HEAD + tall) + (blocks - 1) * 0.35 + _FOOT
+    return draw_svg("global_importance", height, lambda fig: _paint(fig, view, abreast, tall), page)
 
 
-def _paint(figure: Figure, view: _View) -> None:
-    labels = [short(view.labels[one], 34) for one in view.features]
-    left = min(extent(labels) + 0.12, 2.75)
-    width = (WIDTH - left - 0.1) / min(len(view.explainers), _ABREAST)
-    tall, top = _ROW * len(view.features), _height(view)
+def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
+    page, top = (float(one) for one in figure.get_size_inches())
+    names = [view.labels[one] for one in view.features]
+    labels = [short(one, 34) if page == WIDTH else wrapped(one, 22) for one in names]
+    left = min(extent(labels) + 0.12, 0.4 * page)
+    width = (page - left - 0.1) / min(len(view.explainers), abreast)
     most = _most(view)
     for place, explainer in enumerate(view.explainers):
-        block, column = divmod(place, _ABREAST)
+        block, column = divmod(place, abreast)
         upper = top - _HEAD - block * (tall + _HEAD + 0.35)
         begin = left + column * width
         axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
