@@ -136,7 +136,7 @@ class DeepSeekModule(nn.Module):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        return describe(self, "deepseek", self._summary(), self._kinds())
+        return describe(self, "DeepSeek", self._summary(), self._kinds())
 
     def _run(
         self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False

@@ -54,4 +54,4 @@ class MLPModule(EncodedModule):
             for i, layer in enumerate(self.hidden)
             if isinstance(layer, nn.Linear)
         }
-        return describe(self, "mlp", summary, kinds | {"output": "output"})
+        return describe(self, "MLP", summary, kinds | {"output": "output"})

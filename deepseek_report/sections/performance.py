@@ -193,7 +193,11 @@ def _caveats(draft: Draft) -> None:
 
 
 def _scores(draft: Draft) -> list[dict[str, Any]]:
-    found = [draft.results.score(name) for name in SCORES]
+    """Of many classes none is favourable, unless groups of people are compared by it."""
+    schema = draft.results.schema
+    ranked = len(schema.target.classes) <= 2 or schema.attributes_of("person")
+    names = [name for name in SCORES if ranked or name != "selection_rate"]
+    found = [draft.results.score(name) for name in names]
     return [_score(draft, one) for one in found if one is not None]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -19,6 +20,8 @@ from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 
+#: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
+_NAME_OF_A_CLASS = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{4})|(?<=[A-Z]{2})(?=[A-Z][a-z]{4})")
 #: What the first screen shows of the model where no threshold is declared, the first that is there.
 _MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
@@ -126,7 +129,8 @@ def _model_fact(draft: Draft) -> dict[str, str]:
     architecture = draft.results.architecture
     size = finite(architecture.get("parameters"))
     note = draft.text("fact.parameters", n=size) if size else ""
-    return _fact(draft, "model", str(architecture.get("name") or "model"), note)
+    name = _NAME_OF_A_CLASS.sub(" ", str(architecture.get("name") or "model"))
+    return _fact(draft, "model", name, note)
 
 
 def _metric_fact(draft: Draft) -> dict[str, str]:

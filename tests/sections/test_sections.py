@@ -351,3 +351,19 @@ def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
     results = run.results()
     results.config["dataset"] = {"positive": None}
     assert "“b” was taken" in " ".join(Explanations().content(results).caveats)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("LGBMClassifier", "LGBM Classifier"),
+        ("HistGradientBoostingClassifier", "Hist Gradient Boosting Classifier"),
+        ("DeepSeek", "DeepSeek"),
+    ],
+)
+def test_the_name_of_a_model_can_be_broken_between_its_words(run, name, shown):
+    run.training()
+    results = run.results()
+    results.architecture["name"] = name
+    facts = Summary().content(results).values["facts"]
+    assert shown in {fact["value"] for fact in facts}
