@@ -71,6 +71,7 @@ class Table:
     learn : makes the encoder from the training part, where the columns are not known before (the
     tokens of texts); until then the only column says which rows count as the same.
     copies : the copies in the source, where they were counted and left out before.
+    dates : columns of dates, which are left out although nobody asked for it.
     """
 
     schema: Schema
@@ -79,6 +80,7 @@ class Table:
     together: Together = field(default_factory=Together)
     learn: Callable[[Split], Encoder] | None = None
     copies: Copies | None = None
+    dates: tuple[str, ...] = ()
 
 
 # --- encode ---------------------------------------------------------------------------------------
@@ -92,7 +94,7 @@ def encode(frame: pd.DataFrame, source: Source) -> Table:
     DataError : one message with all the columns that cannot be used.
     """
     cells, problems = _read_columns(frame, source)
-    kept, notes = _without_useless(cells, source)
+    kept, dates, notes = _without_useless(cells, source)
     columns: list[tuple[Feature, NDArray[np.float64]]] = []
     for one in kept:
         try:
@@ -109,7 +111,7 @@ def encode(frame: pd.DataFrame, source: Source) -> Table:
     inputs = np.column_stack([values for _, values in columns])
     ids = np.arange(len(inputs))
     rows = Split(inputs, answer.labels, ids, groups, answer.all_labels)
-    return Table(schema, rows, (*source.notes, *notes, *answer.notes))
+    return Table(schema, rows, (*source.notes, *notes, *answer.notes), dates=dates)
 
 
 def _where(source: Source, name: str) -> str:
@@ -128,20 +130,26 @@ def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], lis
     return cells, problems
 
 
-def _without_useless(cells: list[Cells], source: Source) -> tuple[list[Cells], list[str]]:
-    """The features; dates and row numbers are left out, unless something is declared of them."""
-    kept, notes = [], []
+def _without_useless(
+    cells: list[Cells], source: Source
+) -> tuple[list[Cells], tuple[str, ...], list[str]]:
+    """The features, the columns of dates, and notes.
+
+    Dates and row numbers are left out, unless something is declared of them.
+    """
+    kept, dates, notes = [], [], []
     for one in cells:
         if one.name in source.target.columns:
             continue
         declared = one.name in source.columns
         if not declared and is_date(one):
+            dates.append(one.name)
             notes.append(f"“{one.name}” holds dates and is left out; make numbers of them.")
         elif not declared and is_identifier(one):
             notes.append(f"“{one.name}” only numbers the rows and is left out.")
         else:
             kept.append(one)
-    return kept, notes
+    return kept, tuple(dates), notes
 
 
 def _encode_one(cells: Cells, source: Source) -> tuple[Feature, NDArray[np.float64]]:
@@ -212,6 +220,7 @@ def assemble(
         ),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
         texts=encoder.facts(whole, parts) if encoder else None,
+        dates=table.dates,
     )
     return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
 

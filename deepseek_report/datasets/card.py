@@ -55,7 +55,7 @@ class Facts:
     row with another label; n_shared : rows of validation and test whose inputs are in another part.
     n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
     (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
-    texts : what is known of texts.
+    texts : what is known of texts. dates : columns of dates, which were left out.
     """
 
     schema: Schema
@@ -72,6 +72,7 @@ class Facts:
     split_method: str
     preparation: tuple[str, ...]
     texts: TextFacts | None = None
+    dates: tuple[str, ...] = ()
 
     @property
     def told(self) -> TextFacts:

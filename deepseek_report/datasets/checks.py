@@ -102,6 +102,24 @@ def _fate(facts: Facts) -> str:
     return "and copies are kept in one part of the split"
 
 
+def left_out_dates(facts: Facts) -> list[DataIssue]:
+    """Columns that the model is not given, since it reads no dates."""
+    if not facts.dates:
+        return []
+    names = ", ".join(f"“{name}”" for name in facts.dates)
+    verb = "column of dates is" if len(facts.dates) == 1 else "columns of dates are"
+    return [
+        DataIssue(
+            "left_out_dates",
+            "low",
+            f"{len(facts.dates)} {verb} left out: {names}.",
+            {"columns": list(facts.dates)},
+            "If they matter, write them as numbers, such as days since a fixed day; see too that "
+            "the parts are drawn at random, not by time.",
+        )
+    ]
+
+
 def correlated_features(facts: Facts) -> list[DataIssue]:
     """Features that rise and fall together, so that an attribution can be shared either way."""
     pairs = facts.correlations

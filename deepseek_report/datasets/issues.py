@@ -34,6 +34,7 @@ CHECKS: Mapping[Modality, tuple[Check, ...]] = {
         checks.missing_values,
         checks.rare_categories,
         checks.constant_feature,
+        checks.left_out_dates,
     ),
     "text": text_checks.CHECKS,
     "image": _ARRAYS,

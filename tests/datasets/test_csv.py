@@ -144,6 +144,8 @@ def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
     notes = " ".join(dataset.card["preparation"])
     assert "“since” holds dates" in notes
     assert "“customer_id” only numbers the rows" in notes
+    told = [one.text for one in dataset.issues if one.check == "left_out_dates"]
+    assert told == ["1 column of dates is left out: “since”."]
 
 
 def test_dates_of_parquet_are_left_out_too(write: Write) -> None:
