@@ -170,7 +170,7 @@ class PrototypeModule(EncodedModule):
             return ""
         part, step = _MOVED[self.layout.modality]
         return (
-            f" A {part} of it need not stand at the same place: each is compared where it fits "
+            f" A {part} of a prototype need not stand in its place: each is compared where it fits "
             f"best, up to {plural(self.shift, step)} aside."
         )
 
