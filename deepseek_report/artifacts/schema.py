@@ -217,6 +217,12 @@ class Schema:
             return first
         return _PLAYERS[self.modality]
 
+    @property
+    def player_nouns(self) -> tuple[str, str]:
+        """What one player is called, and several: `("word", "words")`."""
+        one = self.player_noun
+        return one, one + ("es" if one.endswith("ch") else "s")
+
     @cached_property
     def owners(self) -> NDArray[np.int64]:
         """(feature,) position of the player that it belongs to."""

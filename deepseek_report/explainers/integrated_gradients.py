@@ -39,7 +39,7 @@ _STARTS: dict[Modality, tuple[str, str]] = {
     ),
     "text": (
         "the same text with every token masked",
-        "points between the mask and a word are no text",
+        "points between the mask and a token are no text",
     ),
     "image": (
         "the median of every pixel among training rows",

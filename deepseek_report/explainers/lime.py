@@ -120,6 +120,8 @@ class Lime:
 
         on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
         player, many, absent = _PLAYERS[schema.modality]
+        if schema.modality == "text":
+            player, many = schema.player_nouns
         alone = schema.layout is not None and max(map(len, schema.layout.players)) == 1
         spread = "" if alone else _SPREAD.format(player=player)
         meaning = _ON_OFF.format(player=player, absent=absent, output=output, spread=spread)

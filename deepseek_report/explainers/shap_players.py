@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.partition import partition_order
@@ -38,6 +38,13 @@ _VARIANTS = {
 }
 
 
+def called(schema: Schema) -> tuple[str, str, str]:
+    """What stands in `PLAYERS`; texts of pieces or characters are told by these."""
+    if schema.modality == "text":
+        return (*schema.player_nouns, PLAYERS["text"][2])
+    return PLAYERS[schema.modality]
+
+
 class Players:
     """Estimates one instance after another; `references` stand for what is taken away.
 
@@ -59,7 +66,7 @@ class Players:
 
     @property
     def variant(self) -> str:
-        return _VARIANTS[self.algorithm].format(PLAYERS[self.schema.modality][1])
+        return _VARIANTS[self.algorithm].format(called(self.schema)[1])
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
@@ -140,7 +147,7 @@ _MOST_CELLS = 2**22
 
 def about_players(config: Shap, players: Players) -> tuple[str, ...]:
     """What was taken away, what it was compared with, and how finely."""
-    name, many, substitute = PLAYERS[players.schema.modality]
+    name, many, substitute = called(players.schema)
     notes = []
     if config.reference == "baseline":
         notes.append(

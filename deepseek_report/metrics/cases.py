@@ -22,7 +22,7 @@ from deepseek_report.metrics.case_choice import ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
-from deepseek_report.metrics.masking import WORDS, masking_rows, smallest_masking
+from deepseek_report.metrics.masking import BECOMES, masking_rows, smallest_masking
 from deepseek_report.metrics.reference import typical_row
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ _NEAR: dict[Modality, str] = {
     "table": "Nearest training cases are those of least Gower distance over all features alike, "
     "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
     "training rows.",
-    "text": "Nearest training cases share the most words, weighted by how rare these are (one "
+    "text": "Nearest training cases share the most {nouns}, weighted by how rare these are (one "
     "minus the cosine), whatever their order.",
     "image": "Nearest training cases are those of least Euclidean distance between pixels.",
     "series": "Nearest training cases are those of least Euclidean distance between steps.",
@@ -189,7 +189,8 @@ class CasePages(ExplanationMetric):
 
 
 def _notes(schema: Schema) -> tuple[str, ...]:
-    layout, near = schema.layout, _NEAR[schema.modality]
+    layout = schema.layout
+    near = _NEAR[schema.modality].format(nouns=schema.player_nouns[1])
     if schema.target.is_number:
         return (near,)
     if len(schema.target.classes) > 2:
@@ -198,7 +199,7 @@ def _notes(schema: Schema) -> tuple[str, ...]:
         return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
     if layout is None:
         return (_CHANGE_NOTE, near, _SHARED_NOTE)
-    plural, becomes = WORDS[layout.modality]
+    plural, becomes = schema.player_nouns[1], BECOMES[layout.modality]
     done = becomes if layout.modality == "text" else f"made {becomes}"
     return (_MASKING_NOTE.format(plural=plural, done=done), near)
 

@@ -184,8 +184,8 @@ _REPLACED = {
     "table": "Features are replaced by the typical value one by one, so some of the rows that the "
     "model is asked about are implausible; a method that starts from the same typical row, such as "
     "integrated gradients, is favoured by this choice.",
-    "text": "Words are replaced by the mask, so the texts that the model is asked about are broken "
-    "ones; a method that takes the mask for its reference is favoured by this choice.",
+    "text": "{nouns} are replaced by the mask, so the texts that the model is asked about are "
+    "broken ones; a method that takes the mask for its reference is favoured by this choice.",
     "image": "Patches are replaced by the typical pixels, so the images that the model is asked "
     "about are broken ones; a method with the same reference is favoured by this choice.",
     "series": "Windows are replaced by the typical course, so the series that the model is asked "
@@ -204,7 +204,9 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
             "Where another class than the explained one was decided, features against the "
             "explained class count as features for the decision."
         )
-    return [*notes, _REPLACED[context.dataset.schema.modality], *about_sample(context)]
+    schema = context.dataset.schema
+    replaced = _REPLACED[schema.modality].format(nouns=schema.player_nouns[1].capitalize())
+    return [*notes, replaced, *about_sample(context)]
 
 
 @dataclass(frozen=True)

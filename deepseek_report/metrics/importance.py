@@ -49,8 +49,8 @@ class Importance(ExplanationMetric):
         units = units_of(explanation, schema)
         if not units.names:
             raise NotApplicableError(
-                f"no word stands in {LEAST_OCCURRENCES} of the {len(explanation)} explained texts; "
-                "explain more of them with explain.instances."
+                f"no {schema.player_noun} stands in {LEAST_OCCURRENCES} of the "
+                f"{len(explanation)} explained texts"
             )
         return Measurement(
             scores=(_top_share(explanation, units, draws),),
@@ -64,9 +64,10 @@ class Importance(ExplanationMetric):
 
 def _about_units(units: Units, schema: Schema) -> Iterator[str]:
     if schema.modality == "text":
+        one, many = schema.player_nouns
         yield (
-            "Of words: the share counts every place where a word stands, the mean strength is "
-            f"that of one place; words in fewer than {LEAST_OCCURRENCES} of the explained texts "
+            f"Of {many}: the share counts every place where a {one} stands, the mean strength is "
+            f"that of one place; {many} in fewer than {LEAST_OCCURRENCES} of the explained texts "
             "are left out."
         )
     if len(units.names) > MOST_INTERVALS:

@@ -17,7 +17,6 @@ from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
-from deepseek_report.metrics.masking import WORDS
 from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
 
@@ -286,7 +285,7 @@ def _table(
 def _notes(explanation: Explanation, schema: Schema, n: int) -> list[str]:
     notes = [f"For {n} of {len(explanation)} explained cases it is known what makes the label."]
     if schema.layout is not None and n_players(schema) < len(schema.features):
-        parts = WORDS[schema.layout.modality][0]
+        parts = schema.player_nouns[1]
         notes.append(
             f"A method that takes whole {parts} away spreads their value evenly inside of them, so "
             f"it cannot follow an outline that is finer than the {parts}."

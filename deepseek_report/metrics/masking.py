@@ -18,12 +18,12 @@ from deepseek_report.metrics.reference import baseline_rows
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]
 
-#: What a player is called, in the plural, and what it becomes.
-WORDS: dict[Modality, tuple[str, str]] = {
-    "text": ("words", "masked"),
-    "image": ("patches", "typical pixels"),
-    "series": ("windows", "the typical course"),
-    "table": ("features", "typical value"),
+#: What a player becomes.
+BECOMES: dict[Modality, str] = {
+    "text": "masked",
+    "image": "typical pixels",
+    "series": "the typical course",
+    "table": "typical value",
 }
 
 
@@ -91,7 +91,7 @@ def _without_needless(
 
 def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: int) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per player."""
-    plural, becomes = WORDS[schema.modality]
+    plural, becomes = schema.player_nouns[1], BECOMES[schema.modality]
     if not found.players:
         return [(case, f"none within {most} {plural}", "", "", "", "", float("nan"))]
     after = float(found.probabilities[schema.target.explained])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.texts import joined
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -78,8 +79,8 @@ def display(row: Array, player: int, schema: Schema) -> str:
     columns = np.flatnonzero(schema.owners == player)
     features = [schema.features[j] for j in columns]
     known = [j for j, one in zip(columns, features, strict=True) if not np.isnan(row[j])]
-    if schema.layout is None or len(columns) == 1 or not known:
+    if not known or schema.layout is None or (len(columns) == 1 and schema.modality != "text"):
         return features[0].display(float(row[columns[0]]))
     if schema.modality == "text":
-        return " ".join(schema.features[j].display(float(row[j])) for j in known)
+        return joined([schema.vocabulary[int(row[j])] for j in known])
     return "mean " + features[0].display(float(row[known].mean()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.intervals import Estimate, rate
@@ -167,7 +167,7 @@ class Robustness(ModelMetric):
             )
         table = pd.DataFrame([_row(data.schema, *one) for one in found], columns=list(_COLUMNS))
         return Measurement(
-            self._scores(found, data.schema.modality),
+            self._scores(found, data.schema),
             {"perturbations": table.astype(_COLUMNS)},
             notes=tuple(notes),
         )
@@ -187,15 +187,15 @@ class Robustness(ModelMetric):
         yield from (("missing", one) for one in sorted(set(self.missing)))
 
     def _scores(
-        self, found: list[tuple[Kind, float, Estimate, Estimate]], modality: Modality
+        self, found: list[tuple[Kind, float, Estimate, Estimate]], schema: Schema
     ) -> tuple[Score, ...]:
-        places = _PLACES[modality]
+        places = _PLACES[schema.modality]
         noise = f"Noise of {self.declared_level:g} robust standard deviations on all {places}."
         for kind, level, auc, flipped in found:
             if kind == "noise" and level == self.declared_level:
                 return _pair("noise", auc, flipped, noise)
             if kind == "mask":
-                text = f"Each word masked with a chance of {level:g}."
+                text = f"Each {schema.player_noun} masked with a chance of {level:g}."
                 return _pair("masking", auc, flipped, text)
         return ()
 
@@ -219,7 +219,8 @@ def _about(n: int, schema: Schema) -> tuple[str, ...]:
         "and stays within the training range."
     )
     if schema.modality == "text":
-        how = f"{n} test texts were perturbed; words are drawn independently of one another."
+        many = schema.player_nouns[1]
+        how = f"{n} test texts were perturbed; {many} are drawn independently of one another."
     return (
         how,
         "These are plain random errors; they do not show what a person could reach by choosing "
@@ -257,8 +258,8 @@ _PLACES = {"table": "numbers", "text": "numbers", "image": "pixels", "series": "
 _LABELS: dict[Kind, str] = {
     "swap": "categories drawn anew",
     "missing": "values missing",
-    "mask": "words masked",
-    "drop": "words left out",
+    "mask": "{nouns} masked",
+    "drop": "{nouns} left out",
 }
 _COLUMNS: dict[str, type] = {
     "perturbation": str,
@@ -276,7 +277,9 @@ _COLUMNS: dict[str, type] = {
 
 def _label(kind: Kind, schema: Schema) -> str:
     """What a person calls a disturbance of such data."""
-    return f"noise on {_PLACES[schema.modality]}" if kind == "noise" else _LABELS[kind]
+    if kind == "noise":
+        return f"noise on {_PLACES[schema.modality]}"
+    return _LABELS[kind].format(nouns=schema.player_nouns[1])
 
 
 def _row(

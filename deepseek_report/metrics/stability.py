@@ -106,7 +106,7 @@ class MaxSensitivity(ExplanationMetric):
     def _template(self, explanation: Explanation, schema: Schema) -> Score:
         move = f"each numeric feature by at most {self.radius:g} of its interquartile range"
         if schema.modality == "text":
-            move = "one word replaced by the mask"
+            move = f"one {schema.player_noun} replaced by the mask"
         return Score(
             metric="max_sensitivity",
             category="explanation",

@@ -28,6 +28,7 @@ class TextTokens(Embedding):
         super().__init__((places,), tuple((place,) for place in range(places)))
         self.unit_features = (-1, *range(places))
         self.mask = schema.layout.mask if schema.layout else None
+        self.nouns = schema.player_nouns[1]
         self.masking = 0.0 if self.mask is None else masking
         self.summary = nn.Parameter(torch.empty(width))
         self.place = nn.Parameter(torch.empty(places, width))
@@ -36,7 +37,7 @@ class TextTokens(Embedding):
 
     @property
     def described(self) -> str:
-        return f"{len(self.place)} words of a vocabulary of {len(self.table)}"
+        return f"{len(self.place)} {self.nouns} of a vocabulary of {len(self.table)}"
 
     def reset_parameters(self) -> None:
         """Draw the tokens anew."""

@@ -58,7 +58,7 @@ def _pair(row: Any, between: str = " – ") -> str:
 
 
 def _paint(figure: Figure, table: pd.DataFrame) -> None:
-    labels = [short(capital(_pair(row)), 44) for row in table.itertuples()]
+    labels = [short(capital(_pair(row)), 48) for row in table.itertuples()]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
     rows(axes, labels)

@@ -9,7 +9,7 @@ import numpy as np
 
 from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.metrics.players import by_player, display
-from deepseek_report.visualizations.labels import columns, named, nouns, short, wrapped
+from deepseek_report.visualizations.labels import columns, named, short, wrapped
 from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        noun=nouns(results.schema)[0],
+        noun=results.schema.player_nouns[0],
     )
 
 
@@ -132,7 +132,7 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=target.unit,
         base=_base(explanation, place),
         threshold=None,
-        noun=nouns(results.schema)[0],
+        noun=results.schema.player_nouns[0],
     )
 
 
@@ -149,7 +149,7 @@ def _bars(results: Results, explanation: Explanation, place: int, most: int) -> 
         bars.append(Bar(label, shown, float(values[at]), _told(label, shown, schema)))
     rest = values[order[most:]]
     if len(rest):
-        one, several = nouns(schema)
+        one, several = schema.player_nouns
         other = plural(len(rest), f"other {one}", f"other {several}")
         bars.append(Bar(f"{other} together", "", float(rest.sum())))
     return bars

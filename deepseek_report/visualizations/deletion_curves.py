@@ -15,7 +15,6 @@ from deepseek_report.visualizations.labels import (
     known,
     listed,
     named,
-    nouns,
     surely_positive,
     with_interval,
     wrapped,
@@ -95,7 +94,7 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        noun = nouns(results.schema)[1]
+        noun = results.schema.player_nouns[1]
         return cls(curves, gains, names, results.schema.target.is_number, noun)
 
     @property

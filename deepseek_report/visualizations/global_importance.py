@@ -15,7 +15,6 @@ from deepseek_report.visualizations.labels import (
     capital,
     extent,
     named,
-    nouns,
     percent_with_interval,
     player,
     short,
@@ -28,6 +27,7 @@ from deepseek_report.visualizations.style import (
     CONTROL,
     LIGHT,
     NARROW,
+    SMALL,
     WIDTH,
     colours,
     draw_svg,
@@ -115,7 +115,7 @@ def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
     told = {name: player(label, schema) for name, label in labels.items()}
     features = list(mean.index[:most])
-    return _View(scaled, features, labels, told, ordered, shares, nouns(schema)[1])
+    return _View(scaled, features, labels, told, ordered, shares, schema.player_nouns[1])
 
 
 def _drawn(view: _View, page: float, abreast: int) -> str:
@@ -140,7 +140,7 @@ def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
         axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
         rows(axes, labels if column == 0 else [""] * len(labels))
         _points(axes, view, explainer, most)
-        axes.set_title(wrapped(named(explainer), max(int(width * 13), 10)), fontsize=9)
+        axes.set_title(wrapped(named(explainer), max(int(width * 13), 11)), fontsize=SMALL - 1)
     figure.text(
         1 - 0.02,
         0.1 / top,

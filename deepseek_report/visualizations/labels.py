@@ -68,12 +68,6 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
     return longest * 0.6 * size / 72
 
 
-def nouns(schema: Schema) -> tuple[str, str]:
-    """What a reader calls one player, and several: `("word", "words")`."""
-    one = schema.player_noun
-    return one, one + ("es" if one.endswith("ch") else "s")
-
-
 def player(label: object, schema: Schema) -> str:
     """A player inside a sentence: a feature by its label, others as `the window steps 1–10`."""
     if schema.modality == "table":

@@ -15,7 +15,6 @@ from deepseek_report.visualizations.labels import (
     extent,
     known,
     named,
-    nouns,
     short,
     with_interval,
     wrapped,
@@ -58,7 +57,7 @@ class Localisation:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
-        noun = nouns(results.schema)[0]
+        noun = results.schema.player_nouns[0]
         titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
         table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
         measures = list(dict.fromkeys(table["measure"]))

@@ -23,7 +23,7 @@ from deepseek_report.visualizations.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.labels import capital, columns, named, nouns, short
+from deepseek_report.visualizations.labels import capital, columns, named, short
 from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
 
@@ -73,7 +73,7 @@ class TextHighlights(CasePicture):
 
         name = f"text_highlights_{case.number}"
         blocks, wide = drawn(WIDTH)
-        one, several = nouns(results.schema)
+        one, several = results.schema.player_nouns
         return Picture(
             name=name,
             svg=wide,

@@ -162,7 +162,7 @@ def test_completeness_gap_refuses_a_method_without_base_value(toy) -> None:
 
 
 def test_metrics_without_an_explanation_say_what_is_missing(toy) -> None:
-    with pytest.raises(NotApplicableError, match="add an explainer"):
+    with pytest.raises(NotApplicableError, match="no instance was explained"):
         Deletion().measure(toy(n=100))
 
 

@@ -215,7 +215,7 @@ def test_stability_is_measured_on_every_layout(modality, given) -> None:
     context = given(modality)
     moved = MaxSensitivity(resamples=200).measure(context).scores[0]
     assert moved.value >= 0
-    assert ("word replaced by the mask" in moved.note) == (modality == "text")
+    assert ("replaced by the mask" in moved.note) == (modality == "text")
 
 
 def test_an_explanation_that_ignores_the_weights_is_found_out(given) -> None:
@@ -275,7 +275,7 @@ def test_case_pages_are_about_players(modality, given) -> None:
     assert found["neighbours"]["distance"].between(0, 1).all()
     assert found["errors_like_this"].empty
     assert set(found["counterfactuals"]["status"]) <= {"found"} | {
-        f"none within 8 {one}" for one in ("words", "patches", "windows")
+        f"none within 8 {one}" for one in ("parts", "patches", "windows")
     }
     if modality == "text":
         first = found["counterfactuals"].iloc[0]

@@ -15,7 +15,6 @@ from deepseek_report.visualizations.labels import (
     columns,
     listed,
     named,
-    nouns,
     percent_with_interval,
     player,
     setting,
@@ -102,4 +101,4 @@ def test_a_player_has_its_noun_where_its_label_does_not_say_it(
     schema: Schema, label: str, said: str
 ) -> None:
     assert player(label, schema) == said
-    assert nouns(schema)[0] in said
+    assert schema.player_nouns[0] in said
