@@ -152,7 +152,7 @@ def _title(view: BarView) -> str:
     if view.is_number:
         return (
             f"Case {count(view.identity)}: {words} {verb} the prediction most "
-            f"({view.effect(value)})"
+            f"({view.effect(value)}{f' {view.number_unit}' if view.number_unit else ''})"
         )
     scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
     return (
