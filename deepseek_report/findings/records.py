@@ -71,7 +71,7 @@ def explainer_inline(results: Results, name: str) -> str:
 
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
-    return f"“{label}”" if results.schema.modality == "text" else label
+    return f"“{label}”" if results.schema.modality == "text" else in_sentence(label)
 
 
 def attribute_label(results: Results, name: str) -> str:
