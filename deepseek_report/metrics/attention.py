@@ -88,9 +88,7 @@ def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
     for _, layers in traces(context, inputs):
         maps = [layer.attention for layer in layers if layer.attention is not None]
         if not maps:
-            raise NotApplicableError(
-                f"model {context.classifier.name!r} has no attention layer; leave this metric out."
-            )
+            raise NotApplicableError(f"model {context.classifier.name!r} has no attention layer")
         branches = list(maps[0])
         parts = [[_summed(array(one[branch])) for branch in branches] for one in maps]
         total = total + np.array([[part.weights for part in layer] for layer in parts])

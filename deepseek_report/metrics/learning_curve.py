@@ -70,7 +70,7 @@ class LearningCurve(ClassMetric):
         if len(rows) < 2:
             raise NotApplicableError(
                 f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
-                f"training part has {n} rows; use more rows or other fractions."
+                f"training part has {n} rows"
             )
         return rows
 

@@ -76,7 +76,7 @@ class PredictionIntervals(NumberMetric):
         if not math.isfinite(half):
             raise NotApplicableError(
                 f"intervals that hold {100 * self.level:g} % of the true numbers need more than "
-                f"{len(held_out)} validation rows; use more rows or a lower level."
+                f"{len(held_out)} validation rows"
             )
         inside = np.abs(p.errors) <= half
         covered = rate(int(inside.sum()), len(p)).score(

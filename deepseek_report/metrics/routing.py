@@ -100,9 +100,7 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
         places = [k for k, one in enumerate(layers) if one.expert_weights is not None]
         sparse = [array(layers[k].expert_weights) for k in places]
         if not sparse:
-            raise NotApplicableError(
-                f"model {context.classifier.name!r} has no layer of experts; leave this metric out."
-            )
+            raise NotApplicableError(f"model {context.classifier.name!r} has no layer of experts")
         counts = np.stack([(one > 0).sum(axis=1) for one in sparse], axis=1)
         batches.append(counts / counts.sum(axis=-1, keepdims=True))
     return np.concatenate(batches), places
