@@ -179,7 +179,7 @@ def test_the_coverage_is_measured_on_the_test_part_and_by_group() -> None:
 
 def test_too_few_validation_rows_for_a_level_are_refused() -> None:
     small = context(n=8)
-    with pytest.raises(NotApplicableError, match="more than 8 validation rows; use more rows"):
+    with pytest.raises(NotApplicableError, match="more than 8 validation rows"):
         PredictionIntervals().measure(small)
 
 
