@@ -71,7 +71,7 @@ def error_estimates(
     """
     n = len(labels)
     if n < 2:
-        raise NotApplicableError(f"errors need two test rows, but there is {n}; use more rows.")
+        raise NotApplicableError(f"errors need two test rows, but there is {n}")
     found = bootstrap(
         lambda weights: weighted_errors(weights, labels, values),
         as_one(n),
