@@ -67,7 +67,7 @@ def test_what_is_said_of_a_number_is_computed_from_this_run(number: Finished) ->
     text = prose(number)
     assert "Predictions are off by" in text
     assert "of the variance of the true numbers" in text
-    assert "is made to hold 90.0" in text
+    assert "is made to hold 90 %" in text.replace("\u00a0", " ")
     assert "Errors by group" in text
     assert re.search(r"Row \d+ of the source\. Predicted: .*\spoints\. True: \d+\spoints\.", text)
 
