@@ -70,7 +70,7 @@ class IntegratedGradients:
 
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 32
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
-    chunk: Annotated[int, Field(ge=1)] = 50
+    chunk: Annotated[int, Field(ge=1)] = 12
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
     samples: ClassVar[bool] = False

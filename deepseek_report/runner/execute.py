@@ -18,7 +18,7 @@ from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
-from deepseek_report.runner.workers import one_thread, signals_held, tell, workers
+from deepseek_report.runner.workers import give_memory_back, one_thread, signals_held, tell, workers
 from deepseek_report.store import Store
 
 #: Stages whose code can take up what a killed run left in the work folder.
@@ -102,6 +102,7 @@ def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     started = time.perf_counter()
     run_stage(task, work, StageProgress(stage.id, send))
+    give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
     if task.experiment.settings.measure_time:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -73,6 +74,15 @@ def one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+def give_memory_back() -> None:
+    """Return what a finished stage has freed to the system, where the C library can (glibc)."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def _end_with(parent: int) -> None:
