@@ -92,9 +92,13 @@ def _group(results: Results, row: Row) -> dict[str, Any]:
 
 
 def _test(draft: Draft, row: Row) -> dict[str, Any]:
+    return {"metric": draft.words.label("metrics", row["metric"])} | gap_cells(draft, row)
+
+
+def gap_cells(draft: Draft, row: Row) -> dict[str, Any]:
+    """The gap between two levels of an attribute, beside what chance alone would give."""
     return (
         {
-            "metric": draft.words.label("metrics", row["metric"]),
             "attribute": attribute_label(draft.results, row["attribute"]),
             "levels": f"{row['narrowest_level']} to {row['widest_level']}",
         }

@@ -8,12 +8,10 @@ from typing import Any
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import Row, attribute_label, rows
-from deepseek_report.sections.bias_numbers import error_values
+from deepseek_report.sections.bias_numbers import error_values, gap_cells
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
-    number_cell,
-    p_cell,
     percent_cell,
     share_cell,
     value_cell,
@@ -28,7 +26,7 @@ def part_values(draft: Draft) -> dict[str, Any]:
     tests = rows(draft.results, "part_performance", "tests")
     return {
         "parts": [_attribute(draft, name, table, tests) for name in names],
-        "part_tests": [_test(draft, row) for row in tests],
+        "part_tests": [gap_cells(draft, row) for row in tests],
         **{f"part_{key}": value for key, value in error_values(draft, "part_errors").items()},
     }
 
@@ -73,16 +71,3 @@ def _row(draft: Draft, row: Row) -> dict[str, Any]:
     cells |= share_cell("base", estimates.of_row(row, "base_rate", "base"))
     cells |= value_cell("roc_auc", estimates.of_row(row, "roc_auc", "roc_auc"))
     return cells | percent_cell("mean_score", row["mean_score"]) | percent_cell("ece", row["ece"])
-
-
-def _test(draft: Draft, row: Row) -> dict[str, Any]:
-    return (
-        {
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "levels": f"{row['narrowest_level']} to {row['widest_level']}",
-        }
-        | value_cell("value", estimates.of_row(row, "value"))
-        | number_cell("chance", row["null_high"])
-        | p_cell("p", row["p_adjusted"])
-        | count_cell("n", row["n"])
-    )
