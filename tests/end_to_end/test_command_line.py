@@ -151,7 +151,7 @@ def test_an_unforeseen_error_is_one_sentence_that_names_its_details(
     def breaks(arguments: list[str]) -> int:
         raise error
 
-    monkeypatch.setattr("deepseek_report.cli._doctor", breaks)
+    monkeypatch.setattr("deepseek_report.cli.doctor.command", breaks)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert run(["doctor"]) == 1
     told = capsys.readouterr().err

@@ -1,0 +1,17 @@
+"""`deepseek-report check`: everything that can be known before a run."""
+
+from __future__ import annotations
+
+from deepseek_report.cli.parsing import compose_experiment, make_parser
+
+
+def command(arguments: list[str]) -> int:
+    """Print what was understood, the plan, and what it will cost."""
+    parser = make_parser("check", overrides=True)
+    options = parser.parse_intermixed_args(arguments)
+    experiment = compose_experiment(options, options.overrides)
+    from deepseek_report.runner.forecast import forecast
+    from deepseek_report.terminal import say_forecast
+
+    say_forecast(forecast(experiment))
+    return 0

@@ -1,0 +1,62 @@
+"""Finds the command that the arguments name, and turns errors into sentences and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from deepseek_report.errors import ConfigError, DeepseekReportError
+
+#: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+#: Each is a module of this folder with a function `command`; without one of them, `experiment`.
+COMMANDS = ("check", "render", "verify", "list", "doctor")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code; a user's error shows no traceback."""
+    for variable in _THREADS:
+        os.environ.setdefault(variable, "1")
+    named = bool(arguments) and arguments[0] in COMMANDS
+    module = importlib.import_module(f"{__package__}.{arguments[0] if named else 'experiment'}")
+    command: Callable[[list[str]], int] = module.command
+    try:
+        return command(list(arguments[1 if named else 0 :]))
+    except ConfigError as error:
+        return _say_error(error, 2)
+    except DeepseekReportError as error:
+        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        return 130
+    except Exception as error:  # nobody should have to read a traceback
+        return _say_unexpected(error)
+
+
+def _say_unexpected(error: Exception) -> int:
+    """One sentence: what happened, where the details are, and what to do."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="deepseek-report-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as details:
+        details.write("".join(traceback.format_exception(error)))
+    if isinstance(error, OSError) and error.filename is not None:
+        happened = f"{error.filename}: {error.strerror}"
+        todo = "check the path, its rights and the free space"
+    else:
+        happened = f"an error that nobody foresaw ({type(error).__name__}: {error})"
+        todo = "please report it with that file and the command"
+    print(f"{happened}; the details are in {details.name}; {todo}", file=sys.stderr)
+    return 1
+
+
+def _say_error(error: Exception, code: int) -> int:
+    print(error, file=sys.stderr)
+    return code

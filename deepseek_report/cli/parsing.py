@@ -1,0 +1,55 @@
+"""What several commands share: their parsers, and the experiment that the arguments describe."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepseek_report.config.experiment import Experiment
+
+_USAGE = """\
+deepseek-report [OVERRIDES…]             compose, check, run, render; prints the report's path
+deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
+deepseek-report check [OVERRIDES…]       problems, plan, what is cached, what it will cost
+deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded]
+deepseek-report verify RUN               are the files those that the run wrote?
+deepseek-report list [GROUP]             what can be chosen, one line each
+deepseek-report doctor                   what is installed, what is missing, what that costs
+"""
+_OVERRIDES = """\
+An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.num_samples=800,
+seed=3, report.title="My model", dataset=csv dataset.path=loans.csv dataset.target=default.
+What can be chosen: deepseek-report list. The whole configuration: deepseek-report --cfg job.
+
+Exit codes: 0 whole; 1 finished, but a declared part failed and the report says so;
+2 a problem in the configuration or the data; 3 a declared threshold was not met, where
+report.fail_on=true asks for it.
+"""
+
+
+def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
+    """The parser of a command; with `overrides`, of one that composes a configuration."""
+    parser = argparse.ArgumentParser(
+        prog=f"deepseek-report {command}".strip(),
+        usage=None if command else "deepseek-report [COMMAND] [OPTIONS] [OVERRIDES…]",
+        description=None if command else _USAGE,
+        epilog=_OVERRIDES if overrides else None,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if overrides:
+        parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="key=value")
+        help_dir = "a folder of your own YAMLs, laid out like conf/"
+        parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
+        help_trust = "a package whose classes a config may name in _target_; may be repeated"
+        parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=help_trust)
+    return parser
+
+
+def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:
+    """The valid experiment that the command line describes."""
+    from deepseek_report.config.compose import compose
+    from deepseek_report.config.validate import validate
+
+    return validate(compose(overrides, options.config_dir), options.trust)
