@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.protocols.models import NamesOthers
-from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import code_of
 from deepseek_report.store import Store, digest
@@ -139,24 +136,33 @@ def make_plan(experiment: Experiment) -> list[Stage]:
     return _Planner(experiment).plan()
 
 
+#: Groups of the config that decide what is written, beside what is computed.
+WRITTEN = ("report", "sections", "frameworks", "measure_time")
+
+
 def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
-    written = ("report", "sections", "frameworks", "measure_time")
+    plan = {stage.id: stage.key for stage in stages}
+    return _identity(experiment.name, plan, experiment.raw, [vars(r) for r in experiment.refused])
+
+
+def identity_of(run: Mapping[str, Any]) -> str:
+    """The run id that follows from the content of `run.json`."""
+    refused = [
+        {"artifact": one["stage"], "reason": one["reason"]}
+        for one in run["problems"]
+        if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
+    ]
+    return _identity(run["experiment"], run["plan"], run["config"], refused)
+
+
+def _identity(
+    name: str, plan: Mapping[str, str], config: Mapping[str, Any], refused: list[dict[str, str]]
+) -> str:
     content = {
-        "name": experiment.name,
-        "stages": {stage.id: stage.key for stage in stages},
-        "report": {group: experiment.raw[group] for group in written},
-        "refused": [vars(one) for one in experiment.refused],
+        "name": name,
+        "stages": dict(plan),
+        "report": {group: config.get(group) for group in WRITTEN},
+        "refused": refused,
     }
     return digest(content)[:12]
-
-
-@cache
-def writing_key() -> str:
-    """Hash of all that turns results into text: templates, sections, findings, renderer."""
-    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
-    templates = {
-        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
-        for index, path in enumerate(files)
-    }
-    return digest([templates, code_of("deepseek_report.runner.writing")])
