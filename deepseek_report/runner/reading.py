@@ -131,8 +131,18 @@ def _config(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(dict(run["config"]))
     for framework in (config.get("frameworks") or {}).values():
         if framework.get("file"):
-            framework["file"] = str(folder / FRAMEWORKS / f"{framework['id']}.yaml")
+            framework["file"] = str(_framework_file(folder, str(framework["id"])))
     return config
+
+
+def _framework_file(folder: Path, name: str) -> Path:
+    path = folder / FRAMEWORKS / f"{name}.yaml"
+    if path.parent != folder / FRAMEWORKS or not path.is_file():
+        raise ArtifactError(
+            f"{folder}: {FRAMEWORKS}/{name}.yaml, the framework file of this run, is missing; run "
+            "the experiment again"
+        )
+    return path
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
