@@ -5,6 +5,7 @@ A sample in the suite; `make fuzz` sets DEEPSEEK_REPORT_FUZZ=long for many times
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -151,8 +152,6 @@ def test_damage_that_is_sealed_again(
     if path.is_dir():
         path = chance.choice(sorted(path.rglob("*.json")))
     said = f"{path.relative_to(folder)}: {chance.choice(DAMAGE[2:])(path, chance)}"
-    try:
-        reseal(folder)
-    except (AttributeError, TypeError, KeyError, OSError, ValueError):
-        pass  # so damaged that nobody could seal it
+    with contextlib.suppress(AttributeError, TypeError, KeyError, OSError, ValueError):
+        reseal(folder)  # else it is so damaged that nobody could seal it
     check(folder, said, capsys)
