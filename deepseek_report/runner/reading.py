@@ -24,10 +24,12 @@ from deepseek_report.store.run_folder import (
     PROVENANCE,
     RUN,
     Contents,
+    listed_results,
     look_into,
     read_manifest,
     refuse_links,
     result_problems,
+    run_digest,
 )
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
@@ -70,7 +72,7 @@ def open_run(folder: Path) -> OpenRun:
             + (f"; and {more} more" if more > 0 else "")
             + ". Take the folder from its source again, or run the experiment again"
         )
-    return OpenRun(folder, run, contents, str(manifest.get("run_digest", "")))
+    return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
 
 
 def read_run(folder: Path, contents: Contents | None = None) -> dict[str, Any]:

@@ -310,3 +310,34 @@ def test_a_folder_of_a_newer_version_is_told_as_such(
     (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
     assert command(["render", str(received)]) == 1
     assert "format_version is '99'; this version reads 1 and 2" in capsys.readouterr().err
+
+
+def as_first_format(folder: Path) -> None:
+    """What versions before the three classes of files wrote: one manifest, rewritten by render."""
+    run = json.loads((folder / "run.json").read_text())
+    concluded = json.loads((folder / "findings.json").read_text())
+    for name in ("plan", "volatile"):
+        del run[name]
+    kept = {name: concluded[name] for name in ("findings", "thresholds")}
+    (folder / "run.json").write_text(json.dumps(run | kept | {"format_version": 1}))
+    for name in ("records.json", "documents.json", "manifest.json"):
+        (folder / name).unlink()
+    files = {n: sha for n, sha in hash_folder(folder).items() if class_of(n) != "record"}
+    head = {"format": "deepseek-report/manifest", "format_version": 1}
+    (folder / "manifest.json").write_text(json.dumps({**head, "files": files}))
+
+
+def test_a_folder_of_the_first_format_is_verified_and_rendered(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_first_format(received)
+    assert command(["verify", str(received)]) == 0
+    assert "an older version wrote this folder" in capsys.readouterr().out
+    (received / "report.html").write_text("forged")
+    assert command(["verify", str(received)]) == 1
+    assert command(["render", str(received)]) == 0
+    capsys.readouterr()
+    assert command(["verify", str(received)]) == 0
+    (received / "scores.parquet").write_bytes(b"")
+    assert command(["render", str(received)]) == 1
+    assert "scores.parquet was changed" in capsys.readouterr().err
