@@ -173,7 +173,7 @@ def _config(folder: Path) -> Any:
 def _verify_first_format(
     folder: Path, contents: Contents, manifest: Mapping[str, Any], found: Verified
 ) -> None:
-    """Format 1 lists documents in the one manifest, until they are rendered again, and no record."""
+    """Format 1 has one manifest, which lists documents until these are rendered again."""
     found.notes.append("an older version wrote this folder; its records of time are not covered")
     if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
         _verify_documents(folder, contents, found)
