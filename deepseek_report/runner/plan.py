@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,10 +14,12 @@ from typing import Any
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.provenance import code_of
+from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.store import Store, digest
 
-_STAGES = "deepseek_report.runner.stages"
+_STAGES = f"{PACKAGE}.runner.stages"
+_WRITING = f"{PACKAGE}.runner.writing"
+_SECTIONS = f"{PACKAGE}.sections"
 CONTROL = "random"
 
 
@@ -147,8 +151,28 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
         "stages": {stage.id: stage.key for stage in stages},
         "report": {group: experiment.raw[group] for group in written},
         "refused": [vars(one) for one in experiment.refused],
+        "own_sections": _own_sections(experiment),
     }
     return digest(content)[:12]
+
+
+def _own_sections(experiment: Experiment) -> dict[str, Any]:
+    """Code of the sections that are no part of this package: it decides the report as well."""
+    targets = {name: entry["_target_"] for name, entry in experiment.raw["sections"].items()}
+    return {
+        name: code_of(module_of(target))
+        for name, target in targets.items()
+        if not target.startswith(f"{PACKAGE}.")
+    }
+
+
+def incomplete_id(whole: str, failed: Iterable[str]) -> str:
+    """The id of a run in which stages failed: that of the whole run, and which ones failed.
+
+    `3f2a…-incomplete-81c0de`: it never stands in the place of the whole run, and runs that lack
+    different parts never stand in one another's.
+    """
+    return f"{whole}-incomplete-{digest(sorted(failed))[:6]}"
 
 
 @cache
@@ -159,4 +183,6 @@ def writing_key() -> str:
         path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
         for index, path in enumerate(files)
     }
-    return digest([templates, code_of("deepseek_report.runner.writing")])
+    sections = pkgutil.iter_modules(importlib.import_module(_SECTIONS).__path__)
+    written_by = [_WRITING, *(f"{_SECTIONS}.{module.name}" for module in sections)]
+    return digest([templates, {name: code_of(name) for name in written_by}])

@@ -19,7 +19,7 @@ from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
-from deepseek_report.runner.plan import Stage, make_plan, run_id, writing_key
+from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id, writing_key
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.writing import PROVENANCE, read_run, write_report
 from deepseek_report.store import MANIFEST, Store, compare, replace_folder
@@ -68,6 +68,9 @@ def run_experiment(
     everything_there = all(stage.folder(store) for stage in stages)
     device = "cpu" if everything_there else pick_device(experiment.settings.device)
     execution = execute(experiment, stages, store, device, reporter)
+    if execution.failures:
+        identity = incomplete_id(identity, [one.stage for one in execution.failures])
+        folder = folder.with_name(identity)
     kept = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
     names = {"run_id": identity, "overrides": kept}
     reporter.started("report")
