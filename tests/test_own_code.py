@@ -13,6 +13,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.provenance import code, version_of
 from deepseek_report.runner.plan import make_plan, run_id
+from deepseek_report.runner.writing import writing_key
 
 CodeOf = Callable[[str], dict[str, str]]
 
@@ -222,6 +223,17 @@ def test_what_cannot_be_parsed_counts_by_its_bytes(
 ) -> None:
     (place / "plug.py").write_bytes(content)
     assert len(code_of("plug")["plug"]) == 64
+
+
+def test_an_edited_section_of_ones_own_is_written_again(place: Path) -> None:
+    config = {"sections": {"ours": {"_target_": "sections_of_ours.part.Ours"}}}
+    write(place, {"sections_of_ours/part.py": "x = 1\n"})
+    code.forget()
+    before = writing_key(config)
+    assert before == writing_key(config)
+    write(place, {"sections_of_ours/part.py": "x = 2\n"})
+    code.forget()
+    assert before != writing_key(config)
 
 
 OCCLUSION = """\

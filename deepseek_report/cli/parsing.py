@@ -14,7 +14,7 @@ deepseek-report [OVERRIDES…]             compose, check, run, render; prints t
 deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
 deepseek-report check [OVERRIDES…]       problems, plan, what is cached, what it will cost
 deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded]
-deepseek-report verify RUN               are the files those that the run wrote?
+deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
 deepseek-report list [GROUP]             what can be chosen, one line each
 deepseek-report doctor                   what is installed, what is missing, what that costs
 """
@@ -42,9 +42,14 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="key=value")
         help_dir = "a folder of your own YAMLs, laid out like conf/"
         parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
-        help_trust = "a package whose classes a config may name in _target_; may be repeated"
-        parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=help_trust)
+        add_trust(parser)
     return parser
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """The option by which a person, and no file, says which packages may be loaded."""
+    said = "a package whose classes a config or a run may name in _target_; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=said)
 
 
 def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:

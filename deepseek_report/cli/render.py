@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
+import sys
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.cli.parsing import make_parser
+from deepseek_report.cli.parsing import add_trust, make_parser
 from deepseek_report.errors import ConfigError
 
 
@@ -16,14 +17,21 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument("--to", default="", metavar="FORMATS", help="of html, pdf, docx")
     parser.add_argument("--engine", choices=["auto", "quarto", "embedded"])
+    add_trust(parser)
     options = parser.parse_args(arguments)
     formats: Any = [one.strip() for one in options.to.split(",") if one.strip()]
     if unknown := [one for one in formats if one not in {"html", "pdf", "docx"}]:
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
-    from deepseek_report.runner.writing import read_run, write_report
+    from deepseek_report.runner.reading import reading
+    from deepseek_report.runner.writing import WriteOptions, write_report
 
     gc.disable()  # one report, then the process ends: nothing is worth collecting
-    pages, _ = write_report(options.run, formats, options.engine)
-    for page in pages:
+    with reading(options.run):
+        written = write_report(options.run, WriteOptions(formats, options.engine, options.trust))
+    for name in written.kept:
+        print(f"{options.run / name}: your edited copy; the report was written anew beside it")
+    for page in written.pages:
         print(page)
-    return 1 if any(one["kind"] == "failed" for one in read_run(options.run)["problems"]) else 0
+    print(f"run digest       sha256:{written.run_digest}", file=sys.stderr)
+    print(f"document digest  sha256:{written.document_digest}", file=sys.stderr)
+    return 1 if written.failed else 0

@@ -11,15 +11,24 @@ def command(arguments: list[str]) -> int:
     """Print what is not as the run wrote it; 1 if anything is not."""
     parser = make_parser("verify", overrides=False)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
+    said = "the run digest, or the document digest, as it reached you by another way"
+    parser.add_argument("--expect", default="", metavar="DIGEST", help=said)
     options = parser.parse_args(arguments)
-    from deepseek_report.runner.verify import verify
+    from deepseek_report.runner.reading import reading
+    from deepseek_report.runner.verify import PROVES, PROVES_NOT, verify
 
-    problems, files = verify(options.run)
-    for problem in problems:
-        print(problem)
-    print(
-        f"{len(problems)} of {files} files are not as the run wrote them"
-        if problems
-        else f"{files} files are as the run wrote them, and run.json is valid"
-    )
-    return 1 if problems else 0
+    with reading(options.run):
+        found = verify(options.run, options.expect)
+    for text in (*found.problems, *(f"note: {note}" for note in found.notes)):
+        print(text)
+    if found.problems:
+        print(f"{len(found.problems)} things are not as the run wrote them")
+        return 1
+    print(f"{found.files} files are as the run wrote them, and run.json is valid")
+    if found.run_digest:
+        print(f"run digest       sha256:{found.run_digest}")
+    if found.document_digest:
+        print(f"document digest  sha256:{found.document_digest}")
+    print(PROVES)
+    print("The digest is the one that you expected." if options.expect else PROVES_NOT)
+    return 0

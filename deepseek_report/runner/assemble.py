@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,28 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import environment, versions
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.reading import FORMAT_VERSION
 from deepseek_report.runner.stages import artifact_paths
-from deepseek_report.runner.writing import ARTIFACTS, RUN
-from deepseek_report.store import Store, copy_tree, digest, hash_folder
+from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
+from deepseek_report.store.run_folder import (
+    ARTIFACTS,
+    CONFIG,
+    DOCUMENTS_MANIFEST,
+    EVENTS,
+    FRAMEWORKS,
+    PROVENANCE,
+    RECORDS_MANIFEST,
+    RUN,
+    SCORES,
+)
 
 #: Training rows stay in the store: a report needs none of them, and they are people's data.
 _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
-#: Event files carry the clock in their names and contents.
-_CLOCKED = "tensorboard"
+#: What differs from run to run by nature, and is in every run that measures time.
+_VOLATILE = (
+    *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
+    *(f"{ARTIFACTS}/*/timing.json", "report.*", "evidence.json", "findings.json"),
+)
 
 
 def assemble(
@@ -38,28 +53,29 @@ def assemble(
     identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
     """
     _copy(execution, folder, experiment.settings.measure_time)
+    _copy_frameworks(experiment, folder)
     config = portable(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
-    (folder / "config.yaml").write_text(text, encoding="utf-8", newline="\n")
+    (folder / CONFIG).write_text(text, encoding="utf-8", newline="\n")
     artifacts = _artifacts(execution, folder)
     run = {
         "format": "deepseek-report/run",
-        "format_version": 1,
+        "format_version": FORMAT_VERSION,
         **identity,
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
         "problems": list(_problems(experiment, execution)),
-        "findings": [],
-        "thresholds": [],
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
         "environment": environment(_device(store, stages, execution)),
+        "plan": {stage.id: stage.key for stage in stages},
         "stages": list(_stages(stages, execution, store)),
+        "volatile": list(_volatile(experiment)),
     }
     save_json(folder / RUN, run)
     paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
-    save_table(folder / "scores.parquet", Results(paths, config).scores)
+    save_table(folder / SCORES, Results(paths, config).scores)
 
 
 def portable(experiment: Experiment) -> dict[str, Any]:
@@ -77,17 +93,41 @@ def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
                 (target / name).unlink(missing_ok=True)
         if not measure_time:
             (target / "timing.json").unlink(missing_ok=True)
-    events = folder / ARTIFACTS / "training" / _CLOCKED
+    events = folder / ARTIFACTS / "training" / EVENTS
     if events.is_dir():
-        _move_events(events, folder / _CLOCKED)
+        if measure_time:
+            _copy_events(events, folder / EVENTS)
+        shutil.rmtree(events)
 
 
-def _move_events(events: Path, target: Path) -> None:
-    """TensorBoard's files, under names that do not hold the host's."""
+def _copy_events(events: Path, target: Path) -> None:
+    """TensorBoard's files, which carry the clock, under names that do not hold the host's."""
     target.mkdir()
     for number, path in enumerate(sorted(events.iterdir())):
         path.rename(target / f"events.out.tfevents.{number}")
-    events.rmdir()
+
+
+def _copy_frameworks(experiment: Experiment, folder: Path) -> None:
+    """Framework files of one's own, so that the folder can be copied anywhere whole."""
+    for choice in experiment.multiple["frameworks"].values():
+        if choice.file is not None:
+            (folder / FRAMEWORKS).mkdir(exist_ok=True)
+            shutil.copyfile(choice.file, folder / FRAMEWORKS / f"{choice.id}.yaml")
+
+
+def _volatile(experiment: Experiment) -> Iterator[str]:
+    """Patterns of the files that differ between two runs; none where no time is measured."""
+    if not experiment.settings.measure_time:
+        return
+    yield from _VOLATILE
+    measured = [
+        f"measures/{name}" for name, one in experiment.multiple["metrics"].items() if one.volatile
+    ]
+    yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    for name, picture in experiment.multiple["visualizations"].items():
+        if set(measured) & set(picture.needs):
+            yield f"{ARTIFACTS}/pictures/{name}/*"
+            yield f"figures/*{name}*"
 
 
 def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:

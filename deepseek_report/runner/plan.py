@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import pkgutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.protocols.models import NamesOthers
-from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.store import Store, digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
-_WRITING = f"{PACKAGE}.runner.writing"
-_SECTIONS = f"{PACKAGE}.sections"
 CONTROL = "random"
 
 
@@ -143,27 +136,26 @@ def make_plan(experiment: Experiment) -> list[Stage]:
     return _Planner(experiment).plan()
 
 
+#: Groups of the config that decide what is written, beside what is computed.
+WRITTEN = ("report", "sections", "frameworks", "measure_time")
+
+
 def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
-    written = ("report", "sections", "frameworks", "measure_time")
-    content = {
-        "name": experiment.name,
-        "stages": {stage.id: stage.key for stage in stages},
-        "report": {group: experiment.raw[group] for group in written},
-        "refused": [vars(one) for one in experiment.refused],
-        "own_sections": _own_sections(experiment),
-    }
-    return digest(content)[:12]
+    plan = {stage.id: stage.key for stage in stages}
+    return _identity(experiment.name, plan, experiment.raw, [vars(r) for r in experiment.refused])
 
 
-def _own_sections(experiment: Experiment) -> dict[str, Any]:
-    """Code of the sections that are no part of this package: it decides the report as well."""
-    targets = {name: entry["_target_"] for name, entry in experiment.raw["sections"].items()}
-    return {
-        name: code_of(module_of(target))
-        for name, target in targets.items()
-        if not target.startswith(f"{PACKAGE}.")
-    }
+def identity_of(run: Mapping[str, Any]) -> str:
+    """The run id that follows from the content of `run.json`."""
+    failed = [one["stage"] for one in run["problems"] if one["kind"] == "failed"]
+    refused = [
+        {"artifact": one["stage"], "reason": one["reason"]}
+        for one in run["problems"]
+        if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
+    ]
+    whole = _identity(run["experiment"], run["plan"], run["config"], refused)
+    return incomplete_id(whole, failed) if failed else whole
 
 
 def incomplete_id(whole: str, failed: Iterable[str]) -> str:
@@ -175,14 +167,13 @@ def incomplete_id(whole: str, failed: Iterable[str]) -> str:
     return f"{whole}-incomplete-{digest(sorted(failed))[:6]}"
 
 
-@cache
-def writing_key() -> str:
-    """Hash of all that turns results into text: templates, sections, findings, renderer."""
-    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
-    templates = {
-        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
-        for index, path in enumerate(files)
+def _identity(
+    name: str, plan: Mapping[str, str], config: Mapping[str, Any], refused: list[dict[str, str]]
+) -> str:
+    content = {
+        "name": name,
+        "stages": dict(plan),
+        "report": {group: config.get(group) for group in WRITTEN},
+        "refused": refused,
     }
-    sections = pkgutil.iter_modules(importlib.import_module(_SECTIONS).__path__)
-    written_by = [_WRITING, *(f"{_SECTIONS}.{module.name}" for module in sections)]
-    return digest([templates, {name: code_of(name) for name in written_by}])
+    return digest(content)[:12]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,15 +14,22 @@ from typing import Any
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import ArtifactError
+from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
-from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id, writing_key
+from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
-from deepseek_report.runner.writing import PROVENANCE, read_run, write_report
-from deepseek_report.store import MANIFEST, Store, compare, replace_folder
+from deepseek_report.runner.verify import verify
+from deepseek_report.runner.writing import WriteOptions, read_record, write_report, writing_key
+from deepseek_report.store import Store, replace_folder
+from deepseek_report.store.run_folder import (
+    DOCUMENTS_MANIFEST,
+    PROVENANCE,
+    carry_over,
+    seal_results,
+)
 
 #: Overrides that belong to one machine or one run of it, not to the experiment.
 _LOCAL = ("paths.", "device=", "jobs=", "hydra.")
@@ -30,7 +37,10 @@ _LOCAL = ("paths.", "device=", "jobs=", "hydra.")
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run: where it is, and all that a summary of it says."""
+    """A finished run: where it is, and all that a summary of it says.
+
+    kept : names under which files that a person had edited were kept.
+    """
 
     folder: Path
     pages: list[Path]
@@ -38,6 +48,9 @@ class Finished:
     verdicts: list[Verdict] = field(default_factory=list)
     details: dict[str, str] = field(default_factory=dict)
     from_store: bool = False
+    run_digest: str = ""
+    document_digest: str = ""
+    kept: Sequence[str] = ()
 
     @property
     def failures(self) -> list[dict[str, str]]:
@@ -77,55 +90,75 @@ def run_experiment(
     writing = time.perf_counter()
     with store.lock("report", identity):
         gather = partial(assemble, experiment, stages, execution, store, identity=names)
-        finished = _write(folder, gather, execution, started)
+        record = _record(experiment, started)
+        finished = _write(folder, gather, execution, record, experiment.trusted)
     reporter.finished("report", time.perf_counter() - writing, "")
     return finished
 
 
 def _write(
-    folder: Path, gather: Callable[[Path], None], execution: Execution, started: dt.datetime
+    folder: Path,
+    gather: Callable[[Path], None],
+    execution: Execution,
+    record: Mapping[str, Any],
+    trust: Sequence[str],
 ) -> Finished:
     work = folder.with_name(f".work-{folder.name}")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     gather(work)
-    pages, verdicts = write_report(work)
-    _write_provenance(work, started)
+    save_json(work / PROVENANCE, record)
+    seal_results(work)
+    kept = carry_over(folder, work)
+    written = write_report(work, WriteOptions(trust=trust))
     replace_folder(work, folder)
     return Finished(
         folder=folder,
-        pages=[folder / page.relative_to(work) for page in pages],
-        record=read_run(folder),
-        verdicts=verdicts,
+        pages=[folder / page.relative_to(work) for page in written.pages],
+        record=read_record(folder),
+        verdicts=written.verdicts,
         details={one.stage: one.details for one in execution.failures if one.details},
+        run_digest=written.run_digest,
+        document_digest=written.document_digest,
+        kept=[*kept, *written.kept],
     )
 
 
-def _write_provenance(folder: Path, started: dt.datetime) -> None:
-    now = dt.datetime.now(dt.UTC)
-    record = {
-        "started": started.isoformat(timespec="seconds"),
-        "finished": now.isoformat(timespec="seconds"),
-        "git": git_revision(Path.cwd()),
-        "writing": writing_key(),
-    }
-    save_json(folder / PROVENANCE, record)
+def _record(experiment: Experiment, started: dt.datetime) -> dict[str, Any]:
+    """When the run was made and from which checkout; no times where none are measured."""
+    record: dict[str, Any] = {"started": None, "finished": None, "git": git_revision(Path.cwd())}
+    if experiment.settings.measure_time:
+        record["started"] = started.isoformat(timespec="seconds")
+        record["finished"] = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    return record
 
 
 def _whole(folder: Path) -> Finished | None:
-    """The finished run in this folder, if nothing failed in it and nothing in it was changed."""
-    if not (folder / MANIFEST).is_file() or not (folder / PROVENANCE).is_file():
+    """The finished run in this folder, if nothing failed in it and nothing in it was changed.
+
+    A folder that cannot be read is none: the run makes it again.
+    """
+    try:
+        found = verify(folder, recompute=False)
+        documents = load_json(folder / DOCUMENTS_MANIFEST)
+        record = read_record(folder)
+    except DeepseekReportError:
         return None
-    if load_json(folder / PROVENANCE).get("writing") != writing_key():
+    if found.problems or found.notes or documents.get("writing") != writing_key(record["config"]):
         return None
-    record = read_run(folder)
     if any(one["kind"] == "failed" for one in record["problems"]):
         return None
-    if compare(folder, load_json(folder / MANIFEST)["files"]):
+    pages = [folder / f"report.{name}" for name in record["config"]["report"]["formats"]]
+    if not all(page.is_file() for page in pages):
         return None
-    pages = sorted(folder.glob("report.*"), key=lambda page: page.suffix != ".html")
-    pages = [page for page in pages if page.suffix in {".html", ".pdf", ".docx"}]
-    return Finished(folder, pages, record, from_store=True)
+    return Finished(
+        folder,
+        pages,
+        record,
+        from_store=True,
+        run_digest=found.run_digest,
+        document_digest=found.document_digest,
+    )
 
 
 def _drop_if_damaged(store: Store, stage: Stage) -> None:

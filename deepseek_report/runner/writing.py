@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import hashlib
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.files import load_json, save_json
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
@@ -23,87 +28,125 @@ from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.find import find
 from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.provenance import code_of
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.options import Engine, Format, ReportOptions, Threshold
+from deepseek_report.rendering.options import Engine, Format, ReportOptions
 from deepseek_report.rendering.render import render
-from deepseek_report.store import MANIFEST, hash_folder
+from deepseek_report.runner.parts import write_section
+from deepseek_report.runner.reading import OpenRun, open_run, read_run
+from deepseek_report.store import MANIFEST, digest
+from deepseek_report.store.run_folder import (
+    DOCUMENTS_MANIFEST,
+    RUN,
+    SOURCE,
+    WORK_PREFIX,
+    hash_files,
+    keep_edited,
+    look_into,
+    readable_manifest,
+)
 
-RUN = "run.json"
-ARTIFACTS = "artifacts"
-#: When a run was made and from which checkout: the one record that holds times of day.
-PROVENANCE = "provenance.json"
-
-
-def read_run(folder: Path) -> dict[str, Any]:
-    """`run.json` of a run folder; raises ArtifactError if this is none."""
-    if not (folder / RUN).is_file():
-        raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
-    run = load_json(folder / RUN)
-    needed = load_json(shipped("templates") / "schemas" / "run.schema.json")["required"]
-    lacking = needed if not isinstance(run, dict) else [one for one in needed if one not in run]
-    if lacking:
-        raise ArtifactError(
-            f"{folder / RUN}: it lacks {', '.join(lacking)}, so no run of this package wrote it. "
-            "Restore the file, or run the experiment again"
-        )
-    return dict(run)
+#: What was concluded from the results while writing: findings, thresholds, problems of writing.
+CONCLUSIONS = "findings.json"
 
 
-def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
-    """The results that a run folder holds."""
-    problems = run["problems"]
-    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
-    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    return Results(
-        paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
-        config=run["config"],
-        failures=failures,
-        refused=refused,
-        provenance=_provenance(run),
-        run_id=run["run_id"],
+@dataclass(frozen=True)
+class WriteOptions:
+    """How documents are made. formats, engine : instead of what the run's config says.
+
+    trust : packages of which sections may be loaded.
+    """
+
+    formats: Sequence[Format] = ()
+    engine: Engine | None = None
+    trust: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """The documents of a run.
+
+    pages : those asked for. verdicts : on the declared thresholds. problems : parts that failed,
+    in the run or while writing. kept : names under which edited documents were kept.
+    run_digest, document_digest : SHA-256 of the results, and of the documents bound to it.
+    """
+
+    pages: list[Path]
+    verdicts: list[Verdict]
+    problems: list[dict[str, str]]
+    kept: list[str]
+    run_digest: str
+    document_digest: str
+
+    @property
+    def failed(self) -> bool:
+        return any(one["kind"] == "failed" for one in self.problems)
+
+
+def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
+    """Write findings, evidence, document and pages into a run folder, then their manifest.
+
+    The documents are made in a folder of their own and put in place when all are whole, so that a
+    render that fails leaves the folder as it was.
+
+    Raises
+    ------
+    ArtifactError : the results are not those that the run wrote.
+    """
+    options = options or WriteOptions()
+    _drop_leftovers(folder)
+    opened = open_run(folder)
+    report = report_options(opened.run["config"]["report"])
+    asked = tuple(options.formats) or report.formats
+    there = [name for name in _formats_there(opened) if name not in asked]
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
+    try:
+        results = opened.results
+        verdicts = _write(work, results, report, options, (*asked, *there))
+        problems = _write_conclusions(work, opened, results, verdicts)
+        kept, sealed = _publish(work, opened)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Written(
+        pages=[folder / f"report.{name}" for name in asked],
+        verdicts=verdicts,
+        problems=problems,
+        kept=kept,
+        run_digest=opened.run_digest,
+        document_digest=sealed,
     )
 
 
-def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
-    manifest = {
-        f"{entry['path']}/{name}": sha256
-        for entry in run["artifacts"].values()
-        for name, sha256 in entry["files"].items()
-    }
-    kept = ("digests", "versions", "environment", "stages", "overrides")
-    return {name: run[name] for name in kept} | {"manifest": manifest}
+def _drop_leftovers(folder: Path) -> None:
+    """Remove what a killed render left."""
+    for path in folder.glob(f"{WORK_PREFIX}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
 
 
-def write_report(
-    folder: Path, formats: Sequence[Format] = (), engine: Engine | None = None
-) -> tuple[list[Path], list[Verdict]]:
-    """Write findings, evidence, document and pages into a run folder, then its manifest.
+def _formats_there(opened: OpenRun) -> list[Format]:
+    """Formats in which the report lies there already: they are made again, so that none is old."""
+    known: tuple[Format, ...] = ("html", "pdf", "docx")
+    return [name for name in known if f"report.{name}" in opened.contents.files]
 
-    Parameters
-    ----------
-    folder : a run folder with `run.json` and `artifacts/`.
-    formats, engine : instead of what the run's config says.
 
-    Returns
-    -------
-    The pages, and the verdicts on the declared thresholds.
-    """
-    run = read_run(folder)
-    options = report_options(run["config"]["report"])
-    results = results_of(folder, run)
+def _write(
+    work: Path,
+    results: Results,
+    report: ReportOptions,
+    options: WriteOptions,
+    formats: Sequence[Format],
+) -> list[Verdict]:
     results.findings = find(results)
     verdicts = judge(results)
-    contents = _sections(results)
-    document = write_qmd(results, contents, options, folder)
+    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    contents = [write_section(results, name, one, options.trust) for name, one in sections.items()]
+    document = write_qmd(results, contents, report, work)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
-        rendered = background.submit(
-            render, folder, tuple(formats) or options.formats, engine or options.engine
-        )
+        rendered = background.submit(render, work, formats, options.engine or report.engine)
         _write_compliance(document, results)
-        _write_records(folder, run, results, verdicts)
-        pages = rendered.result()
-    write_manifest(folder)
-    return pages, verdicts
+        rendered.result()
+    return verdicts
 
 
 def _write_compliance(document: Path, results: Results) -> None:
@@ -114,66 +157,140 @@ def _write_compliance(document: Path, results: Results) -> None:
 
 
 def report_options(config: Mapping[str, Any]) -> ReportOptions:
-    """The report's options from a resolved config."""
+    """The report's options from a resolved config.
+
+    Raises
+    ------
+    ArtifactError : no version of this package wrote them.
+    """
     values = {key: value for key, value in config.items() if key != "_target_"}
-    values["thresholds"] = tuple(Threshold(**one) for one in values["thresholds"])
-    values["formats"] = tuple(values["formats"])
-    return ReportOptions(**values)
-
-
-def _sections(results: Results) -> list[SectionContent]:
-    return [_section(results, name, entry) for name, entry in results.config["sections"].items()]
-
-
-def _section(results: Results, name: str, entry: Mapping[str, Any]) -> SectionContent:
-    """A section's content; one that breaks stays in the report and says why."""
-    module, _, cls = str(entry["_target_"]).rpartition(".")
-    fields = {key: value for key, value in entry.items() if key != "_target_"}
-    plugin = getattr(importlib.import_module(module), cls)(**fields)
     try:
-        content: SectionContent = plugin.content(results)
-    except Exception as error:  # a broken section must not take the others with it
-        reason = f"{type(error).__name__}: {error}"
-        results.failures[f"sections/{name}"] = reason
-        incomplete = [f"this section could not be written ({reason})"]
-        return SectionContent(name, plugin.title, "", "", incomplete=incomplete)
-    return content
+        return TypeAdapter(ReportOptions).validate_python(values)
+    except ValidationError as error:
+        places = "; ".join(
+            f"report.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+        )
+        raise ArtifactError(
+            f"run.json: the options of the report cannot be used: {places}"
+        ) from None
 
 
-def _write_records(
-    folder: Path, run: dict[str, Any], results: Results, verdicts: Iterable[Verdict]
-) -> None:
-    """Findings, thresholds and problems that came up while writing, for machines."""
-    findings = [_finding(one) for one in results.findings]
-    known = {one["stage"] for one in run["problems"]}
+def _write_conclusions(
+    work: Path, opened: OpenRun, results: Results, verdicts: Iterable[Verdict]
+) -> list[dict[str, str]]:
+    """`findings.json`, for machines; returns every problem of the run and of its report."""
+    recorded = [dict(one) for one in opened.run["problems"]]
+    known = {one["stage"] for one in recorded}
     broken = [
         {"stage": stage, "reason": reason, "kind": "failed"}
         for stage, reason in results.failures.items()
         if stage not in known
     ]
-    kept = [one for one in run["problems"] if not one["stage"].startswith("sections/")]
-    run = {
-        **run,
-        "findings": findings,
+    conclusions = {
+        "format": "deepseek-report/findings",
+        "format_version": 1,
+        "run_digest": opened.run_digest,
+        "findings": [_finding(one) for one in results.findings],
         "thresholds": [dataclasses.asdict(one) for one in verdicts],
-        "problems": kept + broken,
+        "problems": broken,
     }
-    save_json(folder / RUN, run)
-    save_json(folder / "findings.json", findings)
+    save_json(work / CONCLUSIONS, conclusions)
+    return recorded + broken
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return dict(vars(finding))
 
 
-def write_manifest(folder: Path) -> None:
-    """The SHA-256 of every file of a run folder; comes last."""
-    manifest = {"format": "deepseek-report/manifest", "format_version": 1}
-    files = hash_folder(folder)
-    kept = {name: sha256 for name, sha256 in files.items() if not is_clocked(name)}
-    save_json(folder / MANIFEST, {**manifest, "files": kept})
+def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
+    """Put the finished documents in place and list them; keep an edited `report.qmd`."""
+    folder = opened.folder
+    kept = _keep_edited_source(work, opened)
+    old = look_into(folder)
+    (folder / DOCUMENTS_MANIFEST).unlink(missing_ok=True)
+    made = look_into(work).of_class("document")
+    for name in made:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).replace(folder / name)
+    for name in set(old.of_class("document")) - set(made):
+        (folder / name).unlink()
+    return kept, seal_documents(folder, opened.run_digest)
 
 
-def is_clocked(name: str) -> bool:
-    """Files that hold times of day: they are not part of what a run promises to be."""
-    return name == PROVENANCE or name.startswith("tensorboard/")
+def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
+    """A `report.qmd` that is not the one that was written is somebody's work."""
+    folder = opened.folder
+    if SOURCE not in opened.contents.files:
+        return []
+    there = sha256_file(folder / SOURCE)
+    if there == sha256_file(work / SOURCE):
+        return []
+    known = (readable_manifest(folder / name) for name in (DOCUMENTS_MANIFEST, MANIFEST))
+    if any(one is not None and one["files"].get(SOURCE) == there for one in known):
+        return []
+    return [keep_edited(folder, SOURCE, folder)]
+
+
+def seal_documents(folder: Path, run_digest: str) -> str:
+    """Write `documents.json`: every document and what people wrote, bound to the run digest.
+
+    It holds the hash of all that writes, so that a later run knows whether they are current.
+
+    Returns
+    -------
+    The document digest.
+    """
+    contents = look_into(folder)
+    documents = hash_files(folder, contents.of_class("document"))
+    people = hash_files(folder, contents.of_class("people"))
+    sealed = document_digest(run_digest, documents, people)
+    record = {
+        "format": "deepseek-report/documents",
+        "format_version": 1,
+        "run_digest": run_digest,
+        "document_digest": sealed,
+        "writing": writing_key(load_json(folder / RUN)["config"]),
+        "files": documents,
+        "people": people,
+    }
+    save_json(folder / DOCUMENTS_MANIFEST, record)
+    return sealed
+
+
+def document_digest(
+    run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
+) -> str:
+    """SHA-256 of the run digest and the hashes of the documents and of people's files."""
+    bound = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
+    return digest({"deepseek-report/documents": bound})
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """`run.json` with what was concluded from it: findings, thresholds, all problems."""
+    run = read_run(folder)
+    concluded = load_json(folder / CONCLUSIONS)
+    if not isinstance(concluded, dict):
+        raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")
+    problems = [*run["problems"], *concluded.get("problems", [])]
+    kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
+    return {**run, **kept, "problems": problems}
+
+
+def writing_key(config: Mapping[str, Any]) -> str:
+    """Hash of all that turns results into text: templates, sections, findings, renderer.
+
+    config : the run's. The code of its sections counts, those of other packages included.
+    """
+    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
+    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
+    return digest([_templates_key(), {name: code_of(name) for name in [__name__, *modules]}])
+
+
+@cache
+def _templates_key() -> str:
+    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
+    templates = {
+        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
+        for index, path in enumerate(files)
+    }
+    return digest(templates)

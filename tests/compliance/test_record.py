@@ -20,14 +20,14 @@ from .conftest import Run
 SHA = "a" * 64
 RUN: dict[str, Any] = {
     "format": "deepseek-report/run",
-    "format_version": 1,
+    "format_version": 2,
     "run_id": "0123abcd",
     "experiment": "credit_risk",
     "config": {"seed": 1},
     "artifacts": {"data": {"path": "artifacts/data", "files": {"card.json": SHA}}},
     "problems": [{"stage": "explanations/lime", "reason": "no memory", "kind": "failed"}],
-    "findings": [{"id": "a", "severity": "high", "message": "slice", "values": {}}],
-    "thresholds": [{"metric": "roc_auc", "value": 0.7, "low": 0.6, "high": None, "bound": 0.5}],
+    "plan": {"data": SHA},
+    "volatile": [],
     "digests": {"data": SHA, "weights": "", "config": SHA, "code": SHA},
     "versions": {"python": "3.11.7"},
     "environment": {"system": "Linux"},
@@ -85,13 +85,14 @@ def test_a_run_record_fits_its_schema() -> None:
     "change",
     [
         {"extra": 1},
-        {"format_version": 2},
+        {"format_version": 1},
         {"digests": {"data": SHA}},
         {"artifacts": {"data": {"path": "../data", "files": {}}}},
         {"artifacts": {"data": {"path": "/data", "files": {}}}},
         {"artifacts": {"data": {"path": "data", "files": {"a": "123"}}}},
         {"problems": [{"stage": "data"}]},
-        {"findings": [{"id": "a", "severity": "fatal", "message": "m"}]},
+        {"problems": [{"stage": "data", "reason": "r", "kind": "odd"}]},
+        {"plan": {"data": "123"}},
     ],
 )
 def test_a_run_record_that_breaks_its_schema_is_refused(change: dict[str, Any]) -> None:
@@ -99,14 +100,15 @@ def test_a_run_record_that_breaks_its_schema_is_refused(change: dict[str, Any]) 
         schema("run").validate(RUN | change)
 
 
-@pytest.mark.parametrize("field", [name for name in RUN if name not in {"stages", "overrides"}])
+@pytest.mark.parametrize("field", list(RUN))
 def test_a_run_record_needs_each_of_its_fields(field: str) -> None:
     with pytest.raises(ValidationError):
         schema("run").validate({key: value for key, value in RUN.items() if key != field})
 
 
 def test_a_manifest_fits_its_schema_and_cannot_reach_outside() -> None:
-    manifest = {"format": "deepseek-report/manifest", "format_version": 1, "files": {"a/b": SHA}}
+    head = {"format": "deepseek-report/manifest", "format_version": 2, "run_digest": SHA}
+    manifest = {**head, "files": {"a/b": SHA}}
     schema("manifest").validate(manifest)
     with pytest.raises(ValidationError):
         schema("manifest").validate({**manifest, "files": {"../a": SHA}})

@@ -12,7 +12,8 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import groups
-from deepseek_report.runner.writing import _section, read_run, results_of
+from deepseek_report.runner.parts import write_section
+from deepseek_report.runner.reading import read_run, results_of
 
 CHOICES = groups([shipped("conf")])
 SECTIONS, PICTURES = CHOICES["sections"], CHOICES["visualizations"]
@@ -64,7 +65,7 @@ def test_a_picture_is_well_formed_and_says_what_it_shows(results: Results, name:
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_a_section_answers_its_question(results: Results, name: str) -> None:
-    content = _section(results, name, results.config["sections"][name])
+    content = write_section(results, name, results.config["sections"][name])
     assert content.name == name
     assert content.question.endswith("?")
     assert len(content.answer) > 20
@@ -79,7 +80,7 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
     kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
     broken = results_of(small_run.folder, {**run, "artifacts": kept})
     broken.failures = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
-    content = _section(broken, name, run["config"]["sections"][name])
+    content = write_section(broken, name, run["config"]["sections"][name])
     assert not any("could not be written" in one for one in content.incomplete), content.incomplete
     assert content.title
 

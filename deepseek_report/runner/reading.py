@@ -1,0 +1,170 @@
+"""Opening the folder of a run, which may come from a stranger: checked first, then read.
+
+Nothing that the folder names is imported, no link is followed, no path leads out of it, and a
+folder whose results are not those that the run wrote is refused.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.store import MANIFEST
+from deepseek_report.store.run_folder import (
+    FRAMEWORKS,
+    PROVENANCE,
+    RUN,
+    Contents,
+    look_into,
+    read_manifest,
+    refuse_links,
+    result_problems,
+)
+
+#: Versions of `run.json` that can be read; the newest is the one that is written.
+FORMAT_VERSION = 2
+_SCHEMAS = {1: "run.v1.schema.json", 2: "run.schema.json"}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run folder whose results are as the run wrote them. run : the content of `run.json`."""
+
+    folder: Path
+    run: Mapping[str, Any]
+    contents: Contents
+    run_digest: str
+
+    @property
+    def results(self) -> Results:
+        """The results, to be read lazily."""
+        return results_of(self.folder, self.run)
+
+
+def open_run(folder: Path) -> OpenRun:
+    """Check the results of a run folder against their manifest and read `run.json`.
+
+    Raises
+    ------
+    ArtifactError : it is no run folder, holds a link, or a result is not as the run wrote it.
+    """
+    contents = look_into(folder)
+    refuse_links(folder, contents)
+    run = read_run(folder, contents)
+    manifest = read_manifest(folder / MANIFEST)
+    if problems := result_problems(folder, contents, manifest):
+        more = len(problems) - _SHOWN
+        raise ArtifactError(
+            f"{folder}: its results are not those that the run wrote: "
+            + "; ".join(problems[:_SHOWN])
+            + (f"; and {more} more" if more > 0 else "")
+            + ". Take the folder from its source again, or run the experiment again"
+        )
+    return OpenRun(folder, run, contents, str(manifest.get("run_digest", "")))
+
+
+def read_run(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
+    """`run.json` of a run folder, valid by the schema of its format version.
+
+    Raises
+    ------
+    ArtifactError : the folder has none, or no run of this package wrote it.
+    """
+    contents = contents or look_into(folder)
+    if RUN not in contents.files:
+        raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
+    run = load_json(folder / RUN)
+    if problems := run_schema_problems(run):
+        raise ArtifactError(
+            f"{folder / RUN}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "
+            "Restore the file, or run the experiment again"
+        )
+    return dict(run)
+
+
+def run_schema_problems(run: Any) -> list[str]:
+    """What of `run.json` breaks the schema of its format version."""
+    if not isinstance(run, dict):
+        return ["it is not a mapping"]
+    version = run.get("format_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
+        known = " and ".join(str(one) for one in _SCHEMAS)
+        return [f"format_version is {str(version)[:40]!r}; this version reads {known}"]
+    errors = sorted(_validator(version).iter_errors(run), key=lambda one: one.json_path)
+    return [f"{one.json_path}: {one.message[:200]}" for one in errors]
+
+
+@cache
+def _validator(version: int) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(load_json(shipped("templates") / "schemas" / _SCHEMAS[version]))
+
+
+def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
+    """The results that a run folder holds."""
+    problems = run["problems"]
+    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
+    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
+    return Results(
+        paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
+        config=_config(folder, run),
+        failures=failures,
+        refused=refused,
+        provenance=_provenance(folder, run),
+        run_id=run["run_id"],
+    )
+
+
+def _config(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The resolved config, in which a framework file of one's own is the copy in this folder."""
+    config = copy.deepcopy(dict(run["config"]))
+    for framework in (config.get("frameworks") or {}).values():
+        if framework.get("file"):
+            framework["file"] = str(folder / FRAMEWORKS / f"{framework['id']}.yaml")
+    return config
+
+
+def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = {
+        f"{entry['path']}/{name}": sha256
+        for entry in run["artifacts"].values()
+        for name, sha256 in entry["files"].items()
+    }
+    kept = ("digests", "versions", "environment", "stages", "overrides")
+    known = {name: run[name] for name in kept if name in run}
+    return {**read_provenance(folder), **known, "manifest": manifest}
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """When a run was made and from which checkout; empty where the record cannot be read."""
+    try:
+        record = load_json(folder / PROVENANCE)
+    except ArtifactError:
+        return {}
+    return dict(record) if isinstance(record, dict) else {}
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turn what damaged or foreign results do to their readers into one sentence."""
+    try:
+        yield
+    except (DeepseekReportError, OSError):
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"{folder}: its results cannot be read ({type(error).__name__}: {error}). They match "
+            "their manifest, so another version of the package wrote them, or somebody else did; "
+            "run the experiment again"
+        ) from error

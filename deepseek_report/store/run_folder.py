@@ -1,0 +1,240 @@
+"""A run folder: which class each file belongs to, and what its manifests say of it.
+
+*Results* (`run.json`, `config.yaml`, `scores.parquet`, `artifacts/`, `frameworks/`) never change;
+`manifest.json` lists them, and the digest of that list is the run digest. *Records*
+(`provenance.json`, `tensorboard/`) hold times of day; `records.json` lists them. *Documents* (the
+report and what was made from the results) are rebuilt by `render`; `documents.json` lists them and
+is bound to the run digest. *People's files* (`people/`, `notes/`, edited copies) may change at any
+time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_report.artifacts.files import load_json, save_json, sha256_file
+from deepseek_report.errors import ArtifactError
+from deepseek_report.store.folders import MANIFEST, compare
+from deepseek_report.store.stages import digest
+
+RUN = "run.json"
+CONFIG = "config.yaml"
+SCORES = "scores.parquet"
+ARTIFACTS = "artifacts"
+FRAMEWORKS = "frameworks"
+#: When a run was made and from which checkout: the one record of the run that holds times of day.
+PROVENANCE = "provenance.json"
+EVENTS = "tensorboard"
+RECORDS_MANIFEST = "records.json"
+DOCUMENTS_MANIFEST = "documents.json"
+SOURCE = "report.qmd"
+#: Where a render works until its documents are whole.
+WORK_PREFIX = ".rendering-"
+
+FileClass = Literal["result", "record", "document", "people", "manifest"]
+
+_CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
+    ("manifest", re.compile(r"(manifest|records|documents)\.json")),
+    ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|(artifacts|frameworks)/.+")),
+    ("record", re.compile(r"provenance\.json|tensorboard/.+")),
+    ("people", re.compile(r"people/[^/]+\.ya?ml|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?")),
+    (
+        "document",
+        re.compile(
+            r"report\.(html|pdf|docx|qmd|css)|(figures|tables)/.+|(evidence|findings)\.json"
+        ),
+    ),
+)
+
+
+def class_of(name: str) -> FileClass | None:
+    """The class of a file by its path in the run folder; None for one that no run writes."""
+    return next((kind for kind, names in _CLASSES if names.fullmatch(name)), None)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What lies in a folder: plain files by relative path, sorted, and all that is none.
+
+    strange : links, devices, pipes; none of them is ever opened.
+    """
+
+    files: tuple[str, ...]
+    strange: tuple[str, ...]
+
+    def of_class(self, kind: FileClass) -> tuple[str, ...]:
+        return tuple(name for name in self.files if class_of(name) == kind)
+
+
+def look_into(folder: Path) -> Contents:
+    """List a folder without following a link or opening a file.
+
+    Raises
+    ------
+    ArtifactError : it is no folder, or cannot be read.
+    """
+    if not folder.is_dir():
+        raise ArtifactError(f"{folder}: not a folder. Name the folder of a run")
+    files: list[str] = []
+    strange: list[str] = []
+    try:
+        for name, plain in _walk(folder, ""):
+            (files if plain else strange).append(name)
+    except OSError as error:
+        raise ArtifactError(f"{error.filename}: cannot be read ({error.strerror})") from None
+    return Contents(tuple(sorted(files)), tuple(sorted(strange)))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, bool]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = f"{prefix}{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{name}/")
+            else:
+                yield name, entry.is_file(follow_symlinks=False)
+
+
+def refuse_links(folder: Path, contents: Contents) -> None:
+    """Raise ArtifactError if anything but plain files and folders lies in a run folder."""
+    if contents.strange:
+        raise ArtifactError(
+            f"{folder}: {', '.join(contents.strange[:5])}: a link or a device. A run folder holds "
+            "plain files alone; remove it, or take the folder from its source again"
+        )
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A manifest whose `files` are {relative path: SHA-256}.
+
+    Raises
+    ------
+    ArtifactError : it is missing, is no JSON, or is no manifest.
+    """
+    content = load_json(path)
+    files = content.get("files") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or not all(_is_entry(*one) for one in files.items()):
+        raise ArtifactError(f"{path}: not a manifest: it lists no files with their SHA-256")
+    return dict(content)
+
+
+def _is_entry(name: str, sha256: Any) -> bool:
+    plain = not name.startswith("/") and ".." not in name.split("/") and "\\" not in name
+    return plain and isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) is not None
+
+
+def readable_manifest(path: Path) -> dict[str, Any] | None:
+    """The manifest, or None where it is missing or cannot be read."""
+    try:
+        return read_manifest(path)
+    except ArtifactError:
+        return None
+
+
+def hash_files(folder: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """{name: SHA-256} of plain files of a folder."""
+    return {name: sha256_file(folder / name) for name in names}
+
+
+def run_digest(files: Mapping[str, str]) -> str:
+    """The digest of the results: SHA-256 of the list of their hashes."""
+    return digest({"deepseek-report/run": dict(files)})
+
+
+def seal_results(folder: Path) -> str:
+    """Write `manifest.json` for the results and `records.json` for the records.
+
+    Returns
+    -------
+    The run digest.
+    """
+    contents = look_into(folder)
+    results = hash_files(folder, contents.of_class("result"))
+    sealed = run_digest(results)
+    head = {"format": "deepseek-report/manifest", "format_version": 2}
+    save_json(folder / MANIFEST, {**head, "run_digest": sealed, "files": results})
+    records = hash_files(folder, contents.of_class("record"))
+    save_json(
+        folder / RECORDS_MANIFEST,
+        {"format": "deepseek-report/records", "format_version": 1, "files": records},
+    )
+    return sealed
+
+
+def listed_results(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The results that a manifest lists; one of format 1 lists documents as well."""
+    return {name: sha for name, sha in manifest["files"].items() if class_of(name) == "result"}
+
+
+def result_problems(folder: Path, contents: Contents, manifest: Mapping[str, Any]) -> list[str]:
+    """How the results differ from their manifest: changed, missing, added; one sentence each."""
+    listed = listed_results(manifest)
+    problems = differences(folder, contents, "result", listed)
+    if manifest.get("format_version") != 1 and manifest.get("run_digest") != run_digest(listed):
+        problems.append(f"{MANIFEST} was changed: its run digest is not that of its own list")
+    return problems
+
+
+def differences(
+    folder: Path, contents: Contents, kind: FileClass, listed: Mapping[str, str]
+) -> list[str]:
+    """How the files of a class differ from those listed; opens no link and no unlisted file."""
+    there = contents.of_class(kind)
+    gone = [f"{name} is missing" for name in sorted(set(listed) - set(there))]
+    changed = compare(folder, {name: listed[name] for name in there if name in listed})
+    added = [f"{name} is not in the manifest; it was added later" for name in there]
+    return (
+        gone
+        + changed
+        + [text for name, text in zip(there, added, strict=True) if name not in listed]
+    )
+
+
+def keep_edited(folder: Path, name: str, target: Path) -> str:
+    """Copy an edited file of `folder` to `target`, under a name that nothing else has.
+
+    Returns
+    -------
+    The new name, such as `report.qmd.edited`; one that already holds the same bytes is taken.
+    """
+    content = (folder / name).read_bytes()
+    number = 1
+    while True:
+        kept = f"{name}.edited" + (f"-{number}" if number > 1 else "")
+        path = target / kept
+        if not path.exists():
+            path.write_bytes(content)
+            return kept
+        if path.read_bytes() == content:
+            return kept
+        number += 1
+
+
+def carry_over(old: Path, new: Path) -> list[str]:
+    """Copy what people wrote in an older copy of a run folder into its successor.
+
+    People's files are copied as they are; an edited `report.qmd` or `config.yaml` gets the ending
+    `.edited`.
+
+    Returns
+    -------
+    Names of the edited files in the new folder.
+    """
+    if not old.is_dir():
+        return []
+    contents = look_into(old)
+    for name in contents.of_class("people"):
+        (new / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(old / name, new / name)
+    kept = []
+    for name, manifest in ((SOURCE, DOCUMENTS_MANIFEST), (CONFIG, MANIFEST)):
+        known = readable_manifest(old / manifest)
+        if name in contents.files and known and known["files"].get(name) != sha256_file(old / name):
+            kept.append(keep_edited(old, name, new))
+    return kept
