@@ -110,15 +110,32 @@ def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
 
 
 def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
-    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     started = time.perf_counter()
-    run_stage(task, work, StageProgress(stage.id, send))
+    work = _run_or_resume(store, stage, task, send)
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
     if task.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
+
+
+def _run_or_resume(
+    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
+) -> Path:
+    """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
+    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
+    resumed = any(work.iterdir())
+    try:
+        run_stage(task, work, StageProgress(stage.id, send))
+    except DeepseekReportError:
+        raise
+    except Exception:
+        if not resumed:
+            raise
+        work = store.work_folder(stage.id, stage.key)
+        run_stage(task, work, StageProgress(stage.id, send))
+    return work
 
 
 def execute(
