@@ -47,10 +47,12 @@ def dump_json(value: Any) -> str:
 PART = ".part"
 
 
-def write_durably(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or as it was before, whatever happens; makes the folder.
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that it is whole or as it was before, if this is cut off; makes the folder.
 
-    The bytes reach the disk before the file gets its name, and the name before this returns.
+    durable : the bytes reach the disk before the file gets its name, and the name before this
+    returns, so that a power cut changes nothing either. What is written into a folder that is
+    flushed before it is put in its place needs it not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]
@@ -58,13 +60,15 @@ def write_durably(path: Path, content: bytes) -> None:
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    flush(path.parent)
+    if durable:
+        flush(path.parent)
 
 
 def flush(path: Path) -> None:
@@ -78,7 +82,7 @@ def flush(path: Path) -> None:
 
 def save_json(path: Path, value: Any) -> None:
     """Write `value` as JSON; makes the folder."""
-    write_durably(path, dump_json(value).encode())
+    write_whole(path, dump_json(value).encode())
 
 
 def load_json(path: Path) -> Any:
@@ -101,7 +105,7 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, buffer.getvalue())
-    write_durably(path, content.getvalue())
+    write_whole(path, content.getvalue())
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
@@ -117,7 +121,7 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
     """A table as Parquet, without the index."""
     content = io.BytesIO()
     table.to_parquet(content, index=False, compression="zstd")
-    write_durably(path, content.getvalue())
+    write_whole(path, content.getvalue())
 
 
 def load_table(path: Path) -> pd.DataFrame:

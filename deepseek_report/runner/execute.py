@@ -120,9 +120,7 @@ def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
     return store.publish(stage.id, stage.key, work, facts)
 
 
-def _run_or_resume(
-    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
-) -> Path:
+def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(work.iterdir())

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.files import write_durably
+from deepseek_report.artifacts.files import write_whole
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -48,7 +48,8 @@ class State:
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = None) -> None:
     """Write safetensors in one move: the file is whole or absent."""
     ready = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    write_durably(path, save(ready, metadata=None if note is None else {"state": note}))
+    note_of = None if note is None else {"state": note}
+    write_whole(path, save(ready, metadata=note_of), durable=True)
 
 
 def save_checkpoint(
