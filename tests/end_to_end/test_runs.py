@@ -184,8 +184,13 @@ def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
     whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}")
     scores = next((tmp_path / "s" / "measures" / "roc_auc").glob("*/scores.json"))
     scores.write_text("[]")
+    (manifest,) = (tmp_path / "s" / "explanations" / "random").glob("*/manifest.json")
+    manifest.write_bytes(manifest.read_bytes()[:100])
+    (manifest,) = (tmp_path / "s" / "predictions").glob("*/manifest.json")
+    manifest.write_bytes(b"")
     repaired, computed = run(*small, f"paths.reports={tmp_path / 'b'}")
-    assert "measures/roc_auc" in computed
+    assert {"measures/roc_auc", "explanations/random", "predictions"} <= set(computed)
+    assert "training" not in computed
     assert content(repaired.folder) == content(whole.folder)
 
 
