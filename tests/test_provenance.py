@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report import provenance
+from deepseek_report.provenance import code
 
 
 @pytest.fixture
@@ -18,8 +19,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
     def hash_of(source: str) -> dict[str, str]:
         (tmp_path / "plugin_under_test.py").write_text(source)
-        for cached in (provenance._read_module, provenance._file_of, provenance.code_of):
-            cached.cache_clear()
+        code.forget()
         return provenance.code_of("plugin_under_test")
 
     return hash_of
@@ -49,7 +49,7 @@ def test_own_modules_are_followed_to_the_bottom(module) -> None:
 def test_docstrings_are_found_in_classes_and_functions() -> None:
     tree = ast.parse("class A:\n    'a'\n    def f(self):\n        'b'\n")
     for node in ast.walk(tree):
-        provenance._drop_docstring(node)
+        code._drop_docstring(node)
     assert "'a'" not in ast.unparse(tree)
     assert "'b'" not in ast.unparse(tree)
 

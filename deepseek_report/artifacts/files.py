@@ -55,10 +55,46 @@ def dump_json(value: Any) -> str:
     return json.dumps(finite, ensure_ascii=False, indent=1) + "\n"
 
 
+#: Ending of a file that is still being written; what a killed process leaves has it.
+PART = ".part"
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write a file so that it is whole or as it was before, if this is cut off; makes the folder.
+
+    durable : the bytes reach the disk before the file gets its name, and the name before this
+    returns, so that a power cut changes nothing either. What is written into a folder that is
+    flushed before it is put in its place needs it not.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mark = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:16]
+    temporary = path.with_name(f".{mark}{PART}")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        flush(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or the list of names in a folder, is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def save_json(path: Path, value: Any) -> None:
     """Write `value` as JSON; makes the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dump_json(value), encoding="utf-8", newline="\n")
+    write_whole(path, dump_json(value).encode())
 
 
 def load_json(path: Path) -> Any:
@@ -101,14 +137,15 @@ def _reading(path: Path) -> Iterator[None]:
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Like `numpy.savez_compressed`, but with no clock in the file and never a pickle."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(arrays):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(arrays[name]), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=_ZIP_EPOCH)
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, buffer.getvalue())
+    write_whole(path, content.getvalue())
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
@@ -122,8 +159,9 @@ def load_arrays(path: Path) -> dict[str, Any]:
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
     """A table as Parquet, without the index."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_parquet(path, index=False, compression="zstd")
+    content = io.BytesIO()
+    table.to_parquet(content, index=False, compression="zstd")
+    write_whole(path, content.getvalue())
 
 
 def load_table(path: Path) -> pd.DataFrame:

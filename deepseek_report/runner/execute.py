@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import queue
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,19 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.pool import Pool
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
-from deepseek_report.runner.workers import give_memory_back, one_thread, signals_held, tell, workers
+from deepseek_report.runner.workers import give_memory_back, one_thread, tell
 from deepseek_report.store import Store
 
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
+_DIED_ONCE = "its process was ended from outside; it is tried once more, with nothing beside it"
+_DIED_TWICE = (
+    "its process was ended from outside, and once more when it ran alone, perhaps for want of "
+    "memory; free some, or make this part smaller, and run the same command again"
+)
 
 
 @dataclass(frozen=True)
@@ -66,21 +70,28 @@ class Execution:
 
 def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Outcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
+    try:
+        with store.lock(stage.id, stage.key):
+            return _find_or_compute(store, stage, task, send)
+    except DataError as error:
+        return Outcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
+    except DeepseekReportError as error:
+        return Outcome(stage.id, reason=str(error))
+    except Exception as error:  # one broken part must not take the report with it
+        reason = f"{type(error).__name__}: {error}"
+        return Outcome(stage.id, reason=reason, details=traceback.format_exc())
+
+
+def _find_or_compute(
+    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
+) -> Outcome:
     started = time.perf_counter()
-    with store.lock(stage.id, stage.key):
-        if (found := store.find(stage.id, stage.key)) is not None:
-            return _kept(store, stage, found)
-        try:
-            folder = _compute(store, stage, task, send)
-        except NotApplicableError as error:
-            return _refuse(store, stage, str(error))
-        except DataError as error:
-            return Outcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
-        except DeepseekReportError as error:
-            return Outcome(stage.id, reason=str(error))
-        except Exception as error:  # one broken part must not take the report with it
-            reason = f"{type(error).__name__}: {error}"
-            return Outcome(stage.id, reason=reason, details=traceback.format_exc())
+    if (found := store.find(stage.id, stage.key)) is not None:
+        return _kept(store, stage, found)
+    try:
+        folder = _compute(store, stage, task, send)
+    except NotApplicableError as error:
+        return _refuse(store, stage, str(error))
     return Outcome(stage.id, folder, time.perf_counter() - started)
 
 
@@ -99,15 +110,30 @@ def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
 
 
 def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
-    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     started = time.perf_counter()
-    run_stage(task, work, StageProgress(stage.id, send))
+    work = _run_or_resume(store, stage, task, send)
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
     if task.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
+
+
+def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+    """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
+    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
+    resumed = any(work.iterdir())
+    try:
+        run_stage(task, work, StageProgress(stage.id, send))
+    except DeepseekReportError:
+        raise
+    except Exception:
+        if not resumed:
+            raise
+        work = store.work_folder(stage.id, stage.key)
+        run_stage(task, work, StageProgress(stage.id, send))
+    return work
 
 
 def execute(
@@ -216,65 +242,36 @@ class _Run:
             one_thread()
             self.run_here()
             return
-        with workers(jobs) as (pool, messages):
-            self.run_pool(pool, messages)
+        Pool(self, jobs).run()
 
     def run_here(self) -> None:
-        while ready := [stage for stage in list(self.waiting.values()) if self.ready(stage)]:
+        while ready := list(self.startable()):
             for stage in ready:
                 self.reporter.started(stage.id)
                 self.done(run_locked(self.store, stage, self.task(stage), self.hear))
 
-    def run_pool(self, pool: ProcessPoolExecutor, messages: Any) -> None:
-        running: dict[Future[Outcome], str] = {}
-        while self.waiting:
-            for stage in list(self.waiting.values()):
-                if stage.id not in running.values() and self.ready(stage):
-                    self.submit(pool, stage, running)
-            if not running:
-                return
-            finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-            self.listen(messages)
-            for future in finished:
-                self.done(_outcome(future, running.pop(future)))
+    def startable(self) -> Iterator[Stage]:
+        return (stage for stage in list(self.waiting.values()) if self.ready(stage))
 
-    def submit(
-        self, pool: ProcessPoolExecutor, stage: Stage, running: dict[Future[Outcome], str]
-    ) -> None:
-        try:
-            with signals_held():
-                future = pool.submit(_in_worker, self.store, stage, self.task(stage))
-        except BrokenProcessPool as error:  # a worker was killed, for its memory perhaps
-            self.done(Outcome(stage.id, reason=_died(error)))
+    def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Outcome]:
+        return pool.submit(_in_worker, self.store, stage, self.task(stage))
+
+    def returned(self, stage: Stage, future: Future[Outcome]) -> None:
+        error = future.exception()
+        reason = f"{type(error).__name__}: {error}"
+        self.done(future.result() if error is None else Outcome(stage.id, reason=reason))
+
+    def lost(self, stage: Stage, *, for_good: bool) -> None:
+        if for_good:
+            self.done(Outcome(stage.id, reason=_DIED_TWICE))
         else:
-            running[future] = stage.id
+            self.reporter.finished(stage.id, 0.0, _DIED_ONCE)
 
-    def listen(self, messages: Any) -> None:
-        while True:
-            try:
-                message = messages.get_nowait()
-            except queue.Empty:
-                return
-            if message[0] == "started":
-                self.reporter.started(message[1])
-            else:
-                self.hear(message)
-
-
-def _outcome(future: Future[Outcome], stage: str) -> Outcome:
-    error = future.exception()
-    if error is None:
-        return future.result()
-    if isinstance(error, BrokenProcessPool):
-        return Outcome(stage, reason=_died(error))
-    return Outcome(stage, reason=f"{type(error).__name__}: {error}")
-
-
-def _died(error: BaseException) -> str:
-    return (
-        f"a process of this run was ended from outside ({type(error).__name__}), perhaps for want "
-        "of memory; run again, with jobs=1 if it happens again"
-    )
+    def on_message(self, message: Any) -> None:
+        if message[0] == "started":
+            self.reporter.started(message[1])
+        else:
+            self.hear(message)
 
 
 def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.provenance import code_of
+from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.store import Store, digest
 
-_STAGES = "deepseek_report.runner.stages"
+_STAGES = f"{PACKAGE}.runner.stages"
 CONTROL = "random"
 
 
@@ -148,12 +148,23 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
 
 def identity_of(run: Mapping[str, Any]) -> str:
     """The run id that follows from the content of `run.json`."""
+    failed = [one["stage"] for one in run["problems"] if one["kind"] == "failed"]
     refused = [
         {"artifact": one["stage"], "reason": one["reason"]}
         for one in run["problems"]
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
-    return _identity(run["experiment"], run["plan"], run["config"], refused)
+    whole = _identity(run["experiment"], run["plan"], run["config"], refused)
+    return incomplete_id(whole, failed) if failed else whole
+
+
+def incomplete_id(whole: str, failed: Iterable[str]) -> str:
+    """The id of a run in which stages failed: that of the whole run, and which ones failed.
+
+    `3f2a…-incomplete-81c0de`: it never stands in the place of the whole run, and runs that lack
+    different parts never stand in one another's.
+    """
+    return f"{whole}-incomplete-{digest(sorted(failed))[:6]}"
 
 
 def _identity(

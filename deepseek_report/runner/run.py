@@ -19,7 +19,7 @@ from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
-from deepseek_report.runner.plan import Stage, make_plan, run_id
+from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.verify import verify
 from deepseek_report.runner.writing import WriteOptions, read_record, write_report, writing_key
@@ -81,6 +81,9 @@ def run_experiment(
     everything_there = all(stage.folder(store) for stage in stages)
     device = "cpu" if everything_there else pick_device(experiment.settings.device)
     execution = execute(experiment, stages, store, device, reporter)
+    if execution.failures:
+        identity = incomplete_id(identity, [one.stage for one in execution.failures])
+        folder = folder.with_name(identity)
     kept = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
     names = {"run_id": identity, "overrides": kept}
     reporter.started("report")
@@ -141,7 +144,7 @@ def _whole(folder: Path) -> Finished | None:
         record = read_record(folder)
     except DeepseekReportError:
         return None
-    if found.problems or found.notes or documents.get("writing") != writing_key():
+    if found.problems or found.notes or documents.get("writing") != writing_key(record["config"]):
         return None
     if any(one["kind"] == "failed" for one in record["problems"]):
         return None

@@ -14,6 +14,8 @@ from multiprocessing import active_children, forkserver, get_context
 from typing import Any
 
 _MESSAGES: Any = None
+#: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
+_TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
 
 
 @contextmanager
@@ -40,22 +42,25 @@ def workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """What starts here does not hear Ctrl-C: this process hears it and ends the others."""
+    """What starts here hears neither Ctrl-C nor that the terminal has gone.
+
+    This process hears it and ends the others.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in _TO_ALL}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
 
 
 @contextmanager
 def signals_held() -> Iterator[None]:
     """A signal waits until this is over, so that no process is left half started."""
-    held = {signal.SIGINT, signal.SIGTERM}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_TO_ALL, signal.SIGTERM})
     try:
         yield
     finally:

@@ -37,6 +37,7 @@ from deepseek_report.runner.reading import OpenRun, open_run, read_run
 from deepseek_report.store import MANIFEST, digest
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
+    RUN,
     SOURCE,
     WORK_PREFIX,
     hash_files,
@@ -248,7 +249,7 @@ def seal_documents(folder: Path, run_digest: str) -> str:
         "format_version": 1,
         "run_digest": run_digest,
         "document_digest": sealed,
-        "writing": writing_key(),
+        "writing": writing_key(load_json(folder / RUN)["config"]),
         "files": documents,
         "people": people,
     }
@@ -275,12 +276,21 @@ def read_record(folder: Path) -> dict[str, Any]:
     return {**run, **kept, "problems": problems}
 
 
+def writing_key(config: Mapping[str, Any]) -> str:
+    """Hash of all that turns results into text: templates, sections, findings, renderer.
+
+    config : the run's. The code of its sections counts, those of other packages included.
+    """
+    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
+    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
+    return digest([_templates_key(), {name: code_of(name) for name in [__name__, *modules]}])
+
+
 @cache
-def writing_key() -> str:
-    """Hash of all that turns results into text: templates, sections, findings, renderer."""
+def _templates_key() -> str:
     files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
     templates = {
         path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
         for index, path in enumerate(files)
     }
-    return digest([templates, code_of("deepseek_report.runner.writing")])
+    return digest(templates)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.files import flush, sha256_file
+from deepseek_report.store.exchange import exchange
 
 MANIFEST = "manifest.json"
+_FLUSHED_AT_ONCE = 8
 
 
 def hash_folder(folder: Path) -> dict[str, str]:
     """SHA-256 of every file below a folder but its manifest, by relative path, sorted."""
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files_of(folder)}
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file below a folder but its manifest, sorted."""
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): sha256_file(path)
-        for path in files
-        if path != folder / MANIFEST
-    }
+    return [path for path in files if path != folder / MANIFEST]
 
 
 def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
@@ -36,18 +40,54 @@ def compare(folder: Path, expected: Mapping[str, str]) -> list[str]:
 
 def copy_tree(source: Path, target: Path) -> None:
     """Copy a folder without its manifest; files share their disk blocks where they can."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file() and path != source / MANIFEST:
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+    for path in files_of(source):
+        copy = target / path.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def flush_tree(folder: Path) -> None:
+    """Wait until a folder and all that lies below it is on the disk.
+
+    Files are flushed several at a time: the system then brings them to the disk together.
+    """
+    places = [(Path(place), names) for place, _, names in os.walk(folder, topdown=False)]
+    files = [place / name for place, names in places for name in names]
+    plain = [file for file in files if not file.is_symlink()]
+    if len(plain) > _FLUSHED_AT_ONCE:
+        with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as threads:
+            list(threads.map(flush, plain))
+    else:
+        for file in plain:
+            flush(file)
+    for place, _ in places:
+        flush(place)
+
+
+def remove(path: Path) -> None:
+    """Remove what is there: a folder with all that it holds, a file, a link, or nothing."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def replace_folder(new: Path, final: Path) -> None:
-    """Put a finished folder in its place; a reader sees the old one or the new one, never a mix."""
+    """Put a finished folder in its place; a reader sees the old one or the new one, never a mix.
+
+    All of it is on the disk before it gets its name. Where the system can swap two names in one
+    step (Linux, macOS), no moment is without the one or the other; elsewhere a kill between two
+    steps leaves the old folder beside its place, as `.old-<name>`.
+    """
+    flush_tree(new)
     final.parent.mkdir(parents=True, exist_ok=True)
-    old = final.with_name(f".old-{final.name}-{os.getpid()}")
-    if final.exists():
-        final.rename(old)
-    new.rename(final)
-    shutil.rmtree(old, ignore_errors=True)
+    old = final.with_name(f".old-{final.name}")
+    if final.exists() and exchange(new, final):
+        old = new
+    else:
+        if final.exists() or final.is_symlink():
+            remove(old)
+            final.rename(old)
+        new.rename(final)
+    flush(final.parent)
+    remove(old)

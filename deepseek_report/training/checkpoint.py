@@ -14,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.files import write_whole
+
 CHECKPOINT = "checkpoint.safetensors"
 
 
@@ -44,11 +46,10 @@ class State:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], note: str | None = None) -> None:
-    """Write safetensors to a temporary file and rename it: the file is whole or absent."""
-    temporary = path.with_name(path.name + ".part")
+    """Write safetensors in one move: the file is whole or absent."""
     ready = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-    temporary.write_bytes(save(ready, metadata=None if note is None else {"state": note}))
-    temporary.replace(path)
+    note_of = None if note is None else {"state": note}
+    write_whole(path, save(ready, metadata=note_of), durable=True)
 
 
 def save_checkpoint(
@@ -67,7 +68,8 @@ def save_checkpoint(
     for index, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser/{index}/{slot}": torch.as_tensor(v) for slot, v in slots.items()}
     plain = {name: value for name, value in vars(state).items() if name != "best"}
-    note = json.dumps({"fingerprint": fingerprint, "state": plain})
+    body = json.dumps({"fingerprint": fingerprint, "state": plain})
+    note = json.dumps({"body": body, "sha256": _checksum(body, tensors)})
     save_tensors(folder / CHECKPOINT, tensors, note)
 
 
@@ -79,17 +81,34 @@ def load_checkpoint(
     Returns None, with nothing changed, where there is no checkpoint, it is damaged, or it belongs
     to another configuration.
     """
-    try:
-        with safe_open(folder / CHECKPOINT, "pt") as stored:
-            note = json.loads((stored.metadata() or {})["state"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-    except (FileNotFoundError, SafetensorError, KeyError, json.JSONDecodeError):
-        return None
-    if note["fingerprint"] != fingerprint:
+    note, tensors = _read(folder / CHECKPOINT)
+    if note.get("fingerprint") != fingerprint:
         return None
     module.load_state_dict(_below(tensors, "weights/"))
     _restore_optimiser(optimiser, _below(tensors, "optimiser/"))
     return State(**note["state"], best=_below(tensors, "best/"))
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What a checkpoint holds; nothing where a byte of it is not as it was written."""
+    try:
+        with safe_open(path, "pt") as stored:
+            note = json.loads((stored.metadata() or {})["state"])
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        whole = note["sha256"] == _checksum(note["body"], tensors)
+        return (dict(json.loads(note["body"])), tensors) if whole else ({}, {})
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError):
+        return {}, {}
+
+
+def _checksum(body: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of the state and of every tensor: safetensors itself has no checksum."""
+    digest = hashlib.sha256(body.encode())
+    for name, tensor in sorted(tensors.items()):
+        plain = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(f"{name} {plain.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(plain.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def fingerprint(parts: Mapping[str, Any], module: nn.Module) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
 from deepseek_report.artifacts.schema import Schema
 
+#: The most characters of a label that are drawn, told or measured: some three printed lines.
+LONGEST = 400
 _NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
 
 
@@ -17,9 +19,17 @@ def clean(text: object) -> str:
 
     What escapes `<` and `&` is the SVG writer; mathematics is switched off in `style`.
     """
-    spaced = "".join(" " if one in "\n\r\t" else one for one in str(text))
+    spaced = "".join(" " if one in "\n\r\t" else one for one in bounded(str(text)))
     kept = "".join(one for one in spaced if not unicodedata.category(one).startswith("C"))
     return kept.strip() or "(no name)"
+
+
+def bounded(text: str, most: int = LONGEST) -> str:
+    """The text, cut with an ellipsis after `most` characters: no label is longer than a line.
+
+    What comes after is never looked at, so that a label of any length costs the same.
+    """
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def short(text: object, most: int = 40) -> str:
@@ -27,9 +37,7 @@ def short(text: object, most: int = 40) -> str:
     line = clean(text)
     if columns(line) <= most:
         return line
-    while columns(line) > most - 1:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    return line[: _characters(line, most - 1)].rstrip() + "…"
 
 
 def spoken(text: object) -> str:
@@ -50,11 +58,19 @@ def wrapped(text: object, width: int = 26, lines: int = 2) -> str:
 
 def _fitting(text: str, width: int) -> int:
     """How many characters fit: up to the last space, or up to the edge where there is none."""
-    most = 0
-    while most < len(text) and columns(text[: most + 1]) <= width:
-        most += 1
+    most = _characters(text, width)
     space = text.rfind(" ", 0, most + 1)
     return space if space > most // 3 else most
+
+
+def _characters(text: str, width: int) -> int:
+    """How many of the first characters take at most `width` columns."""
+    taken = 0
+    for number, character in enumerate(text):
+        taken += columns(character)
+        if taken > width:
+            return number
+    return len(text)
 
 
 def columns(text: str) -> int:

@@ -156,6 +156,12 @@ def test_a_broken_part_is_shown_and_the_exit_code_says_so(
     assert "pictures/roc_curve" in reasons
     page = (finished.folder / "report.html").read_text()
     assert "the disk ate it" in page
+    monkeypatch.undo()
+    whole, _ = run(*overrides, *FEW)
+    assert whole.exit_code == 0
+    assert finished.folder.name.startswith(f"{whole.folder.name}-incomplete-")
+    assert finished.folder.exists()
+    assert json.loads((whole.folder / "run.json").read_text())["run_id"] == whole.folder.name
 
 
 def test_a_finished_run_is_as_it_was_written(small_run: Any) -> None:
@@ -170,8 +176,13 @@ def test_a_damaged_stage_is_made_anew(tmp_path: Path) -> None:
     whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}")
     scores = next((tmp_path / "s" / "measures" / "roc_auc").glob("*/scores.json"))
     scores.write_text("[]")
+    (manifest,) = (tmp_path / "s" / "explanations" / "random").glob("*/manifest.json")
+    manifest.write_bytes(manifest.read_bytes()[:100])
+    (manifest,) = (tmp_path / "s" / "predictions").glob("*/manifest.json")
+    manifest.write_bytes(b"")
     repaired, computed = run(*small, f"paths.reports={tmp_path / 'b'}")
-    assert "measures/roc_auc" in computed
+    assert {"measures/roc_auc", "explanations/random", "predictions"} <= set(computed)
+    assert "training" not in computed
     assert content(repaired.folder) == content(whole.folder)
 
 
@@ -215,17 +226,17 @@ def test_a_section_that_breaks_says_its_own_reason(
 def test_a_killed_worker_costs_its_stages_and_not_the_report(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.runner import execute
+    from deepseek_report.runner import pool
 
     class Broken:
         def submit(self, *arguments: Any) -> None:
-            raise execute.BrokenProcessPool
+            raise pool.BrokenProcessPool
 
     @contextlib.contextmanager
     def workers(jobs: int) -> Any:
         yield Broken(), queue.SimpleQueue()
 
-    monkeypatch.setattr(execute, "workers", workers)
+    monkeypatch.setattr(pool, "workers", workers)
     overrides = [*small_run.overrides(tmp_path / "reports"), f"paths.store={tmp_path / 'store'}"]
     for stage in ("data", "training", "predictions"):
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)

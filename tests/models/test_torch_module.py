@@ -135,7 +135,7 @@ def test_a_right_configuration_has_no_problems(theirs):
 
 
 def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
-    from deepseek_report import provenance
+    from deepseek_report.provenance.code import forget
 
     plain = theirs().source_digest()
     (tmp_path / "w.safetensors").write_bytes(b"1")
@@ -143,8 +143,7 @@ def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"2")
     assert len({plain, one, theirs(weights=str(tmp_path / "w.safetensors")).source_digest()}) == 3
     (tmp_path / "their_nets" / "__init__.py").write_text(SOURCE.replace("Tanh", "ReLU"))
-    for cached in (provenance.code_of, provenance._read_module, provenance._file_of):
-        cached.cache_clear()
+    forget()
     assert theirs().source_digest() != plain
 
 

@@ -27,6 +27,7 @@ def _start(folder: Path) -> subprocess.Popen[str]:
 def _hear_interrupts() -> None:
     """Undo that a shell's background job, as a test run may be one, is deaf to interrupts."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _wait_for_training(run: subprocess.Popen[str]) -> None:
@@ -44,16 +45,16 @@ def _is_gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_run_says_so_without_a_traceback_and_leaves_no_process(
     sign: signal.Signals, tmp_path: Path
 ) -> None:
     run = _start(tmp_path)
     _wait_for_training(run)
-    if sign is signal.SIGINT:
-        os.killpg(run.pid, sign)  # as a terminal does
-    else:
+    if sign is signal.SIGTERM:
         run.send_signal(sign)
+    else:
+        os.killpg(run.pid, sign)  # as a terminal does
     said = run.communicate(timeout=30)[1]
     assert run.returncode == 130
     assert "run the same command again" in said
@@ -62,3 +63,20 @@ def test_a_stopped_run_says_so_without_a_traceback_and_leaves_no_process(
     while not _is_gone(run.pid) and time.monotonic() < end:
         time.sleep(0.1)
     assert _is_gone(run.pid)
+
+
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_run_that_is_to_outlive_its_terminal_does(before: signal.Handlers) -> None:
+    """`nohup` starts a command with the signal ignored."""
+    code = (
+        "import signal\nfrom deepseek_report.__main__ import _end_tidily\n_end_tidily()\n"
+        "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, before),
+    )
+    assert done.stdout.strip() == str(before is signal.SIG_IGN)

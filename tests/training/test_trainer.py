@@ -12,6 +12,8 @@ from safetensors.torch import load_file
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
+from deepseek_report.training import checkpoint
+from deepseek_report.training.checkpoint import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
 
 FORMS = ("classification", "regression", "multi_label")
@@ -77,6 +79,24 @@ def test_a_damaged_checkpoint_is_ignored(dataset, tmp_path, interrupting):
     _fit(QUICK, dataset, tmp_path / "damaged")
     _fit(QUICK, dataset, tmp_path / "clean")
     assert _contents(tmp_path / "damaged") == _contents(tmp_path / "clean")
+
+
+def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path, interrupting):
+    """A changed weight would go on to other results without a word."""
+    with pytest.raises(KeyboardInterrupt):
+        _fit(QUICK, dataset, tmp_path, progress=interrupting(6))
+    path = tmp_path / CHECKPOINT
+    content = path.read_bytes()
+    note, tensors = checkpoint._read(path)
+    assert note["fingerprint"]
+    noticed = 0
+    for at in np.linspace(0, len(content) - 1, 60).astype(int):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
+        read, found = checkpoint._read(path)
+        assert read in ({}, note)  # a bit of the padding decides nothing
+        assert all(torch.equal(found[name], tensors[name]) for name in found)
+        noticed += read == {}
+    assert noticed >= 55
 
 
 @pytest.mark.parametrize("model", [MODEL, MLP(hidden=(16,), bins=8)], ids=["deepseek", "mlp"])

@@ -1,0 +1,95 @@
+"""A process that is ended from outside costs the stage that ended it, and no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.plan import Stage, incomplete_id
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.store import Store
+
+#: A data set that counts its attempts in files, and ends its own process where it is told to.
+SOURCE = """
+import os, signal, time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Deadly:
+    marks: Path
+    deaths: dict
+    beside: str
+
+    def load(self, seed, progress):
+        stage = progress.stage
+        attempt = 1 + len(list(self.marks.glob(stage.replace("/", ".") + "-*")))
+        (self.marks / f"{stage.replace('/', '.')}-{attempt}").touch()
+        if attempt <= self.deaths.get(stage, 0):
+            while attempt == 1 and not list(self.marks.glob(self.beside + "-1")):
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if attempt == 1 and stage == self.beside.replace(".", "/"):
+            time.sleep(60)  # until it is ended together with the other one
+        return self
+
+    def save(self, folder):
+        (folder / "result.txt").write_text("whole")
+"""
+STAGES = tuple(Stage(f"data/{name}", f"key-{name}") for name in "abcdef")
+
+
+class Told(NoReporter):
+    def __init__(self) -> None:
+        self.problems: list[tuple[str, str]] = []
+
+    def finished(self, stage: str, seconds: float, problem: str) -> None:
+        if problem:
+            self.problems.append((stage, problem))
+
+
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, deaths: dict[str, int]
+) -> tuple[Execution, Told]:
+    """Six stages, two at a time; `data/b` runs beside the first that is ended."""
+    (folder / "deadly_source.py").write_text(SOURCE)
+    (folder / "marks").mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    from deadly_source import Deadly  # type: ignore[import-not-found]
+
+    settings = SimpleNamespace(jobs=2, seed=0, measure_time=False)
+    data = Deadly(folder / "marks", deaths, "data.b")
+    experiment = SimpleNamespace(single={"dataset": data}, multiple={}, settings=settings)
+    told = Told()
+    return execute(experiment, STAGES, Store(folder / "store"), "cpu", told), told  # type: ignore[arg-type]
+
+
+def attempts(folder: Path, name: str) -> int:
+    return len(list((folder / "marks").glob(f"data.{name}-*")))
+
+
+def test_what_was_lost_is_tried_once_more_alone_and_what_dies_again_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution, told = run(tmp_path, monkeypatch, {"data/a": 9, "data/d": 1})
+    assert [one.stage for one in execution.failures] == ["data/a"]
+    assert set(execution.folders) == {f"data/{name}" for name in "bcdef"}
+    assert attempts(tmp_path, "a") == 2
+    assert attempts(tmp_path, "b") == 2
+    assert attempts(tmp_path, "d") == 2
+    assert all(attempts(tmp_path, name) <= 2 for name in "cef")
+    assert "ended from outside" in execution.failures[0].reason
+    tried_again = [stage for stage, problem in told.problems if "once more, with" in problem]
+    assert tried_again.count("data/a") == tried_again.count("data/b") == 1
+
+
+def test_a_run_that_lacks_parts_has_another_id_than_the_whole_one() -> None:
+    whole = "0123456789ab"
+    one, two = incomplete_id(whole, ["measures/a"]), incomplete_id(whole, ["measures/b"])
+    assert len({whole, one, two}) == 3
+    assert one.startswith(f"{whole}-incomplete-")
+    assert incomplete_id(whole, ["b", "a"]) == incomplete_id(whole, ["a", "b"])
