@@ -44,6 +44,10 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
         help_trust = "a package whose classes a config may name in _target_; may be repeated"
         parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=help_trust)
+        help_type = "a class or function that a skops file may hold, by its dotted path; repeatable"
+        parser.add_argument(
+            "--trust-type", action="append", default=[], metavar="DOTTED.NAME", help=help_type
+        )
     return parser
 
 
@@ -52,4 +56,4 @@ def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) ->
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
 
-    return validate(compose(overrides, options.config_dir), options.trust)
+    return validate(compose(overrides, options.config_dir), options.trust, options.trust_type)

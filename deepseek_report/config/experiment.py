@@ -76,6 +76,8 @@ class Experiment:
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
     refused : parts of the default lists that this model or data cannot have.
+    trusted, trusted_types : packages whose classes may be named, and types that a model's file may
+        hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     """
 
     settings: Settings
@@ -84,6 +86,7 @@ class Experiment:
     multiple: Mapping[str, Mapping[str, Any]]
     refused: tuple[Refusal, ...] = ()
     trusted: tuple[str, ...] = ()
+    trusted_types: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
