@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ConfigError
 
@@ -48,6 +49,8 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
+        if reason := unfit_name(self.id):
+            raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:
             try:
                 self.load()

@@ -7,9 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+
+
+def _plain(name: str) -> str:
+    if unfit_name(name):
+        raise ValueError(PLAIN_NAME)
+    return name
+
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+#: A name that becomes a folder or a file on every system.
+PlainName = Annotated[str, AfterValidator(_plain)]
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Settings:
     jobs : processes that explain, measure and draw at the same time.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "experiment"
+    name: PlainName = "experiment"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,9 @@ import yaml
 
 from deepseek_report.config.problems import ConfigProblems, Problem
 
+#: Groups of which one is chosen, and those of which several are.
+SINGLE = ("dataset", "model", "trainer", "report")
+MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 #: Groups whose files hold a whole configuration, in order of precedence.
 WHOLE = ("debug", "experiment")
 
@@ -73,6 +76,25 @@ def _examine(path: Path) -> Iterator[Problem]:
         found = f"a file of the group {path.parent.name} must say that it sets values everywhere"
         todo = "write `# @package _global_` as its first line"
         yield Problem(f"{shown(path)}:1", found, todo=todo)
+    else:
+        yield from _chosen_in_body(path, content)
+
+
+def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Choices that stand where settings belong: `model: mlp` in a study."""
+    if path.parent.name not in WHOLE:
+        return
+    for group in (*SINGLE, *MULTIPLE):
+        chosen = content.get(group)
+        if chosen is not None and not isinstance(chosen, dict):
+            found = f"{group} is {chosen!r}, and here stand the settings of what is chosen"
+            todo = f"write `- override /{group}: {_inline(chosen)}` below `defaults:`"
+            where = line_with([path], [group]) or shown(path)
+            yield Problem(where, found, "keys with values", todo)
+
+
+def _inline(chosen: Any) -> str:
+    return yaml.safe_dump(chosen, default_flow_style=True, width=10_000).splitlines()[0]
 
 
 def _is_whole(path: Path) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deepseek_report.config.catalogue import MULTIPLE, SINGLE
+from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.

@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.config import rules
-from deepseek_report.config.catalogue import MULTIPLE, SINGLE
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
+from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.trust import (
     PACKAGES_VARIABLE,
@@ -82,12 +83,27 @@ class _Checker:
 
     def several(self, group: str) -> dict[str, Any]:
         entries = self.composed.raw.get(group) or {}
+        if not isinstance(entries, Mapping):
+            found = f"{group} is {shown_value(entries)}, and its choices are files"
+            todo = f"write `- override /{group}: [one, two]` below `defaults:`"
+            self.add((group,), found, "a key for each part", todo)
+            return {}
+        entries = {key: entry for key, entry in entries.items() if self.is_named(group, key)}
+        for first, second in twins(entries):
+            found = f'the keys "{first}" and "{second}" differ in capitals alone'
+            self.add((group, second), found, "", "rename one: some systems take them for one file")
         built = {
             key: self.plugin((group, key), entry)
             for key, entry in entries.items()
             if not self.only_settings(group, key, entry)
         }
         return {key: plugin for key, plugin in built.items() if plugin is not None}
+
+    def is_named(self, group: str, key: Any) -> bool:
+        """Whether a key can be a folder's name, as it will be in the store and the run folder."""
+        if reason := unfit_name(key):
+            self.add((group, str(key)), f"the key {shown_value(key)} {reason}", PLAIN_NAME, "")
+        return not reason
 
     def only_settings(self, group: str, key: str, entry: Any) -> bool:
         """Whether a file sets fields of a part that exists but was not chosen."""

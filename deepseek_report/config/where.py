@@ -7,9 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from deepseek_report.config.catalogue import MULTIPLE, SINGLE
 from deepseek_report.config.compose import Composed
-from deepseek_report.config.files import WHOLE
+from deepseek_report.config.files import MULTIPLE, SINGLE, WHOLE
 
 #: Overrides of these keys choose files, in which a value may stand with its line.
 _GROUPS = frozenset({*SINGLE, *MULTIPLE})

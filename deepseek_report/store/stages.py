@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.names import check_name
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare, hash_folder
 
@@ -28,6 +29,13 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _checked(stage: str) -> str:
+    """The id of a stage, each part of which must be a plain name: nothing leads out of a store."""
+    for part in stage.split("/"):
+        check_name(part, "stage")
+    return stage
+
+
 @dataclass(frozen=True)
 class Store:
     """Stage folders below `root`, as `<root>/<stage>/<key>/`."""
@@ -35,8 +43,8 @@ class Store:
     root: Path
 
     def folder(self, stage: str, key: str) -> Path:
-        """Where the stage with this key is, or would be."""
-        return self.root / stage / key[:32]
+        """Where the stage with this key is, or would be; ArtifactError if a part is no name."""
+        return self.root / _checked(stage) / key[:32]
 
     def find(self, stage: str, key: str) -> Path | None:
         """The finished folder of a stage, or None."""
@@ -50,7 +58,7 @@ class Store:
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
         """Hold this stage alone; another process waits. The system frees it if we are killed."""
-        path = self.root / ".locks" / f"{stage.replace('/', '.')}-{key[:32]}"
+        path = self.root / ".locks" / f"{_checked(stage).replace('/', '.')}-{key[:32]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -58,7 +66,7 @@ class Store:
 
     def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
         """An empty folder to write into; with `resume`, what a killed run left there is kept."""
-        work = self.root / ".work" / stage / key[:32]
+        work = self.root / ".work" / _checked(stage) / key[:32]
         if work.exists() and not resume:
             shutil.rmtree(work)
         work.mkdir(parents=True, exist_ok=True)
