@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from deepseek_report.artifacts.bounded_yaml import read_text
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.files import MULTIPLE, SINGLE, WHOLE
 
@@ -48,7 +49,7 @@ def _candidates(
 
 
 def _line(file: Path, path: Sequence[str]) -> int | None:
-    node = yaml.compose(file.read_text(encoding="utf-8"))
+    node = yaml.compose(read_text(file))
     line = None
     for part in path:
         if not isinstance(node, yaml.MappingNode):
