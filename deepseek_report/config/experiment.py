@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Privacy
+
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -88,6 +90,11 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def privacy(self) -> Privacy:
+        """What the run folder may hold of single persons."""
+        return Privacy.of(self.raw["report"])
 
     @property
     def reports(self) -> Path:

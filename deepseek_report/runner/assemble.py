@@ -12,6 +12,8 @@ from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.privacy.record import told_config, told_overrides, told_problems
+from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, versions
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
@@ -37,8 +39,9 @@ def assemble(
 
     identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
     """
-    _copy(execution, folder, experiment.settings.measure_time)
-    config = portable(experiment)
+    _copy(experiment, execution, folder)
+    privacy = experiment.privacy
+    config = told_config(portable(experiment), privacy)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     (folder / "config.yaml").write_text(text, encoding="utf-8", newline="\n")
     artifacts = _artifacts(execution, folder)
@@ -46,12 +49,14 @@ def assemble(
         "format": "deepseek-report/run",
         "format_version": 1,
         **identity,
+        "overrides": told_overrides(identity["overrides"], privacy),
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": list(_problems(experiment, execution)),
+        "problems": list(told_problems(_problems(experiment, execution), privacy)),
         "findings": [],
         "thresholds": [],
+        "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
         "environment": environment(_device(store, stages, execution)),
@@ -68,15 +73,23 @@ def portable(experiment: Experiment) -> dict[str, Any]:
     return {key: value for key, value in experiment.raw.items() if key not in left_out}
 
 
-def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
+def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
+    if experiment.privacy.is_full:
+        _copy_whole(execution, folder)
+    else:
+        release(execution.folders, experiment, folder / ARTIFACTS)
+    if not experiment.settings.measure_time:
+        for timing in (folder / ARTIFACTS).rglob("timing.json"):
+            timing.unlink()
+
+
+def _copy_whole(execution: Execution, folder: Path) -> None:
     for stage, source in execution.folders.items():
         target = folder / ARTIFACTS / stage
         copy_tree(source, target)
         for name in _NOT_COPIED:
             if stage == "data":
                 (target / name).unlink(missing_ok=True)
-        if not measure_time:
-            (target / "timing.json").unlink(missing_ok=True)
     events = folder / ARTIFACTS / "training" / _CLOCKED
     if events.is_dir():
         _move_events(events, folder / _CLOCKED)
@@ -91,7 +104,8 @@ def _move_events(events: Path, target: Path) -> None:
 
 
 def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
-    stages = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    stages = {stage: path for stage, path in paths.items() if path.is_dir()}
     return {
         name: {"path": path.relative_to(folder).as_posix(), "files": hash_folder(path)}
         for name, path in artifact_paths(stages).items()
@@ -113,12 +127,14 @@ def _digests(
     stages: Sequence[Stage],
     store: Store,
 ) -> dict[str, str]:
-    training = artifacts.get("training", {}).get("files", {})
     keys = {stage.id: stage.key for stage in stages}
+    trained = (
+        store.manifest("training", keys["training"])["files"] if "training" in artifacts else {}
+    )
     data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
     return {
         "data": digest(data),
-        "weights": model_digest(training),
+        "weights": model_digest(trained),
         "config": digest(config),
         "code": digest(keys),
     }

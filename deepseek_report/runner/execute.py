@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import time
 import traceback
@@ -13,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
+from deepseek_report.errors import (
+    DataError,
+    DeepseekReportError,
+    NotApplicableError,
+    UnknownCaseError,
+)
+from deepseek_report.privacy.release import released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
@@ -75,13 +82,18 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
         except NotApplicableError as error:
             return _refuse(store, stage, str(error))
         except DataError as error:
-            return Outcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
+            return Outcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
         except DeepseekReportError as error:
             return Outcome(stage.id, reason=str(error))
         except Exception as error:  # one broken part must not take the report with it
             reason = f"{type(error).__name__}: {error}"
             return Outcome(stage.id, reason=reason, details=traceback.format_exc())
     return Outcome(stage.id, folder, time.perf_counter() - started)
+
+
+def _is_bad_data(stage: Stage, error: DataError) -> bool:
+    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
+    return stage.kind == "data" or isinstance(error, UnknownCaseError)
 
 
 def _kept(store: Store, stage: Stage, folder: Path) -> Outcome:
@@ -101,13 +113,22 @@ def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
 def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     started = time.perf_counter()
-    run_stage(task, work, StageProgress(stage.id, send))
+    _run_stage(task, work, StageProgress(stage.id, send))
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
     if task.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
+
+
+def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
+    """Run a stage; a picture is drawn from no more than its report may tell."""
+    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
+        with released(task.inputs, task.experiment) as inputs:
+            run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
+    else:
+        run_stage(task, work, progress)
 
 
 def execute(

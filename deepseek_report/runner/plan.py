@@ -16,6 +16,7 @@ from deepseek_report.provenance import code_of
 from deepseek_report.store import Store, digest
 
 _STAGES = "deepseek_report.runner.stages"
+RELEASE = "deepseek_report.privacy.release"
 CONTROL = "random"
 
 
@@ -90,7 +91,7 @@ class _Planner:
         if isinstance(model, NamesOthers):
             trained.append(model.source_digest())
         self.add("training", trained, ("data",), *targets)
-        chosen = [raw["decision"], raw["explain"]["instances"]]
+        chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     def _explainer(self, name: str) -> None:
@@ -124,7 +125,11 @@ class _Planner:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.experiment.raw["visualizations"][name]
-        self.add(f"pictures/{name}", config, inputs, self.target("visualizations", name))
+        targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
+        if not privacy.is_full:  # drawn from what may be told alone
+            config = {"picture": config, "privacy": vars(privacy)}
+            targets.append(f"{RELEASE}.release")
+        self.add(f"pictures/{name}", config, inputs, *targets)
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
         wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
