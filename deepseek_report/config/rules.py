@@ -50,10 +50,10 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     kept = dataclasses.replace(experiment, multiple=multiple)
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
-    refused.extend(_undrawable(kept, refused))
-    for one in refused:
-        if one.artifact.startswith("pictures/"):
-            del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+    undrawable = list(_undrawable(kept, refused))
+    refused.extend(undrawable)
+    for one in undrawable:
+        del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
     problems.extend(_homeless(kept, composed))
     problems.extend(_thresholds(kept, composed))
     problems.extend(_decision(kept, composed))
