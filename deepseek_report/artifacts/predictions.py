@@ -178,8 +178,8 @@ class PredictionSummary:
         found = load_json(folder / SUMMARY)
         classes = tuple(ClassRates(**_numbers(one)) for one in found.pop("classes"))
         names = ("accuracy", "highest", "stated", "happened")
-        scales = _numbers({name: found.pop(name) for name in names})
-        return replace(cls(**found), classes=classes, **scales)
+        scales: dict[str, Any] = dict(_numbers({name: found.pop(name) for name in names}))
+        return cls(**found, classes=classes, **scales)
 
 
 #: The file that stands for predictions whose rows are not told.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,13 +21,17 @@ _OF_INSTANCES: frozenset[Category] = frozenset(
 )
 
 
+#: How sentences tell the size of a group.
+_COUNTED = re.compile(r"\((\d+)\)")
+
+
 def released_measurement(found: Measurement, plugin: Any, source: Source) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()
     releases: Releases = getattr(plugin, "releases", {})
     tables = _tables(found.tables, releases, source)
-    notes = [one for one in found.notes if not source.withheld.mentions(one)]
+    notes = without_private(found.notes, source)
     scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
     left_out = len(scores) < len(found.scores) or any(
         len(table) < len(found.tables[name])
@@ -105,6 +110,12 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
     return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
 
 
-def without_mentions(texts: Iterable[str], source: Source) -> list[str]:
-    """The sentences that name nothing that is withheld."""
-    return [one for one in texts if not source.withheld.mentions(one)]
+def without_private(texts: Iterable[str], source: Source) -> list[str]:
+    """The sentences that name nothing that is withheld, and count no group of few instances."""
+    return [one for one in texts if not is_private(one, source)]
+
+
+def is_private(text: str, source: Source) -> bool:
+    """Whether a sentence names a rare group or value, or counts one: `driver (2)`."""
+    counted = (int(digits) for digits in _COUNTED.findall(text))
+    return source.withheld.mentions(text) or any(source.is_small(n) for n in counted)

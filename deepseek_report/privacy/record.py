@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.privacy.measures import is_private
+from deepseek_report.privacy.source import Source
 
 #: Stands for a row number that a run folder must not hold; no config with it is accepted.
 WITHHELD = "withheld"
@@ -28,22 +30,23 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 
 def told_problems(
-    problems: Iterable[Mapping[str, str]], privacy: Privacy
+    problems: Iterable[Mapping[str, str]], privacy: Privacy, source: Source | None
 ) -> Iterable[dict[str, str]]:
-    """Failures without their messages, which may quote values of the data."""
+    """Why parts are missing, without what quotes the data or counts few instances."""
     for one in problems:
-        if privacy.is_full or one["kind"] != "failed":
+        if privacy.is_full or not _is_quoting(one, source):
             yield dict(one)
         else:
-            reason = (
-                f"it failed; report.privacy is {privacy.level}, so the message, which may quote "
-                "the data, is in the terminal alone"
-            )
-            yield {**one, "reason": reason}
+            yield {**one, "reason": _UNTOLD.format(privacy.level)}
 
 
-def row_counts(parts: Mapping[str, int], privacy: Privacy) -> dict[str, int]:
-    """{what: how many} rows about single instances that a run folder holds."""
-    if privacy.is_full:
-        return {name: n for name, n in parts.items() if n}
-    return {"cases": privacy.named} if privacy.level == "cases" else {}
+#: Why a part is missing, where its own reason must not be told.
+_UNTOLD = (
+    "report.privacy is {}, and the reason may quote the data or count few rows of it; the terminal "
+    "told it"
+)
+
+
+def _is_quoting(problem: Mapping[str, str], source: Source | None) -> bool:
+    """Errors may quote any value; a part that refuses words its reason itself."""
+    return problem["kind"] == "failed" or source is None or is_private(problem["reason"], source)

@@ -23,7 +23,7 @@ from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.card import released_card, released_issues, released_schema
-from deepseek_report.privacy.measures import released_measurement, without_mentions
+from deepseek_report.privacy.measures import released_measurement, without_private
 from deepseek_report.privacy.source import Source
 from deepseek_report.store import copy_tree
 
@@ -111,7 +111,7 @@ def _training(stage: _Stage, source: Source) -> None:
     facts = stage.target / "training.json"
     if facts.is_file():
         found = load_json(facts)
-        save_json(facts, {**found, "notes": without_mentions(found.get("notes") or [], source)})
+        save_json(facts, {**found, "notes": without_private(found.get("notes") or [], source)})
 
 
 def _predictions(stage: _Stage, source: Source) -> None:
@@ -141,5 +141,5 @@ def hollow(explanation: Explanation, source: Source) -> Explanation:
         base_values=None if explanation.base_values is None else nothing,
         standard_error=None if error is None else np.full((n, 1), float(np.mean(error))),
         params=params,
-        notes=tuple(without_mentions(explanation.notes, source)),
+        notes=tuple(without_private(explanation.notes, source)),
     )

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.record import told_config, told_overrides, told_problems
-from deepseek_report.privacy.release import release
+from deepseek_report.privacy.release import release, source_of
 from deepseek_report.provenance import environment, versions
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
@@ -53,7 +53,7 @@ def assemble(
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": list(told_problems(_problems(experiment, execution), privacy)),
+        "problems": list(_told(experiment, execution)),
         "findings": [],
         "thresholds": [],
         "privacy": {"level": privacy.level, "floor": privacy.floor},
@@ -119,6 +119,13 @@ def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str
         yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "not applicable"}
     for outcome in execution.failures:
         yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "failed"}
+
+
+def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+    privacy, folders = experiment.privacy, execution.folders
+    known = not privacy.is_full and "data" in folders
+    source = source_of(folders, privacy) if known else None
+    return told_problems(_problems(experiment, execution), privacy, source)
 
 
 def _digests(
