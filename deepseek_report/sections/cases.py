@@ -142,7 +142,8 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
             if one.section == "cases" and name.endswith(f"_{number}")
         ],
         "anchor": f"case-{number}",
-        "row": case_sentences.row_of(pages.draft, row),
+        "row": count(int(row["instance_id"])),
+        "called": case_sentences.row_of(pages.draft, row),
         "title": row["role_label"],
         "summary": case_sentences.summary(pages.draft, row),
         "reasons": case_sentences.reasons(pages, row),
