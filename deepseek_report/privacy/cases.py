@@ -12,7 +12,7 @@ from deepseek_report.artifacts.schema import Feature
 from deepseek_report.metrics.case_choice import NAMED
 from deepseek_report.privacy.bands import RARE, banded
 from deepseek_report.privacy.source import Source, three_digits
-from deepseek_report.privacy.tables import IDENTIFIERS
+from deepseek_report.privacy.tables import IDENTIFIERS, mentioned
 
 Columns = Callable[[pd.Series], str]
 
@@ -26,7 +26,8 @@ def released_cases(tables: Mapping[str, pd.DataFrame], source: Source) -> dict[s
     for name, table in tables.items():
         mine = table[table["case"].isin(numbers)].reset_index(drop=True)
         mine = mine.assign(case=[numbers[int(one)] for one in mine["case"]])
-        kept[name] = _unnamed(_in_bands(mine, source), source)
+        mine = _in_bands(mine, source)
+        kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
     return kept
 
 

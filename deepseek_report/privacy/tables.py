@@ -35,7 +35,7 @@ def released(table: pd.DataFrame, how: TableRelease, source: Source) -> pd.DataF
 def _hidden(table: pd.DataFrame, how: TableRelease, source: Source) -> Bools:
     """(row,) whether a row is left out: its count, its group, its value, or what it gives away."""
     hidden = _small(table, how, source.privacy.floor)
-    hidden |= _named(table, source) | _mentioned(table, source)
+    hidden |= _named(table, source) | mentioned(table, source)
     if how.overlapping:
         hidden |= _nested(table, source)
     return hidden
@@ -75,7 +75,7 @@ def _named(table: pd.DataFrame, source: Source) -> Bools:
     return hidden
 
 
-def _mentioned(table: pd.DataFrame, source: Source) -> Bools:
+def mentioned(table: pd.DataFrame, source: Source) -> Bools:
     """Rows of which a text names what is withheld."""
     hidden = np.zeros(len(table), bool)
     for name in table.columns:
@@ -129,6 +129,25 @@ def _cut(table: pd.DataFrame, how: TableRelease, source: Source) -> pd.DataFrame
             table[name] = [three_digits(float(np.clip(one, low, high))) for one in table[name]]
     for name in how.values:
         table = table[[_inside(source, one, table[name][i]) for i, one in table["feature"].items()]]
+    if how.values:
+        table = _rounded_values(table, how, source)
+    return table
+
+
+def _rounded_values(table: pd.DataFrame, how: TableRelease, source: Source) -> pd.DataFrame:
+    """Values of numeric features to three digits, so that they are those of nobody."""
+    schema, n = source.dataset.schema, len(source.dataset.train)
+    numeric = {one.name: one for one in schema.features if one.is_numeric}
+    table = table.copy()
+    for i, name in table["feature"].items():
+        if name not in numeric:
+            continue
+        for column in how.values:
+            table.loc[i, column] = three_digits(float(table.loc[i, column]))
+        if "display" in table:
+            table.loc[i, "display"] = numeric[name].display(float(table.loc[i, how.values[0]]))
+        if source.is_small(round(float(table.loc[i, "share"]) * n)):
+            table.loc[i, "share"] = 0.0
     return table
 
 

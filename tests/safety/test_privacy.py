@@ -26,7 +26,7 @@ from deepseek_report.errors import DataError
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import run_experiment
 
-#: Values that stand in single rows: a job of one person, a region of three, an income like no other.
+#: What single rows have: a job of one person, a region of three, an income like no other.
 JOB, REGION, INCOME = "Falconer", "Ruritania", "987654321"
 CONF = shipped("conf")
 METRICS = (
@@ -323,7 +323,7 @@ def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
 
 
 def test_cases_are_not_named_where_none_is_shown(runs: Runs) -> None:
-    with pytest.raises(ConfigProblems, match="report.cases"):
+    with pytest.raises(ConfigProblems, match=r"report\.cases"):
         validate(compose([*runs.base, "report.privacy=aggregate", "report.cases=[1]"]))
 
 
