@@ -72,15 +72,14 @@ class Withheld:
 def _levels(
     dataset: Dataset, predictions: Predictions | None, floor: int
 ) -> Iterable[tuple[str, str]]:
-    attributes = dataset.schema.attributes
-    cells = _Cells(attributes)
+    if not dataset.schema.attributes:
+        return []
+    cells = _Cells(dataset.schema.attributes)
     measures = [
         *_of_part(cells, [getattr(dataset, part) for part in PARTS], dataset.schema),
         *_of_part(cells, [dataset.test], dataset.schema),
         *(_of_decisions(cells, dataset, predictions) if predictions is not None else []),
     ]
-    if not cells.names or not measures:
-        return []
     hidden = suppress(np.stack(measures, axis=1), cells.relations, floor)
     return [name for name, one in zip(cells.names, hidden, strict=True) if one]
 
