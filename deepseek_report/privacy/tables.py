@@ -68,10 +68,10 @@ def _named(table: pd.DataFrame, source: Source) -> Bools:
         for name in _LEVELS:
             if name in table:
                 pairs = zip(table["attribute"], table[name], strict=True)
-                hidden |= [pair in source.withheld.levels for pair in pairs]
+                hidden |= np.array([pair in source.withheld.levels for pair in pairs], bool)
     if {"feature", "display"} <= set(table.columns):
         pairs = zip(table["feature"], table["display"], strict=True)
-        hidden |= [pair in source.withheld.categories for pair in pairs]
+        hidden |= np.array([pair in source.withheld.categories for pair in pairs], bool)
     return hidden
 
 
@@ -81,7 +81,8 @@ def mentioned(table: pd.DataFrame, source: Source) -> Bools:
     for name in table.columns:
         if not pd.api.types.is_numeric_dtype(table[name]):
             texts = table[name]
-            hidden |= [isinstance(one, str) and _tells(one, source) for one in texts]
+            told = [isinstance(one, str) and _tells(one, source) for one in texts]
+            hidden |= np.array(told, bool)
     return hidden
 
 
