@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,104 @@ class Predictions:
             if name.startswith("group/")
         }
         return cls(**arrays, groups=groups, **load_json(folder / "predictions.json"))
+
+
+@dataclass(frozen=True)
+class ClassRates:
+    """Rates of the decisions about one class over all cases; NaN where there is nothing to count.
+
+    decided : share decided for the class. base : share that has it as label. found, missed : shares
+    of those that have it. flagged : share of the others decided for it. right : share of the
+    decisions for it that are right.
+    """
+
+    decided: float
+    base: float
+    found: float
+    missed: float
+    flagged: float
+    right: float
+
+    @classmethod
+    def of(cls, given: NDArray[np.bool_], truth: NDArray[np.bool_]) -> ClassRates:
+        return cls(
+            decided=_share(given),
+            base=_share(truth),
+            found=_share(given[truth]),
+            missed=_share(~given[truth]),
+            flagged=_share(given[~truth]),
+            right=_share(truth[given]),
+        )
+
+
+@dataclass(frozen=True)
+class PredictionSummary:
+    """What is known of predictions without their rows.
+
+    n : how many. threshold, rule, explained : as in `Predictions`. accuracy : share decided
+    rightly. classes : rates of each class. highest : the next ten per cent above every score of the
+    explained class. stated, happened : mean probability of the explained class and its share; of
+    more than two classes those of the most probable one. All from `accuracy` on are NaN or empty
+    where the target is a number.
+    """
+
+    n: int
+    threshold: float | None
+    rule: str
+    explained: int
+    accuracy: float = float("nan")
+    classes: tuple[ClassRates, ...] = ()
+    highest: float = float("nan")
+    stated: float = float("nan")
+    happened: float = float("nan")
+
+    @classmethod
+    def of(cls, predictions: Predictions) -> PredictionSummary:
+        p = predictions
+        named = cls(len(p), p.threshold, p.rule, p.explained)
+        n_classes = p.probabilities.shape[1]
+        if not n_classes or not len(p):
+            return named
+        stated, happened = p.scores, p.truths
+        if n_classes > 2:
+            stated = p.probabilities.max(axis=1)
+            happened = p.probabilities.argmax(axis=1) == p.labels
+        return replace(
+            named,
+            accuracy=float(p.correct.mean()),
+            classes=tuple(ClassRates.of(p.decisions == k, p.labels == k) for k in range(n_classes)),
+            highest=float(min(1.0, np.ceil(10 * p.scores.max()) / 10)),
+            stated=float(stated.mean()),
+            happened=float(happened.mean()),
+        )
+
+    @property
+    def about_explained(self) -> ClassRates:
+        """The rates of the explained class."""
+        return self.classes[self.explained]
+
+    def save(self, folder: Path) -> None:
+        save_json(folder / SUMMARY, asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> PredictionSummary:
+        found = load_json(folder / SUMMARY)
+        classes = tuple(ClassRates(**_numbers(one)) for one in found.pop("classes"))
+        names = ("accuracy", "highest", "stated", "happened")
+        scales: dict[str, Any] = dict(_numbers({name: found.pop(name) for name in names}))
+        return cls(**found, classes=classes, **scales)
+
+
+#: The file that stands for predictions whose rows are not told.
+SUMMARY = "summary.json"
+
+
+def _numbers(found: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: float("nan") if one is None else one for name, one in found.items()}
+
+
+def _share(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if len(flags) else float("nan")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score, tidy
 from deepseek_report.artifacts.split import DataIssue, Split
@@ -112,6 +113,24 @@ class Results:
     @cached_property
     def predictions(self) -> Predictions:
         return Predictions.load(self.paths["predictions/test"])
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows of the test part, and what was said of each, are there."""
+        folder = self.paths.get("predictions/test")
+        return folder is not None and not (folder / SUMMARY).is_file()
+
+    @cached_property
+    def predicted(self) -> PredictionSummary:
+        """The predictions of the test part in numbers; also where their rows are not told."""
+        if self.has_rows:
+            return PredictionSummary.of(self.predictions)
+        return PredictionSummary.load(self.paths["predictions/test"])
+
+    @cached_property
+    def privacy(self) -> Privacy:
+        """What this run's folder may hold of single persons."""
+        return Privacy.of(self.config.get("report") or {})
 
     @cached_property
     def cases(self) -> Cases:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 
 
@@ -102,6 +103,11 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def privacy(self) -> Privacy:
+        """What the run folder may hold of single persons."""
+        return Privacy.of(self.raw["report"])
 
     @property
     def reports(self) -> Path:

@@ -34,8 +34,9 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         *_dataset_problems(experiment, composed),
         *_model_problems(experiment, composed),
         *_unfit_model(experiment, composed),
+        *_named_cases(experiment, composed),
     ]
-    refused: list[Refusal] = []
+    experiment, refused = _without_private(experiment)
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
@@ -49,14 +50,37 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     kept = dataclasses.replace(experiment, multiple=multiple)
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
-    refused.extend(_undrawable(kept, refused))
-    for one in refused:
-        if one.artifact.startswith("pictures/"):
-            del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+    undrawable = list(_undrawable(kept, refused))
+    refused.extend(undrawable)
+    for one in undrawable:
+        del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
     problems.extend(_homeless(kept, composed))
     problems.extend(_thresholds(kept, composed))
     problems.extend(_decision(kept, composed))
     return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
+
+
+def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:
+    """Without the parts that show more of single persons than `report.privacy` allows.
+
+    They are refused even where they were named: what a run folder holds must not hang on a list.
+    """
+    refused: list[Refusal] = []
+    multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
+    for group, kind in _ARTIFACT.items():
+        for key, plugin in experiment.multiple[group].items():
+            if reason := experiment.privacy.refuses(plugin):
+                refused.append(Refusal(f"{kind}/{key}", reason))
+                del multiple[group][key]
+    return dataclasses.replace(experiment, multiple=multiple), refused
+
+
+def _named_cases(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """Cases that are named for pages which the level of privacy does not allow."""
+    if experiment.privacy.level == "aggregate" and experiment.privacy.named:
+        found = "report.cases names cases, and report.privacy is aggregate, which shows none"
+        todo = "set report.privacy=cases, or leave report.cases empty"
+        yield Problem(locate(composed, ("report", "cases")), found, todo=todo)
 
 
 def _named(composed: Composed, group: str) -> str:

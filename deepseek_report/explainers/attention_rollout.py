@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
@@ -46,6 +47,7 @@ class AttentionRollout:
     Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
     chunk: Annotated[int, Field(ge=1)] = 250
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -68,6 +69,7 @@ class IntegratedGradients:
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     n_steps: Annotated[int, Field(ge=1, le=1000)] = 32
     rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
     chunk: Annotated[int, Field(ge=1)] = 12

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
@@ -37,6 +38,7 @@ class Intrinsic:
     mean output; a prototype model: the output at the mean distances).
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"intrinsic"})

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import number
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -56,6 +57,7 @@ class Lime:
     Reference: Ribeiro, Singh & Guestrin 2016, doi:10.1145/2939672.2939778.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     num_samples: Annotated[int, Field(ge=50, le=100_000)] = 400
     kernel_width: Annotated[float, Field(gt=0)] | None = None
     ridge: Annotated[float, Field(gt=0)] = 1.0

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
@@ -26,6 +27,7 @@ class Random:
     changes at all gets values that have nothing to do with the former ones.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     samples: ClassVar[bool] = False
 

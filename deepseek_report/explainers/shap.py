@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
@@ -58,6 +59,8 @@ class Shap:
     Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
     doi 10.1007/978-3-642-45494-3_7.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
 
     algorithm: Algorithm = "auto"
     reference: Literal["auto", "background", "baseline"] = "auto"

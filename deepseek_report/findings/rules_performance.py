@@ -167,14 +167,9 @@ def _stated(results: Results) -> dict[str, Any]:
 
     With two classes it is the explained class, else the most probable one, as in the error itself.
     """
-    found, target = results.predictions, results.schema.target
-    if len(target.classes) == 2:
-        mean, observed, name = found.scores.mean(), found.truths.mean(), target.explained_class
-    else:
-        top = found.probabilities.argmax(axis=1)
-        mean, name = found.probabilities.max(axis=1).mean(), ""
-        observed = (top == found.labels).mean()
-    return {"mean": float(mean), "observed": float(observed), "target": name}
+    found, target = results.predicted, results.schema.target
+    name = target.explained_class if len(target.classes) == 2 else ""
+    return {"mean": found.stated, "observed": found.happened, "target": name}
 
 
 def _is_certain(results: Results, error: Score) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
@@ -113,6 +114,9 @@ class ExplainerAgreement(ExplanationMetric):
 
     Reference: Krishna et al. 2022, arXiv:2202.01602.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n",))}
 
     resamples: Resamples = 2000
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -31,6 +32,9 @@ _THERE = 0.5
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"tokens": WHOLE, "branches": WHOLE}
+    released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

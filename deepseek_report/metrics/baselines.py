@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -57,6 +58,8 @@ class Baselines(ModelMetric):
     for logistic regression.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"comparison": WHOLE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "validation_predictions", "seed"}

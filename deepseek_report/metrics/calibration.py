@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -159,6 +160,10 @@ def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     n_bins: Annotated[int, Field(ge=2, le=100)] = 15

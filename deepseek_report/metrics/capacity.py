@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
@@ -45,6 +46,8 @@ def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
 class Ablation(ModelMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"units": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

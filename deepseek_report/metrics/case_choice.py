@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,9 @@ Floats = NDArray[np.float64]
 #: The sample of a number is stratified by bands of equal size.
 _BANDS = 10
 
+#: How the role of a case begins that the config names.
+NAMED = "named:"
+
 #: What a person calls the cases that are not chosen for a group.
 ROLE_LABELS = {
     "most_certain_right": "Most certain, and right",
@@ -25,14 +29,21 @@ ROLE_LABELS = {
 }
 
 
-def choose_cases(predictions: Predictions, schema: Schema, instances: int, seed: int) -> Cases:
+def choose_cases(
+    predictions: Predictions, schema: Schema, instances: int, seed: int, named: Sequence[int] = ()
+) -> Cases:
     """The cases that the report shows, and a random sample stratified by label around them.
+
+    Parameters
+    ----------
+    named : positions in the test part of the cases that the config names, with roles of their own.
 
     Returns
     -------
     Cases with at most `instances` positions, the chosen cases among them.
     """
     roles = _roles(predictions, schema)
+    roles |= {f"{NAMED}{number}": int(one) for number, one in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(_strata(predictions, schema), instances, seed)
     rest = sample[~np.isin(sample, chosen)]

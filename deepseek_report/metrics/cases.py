@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import OF_CASES, Releases, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
@@ -18,7 +19,7 @@ from deepseek_report.artifacts.schema import Modality, Schema, Target
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
-from deepseek_report.metrics.case_choice import ROLE_LABELS
+from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
@@ -71,6 +72,10 @@ class CasePages(ExplanationMetric):
     Gower 1971, doi:10.2307/2528823 (distance).
     """
 
+    reveals: ClassVar[Reveals] = "cases"
+    releases: ClassVar[Releases] = dict.fromkeys(
+        ("cases", "inputs", "reasons", "counterfactuals", "agreement", "errors_like_this"), OF_CASES
+    )
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
@@ -242,6 +247,8 @@ def _number_said(predictions: Predictions, target: Target, p: int) -> tables.Row
 
 def role_label(role: str, schema: Schema) -> str:
     """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
+    if role.startswith(NAMED):
+        return f"Case {role.removeprefix(NAMED)}"
     if not role.startswith("group:"):
         if role == "nearest_threshold" and len(schema.target.classes) > 2:
             return "Nearest to another class"

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
@@ -62,6 +63,8 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 class Parameters(ModelMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"layers": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -88,6 +91,8 @@ class Parameters(ModelMetric):
 class LayerProfile(ModelMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"layers": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -151,6 +156,8 @@ _CLOCK = "Times were measured on this machine while it may have done other work;
 class Latency(ModelMetric):
     """Time to answer, and rows per second, by batch size."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"latency": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
@@ -215,6 +222,7 @@ class Latency(ModelMetric):
 class PeakMemory(ModelMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True

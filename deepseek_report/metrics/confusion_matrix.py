@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement
 from deepseek_report.metrics.intervals import rate
@@ -22,6 +23,11 @@ Ints = NDArray[np.int64]
 class ConfusionMatrix(ClassMetric):
     """Labels against decisions, with the error rates of the explained class."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "matrix": TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+        "classes": TableRelease(counts=("n", "decided"), lines=((),)),
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 

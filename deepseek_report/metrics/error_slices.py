@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
@@ -111,6 +112,8 @@ class ErrorSlices(NumberMetric):
     most : how many parts are listed.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     produces: ClassVar[frozenset[str]] = frozenset({"worst_slice_mae", "parts_examined"})

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
@@ -121,6 +122,7 @@ class ErrorMetric(NumberMetric):
 class MeanAbsoluteError(ErrorMetric):
     """Mean distance between the predicted and the true number, in the target's unit."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     name: ClassVar[str] = "mae"
 
 
@@ -128,6 +130,7 @@ class MeanAbsoluteError(ErrorMetric):
 class RootMeanSquaredError(ErrorMetric):
     """Root of the mean squared error, in the target's unit; large errors weigh more."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     name: ClassVar[str] = "rmse"
 
 
@@ -135,6 +138,7 @@ class RootMeanSquaredError(ErrorMetric):
 class RSquared(ErrorMetric):
     """Share of the variance of the test labels that is predicted; 0 is what their mean gives."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     name: ClassVar[str] = "r2"
     note: ClassVar[str] = "Against the mean of the test labels; below 0 is worse than that mean."
 
@@ -143,4 +147,5 @@ class RSquared(ErrorMetric):
 class MedianAbsoluteError(ErrorMetric):
     """Half of the predictions are nearer to the true number than this, in the target's unit."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     name: ClassVar[str] = "median_absolute_error"

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
@@ -49,6 +50,11 @@ class ExplanationByGroup(ExplanationMetric):
 
     Reference: Dai et al. 2022, arXiv:2205.07277.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "groups": TableRelease(counts=("n",), lines=(("explainer", "attribute"),))
+    }
 
     steps: Steps = 10
     least: Annotated[int, Field(ge=2)] = 15

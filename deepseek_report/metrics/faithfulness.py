@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -70,6 +71,9 @@ class Deletion(ExplanationMetric):
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"curve": WHOLE}
+
     steps: Steps = 10
     resamples: Resamples = 2000
 
@@ -91,6 +95,9 @@ class Insertion(ExplanationMetric):
 
     Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"curve": WHOLE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
@@ -218,6 +225,8 @@ class CompletenessGap(ExplanationMetric):
 
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
 
     resamples: Resamples = 2000
 

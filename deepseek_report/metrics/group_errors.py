@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
@@ -65,6 +66,11 @@ class GroupErrors(NumberMetric):
     are dealt out to the groups by chance.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "groups": TableRelease(counts=("n",), lines=(("attribute",),)),
+        "tests": WHOLE,
+    }
     category: ClassVar[Category] = "fairness"
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})

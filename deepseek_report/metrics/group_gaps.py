@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Category, Measurement
@@ -74,6 +75,8 @@ class GapMetric(ClassMetric):
 class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"tests": WHOLE}
     name: ClassVar[str] = "demographic_parity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -93,6 +96,8 @@ class DemographicParityDifference(GapMetric):
 class EqualOpportunityDifference(GapMetric):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"tests": WHOLE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -112,6 +117,8 @@ class EqualOpportunityDifference(GapMetric):
 class EqualizedOddsDifference(GapMetric):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"tests": WHOLE}
     name: ClassVar[str] = "equalized_odds_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:

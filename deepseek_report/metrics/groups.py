@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind, Schema
@@ -216,6 +217,8 @@ def group_table(
 class GroupRates(ClassMetric):
     """How many of each group are decided favourably, and how right that is, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"groups": TableRelease(counts=("n",), lines=(("attribute",),))}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Category, Measurement, Score
@@ -94,6 +95,8 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 class ImpactRatio(ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n", "n_reference"))}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
@@ -36,6 +37,12 @@ class Importance(ExplanationMetric):
 
     `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "importance": TableRelease(counts=("n",)),
+        "by_group": TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+    }
 
     resamples: Resamples = 2000
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -69,6 +70,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Direction, Measurement
@@ -66,6 +67,10 @@ class LabelsTable(LabelsMetric):
     validation part; each label has its own.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "labels": TableRelease(counts=("n",), shares=(("prevalence", "n"),))
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset", "seed"}

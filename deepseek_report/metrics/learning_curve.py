@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
@@ -34,6 +35,8 @@ _Ranking = tuple[float, Floats]
 class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"curve": WHOLE}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"

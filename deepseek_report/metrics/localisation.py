@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -66,6 +67,9 @@ class Localisation(ExplanationMetric):
     References: Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008; Zhang et al. 2018,
     doi:10.1007/s11263-017-1059-x.
     """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"localisation": TableRelease(counts=("n",))}
 
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
@@ -32,6 +33,11 @@ class PartPerformance(ClassMetric):
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "parts": TableRelease(counts=("n",), lines=(("attribute",),)),
+        "tests": WHOLE,
+    }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     produces: ClassVar[frozenset[str]] = frozenset({_GAP})

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement
@@ -119,6 +120,7 @@ def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
 
@@ -132,6 +134,7 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided rightly, so that rare classes count alike."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -148,6 +151,7 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -174,6 +178,13 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "curve": TableRelease(
+            coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
+            rounded=("threshold",),
+        )
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 
@@ -206,6 +217,10 @@ def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "curve": TableRelease(coarse={"recall": "explained"}, rounded=("threshold",))
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Category, Measurement
@@ -58,6 +59,11 @@ class PredictionIntervals(NumberMetric):
     table. min_cell : a group with fewer test rows is not judged.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "coverage": WHOLE,
+        "by_group": TableRelease(counts=("n",), lines=(("attribute",),)),
+    }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}

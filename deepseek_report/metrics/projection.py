@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -74,6 +75,8 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 class ParameterProjection(ModelMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"points": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})

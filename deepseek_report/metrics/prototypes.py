@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -35,6 +36,7 @@ class Prototypes(ModelMetric):
     count most, and which one of another class.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Category, Measurement, Score
@@ -77,6 +78,8 @@ def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tu
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"features": WHOLE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -28,6 +29,10 @@ class Residuals(NumberMetric):
     bins : parts of equal size of the predictions. most : largest errors that are listed.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     produces: ClassVar[frozenset[str]] = frozenset({"mean_error"})

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Category, Measurement, Score
@@ -111,6 +112,8 @@ class Robustness(ModelMetric):
     images and series there is noise alone.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"perturbations": TableRelease(counts=("n",))}
     produces: ClassVar[frozenset[str]] = frozenset(
         {
             "roc_auc_under_noise",

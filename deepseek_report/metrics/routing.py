@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
@@ -43,6 +44,8 @@ def resampled(replicates: Replicates, n: int, seed: int, bounds: tuple[float, fl
 class ExpertLoad(ModelMetric):
     """How evenly the experts are used, and which are not used at all."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"load": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
@@ -126,6 +129,8 @@ def _grid_table(
 class RouteEntropy(ModelMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"routes": WHOLE, "by_class": WHOLE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
@@ -30,6 +31,11 @@ class ShapeFunctions(ModelMetric):
     Contributions are read from the model and are relative to their mean over the training part.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {
+        "curves": TableRelease(values=("value",)),
+        "density": TableRelease(values=("from", "to")),
+    }
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -88,6 +89,8 @@ def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> F
 class Slices(ClassMetric):
     """The slices of up to two feature values with the most errors, corrected for all looked at."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     max_features: Literal[1, 2] = 2

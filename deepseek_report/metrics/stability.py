@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -46,6 +47,7 @@ class MaxSensitivity(ExplanationMetric):
     Reference: Yeh et al. 2019, arXiv:1901.09392.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     radius: Annotated[float, Field(gt=0, le=10)] = 0.1
     perturbations: Annotated[int, Field(ge=1, le=1000)] = 4
     instances: Annotated[int, Field(ge=1)] = 8
@@ -165,6 +167,7 @@ class ParameterRandomisation(ExplanationMetric):
     Reference: Adebayo et al. 2018, arXiv:1810.03292.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     draws: Annotated[int, Field(ge=1, le=100)] = 2
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000

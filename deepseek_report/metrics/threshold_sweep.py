@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Category, Measurement
 from deepseek_report.metrics.decisions import tally
@@ -23,6 +24,8 @@ _SEEN = (
 class ThresholdSweep(ClassMetric):
     """What each of 99 thresholds would make of the decisions, for two classes."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"sweep": TableRelease(coarse={"selection_rate": "all"})}
     category: ClassVar[Category] = "performance"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

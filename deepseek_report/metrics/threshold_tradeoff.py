@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
@@ -68,6 +69,8 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
 class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
+    releases: ClassVar[Releases] = {"policies": WHOLE}
     category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(

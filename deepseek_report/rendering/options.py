@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Level
+
 Format = Literal["html", "pdf", "docx"]
 Engine = Literal["auto", "embedded", "quarto"]
 
@@ -46,6 +48,10 @@ class ReportOptions:
     not_applicable : {row of a framework: {reason, name, role, date}}.
     as_of : the day (YYYY-MM-DD) for which the age of legal texts is judged; never the clock.
     interactive : whether pictures carry an interactive twin in HTML.
+    privacy : what the run folder may hold of single persons: "full", everything; "cases",
+        aggregates and the cases that are named; "aggregate", nothing about one person.
+    privacy_floor : fewest instances that a published count may rest on, below "full".
+    cases : rows that get a page of their own, each by its number in the source, counted from 0.
     """
 
     title: str = "Model report"
@@ -61,3 +67,6 @@ class ReportOptions:
     not_applicable: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     as_of: Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
     interactive: bool = True
+    privacy: Level = "full"
+    privacy_floor: Annotated[int, Field(ge=2, le=1000)] = 5
+    cases: tuple[Annotated[int, Field(ge=0)], ...] = ()

@@ -13,11 +13,14 @@ from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.privacy.record import told_overrides, told_problems
+from deepseek_report.privacy.release import release, source_of
 from deepseek_report.provenance import environment, versions
 from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.reading import FORMAT_VERSION
+from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.runner.stages import artifact_paths
 from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
 from deepseek_report.store.run_folder import (
@@ -55,9 +58,10 @@ def assemble(
 
     identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
     """
-    _copy(execution, folder, experiment.settings.measure_time)
+    _copy(experiment, execution, folder)
     _copy_frameworks(experiment, folder)
-    config = portable(experiment)
+    privacy = experiment.privacy
+    config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     (folder / CONFIG).write_text(text, encoding="utf-8", newline="\n")
     artifacts = _artifacts(execution, folder)
@@ -65,10 +69,12 @@ def assemble(
         "format": "deepseek-report/run",
         "format_version": FORMAT_VERSION,
         **identity,
+        "overrides": told_overrides(identity["overrides"], privacy),
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": list(_problems(experiment, execution)),
+        "problems": list(_told(experiment, execution)),
+        "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
         "environment": environment(_device(store, stages, execution)),
@@ -81,21 +87,23 @@ def assemble(
     save_table(folder / SCORES, Results(paths, config).scores)
 
 
-def portable(experiment: Experiment) -> dict[str, Any]:
-    """The resolved config without what belongs to one machine: paths of output, device, jobs."""
-    left_out = {"paths", "device", "jobs"}
-    return {key: value for key, value in experiment.raw.items() if key not in left_out}
+def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
+    if experiment.privacy.is_full:
+        _copy_whole(execution, folder, experiment.settings.measure_time)
+    else:
+        release(execution.folders, experiment, folder / ARTIFACTS)
+    if not experiment.settings.measure_time:
+        for timing in (folder / ARTIFACTS).rglob("timing.json"):
+            timing.unlink()
 
 
-def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
+def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
     for stage, source in execution.folders.items():
         target = folder / ARTIFACTS / stage
         copy_tree(source, target)
         for name in _NOT_COPIED:
             if stage == "data":
                 (target / name).unlink(missing_ok=True)
-        if not measure_time:
-            (target / "timing.json").unlink(missing_ok=True)
     events = folder / ARTIFACTS / "training" / EVENTS
     if events.is_dir():
         if measure_time:
@@ -134,7 +142,8 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
 
 
 def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
-    stages = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    stages = {stage: path for stage, path in paths.items() if path.is_dir()}
     return {
         name: {"path": path.relative_to(folder).as_posix(), "files": hash_folder(path)}
         for name, path in artifact_paths(stages).items()
@@ -150,18 +159,27 @@ def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str
         yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "failed"}
 
 
+def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+    privacy, folders = experiment.privacy, execution.folders
+    known = not privacy.is_full and "data" in folders
+    source = source_of(folders, privacy) if known else None
+    return told_problems(_problems(experiment, execution), privacy, source)
+
+
 def _digests(
     artifacts: Mapping[str, Any],
     config: Mapping[str, Any],
     stages: Sequence[Stage],
     store: Store,
 ) -> dict[str, str]:
-    training = artifacts.get("training", {}).get("files", {})
     keys = {stage.id: stage.key for stage in stages}
+    trained = (
+        store.manifest("training", keys["training"])["files"] if "training" in artifacts else {}
+    )
     data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
     return {
         "data": digest(data),
-        "weights": model_digest(training),
+        "weights": model_digest(trained),
         "config": digest(config),
         "code": digest(keys),
     }

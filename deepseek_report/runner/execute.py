@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
+from deepseek_report.errors import (
+    DataError,
+    DeepseekReportError,
+    NotApplicableError,
+    UnknownCaseError,
+)
+from deepseek_report.privacy.release import released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.pool import Pool
@@ -74,7 +81,7 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
         with store.lock(stage.id, stage.key):
             return _find_or_compute(store, stage, task, send)
     except DataError as error:
-        return Outcome(stage.id, reason=str(error), bad_data=stage.kind == "data")
+        return Outcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
     except DeepseekReportError as error:
         return Outcome(stage.id, reason=str(error))
     except Exception as error:  # one broken part must not take the report with it
@@ -93,6 +100,11 @@ def _find_or_compute(
     except NotApplicableError as error:
         return _refuse(store, stage, str(error))
     return Outcome(stage.id, folder, time.perf_counter() - started)
+
+
+def _is_bad_data(stage: Stage, error: DataError) -> bool:
+    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
+    return stage.kind == "data" or isinstance(error, UnknownCaseError)
 
 
 def _kept(store: Store, stage: Stage, folder: Path) -> Outcome:
@@ -125,15 +137,24 @@ def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any],
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(work.iterdir())
     try:
-        run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(task, work, StageProgress(stage.id, send))
     except DeepseekReportError:
         raise
     except Exception:
         if not resumed:
             raise
         work = store.work_folder(stage.id, stage.key)
-        run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(task, work, StageProgress(stage.id, send))
     return work
+
+
+def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
+    """Run a stage; a picture is drawn from no more than its report may tell."""
+    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
+        with released(task.inputs, task.experiment) as inputs:
+            run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
+    else:
+        run_stage(task, work, progress)
 
 
 def execute(

@@ -10,9 +10,11 @@ from typing import Any
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
+RELEASE = f"{PACKAGE}.privacy.release"
 CONTROL = "random"
 
 
@@ -87,7 +89,7 @@ class _Planner:
         if isinstance(model, NamesOthers):
             trained.append(model.source_digest())
         self.add("training", trained, ("data",), *targets)
-        chosen = [raw["decision"], raw["explain"]["instances"]]
+        chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     def _explainer(self, name: str) -> None:
@@ -121,7 +123,11 @@ class _Planner:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.experiment.raw["visualizations"][name]
-        self.add(f"pictures/{name}", config, inputs, self.target("visualizations", name))
+        targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
+        if not privacy.is_full:  # drawn from what may be told alone
+            config = {"picture": config, "privacy": vars(privacy)}
+            targets.append(f"{RELEASE}.release")
+        self.add(f"pictures/{name}", config, inputs, *targets)
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
         wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
@@ -143,14 +149,15 @@ WRITTEN = ("report", "sections", "frameworks", "measure_time")
 def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
     plan = {stage.id: stage.key for stage in stages}
-    return _identity(experiment.name, plan, experiment.raw, [vars(r) for r in experiment.refused])
+    refused = [one.artifact for one in experiment.refused]
+    return _identity(experiment.name, plan, recorded_config(experiment), refused)
 
 
 def identity_of(run: Mapping[str, Any]) -> str:
     """The run id that follows from the content of `run.json`."""
     failed = [one["stage"] for one in run["problems"] if one["kind"] == "failed"]
     refused = [
-        {"artifact": one["stage"], "reason": one["reason"]}
+        one["stage"]
         for one in run["problems"]
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
@@ -168,12 +175,12 @@ def incomplete_id(whole: str, failed: Iterable[str]) -> str:
 
 
 def _identity(
-    name: str, plan: Mapping[str, str], config: Mapping[str, Any], refused: list[dict[str, str]]
+    name: str, plan: Mapping[str, str], config: Mapping[str, Any], refused: Iterable[str]
 ) -> str:
     content = {
         "name": name,
         "stages": dict(plan),
         "report": {group: config.get(group) for group in WRITTEN},
-        "refused": refused,
+        "refused": sorted(refused),
     }
     return digest(content)[:12]

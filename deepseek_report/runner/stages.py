@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,8 +21,9 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.errors import UnknownCaseError
 from deepseek_report.metrics.case_choice import choose_cases
 from deepseek_report.metrics.predicting import Rule, predict
 
@@ -72,8 +73,30 @@ def _predictions(task: Task, folder: Path, progress: Progress) -> None:
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
     for part, said in predictions.items():
         said.save(folder / part)
+    named = _named_cases(dataset, task.experiment.single["report"].cases)
     instances = settings.explain.instances
-    choose_cases(predictions["test"], dataset.schema, instances, task.seed).save(folder / "cases")
+    cases = choose_cases(predictions["test"], dataset.schema, instances, task.seed, named)
+    cases.save(folder / "cases")
+
+
+def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
+    """Positions in the test part of the rows that the config names.
+
+    Raises
+    ------
+    UnknownCaseError : one of them is not in the test part.
+    """
+    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
+    for row in rows:
+        if row not in places:
+            parts = (one for one in PARTS if row in getattr(dataset, one).instance_ids)
+            found = next((f"it is in the {one} part" for one in parts), "there is no such row")
+            raise UnknownCaseError(
+                f"report.cases names row {row}, and {found}; only the {len(places)} rows of the "
+                "test part can be explained. Their numbers stand on the case pages of a report "
+                "with report.privacy=full; they count the rows of the source from 0"
+            )
+    return [places[row] for row in rows]
 
 
 def _explanation(task: Task, folder: Path, progress: Progress) -> None:
@@ -178,9 +201,10 @@ def artifact_paths(stages: Mapping[str, Path]) -> dict[str, Path]:
     """{stage: its folder} as {artifact id: folder}, as `Results` reads it."""
     paths = dict(stages)
     if predicted := paths.pop("predictions", None):
-        paths["predictions/test"] = predicted / "test"
-        paths["predictions/validation"] = predicted / "validation"
-        paths["cases"] = predicted / "cases"
+        parts = {"predictions/test": "test", "predictions/validation": "validation"}
+        for name, part in {**parts, "cases": "cases"}.items():
+            if (predicted / part).is_dir():
+                paths[name] = predicted / part
     return paths
 
 

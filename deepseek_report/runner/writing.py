@@ -163,7 +163,7 @@ def report_options(config: Mapping[str, Any]) -> ReportOptions:
     ------
     ArtifactError : no version of this package wrote them.
     """
-    values = {key: value for key, value in config.items() if key != "_target_"}
+    values = {key: value for key, value in config.items() if key not in {"_target_", "cases"}}
     try:
         return TypeAdapter(ReportOptions).validate_python(values)
     except ValidationError as error:

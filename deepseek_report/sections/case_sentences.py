@@ -68,6 +68,11 @@ def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
     return row["label"], display
 
 
+def row_of(draft: Draft, row: Row) -> str:
+    """What a case is called in a sentence: its row, or its number where no row may be told."""
+    return draft.text("row", id=int(row["instance_id"]), banded=not draft.results.privacy.is_full)
+
+
 def summary(draft: Draft, row: Row) -> str:
     """What was decided, with which probability or number, and what was true."""
     error = finite(row.get("error"))
@@ -75,6 +80,7 @@ def summary(draft: Draft, row: Row) -> str:
     return draft.text(
         "summary",
         id=int(row["instance_id"]),
+        banded=not draft.results.privacy.is_full,
         decision=row["decision"],
         label=row["label"],
         correct=bool(row["correct"]),
@@ -90,6 +96,8 @@ def _own_probability(results: Results, row: Row) -> float | None:
     """The probability of the class that was decided, where it is not the explained one of many."""
     target = results.schema.target
     if len(target.classes) < 3 or row["decision"] == target.explained_class:
+        return None
+    if not results.has_rows:
         return None
     (places,) = (results.predictions.instance_ids == int(row["instance_id"])).nonzero()
     if not len(places):
@@ -142,7 +150,7 @@ def start(draft: Draft, case: Row, explainer: str | None) -> str:
     if explanation is None or explanation.base_values is None:
         return ""
     place = int(case["position"])
-    if place >= len(explanation) or explanation.output_space == "none":
+    if not 0 <= place < len(explanation) or explanation.output_space == "none":
         return ""
     base = float(explanation.base_values[place])
     if explanation.output_space == "logit":

@@ -143,6 +143,7 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         ],
         "anchor": f"case-{number}",
         "row": count(int(row["instance_id"])),
+        "called": case_sentences.row_of(pages.draft, row),
         "title": row["role_label"],
         "summary": case_sentences.summary(pages.draft, row),
         "reasons": case_sentences.reasons(pages, row),
@@ -153,11 +154,15 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "inputs": inputs,
         "inputs_title": pages.draft.text(
             "near" if not inputs else "whole_input" if len(inputs) == total else "some_input",
-            row=count(int(row["instance_id"])),
+            row=case_sentences.row_of(pages.draft, row),
+            banded=not pages.draft.results.privacy.is_full,
+            floor=pages.draft.results.privacy.floor,
             shown=len(inputs),
             total=total,
         ),
-        "neighbours_caption": pages.draft.text("near_caption", row=count(int(row["instance_id"]))),
+        "neighbours_caption": pages.draft.text(
+            "near_caption", row=case_sentences.row_of(pages.draft, row)
+        ),
         "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
         "neighbour_sentence": case_sentences.neighbours(pages, row),
         "change": case_sentences.change(pages, row),

@@ -56,7 +56,8 @@ def _answer_number(draft: Draft) -> None:
         unit = found.get("unit")
         names = ("min", "q25", "q75", "max", "mean")
         ends = {name: quantity(round(float(found[name]), 6), unit) for name in names}
-        draft.answer("labels", label=found["label"], **ends)
+        cut = draft.results.card.get("ends") == "quantiles"
+        draft.answer("labels", label=found["label"], cut=cut, **ends)
 
 
 def _explained_share(results: Results) -> float | None:
@@ -91,6 +92,9 @@ def _values(draft: Draft) -> dict[str, Any]:
             | percent_cell("share", row["share"])
             for row in card.get("all_labels") or []
         ],
+        "ends": draft.text("ends.quantiles" if card.get("ends") == "quantiles" else "ends.all"),
+        "low": draft.text("low.quantiles" if card.get("ends") == "quantiles" else "low.all"),
+        "high": draft.text("high.quantiles" if card.get("ends") == "quantiles" else "high.all"),
         "is_number": bool(card.get("label_numbers")),
         "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
@@ -107,7 +111,7 @@ def _validation(results: Results) -> str:
         return "intervals"
     if not results.has("predictions/test"):
         return "threshold" if len(results.schema.target.classes) == 2 else "stop"
-    predictions = results.predictions
+    predictions = results.predicted
     if predictions.threshold is not None and not predictions.rule.startswith("declared"):
         return "threshold"
     fitted = results.has("training") and results.training.get("max_epochs") == 0

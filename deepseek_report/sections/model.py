@@ -90,7 +90,7 @@ def _decision(draft: Draft) -> str:
     results = draft.results
     if not results.has("predictions/test"):
         return ""
-    predictions, target = results.predictions, results.schema.target
+    predictions, target = results.predicted, results.schema.target
     if predictions.threshold is None:
         return draft.text("decision.most_probable", unit=target.unit)
     return draft.text(

@@ -172,7 +172,7 @@ def _answer_many(draft: Draft) -> None:
 
 def _threshold(results: Results) -> float | None:
     """The threshold in use, or None where there is none."""
-    return results.predictions.threshold if results.has("predictions/test") else None
+    return results.predicted.threshold if results.has("predictions/test") else None
 
 
 def _caveats(draft: Draft) -> None:

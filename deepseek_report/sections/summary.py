@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import LEFT_OUT
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -19,6 +20,7 @@ from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import Verdict, judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
+from deepseek_report.sections.privacy import privacy_line
 
 #: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
 _NAME_OF_A_CLASS = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{4})|(?<=[A-Z]{2})(?=[A-Z][a-z]{4})")
@@ -52,7 +54,9 @@ class Summary:
             "others": _others(found[self.findings :]),
             "more": len(found) - self.findings,
             "failed": by_reason(draft.words, results.failures),
-            "refused": by_reason(draft.words, applicable(results.refused)),
+            "refused": by_reason(draft.words, _refused(results, private=False)),
+            "private": by_reason(draft.words, _refused(results, private=True)),
+            "privacy": privacy_line(draft) if results.has("data") else "",
             "not_measured": _not_measured(draft),
             "never": list(draft.words.table("not_assessed").values()),
             "run_id": results.run_id,
@@ -64,6 +68,14 @@ class Summary:
 def _without_actions(content: SectionContent) -> SectionContent:
     """Each finding of the summary says what to do itself."""
     return replace(content, actions=(), caveats=())
+
+
+def _refused(results: Results, *, private: bool) -> dict[str, str]:
+    """What cannot be applied here, or what shows more of single persons than the report may."""
+    if private:  # pictures too: what they would show is told nowhere else
+        return {one: why for one, why in results.refused.items() if why.startswith(LEFT_OUT)}
+    found = applicable(results.refused)
+    return {one: why for one, why in found.items() if not why.startswith(LEFT_OUT)}
 
 
 def _decision(draft: Draft) -> str:
@@ -108,7 +120,7 @@ def _fact(draft: Draft, key: str, value: str, note: str = "") -> dict[str, str]:
 
 def _rows_fact(draft: Draft) -> dict[str, str]:
     card = draft.results.card
-    tested = len(draft.results.predictions) if draft.results.has("predictions/test") else 0
+    tested = draft.results.predicted.n if draft.results.has("predictions/test") else 0
     note = draft.text("fact.tested", n=tested) if tested else ""
     modality = draft.results.schema.modality if draft.results.has("data") else "table"
     return _fact(draft, f"rows.{modality}", count(card.get("rows") or 0), note)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import capital, extent, named, short, with_interval
@@ -28,6 +29,7 @@ _ROW = 0.25
 class Agreement:
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/explainer_agreement"})
 

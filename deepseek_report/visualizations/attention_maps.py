@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.errors import ArtifactError
@@ -36,6 +37,7 @@ _ABREAST, _ABREAST_NARROW = 4, 2
 class AttentionMaps:
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/attention"})
 

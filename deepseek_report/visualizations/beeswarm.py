@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
@@ -42,6 +43,7 @@ class Beeswarm:
     most : features shown. instances : cases shown, evenly spaced among the explained ones.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
     also: ClassVar[frozenset[str]] = frozenset(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.case_bars import BarView, bar_view
@@ -42,6 +43,8 @@ class CaseContributions(CasePicture):
     explainer : whose attributions; empty takes the one that does best in the tests.
     most : features shown one by one; the others are summed in a last bar.
     """
+
+    reveals: ClassVar[Reveals] = "rows"
 
     explainer: str = ""
     most: Annotated[int, Field(ge=1, le=20)] = 8

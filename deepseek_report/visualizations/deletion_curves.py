@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -45,6 +46,7 @@ _METRICS = ("deletion", "insertion")
 class DeletionCurves:
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
@@ -32,6 +33,7 @@ class ErrorSlices:
     most : parts shown, the surest first.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/error_slices"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS

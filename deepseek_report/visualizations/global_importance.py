@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
@@ -55,6 +56,7 @@ class GlobalImportance:
     most : features shown, those with the greatest share over the explainers.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/importance"})
 

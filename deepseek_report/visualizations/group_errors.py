@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
@@ -32,6 +33,7 @@ _ROW = 0.36
 class GroupErrors:
     """Draws the mean error and the mean absolute error of every group, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_errors"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -36,6 +37,7 @@ _ROW = 0.25
 class GroupRates:
     """Draws favourable decisions and the two kinds of errors, group by group, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
 
@@ -95,13 +97,8 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(results: Results) -> dict[str, float]:
-    predictions, favourable = results.predictions, results.schema.target.favourable
-    given, truth = predictions.decisions == favourable, predictions.labels == favourable
-    return {
-        "selection": float(given.mean()),
-        "fnr": float((~given[truth]).mean()) if truth.any() else float("nan"),
-        "fpr": float(given[~truth].mean()) if (~truth).any() else float("nan"),
-    }
+    rates = results.predicted.classes[results.schema.target.favourable]
+    return {"selection": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
 
 
 def _picture(name: str, view: _View) -> Picture:

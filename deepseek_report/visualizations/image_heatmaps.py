@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
@@ -44,6 +45,7 @@ class ImageHeatmaps(CasePicture):
     methods : explainers shown side by side.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
 
     explainer: str = ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import declared, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
@@ -30,6 +31,7 @@ _ROW = 0.42
 class IntervalCoverage:
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS

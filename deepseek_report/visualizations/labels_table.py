@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import LABEL_TASKS, Task
@@ -34,6 +35,7 @@ class LabelsTable:
     most : labels shown.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
     tasks: ClassVar[frozenset[Task]] = LABEL_TASKS

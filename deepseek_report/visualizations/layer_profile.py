@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
@@ -32,6 +33,7 @@ class LayerProfile:
     most : layers shown.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/layer_profile"})
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -45,6 +46,7 @@ _PROMISES = {
 class LearningCurve:
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/learning_curve"})
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -51,6 +52,7 @@ _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
 class Localisation:
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "trust"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/localisation"})
     needs_truth: ClassVar[bool] = True

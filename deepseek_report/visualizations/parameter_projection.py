@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_name
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
@@ -37,6 +38,7 @@ class ParameterProjection:
     points : how many are drawn, evenly spaced within each layer.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/parameter_projection"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.visualizations.group_errors import GroupErrors
 
 
@@ -12,6 +13,7 @@ from deepseek_report.visualizations.group_errors import GroupErrors
 class PartErrors(GroupErrors):
     """Draws the errors in each part of the data that is no group of people, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/part_errors"})
     metric: ClassVar[str] = "part_errors"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import CLASS_TASKS, Task
@@ -30,13 +31,14 @@ _ROW = 0.36
 class PartPerformance:
     """Draws the share of right decisions in each part of the data that is no group of people."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/part_performance", "predictions"})
     tasks: ClassVar[frozenset[Task]] = CLASS_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "part_performance", "parts")
-        overall = float(results.predictions.correct.mean())
+        overall = results.predicted.accuracy
         height = 0.95 + _ROW * len(table)
         return [
             Picture(

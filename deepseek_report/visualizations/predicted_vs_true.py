@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, declared, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
@@ -34,6 +35,7 @@ class PredictedVsTrue:
     most : dots that are drawn, evenly over the true numbers.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
     also: ClassVar[frozenset[str]] = frozenset(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import short, spoken, wrapped
@@ -70,6 +71,7 @@ class Prototypes:
     most : prototypes drawn; columns : features of a table that are shown.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
     requires: ClassVar[frozenset[str]] = frozenset({"prototypes"})

@@ -16,11 +16,9 @@ _DEPENDS_ON_WEIGHTS, _GAP_ALLOWED = 0.5, 0.05
 GAIN_WORTHWHILE = 0.005
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
 
-    from deepseek_report.artifacts.predictions import Predictions
+    from deepseek_report.artifacts.predictions import PredictionSummary
     from deepseek_report.artifacts.results import Results
     from deepseek_report.artifacts.score import Score
 
@@ -126,7 +124,7 @@ def named_or(results: Results, explainer: str, choose: Callable[[Results], str])
     )
 
 
-def operating_point(predictions: Predictions) -> dict[str, float]:
+def operating_point(predicted: PredictionSummary) -> dict[str, float]:
     """Rates of the decisions as they are taken, the explained class being the one to find.
 
     Returns
@@ -134,16 +132,8 @@ def operating_point(predictions: Predictions) -> dict[str, float]:
     fpr : share of the other cases that are flagged; tpr : share of the class that is found;
     precision : share of the flagged that are right. NaN where there is nothing to count.
     """
-    flagged, truth = predictions.decisions == predictions.explained, predictions.truths
-    return {
-        "fpr": _share(flagged[~truth]),
-        "tpr": _share(flagged[truth]),
-        "precision": _share(truth[flagged]),
-    }
-
-
-def _share(flags: NDArray[np.bool_]) -> float:
-    return float(flags.mean()) if len(flags) else float("nan")
+    rates = predicted.about_explained
+    return {"fpr": rates.flagged, "tpr": rates.found, "precision": rates.right}
 
 
 def more_rows_help(gain: Score) -> bool | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -40,6 +41,7 @@ _BARS = 40
 class Reliability:
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}", "predictions"})
 
@@ -63,7 +65,7 @@ class Reliability:
 
 @dataclass(frozen=True)
 class _View:
-    """The bins, and the probabilities that fell into them.
+    """The bins, and the probabilities that fell into them; none where the rows are not told.
 
     With two classes these are the probabilities of the explained class, else those of the most
     probable one.
@@ -79,10 +81,9 @@ class _View:
         bins = required(results, _METRIC, "bins")
         two = len(results.schema.target.classes) == 2
         name = short(results.schema.target.explained_class, 24)
-        predicted = results.predictions
         return cls(
             bins=bins[bins["n"] > 0].reset_index(drop=True),
-            probabilities=predicted.scores if two else predicted.probabilities.max(axis=1),
+            probabilities=_probabilities(results, two),
             what=f"“{name}”" if two else "the most probable class",
             score=results.score(_METRIC),
         )
@@ -91,8 +92,15 @@ class _View:
     def most(self) -> float:
         """The end of both axes: a little over the greatest value, at most 1.02."""
         shown = self.bins[["predicted", "observed", "high"]].to_numpy(float)
-        greatest = max(float(np.nanmax(shown)), float(self.probabilities.max()))
+        greatest = max(float(np.nanmax(shown)), float(self.probabilities.max(initial=0.0)))
         return min(1.02, greatest * 1.04)
+
+
+def _probabilities(results: Results, two: bool) -> NDArray[np.float64]:
+    if not results.has_rows:
+        return np.zeros(0)
+    predicted = results.predictions
+    return predicted.scores if two else predicted.probabilities.max(axis=1)
 
 
 def _paint(figure: Figure, view: _View) -> None:
@@ -129,15 +137,25 @@ def _free_place(bins: pd.DataFrame, most: float) -> float:
 
 
 def _histogram(axes: Axes, view: _View) -> None:
-    edges = np.linspace(0, view.most, _BARS + 1)
-    cases, _ = np.histogram(view.probabilities, edges)
-    axes.bar(edges[:-1], cases, width=np.diff(edges) * 0.88, align="edge", color=LIGHT["context"])
+    starts, widths, cases = _bars(view)
+    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
     grid(axes, "y")
     axes.set_xlim(-0.02 * view.most, view.most)
     axes.set_ylabel("cases")
     axes.set_xlabel(f"predicted probability of {view.what}")
     percent_ticks(axes, "x")
     count_ticks(axes, "y", 3)
+
+
+def _bars(view: _View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """(bar,) where each starts, how wide it is, and its cases: those of the bins without rows."""
+    if not len(view.probabilities):
+        bins = view.bins
+        starts = bins["from"].to_numpy(float)
+        return starts, bins["to"].to_numpy(float) - starts, bins["n"].to_numpy(np.int64)
+    edges = np.linspace(0, view.most, _BARS + 1)
+    cases, _ = np.histogram(view.probabilities, edges)
+    return edges[:-1], np.diff(edges), cases
 
 
 def _title(view: _View) -> str:

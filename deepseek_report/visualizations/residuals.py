@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
@@ -32,6 +33,7 @@ class ResidualsByPrediction:
     most : dots that are drawn, evenly over the predictions.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
     tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import (
@@ -73,6 +74,7 @@ _NUMBER = _Judged(
 class Robustness:
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "robustness"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/robustness"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "measures/mae"})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -44,6 +45,7 @@ _GUESSING: dict[str, Any] = {
 class RocCurve:
     """Draws the ROC curve, with precision against recall beside it."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/roc_auc", "predictions"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/average_precision"})
@@ -81,7 +83,7 @@ class _View:
 
     @classmethod
     def of(cls, results: Results) -> _View:
-        predictions = results.predictions
+        predicted = results.predicted
         two = len(results.schema.target.classes) == 2  # else the scores are means over classes
         return cls(
             roc=required(results, "roc_auc", "curve"),
@@ -89,9 +91,9 @@ class _View:
             area=results.score("roc_auc") if two else None,
             precision=results.score("average_precision") if two else None,
             class_name=short(results.schema.target.explained_class, 30),
-            base_rate=float(predictions.truths.mean()),
-            threshold=predictions.threshold,
-            point=operating_point(predictions),
+            base_rate=predicted.about_explained.base,
+            threshold=predicted.threshold,
+            point=operating_point(predicted),
         )
 
 

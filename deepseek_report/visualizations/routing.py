@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import percent_with_interval, spoken
@@ -35,6 +36,7 @@ _ABREAST = 4
 class Routing:
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/route_entropy"})
     also: ClassVar[frozenset[str]] = frozenset({"measures/expert_load"})

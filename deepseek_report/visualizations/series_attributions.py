@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
@@ -48,6 +49,7 @@ class SeriesAttributions(CasePicture):
     channels : channels shown, those with the most attribution.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"series"})
 
     explainer: str = ""

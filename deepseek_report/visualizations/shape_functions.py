@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, plural, quantity
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations.labels import capital, short, spoken
@@ -36,6 +37,7 @@ class ShapeFunctions:
     most : features drawn, those whose contributions vary most.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
     requires: ClassVar[frozenset[str]] = frozenset({"shape_functions"})

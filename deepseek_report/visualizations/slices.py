@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -31,6 +32,7 @@ class Slices:
     most : slices shown, worst first.
     """
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
@@ -53,6 +54,7 @@ class TextHighlights(CasePicture):
     numbered : words whose attribution is written above them.
     """
 
+    reveals: ClassVar[Reveals] = "rows"
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
 
     explainer: str = ""

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -31,6 +30,7 @@ _HANDFUL = 20
 class ThresholdSweep:
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs_two_classes: ClassVar[bool] = True
     needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
@@ -41,9 +41,9 @@ class ThresholdSweep:
             table=_with_enough_flagged(results),
             class_name=short(target.explained_class, 22),
             favourable=short(target.favourable_class, 22),
-            threshold=results.predictions.threshold,
-            point=operating_point(results.predictions),
-            most=_most(results),
+            threshold=results.predicted.threshold,
+            point=operating_point(results.predicted),
+            most=results.predicted.highest,
         )
         return [
             Picture(
@@ -89,14 +89,10 @@ class _View:
 def _with_enough_flagged(results: Results) -> pd.DataFrame:
     """The sweep, without the precision of thresholds that flag only a handful of cases."""
     table = required(results, "threshold_sweep", "sweep").sort_values("threshold")
-    scores = np.sort(results.predictions.scores)
-    flagged = len(scores) - np.searchsorted(scores, table["threshold"].to_numpy())
-    return table.assign(precision=table["precision"].where(flagged >= _HANDFUL))
-
-
-def _most(results: Results) -> float:
-    """The end of the lower axis: the next ten per cent above every score."""
-    return float(min(1.0, np.ceil(10 * results.predictions.scores.max()) / 10))
+    share, target = table["selection_rate"], results.schema.target
+    flagged = share if target.favourable == target.explained else 1 - share
+    enough = (flagged * results.predicted.n).round() >= _HANDFUL
+    return table.assign(precision=table["precision"].where(enough))
 
 
 def _paint(figure: Figure, view: _View) -> None:

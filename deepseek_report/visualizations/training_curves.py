@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -48,6 +49,7 @@ _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 class TrainingCurves:
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
+    reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "model"
     needs: ClassVar[frozenset[str]] = frozenset({"training"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})

@@ -316,7 +316,7 @@ def as_first_format(folder: Path) -> None:
     """What versions before the three classes of files wrote: one manifest, rewritten by render."""
     run = json.loads((folder / "run.json").read_text())
     concluded = json.loads((folder / "findings.json").read_text())
-    for name in ("plan", "volatile"):
+    for name in ("plan", "volatile", "privacy"):
         del run[name]
     kept = {name: concluded[name] for name in ("findings", "thresholds")}
     (folder / "run.json").write_text(json.dumps(run | kept | {"format_version": 1}))

@@ -1,0 +1,1 @@
+"""What of a run may leave the store: see `docs/privacy.md`."""

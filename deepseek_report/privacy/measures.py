@@ -1,0 +1,121 @@
+"""A measurement without what is about few instances, or about single ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.disclosure import Releases, reveals_of
+from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.privacy.cases import released_cases
+from deepseek_report.privacy.source import Source
+from deepseek_report.privacy.tables import released
+
+#: Families whose scores count instances; the others count layers, batches and the like.
+_OF_INSTANCES: frozenset[Category] = frozenset(
+    {"performance", "calibration", "fairness", "explanation", "slices", "data", "robustness"}
+)
+
+
+#: How sentences tell the size of a group.
+_COUNTED = re.compile(r"\((\d+)\)")
+
+
+def released_measurement(found: Measurement, plugin: Any, source: Source) -> Measurement:
+    """What may be told of a measurement; a part that declares nothing tells nothing."""
+    if reveals_of(plugin) is None:
+        return Measurement()
+    releases: Releases = getattr(plugin, "releases", {})
+    tables = _tables(found.tables, releases, source)
+    notes = without_private(found.notes, source)
+    scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
+    left_out = len(scores) < len(found.scores) or any(
+        len(table) < len(found.tables[name])
+        for name, table in tables.items()
+        if not releases[name].coarse and not releases[name].of_cases
+    )
+    arrays = frozenset(getattr(plugin, "released_arrays", ()))
+    return Measurement(
+        scores=scores,
+        tables=tables,
+        arrays={name: one for name, one in found.arrays.items() if name in arrays},
+        notes=(*notes, *([_note(source)] if left_out else [])),
+    )
+
+
+def _note(source: Source) -> str:
+    return (
+        f"What is about fewer than {source.privacy.floor} instances is left out here, and so is "
+        "that from which it could be worked out."
+    )
+
+
+def _tables(
+    found: Mapping[str, pd.DataFrame], releases: Releases, source: Source
+) -> dict[str, pd.DataFrame]:
+    kept = {name: table for name, table in found.items() if name in releases}
+    of_cases = {name: table for name, table in kept.items() if releases[name].of_cases}
+    plain = {
+        name: released(table, releases[name], source)
+        for name, table in kept.items()
+        if name not in of_cases
+    }
+    return plain | released_cases(of_cases, source)
+
+
+def _told(
+    score: Score,
+    before: Mapping[str, pd.DataFrame],
+    after: Mapping[str, pd.DataFrame],
+    source: Source,
+) -> bool:
+    """Whether a score may be told: of enough instances, and of nothing that was left out."""
+    if score.category in _OF_INSTANCES and source.is_small(score.n):
+        return False
+    if source.withheld.mentions(" ".join((score.level, score.slice, score.note))):
+        return False
+    if score.slice and "slices" in after:
+        return score.slice in set(after["slices"]["slice"])
+    if not score.attribute:
+        return True
+    if (score.attribute, score.level) in source.withheld.levels:
+        return False
+    return not _lost(score, before, after) or _stands(score, after)
+
+
+def _lost(
+    score: Score, before: Mapping[str, pd.DataFrame], after: Mapping[str, pd.DataFrame]
+) -> bool:
+    """Whether rows about the attribute of a score are left out of the tables."""
+    return any(
+        len(_about(before[name], score)) != len(_about(table, score))
+        for name, table in after.items()
+    )
+
+
+def _stands(score: Score, tables: Mapping[str, pd.DataFrame]) -> bool:
+    """Whether the number stands in a row that is released, and so tells nothing beyond it."""
+    for table in tables.values():
+        rows = _about(table, score).select_dtypes("number").to_numpy(float)
+        if np.isclose(rows, score.value, rtol=1e-9, atol=1e-12).any():
+            return True
+    return False
+
+
+def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
+    return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
+
+
+def without_private(texts: Iterable[str], source: Source) -> list[str]:
+    """The sentences that name nothing that is withheld, and count no group of few instances."""
+    return [one for one in texts if not is_private(one, source)]
+
+
+def is_private(text: str, source: Source) -> bool:
+    """Whether a sentence names a rare group or value, or counts one: `driver (2)`."""
+    counted = (int(digits) for digits in _COUNTED.findall(text))
+    return source.withheld.mentions(text) or any(source.is_small(n) for n in counted)

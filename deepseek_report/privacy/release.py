@@ -1,0 +1,145 @@
+"""Copies of finished stages that hold no more of single persons than `report.privacy` allows.
+
+What is copied is named here, stage by stage and file by file; a file that nobody names stays in the
+store.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.predictions import PredictionSummary
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.privacy.card import released_card, released_issues, released_schema
+from deepseek_report.privacy.measures import released_measurement, without_private
+from deepseek_report.privacy.source import Source
+from deepseek_report.store import copy_tree
+
+#: Files of a training folder that hold nothing of single rows. Weights are not among them: they
+#: hold means, ends and rare values of columns, and of some models training rows.
+_OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing.json")
+
+
+def release(stages: Mapping[str, Path], experiment: Experiment, folder: Path) -> dict[str, Path]:
+    """Copy what may leave the store.
+
+    Parameters
+    ----------
+    stages : {stage: its folder in the store}; `data` must be among them.
+    experiment : says the level, and holds the plug-ins with what they declare.
+    folder : where the copies go.
+
+    Returns
+    -------
+    {stage: its copy}; a stage of which nothing may be told is not among them.
+    """
+    copied: dict[str, Path] = {}
+    if "data" not in stages:
+        return copied
+    source = source_of(stages, experiment.privacy)
+    for stage, path in stages.items():
+        target = folder / stage
+        _release_stage(_Stage(stage, path, target), experiment, source)
+        if target.is_dir():
+            copied[stage] = target
+    return copied
+
+
+@contextmanager
+def released(stages: Mapping[str, Path], experiment: Experiment) -> Iterator[dict[str, Path]]:
+    """The same copies in a folder that is there inside of the block alone."""
+    with tempfile.TemporaryDirectory(prefix="deepseek-report-") as folder:
+        yield release(stages, experiment, Path(folder))
+
+
+def source_of(stages: Mapping[str, Path], privacy: Privacy) -> Source:
+    """What the filter needs to know, from the stages as the store holds them."""
+    return Source.of(stages["data"], stages.get("predictions"), privacy)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stage:
+    id: str
+    source: Path
+    target: Path
+
+
+def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> None:
+    kind, _, name = stage.id.partition("/")
+    name = name.partition("/")[0]
+    if kind == "data":
+        _data(stage, source)
+    elif kind == "training":
+        _training(stage, source)
+    elif kind == "predictions":
+        _predictions(stage, source)
+    elif kind == "explanations":
+        _explanation(stage, source)
+    elif kind == "measures":
+        found = Measurement.load(stage.source)
+        plugin = experiment.multiple["metrics"][name]
+        released_measurement(found, plugin, source).save(stage.target)
+    elif kind == "pictures":  # drawn from copies like these, by plug-ins that say what they show
+        copy_tree(stage.source, stage.target)
+
+
+def _data(stage: _Stage, source: Source) -> None:
+    dataset = source.dataset
+    save_json(stage.target / "schema.json", released_schema(dataset.schema, source).to_json())
+    save_json(stage.target / "card.json", released_card(dataset.card, source))
+    issues = [vars(one) for one in released_issues(dataset.issues, source)]
+    save_json(stage.target / "issues.json", issues)
+
+
+def _training(stage: _Stage, source: Source) -> None:
+    stage.target.mkdir(parents=True, exist_ok=True)
+    for name in _OF_TRAINING:
+        if (stage.source / name).is_file():
+            shutil.copyfile(stage.source / name, stage.target / name)
+    facts = stage.target / "training.json"
+    if facts.is_file():
+        found = load_json(facts)
+        save_json(facts, {**found, "notes": without_private(found.get("notes") or [], source)})
+
+
+def _predictions(stage: _Stage, source: Source) -> None:
+    """How many there are, the rule and the rates of the test part; no row."""
+    if source.predictions is not None:
+        PredictionSummary.of(source.predictions).save(stage.target / "test")
+
+
+def _explanation(stage: _Stage, source: Source) -> None:
+    hollow(Explanation.load(stage.source), source).save(stage.target)
+
+
+def hollow(explanation: Explanation, source: Source) -> Explanation:
+    """The explanation without its rows: how it was made, of how many, how exactly on the mean."""
+    n = len(explanation)
+    nothing = np.full(n, np.nan)
+    error = explanation.standard_error
+    params: dict[str, Any] = {
+        name: one for name, one in explanation.params.items() if not isinstance(one, (list, tuple))
+    }
+    return dataclasses.replace(
+        explanation,
+        values=np.zeros((n, 0)),
+        inputs=np.zeros((n, 0)),
+        predictions=nothing,
+        positions=np.arange(n, dtype=np.int64),
+        base_values=None if explanation.base_values is None else nothing,
+        standard_error=None if error is None else np.full((n, 1), float(np.mean(error))),
+        params=params,
+        notes=tuple(without_private(explanation.notes, source)),
+    )

@@ -1,0 +1,401 @@
+"""What a run folder holds of single persons, at each level of `report.privacy`."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import gzip
+import importlib
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+from deepseek_report.errors import DataError
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import run_experiment
+
+#: What single rows have: a job of one person, a region of three, an income like no other.
+JOB, REGION, INCOME = "Falconer", "Ruritania", "987654321"
+CONF = shipped("conf")
+METRICS = (
+    "accuracy,roc_auc,average_precision,expected_calibration_error,confusion_matrix,"
+    "threshold_sweep,group_rates,impact_ratio,slices,label_suspects,importance,deletion,"
+    "explanation_by_group,cases"
+)
+PICTURES = (
+    "data_samples,training_curves,roc_curve,reliability,threshold_sweep,global_importance,"
+    "beeswarm,case_contributions,group_rates,slices"
+)
+
+
+def people(path: Path) -> None:
+    """420 people with an income each of their own."""
+    generator = np.random.default_rng(3)
+    incomes = generator.permutation(np.arange(20_011, 61_000, 97))[:420]
+    rows = [
+        {
+            "age": int(generator.integers(20, 70)),
+            "sex": str(generator.choice(["woman", "man"])),
+            "region": str(generator.choice(["north", "south", "east"], p=[0.4, 0.3, 0.3])),
+            "income": int(income),
+            "job": str(generator.choice(["clerk", "driver", "nurse", "teacher"])),
+            "outcome": "granted" if generator.random() < income / 80_000 else "denied",
+        }
+        for income in incomes
+    ]
+    rows[17] |= {"job": JOB, "income": int(INCOME)}
+    for place in (18, 19, 20):
+        rows[place]["region"] = REGION
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The same experiment at every level, from one store."""
+
+    folders: dict[str, Path]
+    base: tuple[str, ...]
+    named: tuple[int, int]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    folder = tmp_path_factory.mktemp("privacy")
+    people(folder / "people.csv")
+    base = (
+        *("debug=fast", "jobs=1", "measure_time=false", "model=mlp", "frameworks=[]"),
+        *("dataset=csv", f"dataset.path={folder}/people.csv", "dataset.target=outcome"),
+        *("dataset.favourable=granted", "dataset.positive=denied", "dataset.rows=null"),
+        *("dataset.sensitive=[sex,region]", "explainers=[input_x_gradient,lime,random]"),
+        *(f"metrics=[{METRICS}]", f"visualizations=[{PICTURES}]", "report.thresholds=[]"),
+        *(f"paths.reports={folder}/r", f"paths.store={folder}/s"),
+    )
+    full = run(*base)
+    ids = np.load(full / "artifacts/data/test.npz")["instance_ids"]
+    named = (int(ids[3]), int(ids[5]))
+    folders = {
+        "full": full,
+        "cases": run(*base, "report.privacy=cases", f"report.cases=[{named[0]},{named[1]}]"),
+        "aggregate": run(*base, "report.privacy=aggregate"),
+    }
+    return Runs(folders, base, named)
+
+
+def run(*overrides: str) -> Path:
+    finished = run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+    assert not finished.failures
+    return finished.folder
+
+
+# --- looking everywhere ---------------------------------------------------------------------------
+
+
+def texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every file of a folder as text, decoded and unpacked, with digits as they were typed."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            name = path.relative_to(folder).as_posix()
+            for how, text in _decoded(path):
+                yield f"{name} {how}".strip(), re.sub(r"(?<=\d)[\u202f\u00a0,](?=\d{3})", "", text)
+
+
+def _decoded(path: Path) -> Iterator[tuple[str, str]]:
+    if path.suffix == ".npz":
+        for name, array in np.load(path).items():
+            yield name, " ".join(map(str, array.ravel().tolist()))
+    elif path.suffix == ".parquet":
+        yield "", pd.read_parquet(path).to_csv()
+    else:
+        text = path.read_bytes().decode("utf-8", "replace")
+        yield "", text
+        for packed in re.findall(r"[A-Za-z0-9+/]{80,}={0,2}", text):
+            yield from _unpacked(packed)
+
+
+def _unpacked(packed: str) -> Iterator[tuple[str, str]]:
+    try:
+        raw = base64.b64decode(packed)
+    except ValueError:
+        return
+    yield "embedded", raw.decode("utf-8", "replace")
+    for unpack in (gzip.decompress, zlib.decompress):
+        try:
+            yield "embedded, unpacked", unpack(raw).decode("utf-8", "replace")
+        except (OSError, EOFError, zlib.error):
+            continue
+
+
+def places(folder: Path, canary: str) -> list[str]:
+    return [name for name, text in texts(folder) if canary in text]
+
+
+STRICT = ("cases", "aggregate")
+
+
+@pytest.mark.parametrize("canary", [JOB, REGION, INCOME])
+def test_a_full_folder_holds_what_single_persons_have(runs: Runs, canary: str) -> None:
+    """So the search finds what is there: in tables, arrays and the report."""
+    found = places(runs.folders["full"], canary)
+    assert any(name.startswith("artifacts/data/") for name in found)
+    assert "report.html" in found
+
+
+def test_the_search_sees_into_what_the_page_has_packed(runs: Runs) -> None:
+    assert any("unpacked" in name for name, _ in texts(runs.folders["full"]))
+
+
+@pytest.mark.parametrize("canary", [JOB, REGION, INCOME, "9.877e+08", "9.88e+08", "988000000"])
+@pytest.mark.parametrize("level", STRICT)
+def test_no_byte_tells_what_single_persons_have(runs: Runs, level: str, canary: str) -> None:
+    assert places(runs.folders[level], canary) == []
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_no_income_of_a_person_stands_anywhere_but_as_a_quartile(runs: Runs, level: str) -> None:
+    stored = np.load(runs.folders["full"] / "artifacts/data/test.npz")["inputs"]
+    frame = pd.read_csv(next(one for one in runs.base if "path=" in one).partition("=")[2])
+    incomes = {str(one) for one in frame["income"]}
+    assert {str(int(one)) for one in stored[:, 3]} <= incomes
+    told = {token for _, text in texts(runs.folders[level]) for token in _numbers(text)}
+    in_full = {token for _, text in texts(runs.folders["full"]) for token in _numbers(text)}
+    assert len(in_full & incomes) > 80  # the whole test part
+    assert len(told & incomes) <= 8  # quartiles of all rows and of the training part, the median
+
+
+def _numbers(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w.−-])(\d{5})(?:\.0)?(?![\w.])", text))
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_no_row_of_the_data_and_no_row_number_is_in_the_folder(runs: Runs, level: str) -> None:
+    folder = runs.folders[level]
+    names = {path.name for path in folder.rglob("*") if path.is_file()}
+    assert not names & {"test.npz", "train.npz", "predictions.npz", "cases.npz"}
+    assert not {name for name in names if name.endswith((".safetensors", ".skops", ".pt"))}
+    assert not (folder / "tensorboard").exists()
+    for path in folder.rglob("*.npz"):
+        arrays = np.load(path)
+        assert path.parent.parent.name == "explanations"
+        assert arrays["values"].shape[1] == arrays["inputs"].shape[1] == 0
+        assert np.isnan(arrays["predictions"]).all()
+    for path in folder.rglob("*.parquet"):
+        table = pd.read_parquet(path)
+        assert not {"prototype_id", "row_id"} & set(table.columns)
+        if "instance_id" in table:
+            assert level == "cases"
+            assert table["instance_id"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_every_published_group_has_enough_rows_and_gives_no_other_away(
+    runs: Runs, level: str
+) -> None:
+    card = json.loads((runs.folders[level] / "artifacts/data/card.json").read_text("utf-8"))
+    for rows in card["groups"].values():
+        assert all(row["n"] >= 5 for row in rows if row["n"])
+        missing = card["rows"] - sum(row["n"] for row in rows)
+        assert missing == 0 or missing >= 5
+    regions = [row["level"] for row in card["groups"]["region"] if row["n"]]
+    assert len(regions) <= 2, "one of the large regions goes with the small one"
+    rates = pd.read_parquet(runs.folders[level] / "artifacts/measures/group_rates/groups.parquet")
+    assert set(rates.loc[rates["attribute"] == "region", "level"]) <= set(regions)
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_smallest_and_largest_values_are_quantiles_and_the_report_says_so(
+    runs: Runs, level: str
+) -> None:
+    card = json.loads((runs.folders[level] / "artifacts/data/card.json").read_text("utf-8"))
+    income = next(row for row in card["numeric"] if row["feature"] == "income")
+    assert 20_011 < income["min"] < income["q25"] < income["q75"] < income["max"] < 61_000
+    document = (runs.folders[level] / "report.qmd").read_text("utf-8")
+    assert "Low quantile" in document
+    assert "| Min |" not in document
+
+
+def test_numbers_do_not_change_with_privacy(runs: Runs) -> None:
+    keys = ["metric", "explainer", "attribute", "level", "slice", "predictor"]
+    scores = {
+        level: pd.read_parquet(runs.folders[level] / "scores.parquet").set_index(keys)
+        for level in ("full", "aggregate")
+    }
+    told, whole = scores["aggregate"], scores["full"]
+    assert len(told) > 20
+    pd.testing.assert_frame_equal(told, whole.loc[told.index])
+
+
+# --- what is said ---------------------------------------------------------------------------------
+
+
+def test_the_first_page_says_how_many_personal_rows_the_folder_holds(runs: Runs) -> None:
+    n = len(np.load(runs.folders["full"] / "artifacts/data/test.npz")["labels"])
+    first = first_page(runs.folders["full"])
+    assert "This folder holds personal rows" in first
+    assert f"{n} rows of the test part" in first
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_the_first_page_says_that_no_rows_are_there(runs: Runs, level: str) -> None:
+    first = first_page(runs.folders[level])
+    assert f"report.privacy is {level}" in first
+    assert "holds personal rows" not in first
+
+
+def first_page(folder: Path) -> str:
+    return (folder / "report.qmd").read_text("utf-8").partition("## What was")[0]
+
+
+@pytest.mark.parametrize("level", ["full", *STRICT])
+def test_run_json_says_the_level(runs: Runs, level: str) -> None:
+    record = json.loads((runs.folders[level] / "run.json").read_text("utf-8"))
+    assert record["privacy"] == {"level": level, "floor": 5}
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_parts_that_show_rows_are_named_with_the_reason(runs: Runs, level: str) -> None:
+    record = json.loads((runs.folders[level] / "run.json").read_text("utf-8"))
+    reasons = {one["stage"]: one["reason"] for one in record["problems"]}
+    for name in ("beeswarm", "case_contributions"):
+        assert reasons[f"pictures/{name}"].startswith(f"left out: report.privacy is {level}")
+        assert not list((runs.folders[level] / "figures").glob(f"{name}*"))
+    assert "Left out for the privacy" in (runs.folders[level] / "report.qmd").read_text("utf-8")
+
+
+def test_no_section_breaks_where_rows_are_not_there(runs: Runs) -> None:
+    for level in STRICT:
+        document = (runs.folders[level] / "report.qmd").read_text("utf-8")
+        assert "could not be written" not in document
+
+
+def test_a_named_case_is_shown_in_bands_and_under_a_number_of_its_own(runs: Runs) -> None:
+    folder = runs.folders["cases"]
+    document = (folder / "report.qmd").read_text("utf-8").partition("{#sec-cases}")[2]
+    pages = document.partition("{#sec-trust}")[0]
+    assert "## Case 1" in pages
+    assert "## Case 2" in pages
+    assert "of the source" not in pages
+    inputs = pd.read_parquet(folder / "artifacts/measures/cases/inputs.parquet")
+    for text in inputs.loc[inputs["feature"].isin(["age", "income"]), "display"]:
+        assert re.match(r"(over|up to) ", text)
+
+
+def test_no_record_names_the_rows_of_the_cases(runs: Runs) -> None:
+    folder = runs.folders["cases"]
+    record = json.loads((folder / "run.json").read_text("utf-8"))
+    assert record["config"]["report"]["cases"] == ["withheld", "withheld"]
+    assert "report.cases=[withheld,withheld]" in record["overrides"]
+    both = f"{runs.named[0]},{runs.named[1]}"
+    assert places(folder, both) == []
+    assert f"- {runs.named[0]}\n" not in (folder / "config.yaml").read_text("utf-8")
+
+
+def test_the_shown_cases_are_those_that_were_named(runs: Runs) -> None:
+    store = np.load(runs.folders["full"] / "artifacts/predictions/test/predictions.npz")
+    cases = pd.read_parquet(runs.folders["cases"] / "artifacts/measures/cases/cases.parquet")
+    at = [int(np.flatnonzero(store["instance_ids"] == one)[0]) for one in runs.named]
+    assert cases["probability"].tolist() == pytest.approx(store["probabilities"][at, 1].tolist())
+
+
+# --- what is refused ------------------------------------------------------------------------------
+
+
+def test_a_case_outside_of_the_test_part_is_a_message(runs: Runs) -> None:
+    known = np.load(runs.folders["full"] / "artifacts/data/test.npz")["instance_ids"]
+    other = next(one for one in range(420) if one not in known)
+    overrides = (*runs.base, "report.privacy=cases", f"report.cases=[{other}]")
+    with pytest.raises(DataError, match=rf"row {other}, and it is in the \w+ part"):
+        run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+
+
+def test_cases_are_not_named_where_none_is_shown(runs: Runs) -> None:
+    with pytest.raises(ConfigProblems, match=r"report\.cases"):
+        validate(compose([*runs.base, "report.privacy=aggregate", "report.cases=[1]"]))
+
+
+def test_a_withheld_case_is_no_case(runs: Runs) -> None:
+    with pytest.raises(ConfigProblems, match="withheld"):
+        validate(compose([*runs.base, "report.privacy=cases", "report.cases=[withheld]"]))
+
+
+PLUG_INS = '''
+from dataclasses import dataclass
+from typing import ClassVar
+
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.metrics.performance import Accuracy
+from deepseek_report.visualizations.roc_curve import RocCurve
+
+
+@dataclass(frozen=True)
+class Silent(Accuracy):
+    """Inherits what its parent declares, and says nothing itself."""
+
+
+@dataclass(frozen=True)
+class Open(Accuracy):
+    reveals: ClassVar[str] = "aggregate"
+
+
+@dataclass(frozen=True)
+class Drawn(RocCurve):
+    """A picture that says nothing either."""
+'''
+
+
+@pytest.fixture
+def plug_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (tmp_path / "plugins_of_mine.py").write_text(PLUG_INS)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "plugins_of_mine"
+
+
+@pytest.mark.parametrize("level", STRICT)
+def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
+    runs: Runs, plug_ins: str, level: str
+) -> None:
+    own = [
+        f"+metrics.silent._target_={plug_ins}.Silent",
+        f"+metrics.open._target_={plug_ins}.Open",
+        f"+visualizations.drawn._target_={plug_ins}.Drawn",
+    ]
+    composed = compose([*runs.base, *own, f"report.privacy={level}"])
+    experiment = validate(composed, trust=[plug_ins])
+    reasons = {one.artifact: one.reason for one in experiment.refused}
+    for artifact in ("measures/silent", "pictures/drawn"):
+        assert "does not declare what it reveals" in reasons[artifact]
+    assert "open" in experiment.multiple["metrics"]
+    assert "silent" not in experiment.multiple["metrics"]
+    assert "drawn" not in experiment.multiple["visualizations"]
+
+
+def shipped_parts() -> list[str]:
+    groups = ("metrics", "visualizations", "explainers")
+    return [f"{group}/{file.stem}" for group in groups for file in (CONF / group).glob("*.yaml")]
+
+
+@pytest.mark.parametrize("part", shipped_parts())
+def test_every_part_of_the_package_declares_what_it_reveals(part: str) -> None:
+    module, _, name = target_of(CONF / f"{part}.yaml").rpartition(".")
+    assert vars(getattr(importlib.import_module(module), name))["reveals"] in {
+        *("aggregate", "cases", "rows")
+    }
+
+
+def test_at_level_full_nobody_has_to_declare_anything(runs: Runs, plug_ins: str) -> None:
+    composed = compose([*runs.base, f"+metrics.silent._target_={plug_ins}.Silent"])
+    assert "silent" in validate(composed, trust=[plug_ins]).multiple["metrics"]
