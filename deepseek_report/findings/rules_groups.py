@@ -41,8 +41,8 @@ def not_judged(results: Results) -> list[Finding]:
     if not people:
         return []
     values = {
-        "attributes": [one.label for one in people],
-        "classes": list(schema.target.classes),
+        "attributes": [attribute_label(results, one.name) for one in people],
+        "classes": [f"“{one}”" for one in schema.target.classes],
         "reason": NOT_JUDGED,
     }
     return [Finding("groups-not-judged", "medium", "groups_not_judged", values, ("data",), "bias")]

@@ -9,12 +9,17 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.provenance import versions
+from deepseek_report.runner.against_data import refuse_misfits
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
@@ -204,6 +209,8 @@ class _Run:
             self.reporter.finished(outcome.stage, outcome.seconds, reason)
         if outcome.bad_data:
             raise DataError(outcome.reason)
+        if outcome.stage == "data" and outcome.folder is not None:
+            _check_against_data(self.experiment, outcome.folder)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])
@@ -259,6 +266,12 @@ class _Run:
                 self.reporter.started(message[1])
             else:
                 self.hear(message)
+
+
+def _check_against_data(experiment: Experiment, folder: Path) -> None:
+    """Before anything is trained: what the data show to be wrong with the configuration."""
+    schema = Schema.from_json(load_json(folder / "schema.json"))
+    refuse_misfits(experiment, schema, partial(Split.load, folder / "train.npz"))
 
 
 def _outcome(future: Future[Outcome], stage: str) -> Outcome:

@@ -95,7 +95,7 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(results: Results) -> dict[str, float]:
-    predictions, favourable = results.predictions, results.schema.target.favourable
+    predictions, favourable = results.predictions, results.schema.target.declared_favourable
     given, truth = predictions.decisions == favourable, predictions.labels == favourable
     return {
         "selection": float(given.mean()),

@@ -64,6 +64,14 @@ class Restores(Protocol):
 
 
 @runtime_checkable
+class ComesFitted(Protocol):
+    """The optional part of a ModelPlugin that can take a model which was fitted elsewhere."""
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why a model from a file does not fit these data; empty where it fits or none is named."""
+
+
+@runtime_checkable
 class NamesOthers(Protocol):
     """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
 
