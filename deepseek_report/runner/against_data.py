@@ -97,6 +97,6 @@ def _names(schema: Schema) -> Iterator[str]:
 def _overrides(schema: Schema) -> Iterator[str]:
     target = schema.target
     for code in target.codes or target.classes:
-        plain = code.replace("_", "").replace("-", "").isalnum()
+        plain = code.isascii() and code.replace("_", "").isalnum()
         escaped = code.replace("\\", "\\\\").replace('"', '\\"')
         yield f"dataset.favourable={code}" if plain else f"'dataset.favourable=\"{escaped}\"'"
