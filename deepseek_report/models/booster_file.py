@@ -159,6 +159,11 @@ def _xgboost(path: Path) -> tuple[Any, str, int]:
 
     with xgboost.config_context(verbosity=0):
         booster = xgboost.Booster({"nthread": 1}, model_file=str(path))
+    if "c" in (booster.feature_types or []):
+        raise ConfigError(
+            f"model.file {path} was trained on pandas categories, whose numbers are not in the "
+            "file; train it on numbers"
+        )
     learner = json.loads(booster.save_config())["learner"]
     if learner["gradient_booster"]["name"] == "gblinear":
         raise ConfigError(f"model.file {path} is a linear booster; only trees are read")

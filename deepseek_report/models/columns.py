@@ -41,17 +41,24 @@ def frame_for(schema: Schema, estimator: Any) -> Frame:
 
     An estimator that was fitted without names gets all columns as plain numbers.
     """
-    wanted = names_of(estimator)
+    wanted = names_of(estimator, schema)
     if wanted is None:
         return Frame(schema.features, named=False)
-    known = {one.name: one for one in schema.features}
-    return Frame(schema.features, tuple(name for name in wanted if name in known))
+    return Frame(schema.features, tuple(name for name in wanted if name in schema.names))
 
 
-def names_of(estimator: Any) -> list[str] | None:
-    """The columns that an estimator was fitted on, in order; None where it was told no names."""
+def names_of(estimator: Any, schema: Schema) -> list[str] | None:
+    """The columns that an estimator was fitted on, in order; None where it was told no names.
+
+    A column of the data whose blanks lightgbm wrote as underscores has its own name again.
+    """
     found = getattr(estimator, "feature_names_in_", None)
-    return None if found is None else [str(one) for one in found]
+    if found is None:
+        return None
+    written = {name.replace(" ", "_"): name for name in schema.names}
+    written |= {name: name for name in schema.names}
+    renamed = written if getattr(estimator, "library", "") == "lightgbm" else {}
+    return [renamed.get(str(one), str(one)) for one in found]
 
 
 @dataclass(frozen=True)

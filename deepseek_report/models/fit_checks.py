@@ -47,7 +47,7 @@ def _class_problems(fitted: Fitted) -> Iterator[str]:
 
 
 def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
-    names, schema = names_of(fitted.estimator), fitted.schema
+    names, schema = names_of(fitted.estimator, fitted.schema), fitted.schema
     if fitted.encoding == "words":
         return []
     if fitted.encoding == "frame" and names is not None:
