@@ -178,5 +178,5 @@ def _lightgbm(path: Path) -> tuple[Any, str, int]:
     facts = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
     if "objective" not in facts or "feature_names" not in facts:
         raise ConfigError(f"model.file {path} is not a text file that lightgbm's save_model wrote")
-    booster = lightgbm.Booster(model_file=str(path), params={"verbose": -1})
+    booster = lightgbm.Booster(model_file=str(path))
     return booster, facts["objective"].split(" ")[0], int(facts.get("num_class", 1))

@@ -90,8 +90,8 @@ def _positions_for_codes(fitted: Fitted, *, told: bool) -> Iterator[str]:
         texts = [one.name for one in fitted.schema.features if not has_numeric_codes(one)]
         if texts:
             yield (
-                f"the model reads numbers, and {_listed(texts)} {_hold(texts)} texts here; give the "
-                "file with the numbers that it was fitted on"
+                f"the model reads numbers, and {_listed(texts)} {_hold(texts)} texts here; give "
+                "the file with the numbers that it was fitted on"
             )
     elif fitted.encoding == "codes" and not told:
         moved = [one.name for one in fitted.schema.features if not _counts_from_zero(one)]
