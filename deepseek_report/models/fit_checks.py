@@ -49,7 +49,12 @@ def _class_problems(fitted: Fitted) -> Iterator[str]:
 def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
     names, schema = names_of(fitted.estimator, fitted.schema), fitted.schema
     if fitted.encoding == "words":
-        return []
+        name = type(fitted.estimator).__name__
+        return [
+            f"{name} reads counts of words, and the vocabulary that it was fitted on is not known "
+            "here; train it on these texts (model.estimator=…), or explain a checkpoint "
+            "(model=huggingface)"
+        ]
     if fitted.encoding == "frame" and names is not None:
         return list(_unknown_names(names, schema))
     problems = list(_positions_for_codes(fitted, told=told))
@@ -130,7 +135,7 @@ def _other_width(fitted: Fitted) -> Iterator[str]:
 def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
     """A few rows without gaps, to see whether the estimator answers at all."""
     whole = np.flatnonzero(np.isfinite(train.inputs).all(axis=1))[:_TRIED]
-    if fitted.encoding == "words" or not len(whole):
+    if not len(whole):
         return
     try:
         answer: Any = fitted.probabilities(train.inputs[whole])

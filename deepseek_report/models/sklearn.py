@@ -152,6 +152,11 @@ class Sklearn:
             fitted.draw_from(seed)
         return fitted
 
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the estimator is that of a file."""
+        return self.file is not None
+
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
         """Why the estimator of the file does not fit these classes or columns."""
         from deepseek_report.models.fit_checks import fit_problems

@@ -94,6 +94,11 @@ class TorchModule:
             found.extend(self._weights_problems(Path(self.weights)))
         return found
 
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the weights are those of a file."""
+        return self.weights is not None
+
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
         """Why the weights of the file do not fit the module that these data need."""
         if self.weights is None:

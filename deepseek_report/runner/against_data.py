@@ -43,8 +43,7 @@ def fitted_model_problems(
 ) -> list[Problem]:
     """Why a model from a file does not fit the classes or the columns of the data."""
     model = experiment.single["model"]
-    named = any(getattr(model, field, None) for field in ("file", "weights"))
-    if not named or not isinstance(model, ComesFitted):
+    if not isinstance(model, ComesFitted) or not model.comes_fitted:
         return []
     return [Problem("model", text) for text in model.misfits(schema, training_part())]
 

@@ -48,7 +48,9 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
         return {}
     found = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
     classes = {} if len(schema.target.classes) > 2 else dict(enumerate(schema.target.classes))
-    heads = {f"wrong_{k}": draft.text("wrong_as", actual=name) for k, name in classes.items()}
+    heads = {
+        f"wrong_{k}": draft.text("decided_otherwise", actual=name) for k, name in classes.items()
+    }
     columns = {"level": "Group", "n": "n", "right": "Decided as labelled"} | heads
     return {"columns": columns, "groups": [_attribute(draft, one, list(classes)) for one in found]}
 

@@ -24,6 +24,8 @@ from deepseek_report.datasets.boston import BostonMortgages
 from deepseek_report.datasets.breast_cancer import BreastCancer
 from deepseek_report.datasets.credit import TaiwanCredit
 from deepseek_report.datasets.csv import TableFile
+from deepseek_report.datasets.image_folder import ImageFolder
+from deepseek_report.datasets.series_file import SeriesFile
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError, NotApplicableError
 from deepseek_report.metrics.confusion_matrix import ConfusionMatrix
@@ -155,6 +157,24 @@ def test_shipped_data_declare_it_themselves(plugin: Any, good: str | None) -> No
     assert target.favourable_by == "data set"
     assert target.is_judged
     assert good is None or target.favourable_class == good
+
+
+def test_images_and_series_follow_the_same_rule() -> None:
+    frame = pd.DataFrame({"fault": np.resize(["ok", "leak", "burst"], 30)})
+    for plugin in (SeriesFile, ImageFolder):
+        assert plugin().answer(frame, ["fault"], "f").target.favourable is None
+        declared = plugin(favourable="ok").answer(frame, ["fault"], "f").target
+        assert (declared.favourable_class, declared.favourable_by) == ("ok", "config")
+        with pytest.raises(DataError, match=r"dataset\.favourable=leak"):
+            plugin(favourable="leek").answer(frame, ["fault"], "f")
+
+
+def test_of_a_label_that_is_given_or_not_neither_is_favourable_by_itself() -> None:
+    frame = pd.DataFrame({"warm": np.resize([0, 1], 30), "wet": np.resize([0, 1, 1], 30)})
+    plugin = ImageFolder(task="multi_label", report_label="wet")
+    assert plugin.answer(frame, ["warm", "wet"], "f").target.favourable is None
+    declared = replace(plugin, favourable=1).answer(frame, ["warm", "wet"], "f").target
+    assert declared.favourable_class == "with wet"
 
 
 def test_a_schema_is_read_as_it_was_written(table: Path) -> None:
@@ -322,8 +342,8 @@ def test_without_a_declaration_the_report_says_not_judged(
     assert NOT_JUDGED in page
     assert "” was taken" not in page
     assert "favourable decision is" not in page
-    assert "“abgelehnt” decided otherwise" in page
-    assert "“genehmigt” decided otherwise" in page
+    assert "Labelled “abgelehnt”, decided otherwise" in page
+    assert "Labelled “genehmigt”, decided otherwise" in page
     reasons = {one["stage"]: one["reason"] for one in run.record["problems"]}
     assert reasons["measures/impact_ratio"] == NOT_JUDGED
     assert reasons["pictures/group_rates"] == NOT_JUDGED

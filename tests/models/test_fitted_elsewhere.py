@@ -1,4 +1,4 @@
-"""A fitted model of the user's own: classes, columns and weights are compared with the data first."""
+"""A fitted model of the user's own: its classes, columns and weights are compared first."""
 
 from __future__ import annotations
 

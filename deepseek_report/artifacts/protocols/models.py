@@ -67,8 +67,12 @@ class Restores(Protocol):
 class ComesFitted(Protocol):
     """The optional part of a ModelPlugin that can take a model which was fitted elsewhere."""
 
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the config names such a model."""
+
     def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
-        """Why a model from a file does not fit these data; empty where it fits or none is named."""
+        """Why a model from a file does not fit these data; empty where it does."""
 
 
 @runtime_checkable
