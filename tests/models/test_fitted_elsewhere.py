@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -421,3 +422,29 @@ def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
     (tmp_path / "w.safetensors").write_bytes(b"nonsense")
     assert "not a readable safetensors file" in told(plugin, data)
     assert told(TorchModule(), data) == ""
+
+
+# --- checkpoints of transformers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "codes", "order"),
+    [
+        (["Neg", "Pos"], ("pos", "neg"), [1, 0]),
+        (["LABEL_0", "LABEL_1"], ("1", "0"), [1, 0]),
+        (["LABEL_0", "LABEL_1"], ("neg", "pos"), None),
+        (["sad", "glad"], ("neg", "pos"), None),
+    ],
+)
+def test_outputs_of_a_checkpoint_match_by_the_values_of_the_label_column(
+    names: list[str], codes: tuple[str, ...], order: list[int] | None, tmp_path: Path
+) -> None:
+    from deepseek_report.models.checkpoint_net import class_order, class_problem
+
+    config = {"id2label": {str(k): name for k, name in enumerate(names)}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    target = Target("mood", "Mood", tuple(f"Mood: {one}" for one in codes), codes=codes)
+    assert class_order(tmp_path, target) == order
+    problem = class_problem(tmp_path, target)
+    assert (problem is None) == (order is not None)
+    assert problem is None or "their order does not say which is which" in problem
