@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
 _MANY = {"multi:softprob", "multi:softmax", "multiclass", "multiclassova"}
 _NUMBERS = (
-    *("reg:", "count:poisson", "regression", "huber", "fair", "poisson", "quantile", "mape"),
+    *("reg:", "count:poisson", "regression", "huber", "fair", "poisson", "quantile", "map"),
     *("gamma", "tweedie"),
 )
 

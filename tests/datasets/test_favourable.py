@@ -128,7 +128,7 @@ def test_a_class_that_does_not_exist_is_refused_with_the_nearest(table: Path) ->
 
 def test_of_three_classes_one_can_be_favourable(tmp_path: Path) -> None:
     frame = mortgages()
-    frame.loc[::5, "entscheidung"] = "offen"
+    frame.loc[::5, "entscheidung"] = "wartet"
     frame.to_csv(tmp_path / "three.csv", index=False)
     assert load(tmp_path / "three.csv").schema.target.favourable is None
     declared = load(tmp_path / "three.csv", favourable="genehmigt").schema.target
