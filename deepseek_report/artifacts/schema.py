@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.errors import NotApplicableError
 
 Kind = Literal["numeric", "ordinal", "categorical", "token"]
 #: How the columns of a data set stand to one another.
@@ -31,6 +32,11 @@ LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
 #: Kinds of attributes that a part may need to compare by.
 PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
 PARTS: frozenset[AttributeKind] = frozenset({"other"})
+
+#: Who says which class is favourable: the config of the person, or the data set's own module.
+Declarer = Literal["config", "data set"]
+#: Why nothing is concluded on groups of people where nobody says which class is good for them.
+NOT_JUDGED = "not judged: the favourable class is not declared"
 
 
 @dataclass(frozen=True)
@@ -99,9 +105,11 @@ class Attribute:
 class Target:
     """What is predicted.
 
-    classification : `classes` are names for people ("no default", "default"); `favourable` is the
-        position of the class that is good for the person concerned; `explained` the position of
-        the class whose probability the explanations are about.
+    classification : `classes` are names for people ("no default", "default"), `codes` the values
+        of the source that they stand for; `favourable` is the position of the class that is good
+        for the person concerned, as `favourable_by` declares it, or None where nobody does, since
+        it is never guessed; `explained` the position of the class whose probability the
+        explanations are about.
     regression : a number in `unit`; `classes` holds the one name of it, and `explained` is 0.
     multi_label : each of `labels` is given or not. The report is about one of them, `label_index`:
         `classes` are "without" and "with" it, and `explained` is 1.
@@ -110,21 +118,49 @@ class Target:
     name: str
     label: str
     classes: tuple[str, ...]
-    favourable: int
+    favourable: int | None = None
     explained: int = 1
     labels_are_decisions: bool = False
     task: Task = "classification"
     unit: str | None = None
     labels: tuple[str, ...] = ()
     label_index: int = 0
+    codes: tuple[str, ...] = ()
+    favourable_by: Declarer = "data set"
 
     @property
     def explained_class(self) -> str:
         return self.classes[self.explained]
 
     @property
+    def declared_favourable(self) -> int:
+        """Position of the favourable class.
+
+        Raises
+        ------
+        NotApplicableError : nobody declares it.
+        """
+        if self.favourable is None:
+            raise NotApplicableError(NOT_JUDGED)
+        return self.favourable
+
+    @property
     def favourable_class(self) -> str:
-        return self.classes[self.favourable]
+        """Name of the favourable class; raises as `declared_favourable` does."""
+        return self.classes[self.declared_favourable]
+
+    @property
+    def counted_class(self) -> int:
+        """Position of the class whose share of all decisions is told: the favourable one.
+
+        The explained one where nobody declares which class is favourable.
+        """
+        return self.explained if self.favourable is None else self.favourable
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether decisions can be called favourable, so that groups of people can be judged."""
+        return self.favourable is not None
 
     @property
     def is_number(self) -> bool:
@@ -262,6 +298,7 @@ class Schema:
                     **data["target"],
                     "classes": tuple(data["target"]["classes"]),
                     "labels": tuple(data["target"].get("labels", ())),
+                    "codes": tuple(data["target"].get("codes", ())),
                 }
             ),
             attributes=tuple(

@@ -51,6 +51,7 @@ class Declared(Described):
             task="multi_label" if several else self.task,
             unit=self.unit,
             labels=self.targets if several else (),
+            declared_by="config",
         )
 
     @property

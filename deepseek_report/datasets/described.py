@@ -34,7 +34,8 @@ class Described(Shares):
     """What a config says of the target and the origin of data of the user's own.
 
     unit : of a number. report_label : of several labels the one that the report is about.
-    favourable : the class that is good for the person concerned. positive : the class whose
+    favourable : the class that is good for the person concerned; without it nothing is concluded
+    on decisions about groups of people. positive : the class whose
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
     The other fields are those of `card.Description` and `shares.Shares`.
     """
@@ -125,6 +126,7 @@ class DescribedArrays(Described):
             task=self.task,
             unit=self.unit,
             labels=tuple(targets) if self.task == "multi_label" else (),
+            declared_by="config",
         )
         cells = [read_cells(frame[name], name, ".") for name in rule.columns]
         return encode_target(cells, [Column()] * len(cells), rule, file)

@@ -91,7 +91,6 @@ class Digits(Shares):
                 name="digit",
                 label="Digit",
                 classes=tuple(f"digit {one}" for one in range(10)),
-                favourable=0,
                 explained=self.explained,
             ),
             features=pixels(_SHAPE, CHANNELS[_SHAPE[2]], None),

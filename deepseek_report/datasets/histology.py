@@ -134,7 +134,7 @@ class Histology(Shares):
         return Arrays(
             values=cuts.of(section, self.size).astype(np.float64),
             labels=stained.astype(np.int64),
-            target=Target("stained", "Stained", ("not stained", "stained"), favourable=0),
+            target=Target("stained", "Stained", ("not stained", "stained")),
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             truth=masks & stained[:, None, None],

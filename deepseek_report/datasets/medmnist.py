@@ -213,14 +213,12 @@ class MedMNIST:
                 name=said,
                 label=said.capitalize(),
                 classes=(f"without {said}", f"with {said}"),
-                favourable=0,
                 task="multi_label",
                 labels=names,
                 label_index=explained,
             )
-        other = 0 if explained else 1
-        good = other if self.favourable is None else names.index(self.favourable)
-        return Target("finding", "Finding", names, favourable=good, explained=explained)
+        good = None if self.favourable is None else names.index(self.favourable)
+        return Target("finding", "Finding", names, good, explained, favourable_by="config")
 
     def _notes(self, n: int, n_all: int) -> tuple[str, ...]:
         notes = ["Pixels are levels from 0 to 255."]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.schema import Category, Target, Task
+from deepseek_report.artifacts.schema import Category, Declarer, Target, Task
 from deepseek_report.datasets.cells import Cells, observed
 from deepseek_report.datasets.columns import (
     Code,
@@ -35,8 +36,9 @@ _NOT_GIVEN = {"0", "false", "no"}
 class TargetRule:
     """Which column is predicted, and what its values mean.
 
-    favourable : the class that is good for the person concerned; positive : the class whose
-    probability is explained. None: the other one of two, else as the order of the classes gives.
+    favourable : the class that is good for the person concerned, None where nobody says it, and
+    declared_by : who does. positive : the class whose probability is explained. None: of two the
+    one that is not favourable, else the second.
     task : "auto" looks at the values. unit : that of a number. labels : the columns of a
     multi-label target, `name` being the one that the report is about.
     """
@@ -48,6 +50,7 @@ class TargetRule:
     task: Literal["auto"] | Task = "auto"
     unit: str | None = None
     labels: tuple[str, ...] = ()
+    declared_by: Declarer = "data set"
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -129,7 +132,6 @@ def _number(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answe
         name=cells.name,
         label=label,
         classes=(label,),
-        favourable=0,
         explained=0,
         labels_are_decisions=rule.labels_are_decisions,
         task="regression",
@@ -165,6 +167,8 @@ def _several(
         task="multi_label",
         labels=names,
         label_index=index,
+        codes=("0", "1"),
+        favourable_by=rule.declared_by,
     )
     about = (
         f"{count(len(names))} labels are predicted at once; the report is about "
@@ -196,14 +200,14 @@ def _truth(code: str) -> int:
 
 def _favourable_label(
     classes: tuple[str, str], rule: TargetRule, where: str
-) -> tuple[int, tuple[str, ...]]:
+) -> tuple[int | None, tuple[str, ...]]:
     if rule.favourable is None:
         note = (
-            f"The config does not say whether the label is good for the person concerned; "
-            f"“{classes[0]}” was taken as favourable. Every comparison of groups rests on that: "
-            "declare `dataset.favourable` as 1 (with the label) or 0."
+            f"The config does not say whether “{classes[1]}” or “{classes[0]}” is good for the "
+            "person concerned, so no decision on groups of people is judged: declare "
+            "`dataset.favourable` as 1 (with the label) or 0."
         )
-        return 0, (note,)
+        return None, (note,)
     truth = _truth(code_text(rule.favourable))
     if truth < 0:
         found = f"`dataset.favourable` is {rule.favourable!r}"
@@ -220,7 +224,7 @@ def _classes(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answ
     label = column.label or readable_name(cells.name)
     categories = _speaking(categories_of(cells, column, "categorical"), column, label)
     categories, explained = _order(categories, rule, where)
-    favourable, notes = _favourable(categories, explained, rule, where)
+    favourable, notes = _favourable(categories, rule, where)
     notes = (*notes, *_explained(categories, explained, rule))
     target = Target(
         name=cells.name,
@@ -229,6 +233,8 @@ def _classes(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answ
         favourable=favourable,
         explained=explained,
         labels_are_decisions=rule.labels_are_decisions,
+        codes=tuple(one.code for one in categories),
+        favourable_by=rule.declared_by,
     )
     return Answer(target, positions_of(cells, categories).astype(np.int64), notes=notes)
 
@@ -267,7 +273,10 @@ def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field
             return names.index(text)
     found = f"`dataset.{field}` is {text!r}, which is not a class"
     allowed = ", ".join(f"{code!r}" for code in codes)
-    raise DataError(message(where, found, allowed, f"correct `dataset.{field}`"))
+    lowered = {one.lower(): one for one in (*[one.label for one in categories], *codes)}
+    near = get_close_matches(text.lower(), list(lowered), n=1, cutoff=0.6)
+    do = f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`"
+    raise DataError(message(where, found, allowed, do))
 
 
 def _order(
@@ -287,16 +296,15 @@ def _order(
 
 
 def _favourable(
-    categories: tuple[Category, ...], explained: int, rule: TargetRule, where: str
-) -> tuple[int, tuple[str, ...]]:
+    categories: tuple[Category, ...], rule: TargetRule, where: str
+) -> tuple[int | None, tuple[str, ...]]:
     if rule.favourable is not None:
         return find_class(categories, rule.favourable, where, "favourable"), ()
-    favourable = 0 if explained != 0 else 1
     note = (
-        f"The config does not say which class is favourable; “{categories[favourable].label}” was "
-        "taken. Every comparison of groups rests on that: declare `dataset.favourable`."
+        "The config does not say which class is favourable, so no decision on groups of people is "
+        "judged: declare `dataset.favourable`."
     )
-    return favourable, (note,)
+    return None, (note,)
 
 
 def _explained(

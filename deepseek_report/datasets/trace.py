@@ -100,7 +100,6 @@ class Trace(Shares):
                 name="failure",
                 label="Kind of failure",
                 classes=tuple(f"class {one}" for one in range(1, 5)),
-                favourable=0 if self.explained != 1 else 1,
                 explained=self.explained - 1,
             ),
             features=moments(steps, ("reading",), (None,)),

@@ -103,7 +103,7 @@ class Wide(Shares):
         arrays = Arrays(
             values=values,
             labels=labels,
-            target=Target("group", "Group", ("group A", "group B"), favourable=0),
+            target=Target("group", "Group", ("group A", "group B")),
             features=tuple(self._feature(one) for one in range(self.features)),
             truth=truth,
             notes=self._notes(columns, auc(odds, labels == 1)),

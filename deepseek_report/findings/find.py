@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     rules_failures.failures,
     rules_performance.thresholds,
     rules_data.labels,
+    rules_groups.not_judged,
     rules_groups.impact,
     rules_performance.baselines,
     rules_numbers.baselines,

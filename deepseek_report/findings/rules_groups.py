@@ -7,6 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import (
@@ -29,6 +30,22 @@ _MESSAGES = {
 }
 RATES = ("measures/group_rates",)
 _IMPACT = ("measures/impact_ratio", *RATES)
+
+
+def not_judged(results: Results) -> list[Finding]:
+    """That groups of people are declared, and that nobody says which class is good for them."""
+    schema = results.schema if results.has("data") else None
+    if schema is None or schema.target.is_number or schema.target.is_judged:
+        return []
+    people = schema.attributes_of("person")
+    if not people:
+        return []
+    values = {
+        "attributes": [attribute_label(results, one.name) for one in people],
+        "classes": [f"“{one}”" for one in schema.target.classes],
+        "reason": NOT_JUDGED,
+    }
+    return [Finding("groups-not-judged", "medium", "groups_not_judged", values, ("data",), "bias")]
 
 
 def impact(results: Results) -> list[Finding]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.estimates import finite
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]
@@ -87,9 +89,16 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
     }
     scores = [s for s in results.find(common["metric"], predictor="model", **about) if _judged(s)]
     if not scores:
-        reason = results.why_missing(f"measures/{common['metric']}")
+        reason = _why_not_measured(results, common["metric"])
         return [Verdict(**common, **about, outcome="not measured", reason=reason)]
     return [_of_score(common, score) for score in scores]
+
+
+def _why_not_measured(results: Results, metric: str) -> str:
+    undeclared = results.has("data") and not results.schema.target.is_judged
+    if metric in FAVOURABLE_SCORES and undeclared and not results.schema.target.is_number:
+        return NOT_JUDGED
+    return results.why_missing(f"measures/{metric}")
 
 
 def _judged(score: Score) -> bool:

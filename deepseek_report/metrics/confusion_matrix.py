@@ -21,7 +21,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ConfusionMatrix(ClassMetric):
-    """Labels against decisions, with the error rates of the explained class."""
+    """Labels against decisions, with the error rates of the explained class.
+
+    The share of favourable decisions is left out where nobody declares the favourable class.
+    """
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {
@@ -35,19 +38,15 @@ class ConfusionMatrix(ClassMetric):
         p, target = context.predictions, context.dataset.schema.target
         decided, truths = p.decisions == p.explained, p.truths
         about = f"Of the class {target.explained_class!r}."
-        favourable = f"Share decided {target.favourable_class!r}."
-        rows: tuple[tuple[str, Direction, Any, Any, str], ...] = (
+        rows: list[tuple[str, Direction, Any, Any, str]] = [
             ("true_positive_rate", "higher", truths & decided, truths, about),
             ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
             ("precision", "higher", truths & decided, decided, about),
-            (
-                "selection_rate",
-                "none",
-                p.decisions == target.favourable,
-                truths | ~truths,
-                favourable,
-            ),
-        )
+        ]
+        if target.is_judged:
+            note = f"Share decided {target.favourable_class!r}."
+            favoured = p.decisions == target.declared_favourable
+            rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
         scores = tuple(
             rate(int(hits.sum()), int(among.sum())).score(
                 name, "performance", direction, bounds=SHARE, note=note

@@ -27,6 +27,7 @@ class GapMetric(ClassMetric):
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
     name: ClassVar[str] = ""
     crossings: bool = True
     min_cell: MinCell = 30
@@ -43,9 +44,9 @@ class GapMetric(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
-        outcomes = Outcomes.of(context.predictions, schema.target.favourable)
         groups = dict(context.predictions.groups)
         found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
         judged = [with_enough(one, cells, floor) for one in found]
         gaps = [self._gap(one, outcomes, context.seed) for one in judged]

@@ -160,7 +160,7 @@ def group_row(
 ) -> dict[str, object]:
     """All rates of one level of one attribute, as a row of the table `groups`."""
     p = context.predictions
-    outcomes = Outcomes.of(p, context.dataset.schema.target.favourable)
+    outcomes = Outcomes.of(p, context.dataset.schema.target.declared_favourable)
     inside = grouping.codes == k
     favoured, deserving = outcomes.favoured[inside], outcomes.deserving[inside]
     row: dict[str, object] = {
@@ -222,6 +222,7 @@ class GroupRates(ClassMetric):
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5

@@ -100,6 +100,7 @@ class ImpactRatio(ClassMetric):
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True
@@ -108,9 +109,9 @@ class ImpactRatio(ClassMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
-        outcomes = Outcomes.of(context.predictions, schema.target.favourable)
         groups = dict(context.predictions.groups)
         found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         rows: list[dict[str, object]] = []
         notes: list[str] = []
         for one in found:

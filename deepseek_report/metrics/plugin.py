@@ -13,6 +13,16 @@ from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
 Resamples = Annotated[int, Field(ge=100, le=100_000)]
+#: Scores that say nothing where nobody declares the favourable class.
+FAVOURABLE_SCORES = frozenset(
+    {
+        "selection_rate",
+        "impact_ratio",
+        "demographic_parity_difference",
+        "equal_opportunity_difference",
+        "equalized_odds_difference",
+    }
+)
 #: How many rows a measurement may look at.
 Rows = Annotated[int, Field(ge=10)]
 
@@ -24,6 +34,8 @@ class ModelMetric:
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
     produces: ClassVar[frozenset[str]] = frozenset()
+    #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
+    needs_favourable: ClassVar[bool] = False
 
 
 class ClassMetric(ModelMetric):

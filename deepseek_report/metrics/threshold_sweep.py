@@ -22,7 +22,11 @@ _SEEN = (
 
 @dataclass(frozen=True)
 class ThresholdSweep(ClassMetric):
-    """What each of 99 thresholds would make of the decisions, for two classes."""
+    """What each of 99 thresholds would make of the decisions, for two classes.
+
+    The selection rate is the share decided favourably; of the explained class where nobody
+    declares which class is favourable.
+    """
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"sweep": TableRelease(coarse={"selection_rate": "all"})}
@@ -34,10 +38,11 @@ class ThresholdSweep(ClassMetric):
         target = context.dataset.schema.target
         require_two_classes(context.dataset.schema, "a sweep of the threshold")
         p = context.predictions
-        sweep = threshold_table(p.truths, p.scores, target.favourable == p.explained)
+        selected = target.counted_class
+        sweep = threshold_table(p.truths, p.scores, selected == p.explained)
         note = (
             "The true and false positive rates and the precision are of the class "
-            f"“{target.explained_class}”; the selection rate is of “{target.favourable_class}”."
+            f"“{target.explained_class}”; the selection rate is of “{target.classes[selected]}”."
         )
         return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
 

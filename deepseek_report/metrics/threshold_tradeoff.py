@@ -77,6 +77,7 @@ class ThresholdTradeoff(ClassMetric):
         {"predictions", "validation_predictions", "dataset"}
     )
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     min_cell: MinCell = 30
 
@@ -84,10 +85,13 @@ class ThresholdTradeoff(ClassMetric):
         schema = context.dataset.schema
         require_two_classes(schema, "a trade of thresholds")
         test = self._groupings(context, context.predictions)
+        favourable = schema.target.declared_favourable
         chosen = self._groupings(context, context.validation_predictions)
         shared = [name for name in test if name in chosen]
         pairs = [_large_enough(test[name], chosen[name], self.min_cell) for name in shared]
-        tables = [self._policies(context, *pair) for pair in pairs if len(pair[0].levels) > 1]
+        tables = [
+            self._policies(context, *pair, favourable) for pair in pairs if len(pair[0].levels) > 1
+        ]
         if not tables:
             raise NotApplicableError(
                 f"no attribute has two levels with {self.min_cell} people in the validation and "
@@ -111,10 +115,9 @@ class ThresholdTradeoff(ClassMetric):
         return {one.name: one for one in found}
 
     def _policies(
-        self, context: MeasureContext, grouping: Grouping, chosen: Grouping
+        self, context: MeasureContext, grouping: Grouping, chosen: Grouping, favourable: int
     ) -> pd.DataFrame:
         validation = context.validation_predictions
-        favourable = context.dataset.schema.target.favourable
         today = effective_threshold(context.predictions)
         calmer = calmer_threshold(validation, chosen, favourable, self.tolerance)
         k = len(grouping.levels)

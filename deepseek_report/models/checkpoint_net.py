@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from deepseek_report.artifacts.checkpoint import (
     quiet,
     tokens_of,
 )
-from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.transformer_module import Start
 
@@ -35,7 +36,7 @@ def start_from(plugin: Pretrained, name: str, schema: Schema) -> Start:
     before, after = around(tokenizer)
     _check_length(folder, len(schema.features) + len(before) + len(after))
     net, fresh = _load(folder, plugin, schema)
-    order = None if plugin.pool == "mean" else _order(folder, schema, fresh)
+    order = None if plugin.pool == "mean" or fresh else class_order(folder, schema.target)
     trained = _trained(net, plugin, fresh)
     return Start(
         net=net,
@@ -106,14 +107,37 @@ def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozen
     return net, fresh
 
 
-def _order(folder: Path, schema: Schema, fresh: frozenset[str]) -> list[int] | None:
-    """For each class the output that the checkpoint gives the same name, if it names all alike."""
+def class_order(folder: Path, target: Target) -> list[int] | None:
+    """For each class the output that is the same one, or None where the checkpoint does not tell.
+
+    It names all as the report does, or as the label column does; or it numbers them, as the label
+    column does too.
+    """
     names = described(folder).get("id2label") or {}
     known = {str(label).casefold(): int(position) for position, label in names.items()}
-    target = schema.target
-    wanted = target.labels if target.task == "multi_label" else target.classes
-    classes = [name.casefold() for name in wanted]
-    return [known[one] for one in classes] if not fresh and set(classes) == set(known) else None
+    if target.task == "multi_label":
+        return _same(known, target.labels)
+    numbers = {one.removeprefix("label_"): position for one, position in known.items()}
+    found = (_same(known, target.classes), _same(known, target.codes), _same(numbers, target.codes))
+    return next((one for one in found if one is not None), None)
+
+
+def _same(known: Mapping[str, int], names: Sequence[str]) -> list[int] | None:
+    wanted = [one.casefold() for one in names]
+    return [known[one] for one in wanted] if wanted and set(wanted) == set(known) else None
+
+
+def class_problem(folder: Path, target: Target) -> str | None:
+    """Why nobody can say which output of a trained classifier is which class."""
+    if target.task != "classification" or class_order(folder, target) is not None:
+        return None
+    theirs = list((described(folder).get("id2label") or {}).values())
+    return (
+        f"checkpoint {folder} calls its outputs {', '.join(map(str, theirs)) or 'nothing'}, and "
+        f"the label column “{target.name}” holds {', '.join(target.codes or target.classes)}; "
+        "their order does not say which is which. Write the classes of the label column in "
+        "id2label of its config.json"
+    )
 
 
 def _trained(net: Any, plugin: Pretrained, fresh: frozenset[str]) -> frozenset[str] | None:

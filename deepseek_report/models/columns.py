@@ -36,6 +36,31 @@ def fit_columns(encoding: Encoding, schema: Schema, train: Floats) -> Columns:
     return Frame(schema.features)
 
 
+def frame_for(schema: Schema, estimator: Any) -> Frame:
+    """The source's own names and codes, as far as a fitted estimator reads them, in its order.
+
+    An estimator that was fitted without names gets all columns as plain numbers.
+    """
+    wanted = names_of(estimator, schema)
+    if wanted is None:
+        return Frame(schema.features, named=False)
+    return Frame(schema.features, tuple(name for name in wanted if name in schema.names))
+
+
+def names_of(estimator: Any, schema: Schema) -> list[str] | None:
+    """The columns that an estimator was fitted on, in order; None where it was told no names.
+
+    A column of the data whose blanks lightgbm wrote as underscores has its own name again.
+    """
+    found = getattr(estimator, "feature_names_in_", None)
+    if found is None:
+        return None
+    written = {name.replace(" ", "_"): name for name in schema.names}
+    written |= {name: name for name in schema.names}
+    renamed = written if getattr(estimator, "library", "") == "lightgbm" else {}
+    return [renamed.get(str(one), str(one)) for one in found]
+
+
 @dataclass(frozen=True)
 class Codes:
     """One column a feature, for trees: numbers as they are, categories as their positions.
@@ -63,9 +88,15 @@ class Codes:
 
 @dataclass(frozen=True)
 class Frame:
-    """A pandas table with the names and the codes of the source, for a pipeline that encodes."""
+    """A pandas table with the names and the codes of the source, for a pipeline that encodes.
+
+    chosen : the columns that are read, in this order; None for all. named : whether the table has
+    names; without them it is an array of numbers.
+    """
 
     features: tuple[Feature, ...]
+    chosen: tuple[str, ...] | None = None
+    named: bool = True
 
     def transform(self, inputs: Floats) -> Any:
         """(instance, feature) -> a data frame; codes that are all numbers are numbers."""
@@ -75,7 +106,17 @@ class Frame:
             feature.name: values if feature.is_numeric else _source_codes(feature, values)
             for feature, values in zip(self.features, inputs.T, strict=True)
         }
-        return pd.DataFrame(columns)
+        table = pd.DataFrame(columns)
+        chosen = table if self.chosen is None else table[list(self.chosen)]
+        return chosen if self.named else chosen.to_numpy(dtype=np.float64)
+
+
+def has_numeric_codes(feature: Feature) -> bool:
+    """Whether the source writes the values of a feature as numbers."""
+    try:
+        return feature.is_numeric or bool([float(one.code) for one in feature.categories])
+    except ValueError:
+        return False
 
 
 def _source_codes(feature: Feature, positions: Floats) -> NDArray[Any]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import ArtifactError, ConfigError, NotApplicableError
+from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.odds import log_odds
+from deepseek_report.models.class_match import match_classes
 from deepseek_report.models.columns import Columns, Encoding
 
 Floats = NDArray[np.float64]
@@ -31,12 +32,18 @@ _READS = {
 
 @dataclass
 class Fitted:
-    """An estimator with what it reads; `fit` fits it in place."""
+    """An estimator with what it reads; `fit` fits it in place.
+
+    loaded : it was fitted elsewhere, so that its classes are the label column's own values.
+    named_classes : the classes of the data in its order, where the config says it.
+    """
 
     estimator: Any
     columns: Columns
     encoding: Encoding
     schema: Schema
+    loaded: bool = False
+    named_classes: tuple[Any, ...] = ()
 
     @property
     def single(self) -> Any:
@@ -79,7 +86,7 @@ class Fitted:
             given = self.label_probabilities(inputs)[:, target.label_index]
             return np.stack([1 - given, given], axis=1)
         found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
-        return _scaled(found, self._positions(), len(target.classes))
+        return _scaled(found, self.positions(), len(target.classes))
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
@@ -103,7 +110,7 @@ class Fitted:
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`; an estimator has no layers."""
-        name = type(self.single).__name__
+        name = getattr(self.single, "called", "") or type(self.single).__name__
         columns = getattr(self.estimator, "n_features_in_", None)
         width = f" over {columns} columns" if columns else ""
         width += ", one for each label," if self._several else ""
@@ -113,21 +120,21 @@ class Fitted:
     def _library(self) -> str:
         from deepseek_report.provenance import version_of
 
-        package = type(self.single).__module__.partition(".")[0]
+        package = getattr(self.single, "library", "")
+        package = package or type(self.single).__module__.partition(".")[0]
         return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
-    def _positions(self) -> list[int]:
-        """For each class of the estimator its position in the schema, by name or by number."""
-        known = self.schema.target.classes
+    def positions(self) -> list[int]:
+        """For each class of the estimator its position in the schema.
+
+        Raises
+        ------
+        ConfigError : one that was fitted elsewhere has other classes than the data.
+        """
         given = list(self.estimator.classes_)
-        if set(map(str, given)) <= set(known):
-            return [known.index(str(one)) for one in given]
-        if all(str(one).isdigit() and int(one) < len(known) for one in given):
+        if not self.loaded:  # fitted here, on the positions themselves
             return [int(one) for one in given]
-        raise ArtifactError(
-            f"the estimator knows the classes {given}, the data {list(known)}; they must have the "
-            f"same names, or be numbered 0 to {len(known) - 1}"
-        )
+        return match_classes(given, self.schema.target, self.named_classes)
 
 
 class EstimatorClassifier:

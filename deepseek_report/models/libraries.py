@@ -69,6 +69,18 @@ def default_estimator(library: Library, task: Task, modality: Modality) -> str:
     return (_NUMBERS if task == "regression" else _CLASSES)[library]
 
 
+#: Endings of the files that a library of boosting writes by itself.
+BOOSTER_FILES: Mapping[str, tuple[str, ...]] = {
+    "xgboost": (".json", ".ubj"),
+    "lightgbm": (".txt",),
+}
+
+
+def is_booster_file(library: Library, file: str | None) -> bool:
+    """Whether a file is one that the library itself wrote, and not skops."""
+    return file is not None and file.lower().endswith(BOOSTER_FILES.get(library, ("\0",)))
+
+
 def settings_of(dotted: str) -> Mapping[str, Any]:
     """Parameters that an estimator gets where the configuration does not set them."""
     return _SETTINGS.get(dotted.partition(".")[0], {})

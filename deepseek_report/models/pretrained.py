@@ -113,6 +113,22 @@ class Pretrained:
             found.append(str(error))
         return found
 
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the checkpoint is a trained classifier, which is only explained."""
+        return self.checkpoint is not None and self.train == "none"
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the outputs of the checkpoint cannot be matched with the classes."""
+        from deepseek_report.artifacts.checkpoint import locate
+        from deepseek_report.models.checkpoint_net import class_problem
+
+        del train
+        if not self.comes_fitted:
+            return []
+        problem = class_problem(locate(str(self.checkpoint), self.revision), schema.target)
+        return [problem] if problem else []
+
     def source_digest(self) -> str:
         """Hash of the checkpoint's files."""
         return digest(locate(str(self.checkpoint), self.revision)) if self.checkpoint else ""

@@ -18,26 +18,35 @@ from deepseek_report.models.libraries import (
     TREES,
     Library,
     default_estimator,
+    is_booster_file,
     require,
     settings_of,
     walkable,
 )
+from deepseek_report.models.pickles import is_pickle, pickle_problem
 
 if TYPE_CHECKING:
+    from deepseek_report.models.booster_file import LoadedBooster
     from deepseek_report.models.columns import Encoding
     from deepseek_report.models.estimator import EstimatorClassifier, Fitted
+
+#: A value of the label column as YAML writes it.
+Code = bool | int | float | str
 
 
 @dataclass(frozen=True)
 class Sklearn:
-    """Any estimator of scikit-learn, xgboost or lightgbm, trained here or from a skops file.
+    """Any estimator of scikit-learn, xgboost or lightgbm, trained here or from a file.
 
     estimator, params : the class by dotted path, and what its constructor is given; without a
     class, the gradient boosting of `library` for the target at hand, and for texts a linear model
     of scikit-learn. encoding : what it reads; "auto" takes "words" for texts, "codes" for trees,
     "one_hot" for others, and for a file "frame" where the estimator was fitted on a table with
-    names. file : a fitted estimator, stored by skops. Which types of it are loaded is decided by
-    `skops_types` and by the person who runs this (`trusting`), never by a configuration.
+    names. file : a fitted estimator, stored by skops, or the file that xgboost (.json, .ubj) or
+    lightgbm (.txt) wrote itself; `params` are then not used. Which types of a skops file are loaded
+    is decided by `skops_types` and by the person who runs this (`trusting`), never by a
+    configuration. classes : the values of the label column in the order of the file's own classes,
+    where it only numbers them.
 
     Several labels are learned by one estimator each. A trained estimator is not stored: it is
     fitted anew from the stored data with the same seed wherever it is needed, and must then
@@ -52,6 +61,7 @@ class Sklearn:
     encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
     file: str | None = None
     library: Library = "sklearn"
+    classes: tuple[Code, ...] = ()
 
     def trusting(self, types: Sequence[str]) -> Sklearn:
         """The same model, which loads these types of its file too."""
@@ -82,6 +92,7 @@ class Sklearn:
     def capabilities(self) -> frozenset[Capability]:
         """Trees, where the shap package can walk them over one column a feature."""
         walked = walkable(self._class_name, self.params) and self.chosen_encoding() == "codes"
+        walked = walked and not self._is_booster
         return frozenset({"trees"}) if walked else frozenset()
 
     def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
@@ -97,15 +108,35 @@ class Sklearn:
             return self.encoding
         if modality == "text":
             return "words"
-        if self.file is not None and self._described.has_names:
+        if self.file is not None and (self._is_booster or self._described.has_names):
             return "frame"
         return "codes" if self._class_name in TREES or self.file is not None else "one_hot"
 
     @property
+    def _is_booster(self) -> bool:
+        return is_booster_file(self.library, self.file)
+
+    @property
     def _class_name(self) -> str:
+        if self._is_booster:
+            return self._booster_class
         if self.file is not None:
             return self._described.class_name
         return self._dotted().rpartition(".")[2]
+
+    @property
+    def _booster_class(self) -> str:
+        """The class of the library's own interface; empty where the file cannot be read."""
+        try:
+            return self._load_booster().called
+        except ConfigError:
+            return ""
+
+    def _load_booster(self) -> LoadedBooster:
+        require(f"{self.library}.Booster")
+        from deepseek_report.models.booster_file import load_booster
+
+        return load_booster(Path(str(self.file)), self.library)
 
     @property
     def _described(self) -> Any:
@@ -115,15 +146,36 @@ class Sklearn:
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
         """The estimator, to be fitted or loaded; the encoding's statistics are those of `train`."""
-        from deepseek_report.models.columns import fit_columns
+        from deepseek_report.models.columns import fit_columns, frame_for
         from deepseek_report.models.estimator import Fitted
 
         encoding = self.chosen_encoding(schema.modality)
-        columns = fit_columns(encoding, schema, train.inputs)
-        fitted = Fitted(self._estimator(schema), columns, encoding, schema)
-        if self.file is None and "random_state" not in self.params:
+        estimator = self._estimator(schema)
+        if self.file is not None:
+            read = frame_for(schema, estimator) if encoding == "frame" else None
+            columns = read or fit_columns(encoding, schema, train.inputs)
+            return Fitted(estimator, columns, encoding, schema, True, self.classes)
+        fitted = Fitted(estimator, fit_columns(encoding, schema, train.inputs), encoding, schema)
+        if "random_state" not in self.params:
             fitted.draw_from(seed)
         return fitted
+
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the estimator is that of a file."""
+        return self.file is not None
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the estimator of the file does not fit these classes or columns."""
+        from deepseek_report.models.fit_checks import fit_problems
+
+        if self.file is None:
+            return []
+        try:
+            fitted = self.build(schema, train, 0)
+        except ConfigError as error:
+            return [str(error)]
+        return fit_problems(fitted, train, told=self.encoding != "auto")
 
     def wrap(self, module: Fitted, schema: Schema, device: str) -> EstimatorClassifier:
         """The fitted estimator as a classifier of original features."""
@@ -197,13 +249,16 @@ class Sklearn:
         if self.file is not None:
             if task == "multi_label":
                 raise ConfigError("model.file holds one estimator; several labels need one each")
-            found = load_file(Path(self.file), self.trusted_types)
+            path = Path(self.file)
+            booster = self._load_booster() if self._is_booster else None
+            found = booster or load_file(path, self.trusted_types)
         else:
             dotted = self._dotted(schema)
             found = self._class(schema)(**{**settings_of(dotted), **self.params})
         if _is_regressor(found) != (task == "regression"):
             wanted = "a number" if task == "regression" else "classes"
-            raise ConfigError(f"{type(found).__name__} is not made to predict {wanted}")
+            name = self._class_name or type(found).__name__
+            raise ConfigError(f"{name} is not made to predict {wanted}")
         if task != "multi_label":
             return found
         from sklearn.multioutput import MultiOutputClassifier
@@ -225,8 +280,20 @@ class Sklearn:
     def _file_problems(self) -> list[str]:
         from deepseek_report.models.skops_file import file_problems
 
-        found = file_problems(Path(str(self.file)), self.trusted_types)
-        if self.params:
+        path = Path(str(self.file))
+        if path.is_file() and is_pickle(path):
+            return [pickle_problem("model.file", path)]
+        if not self._is_booster:
+            return [*self._params_problem(), *file_problems(path, self.trusted_types)]
+        if not path.is_file():
+            return [f"model.file {path} does not exist"]
+        self._load_booster()
+        return []
+
+    def _params_problem(self) -> list[str]:
+        """Those of a library's YAML are its defaults, which a file does not need."""
+        found = []
+        if self.params and self.library == "sklearn":
             found.append("model.params are for an estimator that is trained here; remove them")
         return found
 

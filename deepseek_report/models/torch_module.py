@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
-from deepseek_report.errors import ConfigError
+from deepseek_report.errors import ConfigError, DeepseekReportError
 
 if TYPE_CHECKING:
     from deepseek_report.models.classifier import TorchClassifier
@@ -90,9 +90,31 @@ class TorchModule:
             found.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
         except ConfigError as error:
             found.append(str(error))
-        if self.weights is not None and not Path(self.weights).is_file():
-            found.append(f"model.weights {self.weights} does not exist")
+        if self.weights is not None:
+            found.extend(self._weights_problems(Path(self.weights)))
         return found
+
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the weights are those of a file."""
+        return self.weights is not None
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the weights of the file do not fit the module that these data need."""
+        if self.weights is None:
+            return []
+        try:
+            self.build(schema, train, 0)
+        except DeepseekReportError as error:
+            return [str(error)]
+        return []
+
+    def _weights_problems(self, path: Path) -> list[str]:
+        from deepseek_report.models.pickles import is_pickle, pickle_problem
+
+        if not path.is_file():
+            return [f"model.weights {path} does not exist"]
+        return [pickle_problem("model.weights", path)] if is_pickle(path) else []
 
     def source_digest(self) -> str:
         """Hash of the module's code and of the weights."""

@@ -8,9 +8,13 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import (
     DataError,
@@ -20,6 +24,7 @@ from deepseek_report.errors import (
 )
 from deepseek_report.privacy.release import released
 from deepseek_report.provenance import versions
+from deepseek_report.runner.against_data import refuse_misfits
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.pool import Pool
 from deepseek_report.runner.progress import Reporter, StageProgress
@@ -251,6 +256,8 @@ class _Run:
             self.reporter.finished(outcome.stage, outcome.seconds, reason)
         if outcome.bad_data:
             raise DataError(outcome.reason)
+        if outcome.stage == "data" and outcome.folder is not None:
+            _check_against_data(self.experiment, outcome.folder)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])
@@ -293,6 +300,12 @@ class _Run:
             self.reporter.started(message[1])
         else:
             self.hear(message)
+
+
+def _check_against_data(experiment: Experiment, folder: Path) -> None:
+    """Before anything is trained: what the data show to be wrong with the configuration."""
+    schema = Schema.from_json(load_json(folder / "schema.json"))
+    refuse_misfits(experiment, schema, partial(Split.load, folder / "train.npz"))
 
 
 def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:

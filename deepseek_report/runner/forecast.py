@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from deepseek_report.artifacts.files import load_json
@@ -12,7 +13,9 @@ from deepseek_report.artifacts.protocols.explainers import SuitsModel
 from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.plan import Stage, make_plan, run_id
 from deepseek_report.store import Store
 
@@ -44,6 +47,7 @@ class _Size:
     test: int
     train: int
     issues: int
+    training_part: Callable[[], Split]
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -51,6 +55,7 @@ def forecast(experiment: Experiment) -> Forecast:
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
     size = _size(experiment, store, stages[0])
+    refuse_misfits(experiment, size.schema, size.training_part)
     expected = [
         Expected(one.id, one.folder(store) is not None, _calls(experiment, one, size))
         for one in stages
@@ -61,6 +66,7 @@ def forecast(experiment: Experiment) -> Forecast:
         f"{plural(size.issues, 'issue')} found in the data"
     ]
     refused = [(one.artifact, one.reason) for one in experiment.refused]
+    refused += not_judged(experiment, size.schema)
     return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)
 
 
@@ -69,12 +75,14 @@ def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
     if folder is None:
         dataset = experiment.single["dataset"].load(experiment.settings.seed, Silent())
         schema, card, issues = dataset.schema, dataset.card, len(dataset.issues)
+        training_part = partial(getattr, dataset, "train")
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))
         card, issues = load_json(folder / "card.json"), len(load_json(folder / "issues.json"))
+        training_part = partial(Split.load, folder / "train.npz")
     parts = {one["part"]: int(one["n"]) for one in card["parts"]}
     rows = int(card["rows"])
-    return _Size(schema, rows, parts["test"], parts["train"], issues)
+    return _Size(schema, rows, parts["test"], parts["train"], issues, training_part)
 
 
 def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:

@@ -24,6 +24,11 @@ from deepseek_report.findings.rules_groups import (
 from deepseek_report.findings.rules_sources import proxy_features
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_numbers import answer_errors, error_values, few_groups
+from deepseek_report.sections.bias_undeclared import (
+    answer_undeclared,
+    is_undeclared,
+    undeclared_values,
+)
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
@@ -59,6 +64,7 @@ class Bias:
         _caveats(draft)
         draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
         draft.values |= {**decision_values(draft), **_sources(draft), **error_values(draft)}
+        draft.values["undeclared"] = undeclared_values(draft)
         return draft.content(self.title, _needed(results, self.needs), _USES)
 
 
@@ -69,6 +75,8 @@ def _people(results: Results) -> bool:
 
 def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
+    if is_undeclared(results):
+        return frozenset({"predictions/test"})
     is_number = results.has("data") and results.schema.target.is_number
     return frozenset({"measures/group_errors"}) if is_number else needs
 
@@ -78,6 +86,8 @@ def _answer(draft: Draft) -> None:
     if not _people(results):
         parts = [one.label for one in results.schema.attributes]
         draft.answer("no_people", parts=parts)
+    elif is_undeclared(results):
+        answer_undeclared(draft)
     pairs = rows(results, "impact_ratio", "pairs")
     if pairs:
         judged = [row for row in pairs if row["verdict"] != TOO_FEW and not is_crossing(row)]
@@ -117,20 +127,11 @@ def _caveats(draft: Draft) -> None:
     target = draft.results.schema.target
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
-    if _assumed(draft.results):
-        draft.caveat("assumed", favourable=target.favourable_class)
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
     if few or few_groups(draft.results):
         draft.caveat("too_few", n=len(few) or few_groups(draft.results))
     if _people(draft.results):
         draft.caveat("no_verdict")
-
-
-def _assumed(results: Results) -> bool:
-    """Whether groups are compared by a favourable class that nobody declared."""
-    dataset = results.config.get("dataset") or {}
-    asked = "favourable" in dataset and dataset["favourable"] is None
-    return asked and _people(results) and not results.schema.target.is_number
 
 
 def _sources(draft: Draft) -> dict[str, Any]:

@@ -40,9 +40,18 @@ def decision_values(draft: Draft) -> dict[str, Any]:
         "differences": _differences(draft),
         "bound": estimates.bound(declared_ratio(results)),
         "explained": results.schema.target.explained_class,
-        "favourable": results.schema.target.favourable_class,
+        **_declared(draft),
         "policies": [_policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")],
     }
+
+
+def _declared(draft: Draft) -> dict[str, str]:
+    """The favourable class and who says that it is; nothing where nobody does."""
+    target = draft.results.schema.target
+    if not target.is_judged:
+        return {}
+    by = draft.text(f"declared_by.{target.favourable_by}")
+    return {"favourable": target.favourable_class, "declared_by": by}
 
 
 def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]:

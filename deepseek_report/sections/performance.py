@@ -116,7 +116,7 @@ class Performance:
             "states": results.has("measures/expected_calibration_error"),
             "sweep": _sweep(results),
             "explained": results.schema.target.explained_class,
-            "favourable": results.schema.target.favourable_class,
+            "counted": _counted(results),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -220,7 +220,7 @@ def _named(draft: Draft, one: Score) -> str:
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
         return f"{name} of “{target.explained_class}”"
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
-        return f"Share decided “{target.favourable_class}”"
+        return f"Share decided “{_counted(draft.results)}”"
     return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 
 
@@ -249,6 +249,12 @@ def _compared_columns(comparison: list[dict[str, Any]]) -> dict[str, str]:
 def _compared(row: Row) -> dict[str, Any]:
     cell = share_cell if is_share(row["metric"]) else value_cell
     return cell(row["metric"], estimates.of_row(row, "value"))
+
+
+def _counted(results: Results) -> str:
+    """The class whose share of all decisions is told."""
+    target = results.schema.target
+    return target.classes[target.counted_class]
 
 
 def _matrix(results: Results) -> list[dict[str, Any]]:

@@ -97,7 +97,7 @@ def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(results: Results) -> dict[str, float]:
-    rates = results.predicted.classes[results.schema.target.favourable]
+    rates = results.predicted.classes[results.schema.target.declared_favourable]
     return {"selection": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
 
 

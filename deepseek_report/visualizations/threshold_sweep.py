@@ -40,7 +40,7 @@ class ThresholdSweep:
         view = _View(
             table=_with_enough_flagged(results),
             class_name=short(target.explained_class, 22),
-            favourable=short(target.favourable_class, 22),
+            favourable=short(target.classes[target.counted_class], 22),
             threshold=results.predicted.threshold,
             point=operating_point(results.predicted),
             most=results.predicted.highest,

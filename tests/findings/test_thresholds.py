@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deepseek_report.artifacts.schema import NOT_JUDGED
+from deepseek_report.findings.find import find
 from deepseek_report.findings.thresholds import judge, outcome
 
 number = st.floats(-10, 10)
@@ -76,3 +78,18 @@ def test_a_score_that_is_not_defined_counts_as_not_measured(run, score):
 def test_without_promises_there_are_no_verdicts(run):
     run.config.pop("report")
     assert judge(run.results()) == []
+
+
+@pytest.mark.parametrize("metric", ["impact_ratio", "selection_rate"])
+def test_a_promise_on_favourable_decisions_is_not_judged_without_a_declaration(run, metric):
+    run.data(favourable=None)
+    run.promise(metric=metric, at_least=0.8, set_by="us")
+    run.refused["measures/impact_ratio"] = NOT_JUDGED
+    (verdict,) = judge(run.results())
+    assert (verdict.outcome, verdict.reason) == ("not measured", NOT_JUDGED)
+
+
+@pytest.mark.parametrize(("favourable", "told"), [(None, ["groups-not-judged"]), (0, [])])
+def test_that_groups_are_not_judged_is_a_finding_where_nobody_declares(run, favourable, told):
+    run.data(favourable=favourable)
+    assert [one.id for one in find(run.results()) if one.section == "bias"] == told

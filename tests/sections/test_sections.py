@@ -292,13 +292,11 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     assert any("real cases of the training part" in one for one in content.caveats)
 
 
-@pytest.mark.parametrize(("favourable", "told"), [(None, True), ("no default", False)])
-def test_a_favourable_class_that_nobody_declared_is_told_where_groups_are_compared(
-    full, favourable, told
-):
-    full.config["dataset"] = {"favourable": favourable}
-    caveats = " ".join(Bias().content(full).caveats)
-    assert ("“no default” was taken" in caveats) == told
+def test_the_bias_section_says_who_declared_the_favourable_class(full, run):
+    values = Bias().content(full).values
+    assert values["favourable"] == "no default"
+    assert values["declared_by"] == "declared by the data set"
+    assert values["undeclared"] == {}
 
 
 def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_decided_by(full, run):

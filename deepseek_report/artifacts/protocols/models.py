@@ -72,6 +72,18 @@ class LoadsTypes(Protocol):
 
 
 @runtime_checkable
+class ComesFitted(Protocol):
+    """The optional part of a ModelPlugin that can take a model which was fitted elsewhere."""
+
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the config names such a model."""
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why a model from a file does not fit these data; empty where it does."""
+
+
+@runtime_checkable
 class NamesOthers(Protocol):
     """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
 

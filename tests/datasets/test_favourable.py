@@ -1,0 +1,374 @@
+"""The favourable class is declared or nothing rests on it: no order and no word decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import NOT_JUDGED, Schema, Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+from deepseek_report.datasets.boston import BostonMortgages
+from deepseek_report.datasets.breast_cancer import BreastCancer
+from deepseek_report.datasets.credit import TaiwanCredit
+from deepseek_report.datasets.csv import TableFile
+from deepseek_report.datasets.image_folder import ImageFolder
+from deepseek_report.datasets.series_file import SeriesFile
+from deepseek_report.datasets.text_file import TextFile
+from deepseek_report.errors import DataError, NotApplicableError
+from deepseek_report.metrics.confusion_matrix import ConfusionMatrix
+from deepseek_report.metrics.group_gaps import (
+    DemographicParityDifference,
+    EqualizedOddsDifference,
+    EqualOpportunityDifference,
+)
+from deepseek_report.metrics.groups import GroupRates
+from deepseek_report.metrics.impact_ratio import ImpactRatio
+from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.metrics.threshold_sweep import ThresholdSweep
+from deepseek_report.metrics.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.runner.against_data import not_judged
+from deepseek_report.runner.forecast import forecast
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import Finished, run_experiment
+
+JUDGES = (
+    GroupRates(),
+    ImpactRatio(),
+    DemographicParityDifference(),
+    EqualOpportunityDifference(),
+    EqualizedOddsDifference(),
+    ThresholdTradeoff(),
+)
+#: Share approved ("genehmigt") of each group, in the labels: the true ratio is 0.4.
+RATES = {"Männer": 0.75, "Frauen": 0.3}
+
+
+def mortgages(n: int = 900, words: tuple[str, str] = ("genehmigt", "abgelehnt")) -> pd.DataFrame:
+    """Applications where sex decides, so that a model repeats the ratio of the labels."""
+    random = np.random.default_rng(7)
+    sex = np.resize(list(RATES), n)
+    score = random.random(n)
+    approved = score > 1 - np.vectorize(RATES.get)(sex)
+    return pd.DataFrame(
+        {
+            "einkommen": random.normal(4000, 900, n).round(),
+            "bonität": (100 * score).round(1),
+            "geschlecht": sex,
+            "entscheidung": np.where(approved, *words),
+        }
+    )
+
+
+def load(path: Path, **fields: Any) -> Dataset:
+    known = {"target": "entscheidung", "sensitive": ("geschlecht",)} | fields
+    return TableFile(path=str(path), **known).load(3, Silent())
+
+
+def as_labelled(dataset: Dataset) -> MeasureContext:
+    """A model that decides as the labels say."""
+
+    def said(part: Any) -> Predictions:
+        shares = np.full((len(part), len(dataset.schema.target.classes)), 0.1)
+        shares[np.arange(len(part)), part.labels] = 0.9
+        return Predictions(
+            logits=np.log(shares),
+            probabilities=shares / shares.sum(axis=1, keepdims=True),
+            labels=part.labels,
+            instance_ids=part.instance_ids,
+            decisions=part.labels,
+            threshold=0.5,
+            rule="declared",
+            explained=dataset.schema.target.explained,
+            groups=part.groups,
+        )
+
+    nothing: Any = None
+    predictions, validation = said(dataset.test), said(dataset.validation)
+    return MeasureContext(
+        dataset, predictions, validation, nothing, nothing, 1, nothing, progress=Silent()
+    )
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "kredite.csv"
+    mortgages().to_csv(path, index=False)
+    return path
+
+
+# --- the data -------------------------------------------------------------------------------------
+
+
+def test_no_class_of_a_file_is_favourable_unless_the_config_says_so(table: Path) -> None:
+    target = load(table).schema.target
+    assert (target.favourable, target.is_judged) == (None, False)
+    with pytest.raises(NotApplicableError, match=r"^not judged: the favourable class is not decl"):
+        _ = target.favourable_class
+    declared = load(table, favourable="genehmigt").schema.target
+    assert (declared.favourable_class, declared.favourable_by) == ("genehmigt", "config")
+
+
+def test_a_class_that_does_not_exist_is_refused_with_the_nearest(table: Path) -> None:
+    with pytest.raises(DataError, match=r"'genemigt', which is not a class.*favourable=genehmigt"):
+        load(table, favourable="genemigt")
+
+
+def test_of_three_classes_one_can_be_favourable(tmp_path: Path) -> None:
+    frame = mortgages()
+    frame.loc[::5, "entscheidung"] = "wartet"
+    frame.to_csv(tmp_path / "three.csv", index=False)
+    assert load(tmp_path / "three.csv").schema.target.favourable is None
+    declared = load(tmp_path / "three.csv", favourable="genehmigt").schema.target
+    assert declared.favourable_class == "genehmigt"
+    assert len(declared.classes) == 3
+
+
+def test_texts_follow_the_same_rule(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    words = [" ".join(random.choice(["alpha", "beta", "gamma", "delta"], 6)) for _ in range(300)]
+    frame = pd.DataFrame({"text": words, "urteil": np.resize(["gut", "schlecht"], 300)})
+    frame["text"] += [f" nr{k}" for k in range(300)]
+    frame.to_csv(tmp_path / "texte.csv", index=False)
+    known = {"path": str(tmp_path / "texte.csv"), "text": "text", "target": "urteil"}
+    assert TextFile(**known).load(1, Silent()).schema.target.favourable is None
+    declared = TextFile(**known, favourable="schlecht").load(1, Silent()).schema.target
+    assert (declared.favourable_class, declared.favourable_by) == ("schlecht", "config")
+
+
+@pytest.mark.parametrize(
+    ("plugin", "good"),
+    [(TaiwanCredit(rows=400), "no default"), (BostonMortgages(), None), (BreastCancer(), "benign")],
+)
+def test_shipped_data_declare_it_themselves(plugin: Any, good: str | None) -> None:
+    target = plugin.load(1, Silent()).schema.target
+    assert target.favourable_by == "data set"
+    assert target.is_judged
+    assert good is None or target.favourable_class == good
+
+
+def test_images_and_series_follow_the_same_rule() -> None:
+    frame = pd.DataFrame({"fault": np.resize(["ok", "leak", "burst"], 30)})
+    for plugin in (SeriesFile, ImageFolder):
+        assert plugin().answer(frame, ["fault"], "f").target.favourable is None
+        declared = plugin(favourable="ok").answer(frame, ["fault"], "f").target
+        assert (declared.favourable_class, declared.favourable_by) == ("ok", "config")
+        with pytest.raises(DataError, match=r"dataset\.favourable=leak"):
+            plugin(favourable="leek").answer(frame, ["fault"], "f")
+
+
+def test_of_a_label_that_is_given_or_not_neither_is_favourable_by_itself() -> None:
+    frame = pd.DataFrame({"warm": np.resize([0, 1], 30), "wet": np.resize([0, 1, 1], 30)})
+    plugin = ImageFolder(task="multi_label", report_label="wet")
+    assert plugin.answer(frame, ["warm", "wet"], "f").target.favourable is None
+    declared = replace(plugin, favourable=1).answer(frame, ["warm", "wet"], "f").target
+    assert declared.favourable_class == "with wet"
+
+
+def test_a_schema_is_read_as_it_was_written(table: Path) -> None:
+    schema = load(table, favourable="genehmigt").schema
+    again = Schema.from_json(schema.to_json())
+    assert again.target == schema.target
+    assert again.target.codes == ("genehmigt", "abgelehnt")
+
+
+# --- measurements ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("metric", JUDGES, ids=lambda one: type(one).__name__)
+def test_what_compares_favourable_decisions_refuses_without_a_declaration(
+    metric: Any, table: Path
+) -> None:
+    assert metric.needs_favourable
+    with pytest.raises(NotApplicableError) as refusal:
+        metric.measure(as_labelled(load(table)))
+    assert str(refusal.value) == NOT_JUDGED
+    assert metric.measure(as_labelled(load(table, favourable="genehmigt"))).tables
+
+
+def test_the_ratio_is_that_of_the_declared_class(table: Path) -> None:
+    (ratio,) = (
+        ImpactRatio(crossings=False, reference={"geschlecht": "Männer"})
+        .measure(as_labelled(load(table, favourable="genehmigt")))
+        .scores
+    )
+    assert ratio.low is not None
+    assert ratio.high is not None
+    assert ratio.low < 0.4 < ratio.high
+
+
+def test_the_share_of_favourable_decisions_is_left_out_where_none_is(table: Path) -> None:
+    named = {one.metric for one in ConfusionMatrix().measure(as_labelled(load(table))).scores}
+    assert "selection_rate" not in named
+    assert {"true_positive_rate", "precision"} <= named
+    declared = as_labelled(load(table, favourable="genehmigt"))
+    assert "selection_rate" in {one.metric for one in ConfusionMatrix().measure(declared).scores}
+    note = ThresholdSweep().measure(as_labelled(load(table))).notes[0]
+    assert "the selection rate is of “genehmigt”" in note  # the explained class, by its name
+
+
+#: Words for outcomes in several languages, of which no list can say which one is good.
+WORDS = (
+    *("genehmigt", "abgelehnt", "approved", "denied", "good", "bad", "0", "1", "no", "yes"),
+    *("accordé", "refusé", "aprobado", "rechazado", "批准", "拒绝", "A", "B", "+", "pass", "fail"),
+    *("hired", "rejected", "true", "false", "schlecht", "gut", "ja", "nein", "zz-7", "kq-3"),
+)
+
+
+def verdicts(path: Path, **fields: Any) -> int:
+    """How many measurements say something about favourable decisions of groups."""
+    context = as_labelled(load(path, rows=None, **fields))
+    found = 0
+    quick = [
+        replace(one, n_resamples=100) if hasattr(one, "n_resamples") else one for one in JUDGES
+    ]
+    for metric in (*quick, ConfusionMatrix()):
+        try:
+            scores = metric.measure(context)
+        except NotApplicableError:
+            continue
+        found += any(one.metric in FAVOURABLE_SCORES for one in scores.scores) or (
+            "policies" in scores.tables
+        )
+    return found
+
+
+def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(
+    tmp_path: Path,
+) -> None:
+    random = np.random.default_rng(11)
+    judged = []
+    for k in range(40):
+        words = tuple(str(one) for one in random.choice(WORDS, 2, replace=False))
+        path = tmp_path / f"{k}.csv"
+        mortgages(400, words).to_csv(path, index=False)
+        judged.append(verdicts(path))
+    assert sum(judged) == 0
+    assert verdicts(path, favourable=words[0]) == 7
+
+
+# --- check, and a whole run -----------------------------------------------------------------------
+
+
+def overrides(table: Path, *more: str) -> list[str]:
+    base = table.parent
+    return [
+        *("debug=fast", "jobs=1", "measure_time=false", "dataset=csv", f"dataset.path={table}"),
+        *("dataset.target=entscheidung", "dataset.sensitive=[geschlecht]", "model=sklearn"),
+        *("model.estimator=sklearn.tree.DecisionTreeClassifier", "explainers=[]"),
+        "metrics=[roc_auc,confusion_matrix,group_rates,impact_ratio,proxies]",
+        "visualizations=[group_rates]",
+        *(f"paths.reports={base / 'reports'}", f"paths.store={base / 'store'}"),
+        *more,
+    ]
+
+
+PROMISE = (
+    "report.thresholds=[{metric: impact_ratio, attribute: geschlecht, at_least: 0.8, set_by: us}]"
+)
+
+
+def test_check_asks_for_the_favourable_class_where_a_threshold_needs_it(table: Path) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        forecast(validate(compose(overrides(table, PROMISE))))
+    (problem,) = caught.value.problems
+    assert 'threshold is declared for "impact_ratio"' in problem.found
+    assert problem.allowed == "abgelehnt, genehmigt"
+    assert "dataset.favourable=abgelehnt, dataset.favourable=genehmigt" in problem.todo
+    assert problem.where == "report.thresholds"
+
+
+def test_a_run_stops_at_the_same_problem_before_it_trains(table: Path) -> None:
+    chosen = overrides(table, PROMISE)
+    with pytest.raises(ConfigProblems, match="nobody says which class is good"):
+        run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+    kinds = {path.name.partition("-")[0] for path in (table.parent / "store").iterdir()}
+    assert "training" not in kinds
+
+
+def test_without_a_threshold_check_says_what_will_not_be_judged(table: Path) -> None:
+    plan = forecast(validate(compose(overrides(table))))
+    told = dict(plan.refused)
+    assert told["measures/impact_ratio"].startswith(NOT_JUDGED)
+    assert "dataset.favourable=genehmigt" in told["measures/impact_ratio"]
+    assert "measures/roc_auc" not in told
+    declared = forecast(
+        validate(compose(overrides(table, "dataset.favourable=genehmigt", PROMISE)))
+    )
+    assert "measures/impact_ratio" not in dict(declared.refused)
+
+
+def test_a_class_with_blanks_is_written_so_that_it_can_be_copied(tmp_path: Path) -> None:
+    table = tmp_path / "kredite.csv"
+    mortgages(words=("voll bewilligt", "abgelehnt")).to_csv(table, index=False)
+    experiment = validate(compose(overrides(table)))
+    ((_, reason), *_) = not_judged(experiment, load(table).schema)
+    assert "'dataset.favourable=\"voll bewilligt\"'" in reason
+    composed = compose(overrides(table, 'dataset.favourable="voll bewilligt"'))
+    assert composed.raw["dataset"]["favourable"] == "voll bewilligt"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Finished]:
+    base = tmp_path_factory.mktemp("run")
+    table = base / "kredite.csv"
+    mortgages().to_csv(table, index=False)
+
+    def run(*more: str) -> Finished:
+        chosen = overrides(table, *more)
+        return run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+
+    return run
+
+
+def test_without_a_declaration_the_report_says_not_judged(
+    finished: Callable[..., Finished],
+) -> None:
+    run = finished()
+    assert run.exit_code == 0
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert NOT_JUDGED in page
+    assert "” was taken" not in page
+    assert "favourable decision is" not in page
+    assert "Labelled “abgelehnt”, decided otherwise" in page
+    assert "Labelled “genehmigt”, decided otherwise" in page
+    reasons = {one["stage"]: one["reason"] for one in run.record["problems"]}
+    assert reasons["measures/impact_ratio"] == NOT_JUDGED
+    assert reasons["pictures/group_rates"] == NOT_JUDGED
+    findings = load_json(run.folder / "findings.json")
+    listed = findings["findings"] if isinstance(findings, dict) else findings
+    named = {one["id"]: one["severity"] for one in listed}
+    assert named["groups-not-judged"] == "medium"
+    assert not any(one.startswith(("impact", "errors")) for one in named)
+
+
+def test_a_declared_class_is_judged_by_the_truth_and_named_as_declared(
+    finished: Callable[..., Finished],
+) -> None:
+    reference = '+metrics.impact_ratio.reference={geschlecht: "Männer"}'
+    run = finished("dataset.favourable=genehmigt", PROMISE, reference)
+    (verdict,) = run.verdicts
+    assert verdict.outcome == "not met"
+    assert verdict.low is not None
+    assert verdict.high is not None
+    assert verdict.low < 0.4 < verdict.high
+    page = (run.folder / "report.html").read_text("utf-8")
+    assert "declared in the config" in page
+    assert NOT_JUDGED not in page
+
+
+def test_a_number_is_never_asked_for_a_favourable_class() -> None:
+    target = Target("y", "Y", ("y",), explained=0, task="regression")
+    assert target.favourable is None

@@ -1,0 +1,447 @@
+"""A fitted model of the user's own: its classes, columns and weights are compared first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import LabelEncoder, OneHotEncoder
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+from deepseek_report.datasets.csv import TableFile
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.class_match import match_classes
+from deepseek_report.models.pickles import is_pickle
+from deepseek_report.models.sklearn import Sklearn
+from deepseek_report.models.torch_module import TorchModule
+from deepseek_report.runner.forecast import forecast
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import run_experiment
+
+FEATURES = ["income", "debt", "age"]
+
+
+def loans(n: int = 400) -> pd.DataFrame:
+    random = np.random.default_rng(2)
+    frame = pd.DataFrame(random.normal(size=(n, 3)).round(3), columns=FEATURES)
+    frame["deny"] = np.where(frame["income"] - frame["debt"] > 0.2, "no", "yes")
+    return frame
+
+
+def dataset(tmp_path: Path, frame: pd.DataFrame | None = None, **fields: Any) -> Dataset:
+    path = tmp_path / "loans.csv"
+    (loans() if frame is None else frame).to_csv(path, index=False)
+    return TableFile(path=str(path), **({"target": "deny"} | fields)).load(1, Silent())
+
+
+def stored(estimator: Any, path: Path) -> str:
+    io = pytest.importorskip("skops.io")
+    io.dump(estimator, path)
+    return str(path)
+
+
+def told(plugin: Any, data: Dataset) -> str:
+    return " | ".join(plugin.misfits(data.schema, data.train))
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def target_of(codes: tuple[str, ...], classes: tuple[str, ...] | None = None) -> Target:
+    return Target("deny", "deny", classes or tuple(f"deny: {one}" for one in codes), codes=codes)
+
+
+@pytest.mark.parametrize(
+    ("codes", "given", "positions"),
+    [
+        (("no", "yes"), ["no", "yes"], [0, 1]),
+        (("yes", "no"), ["no", "yes"], [1, 0]),
+        (("1", "0"), np.array([0, 1]), [1, 0]),
+        (("1", "2"), np.array([1.0, 2.0]), [0, 1]),
+        (("False", "True"), np.array([False, True]), [0, 1]),
+        (("no", "yes"), np.array([False, True]), [0, 1]),
+        (("yes", "no"), [0, 1], [1, 0]),
+        (("0", "1"), ["no", "yes"], [0, 1]),
+        (("no", "yes"), ["deny: no", "deny: yes"], [0, 1]),
+        (("a", "b", "c"), np.array(["c", "a"], dtype=object), [2, 0]),
+        (("3", "1", "2"), np.array([1, 2, 3], dtype=np.int8), [1, 2, 0]),
+    ],
+)
+def test_classes_match_by_the_values_of_the_label_column(
+    codes: tuple[str, ...], given: Any, positions: list[int]
+) -> None:
+    assert match_classes(list(given), target_of(codes)) == positions
+
+
+@pytest.mark.parametrize(
+    ("codes", "given", "said"),
+    [
+        (("denied", "granted"), [0, 1], r"numbers do not say which .*model.classes=\[denied,grant"),
+        (("1", "2"), [0, 1], "numbers do not say which class is which"),
+        (("denied", "granted"), ["accepted", "denied"], "knows the classes “accepted”, “denied”"),
+        (("a", "b"), ["a", "b", "c"], "use the data that it was fitted on"),
+    ],
+)
+def test_classes_that_cannot_be_told_apart_are_refused(
+    codes: tuple[str, ...], given: list[Any], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        match_classes(given, target_of(codes, codes))
+
+
+def test_values_that_are_the_names_of_other_classes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at once"):
+        match_classes(["a", "b"], target_of(("a", "b"), ("b", "a")))
+
+
+def test_numbered_classes_are_named_by_the_config() -> None:
+    target = target_of(("granted", "denied"))
+    assert match_classes([0, 1], target, ("denied", "granted")) == [1, 0]
+    with pytest.raises(ConfigError, match="names 1 classes, and the model has 2"):
+        match_classes([0, 1], target, ("denied",))
+    with pytest.raises(ConfigError, match=r"model.classes says the classes “denied”, “grunted”"):
+        match_classes([0, 1], target, ("denied", "grunted"))
+
+
+@pytest.mark.parametrize("favourable", [None, "no", "yes"])
+def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(
+    tmp_path: Path, favourable: str | None
+) -> None:
+    frame = loans()
+    model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
+    data = dataset(tmp_path, frame, favourable=favourable)
+    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
+    assert told(plugin, data) == ""
+    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
+    expected = model.predict_proba(pd.DataFrame(data.train.inputs, columns=FEATURES))
+    place = list(model.classes_).index(data.schema.target.codes[0])
+    np.testing.assert_allclose(shares[:, 0], expected[:, place], atol=1e-6)
+
+
+def test_numbers_of_a_reordered_label_are_not_swapped(tmp_path: Path) -> None:
+    """With 1 as the favourable class the report puts it first; the model's 0 is still 0."""
+    frame = loans().assign(deny=lambda one: (one["deny"] == "yes").astype(int))
+    model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
+    data = dataset(tmp_path, frame, favourable=1)
+    assert data.schema.target.codes == ("1", "0")
+    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
+    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
+    assert np.mean(shares.argmax(axis=1) == data.train.labels) > 0.9
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+def test_columns_are_read_by_name_in_the_models_own_order(tmp_path: Path) -> None:
+    frame = loans()
+    model = LogisticRegression().fit(frame[["debt", "income"]], frame["deny"])
+    data = dataset(tmp_path, frame)
+    plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
+    assert told(plugin, data) == ""
+    shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
+    assert np.mean(shares.argmax(axis=1) == data.train.labels) > 0.9
+
+
+def test_missing_columns_are_named_with_the_nearest(tmp_path: Path) -> None:
+    frame = loans().rename(columns={"income": "incomes"})
+    names = ["incomes", "debt", "age"]
+    model = LogisticRegression().fit(frame[names], frame["deny"])
+    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    assert "of which 1 are no features here: “incomes”" in said
+    assert "did you mean “income” by “incomes”?" in said
+
+
+def test_one_hot_columns_are_recognised_and_a_pipeline_is_asked_for(tmp_path: Path) -> None:
+    frame = loans()
+    frame["sex"] = np.resize(["man", "woman"], len(frame))
+    wide = pd.get_dummies(frame[[*FEATURES, "sex"]], dtype=float)
+    model = LogisticRegression().fit(wide, frame["deny"])
+    data = dataset(tmp_path, frame)
+    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), data)
+    assert "“sex_man” looks like a one-hot column of “sex”" in said
+    assert "pipeline" in said
+    encoder = make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough")
+    whole = make_pipeline(encoder, LogisticRegression()).fit(
+        frame[[*FEATURES, "sex"]], frame["deny"]
+    )
+    path = stored(whole, tmp_path / "whole.skops")
+    assert told(Sklearn(file=path), data) == ""
+
+
+def test_another_number_of_columns_is_told_with_the_features(tmp_path: Path) -> None:
+    frame = loans()
+    model = LogisticRegression().fit(frame[["income", "debt"]].to_numpy(), frame["deny"])
+    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    assert "fitted on 2 columns, and it would be given 3: “income”, “debt”, “age”" in said
+
+
+def test_categories_of_a_model_without_names_are_not_guessed(tmp_path: Path) -> None:
+    frame = loans().assign(grade=lambda one: np.resize([1, 2, 3], len(one)))
+    columns = [*FEATURES, "grade"]
+    model = LogisticRegression().fit(frame[columns].to_numpy(), frame["deny"])
+    path, data = stored(model, tmp_path / "m.skops"), dataset(tmp_path, frame)
+    assert "which numbers stood for the categories of “grade”" in told(Sklearn(file=path), data)
+    assert told(Sklearn(file=path, encoding="frame"), data) == ""
+
+
+def test_a_model_of_a_number_is_not_taken_for_classes(tmp_path: Path) -> None:
+    frame = loans()
+    model = LinearRegression().fit(frame[FEATURES], frame["income"])
+    path = stored(model, tmp_path / "m.skops")
+    assert "not made to predict classes" in told(Sklearn(file=path), dataset(tmp_path))
+    number = dataset(tmp_path, frame.drop(columns="deny"), target="age")
+    wide = LinearRegression().fit(frame[["income", "debt"]], frame["age"])
+    fits = Sklearn(file=stored(wide, tmp_path / "n.skops"))
+    assert told(fits, number) == ""
+    assert "“age”" in told(Sklearn(file=path), number)
+
+
+# --- files of boosters ----------------------------------------------------------------------------
+
+
+def boosted(kind: str, tmp_path: Path, labels: Any, **params: Any) -> tuple[str, Any]:
+    """A booster that its own library trained and stored, with what it says of all rows."""
+    frame = loans()[FEATURES]
+    if kind == "lightgbm":
+        lightgbm = pytest.importorskip("lightgbm")
+        params = {"verbose": -1, "num_threads": 1} | params
+        booster = lightgbm.train(params, lightgbm.Dataset(frame, labels), 12)
+        path = tmp_path / "model.txt"
+        booster.save_model(path)
+        return str(path), booster.predict(frame)
+    xgboost = pytest.importorskip("xgboost")
+    booster = xgboost.train({"nthread": 1} | params, xgboost.DMatrix(frame, labels), 12)
+    path = tmp_path / f"model.{kind}"
+    booster.save_model(path)
+    return str(path), booster.predict(xgboost.DMatrix(frame))
+
+
+def asked(plugin: Sklearn, data: Dataset) -> np.ndarray:
+    return plugin.build(data.schema, data.train, 0).probabilities(loans()[FEATURES].to_numpy())
+
+
+BOOSTERS = [("json", "xgboost"), ("ubj", "xgboost"), ("lightgbm", "lightgbm")]
+
+
+@pytest.mark.parametrize(("kind", "library"), BOOSTERS)
+def test_a_booster_of_two_classes_says_what_it_said_in_its_library(
+    kind: str, library: Any, tmp_path: Path
+) -> None:
+    labels = (loans()["deny"] == "yes").astype(int)
+    objective = "binary" if kind == "lightgbm" else "binary:logistic"
+    path, expected = boosted(kind, tmp_path, labels, objective=objective)
+    data = dataset(tmp_path, favourable="yes")  # so that the first class is the booster's second
+    plugin = Sklearn(file=path, library=library, params={"n_estimators": 150})
+    assert list(plugin.problems([])) == []
+    assert told(plugin, data) == ""
+    np.testing.assert_allclose(asked(plugin, data)[:, 0], expected, atol=1e-6)
+    assert plugin.called in {"XGBClassifier", "LGBMClassifier"}
+    summary = plugin.build(data.schema, data.train, 0).describe()["summary"]
+    assert summary.startswith(f"{plugin.called} of {library} ")
+    assert "over 3 columns" in summary
+
+
+@pytest.mark.parametrize(
+    ("kind", "library", "objective"),
+    [
+        ("json", "xgboost", "multi:softprob"),
+        ("json", "xgboost", "multi:softmax"),
+        ("lightgbm", "lightgbm", "multiclass"),
+    ],
+)
+def test_the_numbers_of_a_booster_are_named_by_the_config(
+    kind: str, library: Any, objective: str, tmp_path: Path
+) -> None:
+    frame = loans()
+    frame["deny"] = pd.cut(frame["income"], [-9, -0.5, 0.5, 9], labels=["low", "mid", "high"])
+    labels = LabelEncoder().fit_transform(frame["deny"])  # high, low, mid
+    path, expected = boosted(kind, tmp_path, labels, objective=objective, num_class=3)
+    data = dataset(tmp_path, frame)
+    said = told(Sklearn(file=path, library=library), data)
+    assert "numbers do not say which class is which" in said
+    named = Sklearn(file=path, library=library, classes=("high", "low", "mid"))
+    assert told(named, data) == ""
+    order = [["high", "low", "mid"].index(one) for one in data.schema.target.codes]
+    shares = asked(named, data)
+    if objective == "multi:softmax":
+        np.testing.assert_array_equal(np.array(order)[shares.argmax(axis=1)], expected)
+    else:
+        np.testing.assert_allclose(shares, expected[:, order], atol=1e-6)
+
+
+@pytest.mark.parametrize(("kind", "library"), BOOSTERS[1:])
+def test_a_booster_of_a_number_predicts_as_in_its_library(
+    kind: str, library: Any, tmp_path: Path
+) -> None:
+    objective = "regression" if kind == "lightgbm" else "reg:squarederror"
+    frame = loans().assign(price=lambda one: one["income"] * 3)
+    path, expected = boosted(kind, tmp_path, frame["price"], objective=objective)
+    data = dataset(tmp_path, frame.drop(columns="deny"), target="price")
+    plugin = Sklearn(file=path, library=library)
+    assert told(plugin, data) == ""
+    np.testing.assert_allclose(asked(plugin, data)[:, 0], expected, rtol=1e-6)
+    assert plugin.tasks == {"regression"}
+    assert "not made to predict classes" in told(plugin, dataset(tmp_path))
+
+
+def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_path: Path) -> None:
+    lightgbm = pytest.importorskip("lightgbm")
+    frame = loans().rename(columns={"income": "net income"})
+    names = ["net income", "debt", "age"]
+    train = lightgbm.Dataset(frame[names], frame["deny"] == "yes")
+    booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, train, 5)
+    booster.save_model(tmp_path / "b.txt")
+    data = dataset(tmp_path, frame)
+    plugin = Sklearn(file=str(tmp_path / "b.txt"), library="lightgbm")
+    assert told(plugin, data) == ""
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "content", "said"),
+    [
+        ("xgboost", "m.json", "{}", "is not a xgboost model"),
+        ("xgboost", "m.ubj", "nonsense", "is not a xgboost model"),
+        ("lightgbm", "m.txt", "nonsense", "is not a text file that lightgbm's save_model wrote"),
+        ("xgboost", "m.txt", "nonsense", "is not a skops file"),
+    ],
+)
+def test_a_file_of_something_else_is_refused_before_a_run(
+    library: Any, name: str, content: str, said: str, tmp_path: Path
+) -> None:
+    pytest.importorskip(library)
+    (tmp_path / name).write_text(content)
+    (problem,) = Sklearn(file=str(tmp_path / name), library=library).problems([])
+    assert said in problem
+
+
+def test_check_and_a_run_take_a_booster_as_it_was_stored(tmp_path: Path) -> None:
+    labels = (loans()["deny"] == "yes").astype(int)
+    path, _ = boosted("json", tmp_path, labels, objective="binary:logistic")
+    dataset(tmp_path)
+    chosen = overrides(tmp_path, "model=xgboost", f"model.file={path}")
+    assert forecast(validate(compose(chosen))).stages
+    finished = run_experiment(validate(compose(chosen)), NoReporter(), chosen)
+    assert finished.exit_code == 0
+    assert "not trained here" in (finished.folder / "report.html").read_text("utf-8")
+
+
+def overrides(tmp_path: Path, *more: str) -> list[str]:
+    return [
+        *("debug=fast", "jobs=1", "measure_time=false", "dataset=csv", "dataset.target=deny"),
+        *(f"dataset.path={tmp_path / 'loans.csv'}", f"paths.reports={tmp_path / 'reports'}"),
+        *(f"paths.store={tmp_path / 'store'}", "explainers=[random]", "metrics=[roc_auc]"),
+        *("visualizations=[]", *more),
+    ]
+
+
+# --- at check -------------------------------------------------------------------------------------
+
+
+def test_a_model_of_other_data_is_a_problem_at_check_and_before_a_run_trains(
+    tmp_path: Path,
+) -> None:
+    frame = loans()
+    model = LogisticRegression().fit(frame[FEATURES], frame["deny"].map({"no": "x", "yes": "y"}))
+    dataset(tmp_path, frame)
+    path = stored(model, tmp_path / "m.skops")
+    chosen = overrides(tmp_path, "model=sklearn", f"model.file={path}")
+    for look in (forecast, lambda one: run_experiment(one, NoReporter(), chosen), forecast):
+        with pytest.raises(ConfigProblems, match="the model knows the classes “x”, “y”, and the"):
+            look(validate(compose(chosen)))
+    stages = {one.name.partition("-")[0] for one in (tmp_path / "store").iterdir()}
+    assert "data" in stages
+    assert "training" not in stages
+
+
+# --- torch ----------------------------------------------------------------------------------------
+
+
+def test_a_torch_pickle_is_refused_with_three_lines_that_convert_it(tmp_path: Path) -> None:
+    import torch
+
+    module = torch.nn.Linear(3, 2)
+    for name in ("net.pt", "net.safetensors"):  # also under a name that says something else
+        torch.save(module.state_dict(), tmp_path / name)
+        (problem,) = TorchModule(weights=str(tmp_path / name)).problems([])
+        assert "is a pickle, which may run any code" in problem
+        assert "weights_only=True" in problem
+        assert (
+            'save_file({k: v.contiguous() for k, v in state.items()}, "net.safetensors")' in problem
+        )
+
+
+def test_the_three_lines_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    torch.save(torch.nn.Linear(3, 2).state_dict(), tmp_path / "net.pt")
+    (problem,) = TorchModule(weights=str(tmp_path / "net.pt")).problems([])
+    lines = problem.partition("trust the pickle:")[2].strip().splitlines()
+    assert len(lines) == 3
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(line.strip() for line in lines))  # noqa: S102 - the recipe that a person gets
+    data = dataset(tmp_path)
+    plugin = TorchModule(weights="net.safetensors", inputs="plain")
+    assert list(plugin.problems([])) == []
+    assert told(plugin, data) == ""
+
+
+def test_an_estimator_in_a_pickle_is_refused_and_never_read(tmp_path: Path) -> None:
+    for name in ("m.pkl", "m.joblib", "m.skops"):
+        (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
+        assert is_pickle(tmp_path / name)
+        (problem,) = Sklearn(file=str(tmp_path / name)).problems([])
+        assert "is a pickle" in problem
+        assert "skops.io.dump" in problem
+
+
+def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    data = dataset(tmp_path)
+    save_file(torch.nn.Linear(5, 2).state_dict(), tmp_path / "w.safetensors")
+    plugin = TorchModule(weights=str(tmp_path / "w.safetensors"), inputs="plain")
+    assert "weight is (2, 5), expected (2, 3)" in told(plugin, data)
+    save_file({"w": torch.zeros(2, 3), "bias": torch.zeros(2)}, tmp_path / "w.safetensors")
+    assert "1 missing (weight); 1 unknown (w)" in told(plugin, data)
+    (tmp_path / "w.safetensors").write_bytes(b"nonsense")
+    assert "not a readable safetensors file" in told(plugin, data)
+    assert told(TorchModule(), data) == ""
+
+
+# --- checkpoints of transformers ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("names", "codes", "order"),
+    [
+        (["Neg", "Pos"], ("pos", "neg"), [1, 0]),
+        (["LABEL_0", "LABEL_1"], ("1", "0"), [1, 0]),
+        (["LABEL_0", "LABEL_1"], ("neg", "pos"), None),
+        (["sad", "glad"], ("neg", "pos"), None),
+    ],
+)
+def test_outputs_of_a_checkpoint_match_by_the_values_of_the_label_column(
+    names: list[str], codes: tuple[str, ...], order: list[int] | None, tmp_path: Path
+) -> None:
+    from deepseek_report.models.checkpoint_net import class_order, class_problem
+
+    config = {"id2label": {str(k): name for k, name in enumerate(names)}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    target = Target("mood", "Mood", tuple(f"Mood: {one}" for one in codes), codes=codes)
+    assert class_order(tmp_path, target) == order
+    problem = class_problem(tmp_path, target)
+    assert (problem is None) == (order is not None)
+    assert problem is None or "their order does not say which is which" in problem
