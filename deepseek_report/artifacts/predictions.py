@@ -131,8 +131,8 @@ class PredictionSummary:
     n : how many. threshold, rule, explained : as in `Predictions`. accuracy : share decided
     rightly. classes : rates of each class. highest : the next ten per cent above every score of the
     explained class. stated, happened : mean probability of the explained class, and its share.
-    top_stated, top_happened : the same of the most probable class. All from `accuracy` on are NaN or empty
-    where the target is a number.
+    top_stated, top_happened : the same of the most probable class. All from `accuracy` on are NaN
+    or empty where the target is a number.
     """
 
     n: int
