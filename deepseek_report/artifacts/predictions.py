@@ -130,9 +130,9 @@ class PredictionSummary:
 
     n : how many. threshold, rule, explained : as in `Predictions`. accuracy : share decided
     rightly. classes : rates of each class. highest : the next ten per cent above every score of the
-    explained class. stated, happened : mean probability of the explained class and its share; of
-    more than two classes those of the most probable one. All from `accuracy` on are NaN or empty
-    where the target is a number.
+    explained class. stated, happened : mean probability of the explained class, and its share.
+    top_stated, top_happened : the same of the most probable class. All from `accuracy` on are NaN
+    or empty where the target is a number.
     """
 
     n: int
@@ -144,6 +144,8 @@ class PredictionSummary:
     highest: float = float("nan")
     stated: float = float("nan")
     happened: float = float("nan")
+    top_stated: float = float("nan")
+    top_happened: float = float("nan")
 
     @classmethod
     def of(cls, predictions: Predictions) -> PredictionSummary:
@@ -152,17 +154,15 @@ class PredictionSummary:
         n_classes = p.probabilities.shape[1]
         if not n_classes or not len(p):
             return named
-        stated, happened = p.scores, p.truths
-        if n_classes > 2:
-            stated = p.probabilities.max(axis=1)
-            happened = p.probabilities.argmax(axis=1) == p.labels
         return replace(
             named,
             accuracy=float(p.correct.mean()),
             classes=tuple(ClassRates.of(p.decisions == k, p.labels == k) for k in range(n_classes)),
             highest=float(min(1.0, np.ceil(10 * p.scores.max()) / 10)),
-            stated=float(stated.mean()),
-            happened=float(happened.mean()),
+            stated=float(p.scores.mean()),
+            happened=float(p.truths.mean()),
+            top_stated=float(p.probabilities.max(axis=1).mean()),
+            top_happened=float((p.probabilities.argmax(axis=1) == p.labels).mean()),
         )
 
     @property
@@ -177,7 +177,7 @@ class PredictionSummary:
     def load(cls, folder: Path) -> PredictionSummary:
         found = load_json(folder / SUMMARY)
         classes = tuple(ClassRates(**_numbers(one)) for one in found.pop("classes"))
-        names = ("accuracy", "highest", "stated", "happened")
+        names = ("accuracy", "highest", "stated", "happened", "top_stated", "top_happened")
         scales: dict[str, Any] = dict(_numbers({name: found.pop(name) for name in names}))
         return cls(**found, classes=classes, **scales)
 

@@ -168,8 +168,10 @@ def _stated(results: Results) -> dict[str, Any]:
     With two classes it is the explained class, else the most probable one, as in the error itself.
     """
     found, target = results.predicted, results.schema.target
-    name = target.explained_class if len(target.classes) == 2 else ""
-    return {"mean": found.stated, "observed": found.happened, "target": name}
+    if len(target.classes) == 2:
+        name = target.explained_class
+        return {"mean": found.stated, "observed": found.happened, "target": name}
+    return {"mean": found.top_stated, "observed": found.top_happened, "target": ""}
 
 
 def _is_certain(results: Results, error: Score) -> bool:
