@@ -66,10 +66,10 @@ def _fitting(text: str, width: int) -> int:
 def _characters(text: str, width: int) -> int:
     """How many of the first characters take at most `width` columns."""
     taken = 0
-    for number, character in enumerate(text):
+    for place, character in enumerate(text):
         taken += columns(character)
         if taken > width:
-            return number
+            return place
     return len(text)
 
 
