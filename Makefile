@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup report test check wheel bench clean
+.PHONY: help setup report test fuzz check wheel bench clean
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -16,6 +16,9 @@ report: $(VENV)/.run ## run the default experiment and print the report's path
 
 test: $(VENV)/.test ## set up and pass the tests
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+fuzz: $(VENV)/.test ## the long form of the tests that damage and kill, an hour or more
+	DEEPSEEK_REPORT_FUZZ=long $(BIN)/python -m pytest -n 2 tests/safety $(ARGS)
 
 check: $(VENV)/.dev ## lint, types, import direction, spelling
 	$(BIN)/ruff check .

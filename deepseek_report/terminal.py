@@ -118,6 +118,9 @@ def say_finished(finished: Finished) -> None:
     _say_thresholds(console, finished)
     _say_findings(console, finished)
     _say_problems(console, finished)
+    for name in finished.kept:
+        console.print(f"{escape(name)}: your edited copy, kept beside what was written anew")
+    console.print(f"run digest sha256:{finished.run_digest}")
     for page in finished.pages:
         print(page)
 

@@ -7,7 +7,9 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,16 @@ from numpy.typing import NDArray
 from deepseek_report.errors import ArtifactError
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
+#: The environment variable that raises the bound on what one artifact may hold in memory.
+BOUND = "DEEPSEEK_REPORT_ARTIFACT_MIB"
+_MOST_MIB = 2048
+#: What a cell of a table takes at least: a number, or the reference to a text.
+_BYTES_A_CELL = 8
+#: What numpy, zipfile, zlib and pyarrow (whose errors are ValueErrors) raise of damaged files.
+_MALFORMED = (
+    *(ValueError, TypeError, KeyError, EOFError, NotImplementedError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, SyntaxError, OverflowError, MemoryError),
+)
 
 
 def _plain(value: Any) -> Any:
@@ -86,13 +98,41 @@ def save_json(path: Path, value: Any) -> None:
 
 
 def load_json(path: Path) -> Any:
-    """Read JSON; raises ArtifactError if the file is missing or malformed."""
-    try:
+    """Read JSON; raises ArtifactError if the file is missing, malformed or beyond the bound."""
+    with _reading(path):
+        _bound(path, path.stat().st_size)
         return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _most_bytes() -> int:
+    return int(os.environ.get(BOUND, "") or _MOST_MIB) * 2**20
+
+
+def _bound(path: Path, size: int) -> None:
+    if size > _most_bytes():
+        raise ArtifactError(
+            f"{path}: holds {size / 2**20:,.0f} MiB, and an artifact may hold "
+            f"{_most_bytes() / 2**20:,.0f}. If you trust it, set {BOUND} to a greater number of MiB"
+        )
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read which one it is and why."""
+    try:
+        yield
+    except ArtifactError:
+        raise
     except FileNotFoundError:
         raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
     except json.JSONDecodeError as error:
         raise ArtifactError(f"{path}: not valid JSON ({error})") from None
+    except RecursionError:
+        raise ArtifactError(f"{path}: nested too deeply to be an artifact") from None
+    except OSError as error:
+        raise ArtifactError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except _MALFORMED as error:
+        raise ArtifactError(f"{path}: damaged ({error})") from None
 
 
 def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
@@ -109,12 +149,12 @@ def save_arrays(path: Path, **arrays: NDArray[Any]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, Any]:
-    """All arrays of an npz file by name; raises ArtifactError if it is missing."""
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
+    """All arrays of an npz file by name; raises ArtifactError if it is missing or malformed."""
+    with _reading(path):
+        with zipfile.ZipFile(path) as archive:
+            _bound(path, sum(entry.file_size for entry in archive.infolist()))
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
 
 
 def save_table(path: Path, table: pd.DataFrame) -> None:
@@ -125,11 +165,16 @@ def save_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def load_table(path: Path) -> pd.DataFrame:
-    """Read a Parquet table; raises ArtifactError if it is missing."""
-    try:
+    """Read a Parquet table; raises ArtifactError if it is missing or malformed."""
+    import pyarrow.parquet as pq
+
+    with _reading(path):
+        with pq.ParquetFile(path) as file:
+            about = file.metadata
+            groups = (about.row_group(number) for number in range(about.num_row_groups))
+            plain = sum(group.total_byte_size for group in groups)
+            _bound(path, max(plain, about.num_rows * about.num_columns * _BYTES_A_CELL))
         return pd.read_parquet(path)
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: this artifact is missing; run the experiment again") from None
 
 
 def sha256_file(path: Path) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.names import check_name
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Picture:
     interactive: dict[str, Any] | None = None
     section: str = ""
     narrow: str | None = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "picture")
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

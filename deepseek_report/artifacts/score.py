@@ -20,6 +20,7 @@ from deepseek_report.artifacts.files import (
     save_json,
     save_table,
 )
+from deepseek_report.artifacts.names import check_name
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -90,6 +91,7 @@ class Measurement:
         save_json(folder / "scores.json", [vars(score) for score in self.scores])
         save_json(folder / "notes.json", list(self.notes))
         for name, table in self.tables.items():
+            check_name(name, "table")
             save_table(folder / f"{name}.parquet", table)
         if self.arrays:
             save_arrays(folder / "arrays.npz", **self.arrays)

@@ -43,6 +43,10 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         help_dir = "a folder of your own YAMLs, laid out like conf/"
         parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
         add_trust(parser)
+        help_type = "a class or function that a skops file may hold, by its dotted path; repeatable"
+        parser.add_argument(
+            "--trust-type", action="append", default=[], metavar="DOTTED.NAME", help=help_type
+        )
     return parser
 
 
@@ -57,4 +61,4 @@ def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) ->
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
 
-    return validate(compose(overrides, options.config_dir), options.trust)
+    return validate(compose(overrides, options.config_dir), options.trust, options.trust_type)

@@ -25,8 +25,7 @@ def command(arguments: list[str]) -> int:
         print(f"{len(found.problems)} things are not as the run wrote them")
         return 1
     print(f"{found.files} files are as the run wrote them, and run.json is valid")
-    if found.run_digest:
-        print(f"run digest       sha256:{found.run_digest}")
+    print(f"run digest       sha256:{found.run_digest}")
     if found.document_digest:
         print(f"document digest  sha256:{found.document_digest}")
     print(PROVES)

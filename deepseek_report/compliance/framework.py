@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from deepseek_report.artifacts.bounded_yaml import YamlTooLarge, check_bounds, read_text
+from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ConfigError
 
@@ -48,6 +50,8 @@ class FrameworkChoice:
     reviewed_version: str = ""
 
     def __post_init__(self) -> None:
+        if reason := unfit_name(self.id):
+            raise FrameworkError(f"the id {self.id!r} {reason}; allowed is {PLAIN_NAME}")
         if self.file is not None:
             try:
                 self.load()
@@ -166,10 +170,15 @@ def read_yaml(path: Path) -> Any:
     import yaml
 
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
+        check_bounds(text)
         return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: is not written in UTF-8; save it as UTF-8") from None
+    except YamlTooLarge as error:
+        raise ConfigError(f"{path}: is not read: {error.problem}; write less") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: is not valid YAML ({error})") from None
 

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.config.files import read_yaml
+from deepseek_report.config.files import MULTIPLE, SINGLE, read_yaml
 from deepseek_report.config.problems import ConfigProblems, Problem
-
-#: Groups of which one is chosen, and those of which several are.
-SINGLE = ("dataset", "model", "trainer", "report")
-MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 
 _PACKAGE = Path(__file__).parents[1]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.files import line_with, malformed, parts, unreadable
+from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
 from deepseek_report.config.overrides import forced, names, parse, refused
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
@@ -60,8 +61,12 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
         kept.extend([] if found else [one])
     chosen = {one.key_or_group: names(one) for one in kept if one.key_or_group in known}
     study = _leave_default_study(chosen, overrides)
-    raw, chosen_names = _compose([*study, *(forced(one, chosen) for one in kept)], roots)
-    return Composed(raw, tuple(overrides), chosen, roots, chosen_names, tuple(problems))
+    given = [*study, *(forced(one, chosen) for one in kept)]
+    raw, chosen_names, unresolved = _compose(given, roots)
+    composed = Composed(raw, tuple(overrides), chosen, roots, chosen_names, tuple(problems))
+    if unresolved:
+        raise ConfigProblems([*problems, *(_told(one, composed) for one in unresolved)])
+    return composed
 
 
 def _leave_default_study(
@@ -74,28 +79,41 @@ def _leave_default_study(
     return ["~experiment", *([] if named else [f"++name={chosen['dataset'][0]}"])]
 
 
+def _told(one: Unresolved, composed: Composed) -> Problem:
+    from deepseek_report.config.where import locate
+
+    return Problem(locate(composed, one.path), one.found, todo=one.todo)
+
+
 def _compose(
     overrides: Sequence[str], roots: Sequence[Path]
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, str], list[Unresolved]]:
     import yaml
     from hydra import compose as hydra_compose
     from hydra import initialize_config_dir
     from hydra.errors import HydraException
-    from omegaconf import OmegaConf, open_dict
+    from omegaconf import open_dict
     from omegaconf.errors import OmegaConfBaseException
 
     own = [root.as_uri() for root in roots[:-1]]
     search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
     try:
-        with initialize_config_dir(str(roots[-1]), version_base="1.3"):
+        here = initialize_config_dir(str(roots[-1]), version_base="1.3")
+        with here, only(lambda name: name != "oc.env"):
             config = hydra_compose(
                 _CONFIG_NAME, overrides=[*search, *overrides], return_hydra_config=True
             )
         names = {str(k): v for k, v in config.hydra.runtime.choices.items() if isinstance(v, str)}
         with open_dict(config):
             del config["hydra"]
-        raw: Any = OmegaConf.to_container(config, resolve=True)
-        return raw, names
+        raw, unresolved = resolve(config)
+        return raw, names, unresolved
+    except TooMuch as error:
+        given = _place(".".join(error.path), overrides, [])
+        todo = "write out what is meant, in fewer references"
+        raise ConfigProblems(
+            [Problem(given or ".".join(error.path), error.found, "", todo)]
+        ) from None
     except yaml.YAMLError as error:
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
         raise ConfigProblems([unreadable(file, error)]) from None

@@ -7,9 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+
+from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+
+
+def _plain(name: str) -> str:
+    if unfit_name(name):
+        raise ValueError(PLAIN_NAME)
+    return name
+
 
 Share = Annotated[float, Field(gt=0, lt=1)]
+#: A name that becomes a folder or a file on every system.
+PlainName = Annotated[str, AfterValidator(_plain)]
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Settings:
     jobs : processes that explain, measure and draw at the same time.
     """
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] = "experiment"
+    name: PlainName = "experiment"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
@@ -76,6 +87,8 @@ class Experiment:
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
     refused : parts of the default lists that this model or data cannot have.
+    trusted, trusted_types : packages whose classes may be named, and types that a model's file may
+        hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     """
 
     settings: Settings
@@ -84,6 +97,7 @@ class Experiment:
     multiple: Mapping[str, Mapping[str, Any]]
     refused: tuple[Refusal, ...] = ()
     trusted: tuple[str, ...] = ()
+    trusted_types: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

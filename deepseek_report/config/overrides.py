@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from deepseek_report.config.catalogue import MULTIPLE, SINGLE
+from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
 _STRUCTURED = ("[", "{", "'", '"', "$")
+#: The most characters of an override, how deep its brackets go, and the most runs of a sweep.
+_LONGEST = 20_000
+_DEEPEST = 30
+MOST_JOBS = 1_000
 
 
 def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
@@ -23,6 +28,11 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     parsed: list[Any] = []
     problems: list[Problem] = []
     for text in overrides:
+        if reason := _too_large(text):
+            problems.append(
+                Problem(f"command line, {text[:40]}…", reason, todo="put it into a YAML")
+            )
+            continue
         one, reason = _parse_one(text)
         if reason:
             todo = "write key=value, such as model=mlp or seed=3"
@@ -32,6 +42,17 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
         else:
             parsed.append(one)
     return parsed, problems
+
+
+def _too_large(text: str) -> str:
+    """Why an override is not even read: its length, or brackets inside of brackets."""
+    if len(text) > _LONGEST:
+        return f"it has {len(text)} characters, and at most {_LONGEST} are read"
+    level = deepest = 0
+    for letter in text:
+        level += (letter in "[{(") - (letter in "]})")
+        deepest = max(deepest, level)
+    return f"it is more than {_DEEPEST} brackets deep" if deepest > _DEEPEST else ""
 
 
 def _parse_one(text: str) -> tuple[Any, str]:
@@ -79,6 +100,8 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
         quoted = _twice_quoted(override.input_line)
         todo = f"add -m for one run each, or quote a text with a comma twice: {quoted}"
         return [Problem(where, "several values for one run", "one value", todo)]
+    if group == "hydra.searchpath":
+        return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
         return []
     if override.is_delete() or override.value() is None:
@@ -125,8 +148,12 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
     for override in parsed:
         if override.is_sweep_override():
             key = override.get_key_element()
-            axes.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+            values = itertools.islice(override.sweep_string_iterator(), MOST_JOBS + 1)
+            axes.append([f"{key}={value}" for value in values])
         else:
             axes.append([override.input_line])
+    if math.prod(map(len, axes)) > MOST_JOBS:
+        found = f"the sweep has more than {MOST_JOBS} runs"
+        raise ConfigProblems([Problem("command line", found, todo="run it in parts")])
     for job in itertools.product(*axes):
         yield list(job)

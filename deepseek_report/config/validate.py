@@ -4,40 +4,47 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import os
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
+from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.config import rules
-from deepseek_report.config.catalogue import MULTIPLE, SINGLE
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
+from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.trust import (
+    PACKAGES_VARIABLE,
+    Trust,
+    misnamed,
+    trusted_packages,
+    trusted_types,
+)
 from deepseek_report.config.where import locate
 from deepseek_report.config.words import allowed, shown_value
 
-_OWN = "deepseek_report"
-_TRUST_VARIABLE = "DEEPSEEK_REPORT_TRUST"
 
-
-def trusted_packages(extra: Sequence[str] = ()) -> tuple[str, ...]:
-    """Packages whose classes a configuration may name; a config file cannot extend this list."""
-    named = os.environ.get(_TRUST_VARIABLE, "").replace(",", " ").split()
-    return tuple(dict.fromkeys([_OWN, *named, *extra]))
-
-
-def validate(composed: Composed, trust: Sequence[str] = ()) -> Experiment:
+def validate(
+    composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
+) -> Experiment:
     """The experiment that a configuration describes.
+
+    Parameters
+    ----------
+    trust, trust_types : packages and types that the command line trusts, beside those of the
+        environment; a configuration cannot extend them.
 
     Raises
     ------
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
     """
-    checker = _Checker(composed, trusted_packages(trust))
+    trusted = Trust(trusted_packages(trust), trusted_types(trust_types))
+    checker = _Checker(composed, trusted)
     settings = checker.settings()
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
@@ -45,7 +52,11 @@ def validate(composed: Composed, trust: Sequence[str] = ()) -> Experiment:
     if checker.problems or settings is None:
         raise ConfigProblems(checker.problems)
     raw = _resolved(settings, single, multiple, composed.raw)
-    draft = Experiment(settings, raw, single, multiple, trusted=trusted_packages(trust))
+    if isinstance(single["model"], LoadsTypes):
+        single["model"] = single["model"].trusting(trusted.types)
+    draft = Experiment(
+        settings, raw, single, multiple, trusted=trusted.packages, trusted_types=trusted.types
+    )
     experiment, problems = rules.apply(draft, composed)
     if problems:
         raise ConfigProblems(problems)
@@ -53,10 +64,10 @@ def validate(composed: Composed, trust: Sequence[str] = ()) -> Experiment:
 
 
 class _Checker:
-    def __init__(self, composed: Composed, trusted: Sequence[str]) -> None:
+    def __init__(self, composed: Composed, trusted: Trust) -> None:
         self.composed = composed
-        self.trusted = trusted
-        self.problems: list[Problem] = list(composed.problems)
+        self.trusted = trusted.packages
+        self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]
 
     def settings(self) -> Settings | None:
         fields = {field.name for field in dataclasses.fields(Settings)}
@@ -72,12 +83,27 @@ class _Checker:
 
     def several(self, group: str) -> dict[str, Any]:
         entries = self.composed.raw.get(group) or {}
+        if not isinstance(entries, Mapping):
+            found = f"{group} is {shown_value(entries)}, and its choices are files"
+            todo = f"write `- override /{group}: [one, two]` below `defaults:`"
+            self.add((group,), found, "a key for each part", todo)
+            return {}
+        entries = {key: entry for key, entry in entries.items() if self.is_named(group, key)}
+        for first, second in twins(entries):
+            found = f'the keys "{first}" and "{second}" differ in capitals alone'
+            self.add((group, second), found, "", "rename one: some systems take them for one file")
         built = {
             key: self.plugin((group, key), entry)
             for key, entry in entries.items()
             if not self.only_settings(group, key, entry)
         }
         return {key: plugin for key, plugin in built.items() if plugin is not None}
+
+    def is_named(self, group: str, key: Any) -> bool:
+        """Whether a key can be a folder's name, as it will be in the store and the run folder."""
+        if reason := unfit_name(key):
+            self.add((group, str(key)), f"the key {shown_value(key)} {reason}", PLAIN_NAME, "")
+        return not reason
 
     def only_settings(self, group: str, key: str, entry: Any) -> bool:
         """Whether a file sets fields of a part that exists but was not chosen."""
@@ -110,7 +136,7 @@ class _Checker:
         package = target.partition(".")[0]
         if package not in self.trusted:
             todo = (
-                f"run with --trust {package}, or set {_TRUST_VARIABLE}={package}, if you trust it"
+                f"run with --trust {package}, or set {PACKAGES_VARIABLE}={package}, if you trust it"
             )
             found = f"_target_ {target} is outside the trusted packages"
             self.add((*path, "_target_"), found, ", ".join(self.trusted), todo)

@@ -7,22 +7,29 @@ from pathlib import Path
 
 import yaml
 
-from deepseek_report.config.catalogue import MULTIPLE
+from deepseek_report.artifacts.bounded_yaml import read_text
 from deepseek_report.config.compose import Composed
-from deepseek_report.config.files import WHOLE
+from deepseek_report.config.files import MULTIPLE, SINGLE, WHOLE
+
+#: Overrides of these keys choose files, in which a value may stand with its line.
+_GROUPS = frozenset({*SINGLE, *MULTIPLE})
 
 
 def locate(composed: Composed, path: Sequence[str]) -> str:
     """Where a value was set: `command line, seed=x`, `conf/explainers/lime.yaml:3`, or its key."""
     dotted = ".".join(path)
     given = [(text, text.lstrip("+~").partition("=")[0]) for text in reversed(composed.overrides)]
-    for text, key in given:
-        if key and (dotted == key or dotted.startswith(f"{key}.")):
-            return f"command line, {text}"
+    above = [(text, key) for text, key in given if key and dotted.startswith(f"{key}.")]
+    set_there = [text for text, key in given if key == dotted]
+    set_there += [text for text, key in above if key not in _GROUPS]
+    if set_there:
+        return f"command line, {set_there[0]}"
     for root in composed.roots:
         for file, inner in _candidates(composed, root, path):
             if (line := _line(file, inner)) is not None:
                 return f"{file.relative_to(root.parent).as_posix()}:{line}"
+    if above:  # the choice of a part, whose files do not name the value
+        return f"command line, {above[0][0]}"
     inside = [text for text, key in given if key.startswith(f"{dotted}.")]
     return f"command line, {inside[0]}" if inside else dotted
 
@@ -42,7 +49,7 @@ def _candidates(
 
 
 def _line(file: Path, path: Sequence[str]) -> int | None:
-    node = yaml.compose(file.read_text(encoding="utf-8"))
+    node = yaml.compose(read_text(file))
     line = None
     for part in path:
         if not isinstance(node, yaml.MappingNode):

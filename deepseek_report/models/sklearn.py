@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,8 +36,8 @@ class Sklearn:
     class, the gradient boosting of `library` for the target at hand, and for texts a linear model
     of scikit-learn. encoding : what it reads; "auto" takes "words" for texts, "codes" for trees,
     "one_hot" for others, and for a file "frame" where the estimator was fitted on a table with
-    names. file : a fitted estimator, stored by skops; trusted_types : types in it, beyond those
-    that skops trusts, that may be loaded.
+    names. file : a fitted estimator, stored by skops. Which types of it are loaded is decided by
+    `skops_types` and by the person who runs this (`trusting`), never by a configuration.
 
     Several labels are learned by one estimator each. A trained estimator is not stored: it is
     fitted anew from the stored data with the same seed wherever it is needed, and must then
@@ -44,13 +45,19 @@ class Sklearn:
     """
 
     modalities: ClassVar[frozenset[Modality]] = ALL_MODALITIES
+    trusted_types: ClassVar[tuple[str, ...]] = ()
 
     estimator: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
     encoding: Literal["auto", "one_hot", "codes", "frame", "words"] = "auto"
     file: str | None = None
-    trusted_types: tuple[str, ...] = ()
     library: Library = "sklearn"
+
+    def trusting(self, types: Sequence[str]) -> Sklearn:
+        """The same model, which loads these types of its file too."""
+        trusting = copy.copy(self)
+        object.__setattr__(trusting, "trusted_types", tuple(types))  # no field: no YAML sets it
+        return trusting
 
     @property
     def tasks(self) -> frozenset[Task]:
@@ -143,7 +150,7 @@ class Sklearn:
         """What is wrong with the estimator, its parameters or its file."""
         allowed = {*LIBRARIES, *trusted}
         try:
-            return self._file_problems(allowed) if self.file else self._class_problems(allowed)
+            return self._file_problems() if self.file else self._class_problems(allowed)
         except ConfigError as error:
             return [str(error)]
 
@@ -153,10 +160,19 @@ class Sklearn:
         from deepseek_report.provenance import code_of, version_of
 
         if self.file is not None:
-            return sha256_file(Path(self.file))
+            code = {one: code_of(one.rpartition(".")[0]) for one in self._trusted_in_file()}
+            return sha256_file(Path(self.file)) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
         return version_of(library) if library in LIBRARIES else str(code_of(module))
+
+    def _trusted_in_file(self) -> list[str]:
+        """The types that the person trusts and that the file holds: their code counts too."""
+        from deepseek_report.models.skops_file import types_beyond_skops
+
+        if not self.trusted_types:
+            return []
+        return sorted(set(self.trusted_types) & set(types_beyond_skops(Path(str(self.file)))))
 
     def _dotted(self, schema: Schema | None = None) -> str:
         """The estimator by dotted path; without a schema, that for a table with classes."""
@@ -206,10 +222,10 @@ class Sklearn:
         unknown = unknown_parameters(dotted, self.params, known)
         return unknown or _unusable(dotted, cls, self.params)
 
-    def _file_problems(self, allowed: set[str]) -> list[str]:
+    def _file_problems(self) -> list[str]:
         from deepseek_report.models.skops_file import file_problems
 
-        found = file_problems(Path(str(self.file)), self.trusted_types, allowed)
+        found = file_problems(Path(str(self.file)), self.trusted_types)
         if self.params:
             found.append("model.params are for an estimator that is trained here; remove them")
         return found

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.skops_types import untrusted
 
-#: Packages whose types an estimator's own library needs.
-_NUMERIC = frozenset({"numpy", "scipy", "builtins"})
+#: The most bytes that a file may hold once its members are unpacked, and its description alone.
+_LARGEST = 4 * 2**30
+_LARGEST_DESCRIPTION = 256 * 2**20
+#: What skops and zipfile raise at a file that is damaged or was made to harm.
+_UNREADABLE = (
+    *(OSError, KeyError, ValueError, TypeError, AttributeError, RecursionError),
+    *(NotImplementedError, RuntimeError, zipfile.BadZipFile),
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ def describe_file(path: Path) -> Described:
     """Class of the estimator, and whether it was fitted on a table with column names."""
     try:
         return _read(path, path.stat().st_mtime_ns)
-    except (OSError, KeyError, zipfile.BadZipFile, json.JSONDecodeError):
+    except _UNREADABLE:
         return Described("", has_names=False)
 
 
@@ -36,32 +43,82 @@ def describe_file(path: Path) -> Described:
 def _read(path: Path, changed: int) -> Described:
     del changed
     with zipfile.ZipFile(path) as archive:
+        if archive.getinfo("schema.json").file_size > _LARGEST_DESCRIPTION:
+            raise ValueError("its description is too long")
         text = archive.read("schema.json").decode()
     return Described(str(json.loads(text)["__class__"]), '"feature_names_in_"' in text)
 
 
-def file_problems(path: Path, trusted_types: Sequence[str], allowed: Collection[str]) -> list[str]:
-    """Why a file cannot be loaded: it is not there, no skops, or types that nobody has trusted."""
+def file_problems(path: Path, trusted: Sequence[str]) -> list[str]:
+    """Why a file cannot be loaded: it is not there, no skops, or types that nobody has trusted.
+
+    Parameters
+    ----------
+    trusted : types that the person running it trusts beyond the fixed rule of `skops_types`.
+    """
     if not path.is_file():
         return [f"model.file {path} does not exist"]
     if not describe_file(path).class_name:
         return [f"model.file {path} is not a skops file; write one with skops.io.dump"]
-    outside = sorted({one for one in trusted_types if one.partition(".")[0] not in allowed})
-    outside = [one for one in outside if one.partition(".")[0] not in _NUMERIC]
-    if outside:
-        return [f"model.trusted_types names types outside the trusted packages: {_listed(outside)}"]
-    unknown = sorted(set(_skops().get_untrusted_types(file=path)) - set(trusted_types))
-    if unknown:
+    if (size := _unpacked(path)) > _LARGEST:
         return [
-            f"model.file {path} holds types that skops does not trust: {_listed(unknown)}. If you "
-            "know where the file comes from, name them in model.trusted_types"
+            f"model.file {path} holds {size / 2**30:.1f} GiB once it is unpacked, and at most "
+            f"{_LARGEST / 2**30:.0f} GiB are read; store a smaller estimator"
         ]
-    return []
+    try:
+        unknown = untrusted(types_beyond_skops(path), trusted)
+    except _UNREADABLE as error:
+        return [f"model.file {path} cannot be read as a skops file: {_said(error)}"]
+    if not unknown:
+        return []
+    options = " ".join(f"--trust-type {name}" for name in unknown)
+    return [
+        f"model.file {path} holds types that are not known to be safe: {', '.join(unknown)}. "
+        f"If you know where the file comes from and trust them, add {options}"
+    ]
 
 
-def load_file(path: Path, trusted_types: Sequence[str]) -> Any:
-    """The estimator of a file; types beyond skops' own list must be named."""
-    return _skops().load(path, trusted=list(trusted_types))
+def types_beyond_skops(path: Path) -> list[str]:
+    """Types and functions that a file is built from and that skops itself does not trust."""
+    return list(_types(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _types(path: Path, changed: int) -> tuple[str, ...]:
+    del changed
+    return tuple(str(name) for name in _skops().get_untrusted_types(file=path))
+
+
+def load_file(path: Path, trusted: Sequence[str]) -> Any:
+    """The estimator of a file, if every type is allowed and every position in it exists.
+
+    Raises
+    ------
+    ConfigError : a type is neither allowed nor trusted, or the file points outside of itself.
+    """
+    from deepseek_report.models.skops_checks import check_positions
+
+    if problems := file_problems(path, trusted):
+        raise ConfigError("; ".join(problems))
+    try:
+        found = _skops().load(path, trusted=types_beyond_skops(path))
+    except ImportError as error:
+        raise ConfigError(f"model.file {path} needs a package that is not there: {error}") from None
+    except _UNREADABLE as error:
+        raise ConfigError(f"model.file {path} cannot be loaded: {_said(error)}") from None
+    check_positions(found)
+    return found
+
+
+def _unpacked(path: Path) -> int:
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def _said(error: BaseException) -> str:
+    """The first line of an error, short enough for a message."""
+    lines = str(error).splitlines() or [type(error).__name__]
+    return lines[0][:200]
 
 
 def _skops() -> Any:
@@ -72,7 +129,3 @@ def _skops() -> Any:
             "model.file needs skops; install it with: pip install 'deepseek-report[skops]'"
         ) from None
     return skops.io
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names)

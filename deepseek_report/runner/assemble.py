@@ -14,6 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.provenance import environment, versions
+from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.reading import FORMAT_VERSION
@@ -37,6 +38,8 @@ _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
 _VOLATILE = (
     *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
     *(f"{ARTIFACTS}/*/timing.json", "report.*", "evidence.json", "findings.json"),
+    *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
+    "tables/trust-cost*",
 )
 
 
@@ -127,7 +130,7 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     for name, picture in experiment.multiple["visualizations"].items():
         if set(measured) & set(picture.needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
-            yield f"figures/*{name}*"
+            yield f"figures/*{slug(name)}*"
 
 
 def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
 from deepseek_report.artifacts.results import Results
-from deepseek_report.config.validate import trusted_packages
+from deepseek_report.config.trust import trusted_packages
 from deepseek_report.findings.wording import sentence_case
 
 _OWN = "deepseek_report.sections."

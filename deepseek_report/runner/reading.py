@@ -24,10 +24,12 @@ from deepseek_report.store.run_folder import (
     PROVENANCE,
     RUN,
     Contents,
+    listed_results,
     look_into,
     read_manifest,
     refuse_links,
     result_problems,
+    run_digest,
 )
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
@@ -70,7 +72,7 @@ def open_run(folder: Path) -> OpenRun:
             + (f"; and {more} more" if more > 0 else "")
             + ". Take the folder from its source again, or run the experiment again"
         )
-    return OpenRun(folder, run, contents, str(manifest.get("run_digest", "")))
+    return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
 
 
 def read_run(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
@@ -131,8 +133,18 @@ def _config(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     config = copy.deepcopy(dict(run["config"]))
     for framework in (config.get("frameworks") or {}).values():
         if framework.get("file"):
-            framework["file"] = str(folder / FRAMEWORKS / f"{framework['id']}.yaml")
+            framework["file"] = str(_framework_file(folder, str(framework["id"])))
     return config
+
+
+def _framework_file(folder: Path, name: str) -> Path:
+    path = folder / FRAMEWORKS / f"{name}.yaml"
+    if path.parent != folder / FRAMEWORKS or not path.is_file():
+        raise ArtifactError(
+            f"{folder}: {FRAMEWORKS}/{name}.yaml, the framework file of this run, is missing; run "
+            "the experiment again"
+        )
+    return path
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from deepseek_report.store.run_folder import (
     read_manifest,
     readable_manifest,
     result_problems,
+    run_digest,
 )
 
 #: What is true of a folder that `verify` is content with, and what is not.
@@ -82,7 +83,7 @@ def verify(folder: Path, expect: str = "", *, recompute: bool = True) -> Verifie
     run = read_run(folder, contents)
     manifest = _manifest(folder, contents, MANIFEST)
     listed = listed_results(manifest)
-    found.run_digest = str(manifest.get("run_digest", ""))
+    found.run_digest = run_digest(listed)
     found.problems += result_problems(folder, contents, manifest)
     found.problems += agreement_problems(run, listed)
     if recompute and not found.problems:
@@ -172,14 +173,14 @@ def _config(folder: Path) -> Any:
 def _verify_first_format(
     folder: Path, contents: Contents, manifest: Mapping[str, Any], found: Verified
 ) -> None:
-    """Format 1 lists documents in the one manifest, and no record."""
-    listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
+    """Format 1 has one manifest, which lists documents until these are rendered again."""
+    found.notes.append("an older version wrote this folder; its records of time are not covered")
     if readable_manifest(folder / DOCUMENTS_MANIFEST) is not None:
         _verify_documents(folder, contents, found)
         return
+    listed = {name: sha for name, sha in manifest["files"].items() if class_of(name) == "document"}
     found.problems += differences(folder, contents, "document", listed)
     found.files += len(listed)
-    found.notes.append("an older version wrote this folder; it has no run digest")
 
 
 def _verify_records(folder: Path, contents: Contents, found: Verified) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import PART, load_json, save_json
+from deepseek_report.artifacts.names import check_name
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import (
     MANIFEST,
@@ -35,6 +36,13 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _checked(stage: str) -> str:
+    """The id of a stage, each part of which must be a plain name: nothing leads out of a store."""
+    for part in stage.split("/"):
+        check_name(part, "stage")
+    return stage
+
+
 @dataclass(frozen=True)
 class Store:
     """Stage folders below `root`, as `<root>/<stage>/<key>/`."""
@@ -42,8 +50,8 @@ class Store:
     root: Path
 
     def folder(self, stage: str, key: str) -> Path:
-        """Where the stage with this key is, or would be."""
-        return self.root / stage / key[:32]
+        """Where the stage with this key is, or would be; ArtifactError if a part is no name."""
+        return self.root / _checked(stage) / key[:32]
 
     def find(self, stage: str, key: str) -> Path | None:
         """The finished folder of a stage, or None."""
@@ -64,8 +72,9 @@ class Store:
 
     def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
         """The manifest; None where it is missing or damaged, so that the stage is made again."""
+        path = self.folder(stage, key) / MANIFEST
         try:
-            found = load_json(self.folder(stage, key) / MANIFEST)
+            found = load_json(path)
         except (ArtifactError, OSError, ValueError, RecursionError):
             return None
         if not isinstance(found, dict) or (found.get("stage"), found.get("key")) != (stage, key):
@@ -75,7 +84,7 @@ class Store:
     @contextmanager
     def lock(self, stage: str, key: str) -> Iterator[None]:
         """Hold this stage alone; another process waits. The system frees it if we are killed."""
-        path = self.root / ".locks" / f"{stage.replace('/', '.')}-{key[:32]}"
+        path = self.root / ".locks" / f"{_checked(stage).replace('/', '.')}-{key[:32]}"
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
@@ -86,7 +95,7 @@ class Store:
 
         Of that, files which were being written when it was killed go.
         """
-        work = self.root / ".work" / stage / key[:32]
+        work = self.root / ".work" / _checked(stage) / key[:32]
         if not (resume and work.is_dir()):
             remove(work)
         work.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,14 @@ class Restores(Protocol):
 
 
 @runtime_checkable
+class LoadsTypes(Protocol):
+    """The optional part of a ModelPlugin whose file names types that are loaded with it."""
+
+    def trusting(self, types: Sequence[str]) -> ModelPlugin:
+        """The same model, which loads these types too; only the person running it names them."""
+
+
+@runtime_checkable
 class NamesOthers(Protocol):
     """The optional part of a ModelPlugin whose YAML names code or files of the user's own."""
 

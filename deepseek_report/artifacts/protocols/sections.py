@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.results import Results
 
 
@@ -25,6 +26,9 @@ class SectionContent:
     caveats: Sequence[str] = ()
     actions: Sequence[str] = ()
     incomplete: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "section")
 
 
 class SectionPlugin(Protocol):

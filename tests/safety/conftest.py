@@ -1,0 +1,48 @@
+"""Run folders as strangers prepare them: copied, changed, and sealed again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.runner.plan import identity_of
+from deepseek_report.runner.writing import seal_documents
+from deepseek_report.store import MANIFEST
+from deepseek_report.store.run_folder import hash_files, look_into, seal_results
+
+
+def forge(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change `run.json` as one who knows the format would: everything sealed anew."""
+    path = folder / "run.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    change(run)
+    path.write_text(json.dumps(run), encoding="utf-8")
+    reseal(folder)
+
+
+def reseal(folder: Path) -> None:
+    """Make the manifests agree with whatever lies in the folder now."""
+    path = folder / "run.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    for entry in run["artifacts"].values():
+        inside = folder / entry["path"]
+        if inside.is_dir():
+            entry["files"] = hash_files(inside, look_into(inside).files)
+    run["run_id"] = identity_of(run)
+    path.write_text(json.dumps(run), encoding="utf-8")
+    seal_results(folder)
+    digest = json.loads((folder / MANIFEST).read_text())["run_digest"]
+    seal_documents(folder, digest)
+
+
+@pytest.fixture
+def received(small_run: Any, tmp_path: Path) -> Path:
+    """A copy of the small run, as a reviewer gets it, in a folder with nothing else in it."""
+    folder = tmp_path / "received" / "run"
+    shutil.copytree(small_run.folder, folder)
+    return folder

@@ -1,0 +1,77 @@
+"""A damaged run folder is made again by the command that made it; people's words survive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.store import hash_folder
+
+FEW = (
+    "explainers=[]",
+    "metrics=[roc_auc]",
+    "visualizations=[]",
+    "sections=[summary]",
+    "frameworks=[]",
+    "report.thresholds=[]",
+)
+DAMAGE = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "no mapping": lambda content: b"[1, 2]",
+    "no key": lambda content: b"{}",
+    "no text": lambda content: b"\xff\xfe\x00",
+}
+
+
+def run(overrides: list[str]) -> Finished:
+    return run_experiment(validate(compose(overrides)), NoReporter(), overrides)
+
+
+@pytest.fixture(scope="module")
+def made(small_run: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], Path]:
+    overrides = [*small_run.overrides(tmp_path_factory.mktemp("reports")), *FEW]
+    return overrides, run(overrides).folder
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize(
+    "name", ["run.json", "manifest.json", "provenance.json", "records.json", "documents.json"]
+)
+def test_a_damaged_record_is_made_again(
+    made: tuple[list[str], Path], name: str, damage: str
+) -> None:
+    overrides, folder = made
+    before = hash_folder(folder) | {"manifest.json": (folder / "manifest.json").read_bytes()}
+    path = folder / name
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    finished = run(overrides)
+    assert finished.exit_code == 0
+    assert not finished.from_store
+    after = hash_folder(folder) | {"manifest.json": (folder / "manifest.json").read_bytes()}
+    assert after == before
+    assert run(overrides).from_store
+
+
+def test_what_people_wrote_survives_a_run_that_is_made_again(
+    made: tuple[list[str], Path],
+) -> None:
+    overrides, folder = made
+    (folder / "notes").mkdir()
+    (folder / "notes" / "summary.qmd").write_text("Seen by me.\n", encoding="utf-8")
+    edited = (folder / "report.qmd").read_text(encoding="utf-8") + "\nMine.\n"
+    (folder / "report.qmd").write_text(edited, encoding="utf-8")
+    (folder / "config.yaml").write_text("mine: 1\n", encoding="utf-8")
+    finished = run(overrides)
+    assert sorted(finished.kept) == ["config.yaml.edited", "report.qmd.edited"]
+    assert (folder / "report.qmd.edited").read_text(encoding="utf-8") == edited
+    assert (folder / "config.yaml.edited").read_text(encoding="utf-8") == "mine: 1\n"
+    assert (folder / "notes" / "summary.qmd").read_text(encoding="utf-8") == "Seen by me.\n"
+    assert "mine" not in (folder / "config.yaml").read_text(encoding="utf-8")
+    assert run(overrides).from_store

@@ -1,0 +1,343 @@
+"""A run folder from a stranger: nothing of it is run, followed, or believed without its hash."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.cli import run as command
+from deepseek_report.store import hash_folder
+from deepseek_report.store.run_folder import class_of
+
+from .conftest import forge, reseal
+
+
+def outside(folder: Path) -> dict[str, str]:
+    """Everything beside the received folder."""
+    return {name: sha for name, sha in hash_folder(folder.parent).items() if name[:4] != "run/"}
+
+
+def expected(folder: Path) -> str:
+    return str(json.loads((folder / "manifest.json").read_text())["run_digest"])
+
+
+def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    touched = received.parent / "touched"
+
+    def plant(run: dict[str, Any]) -> None:
+        run["config"]["sections"]["summary"] = {
+            "_target_": "os.system",
+            "command": f"touch {touched}",
+        }
+
+    forge(received, plant)
+    assert command(["render", str(received)]) == 1
+    assert not touched.exists()
+    page = (received / "report.html").read_text(encoding="utf-8")
+    assert "os is not trusted here" in page
+    said = json.loads((received / "findings.json").read_text())
+    assert [one["stage"] for one in said["problems"]] == ["sections/summary"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "subprocess.Popen",
+        "deepseek_report.store.stages.Store",
+        "deepseek_report.sections.summary.re",
+        "deepseek_report.sections.nowhere.Summary",
+        "eval",
+        "",
+        "builtins.eval",
+        "..os.system",
+    ],
+)
+def test_only_sections_of_trusted_packages_are_built(target: str) -> None:
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.runner.parts import write_section
+
+    results = Results({}, {})
+    content = write_section(results, "summary", {"_target_": target, "root": "/"})
+    assert content.incomplete
+    assert list(results.failures) == ["sections/summary"]
+
+
+def test_a_forged_score_is_refused_by_render_and_by_verify(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (received / "report.html").read_bytes()
+    path = received / "artifacts/measures/roc_auc/scores.json"
+    scores = json.loads(path.read_text())
+    scores[0]["value"] = 0.999
+    path.write_text(json.dumps(scores))
+    assert command(["render", str(received)]) == 1
+    assert "artifacts/measures/roc_auc/scores.json was changed" in capsys.readouterr().err
+    assert (received / "report.html").read_bytes() == before
+    assert command(["verify", str(received)]) == 1
+    assert "artifacts/measures/roc_auc/scores.json was changed" in capsys.readouterr().out
+
+
+def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handed_on = expected(received)
+    assert command(["verify", str(received), "--expect", f"sha256:{handed_on}"]) == 0
+    path = received / "artifacts/measures/roc_auc/scores.json"
+    path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "modell"'))
+    reseal(received)
+    assert command(["verify", str(received), "--expect", handed_on]) == 1
+    said = capsys.readouterr().out
+    assert "the digest that you expect is not that of this folder" in said
+    assert "scores.parquet: it does not hold the scores of the artifacts" in said
+
+
+def test_no_digest_is_taken_for_one_that_is_too_short(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["verify", str(received), "--expect", expected(received)[:12]]) == 2
+    assert "64 hexadecimal digits" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("report.html", "report.html was changed"),
+        ("provenance.json", "provenance.json was changed"),
+        ("evidence.json", "evidence.json was changed"),
+        ("config.yaml", "config.yaml was changed"),
+    ],
+)
+def test_verify_finds_an_edited_file_of_every_class(
+    received: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (received / name).open("a", encoding="utf-8") as stream:
+        stream.write("\n")
+    assert command(["verify", str(received)]) == 1
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("tensorboard/events.out.tfevents.9", "is not in the manifest"),
+        ("artifacts/measures/roc_auc/more.parquet", "is not in the manifest"),
+        ("figures/more.svg", "is not in the manifest"),
+        ("read_me_first.exe", "is no file of a run"),
+    ],
+)
+def test_verify_finds_an_added_file(
+    received: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (received / name).parent.mkdir(exist_ok=True)
+    (received / name).write_text("added")
+    assert command(["verify", str(received)]) == 1
+    assert f"{name} {said}" in capsys.readouterr().out
+
+
+def test_an_edited_report_is_written_anew_and_what_people_wrote_is_kept(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = (received / "report.qmd").read_text(encoding="utf-8")
+    (received / "report.qmd").write_text(f"{whole}\nMy own words.\n", encoding="utf-8")
+    (received / "report.html").write_text("forged")
+    assert command(["render", str(received)]) == 0
+    said = capsys.readouterr().out
+    assert "report.qmd.edited: your edited copy" in said
+    assert "My own words." in (received / "report.qmd.edited").read_text(encoding="utf-8")
+    assert (received / "report.qmd").read_text(encoding="utf-8") == whole
+    assert "forged" not in (received / "report.html").read_text(encoding="utf-8")
+    assert command(["verify", str(received)]) == 0
+    capsys.readouterr()
+    assert command(["render", str(received)]) == 0
+    assert "your edited copy" not in capsys.readouterr().out
+
+
+def test_an_edited_config_is_a_changed_result(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = received / "config.yaml"
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config["report"]["title"] = "Another title"
+    path.write_text(yaml.safe_dump(config), encoding="utf-8")
+    assert command(["render", str(received)]) == 1
+    assert "config.yaml was changed" in capsys.readouterr().err
+
+
+def test_render_is_bound_to_the_results_and_changes_none(received: Path) -> None:
+    results = {
+        name: sha for name, sha in hash_folder(received).items() if class_of(name) == "result"
+    }
+    before = hash_folder(received)
+    assert command(["render", str(received)]) == 0
+    assert hash_folder(received) == before
+    assert results.keys() <= before.keys()
+    documents = json.loads((received / "documents.json").read_text())
+    assert documents["run_digest"] == expected(received)
+
+
+@pytest.mark.parametrize("name", ["report.html", "figures", "run.json", "artifacts/data", "notes"])
+def test_a_link_is_neither_followed_nor_written_through(
+    received: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = received.parent / "elsewhere"
+    place = received / name
+    if place.is_dir():
+        shutil.copytree(place, elsewhere)
+        shutil.rmtree(place)
+    elif place.exists():
+        shutil.copyfile(place, elsewhere)
+        place.unlink()
+    else:
+        elsewhere.mkdir()
+    place.symlink_to(elsewhere)
+    before = outside(received)
+    assert command(["render", str(received)]) == 1
+    assert f"{name}: a link or a device" in capsys.readouterr().err
+    assert outside(received) == before
+    assert command(["verify", str(received)]) == 1
+
+
+def test_a_pipe_in_the_folder_is_not_read_for_ever(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (received / "run.json").unlink()
+    os.mkfifo(received / "run.json")
+    for name in ("render", "verify"):
+        assert command([name, str(received)]) == 1
+    assert "a link or a device" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../other/artifacts/data", "artifacts/../../other", "/etc", "artifacts/..", "figures", "."],
+)
+def test_an_artifact_is_read_from_below_the_folder_alone(
+    received: Path, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def plant(run: dict[str, Any]) -> None:
+        run["artifacts"]["data"] = {"path": path, "files": {}}
+
+    run = json.loads((received / "run.json").read_text())
+    plant(run)
+    (received / "run.json").write_text(json.dumps(run))
+    for name in ("render", "verify"):
+        assert command([name, str(received)]) == 1
+        assert "no run of this package wrote it" in capsys.readouterr().err
+
+
+def test_a_framework_file_is_read_from_the_folder_and_from_nowhere_else(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = received.parent / "secret.yaml"
+    secret.write_text("password: hunter2\n")
+
+    def plant(run: dict[str, Any]) -> None:
+        run["config"]["frameworks"]["gdpr"]["file"] = str(secret)
+
+    forge(received, plant)
+    assert command(["render", str(received)]) == 1
+    said = capsys.readouterr().err
+    assert "hunter2" not in said
+    assert "frameworks/gdpr.yaml" in said
+
+
+def bomb_of_zeros(path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("inputs.npy", b"\0" * 2**20)
+    content = bytearray(path.read_bytes())
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):  # its headers say 4 GiB
+        at = content.index(mark) + (22 if mark == b"PK\x03\x04" else 24)
+        content[at : at + 4] = (2**32 - 2).to_bytes(4, "little")
+    path.write_bytes(content)
+
+
+def bomb_of_rows(path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    column = pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array([0] * 1000), ["x"])])
+    table = pa.table({f"c{j}": column for j in range(100)})
+    with pq.ParquetWriter(path, table.schema) as writer:
+        for _ in range(3000):
+            writer.write_table(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "said"),
+    [
+        ("artifacts/data/test.npz", bomb_of_zeros, "an artifact may hold"),
+        ("artifacts/measures/cases/cases.parquet", bomb_of_rows, "an artifact may hold"),
+    ],
+)
+def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
+    tmp_path: Path, name: str, write: Callable[[Path], None], said: str
+) -> None:
+    from deepseek_report.artifacts.files import load_arrays, load_table
+    from deepseek_report.errors import ArtifactError
+
+    path = tmp_path / Path(name).name
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    write(path)
+    with pytest.raises(ArtifactError, match=said):
+        (load_arrays if path.suffix == ".npz" else load_table)(path)
+
+
+def test_deep_nesting_ends_in_a_sentence(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (received / "run.json").write_text("[" * 200_000)
+    for name in ("render", "verify"):
+        assert command([name, str(received)]) == 1
+        assert "run.json" in capsys.readouterr().err
+
+
+def test_a_folder_of_a_newer_version_is_told_as_such(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = json.loads((received / "run.json").read_text())
+    (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
+    assert command(["render", str(received)]) == 1
+    assert "format_version is '99'; this version reads 1 and 2" in capsys.readouterr().err
+
+
+def as_first_format(folder: Path) -> None:
+    """What versions before the three classes of files wrote: one manifest, rewritten by render."""
+    run = json.loads((folder / "run.json").read_text())
+    concluded = json.loads((folder / "findings.json").read_text())
+    for name in ("plan", "volatile"):
+        del run[name]
+    kept = {name: concluded[name] for name in ("findings", "thresholds")}
+    (folder / "run.json").write_text(json.dumps(run | kept | {"format_version": 1}))
+    for name in ("records.json", "documents.json", "manifest.json"):
+        (folder / name).unlink()
+    files = {n: sha for n, sha in hash_folder(folder).items() if class_of(n) != "record"}
+    head = {"format": "deepseek-report/manifest", "format_version": 1}
+    (folder / "manifest.json").write_text(json.dumps({**head, "files": files}))
+
+
+def test_a_folder_of_the_first_format_is_verified_and_rendered(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_first_format(received)
+    assert command(["verify", str(received)]) == 0
+    assert "an older version wrote this folder" in capsys.readouterr().out
+    (received / "report.html").write_text("forged")
+    assert command(["verify", str(received)]) == 1
+    assert command(["render", str(received)]) == 0
+    capsys.readouterr()
+    assert command(["verify", str(received)]) == 0
+    (received / "scores.parquet").write_bytes(b"")
+    assert command(["render", str(received)]) == 1
+    assert "scores.parquet was changed" in capsys.readouterr().err
