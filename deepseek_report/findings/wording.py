@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts.bounds import bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
@@ -68,7 +69,8 @@ class Wording:
             if not isinstance(found, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
             self._templates[key] = self._environment.from_string(found)
-        return _BREAKS.sub(" ", self._templates[key].render(**self._nouns | values)).strip()
+        filled = self._nouns | {name: bounded_texts(value) for name, value in values.items()}
+        return _BREAKS.sub(" ", self._templates[key].render(**filled)).strip()
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""

@@ -14,6 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.rendering.markdown import Markdown, clean, one_line
 
 #: A row may hold `<column>__sort`: the number or text that the column is ordered by.
@@ -65,7 +66,7 @@ def cell_text(value: Any) -> str:
         return numbers.count(int(value))
     if isinstance(value, Real):
         return numbers.number(float(value))
-    return str(value)
+    return bounded(str(value), TEXT)
 
 
 def pipe_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Markdown:

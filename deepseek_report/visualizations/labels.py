@@ -6,11 +6,10 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
 from deepseek_report.artifacts.schema import Schema
 
-#: The most characters of a label that are drawn, told or measured: some three printed lines.
-LONGEST = 400
 _NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
 
 
@@ -22,14 +21,6 @@ def clean(text: object) -> str:
     spaced = "".join(" " if one in "\n\r\t" else one for one in bounded(str(text)))
     kept = "".join(one for one in spaced if not unicodedata.category(one).startswith("C"))
     return kept.strip() or "(no name)"
-
-
-def bounded(text: str, most: int = LONGEST) -> str:
-    """The text, cut with an ellipsis after `most` characters: no label is longer than a line.
-
-    What comes after is never looked at, so that a label of any length costs the same.
-    """
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def short(text: object, most: int = 40) -> str:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import queue
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -107,25 +104,6 @@ def start(*overrides: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-@pytest.mark.parametrize("moment", ["training", "explanations"])
-def test_a_run_killed_at_any_moment_goes_on_and_gives_the_same_bytes(
-    tmp_path: Path, moment: str
-) -> None:
-    small = ["debug=fast", "trainer.max_epochs=3", "measure_time=false", *FEW]
-    whole, _ = run(*small, f"paths.reports={tmp_path / 'a'}", f"paths.store={tmp_path / 'sa'}")
-    again = [*small, f"paths.reports={tmp_path / 'b'}", f"paths.store={tmp_path / 'sb'}"]
-    process = start(*again)
-    begun = tmp_path / "sb" / (".work/training" if moment == "training" else "predictions")
-    deadline = time.monotonic() + 120
-    while not begun.exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    finished, computed = run(*again)
-    assert "data" not in computed
-    assert content(finished.folder) == content(whole.folder)
 
 
 def test_two_runs_at_once_on_one_store_do_no_harm(tmp_path: Path) -> None:

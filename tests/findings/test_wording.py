@@ -7,6 +7,7 @@ import pytest
 import yaml
 from jinja2 import UndefinedError
 
+from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
@@ -89,3 +90,10 @@ def test_a_name_without_label_is_made_readable():
 
 def test_a_language_without_texts_falls_back_to_english():
     assert wording("xx").label("explainers", "shap") == "SHAP"
+
+
+def test_a_label_of_any_length_leaves_a_sentence_that_can_be_read():
+    words = Wording({"a": "In {{ level }} of {{ levels | listing }}."})
+    said = words.text("a", level="x" * 10_000, levels=["y" * 10_000, "z"])
+    assert len(said) < 2 * TEXT + 30
+    assert said.endswith("z.")

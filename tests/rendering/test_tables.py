@@ -7,6 +7,7 @@ import math
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.rendering import tables
 from deepseek_report.rendering.markdown import Markdown
 
@@ -26,6 +27,14 @@ def test_columns_of_numbers_are_aligned_right_and_words_left() -> None:
 )  # fmt: skip
 def test_cells_read_as_people_write(value: object, text: str) -> None:
     assert tables.cell_text(value) == text
+
+
+def test_a_cell_shows_a_page_of_a_text_at_most_and_the_csv_all_of_it() -> None:
+    rows = [{"a": "x" * 10_000}]
+    table = tables.pipe_table(rows, tables.choose_columns(rows, None))
+    assert max(len(line) for line in table.splitlines()) <= TEXT + 10
+    assert "x…" in table
+    assert "x" * 10_000 in tables.csv_text(rows, ["a"])
 
 
 def test_a_sort_key_travels_with_its_cell_and_is_no_column() -> None:

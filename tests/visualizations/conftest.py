@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,10 +83,17 @@ HOSTILE = (
 )
 
 
-def hostile_schema() -> Schema:
+#: Labels of 10 000 characters, as a broken export or a text in a column of categories gives them.
+ENDLESS = tuple(
+    (f"{number} " + part * 10_000)[:10_000]
+    for number, part in enumerate(("x", "many short words ", "状态", "<b>&amp;", "a-b_c "))
+)
+
+
+def hostile_schema(texts: Sequence[str] = HOSTILE) -> Schema:
     """The same columns with the worst of labels."""
     plain = credit_schema()
-    bad = [HOSTILE[i % len(HOSTILE)] for i in range(99)]
+    bad = [texts[i % len(texts)] for i in range(99)]
     features = tuple(
         Feature(
             f.name,
@@ -104,16 +111,16 @@ def hostile_schema() -> Schema:
     return Schema(features, Target("y", bad[0], (bad[1], bad[4]), favourable=0), attributes)
 
 
-def hostile_layout(modality: str) -> Schema:
+def hostile_layout(modality: str, texts: tuple[str, ...] = HOSTILE) -> Schema:
     """A schema of a layout with the worst of labels and tokens."""
-    target = Target("y", HOSTILE[0], (HOSTILE[1], HOSTILE[4]), favourable=0)
+    target = Target("y", texts[0], (texts[1], texts[4]), favourable=0)
     if modality == "text":
-        return replace(text_schema(HOSTILE * 2), target=target)
+        return replace(text_schema(texts * 2), target=target)
     plain = SCHEMAS[modality]()
     assert plain.layout is not None
-    labels = tuple(HOSTILE[at % len(HOSTILE)] for at in range(len(plain.layout.players)))
+    labels = tuple(texts[at % len(texts)] for at in range(len(plain.layout.players)))
     features = tuple(
-        replace(one, label=f"{HOSTILE[at % len(HOSTILE)]}, step")
+        replace(one, label=f"{texts[at % len(texts)]}, step")
         for at, one in enumerate(plain.features)
     )
     layout = replace(plain.layout, player_labels=labels)
@@ -520,19 +527,22 @@ def _inside(b: Builder) -> None:
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Results]:
     """Builds a run: `build()`, `build(hostile=True)`, `build(gaps=True)`, `build("text")`."""
-    made: dict[tuple[str, bool, bool], Results] = {}
+    made: dict[tuple[str, bool, bool, bool], Results] = {}
 
-    def results(modality: str = "table", *, hostile: bool = False, gaps: bool = False) -> Results:
-        if (modality, hostile, gaps) not in made:
+    def results(
+        modality: str = "table", *, hostile: bool = False, gaps: bool = False, endless: bool = False
+    ) -> Results:
+        if (modality, hostile, gaps, endless) not in made:
             folder = tmp_path_factory.mktemp("run")
+            texts = ENDLESS if endless else HOSTILE
             if modality == "table":
-                schema = hostile_schema() if hostile else credit_schema()
+                schema = hostile_schema(texts) if hostile or endless else credit_schema()
                 run = Builder(folder, schema, gaps=gaps).results()
             else:
-                bad = hostile_layout(modality) if hostile else None
+                bad = hostile_layout(modality, texts) if hostile or endless else None
                 run = layout_results(folder, modality, schema=bad, gaps=gaps)  # type: ignore[arg-type]
-            made[modality, hostile, gaps] = run
-        return made[modality, hostile, gaps]
+            made[modality, hostile, gaps, endless] = run
+        return made[modality, hostile, gaps, endless]
 
     return results
 

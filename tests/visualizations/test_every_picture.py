@@ -13,10 +13,13 @@ from typing import Any
 import matplotlib as mpl
 import pytest
 import yaml
+from matplotlib.text import Text
 from pydantic import TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.bounds import LABEL
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
+from deepseek_report.visualizations import labels
 from deepseek_report.visualizations.labels import clean
 from deepseek_report.visualizations.style import DARK, LIGHT
 
@@ -47,7 +50,7 @@ def built(key: str, build: Build, kind: str = "plain") -> Results:
 
 
 def drawn(key: str, build: Build, kind: str = "plain") -> Sequence[Picture]:
-    """The pictures of a YAML, drawn once in a session; kind is plain, hostile or gaps."""
+    """The pictures of a YAML, drawn once in a session; kind is plain, hostile, endless or gaps."""
     if (key, kind) not in _DRAWN:
         _DRAWN[key, kind] = plugin(key).draw(built(key, build, kind))
     return _DRAWN[key, kind]
@@ -165,6 +168,35 @@ def test_markup_in_labels_stays_text_in_svg_and_twin(key: str, build: Build) -> 
         hover = json.dumps(picture.interactive)
         assert "<script" not in hover
         assert "alert(1)</" not in hover
+
+
+def test_labels_of_ten_thousand_characters_are_cut_before_they_are_measured_and_drawn(
+    key: str, build: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn_lengths, measured_lengths = [0], [0]
+    draw_text, measure = Text.set_text, labels.columns
+
+    def set_text(text: Text, content: object) -> None:
+        drawn_lengths.append(len(str(content)))
+        draw_text(text, content)
+
+    def columns(text: str) -> int:
+        measured_lengths.append(len(text))
+        return measure(text)
+
+    monkeypatch.setattr(Text, "set_text", set_text)
+    monkeypatch.setattr(labels, "columns", columns)
+    found = drawn(key, build, "endless")
+    assert max(drawn_lengths) <= 200
+    assert max(measured_lengths) <= LABEL
+    assert sum(measured_lengths) <= 2_000_000
+    for picture in found:
+        parsed(picture)
+        assert len(picture.title) < 420
+        assert len(picture.alt) < 2_500
+        assert len(picture.how_to_read) < 1_000
+        hover = json.dumps(picture.interactive)
+        assert "x" * 500 not in hover + picture.svg
 
 
 def test_what_a_picture_needs_is_named_and_its_absence_is_explained(key: str, build: Build) -> None:
