@@ -25,8 +25,8 @@ def override(key: str, value: str | int | float | Sequence[str]) -> str:
     "'dataset.drop=[age]'"
     >>> override("dataset.drop", ["Größe (m²)"])
     '\'dataset.drop=["Größe (m²)"]\''
-    >>> override("dataset.limits.cells", 5)
-    'dataset.limits.cells=5'
+    >>> override("dataset.bounds.cells", 5)
+    'dataset.bounds.cells=5'
     """
     if isinstance(value, str):
         written = _text(value)

@@ -52,6 +52,7 @@ class Declared(Described):
             task="multi_label" if several else self.task,
             unit=self.unit,
             labels=self.targets if several else (),
+            max_classes=self.max_classes,
         )
 
     @property

@@ -61,7 +61,7 @@ def test_any_name_survives(name: str) -> None:
 
 
 def test_numbers_are_written_plainly() -> None:
-    assert override("dataset.limits.cells", 5) == "dataset.limits.cells=5"
+    assert override("dataset.bounds.cells", 5) == "dataset.bounds.cells=5"
 
 
 def test_a_column_whose_name_is_no_key_is_declared_in_yaml() -> None:
