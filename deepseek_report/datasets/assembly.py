@@ -40,7 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table comes from, and what is declared about it; `notes` go to the card."""
+    """Where a table comes from, and what is declared about it; `notes` go to the card.
+
+    sha256 : of the bytes that were read.
+    """
 
     file: str
     sha256: str
@@ -223,7 +226,9 @@ def assemble(
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
     )
-    return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
+    return Dataset(
+        schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256
+    )
 
 
 def _count_copies(

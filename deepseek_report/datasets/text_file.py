@@ -103,7 +103,10 @@ class TextFile(Declared, Tokens, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        return f"{sha256_file(self._existing())} {tokenizer_digest(self.tokenizer)}"
+        return self._digest(sha256_file(self._existing()))
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""
@@ -183,7 +186,7 @@ class TextFile(Declared, Tokens, WrittenFile):
         )
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        return dataset
+        return replace(dataset, read=self._digest(read.sha256))
 
     def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
         column = frame[self.text]
