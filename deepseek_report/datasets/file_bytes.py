@@ -7,13 +7,14 @@ import gzip
 import hashlib
 import io
 import lzma
+import os
 import stat
 import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.limits import ReadLimits
@@ -45,6 +46,22 @@ def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
     """
     raw, digest = _raw(path, limits)
     return FileBytes(path, _unpack(path, raw, limits), digest)
+
+
+def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
+    """All bytes of an open file, which takes no more room than it has bytes.
+
+    Raises
+    ------
+    DataError : more bytes than are allowed, or it grows while it is read.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    limits.check("bytes", size, where)
+    raw = stream.read(size + 1)
+    if len(raw) > size:
+        found = "the file grew while it was read"
+        raise DataError(message(where, found, "a finished file", "run again when it is written"))
+    return raw
 
 
 def inner_suffix(path: Path) -> str:
@@ -79,14 +96,12 @@ def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
         if not stat.S_ISREG(status.st_mode):
             found = "this is not a regular file"
             raise DataError(message(str(path), found, "a file on a disk", "copy it to one"))
-        limits.check("bytes", status.st_size, str(path))
         with path.open("rb") as stream:
-            raw = stream.read(limits.bytes + 1)
+            raw = read_open(stream, str(path), limits)
     except OSError as error:
         found = f"the file cannot be read ({error.strerror or error})"
         do = "correct its rights, or copy it"
         raise DataError(message(str(path), found, "a file that can be read", do)) from None
-    limits.check("bytes", len(raw), str(path), at_least=True)
     return raw, hashlib.sha256(raw).hexdigest()
 
 

@@ -224,9 +224,8 @@ class ImageFolder(DescribedArrays):
             if (file := self._root / name).exists() and not is_inside(file, root)
         ]
         if outside:
-            found = (
-                f"{plural(len(outside), 'path')} lead out of `{self._root}`, first `{outside[0]}`"
-            )
+            paths = plural(len(outside), "path leads", "paths lead")
+            found = f"{paths} out of `{self._root}`, first `{outside[0]}`"
             do = "name a folder that holds all images by `dataset.root`, or copy them there"
             allowed = "paths and links that stay in that folder"
             raise DataError(message(str(self.path), found, allowed, do))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.datasets.file_bytes import read_open
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -67,6 +68,5 @@ def read_hashed(file: Path, limits: ReadLimits) -> tuple[bytes, str]:
     DataError : more bytes than are allowed. OSError : it cannot be read.
     """
     with file.open("rb") as stream:
-        raw = stream.read(limits.bytes + 1)
-    limits.check("bytes", len(raw), str(file), at_least=True)
+        raw = read_open(stream, str(file), limits)
     return raw, hashlib.sha256(raw).hexdigest()

@@ -180,6 +180,7 @@ def _recognise_separator(text: Decoded) -> str:
     ------
     DataError : two separators do so.
     """
+    csv.field_size_limit(text.limits.line)
     lines = list(islice(text.lines(), _LOOKED_AT))
     widths = {one: _widths(lines, one) for one in _SEPARATORS}
     even = [one for one, found in widths.items() if len(set(found)) == 1 and found[0] > 1]
@@ -197,7 +198,7 @@ def _widths(lines: list[str], separator: str) -> list[int]:
     try:
         rows = [row for row in csv.reader(lines, delimiter=separator) if row]
     except csv.Error:
-        return [len(next(csv.reader(lines[:1], delimiter=separator), []))]
+        rows = [lines[0].split(separator)]
     whole = rows[:-1] if len(lines) == _LOOKED_AT else rows
     return [len(row) for row in whole]
 
