@@ -107,9 +107,11 @@ def _unclear(names: list[str]) -> tuple[str, ...]:
 
 
 def _both(with_comma: list[str], with_point: list[str]) -> str:
+    looks = "looks" if len(with_comma) == 1 else "look"
+    has = "has" if len(with_point) == 1 else "have"
     return (
-        f"{_named(with_comma)} looks like numbers with decimal commas, but {_named(with_point)} "
-        "has decimal points; points were taken as decimal: declare `dataset.decimal`, or write "
+        f"{_named(with_comma)} {looks} like numbers with decimal commas, but {_named(with_point)} "
+        f"{has} decimal points; points were taken as decimal: declare `dataset.decimal`, or write "
         "all numbers alike."
     )
 

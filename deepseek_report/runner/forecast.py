@@ -44,6 +44,7 @@ class _Size:
     test: int
     train: int
     issues: int
+    preparation: tuple[str, ...]
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -58,7 +59,8 @@ def forecast(experiment: Experiment) -> Forecast:
     data = [
         f"{count(size.rows)} rows, {count(size.test)} of them to test on; "
         f"{plural(len(size.schema.features), 'feature')}; "
-        f"{plural(size.issues, 'issue')} found in the data"
+        f"{plural(size.issues, 'issue')} found in the data",
+        *size.preparation,
     ]
     refused = [(one.artifact, one.reason) for one in experiment.refused]
     return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)
@@ -74,7 +76,8 @@ def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
         card, issues = load_json(folder / "card.json"), len(load_json(folder / "issues.json"))
     parts = {one["part"]: int(one["n"]) for one in card["parts"]}
     rows = int(card["rows"])
-    return _Size(schema, rows, parts["test"], parts["train"], issues)
+    preparation = tuple(card["preparation"])
+    return _Size(schema, rows, parts["test"], parts["train"], issues, preparation)
 
 
 def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
