@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,8 +72,9 @@ def without_groups(frame: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame,
         if sure and column.str.fullmatch(_SURELY_GROUPED).fillna(value=False).any():
             frame.isetitem(place, column.str.replace(".", "", regex=False))
             grouped.append(name)
-    note = f"Points in {_named(grouped)} group thousands and are left out."
-    return frame, ((note,) if grouped else ())
+    if not grouped:
+        return frame, ()
+    return frame, (f"Points in {_named(grouped)} group thousands and are left out.",)
 
 
 def _has(column: pd.Series, sign: str) -> bool:
@@ -101,8 +101,8 @@ def _unclear(names: list[str]) -> tuple[str, ...]:
     holds = "holds" if len(names) == 1 else "hold"
     return (
         f"{_named(names)} {holds} commas before three digits, which may group thousands or mark "
-        "decimals; nothing was assumed: declare `dataset.decimal`, or write the numbers without "
-        "commas.",
+        "decimals, so that these cells are read as texts: declare `dataset.decimal`, or write the "
+        "numbers without commas.",
     )
 
 
@@ -122,8 +122,4 @@ def _named(names: list[str]) -> str:
     more = len(names) - _SHOWN
     if more > 0:
         return f"{', '.join(quoted)} and {plural(more, 'further column')}"
-    return (
-        re.sub(r", (?=[^,]*$)", " and ", ", ".join(quoted))
-        if len(quoted) < 3
-        else ", ".join(quoted)
-    )
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if quoted[1:] else quoted[0]
