@@ -9,6 +9,7 @@ import io
 import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -25,7 +26,15 @@ PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
 _PIECE = 1 << 20
 #: Bytes that a decompressor of xz may use for its dictionary; files of `xz -9` need 64 MiB.
 _XZ_MEMORY = 1 << 28
-_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, ValueError)
+_BROKEN = (
+    OSError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ class Decoded:
         number = 0
         while line := stream.readline(self.limits.line + 1):
             number += 1
-            where = f"{self.path}, line {count(number)}"
-            self.limits.check("line", len(line), where, at_least=True)
+            if len(line) > self.limits.line:
+                where = f"{self.path}, line {count(number)}"
+                raise self.limits.exceeded("line", len(line), where, at_least=True)
             yield line
 
 
