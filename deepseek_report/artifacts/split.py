@@ -99,6 +99,8 @@ class Dataset:
 
     `card` holds: name, source, licence, citation, period, population, rows, duplicates, missing,
     labels, groups, parts, leakage, preparation. See `docs/contracts.md`.
+    read : what the plug-in's `source_digest` gives for the very bytes that were read; "" where it
+        does not say. It is not stored: a stage's key stands for it.
     """
 
     schema: Schema
@@ -107,6 +109,7 @@ class Dataset:
     test: Split
     card: Mapping[str, Any]
     issues: tuple[DataIssue, ...] = ()
+    read: str = ""
 
     def save(self, folder: Path) -> None:
         save_json(folder / "schema.json", self.schema.to_json())
@@ -117,9 +120,10 @@ class Dataset:
 
     @classmethod
     def load(cls, folder: Path) -> Dataset:
+        parts: dict[str, Any] = {part: Split.load(folder / f"{part}.npz") for part in PARTS}
         return cls(
             schema=Schema.from_json(load_json(folder / "schema.json")),
             card=load_json(folder / "card.json"),
             issues=tuple(DataIssue(**one) for one in load_json(folder / "issues.json")),
-            **{part: Split.load(folder / f"{part}.npz") for part in PARTS},
+            **parts,
         )

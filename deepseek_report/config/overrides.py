@@ -17,13 +17,15 @@ _STRUCTURED = ("[", "{", "'", '"', "$")
 _LONGEST = 20_000
 _DEEPEST = 30
 MOST_JOBS = 1_000
+#: A list without quotes, lists or mappings inside of it.
+_PLAIN_LIST = re.compile(r"""\[([^\[\]{}'"$]+)\]""")
 
 
 def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     """The overrides that can be read, and the problems of those that cannot.
 
     A plain text that the grammar has no place for, such as `O'Neill` or `Prüfung`, is taken as it
-    is.
+    is, and so are the texts of a list such as `[Größe,Straße]`.
     """
     parsed: list[Any] = []
     problems: list[Problem] = []
@@ -67,12 +69,22 @@ def _parse_one(text: str) -> tuple[Any, str]:
         return parser.parse_override(text), ""
     except HydraException as error:
         reason = str(error).splitlines()[0]
-    if not is_value or value.startswith(_STRUCTURED):
+    plain = _quoted_list(value) or _quoted(value)
+    if not is_value or (value.startswith(_STRUCTURED) and plain == _quoted(value)):
         return None, "it has no value" if not is_value else reason
     try:
-        return parser.parse_override(f"{key}={_quoted(value)}"), ""
+        return parser.parse_override(f"{key}={plain}"), ""
     except HydraException:
         return None, reason
+
+
+def _quoted_list(value: str) -> str:
+    """A list of plain texts, each of them in quotes; "" where the value is something else."""
+    inside = _PLAIN_LIST.fullmatch(value)
+    if inside is None:
+        return ""
+    parts = [part.strip() for part in inside[1].split(",")]
+    return f"[{','.join(map(_quoted, parts))}]" if all(parts) else ""
 
 
 def _quoted(value: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
@@ -39,7 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where a table comes from, and what is declared about it; `notes` go to the card."""
+    """Where a table comes from, and what is declared about it; `notes` go to the card.
+
+    sha256 : of the bytes that were read.
+    """
 
     file: str
     sha256: str
@@ -124,7 +128,7 @@ def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], lis
         try:
             cells.append(read_cells(frame[name], str(name), source.decimal))
         except TypeError as error:
-            do = f"drop it: `dataset.drop=[{name}]`"
+            do = f"drop it: `{override('dataset.drop', [str(name)])}`"
             where = _where(source, str(name))
             problems.append(message(where, f"it {error}", "numbers, texts or booleans", do))
     return cells, problems
@@ -222,7 +226,9 @@ def assemble(
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
     )
-    return Dataset(schema, **parts, card=make_card(facts), issues=find_issues(facts))
+    return Dataset(
+        schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256
+    )
 
 
 def _count_copies(

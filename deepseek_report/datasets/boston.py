@@ -16,7 +16,8 @@ from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
-from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
+from deepseek_report.datasets.file_form import FileForm
+from deepseek_report.datasets.reading import file_problem, read_table
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.tables import load_table
 from deepseek_report.datasets.targets import TargetRule
@@ -193,11 +194,16 @@ class BostonMortgages(Shares):
         rule = TargetRule(_TARGET, favourable="no", positive="yes", labels_are_decisions=True)
         labels = [str(COLUMNS[name].label) for name in self.drop]
         notes = (*_NOTES, *drop_note(self.drop, labels))
-        source = Source(_FILE.name, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=notes)
-        return load_table(self._read, source, self.rule, seed, progress, self.use_sensitive)
-
-    def _read(self) -> pd.DataFrame:
-        return _in_percent(read_table(_FILE, TextFormat())).drop(columns=list(self.drop))
+        read = read_table(_FILE, FileForm())
+        source = Source(_FILE.name, read.sha256, DESCRIPTION, COLUMNS, rule, notes=notes)
+        return load_table(
+            lambda: _in_percent(read.frame).drop(columns=list(self.drop)),
+            source,
+            self.rule,
+            seed,
+            progress,
+            self.use_sensitive,
+        )
 
 
 def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:

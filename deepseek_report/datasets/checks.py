@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count, number, percent, plural
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.array_card import constant_columns
@@ -48,7 +49,7 @@ def _leak_issue(leak: Leak) -> DataIssue:
         leak.text,
         leak.values,
         f"Find out whether “{leak.label}” is known before the decision; if it is not, drop it "
-        f"(dataset.drop=[{leak.feature}]).",
+        f"({override('dataset.drop', [leak.feature])}).",
     )
 
 
@@ -213,7 +214,7 @@ def constant_feature(facts: Facts) -> list[DataIssue]:
             "low",
             f"“{feature.label}” has the same value in all {rows} rows.",
             {"feature": feature.name},
-            f"Drop it: dataset.drop=[{feature.name}].",
+            f"Drop it: {override('dataset.drop', [feature.name])}",
         )
         for feature in features
     ]

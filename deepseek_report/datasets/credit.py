@@ -15,7 +15,8 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import Code, Column
-from deepseek_report.datasets.reading import TextFormat, file_problem, read_table
+from deepseek_report.datasets.file_form import FileForm
+from deepseek_report.datasets.reading import file_problem, read_table
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.tables import load_table
 from deepseek_report.datasets.targets import TargetRule
@@ -172,10 +173,10 @@ class TaiwanCredit(Shares):
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
         rule = TargetRule(_TARGET, favourable=0, positive=1)
-        digest = self.source_digest()
-        source = Source(_FILE.name, digest, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
+        read = read_table(_FILE, FileForm())
+        source = Source(_FILE.name, read.sha256, DESCRIPTION, COLUMNS, rule, notes=_NOTES)
         return load_table(
-            lambda: read_table(_FILE, TextFormat()),
+            lambda: read.frame,
             source,
             self.rule,
             seed,

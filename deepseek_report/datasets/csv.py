@@ -1,13 +1,10 @@
-"""A table of the user's own, from a CSV, TSV or Parquet file."""
+"""A table of the user's own, from a CSV, TSV, Parquet or Excel file."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
@@ -16,9 +13,10 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.columns import message, not_columns, not_set
 from deepseek_report.datasets.declared import DeclaredTable
+from deepseek_report.datasets.file_form import WrittenFile
 from deepseek_report.datasets.file_task import task_in_file
 from deepseek_report.datasets.reading import (
-    TextFormat,
+    ReadTable,
     file_problem,
     read_column,
     read_header,
@@ -28,20 +26,17 @@ from deepseek_report.errors import DataError
 
 
 @dataclass(frozen=True)
-class TableFile(DeclaredTable):
-    """A table of your own from a CSV, TSV or Parquet file; what is not declared is inferred.
+class TableFile(DeclaredTable, WrittenFile):
+    """A table of your own from a CSV, TSV, Parquet or Excel file; what is not declared is inferred.
 
     path : the file, from the folder that the command runs in.
-    separator, encoding, decimal, missing_values : how a text file is written; empty cells and the
-        usual marks such as `NA` are missing in any case.
+    separator, encoding, decimal, missing_values, sheet : how the file is written, see
+        `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
     The other fields, among them `target` and `task`, are those of `declared.DeclaredTable`.
     """
 
     path: str | None = None
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
-    missing_values: tuple[str, ...] = ()
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -75,10 +70,6 @@ class TableFile(DeclaredTable):
         """
         path = self._existing()
         return sha256_file(path)
-
-    @property
-    def form(self) -> TextFormat:
-        return TextFormat(self.separator, self.encoding, self.decimal, self.missing_values)
 
     def _undeclared(self) -> list[str]:
         return not_set(self, (("path", "the path of a file"), ("target", "a column")))
@@ -128,7 +119,8 @@ class TableFile(DeclaredTable):
         """
         progress.start("Load the data", 3)
         path = self._existing()
-        frame = read_table(path, self.form)
+        read = read_table(path, self.form)
+        frame = read.frame
         names = [str(name) for name in frame.columns]
         problems = [
             *self.rule.problems(),
@@ -138,23 +130,23 @@ class TableFile(DeclaredTable):
         if problems:
             raise DataError("\n".join(problems))
         progress.advance()
-        source = self._source(path)
+        source = self._source(path, read)
         table = encode(frame.drop(columns=self.left_out), source)
         progress.advance()
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
         return dataset
 
-    def _source(self, path: Path) -> Source:
+    def _source(self, path: Path, read: ReadTable) -> Source:
         return Source(
             file=path.name,
-            sha256=sha256_file(path),
+            sha256=read.sha256,
             description=self.described(path.stem),
             columns=self.declared_columns,
             target=self.target_rule,
             max_categories=self.max_categories,
-            decimal=self.decimal,
-            notes=self._notes(),
+            decimal=read.decimal,
+            notes=(*read.notes, *self._notes()),
         )
 
     def _notes(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count, interval, percent, plural
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card import Facts
@@ -192,8 +193,8 @@ def _weight(form: Form, share: float) -> Severity:
 
 def _todo(many: str, hidden: str) -> str:
     replace = (
-        f"measure the model again with dataset.hide=[{hidden}], which puts “{HIDDEN[hidden]}” in "
-        "their place"
+        f"measure the model again with {override('dataset.hide', [hidden])}, which puts "
+        f"“{HIDDEN[hidden]}” in their place"
         if hidden
         else "measure the model again on texts without them"
     )

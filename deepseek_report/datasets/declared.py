@@ -10,6 +10,7 @@ from pydantic import Field
 from deepseek_report.artifacts.schema import AttributeKind, Task
 from deepseek_report.datasets.columns import Column, message
 from deepseek_report.datasets.described import Described
+from deepseek_report.datasets.encoding import MOST_CATEGORIES
 from deepseek_report.datasets.targets import TargetRule
 
 
@@ -52,6 +53,7 @@ class Declared(Described):
             unit=self.unit,
             labels=self.targets if several else (),
             declared_by="config",
+            max_classes=self.max_classes,
         )
 
     @property
@@ -106,7 +108,7 @@ class DeclaredTable(Declared):
     use_sensitive: bool = True
     id_column: str | None = None
     drop: tuple[str, ...] = ()
-    max_categories: Annotated[int, Field(ge=2, le=10_000)] = 100
+    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
 
     @property
     def left_out(self) -> list[str]:

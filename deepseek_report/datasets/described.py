@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
+from deepseek_report.datasets.file_form import Bounds
 from deepseek_report.datasets.shares import Shares
-from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
+from deepseek_report.datasets.targets import (
+    MOST_CLASSES,
+    MOST_DECLARED,
+    Answer,
+    TargetRule,
+    encode_target,
+)
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -30,14 +38,16 @@ _DECISIONS = (
 
 
 @dataclass(frozen=True)
-class Described(Shares):
+class Described(Shares, Bounds):
     """What a config says of the target and the origin of data of the user's own.
 
     unit : of a number. report_label : of several labels the one that the report is about.
     favourable : the class that is good for the person concerned; without it nothing is concluded
     on decisions about groups of people. positive : the class whose
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
-    The other fields are those of `card.Description` and `shares.Shares`.
+    max_classes : the most classes of a target; a number of more different values is predicted as
+        a number where the task is "auto".
+    The other fields are those of `card.Description`, `shares.Shares` and `file_form.Bounds`.
     """
 
     unit: str | None = None
@@ -45,6 +55,7 @@ class Described(Shares):
     favourable: Code | None = None
     positive: Code | None = None
     labels_are_decisions: bool = False
+    max_classes: Annotated[int, Field(ge=2, le=MOST_DECLARED)] = MOST_CLASSES
     title: str = ""
     description: str = ""
     source: str = ""
@@ -111,7 +122,9 @@ class DescribedArrays(Described):
             found.append(("a number has no classes", "a target of classes for these", do))
         return [message("dataset", *one) for one in found]
 
-    def answer(self, frame: pd.DataFrame, targets: Sequence[str], file: str) -> Answer:
+    def answer(
+        self, frame: pd.DataFrame, targets: Sequence[str], file: str, decimal: str = "."
+    ) -> Answer:
         """The target and the labels of all instances, from columns of a table.
 
         Raises
@@ -127,13 +140,14 @@ class DescribedArrays(Described):
             unit=self.unit,
             labels=tuple(targets) if self.task == "multi_label" else (),
             declared_by="config",
+            max_classes=self.max_classes,
         )
-        cells = [read_cells(frame[name], name, ".") for name in rule.columns]
+        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
         return encode_target(cells, [Column()] * len(cells), rule, file)
 
 
 def attribute_of(
-    column: pd.Series, kind: AttributeKind, where: str
+    column: pd.Series, kind: AttributeKind, where: str, decimal: str = "."
 ) -> tuple[Attribute, NDArray[np.int64]]:
     """A grouping by the values of a column; missing values are unknown.
 
@@ -142,7 +156,7 @@ def attribute_of(
     DataError : more values than groups can be compared.
     """
     name = str(column.name)
-    cells = read_cells(column, name, ".")
+    cells = read_cells(column, name, decimal)
     codes = observed(cells)
     if len(codes) > _MOST_LEVELS:
         do = (

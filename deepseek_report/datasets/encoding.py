@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.advice import column_override, override
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.schema import Category, Feature, Kind
 from deepseek_report.datasets.cells import (
@@ -28,6 +29,9 @@ from deepseek_report.datasets.columns import (
 )
 from deepseek_report.errors import DataError
 
+#: `dataset.max_categories` cannot be raised beyond this.
+MOST_CATEGORIES = 10_000
+
 
 def encode_feature(
     cells: Cells, column: Column, where: str, most_categories: int
@@ -39,7 +43,7 @@ def encode_feature(
     DataError : the cells are not what is declared, or cannot be used.
     """
     if cells.missing.all():
-        do = f"drop it: `dataset.drop=[{cells.name}]`"
+        do = f"drop it: `{override('dataset.drop', [cells.name])}`"
         raise DataError(message(where, "every cell is empty", "at least one value", do))
     if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
         raise DataError(_infinite(cells, where))
@@ -93,7 +97,7 @@ def _not_numbers(cells: Cells, where: str) -> str:
         f"{count(int(bad.sum()))} {cell}, first in {rows_text(bad, list(texts))}",
         "numbers and empty cells",
         f"correct them, list the text in `dataset.missing_values` if it means missing "
-        f"({example!r}), or declare `+dataset.columns.{cells.name}.kind=categorical`",
+        f"({example!r}), or declare `{column_override(cells.name, 'kind', 'categorical')}`",
     )
 
 
@@ -123,14 +127,15 @@ def _check_categories(cells: Cells, column: Column, kind: Kind, limit: tuple[str
     where, most = limit
     if column.categories is None and len(cells.codes) > most:
         found = f"{count(len(cells.codes))} different values in a column that is not numeric"
-        do = (
-            f"drop it (`dataset.drop=[{cells.name}]`), merge its values, or raise "
-            "`dataset.max_categories`"
+        n = len(cells.codes)
+        bound = (
+            f", or set `{override('dataset.max_categories', n)}`" if n <= MOST_CATEGORIES else ""
         )
+        do = f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}"
         raise DataError(message(where, found, f"at most {count(most)} categories", do))
     orderless = column.categories is None and not cells.ordered
     if kind == "ordinal" and orderless and not all(map(is_number, observed(cells))):
-        do = f"declare `dataset.columns.{cells.name}.categories`, lowest first"
+        do = "declare the `categories` of this column under `dataset.columns`, lowest first"
         raise DataError(message(where, "the order of these texts is not known", "an order", do))
 
 

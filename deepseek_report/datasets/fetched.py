@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,6 +44,18 @@ class Fetched:
     @property
     def _facts_file(self) -> Path:
         return self.file.with_suffix(".json")
+
+
+def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
+    """Refuse a table that would be refused from the cache.
+
+    Raises
+    ------
+    DataError : more columns, cells or bytes than are allowed.
+    """
+    limits.check("columns", frame.shape[1], where)
+    limits.check("cells", frame.size, where)
+    limits.check("bytes", int(frame.memory_usage(index=False).sum()), where)
 
 
 def file_name(asked: str) -> str:

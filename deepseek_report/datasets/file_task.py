@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.schema import Task
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.reading import TextFormat
+from deepseek_report.datasets.file_form import Decimal, FileForm
 from deepseek_report.datasets.targets import TargetRule, task_of
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Reads one column of a file by its name.
-Reader = Callable[[Path, TextFormat, str], "pd.Series"]
+#: Reads one column of a file by its name, and tells the sign before its decimals.
+Reader = Callable[[Path, FileForm, str], tuple["pd.Series", Decimal]]
 
 
-def task_in_file(path: Path, form: TextFormat, rule: TargetRule, read: Reader) -> Task:
+def task_in_file(path: Path, form: FileForm, rule: TargetRule, read: Reader) -> Task:
     """As declared, else as the column shows it; what cannot be read is told by `problems`."""
     if rule.task != "auto":
         return rule.task
@@ -33,7 +33,7 @@ def task_in_file(path: Path, form: TextFormat, rule: TargetRule, read: Reader) -
 
 
 @lru_cache(maxsize=8)
-def _task(stamp: tuple[str, int, int], form: TextFormat, rule: TargetRule, read: Reader) -> Task:
+def _task(stamp: tuple[str, int, int], form: FileForm, rule: TargetRule, read: Reader) -> Task:
     """Asked again only when the file has changed."""
-    column = read(Path(stamp[0]), form, rule.name)
-    return task_of(read_cells(column, rule.name, form.decimal), rule)
+    column, decimal = read(Path(stamp[0]), form, rule.name)
+    return task_of(read_cells(column, rule.name, decimal), rule)

@@ -144,6 +144,9 @@ class HuggingFaceText(TextFile):
             )
         except DatasetsError as error:
             raise ValueError(str(error)) from None
+        self.bounds.check("columns", found.num_columns, self._asked)
+        self.bounds.check("cells", found.num_rows * found.num_columns, self._asked)
+        self.bounds.check("bytes", found.data.nbytes, self._asked)
         frame = found.to_pandas()
         for column, feature in found.features.items():
             frame[column] = _readable(frame[column], feature)

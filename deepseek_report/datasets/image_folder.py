@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,36 +18,46 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.columns import message, nearest
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
+from deepseek_report.datasets.file_form import FileForm
+from deepseek_report.datasets.image_list import (
+    CLASS,
+    SUFFIXES,
+    ListedImages,
+    class_folders,
+    is_inside,
+)
+from deepseek_report.datasets.images import read_hashed, read_image
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.reading import TextFormat, file_problem, read_header, read_table
+from deepseek_report.datasets.reading import file_problem, read_header, read_table
 from deepseek_report.datasets.splitting import Together
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp")
 _SHOWN = 3
-_CLASS = "class"
 
 
 @dataclass(frozen=True)
 class ImageFolder(DescribedArrays):
     """Images of your own: a folder with one sub-folder for each class, or a table of paths.
 
-    path : the folder; or a CSV or Parquet file with a column of paths, taken from its own folder.
+    path : the folder; or a CSV or Parquet file with a column of paths.
+    root : folder that these paths are taken from and must stay in; None is that of the table.
     image_column, target : columns of that table; several targets are several labels.
     groups, compare_by : columns of that table, see `described.DescribedArrays`. entity : column
         that names what several images are of (a patient, a piece); images of one entity never
         fall in different parts.
     masks : folder with black and white images of the same relative paths, whose white pixels are
         known to make the label.
+    bounds : how much there may be, see `limits.ReadLimits`.
     size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
         the squares that are explained as one.
     All other fields are those of `described.DescribedArrays`.
     """
 
     path: str | None = None
+    root: str | None = None
     image_column: str = "path"
     target: str | tuple[str, ...] = "label"
     entity: str | None = None
@@ -81,6 +89,9 @@ class ImageFolder(DescribedArrays):
         if self.masks is not None and not Path(self.masks).is_dir():
             do = "correct `dataset.masks`, or leave it out"
             found.append(message(self.masks, "there is no such folder", "a folder of images", do))
+        if self.root is not None and not Path(self.root).is_dir():
+            do = "correct `dataset.root`, or leave it out"
+            found.append(message(self.root, "there is no such folder", "a folder of images", do))
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -93,16 +104,18 @@ class ImageFolder(DescribedArrays):
             return
         if problem := file_problem(path):
             raise DataError(problem)
-        names = read_header(path, TextFormat())
+        names = read_header(path, self._form)
         for name in (self.image_column, *self.targets, *self.compared, *self._entities):
             if name not in names:
                 has = f"there is no column `{name}`"
                 raise DataError(message(str(path), has, "a column", nearest(name, names)))
 
     def _check_folder(self, path: Path) -> None:
-        classes = [one.name for one in _class_folders(path)]
-        if len(classes) < 2:
-            found = f"the folder holds {plural(len(classes), 'sub-folder')} with images"
+        folders = class_folders(path, self.bounds)
+        if len(folders.classes) < 2:
+            found = f"the folder holds {plural(len(folders.classes), 'sub-folder')} with images"
+            if folders.links:
+                found += f", and {plural(folders.links, 'link')}, which are not followed"
             do = "put the images of each class in a sub-folder of its name"
             raise DataError(message(str(path), found, "a sub-folder for each of two classes", do))
         if (
@@ -126,13 +139,9 @@ class ImageFolder(DescribedArrays):
         ------
         DataError : the path cannot be used.
         """
-        frame = self._table()
-        root = self._root
-        whole = sha256(frame.to_csv(index=False).encode())
-        for name in frame[self._image_column]:
-            for file in (root / str(name), self._mask(str(name))):
-                whole.update(sha256_file(file).encode() if file and file.is_file() else b"-")
-        return whole.hexdigest()
+        listed = self._listed()
+        pairs = [(self._image(name), self._mask(name)) for name in listed.names]
+        return listed.digest([_hash_or_dash(one) for pair in pairs for one in pair])
 
     # --- load -------------------------------------------------------------------------------------
 
@@ -143,11 +152,12 @@ class ImageFolder(DescribedArrays):
         ------
         DataError : the path, the table or an image cannot be used.
         """
-        frame = self._table()
-        names = [str(one) for one in frame[self._image_column]]
+        listed = self._listed()
+        frame, names = listed.frame, listed.names
+        self.bounds.check("cells", len(names) * self.size**2 * self._channels, str(self.path))
         progress.start("Read the images", len(names))
-        images = self._images(names, progress)
-        targets = (_CLASS,) if self._is_folder else self.targets
+        images, truths, digest = self._read_all(listed, progress)
+        targets = (CLASS,) if self._is_folder else self.targets
         file = Path(str(self.path)).name
         answer = self.answer(frame, targets, file)
         found = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
@@ -161,11 +171,11 @@ class ImageFolder(DescribedArrays):
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             attributes=tuple(one for one, _ in found),
             groups={one.name: codes for one, codes in found},
-            truth=self._truths(names),
+            truth=truths,
             together=self._together(frame),
-            notes=(self._scaled(), *answer.notes),
+            notes=(*listed.notes, self._scaled(), *answer.notes),
         )
-        origin = Origin(file, self.source_digest(), self.described(Path(str(self.path)).stem))
+        origin = Origin(file, digest, self.described(Path(str(self.path)).stem))
         return as_dataset(arrays, origin, self.rule, seed)
 
     @property
@@ -173,57 +183,108 @@ class ImageFolder(DescribedArrays):
         return Path(str(self.path)).is_dir()
 
     @property
-    def _root(self) -> Path:
-        path = Path(str(self.path))
-        return path if path.is_dir() else path.parent
+    def _form(self) -> FileForm:
+        return FileForm(limits=self.bounds)
 
     @property
-    def _image_column(self) -> str:
-        return "path" if self._is_folder else self.image_column
+    def _channels(self) -> int:
+        return 3 if self.colour else 1
 
-    def _table(self) -> pd.DataFrame:
-        """One row an image: its path below the root, and what is known of it."""
+    @property
+    def _root(self) -> Path:
+        path = Path(str(self.path))
+        if path.is_dir():
+            return path
+        return path.parent if self.root is None else Path(self.root)
+
+    def _listed(self) -> ListedImages:
+        """One row an image: its path below the root, and what is known of it.
+
+        Raises
+        ------
+        DataError : the path cannot be used, or a table names a file outside of the root.
+        """
         if problems := self.problems():
             raise DataError("\n".join(problems))
         path = Path(str(self.path))
-        return _folder_table(path) if path.is_dir() else read_table(path, TextFormat())
+        if path.is_dir():
+            found = class_folders(path, self.bounds)
+            return ListedImages(found.frame(), "path", found.notes())
+        read = read_table(path, self._form)
+        listed = ListedImages(read.frame, self.image_column, read.notes)
+        self.bounds.check("files", len(listed.names), str(path))
+        self._check_places(listed.names)
+        return listed
 
-    def _images(self, names: list[str], progress: Progress) -> NDArray[np.float64]:
-        """(image, row, column, channel); every image that cannot be read is named at once."""
-        channels = 3 if self.colour else 1
-        images = np.zeros((len(names), self.size, self.size, channels))
-        broken = []
-        for one, name in enumerate(names):
-            try:
-                mode = "RGB" if self.colour else "L"
-                images[one] = _read(self._root / name, self.size, mode).reshape(images.shape[1:])
-            except (OSError, ValueError, SyntaxError, Warning) as error:
-                broken.append(f"{name} ({str(error).splitlines()[0][:80] or type(error).__name__})")
+    def _check_places(self, names: list[str]) -> None:
+        root = self._root.resolve()
+        outside = [
+            name
+            for name in names
+            if (file := self._root / name).exists() and not is_inside(file, root)
+        ]
+        if outside:
+            paths = plural(len(outside), "path leads", "paths lead")
+            found = f"{paths} out of `{self._root}`, first `{outside[0]}`"
+            do = "name a folder that holds all images by `dataset.root`, or copy them there"
+            allowed = "paths and links that stay in that folder"
+            raise DataError(message(str(self.path), found, allowed, do))
+
+    def _read_all(
+        self, listed: ListedImages, progress: Progress
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, str]:
+        """(image, row, column, channel) of images, (image, row, column) of the masks' white
+        pixels, and the digest of the bytes that were read.
+
+        An image without a mask has no truth. Every image that cannot be read is named at once.
+        """
+        names, mode = listed.names, "RGB" if self.colour else "L"
+        images = np.zeros((len(names), self.size, self.size, self._channels))
+        truths = None if self.masks is None else np.zeros(images.shape[:3], dtype=bool)
+        broken: list[str] = []
+        digests: list[str] = []
+        for place, name in enumerate(names):
+            image = self._read_one(self._image(name), mode, broken, digests)
+            mask = self._read_one(self._mask(name), "L", broken, digests)
+            if image is not None:
+                images[place] = image.reshape(images.shape[1:])
+            if truths is not None and mask is not None:
+                truths[place] = mask >= 128
             progress.advance()
         if broken:
             shown = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
             found = f"{plural(len(broken), 'image')} of {count(len(names))} cannot be read: {shown}"
             do = "correct or remove them; paths are taken from the folder of the table"
             raise DataError(message(str(self.path), found, ", ".join(SUFFIXES), do))
-        return images
+        return images, truths, listed.digest(digests)
+
+    def _read_one(
+        self, file: Path | None, mode: str, broken: list[str], digests: list[str]
+    ) -> NDArray[np.float64] | None:
+        """The pixels; notes the digest of what was read, and why it could not be."""
+        if file is None:
+            digests.append("-")
+            return None
+        shown = _below(file, self._root)
+        try:
+            raw, digest = read_hashed(file, self.bounds)
+            digests.append(digest)
+            return read_image(raw, self.size, mode, self.bounds, shown)
+        except (OSError, ValueError) as error:
+            broken.append(f"{shown} ({getattr(error, 'strerror', None) or error})")
+            return None
+
+    def _image(self, name: str) -> Path:
+        return self._root / name
 
     def _mask(self, name: str) -> Path | None:
         """The mask of an image: the same relative path, whatever the ending."""
         if self.masks is None:
             return None
-        place = Path(self.masks) / name
+        whole = Path(self.masks).resolve()
+        place = Path(self.masks) / _below(self._image(name), self._root)
         near = [place, *(place.with_suffix(suffix) for suffix in SUFFIXES)]
-        return next((one for one in near if one.is_file()), None)
-
-    def _truths(self, names: list[str]) -> NDArray[np.bool_] | None:
-        """(image, row, column) white pixels of the masks; an image without a mask has no truth."""
-        if self.masks is None:
-            return None
-        truth = np.zeros((len(names), self.size, self.size), dtype=bool)
-        for one, name in enumerate(names):
-            if (mask := self._mask(name)) is not None:
-                truth[one] = _read(mask, self.size, "L") >= 128
-        return truth
+        return next((one for one in near if one.is_file() and is_inside(one, whole)), None)
 
     def _together(self, frame: pd.DataFrame) -> Together:
         if self.entity is None:
@@ -239,35 +300,10 @@ class ImageFolder(DescribedArrays):
         )
 
 
-def _class_folders(path: Path) -> list[Path]:
-    folders = sorted(one for one in path.iterdir() if one.is_dir() and one.name[0] != ".")
-    return [one for one in folders if _files(one)]
+def _hash_or_dash(file: Path | None) -> str:
+    return sha256_file(file) if file is not None and file.is_file() else "-"
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(
-        one for one in folder.rglob("*") if one.suffix.lower() in SUFFIXES and one.name[0] != "."
-    )
-
-
-def _folder_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    found = [
-        (file.relative_to(path).as_posix(), folder.name)
-        for folder in _class_folders(path)
-        for file in _files(folder)
-    ]
-    return pd.DataFrame(found, columns=["path", _CLASS])
-
-
-def _read(file: Path, size: int, mode: str) -> NDArray[np.float64]:
-    """An image, upright, scaled to a square; the first picture of several in a file."""
-    from PIL import Image, ImageOps
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(file) as found:
-            upright = ImageOps.exif_transpose(found).convert(mode)
-            scaled = upright.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.asarray(scaled, dtype=np.float64)
+def _below(file: Path, root: Path) -> str:
+    """The path from the root, as messages name it."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name

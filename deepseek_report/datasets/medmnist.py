@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cache as remembered
 from hashlib import md5
@@ -14,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -24,7 +25,11 @@ from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.columns import message, nearest
 from deepseek_report.datasets.fetched import Asked, fetching
+from deepseek_report.datasets.file_bytes import FileBytes, read_bytes
+from deepseek_report.datasets.file_form import Bounds
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.limits import ReadLimits
+from deepseek_report.datasets.npz import read_npz
 from deepseek_report.datasets.splitting import Duplicates, SplitRule, Together, draw_rows
 from deepseek_report.errors import DataError
 
@@ -43,7 +48,7 @@ def catalogue() -> dict[str, dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class MedMNIST:
+class MedMNIST(Bounds):
     """A MedMNIST set of 28 × 28 pixels by its name; needs a network the first time.
 
     name : such as pathmnist, bloodmnist, pneumoniamnist, chestmnist (several labels).
@@ -54,6 +59,7 @@ class MedMNIST:
     patch : side in pixels of the squares that are explained as one.
     rows : keep only so many images, drawn at random within each class; None keeps all.
     duplicates : what happens to equal images within the parts, which MedMNIST gives.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
     """
 
     name: str = "pneumoniamnist"
@@ -114,7 +120,7 @@ class MedMNIST:
         ------
         DataError : the file can neither be found in the cache nor be fetched whole.
         """
-        return sha256_file(self._file())
+        return self._contents().sha256
 
     # --- fetch ------------------------------------------------------------------------------------
 
@@ -125,10 +131,20 @@ class MedMNIST:
         file = folder / f"{self.name}.npz"
         if not file.is_file():
             self._fetch(file)
-        if _md5(file) != self._facts["md5"]:
+        return file
+
+    def _contents(self) -> FileBytes:
+        """The published file, which is fetched unless it is in the cache.
+
+        Raises
+        ------
+        DataError : it cannot be fetched, is another one, or holds more than is allowed.
+        """
+        file = read_bytes(self._file(), self.bounds)
+        if _md5(file.content) != self._facts["md5"]:
             found = "the file is not the one that MedMNIST published (another MD5)"
             do = "delete it, and it is fetched again"
-            raise DataError(message(str(file), found, f"MD5 {self._facts['md5']}", do))
+            raise DataError(message(str(file.path), found, f"MD5 {self._facts['md5']}", do))
         return file
 
     def _fetch(self, file: Path) -> None:
@@ -150,7 +166,8 @@ class MedMNIST:
                 with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
                     while piece := answer.read(_PIECE):
                         kept.write(piece)
-            except (OSError, ValueError):
+                        self.bounds.check("bytes", kept.tell(), address, at_least=True)
+            except (OSError, ValueError, DataError):
                 partial.unlink(missing_ok=True)
                 raise
         partial.replace(file)
@@ -165,12 +182,13 @@ class MedMNIST:
         DataError : the file cannot be fetched, or is not the published one.
         """
         progress.start("Load the data", 2)
-        file = self._file()
-        images, given, parts = _read(file)
+        file = self._contents()
+        images, given, parts = _read(file, self.bounds)
         progress.advance()
         kept = draw_rows(self._reported(given), self.rows, seed)
+        self.bounds.check("cells", len(kept) * math.prod(images.shape[1:]), str(file.path))
         arrays = self._arrays(images[kept], given[kept], parts[kept], len(images))
-        origin = Origin(file.name, sha256_file(file), self._description())
+        origin = Origin(file.path.name, file.sha256, self._description())
         dataset = as_dataset(arrays, origin, self.rule, seed)
         progress.advance()
         return dataset
@@ -252,25 +270,24 @@ class MedMNIST:
         )
 
 
-def _read(file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+def _read(
+    file: FileBytes, limits: ReadLimits
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
     """Images, labels (instance, label), and the part of each."""
     try:
-        with np.load(file, allow_pickle=False) as found:
-            images = [found[f"{part}_images"] for part in _PARTS]
-            labels = [found[f"{part}_labels"] for part in _PARTS]
-    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        names = [f"{part}_{what}" for what in ("images", "labels") for part in _PARTS]
+        found = read_npz(file, names, limits)
+        images = [found[f"{part}_images"] for part in _PARTS]
+        labels = [found[f"{part}_labels"] for part in _PARTS]
+    except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         do = "delete it, and it is fetched again"
         found_ = f"it does not hold the images and labels of MedMNIST ({error})"
-        raise DataError(message(str(file), found_, "a file of MedMNIST", do)) from None
+        raise DataError(message(str(file.path), found_, "a file of MedMNIST", do)) from None
     parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts
 
 
-def _md5(file: Path) -> str:
+def _md5(content: bytes) -> str:
     """MD5, by which MedMNIST names its files; it guards against damage, not against forgery."""
-    found = md5(usedforsecurity=False)
-    with file.open("rb") as stream:
-        while piece := stream.read(_PIECE):
-            found.update(piece)
-    return found.hexdigest()
+    return md5(content, usedforsecurity=False).hexdigest()

@@ -14,7 +14,14 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.declared import DeclaredTable
-from deepseek_report.datasets.fetched import Asked, Fetched, fetching, file_name, require_assumed
+from deepseek_report.datasets.fetched import (
+    Asked,
+    Fetched,
+    check_frame,
+    fetching,
+    file_name,
+    require_assumed,
+)
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -111,6 +118,7 @@ class OpenML(DeclaredTable):
             return
         with fetching(self._where_asked):
             frame, facts = self._fetch()
+        check_frame(frame, f"OpenML ({self._asked})", self.bounds)
         self._kept.keep(frame, facts)
 
     def _fetch(self) -> tuple[pd.DataFrame, dict[str, Any]]:

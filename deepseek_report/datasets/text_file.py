@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from deepseek_report.datasets.cells import read_cells
 from deepseek_report.datasets.columns import Column, message, nearest, not_columns, not_set
 from deepseek_report.datasets.declared import Declared
 from deepseek_report.datasets.encoding import encode_feature
+from deepseek_report.datasets.file_form import Decimal, FileForm, WrittenFile
 from deepseek_report.datasets.file_task import task_in_file
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.joined_labels import joined, separate
@@ -31,7 +32,7 @@ from deepseek_report.datasets.json_lines import (
     read_keys,
 )
 from deepseek_report.datasets.reading import (
-    TextFormat,
+    ReadTable,
     file_problem,
     read_header,
     read_table,
@@ -48,14 +49,15 @@ _MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
-class TextFile(Declared, Tokens):
-    """Texts of your own from a CSV, TSV, Parquet or JSON Lines file: classes, labels or a number.
+class TextFile(Declared, Tokens, WrittenFile):
+    """Texts of your own from a CSV, TSV, Parquet, Excel or JSON Lines file.
 
     path : the file, from the folder that the command runs in. text : the column of texts.
     label_separator : what divides the labels where one target column holds several ("sports|usa");
         every label is predicted, and `report_label` is the one that the report is about.
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
-    separator, encoding, decimal, missing_values : how a text file is written.
+    separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
     The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
     `declared.Declared`; what happens to texts that say the same (`duplicates`) stands at
     `texts.assemble_texts`.
@@ -64,14 +66,6 @@ class TextFile(Declared, Tokens):
     path: str | None = None
     text: str | None = None
     label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
-    separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    encoding: str = "utf-8"
-    decimal: Literal[".", ","] = "."
-    missing_values: tuple[str, ...] = ()
-
-    @property
-    def form(self) -> TextFormat:
-        return TextFormat(self.separator, self.encoding, self.decimal, self.missing_values)
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -109,7 +103,10 @@ class TextFile(Declared, Tokens):
         ------
         DataError : there is no such file.
         """
-        return f"{sha256_file(self._existing())} {tokenizer_digest(self.tokenizer)}"
+        return self._digest(sha256_file(self._existing()))
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""
@@ -140,7 +137,7 @@ class TextFile(Declared, Tokens):
     def _names(self) -> list[str]:
         path = Path(str(self.path))
         if is_json_lines(path):
-            return read_keys(path, self.form.codec)
+            return read_keys(path, self.form)
         return read_header(path, self.form)
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
@@ -171,43 +168,46 @@ class TextFile(Declared, Tokens):
         """
         progress.start("Load the data", 2)
         path = self._existing()
-        frame = _read(path, self.form)
+        read = _read(path, self.form)
+        frame = read.frame
         names = [str(name) for name in frame.columns]
         if problems := [*self._rules(), *self._unknown_columns(names)]:
             raise DataError("\n".join(problems))
-        corpus = self._corpus(frame, path.name)
+        corpus = self._corpus(frame, path.name, read.decimal)
         progress.advance()
         source = Source(
             file=path.name,
-            sha256=sha256_file(path),
+            sha256=read.sha256,
             description=self.described(path.stem),
             columns=self.declared_columns,
             target=self.target_rule,
-            decimal=self.decimal,
+            decimal=read.decimal,
+            notes=read.notes,
         )
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        return dataset
+        return replace(dataset, read=self._digest(read.sha256))
 
-    def _corpus(self, frame: pd.DataFrame, file: str) -> Corpus:
+    def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
         column = frame[self.text]
         texts = [str(one) for one in column.where(column.notna(), "")]
-        groups = [self._group(frame, name, file) for name in self.compared]
+        groups = [self._group(frame[name], file, decimal) for name in self.compared]
         attributes = tuple(attribute for attribute, _ in groups)
         codes = {attribute.name: found for attribute, found in groups}
-        answer = self._answer(frame, file)
+        answer = self._answer(frame, file, decimal)
         return Corpus(texts, answer, attributes, codes, answer.notes)
 
     def _group(
-        self, frame: pd.DataFrame, name: str, file: str
+        self, series: pd.Series, file: str, decimal: Decimal
     ) -> tuple[Attribute, NDArray[np.int64]]:
+        name = str(series.name)
         column = self.declared_columns[name]
-        cells = read_cells(frame[name], name, self.decimal)
+        cells = read_cells(series, name, decimal)
         feature, values = encode_feature(cells, column, f"{file}, column `{name}`", _MOST_GROUPS)
         attribute, codes = group_by(feature, values, column)
         return replace(attribute, source=None), codes
 
-    def _answer(self, frame: pd.DataFrame, file: str) -> Answer:
+    def _answer(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Answer:
         rule = self.target_rule
         notes: tuple[str, ...] = ()
         columns = self.declared_columns
@@ -218,7 +218,7 @@ class TextFile(Declared, Tokens):
             name = self._reported(labels)
             rule = replace(rule, name=name, task="multi_label", labels=labels)
             columns = {one: Column(label=one) for one in labels}
-        cells = [read_cells(frame[name], name, self.decimal) for name in rule.columns]
+        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
         known = [columns.get(name, Column()) for name in rule.columns]
         answer = encode_target(cells, known, rule, file)
         return replace(answer, notes=(*answer.notes, *notes))
@@ -234,15 +234,18 @@ class TextFile(Declared, Tokens):
         raise DataError(message("dataset", found, ", ".join(labels[:12]), do))
 
 
-def _read(path: Path, form: TextFormat) -> pd.DataFrame:
+def _read(path: Path, form: FileForm) -> ReadTable:
     """All rows; lists in cells become their parts, one `|` between them."""
-    frame = read_json_lines(path, form.codec) if is_json_lines(path) else read_table(path, form)
-    return frame.apply(lambda column: column.map(joined) if column.dtype == object else column)
+    read = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
+    return replace(
+        read,
+        frame=read.frame.apply(lambda one: one.map(joined) if one.dtype == object else one),
+    )
 
 
-def _read_column(path: Path, form: TextFormat, name: str) -> pd.Series:
+def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:
     """One column as it is read when all are; `problems` tells where there is none."""
-    frame = _read(path, form)
-    if name not in frame:
+    read = _read(path, form)
+    if name not in read.frame:
         raise DataError(message(str(path), f"`{name}` is not a column", "a column", "correct it"))
-    return frame[name]
+    return read.frame[name], read.decimal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -17,7 +17,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.layouts import moments, series_layout
-from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Share, Shares
 from deepseek_report.datasets.splitting import Together, draw_rows
 
@@ -78,7 +78,7 @@ class Trace(Shares):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file."""
-        return sha256_file(packaged_file(*_PACKAGE, _FILE))
+        return packaged_bytes(*_PACKAGE, _FILE)[1]
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the series.
@@ -87,11 +87,12 @@ class Trace(Shares):
         ------
         DataError : the package is not installed.
         """
-        origin = Origin("Trace.npz", self.source_digest(), DESCRIPTION)
-        return load_arrays(lambda: self._arrays(seed), origin, self.rule, seed, progress)
+        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        origin = Origin("Trace.npz", sha256, DESCRIPTION)
+        return load_arrays(lambda: self._arrays(raw, seed), origin, self.rule, seed, progress)
 
-    def _arrays(self, seed: int) -> Arrays:
-        series, labels, published = self._read()
+    def _arrays(self, raw: bytes, seed: int) -> Arrays:
+        series, labels, published = _read(raw)
         steps = series.shape[1]
         return Arrays(
             values=series,
@@ -108,15 +109,6 @@ class Trace(Shares):
             notes=("Readings are in standard deviations of their own series.",),
         )
 
-    def _read(self) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-        """Series (instance, step, 1), labels from 0, and which are of the published test half."""
-        with np.load(packaged_file(*_PACKAGE, _FILE), allow_pickle=False) as found:
-            halves = [(found[f"X_{half}"], found[f"y_{half}"]) for half in ("train", "test")]
-        series = np.concatenate([one for one, _ in halves]).astype(np.float64)
-        labels = np.concatenate([one for _, one in halves]).astype(np.int64) - 1
-        published = np.repeat([False, True], [len(one) for _, one in halves])
-        return series, labels, published
-
     def _together(
         self, labels: NDArray[np.int64], published: NDArray[np.bool_], seed: int
     ) -> Together:
@@ -132,3 +124,13 @@ class Trace(Shares):
             "compare with the literature; of its training half, "
             f"{100 * self.validation_share:.0f}\u00a0% of each class were drawn for validation.",
         )
+
+
+def _read(raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Series (instance, step, 1), labels from 0, and which are of the published test half."""
+    with np.load(io.BytesIO(raw), allow_pickle=False) as found:
+        halves = [(found[f"X_{half}"], found[f"y_{half}"]) for half in ("train", "test")]
+    series = np.concatenate([one for one, _ in halves]).astype(np.float64)
+    labels = np.concatenate([one for _, one in halves]).astype(np.int64) - 1
+    published = np.repeat([False, True], [len(one) for _, one in halves])
+    return series, labels, published

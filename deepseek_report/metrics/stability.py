@@ -62,6 +62,11 @@ class MaxSensitivity(ExplanationMetric):
         values = _explain_each(context, [explanation.inputs[chosen], *moved])
         values = player_sums(values, context.dataset.schema.owners)
         found = max_relative_change(values[0], values[1:])
+        if np.isnan(found).all():
+            raise NotApplicableError(
+                "max_sensitivity relates changes to the attributions’ own size, and all that "
+                f"{explanation.method} gives here are 0"
+            )
         chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
         template = self._template(explanation, context.dataset.schema)
         ratio = Score(

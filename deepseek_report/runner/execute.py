@@ -197,7 +197,7 @@ class _Run:
     def task(self, stage: Stage) -> Task:
         inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
-        return Task(stage.id, self.experiment, present, self.device)
+        return Task(stage.id, self.experiment, present, self.device, stage.source)
 
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""

@@ -48,6 +48,7 @@ class _Size:
     train: int
     issues: int
     training_part: Callable[[], Split]
+    preparation: tuple[str, ...]
 
 
 def forecast(experiment: Experiment) -> Forecast:
@@ -63,7 +64,8 @@ def forecast(experiment: Experiment) -> Forecast:
     data = [
         f"{count(size.rows)} rows, {count(size.test)} of them to test on; "
         f"{plural(len(size.schema.features), 'feature')}; "
-        f"{plural(size.issues, 'issue')} found in the data"
+        f"{plural(size.issues, 'issue')} found in the data",
+        *size.preparation,
     ]
     refused = [(one.artifact, one.reason) for one in experiment.refused]
     refused += not_judged(experiment, size.schema)
@@ -82,7 +84,9 @@ def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
         training_part = partial(Split.load, folder / "train.npz")
     parts = {one["part"]: int(one["n"]) for one in card["parts"]}
     rows = int(card["rows"])
-    return _Size(schema, rows, parts["test"], parts["train"], issues, training_part)
+    preparation = tuple(card["preparation"])
+    test, train = parts["test"], parts["train"]
+    return _Size(schema, rows, test, train, issues, training_part, preparation)
 
 
 def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:

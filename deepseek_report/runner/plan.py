@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,15 @@ CONTROL = "random"
 
 @dataclass(frozen=True)
 class Stage:
-    """One unit of work: `id` is the artifact it makes, `inputs` are the stages it reads."""
+    """One unit of work: `id` is the artifact it makes, `inputs` are the stages it reads.
+
+    source : digest of the files outside of the store that the key was made from.
+    """
 
     id: str
     key: str
     inputs: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def kind(self) -> str:
@@ -83,12 +87,15 @@ class _Planner:
         raw, dataset = self.experiment.raw, self.experiment.single["dataset"]
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"))
+        self.stages["data"] = replace(self.stages["data"], source=source)
         targets = (self.target("model"), self.target("trainer"))
         trained = [raw["model"], raw["trainer"]]
         model = self.experiment.single["model"]
+        others = model.source_digest() if isinstance(model, NamesOthers) else ""
         if isinstance(model, NamesOthers):
-            trained.append(model.source_digest())
+            trained.append(others)
         self.add("training", trained, ("data",), *targets)
+        self.stages["training"] = replace(self.stages["training"], source=others)
         chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 

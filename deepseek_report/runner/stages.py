@@ -18,24 +18,28 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.protocols.models import BringsTrainer
+from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import UnknownCaseError
+from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.case_choice import choose_cases
 from deepseek_report.metrics.predicting import Rule, predict
 
 
 @dataclass(frozen=True)
 class Task:
-    """One stage to run: its id, the plug-ins, and the folders of what it reads."""
+    """One stage to run: its id, the plug-ins, and the folders of what it reads.
+
+    source : digest of the files outside of the store that the stage's key was made from.
+    """
 
     id: str
     experiment: Experiment
     inputs: Mapping[str, Path]
     device: str
+    source: str = ""
 
     @property
     def seed(self) -> int:
@@ -53,7 +57,9 @@ def run_stage(task: Task, folder: Path, progress: Progress) -> None:
 
 
 def _data(task: Task, folder: Path, progress: Progress) -> None:
-    dataset: Dataset = task.experiment.single["dataset"].load(task.seed, progress)
+    plugin = task.experiment.single["dataset"]
+    dataset: Dataset = plugin.load(task.seed, progress)
+    _require_planned(task, dataset.read or plugin.source_digest(), "the data")
     dataset.save(folder)
 
 
@@ -62,8 +68,29 @@ def _training(task: Task, folder: Path, progress: Progress) -> None:
     model, trainer = task.experiment.single["model"], task.experiment.single["trainer"]
     if isinstance(model, BringsTrainer):
         trainer = model.own_trainer() or trainer
+    _require_same_model(task, model)
     module = model.build(dataset.schema, dataset.train, task.seed)
     trainer.fit(module, dataset, folder, task.seed, task.device, progress)
+    _require_same_model(task, model)
+
+
+def _require_same_model(task: Task, model: Any) -> None:
+    if isinstance(model, NamesOthers):
+        _require_planned(task, model.source_digest(), "the model's files or code")
+
+
+def _require_planned(task: Task, found: str, what: str) -> None:
+    """Refuse to store what was made from other files than the stage's key says.
+
+    Raises
+    ------
+    DataError : the source has changed since the plan was made.
+    """
+    if task.source and found != task.source:
+        raise DataError(
+            f"{what} changed after this run was planned, so that nothing was made of them: run "
+            "again, when nothing writes to them any more"
+        )
 
 
 def _predictions(task: Task, folder: Path, progress: Progress) -> None:

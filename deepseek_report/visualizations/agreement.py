@@ -39,17 +39,20 @@ class Agreement:
         ordered = table.assign(control=control).sort_values(
             ["control", "spearman"], ascending=[True, False], kind="stable"
         )
+        undefined = ordered[ordered["spearman"].isna()]
+        ordered = ordered[ordered["spearman"].notna()]
         return [
             Picture(
                 name="agreement",
                 svg=draw_svg(
-                    "agreement", 0.85 + _ROW * len(table), lambda fig: _paint(fig, ordered)
+                    "agreement", 0.85 + _ROW * len(ordered), lambda fig: _paint(fig, ordered)
                 ),
-                title=_title(ordered),
+                title=_title(ordered, undefined),
                 alt=_alt(ordered),
                 how_to_read=(
                     "1 means the same order of features in every case, 0 no relation; grey are "
                     "pairs with the random control. Agreement does not prove that either is right."
+                    f"{_not_drawn(undefined)}"
                 ),
             )
         ]
@@ -84,8 +87,17 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     axes.set_xlabel("mean rank correlation over the cases (Spearman)")
 
 
-def _title(table: pd.DataFrame) -> str:
+def _not_drawn(undefined: pd.DataFrame) -> str:
+    if undefined.empty:
+        return ""
+    pairs = "; ".join(_pair(row) for row in undefined.itertuples())
+    return f" Not drawn, as one of the two gives every feature the same weight: {pairs}."
+
+
+def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> str:
     pairs = table[~table["control"]]
+    if pairs.empty and not undefined.empty:
+        return "No two explainers besides the random control rank the features of a case"
     if pairs.empty:
         return "There is only one explainer besides the random control"
     (best, most), (worst, least) = (_words(pairs.iloc[place]) for place in (0, -1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deepseek_report.config.compose import compose
+from deepseek_report.config.overrides import parse
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 
@@ -78,3 +79,10 @@ def test_a_setting_of_an_unknown_part_is_told_with_its_override() -> None:
 @pytest.mark.parametrize("text", ["report.title=${foo}", "~nothing"])
 def test_what_does_not_compose_is_told_with_its_override(text: str) -> None:
     assert f"command line, {text}: " in problems(text)
+
+
+@pytest.mark.parametrize("text", ["dataset.drop=[Größe,Straße Nr]", "dataset.drop=[年龄,a/b%]"])
+def test_a_list_of_texts_of_any_script_needs_no_quotes(text: str) -> None:
+    (parsed,), problems_ = parse([text])
+    assert not problems_
+    assert parsed.value() == text.partition("=")[2].strip("[]").split(",")

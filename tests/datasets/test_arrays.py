@@ -43,6 +43,7 @@ def test_what_check_knows_before_reading_is_what_is_read(loaded: tuple[str, Data
     assert (dataset.schema.modality, dataset.schema.target.task) == (nature.modality, nature.task)
     assert nature.classes in {None, len(dataset.schema.target.classes)}
     assert len(PLUGINS[name].source_digest()) == 64
+    assert dataset.read == PLUGINS[name].source_digest()
 
 
 def test_every_column_has_a_name_of_its_own_and_one_player(loaded: tuple[str, Dataset]) -> None:

@@ -327,10 +327,10 @@ def test_text_in_a_declared_number_is_shown_with_its_rows(write: Write) -> None:
 
 
 def test_the_wrong_encoding_is_told_with_its_place(raw: Callable[[bytes], str]) -> None:
-    text = refusal(raw("job,outcome\nBäcker,a\n".encode("cp1252")))
+    text = refusal(raw("job,outcome\nBäcker,a\n".encode("cp1252")), encoding="utf-8")
     assert "not written in utf-8, first at byte 14" in text
     assert "dataset.encoding=cp1252" in text
-    assert "utf-16" in refusal(raw("job,outcome\na,b\n".encode("utf-16")))
+    assert "utf-16" in refusal(raw("job,outcome\na,b\n".encode("utf-16")), encoding="utf-8")
     assert "not the name of an encoding" in refusal(raw("a,b\n"), encoding="utf-99")
 
 
@@ -383,7 +383,7 @@ def test_a_csv_file_that_is_called_parquet_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_types_of_files_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "x.xlsx"
+    path = tmp_path / "x.ods"
     path.write_text("x")
     assert ".csv, .tsv, .txt, .parquet" in refusal(str(path))
     assert "this is a folder" in refusal(str(tmp_path))

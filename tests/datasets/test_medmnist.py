@@ -33,7 +33,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 else (random.random((n, 14)) < 0.4).astype(np.uint8)
             )
         np.savez(mirror / f"{name}.npz", **arrays)
-        facts[name]["md5"] = medmnist._md5(mirror / f"{name}.npz")
+        facts[name]["md5"] = medmnist._md5((mirror / f"{name}.npz").read_bytes())
     monkeypatch.setattr(medmnist, "catalogue", lambda: facts)
     return mirror
 

@@ -182,6 +182,13 @@ def test_one_instance_has_no_interval() -> None:
     assert np.isnan(high).all()
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
+    for found in bootstrap_mean(np.empty(shape), 100, 1):
+        assert found.shape == shape[1:]
+        assert np.isnan(found).all()
+
+
 def test_undefined_instances_are_left_out_and_counted(toy) -> None:
     context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
     template = Deletion(resamples=200).measure(context).scores[0]

@@ -30,7 +30,8 @@ class Nature:
 class DatasetPlugin(Protocol):
     """Loads, checks and splits one source of data."""
 
-    def load(self, seed: int, progress: Progress) -> Dataset: ...
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """The data; `Dataset.read` is the digest of the bytes that were read."""
 
     def source_digest(self) -> str:
         """SHA-256 of the source, so that an edited file is noticed."""
