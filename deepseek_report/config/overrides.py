@@ -49,12 +49,13 @@ def _parse_one(text: str) -> tuple[Any, str]:
     if not is_value or value.startswith(_STRUCTURED):
         return None, "it has no value" if not is_value else reason
     try:
-        return parser.parse_override(f"{key}={_quoted(value)}"), ""
+        return parser.parse_override(f"{key}={quoted(value)}"), ""
     except HydraException:
         return None, reason
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as Hydra's grammar quotes it."""
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
     return f"'{escaped}'"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,12 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
+from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.provenance import environment, versions
 from deepseek_report.runner.execute import Execution
 from deepseek_report.runner.plan import Stage
@@ -35,13 +40,13 @@ def assemble(
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
-    identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
+    identity : {"run_id": …, "command": how to repeat the run, see `Places.command`}.
     """
     _copy(execution, folder, experiment.settings.measure_time)
-    config = portable(experiment)
+    config = Places(experiment.raw, Path.cwd()).config
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     (folder / "config.yaml").write_text(text, encoding="utf-8", newline="\n")
-    artifacts = _artifacts(execution, folder)
+    artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     run = {
         "format": "deepseek-report/run",
         "format_version": 1,
@@ -60,12 +65,6 @@ def assemble(
     save_json(folder / RUN, run)
     paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
     save_table(folder / "scores.parquet", Results(paths, config).scores)
-
-
-def portable(experiment: Experiment) -> dict[str, Any]:
-    """The resolved config without what belongs to one machine: paths of output, device, jobs."""
-    left_out = {"paths", "device", "jobs"}
-    return {key: value for key, value in experiment.raw.items() if key not in left_out}
 
 
 def _copy(execution: Execution, folder: Path, measure_time: bool) -> None:
@@ -98,13 +97,30 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
     }
 
 
+def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
+    copies = {}
+    for choice in experiment.multiple["frameworks"].values():
+        if choice.file is not None:
+            target = folder / ARTIFACTS / "frameworks" / re.sub(r"[^\w-]", "_", choice.id)
+            target.mkdir(parents=True)
+            shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
+            path = target.relative_to(folder).as_posix()
+            copies[f"frameworks/{choice.id}"] = {"path": path, "files": hash_folder(target)}
+    return copies
+
+
 def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
     for refusal in experiment.refused:
-        yield {"stage": refusal.artifact, "reason": refusal.reason, "kind": "not applicable"}
+        yield _problem(refusal.artifact, refusal.reason, "not applicable")
     for outcome in execution.refused:
-        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "not applicable"}
+        yield _problem(outcome.stage, outcome.reason, "not applicable")
     for outcome in execution.failures:
-        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "failed"}
+        yield _problem(outcome.stage, outcome.reason, "failed")
+
+
+def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
+    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
 
 
 def _digests(

@@ -9,9 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.provenance import code_of
 from deepseek_report.store import Store, digest
 
@@ -54,6 +57,7 @@ def module_of(target: str) -> str:
 class _Planner:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
+        self.config = Places(experiment.raw, Path.cwd()).config  # no path is part of a key
         self.stages: dict[str, Stage] = {}
 
     def add(self, name: str, config: Any, inputs: tuple[str, ...], *targets: str) -> None:
@@ -81,7 +85,7 @@ class _Planner:
         return list(self.stages.values())
 
     def _model(self) -> None:
-        raw, dataset = self.experiment.raw, self.experiment.single["dataset"]
+        raw, dataset = self.config, self.experiment.single["dataset"]
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"))
         targets = (self.target("model"), self.target("trainer"))
@@ -94,14 +98,14 @@ class _Planner:
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     def _explainer(self, name: str) -> None:
-        raw = self.experiment.raw
+        raw = self.config
         config = [raw["explainers"][name], raw["explain"]["background"]]
         inputs = ("data", "training", "predictions")
         self.add(f"explanations/{name}", config, inputs, self.target("explainers", name))
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
-        config = self.experiment.raw["metrics"][name]
+        config = self.config["metrics"][name]
         target = self.target("metrics", name)
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
@@ -123,7 +127,7 @@ class _Planner:
     def _picture(self, name: str) -> None:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
-        config = self.experiment.raw["visualizations"][name]
+        config = self.config["visualizations"][name]
         self.add(f"pictures/{name}", config, inputs, self.target("visualizations", name))
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
@@ -142,13 +146,24 @@ def make_plan(experiment: Experiment) -> list[Stage]:
 def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
     written = ("report", "sections", "frameworks", "measure_time")
+    config = Places(experiment.raw, Path.cwd()).config
     content = {
         "name": experiment.name,
         "stages": {stage.id: stage.key for stage in stages},
-        "report": {group: experiment.raw[group] for group in written},
-        "refused": [vars(one) for one in experiment.refused],
+        "report": {group: config[group] for group in written},
+        **_own_frameworks(experiment),
+        "refused": [
+            {**vars(one), "reason": without_local_paths(one.reason)} for one in experiment.refused
+        ],
     }
     return digest(content)[:12]
+
+
+def _own_frameworks(experiment: Experiment) -> dict[str, Any]:
+    """The hashes of frameworks of one's own; nothing where there are none."""
+    chosen = experiment.multiple["frameworks"].values()
+    own = {one.id: sha256_file(one.file) for one in chosen if one.file is not None}
+    return {"frameworks": own} if own else {}
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
@@ -23,9 +24,6 @@ from deepseek_report.runner.plan import Stage, make_plan, run_id, writing_key
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.writing import PROVENANCE, read_run, write_report
 from deepseek_report.store import MANIFEST, Store, compare, replace_folder
-
-#: Overrides that belong to one machine or one run of it, not to the experiment.
-_LOCAL = ("paths.", "device=", "jobs=", "hydra.")
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,15 @@ class Finished:
 
 
 def run_experiment(
-    experiment: Experiment, reporter: Reporter, overrides: Sequence[str] = ()
+    experiment: Experiment,
+    reporter: Reporter,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
 ) -> Finished:
-    """Run what the store does not have, gather the run folder, write the report."""
+    """Run what the store does not have, gather the run folder, write the report.
+
+    overrides, config_dir : as the person gave them, for the command that repeats the run.
+    """
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
     identity = run_id(experiment, stages)
@@ -68,8 +72,9 @@ def run_experiment(
     everything_there = all(stage.folder(store) for stage in stages)
     device = "cpu" if everything_there else pick_device(experiment.settings.device)
     execution = execute(experiment, stages, store, device, reporter)
-    kept = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
-    names = {"run_id": identity, "overrides": kept}
+    places = Places(experiment.raw, Path.cwd())
+    command = places.command(overrides, config_dir, experiment.trusted)
+    names = {"run_id": identity, "command": command}
     reporter.started("report")
     writing = time.perf_counter()
     with store.lock("report", identity):

@@ -70,8 +70,11 @@ def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
         for entry in run["artifacts"].values()
         for name, sha256 in entry["files"].items()
     }
-    kept = ("digests", "versions", "environment", "stages", "overrides")
-    return {name: run[name] for name in kept} | {"manifest": manifest}
+    kept = ("digests", "versions", "environment", "stages")
+    return {name: run[name] for name in kept} | {
+        "command": run.get("command"),
+        "manifest": manifest,
+    }
 
 
 def write_report(
