@@ -66,9 +66,7 @@ class Places:
         written = [self._override(text) for text in given]
         own = None if config_dir is None else self._shown(Path(config_dir), "CONFIG_DIR")
         trust = [package for package in trusted if package != _OWN]
-        variables: dict[str, list[dict[str, str]]] = {
-            name: [] for name in self._variables.values()
-        }
+        variables: dict[str, list[dict[str, str]]] = {name: [] for name in self._variables.values()}
         files: list[dict[str, str]] = []
         for shown, path in self._files.items():
             variable, name = _divided(shown)

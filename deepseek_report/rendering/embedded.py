@@ -144,7 +144,7 @@ _LIGHT_START = "--page: #ffffff;"
 
 
 def _style() -> str:
-    css = _part("style.css")
+    css = _part("style.css").replace("@@blocks@@", _part("blocks.css"))
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
     light = svg.palette_css(dark=False)
     dark = " ".join(_DARK.split()) + " " + svg.palette_css(dark=True)
