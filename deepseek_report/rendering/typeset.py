@@ -56,9 +56,15 @@ def _compile(source: str, root: Path, output: Literal["pdf", "png"]) -> Any:
         raise RenderError(f"typst: the document in {root} could not be set: {error}") from None
 
 
+def chinese_font() -> Path:
+    """The font in which Chinese is printed; it comes with the package."""
+    return shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
+
+
 def _font_folders() -> list[str]:
-    """Matplotlib carries DejaVu Sans, the font of the pictures; found without importing it."""
-    found = importlib.util.find_spec("matplotlib")
-    if found is None or found.origin is None:
-        return []
-    return [str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf")]
+    """The Chinese font, and matplotlib's DejaVu Sans, which the pictures are drawn in."""
+    folders = [str(chinese_font().parent)]
+    found = importlib.util.find_spec("matplotlib")  # found without importing it
+    if found is not None and found.origin is not None:
+        folders.append(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"))
+    return folders
