@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +14,12 @@ from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.rendering import markdown, tables
+from deepseek_report.rendering import markdown, output, tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
@@ -52,17 +52,16 @@ def write_qmd(
     """
     writer = _Writer(results, contents, options, folder, templates)
     _clear(folder)
-    (folder / STYLESHEET).write_text(quarto_stylesheet(), encoding="utf-8", newline="\n")
+    output.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
-    path.write_text(writer.document(), encoding="utf-8", newline="\n")
+    output.write_text(path, writer.document())
     return path
 
 
 def _clear(folder: Path) -> None:
     """Leave no picture or table of an earlier document."""
     for name in ("figures", "tables"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
+        output.empty_folder(folder / name)
 
 
 @dataclass
@@ -128,7 +127,8 @@ class _Writer:
         return Markdown(self.macros["persons_note"](self.notes[section]))
 
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
-        reason = f"its template failed ({type(error).__name__}: {error})"
+        told = without_local_paths(f"{type(error).__name__}: {error}")
+        reason = f"its template failed ({told})"
         self.results.failures[f"sections/{content.name}"] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]

@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import parts, svg
+from deepseek_report.rendering import output, parts, svg
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
@@ -38,7 +38,7 @@ def render_html(document: Path) -> Path:
         )
         page = parts.convert(document, template, arguments)
     path = document.with_suffix(".html")
-    path.write_text(assemble(page, document.parent), encoding="utf-8", newline="\n")
+    output.write_text(path, assemble(page, document.parent))
     return path
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from deepseek_report.errors import RenderError
+from deepseek_report.rendering import output
 
 #: Our format names in Quarto's words, and the ending of what it writes.
 FORMATS = {"html": ("html", ".html"), "pdf": ("typst", ".pdf"), "docx": ("docx", ".docx")}
@@ -167,7 +168,7 @@ def _render(quarto: str, copy: Path, document: Path, name: str) -> Path:
         )
     path = document.with_suffix(ending)
     _check_output(copy.with_suffix(ending), path, said, name)
-    shutil.copyfile(copy.with_suffix(ending), path)
+    output.write_bytes(path, copy.with_suffix(ending).read_bytes())
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import pandoc
+from deepseek_report.rendering import output, pandoc
 
 _POINTS_PER_INCH = 200.0
 
@@ -21,7 +21,7 @@ def render_pdf(document: Path) -> Path:
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
     )
     path = document.with_suffix(".pdf")
-    path.write_bytes(compile_pdf(source, document.parent))
+    output.write_bytes(path, compile_pdf(source, document.parent))
     return path
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
@@ -136,7 +137,7 @@ def _section(results: Results, name: str, entry: Mapping[str, Any]) -> SectionCo
     try:
         content: SectionContent = plugin.content(results)
     except Exception as error:  # a broken section must not take the others with it
-        reason = f"{type(error).__name__}: {error}"
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
         results.failures[f"sections/{name}"] = reason
         incomplete = [f"this section could not be written ({reason})"]
         return SectionContent(name, plugin.title, "", "", incomplete=incomplete)

@@ -13,6 +13,7 @@ import pytest
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import markdown, pandoc, quarto
 from deepseek_report.rendering.render import render
+from deepseek_report.rendering.typeset import compile_pdf
 
 GOOD = 'echo "<p>whole</p>" > report.html'
 
@@ -209,6 +210,18 @@ def test_the_head_of_a_report_is_one_that_the_engine_accepts(
     style = (sample.parent / "report.css").read_text(encoding="utf-8")
     for block in (".facts ul", ".verdict-met", ".tag-high", ".question p", ".callout.finding"):
         assert block in style
+
+
+def test_a_table_longer_than_a_page_breaks_in_a_pdf_by_quarto(sample: Path, tmp_path: Path) -> None:
+    typst = quarto._front_matter(sample)["format"]["typst"]
+    rows = ", ".join(f"[{number}], [row]" for number in range(150))
+    table = f"#figure(table(columns: 2, {rows}), kind: table, caption: [As Quarto writes it])"
+    pages = [
+        len(re.findall(rb"/Type\s*/Page\b", compile_pdf(f"{header}\n{table}", tmp_path)))
+        for header in ("", typst["include-in-header"]["text"])
+    ]
+    assert pages[0] == 1
+    assert pages[1] > 2
 
 
 def test_quarto_finds_nothing_absolute_in_a_report(sample: Path) -> None:
