@@ -21,7 +21,8 @@ PAGE = f"""<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Qua
 <style>{BOOTSTRAP}</style><style>@@style@@</style></head><body><div id="quarto-content">
 <main class="content" id="quarto-document-content">
 <div class="facts"><ul><li><span class="fact-value">0.78</span>
-<span class="fact-label">ROC AUC</span></li><li><span class="fact-value">9</span> <span class="fact-label">groups</span></li></ul></div>
+<span class="fact-label">ROC AUC</span></li>
+<li><span class="fact-value">9</span> <span class="fact-label">groups</span></li></ul></div>
 <p><code>{"a" * 200}</code></p>
 <div class="callout callout-style-default callout-important callout-titled finding severity-high">
 <div class="callout-header d-flex">
