@@ -75,7 +75,10 @@ def _read(path: Path, sections: Collection[str]) -> Note:
 def _bytes(path: Path) -> bytes:
     """The content of a regular file of at most `LIMIT` bytes, through no link."""
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK)
+        if path.is_symlink():
+            raise OSError(0, "it is a link")
+        flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # not on Windows
+        handle = os.open(path, os.O_RDONLY | flags)
     except OSError as error:
         raise RenderError(
             f"{path}: cannot be read as a file of its own: {error.strerror}"
