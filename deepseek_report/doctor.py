@@ -14,6 +14,8 @@ from typing import Literal
 
 from deepseek_report import __version__
 from deepseek_report.provenance import version_of
+from deepseek_report.rendering import quarto
+from deepseek_report.rendering.typeset import chinese_font
 
 State = Literal["ok", "optional", "missing"]
 
@@ -32,7 +34,7 @@ def examine() -> list[Examined]:
     """Everything that decides whether an experiment can run and what a report can look like."""
     found = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
     found.extend(_libraries())
-    found.extend([_pandoc(), _quarto(), _fonts(), _device(), _memory()])
+    found.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
     return found
 
 
@@ -68,28 +70,51 @@ def _pandoc() -> Examined:
 
 
 def _quarto() -> Examined:
-    program = shutil.which("quarto")
+    program = quarto.find()
     if program is None:
-        todo = "only --engine quarto needs it; the embedded renderer does without"
-        return Examined("quarto", "optional", "not on PATH", todo)
-    done = subprocess.run(
-        [program, "--version"], capture_output=True, text=True, timeout=30, check=False
-    )
-    return Examined("quarto", "ok", done.stdout.strip() or "installed, but says no version")
+        todo = (
+            "only --engine quarto needs the program, which no Python package holds; the embedded "
+            "renderer does without"
+        )
+        return Examined("quarto", "optional", "neither on PATH nor named by QUARTO_PATH", todo)
+    version = _version(program)
+    if version is None:
+        todo = "--engine quarto cannot work; install Quarto again, or correct QUARTO_PATH"
+        return Examined("quarto", "optional", f"{program} does not answer --version", todo)
+    return Examined("quarto", "ok", version)
+
+
+def _converter() -> Examined:
+    """What Quarto needs for the pictures of a DOCX."""
+    program = shutil.which(quarto.CONVERTER)
+    if program is None:
+        todo = (
+            "only DOCX by --engine quarto needs it, for its pictures; install librsvg (on Debian "
+            "the package librsvg2-bin)"
+        )
+        return Examined(quarto.CONVERTER, "optional", "not on PATH", todo)
+    return Examined(quarto.CONVERTER, "ok", _version(program) or "installed, but says no version")
+
+
+def _version(program: str) -> str | None:
+    """What a program says of its version; None if it cannot be asked."""
+    try:
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    said = done.stdout.strip().splitlines()
+    return said[0] if done.returncode == 0 and said else None
 
 
 def _fonts() -> Examined:
-    listing = shutil.which("fc-list")
-    if listing is None:
-        return Examined("Chinese font", "optional", "unknown: fc-list is not installed")
-    done = subprocess.run(
-        [listing, ":lang=zh", "family"], capture_output=True, text=True, timeout=30, check=False
-    )
-    families = sorted(line for line in done.stdout.splitlines() if line)
-    if families:
-        return Examined("Chinese font", "ok", families[0])
-    todo = "Chinese titles in a PDF show as boxes; HTML is not concerned. Install a CJK font"
-    return Examined("Chinese font", "optional", "none installed", todo)
+    font = chinese_font()
+    if font.is_file():
+        found = "Libertinus Serif, DejaVu Sans and, for Chinese, Report Han Sans; all come along"
+        return Examined("fonts of PDF", "ok", found)
+    todo = "Chinese in a PDF shows as boxes; install deepseek-report again. HTML is not concerned"
+    return Examined("fonts of PDF", "optional", f"{font.name} is missing", todo)
 
 
 def _device() -> Examined:

@@ -47,6 +47,6 @@ def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     from deepseek_report.terminal import reporter, say_finished
 
     with reporter() as shown:
-        finished = run_experiment(experiment, shown, overrides)
+        finished = run_experiment(experiment, shown, overrides, options.config_dir)
     say_finished(finished)
     return finished.exit_code

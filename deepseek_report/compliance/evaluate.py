@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -13,7 +14,12 @@ from pydantic import Field
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.banners import Banner, Milestone, banners, milestones
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
-from deepseek_report.compliance.framework import Framework, FrameworkChoice
+from deepseek_report.compliance.framework import (
+    FRAMEWORK_FILE,
+    Framework,
+    FrameworkChoice,
+    FrameworkError,
+)
 from deepseek_report.compliance.statements import HumanInput, Statement, read_human_input
 from deepseek_report.compliance.status import Judgement, Status, judge, tally
 
@@ -137,19 +143,37 @@ def evaluate_results(results: Results) -> ComplianceReport:
         human=read_human_input(report),
     )
     day = date.fromisoformat(str(as_of)) if as_of else None
-    return evaluate(results, choices(results.config), options, day)
+    return evaluate(results, choices(results.config, results.paths), options, day)
 
 
-def choices(config: Mapping[str, Any]) -> tuple[FrameworkChoice, ...]:
-    """The frameworks that a resolved config names, in its order."""
+def choices(
+    config: Mapping[str, Any], paths: Mapping[str, Path] = MappingProxyType({})
+) -> tuple[FrameworkChoice, ...]:
+    """The frameworks that a resolved config names, in its order.
+
+    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
+    """
     return tuple(
         FrameworkChoice(
             id=entry["id"],
-            file=Path(entry["file"]) if entry.get("file") else None,
+            file=_own_file(entry, paths),
             reviewed_version=entry.get("reviewed_version") or "",
         )
         for entry in (config.get("frameworks") or {}).values()
     )
+
+
+def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
+    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
+    if not entry.get("file"):
+        return None
+    folder = paths.get(f"frameworks/{entry['id']}")
+    if folder is None:
+        raise FrameworkError(
+            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
+            "; run the experiment again"
+        )
+    return folder / FRAMEWORK_FILE
 
 
 def _report(

@@ -18,6 +18,8 @@ from deepseek_report.errors import ConfigError
 
 Ceiling = Literal["met", "partly", "human_input"]
 HUMAN = "human_input."
+#: The name of a run's copy of a framework of one's own.
+FRAMEWORK_FILE = "framework.yaml"
 
 
 class FrameworkError(ConfigError, ValueError):

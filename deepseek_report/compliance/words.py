@@ -14,6 +14,8 @@ from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
 from deepseek_report.errors import RenderError
 
+#: What a person wrote beside the report, see `rendering.notes`: no words of the report.
+_PERSONS_NOTE = re.compile(r"^::: \{[^}\n]*\.persons-note\}$.*?^:::$", re.DOTALL | re.MULTILINE)
 _MARKUP = re.compile(r"\\(?=[^\w\s])|[*`~]")
 
 
@@ -95,7 +97,7 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     """Refuse a finished document that claims, in its own words, what a run cannot show.
 
     Words of others are let through: framework files, signed statements, reasons for setting a row
-    aside, texts of the data set, and what single cases say.
+    aside, texts of the data set, what single cases say, and notes of a person.
 
     Raises
     ------
@@ -107,7 +109,9 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     quoted += [one.reason for one in human.not_applicable.values()]
     if results.has("data"):
         quoted += [*_texts(results.schema.to_json()), *_texts(results.card), *_cases(results)]
-    refuse_forbidden(path.read_text(encoding="utf-8"), quoted, path.name)
+    text = path.read_text(encoding="utf-8")
+    own = _PERSONS_NOTE.sub(lambda note: "\n" * note[0].count("\n"), text)
+    refuse_forbidden(own, quoted, path.name)
 
 
 def _cases(results: Results) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.files import line_with, malformed, parts, unreadable
 from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
-from deepseek_report.config.overrides import forced, names, parse, refused
+from deepseek_report.config.overrides import forced, names, parse, quoted, refused
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 _CONFIG_NAME = "config"
@@ -95,7 +95,7 @@ def _compose(
     from omegaconf import open_dict
     from omegaconf.errors import OmegaConfBaseException
 
-    own = [root.as_uri() for root in roots[:-1]]
+    own = [quoted(f"file://{root.as_posix()}") for root in roots[:-1]]  # Hydra decodes no URI
     search = [f"hydra.searchpath=[{','.join(own)}]"] if own else []
     try:
         here = initialize_config_dir(str(roots[-1]), version_base="1.3")

@@ -69,8 +69,8 @@ def _parse_one(text: str) -> tuple[Any, str]:
         return parser.parse_override(text), ""
     except HydraException as error:
         reason = str(error).splitlines()[0]
-    plain = _quoted_list(value) or _quoted(value)
-    if not is_value or (value.startswith(_STRUCTURED) and plain == _quoted(value)):
+    plain = _quoted_list(value) or quoted(value)
+    if not is_value or (value.startswith(_STRUCTURED) and plain == quoted(value)):
         return None, "it has no value" if not is_value else reason
     try:
         return parser.parse_override(f"{key}={plain}"), ""
@@ -84,10 +84,11 @@ def _quoted_list(value: str) -> str:
     if inside is None:
         return ""
     parts = [part.strip() for part in inside[1].split(",")]
-    return f"[{','.join(map(_quoted, parts))}]" if all(parts) else ""
+    return f"[{','.join(map(quoted, parts))}]" if all(parts) else ""
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as Hydra's grammar quotes it."""
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
     return f"'{escaped}'"
 

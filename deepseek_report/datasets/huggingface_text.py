@@ -97,6 +97,18 @@ class HuggingFaceText(TextFile):
         return "Hugging Face " + ", ".join(str(part) for part in parts if part)
 
     @property
+    def _folder_name(self) -> str:
+        """The name, not the path, of the folder that holds a copy; "" for an id of the hub."""
+        folder = Path(str(self.name))
+        return folder.name if folder.is_dir() else ""
+
+    @property
+    def _source(self) -> str:
+        if self._folder_name:
+            return f"Hugging Face data set in the folder {self._folder_name}"
+        return f"{self._asked} (huggingface.co/datasets/{self.name})"
+
+    @property
     def _where_asked(self) -> Asked:
         return Asked(
             where=self._asked,
@@ -173,8 +185,8 @@ class HuggingFaceText(TextFile):
         facts = self._kept.facts
         told = {one.name: getattr(self, one.name) for one in fields(TextFile)}
         given = {
-            "title": str(self.name),
-            "source": f"{self._asked} (huggingface.co/datasets/{self.name})",
+            "title": self._folder_name or str(self.name),
+            "source": self._source,
             "licence": facts["licence"],
             "citation": facts["citation"],
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,17 +14,21 @@ from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.rendering import markdown, tables
+from deepseek_report.rendering import markdown, output, tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
+from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
+#: What Quarto's page looks like; beside the document, so that `quarto preview` finds it.
+STYLESHEET = "report.css"
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
@@ -40,20 +43,25 @@ def write_qmd(
 
     Templates are looked for in `templates` first, then in those that come with the package. A
     section whose template fails stays in the report with the reason, which is also added to
-    `results.failures` under `sections/<name>`.
+    `results.failures` under `sections/<name>`. What a person wrote in `notes/<section>.qmd` stands
+    at the end of that section.
+
+    Raises
+    ------
+    RenderError : a note cannot be read or belongs to no section; nothing was written then.
     """
-    _clear(folder)
     writer = _Writer(results, contents, options, folder, templates)
+    _clear(folder)
+    output.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
-    path.write_text(writer.document(), encoding="utf-8", newline="\n")
+    output.write_text(path, writer.document())
     return path
 
 
 def _clear(folder: Path) -> None:
     """Leave no picture or table of an earlier document."""
     for name in ("figures", "tables"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
+        output.empty_folder(folder / name)
 
 
 @dataclass
@@ -68,8 +76,10 @@ class _Writer:
     environment: Environment = field(init=False)
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
+    notes: dict[str, Note] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.notes = read_notes(self.folder, [content.name for content in self.contents])
         self.environment = build_environment([*self.templates, shipped("templates")])
         self.environment.globals.update(
             picture=self.picture,
@@ -89,7 +99,7 @@ class _Writer:
         self.environment.globals.update(self.macros)
 
     def document(self) -> str:
-        bodies = [self._section(content) for content in self.contents]
+        bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
         return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
@@ -110,8 +120,15 @@ class _Writer:
             self.used = before  # what it had placed is lost with it
             return self._failed(content, error)
 
+    def _note(self, section: str) -> Markdown:
+        """What a person wrote beside this section."""
+        if section not in self.notes:
+            return Markdown("")
+        return Markdown(self.macros["persons_note"](self.notes[section]))
+
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
-        reason = f"its template failed ({type(error).__name__}: {error})"
+        told = without_local_paths(f"{type(error).__name__}: {error}")
+        reason = f"its template failed ({told})"
         self.results.failures[f"sections/{content.name}"] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
@@ -196,7 +213,7 @@ class _Writer:
         chosen = tables.choose_columns(rows, columns)
         if not rows or not chosen:
             return Markdown("\n\n*No rows.*\n\n")
-        text = Markdown.escape(caption)
+        text = markdown.caption(caption)
         if csv:
             self._write_csv(name, rows, [column.key for column in chosen])
             text = Markdown(f"{text} [CSV](tables/{name}.csv){{.csv}}".strip())
@@ -224,7 +241,7 @@ class _Writer:
 
 def _figure(picture: Picture, twin: bool) -> str:
     name = markdown.slug(picture.name)
-    title, alt = markdown.escape(picture.title), markdown.escape(picture.alt)
+    title, alt = markdown.plain_braces(picture.title), markdown.plain_braces(picture.alt)
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
     if picture.how_to_read:
         how = markdown.escape(picture.how_to_read)
@@ -260,6 +277,14 @@ def front_matter(options: ReportOptions) -> str:
     return text.rstrip()
 
 
+def quarto_stylesheet() -> str:
+    """The blocks of a report on Quarto's page: those of the embedded page, and a wide table."""
+    folder = shipped("templates") / "html"
+    return "".join(
+        (folder / name).read_text(encoding="utf-8") for name in ("quarto.css", "blocks.css")
+    )
+
+
 _FORMATS: Mapping[str, Any] = {
     "html": {
         "embed-resources": True,
@@ -270,7 +295,14 @@ _FORMATS: Mapping[str, Any] = {
         "html-math-method": "mathml",
         "format-links": False,
         "lightbox": True,
+        "css": STYLESHEET,
     },
     "docx": {"toc": True, "number-sections": True},
-    "typst": {"toc": True, "papersize": "a4", "number-sections": True},
+    "typst": {
+        "toc": True,
+        "papersize": "a4",
+        "number-sections": True,
+        # A table is a figure to Quarto, and a figure of Typst does not break.
+        "include-in-header": {"text": "#show figure: set block(breakable: true)"},
+    },
 }

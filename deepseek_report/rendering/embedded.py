@@ -15,7 +15,7 @@ from typing import Any
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import parts, svg
+from deepseek_report.rendering import output, parts, svg
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
@@ -38,7 +38,7 @@ def render_html(document: Path) -> Path:
         )
         page = parts.convert(document, template, arguments)
     path = document.with_suffix(".html")
-    path.write_text(assemble(page, document.parent), encoding="utf-8", newline="\n")
+    output.write_text(path, assemble(page, document.parent))
     return path
 
 
@@ -144,7 +144,7 @@ _LIGHT_START = "--page: #ffffff;"
 
 
 def _style() -> str:
-    css = _part("style.css")
+    css = _part("style.css").replace("@@blocks@@", _part("blocks.css"))
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
     light = svg.palette_css(dark=False)
     dark = " ".join(_DARK.split()) + " " + svg.palette_css(dark=True)

@@ -16,6 +16,8 @@ _RUNS = re.compile(r"-(?=-)|(?<=-)-|\.(?=\.)|(?<=\.)\.|:(?=\S)")
 _LEADING = re.compile(
     r"^(?:[-+=:.(!)]|(?:[0-9]+|[A-Za-z]|[ivxlcdm]+|[IVXLCDM]+)[.)](?=\s|$)|[Tt]able:)"
 )
+#: An escaped character; or a code span, in which a backslash is one.
+_ESCAPED = re.compile(r"`[^`]*`|\\([\s\S])")
 _WHITE = re.compile(r"[ \t\n]+")
 _SPACES = (" ", "\t", "\n")
 #: White space other than the blanks that typography means.
@@ -67,6 +69,27 @@ def _escape_opener(found: re.Match[str]) -> str:
 def clean(text: str) -> str:
     """The text without characters that no document may hold or that reorder what is read."""
     return _HARMFUL.sub("\ufffd", _ODD_SPACE.sub(" ", text))
+
+
+def caption(text: str) -> Markdown:
+    """Markdown for the caption of a table, from text or Markdown.
+
+    Quarto looks for attributes in a caption and takes a word that begins with a brace, escaped or
+    not, for their beginning; a brace inside of a span it leaves alone.
+    """
+    return _with_braces(text, "[&#123;]{.brace}")
+
+
+def plain_braces(text: str) -> Markdown:
+    """Markdown for the title of a figure, or for a text inside of an attribute."""
+    return _with_braces(text, "&#123;")
+
+
+def _with_braces(text: str, opening: str) -> Markdown:
+    written = {"{": opening, "}": "&#125;"}
+    return Markdown(
+        _ESCAPED.sub(lambda one: written.get(one[1] or "", one[0]), Markdown.escape(text))
+    )
 
 
 def inline_code(text: str) -> Markdown:

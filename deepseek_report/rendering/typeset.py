@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import pandoc
+from deepseek_report.rendering import output, pandoc
 
 _POINTS_PER_INCH = 200.0
 
@@ -21,7 +21,7 @@ def render_pdf(document: Path) -> Path:
         document, "typst", (f"--template={template}", "--standalone", "--wrap=none")
     )
     path = document.with_suffix(".pdf")
-    path.write_bytes(compile_pdf(source, document.parent))
+    output.write_bytes(path, compile_pdf(source, document.parent))
     return path
 
 
@@ -56,9 +56,15 @@ def _compile(source: str, root: Path, output: Literal["pdf", "png"]) -> Any:
         raise RenderError(f"typst: the document in {root} could not be set: {error}") from None
 
 
+def chinese_font() -> Path:
+    """The font in which Chinese is printed; it comes with the package."""
+    return shipped("templates") / "typst" / "fonts" / "report-han-sans.otf"
+
+
 def _font_folders() -> list[str]:
-    """Matplotlib carries DejaVu Sans, the font of the pictures; found without importing it."""
-    found = importlib.util.find_spec("matplotlib")
-    if found is None or found.origin is None:
-        return []
-    return [str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf")]
+    """The Chinese font, and matplotlib's DejaVu Sans, which the pictures are drawn in."""
+    folders = [str(chinese_font().parent)]
+    found = importlib.util.find_spec("matplotlib")  # found without importing it
+    if found is not None and found.origin is not None:
+        folders.append(str(Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"))
+    return folders

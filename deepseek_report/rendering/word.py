@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.rendering import pandoc
+from deepseek_report.rendering import output, pandoc
 from deepseek_report.rendering.typeset import rasterise
 
 _PICTURE = re.compile(r"\]\((figures/[\w-]+)\.svg\)")
@@ -55,7 +55,7 @@ def render_docx(document: Path) -> Path:
                 "--output=-",
             ),
         )
-    path.write_bytes(made)
+    output.write_bytes(path, made)
     return path
 
 

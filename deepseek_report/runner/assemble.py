@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
+from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.privacy.record import told_overrides, told_problems
+from deepseek_report.privacy.record import told_problems
 from deepseek_report.privacy.release import release, source_of
 from deepseek_report.provenance import environment, versions
 from deepseek_report.rendering.markdown import slug
@@ -28,7 +30,6 @@ from deepseek_report.store.run_folder import (
     CONFIG,
     DOCUMENTS_MANIFEST,
     EVENTS,
-    FRAMEWORKS,
     PROVENANCE,
     RECORDS_MANIFEST,
     RUN,
@@ -56,20 +57,18 @@ def assemble(
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
-    identity : {"run_id": …, "overrides": [the overrides that lead to this run, to repeat it]}.
+    identity : {"run_id": …, "command": how to repeat the run, see `Places.command`}.
     """
     _copy(experiment, execution, folder)
-    _copy_frameworks(experiment, folder)
     privacy = experiment.privacy
     config = recorded_config(experiment)
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
     (folder / CONFIG).write_text(text, encoding="utf-8", newline="\n")
-    artifacts = _artifacts(execution, folder)
+    artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
     run = {
         "format": "deepseek-report/run",
         "format_version": FORMAT_VERSION,
         **identity,
-        "overrides": told_overrides(identity["overrides"], privacy),
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
@@ -118,14 +117,6 @@ def _copy_events(events: Path, target: Path) -> None:
         path.rename(target / f"events.out.tfevents.{number}")
 
 
-def _copy_frameworks(experiment: Experiment, folder: Path) -> None:
-    """Framework files of one's own, so that the folder can be copied anywhere whole."""
-    for choice in experiment.multiple["frameworks"].values():
-        if choice.file is not None:
-            (folder / FRAMEWORKS).mkdir(exist_ok=True)
-            shutil.copyfile(choice.file, folder / FRAMEWORKS / f"{choice.id}.yaml")
-
-
 def _volatile(experiment: Experiment) -> Iterator[str]:
     """Patterns of the files that differ between two runs; none where no time is measured."""
     if not experiment.settings.measure_time:
@@ -150,13 +141,30 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
     }
 
 
+def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
+    copies = {}
+    for choice in experiment.multiple["frameworks"].values():
+        if choice.file is not None:
+            target = folder / ARTIFACTS / "frameworks" / choice.id
+            target.mkdir(parents=True)
+            shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
+            path = target.relative_to(folder).as_posix()
+            copies[f"frameworks/{choice.id}"] = {"path": path, "files": hash_folder(target)}
+    return copies
+
+
 def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
     for refusal in experiment.refused:
-        yield {"stage": refusal.artifact, "reason": refusal.reason, "kind": "not applicable"}
+        yield _problem(refusal.artifact, refusal.reason, "not applicable")
     for outcome in execution.refused:
-        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "not applicable"}
+        yield _problem(outcome.stage, outcome.reason, "not applicable")
     for outcome in execution.failures:
-        yield {"stage": outcome.stage, "reason": outcome.reason, "kind": "failed"}
+        yield _problem(outcome.stage, outcome.reason, "failed")
+
+
+def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
+    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
 
 
 def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:

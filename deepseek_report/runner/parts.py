@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.trust import trusted_packages
@@ -61,7 +62,7 @@ def write_section(
     except UntrustedPartError as error:
         reason = str(error)
     except Exception as error:  # a broken section must not take the others with it
-        reason = f"{type(error).__name__}: {error}"
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
     results.failures[f"sections/{name}"] = reason
     incomplete = [f"this section could not be written ({reason})"]
     return SectionContent(name, title, "", "", incomplete=incomplete)

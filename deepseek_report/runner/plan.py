@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
@@ -57,6 +60,7 @@ def module_of(target: str) -> str:
 class _Planner:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
+        self.config = Places(experiment.raw, Path.cwd()).config  # no path is part of a key
         self.stages: dict[str, Stage] = {}
 
     def add(self, name: str, config: Any, inputs: tuple[str, ...], *targets: str) -> None:
@@ -84,7 +88,7 @@ class _Planner:
         return list(self.stages.values())
 
     def _model(self) -> None:
-        raw, dataset = self.experiment.raw, self.experiment.single["dataset"]
+        raw, dataset = self.config, self.experiment.single["dataset"]
         source = dataset.source_digest()
         self.add("data", [raw["dataset"], source], (), self.target("dataset"))
         self.stages["data"] = replace(self.stages["data"], source=source)
@@ -100,14 +104,14 @@ class _Planner:
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
 
     def _explainer(self, name: str) -> None:
-        raw = self.experiment.raw
+        raw = self.config
         config = [raw["explainers"][name], raw["explain"]["background"]]
         inputs = ("data", "training", "predictions")
         self.add(f"explanations/{name}", config, inputs, self.target("explainers", name))
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
-        config = self.experiment.raw["metrics"][name]
+        config = self.config["metrics"][name]
         target = self.target("metrics", name)
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
@@ -129,7 +133,7 @@ class _Planner:
     def _picture(self, name: str) -> None:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
-        config = self.experiment.raw["visualizations"][name]
+        config = self.config["visualizations"][name]
         targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
         if not privacy.is_full:  # drawn from what may be told alone
             config = {"picture": config, "privacy": vars(privacy)}
@@ -157,7 +161,9 @@ def run_id(experiment: Experiment, stages: list[Stage]) -> str:
     """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
     plan = {stage.id: stage.key for stage in stages}
     refused = [one.artifact for one in experiment.refused]
-    return _identity(experiment.name, plan, recorded_config(experiment), refused)
+    chosen = experiment.multiple["frameworks"].values()
+    own = {one.id: sha256_file(one.file) for one in chosen if one.file is not None}
+    return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
 
 
 def identity_of(run: Mapping[str, Any]) -> str:
@@ -168,7 +174,12 @@ def identity_of(run: Mapping[str, Any]) -> str:
         for one in run["problems"]
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
-    whole = _identity(run["experiment"], run["plan"], run["config"], refused)
+    own = {
+        name.partition("/")[2]: entry["files"].get(FRAMEWORK_FILE, "")
+        for name, entry in run["artifacts"].items()
+        if name.startswith("frameworks/")
+    }
+    whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
     return incomplete_id(whole, failed) if failed else whole
 
 
@@ -182,12 +193,17 @@ def incomplete_id(whole: str, failed: Iterable[str]) -> str:
 
 
 def _identity(
-    name: str, plan: Mapping[str, str], config: Mapping[str, Any], refused: Iterable[str]
+    name: str,
+    plan: Mapping[str, str],
+    config: Mapping[str, Any],
+    refused: Iterable[str],
+    frameworks: Mapping[str, str],
 ) -> str:
     content = {
         "name": name,
         "stages": dict(plan),
         "report": {group: config.get(group) for group in WRITTEN},
         "refused": sorted(refused),
+        "frameworks": dict(frameworks),
     }
     return digest(content)[:12]

@@ -6,7 +6,6 @@ folder whose results are not those that the run wrote is refused.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
-    FRAMEWORKS,
     PROVENANCE,
     RUN,
     Contents,
@@ -120,31 +118,12 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
     return Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
-        config=_config(folder, run),
+        config=run["config"],
         failures=failures,
         refused=refused,
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
     )
-
-
-def _config(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
-    """The resolved config, in which a framework file of one's own is the copy in this folder."""
-    config = copy.deepcopy(dict(run["config"]))
-    for framework in (config.get("frameworks") or {}).values():
-        if framework.get("file"):
-            framework["file"] = str(_framework_file(folder, str(framework["id"])))
-    return config
-
-
-def _framework_file(folder: Path, name: str) -> Path:
-    path = folder / FRAMEWORKS / f"{name}.yaml"
-    if path.parent != folder / FRAMEWORKS or not path.is_file():
-        raise ArtifactError(
-            f"{folder}: {FRAMEWORKS}/{name}.yaml, the framework file of this run, is missing; run "
-            "the experiment again"
-        )
-    return path
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,7 +132,7 @@ def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
         for entry in run["artifacts"].values()
         for name, sha256 in entry["files"].items()
     }
-    kept = ("digests", "versions", "environment", "stages", "overrides")
+    kept = ("digests", "versions", "environment", "stages", "overrides", "command")
     known = {name: run[name] for name in kept if name in run}
     return {**read_provenance(folder), **known, "manifest": manifest}
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.privacy.record import told_config
-
-#: What belongs to one machine, and not to the experiment.
-_LOCAL = frozenset({"paths", "device", "jobs"})
 
 
 def recorded_config(experiment: Experiment) -> dict[str, Any]:
     """The resolved config without what belongs to one machine or must not be told."""
-    kept = {key: value for key, value in experiment.raw.items() if key not in _LOCAL}
-    return told_config(kept, experiment.privacy)
+    return told_config(Places(experiment.raw, Path.cwd()).config, experiment.privacy)

@@ -14,8 +14,10 @@ from typing import Any
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import Places
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.findings.thresholds import Verdict
+from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
@@ -30,9 +32,6 @@ from deepseek_report.store.run_folder import (
     carry_over,
     seal_results,
 )
-
-#: Overrides that belong to one machine or one run of it, not to the experiment.
-_LOCAL = ("paths.", "device=", "jobs=", "hydra.")
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,15 @@ class Finished:
 
 
 def run_experiment(
-    experiment: Experiment, reporter: Reporter, overrides: Sequence[str] = ()
+    experiment: Experiment,
+    reporter: Reporter,
+    overrides: Sequence[str] = (),
+    config_dir: str | None = None,
 ) -> Finished:
-    """Run what the store does not have, gather the run folder, write the report."""
+    """Run what the store does not have, gather the run folder, write the report.
+
+    overrides, config_dir : as the person gave them, for the command that repeats the run.
+    """
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
     identity = run_id(experiment, stages)
@@ -84,8 +89,9 @@ def run_experiment(
     if execution.failures:
         identity = incomplete_id(identity, [one.stage for one in execution.failures])
         folder = folder.with_name(identity)
-    kept = [text for text in overrides if not text.lstrip("+~").startswith(_LOCAL)]
-    names = {"run_id": identity, "overrides": kept}
+    told = told_overrides(overrides, experiment.privacy)
+    command = Places(experiment.raw, Path.cwd()).command(told, config_dir, experiment.trusted)
+    names = {"run_id": identity, "command": command}
     reporter.started("report")
     writing = time.perf_counter()
     with store.lock("report", identity):

@@ -101,6 +101,7 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     there = [name for name in _formats_there(opened) if name not in asked]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
+        _copy_people(opened, work)
         results = opened.results
         verdicts = _write(work, results, report, options, (*asked, *there))
         problems = _write_conclusions(work, opened, results, verdicts)
@@ -115,6 +116,13 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         run_digest=opened.run_digest,
         document_digest=sealed,
     )
+
+
+def _copy_people(opened: OpenRun, work: Path) -> None:
+    """What people wrote, where the report is made."""
+    for name in opened.contents.of_class("people"):
+        (work / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(opened.folder / name, work / name)
 
 
 def _drop_leftovers(folder: Path) -> None:

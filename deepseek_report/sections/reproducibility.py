@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,6 +11,7 @@ import yaml
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.config.portable import shell_line
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
@@ -33,7 +33,7 @@ class Reproducibility:
         draft.answer("problems", n=len(results.failures))
         draft.caveat("same_machine")
         draft.values |= {
-            "command": _command(results),
+            **_command(results),
             "run_id": results.run_id,
             "versions": _pairs(provenance.get("versions")),
             "environment": _environment(draft),
@@ -50,9 +50,24 @@ class Reproducibility:
         return draft.content(self.title, self.needs)
 
 
-def _command(results: Results) -> str:
-    overrides = [str(one) for one in results.provenance.get("overrides") or []]
-    return shlex.join(["deepseek-report", *overrides])
+def _command(results: Results) -> dict[str, Any]:
+    """The command that repeats the run, the folder it runs in, and the files that it reads."""
+    command = results.provenance.get("command") or {"program": ["deepseek-report"]}
+    variables = command.get("variables") or {}
+    files = [("the folder of the command", one) for one in command.get("files") or ()]
+    files += [(f"${name}", one) for name, held in variables.items() for one in held]
+    return {
+        "command": shell_line(command),
+        "folder": [str(one) for one in command.get("folder") or ()],
+        "places": [
+            {"variable": name, "names": [str(one["name"]) for one in held]}
+            for name, held in variables.items()
+        ],
+        "files": [
+            {"place": place, "file": str(one["name"]), "sha256": str(one["sha256"] or "a folder")}
+            for place, one in files
+        ],
+    }
 
 
 def _pairs(found: Mapping[str, Any] | None) -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """A run folder: which class each file belongs to, and what its manifests say of it.
 
-*Results* (`run.json`, `config.yaml`, `scores.parquet`, `artifacts/`, `frameworks/`) never change;
+*Results* (`run.json`, `config.yaml`, `scores.parquet`, `artifacts/`) never change;
 `manifest.json` lists them, and the digest of that list is the run digest. *Records*
 (`provenance.json`, `tensorboard/`) hold times of day; `records.json` lists them. *Documents* (the
 report and what was made from the results) are rebuilt by `render`; `documents.json` lists them and
@@ -27,7 +27,6 @@ RUN = "run.json"
 CONFIG = "config.yaml"
 SCORES = "scores.parquet"
 ARTIFACTS = "artifacts"
-FRAMEWORKS = "frameworks"
 #: When a run was made and from which checkout: the one record of the run that holds times of day.
 PROVENANCE = "provenance.json"
 EVENTS = "tensorboard"
@@ -41,7 +40,7 @@ FileClass = Literal["result", "record", "document", "people", "manifest"]
 
 _CLASSES: tuple[tuple[FileClass, re.Pattern[str]], ...] = (
     ("manifest", re.compile(r"(manifest|records|documents)\.json")),
-    ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|(artifacts|frameworks)/.+")),
+    ("result", re.compile(r"run\.json|config\.yaml|scores\.parquet|artifacts/.+")),
     ("record", re.compile(r"provenance\.json|tensorboard/.+")),
     ("people", re.compile(r"people/[^/]+\.ya?ml|notes/[^/]+\.qmd|[^/]+\.edited(-\d+)?")),
     (

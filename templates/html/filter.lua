@@ -443,6 +443,7 @@ local function typst_span(span)
 end
 
 local function span(element)
+  if element.classes:includes 'brace' then return element.content end
   if element.classes:includes 'code' then
     return pandoc.Code(pandoc.utils.stringify(element.content))
   end

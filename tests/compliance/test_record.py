@@ -32,7 +32,15 @@ RUN: dict[str, Any] = {
     "versions": {"python": "3.11.7"},
     "environment": {"system": "Linux"},
     "stages": [{"id": "data", "key": SHA, "seconds": None}],
-    "overrides": [],
+    "command": {
+        "program": ["deepseek-report"],
+        "config_dir": None,
+        "trust": [],
+        "overrides": [],
+        "variables": {},
+        "files": [],
+        "folder": [],
+    },
 }
 
 

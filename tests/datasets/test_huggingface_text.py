@@ -30,6 +30,7 @@ def test_classes_get_the_names_of_the_hub_and_are_fetched_once(
     assert dataset.schema.target.classes == ("bad", "good")
     assert dataset.card["rows"] == 60
     assert "Hugging Face" in dataset.card["source"]
+    assert str(RECORDED.parent) not in dataset.card["source"] + dataset.card["title"]
     monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("fetched again"))
     again = reviews(tmp_path).load(1, Silent())
     assert again.schema == dataset.schema

@@ -105,8 +105,8 @@ def test_doctor_says_what_is_missing_and_what_that_costs(
 ) -> None:
     assert run(["doctor"]) == 0
     said = capsys.readouterr().out
-    assert "pandoc" in said
-    assert "quarto" in said
+    for part in ("pandoc", "quarto", "rsvg-convert", "fonts of PDF"):
+        assert part in said
 
 
 def test_the_whole_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import zipfile
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from deepseek_report.rendering import pandoc
-from deepseek_report.rendering.typeset import rasterise, render_pdf
+from deepseek_report.rendering.typeset import chinese_font, rasterise, render_pdf
 from deepseek_report.rendering.word import render_docx, styled
 
 
@@ -29,6 +30,73 @@ def test_a_pdf_is_the_same_twice_and_shows_hostile_text(sample: Path) -> None:
     assert "{{< include /etc/passwd >}}" in text
     assert "Figure 1. Late payments decide" in text
     assert "Table 2. How often each group is favoured" in text
+
+
+CHINESE = "信用风险模型龘镕喆繁體風險與鬱卒违约率性别代码粗体表图"
+
+
+def _fonts_of(pdf: bytes) -> dict[str, set[str]]:
+    """{font: the characters that are set in it} of a PDF, by its own tables of characters."""
+    objects = {
+        int(number): body for number, body in re.findall(rb"(?s)(\d+) 0 obj\b(.*?)\bendobj", pdf)
+    }
+    fonts: dict[str, set[str]] = {}
+    for body in objects.values():
+        name = re.search(rb"/BaseFont\s*/(?:[A-Z]{6}\+)?([\w-]+)", body)
+        table = re.search(rb"/ToUnicode (\d+) 0 R", body)
+        if name and table:
+            stream = objects[int(table[1])].split(b"stream", 1)[1].lstrip(b"\r\n")
+            text = zlib.decompressobj().decompress(stream).decode("latin-1")
+            codes = re.findall(r"<[0-9A-Fa-f]{4}>\s*<([0-9A-Fa-f]+)>", text)
+            shown = {bytes.fromhex(code).decode("utf-16-be") for code in codes}
+            fonts.setdefault(name[1].decode(), set()).update(shown)
+    return fonts
+
+
+def test_chinese_is_printed_in_the_font_that_comes_along_where_the_system_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import typst
+
+    compile_ = typst.compile
+    monkeypatch.setattr(
+        typst, "compile", lambda *a, **k: compile_(*a, **k, ignore_system_fonts=True)
+    )
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "a.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="99pt" height="40pt" '
+        'font-family="DejaVu Sans, sans-serif"><text x="1" y="20">违约率</text></svg>',
+        encoding="utf-8",
+    )
+    document = tmp_path / "report.qmd"
+    document.write_text(
+        "---\ntitle: 信用风险模型龘镕喆\nsubtitle: 繁體風險與鬱卒\n---\n\n# 表 {#sec-a}\n\n"
+        "`代码` **粗体**\n\n![图](figures/a.svg){#fig-a}\n\n| 性别 |\n|---|\n| 1 |\n",
+        encoding="utf-8",
+    )
+    fonts = _fonts_of(render_pdf(document).read_bytes())
+    (chinese,) = [name for name in fonts if name.startswith("ReportHanSans")]
+    assert set(CHINESE) <= fonts[chinese]
+    for name, shown in fonts.items():
+        assert name == chinese or not shown & set(CHINESE)
+
+
+def test_the_chinese_font_holds_the_characters_of_both_scripts_and_its_licence() -> None:
+    from fontTools.ttLib import TTFont
+
+    held = TTFont(chinese_font()).getBestCmap()
+    for codec, rows, columns in (
+        ("gb2312", range(0xB0, 0xF8), range(0xA1, 0xFF)),
+        ("big5", range(0xA4, 0xC7), [*range(0x40, 0x7F), *range(0xA1, 0xFF)]),
+        ("gbk", range(0x81, 0xA1), range(0x40, 0xFF)),
+    ):
+        pairs = (bytes([a, b]).decode(codec, "ignore") for a in rows for b in columns)
+        wanted = {ord(one) for pair in pairs for one in pair if 0x4E00 <= ord(one) < 0xA000}
+        assert len(wanted) > 5000
+        assert wanted <= set(held)
+    licence = (chinese_font().parent / "OFL.txt").read_text(encoding="utf-8")
+    assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+    assert chinese_font().stat().st_size < 5.1e6
 
 
 def test_a_docx_is_the_same_twice_and_holds_png_pictures(sample: Path) -> None:

@@ -244,10 +244,10 @@ def test_a_framework_file_is_read_from_the_folder_and_from_nowhere_else(
         run["config"]["frameworks"]["gdpr"]["file"] = str(secret)
 
     forge(received, plant)
-    assert command(["render", str(received)]) == 1
+    assert command(["render", str(received)]) == 2
     said = capsys.readouterr().err
     assert "hunter2" not in said
-    assert "frameworks/gdpr.yaml" in said
+    assert "gdpr" in said
 
 
 def bomb_of_zeros(path: Path) -> None:
@@ -316,7 +316,7 @@ def as_first_format(folder: Path) -> None:
     """What versions before the three classes of files wrote: one manifest, rewritten by render."""
     run = json.loads((folder / "run.json").read_text())
     concluded = json.loads((folder / "findings.json").read_text())
-    for name in ("plan", "volatile", "privacy"):
+    for name in ("plan", "volatile", "privacy", "command"):
         del run[name]
     kept = {name: concluded[name] for name in ("findings", "thresholds")}
     (folder / "run.json").write_text(json.dumps(run | kept | {"format_version": 1}))

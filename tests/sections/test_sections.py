@@ -250,9 +250,24 @@ def test_a_reference_is_known_by_its_identifier(reference, key):
 
 
 def test_the_command_quotes_what_a_shell_would_read(full):
-    full.provenance["overrides"] = ["model=mlp", "report.title=My $model"]
-    command = Reproducibility().content(full).values["command"]
-    assert command == "deepseek-report model=mlp 'report.title=My $model'"
+    file = {"name": "loans.csv", "sha256": "ab" * 32}
+    full.provenance["command"] = {
+        "program": ["deepseek-report"],
+        "config_dir": "my_conf",
+        "trust": ["own_parts"],
+        "overrides": ["report.title=My $model", "dataset.path=$DATA_DIR/loans.csv"],
+        "variables": {"DATA_DIR": [file]},
+        "files": [],
+        "folder": ["my_conf", "own_parts"],
+    }
+    values = Reproducibility().content(full).values
+    assert values["command"] == (
+        "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
+        '"dataset.path=$DATA_DIR/loans.csv"'
+    )
+    assert values["folder"] == ["my_conf", "own_parts"]
+    assert values["places"] == [{"variable": "DATA_DIR", "names": ["loans.csv"]}]
+    assert values["files"] == [{"place": "$DATA_DIR", "file": "loans.csv", "sha256": "ab" * 32}]
 
 
 def test_the_resolved_config_is_yaml_that_reads_back(full):

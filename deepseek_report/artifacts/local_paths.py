@@ -1,0 +1,65 @@
+"""Paths of this machine in sentences that leave it, such as the reason of a failure."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+#: An absolute path in quotes, which may hold blanks.
+_QUOTED = re.compile(r"""(?P<mark>['"`])(?P<path>(?:~?/|~?\\|[A-Za-z]:[\\/])[^'"`\n]+)(?P=mark)""")
+#: An absolute path of at least two parts: not a share of something, an address or a closing tag.
+_BARE = re.compile(
+    r"""(?<![\w.:/\\<~$})\]-])(?:~(?=/)|[A-Za-z]:(?=[\\/]))?(?:[\\/][^\s\\/:'"`<>|,;()\[\]{}]+){2,}/?"""
+)
+_END = r"""(?=[/\\\s'"`:,;)\]]|$)"""
+_ELSEWHERE = "…"
+
+
+def without_known_folders(text: str) -> str:
+    """The text with paths below the current folder made relative, and no home or temporary folder.
+
+    Returns
+    -------
+    `/home/anna/study/data/loans.csv` as `data/loans.csv` where the command runs in
+    `/home/anna/study`, else as `~/study/data/loans.csv`.
+    """
+    for folder, replacement in _known_folders():
+        text = re.sub(re.escape(folder) + r"[/\\]+(?=[^\s'\"`])", replacement, text)
+        text = re.sub(re.escape(folder) + _END, replacement.rstrip("/") or ".", text)
+    return text
+
+
+def without_local_paths(text: str) -> str:
+    """The text in which no absolute path stands: of those elsewhere, only the last name is left."""
+    text = without_known_folders(text)
+    text = _QUOTED.sub(lambda found: f"{found['mark']}{_last(found['path'])}{found['mark']}", text)
+    return _BARE.sub(lambda found: _last(found[0]), text)
+
+
+def _known_folders() -> Iterator[tuple[str, str]]:
+    """(folder, what stands for it), the innermost first."""
+    known: dict[Path, str] = {}
+    for folder, replacement in (
+        (Path.cwd(), ""),
+        (Path(tempfile.gettempdir()), f"{_ELSEWHERE}/"),
+        (_home(), "~/"),
+    ):
+        for spelled in (folder, folder.resolve()):
+            if spelled != Path(spelled.anchor):
+                known.setdefault(spelled, replacement)
+    for folder in sorted(known, key=lambda one: -len(str(one))):
+        yield str(folder), known[folder]
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home
+        return Path("/")
+
+
+def _last(path: str) -> str:
+    parts = [part for part in re.split(r"[\\/]+", path) if part]
+    return f"{_ELSEWHERE}/{parts[-1]}" if parts else path

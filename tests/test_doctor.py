@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepseek_report import doctor
+
+
+def found(name: str) -> doctor.Examined:
+    return next(one for one in doctor.examine() if one.name == name)
+
+
+def install(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+def test_the_version_of_quarto_and_of_what_turns_pictures_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "quarto", "echo 1.11.3", monkeypatch)
+    install(tmp_path, "rsvg-convert", "echo rsvg-convert version 2.60", monkeypatch)
+    assert found("quarto") == doctor.Examined("quarto", "ok", "1.11.3")
+    assert found("rsvg-convert").found == "rsvg-convert version 2.60"
+
+
+def test_what_is_missing_is_told_with_what_it_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    quarto, converter = found("quarto"), found("rsvg-convert")
+    assert quarto.state == converter.state == "optional"
+    assert "no Python package holds" in quarto.cost
+    assert "librsvg2-bin" in converter.cost
+
+
+def test_a_quarto_that_cannot_start_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, "quarto", "exit 3", monkeypatch)
+    assert "does not answer" in found("quarto").found
+    monkeypatch.setenv("QUARTO_PATH", str(tmp_path / "none"))
+    assert found("quarto").state == "optional"
+
+
+def test_the_chinese_font_comes_with_the_package() -> None:
+    fonts = found("fonts of PDF")
+    assert fonts.state == "ok"
+    assert "Report Han Sans" in fonts.found
