@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import Description, Sector
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
 from deepseek_report.datasets.shares import Shares
@@ -54,6 +54,7 @@ class Described(Shares):
     population: str = ""
     decision: str = ""
     limits: tuple[str, ...] = ()
+    sector: Sector = ""
 
     def described(self, name: str) -> Description:
         """What the card says of the data beyond their values; `name` where there is no title."""
@@ -69,6 +70,7 @@ class Described(Shares):
             population=self.population,
             decision=self.decision,
             limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
+            sector=self.sector,
         )
 
 

@@ -86,8 +86,8 @@ def _write(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     gather(work)
-    pages, verdicts = write_report(work)
     _write_provenance(work, started)
+    pages, verdicts = write_report(work)
     replace_folder(work, folder)
     return Finished(
         folder=folder,

@@ -16,9 +16,12 @@ from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import PROVENANCE, read_record
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.record import write_evidence
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
 from deepseek_report.findings.find import find
@@ -30,8 +33,6 @@ from deepseek_report.store import MANIFEST, hash_folder
 
 RUN = "run.json"
 ARTIFACTS = "artifacts"
-#: When a run was made and from which checkout: the one record that holds times of day.
-PROVENANCE = "provenance.json"
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -54,24 +55,27 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     problems = run["problems"]
     failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
     refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    return Results(
+    results = Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
         failures=failures,
         refused=refused,
-        provenance=_provenance(run),
+        provenance=_provenance(folder, run),
         run_id=run["run_id"],
     )
+    results.folder, results.today = folder, latest_day()
+    return results
 
 
-def _provenance(run: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
     manifest = {
         f"{entry['path']}/{name}": sha256
         for entry in run["artifacts"].values()
         for name, sha256 in entry["files"].items()
     }
-    kept = ("digests", "versions", "environment", "stages", "overrides")
-    return {name: run[name] for name in kept} | {"manifest": manifest}
+    kept = ("run_id", "digests", "versions", "environment", "stages", "overrides")
+    known = {name: run.get(name) for name in kept}
+    return known | {"manifest": manifest, "record": read_record(folder)}
 
 
 def write_report(
@@ -110,12 +114,14 @@ def _write_compliance(document: Path, results: Results) -> None:
     """The evidence index for machines; and no word in the document that claims too much."""
     evaluated = evaluate_results(results)
     write_evidence(evaluated, results, document.parent)
+    write_form(evaluated, results, document.parent)
     check_document(document, evaluated, results)
 
 
 def report_options(config: Mapping[str, Any]) -> ReportOptions:
     """The report's options from a resolved config."""
-    values = {key: value for key, value in config.items() if key != "_target_"}
+    known = {one.name for one in dataclasses.fields(ReportOptions)}
+    values = {key: value for key, value in config.items() if key in known}
     values["thresholds"] = tuple(Threshold(**one) for one in values["thresholds"])
     values["formats"] = tuple(values["formats"])
     return ReportOptions(**values)
