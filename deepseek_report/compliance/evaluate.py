@@ -16,7 +16,6 @@ from deepseek_report.compliance.evidence import Evidence, counting, evidence_ind
 from deepseek_report.compliance.framework import Framework, FrameworkChoice, framework_ids
 from deepseek_report.compliance.people import read_people
 from deepseek_report.compliance.run_facts import measures_time, record_of
-from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import HumanInput, Statement
 from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
 
@@ -118,7 +117,7 @@ def evaluate(
         options=options,
         evidence=index,
         frameworks=reports,
-        form=_form(reports, options.human),
+        form=_form(reports, options.human, index),
         milestones=milestones(as_of.day, shown),
         others=tuple(FrameworkChoice(name).load() for name in framework_ids() if name not in shown),
         declared=declared,
@@ -162,7 +161,8 @@ class _Evaluation:
     def report(self, choice: FrameworkChoice) -> FrameworkReport:
         framework = choice.load()
         human = self.options.human
-        grounds = Grounds(counting(self.index), human.signed, stand_ins())
+        instead = {kind: one.person for kind, one in self.index.items() if one.person}
+        grounds = Grounds(counting(self.index), human.signed, instead)
         judgements = tuple(
             judge(
                 row,
@@ -192,7 +192,9 @@ class _Evaluation:
         )
 
 
-def _form(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[OpenField, ...]:
+def _form(
+    reports: Sequence[FrameworkReport], human: HumanInput, index: Mapping[str, Evidence]
+) -> tuple[OpenField, ...]:
     asked: dict[str, dict[str, list[str]]] = {}
     who: dict[str, list[str]] = {}
     deciding: set[str] = set()
@@ -200,7 +202,8 @@ def _form(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[OpenFi
         for one in report.judgements:
             if one.status in {"not_applicable", "out_of_scope"}:
                 continue
-            needed = (*one.row.people, *_instead(one))
+            instead = (index[kind].person for kind in (*one.missing, *one.supplied))
+            needed = (*one.row.people, *(name for name in instead if name))
             deciding.update(needed)
             for name in dict.fromkeys((*needed, *one.row.helpful_fields)):
                 asked.setdefault(name, {}).setdefault(report.framework.id, []).append(one.row.id)
@@ -216,9 +219,3 @@ def _form(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[OpenFi
         for name, by in asked.items()
     ]
     return tuple(sorted(fields, key=lambda one: (one.filled, not one.deciding, one.name)))
-
-
-def _instead(one: Judgement) -> tuple[str, ...]:
-    """Fields in which a person can state what the run does not give."""
-    known = stand_ins()
-    return tuple(known[kind] for kind in (*one.missing, *one.supplied) if kind in known)

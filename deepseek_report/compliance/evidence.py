@@ -44,7 +44,7 @@ class Evidence:
     items : the artifacts that were looked at. problems : why it does not count, else empty.
     limits : what it does not cover even so. section : the section of the report that shows it.
     facts : what the run says in this matter, one phrase each. person : the human field whose signed
-    statement can stand in for it.
+    statement can stand in for it; empty unless it is absent, as no word mends a failed check.
     """
 
     kind: str
@@ -113,7 +113,7 @@ class _Index:
             limits=kind.limits,
             section=kind.section,
             facts=self.facts(kind) if state == "present" else (),
-            person=kind.person,
+            person=kind.person if state == "absent" else "",
         )
 
     def facts(self, kind: Kind) -> tuple[str, ...]:

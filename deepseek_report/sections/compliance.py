@@ -17,7 +17,6 @@ from deepseek_report.compliance.people_form import FORM
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.wording import Wording
 from deepseek_report.sections import compliance_rows as tables
-from deepseek_report.sections.draft import all_findings
 
 _QUESTION = (
     "For which requirements does this run give evidence, and what must a person still supply?"
@@ -42,7 +41,6 @@ class Compliance:
     stale_after_days: Annotated[int, Field(ge=0, le=36_500)] = 180
 
     def content(self, results: Results) -> SectionContent:
-        results.findings = all_findings(results)
         report = evaluate_results(results)
         language = str((results.config.get("report") or {}).get("language", "en"))
         return SectionContent(
