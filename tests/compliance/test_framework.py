@@ -166,7 +166,7 @@ def test_no_note_to_those_who_wrote_the_files_is_shown(name: str) -> None:
     shown += [text for row in framework.rows for text in (row.asks, row.title, row.verify_note)]
     leaked = re.compile(
         r"the brief|file name|re-check|from memory|general knowledge|research note|stored note"
-        r"|do not print|pin to|\"asks\"|verified false|the tool (only|supplies)|applicability field",
+        r"|do not print|pin to|\"asks\"|verified false|the tool (only|supplies)|applicability f",
         re.IGNORECASE,
     )
     assert not [text for text in shown if leaked.search(text)]

@@ -1,4 +1,4 @@
-"""What people write: read from their files, checked whole, attributed, and never lost in silence."""
+"""What people write: read from their files, checked, attributed, and never lost in silence."""
 
 from __future__ import annotations
 
