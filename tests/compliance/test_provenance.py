@@ -16,7 +16,7 @@ from deepseek_report.artifacts.run_record import RunRecord, read_record
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, evidence_index
 from deepseek_report.compliance.record import evidence_record
-from deepseek_report.runner.writing import PROVENANCE, RUN, read_run, results_of
+from deepseek_report.runner.writing import PROVENANCE, RUN, read_run, results_of, write_report
 from tests.conftest import SmallRun
 
 TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
@@ -230,3 +230,30 @@ def test_the_evidence_is_the_same_bytes_however_the_folder_is_spelled(
 def evidence_of(folder: Path) -> str:
     results = results_of(folder, read_run(folder))
     return json.dumps(evidence_record(evaluate_results(results), results))
+
+
+def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / folder.name
+    shutil.copytree(folder, copied)
+    (copied / "people").mkdir()
+    signed = "name: Ada, role: Head of risk, date: 2026-11-24"
+    (copied / "people/a.yaml").write_text(
+        f"statements:\n  intended_purpose: {{text: It ranks applications., {signed}}}\n"
+        f"  signatory: {{text: Ada signs., name: TBD, role: Head, date: 2026-11-24}}\n"
+    )
+    run = read_run(copied)
+    before = results_of(copied, run).provenance
+    write_report(copied)
+    after = read_run(copied)
+    assert after["run_id"] == run["run_id"]
+    assert after["digests"] == run["digests"]
+    assert results_of(copied, after).provenance["manifest"] == before["manifest"]
+    text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
+    assert "It ranks applications." in text
+    assert "people/a.yaml:3 | `name` is `TBD`, which says nothing" in text
+    form = (copied / "tables/statements.yaml").read_text(encoding="utf-8")
+    assert "  signatory:" in form
+    assert "  intended_purpose:" not in form
+    record = load_json(copied / "evidence.json")
+    assert record["not_used"][0]["where"] == "people/a.yaml:3"
+    assert record["statements"]["intended_purpose"]["statement"]["file"] == "people/a.yaml"
