@@ -16,6 +16,7 @@ from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_resul
 from deepseek_report.compliance.people_form import FORM
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.wording import Wording
+from deepseek_report.sections import compliance_people as people
 from deepseek_report.sections import compliance_rows as tables
 
 _QUESTION = (
@@ -68,12 +69,12 @@ def _values(report: ComplianceReport, words: Wording, language: str) -> dict[str
         "glance": tables.glance(report),
         "glance_columns": tables.glance_columns(language),
         "frameworks": [tables.framework(one, report, words, language) for one in report.frameworks],
-        "filled": tables.filled_statements(report),
-        "opinions": tables.opinions(report),
-        "generated": tables.generated_statements(report),
-        "not_used": tables.not_used(report),
-        "open": tables.open_fields(report, deciding=True),
-        "optional": tables.open_fields(report, deciding=False),
+        "filled": people.filled_statements(report),
+        "opinions": people.opinions(report),
+        "generated": people.generated_statements(report),
+        "not_used": people.not_used(report),
+        "open": people.open_fields(report, deciding=True),
+        "optional": people.open_fields(report, deciding=False),
         "index": tables.index(report),
         "not_shown": tables.not_shown(report),
         "milestones": [vars(one) for one in report.milestones],
