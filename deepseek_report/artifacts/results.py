@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +35,11 @@ class Results:
     failures : {artifact id: reason} for what was asked for and failed.
     refused : {artifact id: reason} for what cannot be applied to this model or data.
     findings, provenance : filled once they exist.
+
+    Attributes
+    ----------
+    folder : the run folder, in which all paths lie; None where there is none.
+    today : the day of writing, against which dates that people wrote are checked; never printed.
     """
 
     def __init__(
@@ -53,6 +59,8 @@ class Results:
         self.findings = findings
         self.provenance = dict(provenance or {})
         self.run_id = run_id
+        self.folder: Path | None = None
+        self.today: dt.date | None = None
         self._measurements: dict[str, Measurement] = {}
 
     def has(self, artifact: str) -> bool:

@@ -13,7 +13,7 @@ _USAGE = """\
 deepseek-report [OVERRIDES…]             compose, check, run, render; prints the report's path
 deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
 deepseek-report check [OVERRIDES…]       problems, plan, what is cached, what it will cost
-deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded]
+deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded] [--people FILE]
 deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
 deepseek-report list [GROUP]             what can be chosen, one line each
 deepseek-report doctor                   what is installed, what is missing, what that costs

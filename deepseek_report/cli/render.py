@@ -17,6 +17,10 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument("--to", default="", metavar="FORMATS", help="of html, pdf, docx")
     parser.add_argument("--engine", choices=["auto", "quarto", "embedded"])
+    said = "a YAML of statements, copied to people/ of the run folder; may be repeated"
+    parser.add_argument(
+        "--people", action="append", default=[], type=Path, metavar="FILE", help=said
+    )
     add_trust(parser)
     options = parser.parse_args(arguments)
     formats: Any = [one.strip() for one in options.to.split(",") if one.strip()]
@@ -27,7 +31,9 @@ def command(arguments: list[str]) -> int:
 
     gc.disable()  # one report, then the process ends: nothing is worth collecting
     with reading(options.run):
-        written = write_report(options.run, WriteOptions(formats, options.engine, options.trust))
+        written = write_report(
+            options.run, WriteOptions(formats, options.engine, options.trust, options.people)
+        )
     for name in written.kept:
         print(f"{options.run / name}: your edited copy; the report was written anew beside it")
     for page in written.pages:

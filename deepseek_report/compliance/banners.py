@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.compliance.framework import (
@@ -39,21 +39,29 @@ class Milestone:
     source: str
 
 
+@dataclass(frozen=True)
+class AsOf:
+    """The day for which a report speaks, and what that day is; without one, why there is none."""
+
+    day: date | None
+    because: str
+
+
 def banners(
-    framework: Framework, choice: FrameworkChoice, as_of: date | None, stale_after_days: int
+    framework: Framework, choice: FrameworkChoice, as_of: AsOf, stale_after_days: int
 ) -> tuple[Banner, ...]:
     """All warnings that this framework triggers on the as-of date, gravest first.
 
     Parameters
     ----------
-    as_of : the date that the config declares; None where it declares none. No clock is read.
+    as_of : the day that the config sets or that the run was made on. No clock is read.
     stale_after_days : age of `checked`, in days, above which the text is called stale.
     """
     found = [
         _superseded(framework),
         _version(framework, choice),
         _age(framework, as_of, stale_after_days),
-        _later(framework, as_of),
+        _later(framework, as_of.day),
         _unverified(framework),
     ]
     return tuple(banner for banner in found if banner)
@@ -78,21 +86,21 @@ def _version(framework: Framework, choice: FrameworkChoice) -> Banner | None:
     )
 
 
-def _age(framework: Framework, as_of: date | None, stale_after_days: int) -> Banner | None:
+def _age(framework: Framework, as_of: AsOf, stale_after_days: int) -> Banner | None:
     checked = framework.checked
-    if as_of is None:
+    if as_of.day is None:
         return Banner(
             "undated",
-            f"The config declares no as-of date, so nobody can say whether the text checked on "
-            f"{checked} is still current. Set report.as_of.",
+            f"{as_of.because}, so it is not judged whether the text checked on {checked} is still "
+            "current. Set report.as_of to have it judged for a day.",
         )
-    age = (as_of - checked).days
+    age = (as_of.day - checked).days
     if age <= stale_after_days:
         return None
     return Banner(
         "stale",
-        f"Stale: the text was last checked on {checked}, {plural(age, 'day')} before the as-of "
-        f"date {as_of}; the limit is {plural(stale_after_days, 'day')}. "
+        f"Stale: the text was last checked on {checked}, {plural(age, 'day')} before "
+        f"{as_of.day}, {as_of.because}; the limit is {plural(stale_after_days, 'day')}. "
         "Read the current text first.",
     )
 
@@ -119,7 +127,8 @@ def _unverified(framework: Framework) -> Banner | None:
     return Banner(
         "unverified",
         f"{count(n)} of {plural(len(framework.rows), 'row')} not checked against the text "
-        "(marked †); they cannot show “evidence present”.",
+        "(marked †); they cannot show that evidence is present or "
+        "complete.",
     )
 
 
@@ -142,11 +151,22 @@ def leading_date(text: str) -> date | None:
         return None
 
 
-def milestones(as_of: date | None) -> tuple[Milestone, ...]:
-    """Changes of the law on or after the as-of date, or undated; all of them without one."""
-    data: Mapping[str, list[dict[str, str]]] = read_yaml(frameworks_folder() / "_dates.yaml")
+def milestones(as_of: date | None, shown: Set[str]) -> tuple[Milestone, ...]:
+    """Dated changes that concern the frameworks shown, in order; those before `as_of` are left out.
+
+    Parameters
+    ----------
+    as_of : the day for which the report speaks; None leaves nothing out.
+    shown : ids of the frameworks that the report shows.
+    """
+    data: Mapping[str, list[Mapping[str, Any]]] = read_yaml(frameworks_folder() / "_dates.yaml")
+    found = [
+        (leading_date(str(one["date"])) or date.max, one)
+        for one in data["dates"]
+        if shown & set(one["frameworks"])
+    ]
     return tuple(
         Milestone(str(one["date"]), one["what"], one["source"])
-        for one in data["dates"]
-        if as_of is None or (when := leading_date(str(one["date"]))) is None or when >= as_of
+        for when, one in sorted(found, key=lambda pair: pair[0])
+        if as_of is None or when >= as_of
     )

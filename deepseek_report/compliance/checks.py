@@ -72,7 +72,7 @@ def _check_scores(check: ScoreCheck, subject: Subject) -> Outcome:
     scores = scores_of(subject.results, subject.artifact, check.metric)
     if not scores:
         return Outcome((f"{subject.artifact} holds no score {check.metric}",))
-    fails = _failure(check, subject.floor)
+    fails = _failure(check, subject.floor if check.least is None else check.least)
     failed = [text for score in scores if (text := fails(score))]
     if not failed:
         return Outcome()

@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
-from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.banners import Banner, Milestone, banners, milestones
+from deepseek_report.compliance.applicability import Declared, applicability, declared_by
+from deepseek_report.compliance.banners import AsOf, Banner, Milestone, banners, milestones
+from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
-from deepseek_report.compliance.framework import (
-    FRAMEWORK_FILE,
-    Framework,
-    FrameworkChoice,
-    FrameworkError,
-)
-from deepseek_report.compliance.statements import HumanInput, Statement, read_human_input
-from deepseek_report.compliance.status import Judgement, Status, judge, tally
-
-Floor = Annotated[int, Field(ge=1, le=1_000_000)]
-Days = Annotated[int, Field(ge=0, le=36_500)]
+from deepseek_report.compliance.framework import Framework, FrameworkChoice, framework_ids
+from deepseek_report.compliance.people import read_people
+from deepseek_report.compliance.run_facts import measures_time, record_of
+from deepseek_report.compliance.statements import HumanInput, Statement
+from deepseek_report.compliance.status import Grounds, Judgement, Status, judge, tally
 
 
 @dataclass(frozen=True)
@@ -42,11 +35,12 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class FrameworkReport:
-    """One framework against this run."""
+    """One framework against this run. bearing : {row id: findings whose evidence it asks for}."""
 
     framework: Framework
     banners: tuple[Banner, ...]
     judgements: tuple[Judgement, ...]
+    bearing: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
 
     @property
     def counts(self) -> dict[Status, int]:
@@ -70,7 +64,7 @@ class OpenField:
 
     @property
     def filled(self) -> bool:
-        return self.statement is not None and self.statement.complete
+        return self.statement is not None and not self.statement.generated
 
     @property
     def label(self) -> str:
@@ -82,36 +76,31 @@ class OpenField:
 class ComplianceReport:
     """Evidence, frameworks and the form of human statements, for one run.
 
-    stray : keys of statements and exemptions that no chosen framework asks for.
+    others : frameworks that are shipped and not shown here.
     """
 
-    as_of: date | None
+    as_of: AsOf
     options: EvaluateOptions
     evidence: Mapping[str, Evidence]
     frameworks: tuple[FrameworkReport, ...]
     form: tuple[OpenField, ...]
     milestones: tuple[Milestone, ...]
-    stray: tuple[str, ...] = ()
-
-    @property
-    def unused_exemptions(self) -> tuple[str, ...]:
-        """Rows whose exemption has no effect, since its reason or name is empty."""
-        rows = {one.row.id for report in self.frameworks for one in report.judgements}
-        given = self.options.human.not_applicable
-        return tuple(row for row, one in given.items() if row in rows and not one.valid)
+    others: tuple[Framework, ...] = ()
+    declared: Declared = field(default_factory=Declared)
 
 
 def evaluate(
     results: Results,
     frameworks: Sequence[FrameworkChoice],
     options: EvaluateOptions,
-    as_of: date | None,
+    as_of: AsOf,
 ) -> ComplianceReport:
     """The evidence index of a run and the status of every row of these frameworks.
 
     Parameters
     ----------
-    results : the run; `provenance` gives `digests`, `manifest` and, where recorded, `subjects`.
+    results : the run; `provenance` gives `digests`, `manifest`, `record` and, where recorded,
+        `subjects`.
     as_of : the date for which the report speaks; None leaves age and application unjudged.
 
     Raises
@@ -119,89 +108,106 @@ def evaluate(
     ConfigError : a framework file is missing or breaks its schema.
     """
     index = evidence_index(results, options.floor)
-    reports = tuple(_report(one, index, options, as_of) for one in frameworks)
-    form = _form(reports, options.human)
+    declared = declared_by(results)
+    evaluation = _Evaluation(index, options, as_of, declared, results.findings)
+    reports = tuple(evaluation.report(one) for one in frameworks)
+    shown = {one.framework.id for one in reports}
     return ComplianceReport(
         as_of=as_of,
         options=options,
         evidence=index,
         frameworks=reports,
-        form=form,
-        milestones=milestones(as_of),
-        stray=_stray(reports, options.human),
+        form=_form(reports, options.human, index),
+        milestones=milestones(as_of.day, shown),
+        others=tuple(FrameworkChoice(name).load() for name in framework_ids() if name not in shown),
+        declared=declared,
     )
 
 
 def evaluate_results(results: Results) -> ComplianceReport:
-    """Like `evaluate`, with frameworks, options and date taken from the run's resolved config."""
+    """Like `evaluate`, with frameworks, options and date as the run and its people give them."""
     section: Mapping[str, Any] = (results.config.get("sections") or {}).get("compliance") or {}
-    report: Mapping[str, Any] = results.config.get("report") or {}
-    as_of = report.get("as_of")
     options = EvaluateOptions(
         floor=section.get("floor", EvaluateOptions.floor),
         stale_after_days=section.get("stale_after_days", EvaluateOptions.stale_after_days),
-        human=read_human_input(report),
+        human=read_people(results),
     )
-    day = date.fromisoformat(str(as_of)) if as_of else None
-    return evaluate(results, choices(results.config, results.paths), options, day)
+    return evaluate(results, choices(results.config, results.paths), options, _as_of(results))
 
 
-def choices(
-    config: Mapping[str, Any], paths: Mapping[str, Path] = MappingProxyType({})
-) -> tuple[FrameworkChoice, ...]:
-    """The frameworks that a resolved config names, in its order.
+def _as_of(results: Results) -> AsOf:
+    """The day that the config sets, else the day of the run, where that is recorded."""
+    declared = (results.config.get("report") or {}).get("as_of")
+    if declared:
+        return AsOf(date.fromisoformat(str(declared)), "the day that the config sets")
+    if not measures_time(results):
+        return AsOf(None, "The run was told to measure no time (measure_time: false)")
+    record = record_of(results)
+    if record.day:
+        return AsOf(record.day, "the day of the run")
+    return AsOf(None, f"provenance.json {record.problem or 'records no start time'}")
 
-    paths : {artifact id: folder}; a framework of one's own is read from its copy there alone.
-    """
-    return tuple(
-        FrameworkChoice(
-            id=entry["id"],
-            file=_own_file(entry, paths),
-            reviewed_version=entry.get("reviewed_version") or "",
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What all frameworks are set against."""
+
+    index: Mapping[str, Evidence]
+    options: EvaluateOptions
+    as_of: AsOf
+    declared: Declared
+    findings: tuple[Finding, ...]
+
+    def report(self, choice: FrameworkChoice) -> FrameworkReport:
+        framework = choice.load()
+        human = self.options.human
+        instead = {kind: one.person for kind, one in self.index.items() if one.person}
+        grounds = Grounds(counting(self.index), human.signed, instead)
+        judgements = tuple(
+            judge(
+                row,
+                grounds,
+                applicability(row.applies, self.declared),
+                human.not_applicable.get(row.id),
+                human.judgements.get(row.id),
+            )
+            for row in framework.rows
         )
-        for entry in (config.get("frameworks") or {}).values()
-    )
+        warnings = banners(framework, choice, self.as_of, self.options.stale_after_days)
+        bearing = {one.row.id: self.bearing(one) for one in judgements}
+        return FrameworkReport(framework, warnings, judgements, bearing)
 
-
-def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | None:
-    """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
-    if not entry.get("file"):
-        return None
-    folder = paths.get(f"frameworks/{entry['id']}")
-    if folder is None:
-        raise FrameworkError(
-            f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"
-            "; run the experiment again"
+    def bearing(self, one: Judgement) -> tuple[Finding, ...]:
+        """Findings, notes aside, that rest on what counts as evidence for this row."""
+        if one.status in {"not_applicable", "out_of_scope"}:
+            return ()
+        kinds = [kind for kind in (*one.row.evidence, *one.row.machine) if kind in self.index]
+        artifacts = {
+            item.artifact for kind in kinds for item in self.index[kind].items if item.counts
+        }
+        return tuple(
+            finding
+            for finding in self.findings
+            if finding.severity != "info" and artifacts & set(finding.evidence)
         )
-    return folder / FRAMEWORK_FILE
 
 
-def _report(
-    choice: FrameworkChoice,
-    index: Mapping[str, Evidence],
-    options: EvaluateOptions,
-    as_of: date | None,
-) -> FrameworkReport:
-    framework = choice.load()
-    human = options.human
-    judgements = tuple(
-        judge(row, counting(index), human.signed, human.not_applicable.get(row.id))
-        for row in framework.rows
-    )
-    warnings = banners(framework, choice, as_of, options.stale_after_days)
-    return FrameworkReport(framework, warnings, judgements)
-
-
-def _form(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[OpenField, ...]:
+def _form(
+    reports: Sequence[FrameworkReport], human: HumanInput, index: Mapping[str, Evidence]
+) -> tuple[OpenField, ...]:
     asked: dict[str, dict[str, list[str]]] = {}
     who: dict[str, list[str]] = {}
     deciding: set[str] = set()
     for report in reports:
-        for row in (one.row for one in report.judgements if one.status != "not_applicable"):
-            deciding.update(row.people)
-            for name in row.people + row.helpful_fields:
-                asked.setdefault(name, {}).setdefault(report.framework.id, []).append(row.id)
-                who.setdefault(name, []).append(row.who)
+        for one in report.judgements:
+            if one.status in {"not_applicable", "out_of_scope"}:
+                continue
+            instead = (index[kind].person for kind in (*one.missing, *one.supplied))
+            needed = (*one.row.people, *(name for name in instead if name))
+            deciding.update(needed)
+            for name in dict.fromkeys((*needed, *one.row.helpful_fields)):
+                asked.setdefault(name, {}).setdefault(report.framework.id, []).append(one.row.id)
+                who.setdefault(name, []).append(one.row.who)
     fields = [
         OpenField(
             name=name,
@@ -213,15 +219,3 @@ def _form(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[OpenFi
         for name, by in asked.items()
     ]
     return tuple(sorted(fields, key=lambda one: (one.filled, not one.deciding, one.name)))
-
-
-def _stray(reports: Sequence[FrameworkReport], human: HumanInput) -> tuple[str, ...]:
-    rows = {one.row.id for report in reports for one in report.judgements}
-    rows_ask = {
-        name
-        for report in reports
-        for one in report.judgements
-        for name in one.row.people + one.row.helpful_fields
-    }
-    fields = [f"statements.{name}" for name in human.statements if name not in rows_ask]
-    return (*fields, *(f"not_applicable.{row}" for row in human.not_applicable if row not in rows))

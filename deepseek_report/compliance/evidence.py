@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.compliance import run_facts
 from deepseek_report.compliance.checks import Subject, run_checks, scores_of
 from deepseek_report.compliance.framework import evidence_vocabulary
 from deepseek_report.compliance.integrity import (
     STATES,
     EvidenceFile,
     State,
-    dig,
     examine,
-    run_folder,
 )
 from deepseek_report.compliance.sources import Kind, Need, SanityTest, Sources, load_sources
 
@@ -44,6 +43,8 @@ class Evidence:
     label, meaning : in a few words, and as the vocabulary defines it.
     items : the artifacts that were looked at. problems : why it does not count, else empty.
     limits : what it does not cover even so. section : the section of the report that shows it.
+    facts : what the run says in this matter, one phrase each. person : the human field whose signed
+    statement can stand in for it; empty unless it is absent, as no word mends a failed check.
     """
 
     kind: str
@@ -54,6 +55,8 @@ class Evidence:
     problems: tuple[str, ...] = ()
     limits: str = ""
     section: str = ""
+    facts: tuple[str, ...] = ()
+    person: str = ""
 
     @property
     def counts(self) -> bool:
@@ -109,15 +112,20 @@ class _Index:
             problems=() if state == "present" else problems,
             limits=kind.limits,
             section=kind.section,
+            facts=self.facts(kind) if state == "present" else (),
+            person=kind.person if state == "absent" else "",
         )
+
+    def facts(self, kind: Kind) -> tuple[str, ...]:
+        found = (run_facts.fact(self.results, key) for key in kind.facts)
+        return tuple(text for text in found if text)
 
     def look(self, kind: Kind) -> tuple[State, tuple[Item, ...], tuple[str, ...]]:
         if kind.absent:
             return "absent", (), (kind.absent,)
-        if kind.file:
-            item = self.record(kind)
-            return item.state, (item,), item.problems
         required = [self.item(one, kind) for need in kind.all for one in self.expand(need)]
+        if kind.files:
+            required.insert(0, self.record(kind))
         choice = [self.item(one, kind) for need in kind.any for one in self.expand(need)]
         states: list[State] = [one.state for one in required]
         if kind.any:
@@ -130,17 +138,23 @@ class _Index:
 
     def record(self, kind: Kind) -> Item:
         """Evidence that is a record of the run and not an artifact."""
-        empty = [key for key in kind.provenance if not dig(self.results.provenance, key)]
-        if empty:
-            named = ", ".join(_readable(key) for key in empty)
-            return Item(kind.file, "absent", problems=(f"the run records no {named}",))
-        if not kind.sealed:
-            return Item(kind.file, "present", (EvidenceFile(kind.file, ""),))
-        folder = run_folder(self.results)
-        if folder is None or not (folder / kind.file).is_file():
-            return Item(kind.file, "absent", problems=(f"the run folder has no {kind.file}",))
-        sealed = EvidenceFile(kind.file, sha256_file(folder / kind.file))
-        return Item(kind.file, "present", (sealed,))
+        name, results = kind.files[0], self.results
+        if empty := [key for key in kind.record if not run_facts.has(results, key)]:
+            return Item(name, "absent", problems=run_facts.why_empty(results, empty))
+        lost = [one for one in kind.files if not kind.after and not self.in_folder(one)]
+        if lost:
+            return Item(name, "absent", problems=(f"the run folder has no {', '.join(lost)}",))
+        files = tuple(
+            EvidenceFile(one, self.sealed(one) if kind.sealed else "") for one in kind.files
+        )
+        lacking = [key for key in kind.also if not run_facts.has(results, key)]
+        return Item(name, "present", files, remarks=run_facts.why_empty(results, lacking))
+
+    def in_folder(self, name: str) -> bool:
+        return self.results.folder is not None and (self.results.folder / name).is_file()
+
+    def sealed(self, name: str) -> str:
+        return sha256_file(self.results.folder / name) if self.results.folder else ""
 
     def expand(self, need: Need) -> list[Need]:
         if not need.is_pattern:
@@ -167,14 +181,6 @@ class _Index:
         return (
             score for name in need.scores for score in scores_of(self.results, need.artifact, name)
         )
-
-
-def _readable(key: str) -> str:
-    """A dotted key of the provenance in words: `lineage.base_model -> "base model"`."""
-    if key == "git":
-        return "git revision"
-    group, _, name = key.rpartition(".")
-    return f"digest of the {name}" if group == "digests" else name.replace("_", " ")
 
 
 def _no_choice(kind: Kind) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Literal
 from deepseek_report.artifacts.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError
 
 Ceiling = Literal["met", "partly", "human_input"]
@@ -88,7 +89,7 @@ class Row:
 
     asks : paraphrase in one sentence. evidence : kinds that could serve; need : those without which
     the ceiling is not reached. ceiling : best status that a run may give by itself. verified :
-    whether the text, or a faithful quotation, was read.
+    whether the text, or a faithful quotation, was read. applies : to which data it speaks.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Row:
     verified: bool
     verify_note: str = ""
     source: str = ""
+    applies: Scope = field(default_factory=Scope)
 
     @property
     def machine(self) -> tuple[str, ...]:
@@ -151,6 +153,7 @@ class Framework:
     disclaimer: str
     rows: tuple[Row, ...]
     sha256: str
+    applies: Scope = field(default_factory=Scope)
 
     @property
     def short_name(self) -> str:
@@ -240,14 +243,15 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
             for key, one in head["sources"].items()
         ),
         disclaimer=data["disclaimer"],
-        rows=tuple(_row(one) for one in data["rows"]),
+        rows=tuple(_row(one, head.get("applies")) for one in data["rows"]),
         sha256=sha256,
+        applies=read_scope(head.get("applies")),
     )
 
 
-def _row(data: Mapping[str, Any]) -> Row:
+def _row(data: Mapping[str, Any], applies: Mapping[str, Any] | None) -> Row:
     lists = {name: tuple(data[name]) for name in ("evidence", "need")}
-    return Row(**{**data, **lists})
+    return Row(**{**data, **lists, "applies": read_scope(data.get("applies") or applies)})
 
 
 def _meaning_problems(framework: Framework) -> list[str]:

@@ -53,7 +53,7 @@ def examine(
         return Integrity("absent", problems=tuple(f"{artifact} has no {name}" for name in lost))
     manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
     files = tuple(
-        EvidenceFile(_in_run(folder / name, artifact, manifest), sha256_file(folder / name))
+        EvidenceFile(_in_run(folder / name, artifact, results.folder), sha256_file(folder / name))
         for name in names
     )
     if altered := [text for one in files if (text := _mismatch(one, manifest))]:
@@ -63,11 +63,11 @@ def examine(
     return Integrity("present", files)
 
 
-def _in_run(path: Path, artifact: str, manifest: Mapping[str, str]) -> str:
-    """The path of a file inside the run folder, as the manifest writes it."""
-    full = path.as_posix()
-    listed = (key for key in manifest if full.endswith(f"/{key}"))
-    return max(listed, key=len, default=f"artifacts/{artifact}/{path.name}")
+def _in_run(path: Path, artifact: str, run: Path | None) -> str:
+    """The path of a file inside the run folder, however that folder is spelled."""
+    if run is None or not path.is_relative_to(run):
+        return f"artifacts/{artifact}/{path.name}"
+    return path.relative_to(run).as_posix()
 
 
 def _mismatch(file: EvidenceFile, manifest: Mapping[str, str]) -> str:
@@ -107,17 +107,6 @@ def subject_of(provenance: Mapping[str, Any], artifact: str) -> Mapping[str, str
     files = {key.rpartition(_TRAINING)[2]: sha256 for key, sha256 in manifest.items()}
     weights = model_digest(files)
     return digests | {"weights": weights} if weights else digests
-
-
-def run_folder(results: Results) -> Path | None:
-    """The folder whose manifest lists the artifacts, or None where no artifact is in it."""
-    manifest: Mapping[str, str] = results.provenance.get("manifest") or {}
-    for artifact, path in results.paths.items():
-        for key in manifest:
-            inside, _, _ = key.rpartition("/")
-            if inside.endswith(artifact) and path.as_posix().endswith(f"/{inside}"):
-                return Path(path.as_posix().removesuffix(f"/{inside}"))
-    return None
 
 
 def dig(data: Mapping[str, Any], dotted: str) -> Any:

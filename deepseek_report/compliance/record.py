@@ -13,6 +13,7 @@ from deepseek_report.artifacts.score import Score
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.framework import frameworks_folder
+from deepseek_report.compliance.statements import Exemption, Opinion, Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError
 
@@ -31,12 +32,17 @@ def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any
         "format": "deepseek-report/evidence",
         "format_version": 1,
         "run_id": results.run_id,
-        "as_of": report.as_of.isoformat() if report.as_of else None,
+        "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
         "floor": report.options.floor,
         "digests": dict(digests),
         "evidence": {kind: _evidence(one) for kind, one in report.evidence.items()},
         "frameworks": {one.framework.id: _framework(one) for one in report.frameworks},
         "statements": {one.name: _field(one) for one in report.form},
+        "unasked": list(report.options.human.unasked),
+        "not_used": [
+            {"where": one.where, "found": one.found, "allowed": one.allowed, "todo": one.todo}
+            for one in report.options.human.problems
+        ],
     }
 
 
@@ -68,7 +74,7 @@ def check_record(record: Mapping[str, Any]) -> None:
 
 
 def _evidence(one: Evidence) -> dict[str, Any]:
-    files = [vars(file) for file in one.files]
+    files = [{"path": file.path, "sha256": file.sha256 or None} for file in one.files]
     first = files[0] if files else {"path": None, "sha256": None}
     return {
         "status": one.state,
@@ -79,7 +85,9 @@ def _evidence(one: Evidence) -> dict[str, Any]:
         "scores": [_score(score) for score in one.scores],
         "problems": list(one.problems),
         "remarks": list(one.remarks),
+        "facts": list(one.facts),
         "limits": one.limits,
+        "person": one.person,
         "section": one.section,
         "created": None,
         "tool": TOOL,
@@ -120,22 +128,31 @@ def _framework(report: FrameworkReport) -> dict[str, Any]:
         "sha256": framework.sha256,
         "banners": [vars(banner) for banner in report.banners],
         "counts": report.counts,
-        "rows": {one.row.id: _row(one) for one in report.judgements},
+        "rows": {
+            one.row.id: {
+                **_row(one),
+                "findings": [f.id for f in report.bearing.get(one.row.id, ())],
+            }
+            for one in report.judgements
+        },
     }
 
 
 def _row(one: Judgement) -> dict[str, Any]:
-    exemption = one.exemption
     return {
         "cite": one.row.cite,
         "status": one.status,
         "ceiling": one.row.ceiling,
         "verified": one.row.verified,
         "present": list(one.present),
+        "supplied": dict(one.supplied),
         "missing": list(one.missing),
+        "lacks": list(one.lacks),
         "open": list(one.open_fields),
         "filled": list(one.filled),
-        "not_applicable": _signed(exemption) if exemption else None,
+        "out_of_scope": one.outside,
+        "judgement": _signed(one.opinion) if one.opinion else None,
+        "not_applicable": _signed(one.exemption) if one.exemption else None,
     }
 
 
@@ -148,7 +165,7 @@ def _field(one: OpenField) -> dict[str, Any]:
     }
 
 
-def _signed(one: Any) -> dict[str, Any]:
-    return {key: value for key, value in vars(one).items() if key != "field"} | {
-        "date": str(one.date)
-    }
+def _signed(one: Statement | Opinion | Exemption) -> dict[str, Any]:
+    """What somebody signed, and the file of the run folder that it stands in."""
+    said = {key: value for key, value in vars(one).items() if key not in {"field", "row", "source"}}
+    return said | {"file": one.source.file, "sha256": one.source.sha256}

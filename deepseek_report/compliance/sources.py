@@ -15,6 +15,7 @@ from deepseek_report.compliance.framework import (
     frameworks_folder,
     read_yaml,
 )
+from deepseek_report.compliance.run_facts import FACTS
 from deepseek_report.errors import ConfigError
 
 DigestName = Literal["data", "weights", "config", "code"]
@@ -33,6 +34,7 @@ class ScoreCheck(_Strict):
     interval : each has both ends; floor : each rests on at least the floor of instances;
     p_value : each has one; bound : `end` lies above `above`, or its size is at most `at_most`.
     every : whether all scores must pass, or one is enough (cells of a table by group).
+    least : a floor of this number's own, instead of the general one; `because` says why.
     """
 
     check: Literal["interval", "floor", "p_value", "bound"]
@@ -41,6 +43,8 @@ class ScoreCheck(_Strict):
     end: Literal["value", "low", "high"] = "value"
     above: float | None = None
     at_most: float | None = None
+    least: Annotated[int, Field(ge=1)] | None = None
+    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,26 +101,32 @@ class Kind(_Strict):
     """How one kind of evidence is made.
 
     label : a few words for people. all : artifacts that must all count; any : one of these must.
-    provenance : dotted keys of the run's provenance that must hold something.
-    file : where in the run folder it is, for evidence that is no artifact. sealed : whether that
-    file is whole when the index is made, and so has its hash in it; the hash of what changes later
-    stands in the manifest alone. after : True for what is written after the index, as the report.
+    record : dotted keys of what the run records of itself (`run_facts`) that must hold something;
+    also : keys whose absence is remarked. facts : keys whose sentence is printed beside it.
+    files : where in the run folder it is, for evidence that is no artifact. sealed : whether these
+    files are whole when the index is made, and so have their hash in it; the hash of what changes
+    later, or holds times of day, stands in the manifests alone. after : True for what is written
+    after the index, as the report.
     subject : digests that the artifact must share with this run.
     section : section of the report that shows it. limits : what it does not cover.
-    absent : why no run produces it, where that is so.
+    absent : why no run produces it, where that is so. person : the human field whose signed
+    statement can stand in for what the run does not give.
     """
 
     label: str
     subject: tuple[DigestName, ...] = ()
     all: tuple[Need, ...] = ()
     any: tuple[Need, ...] = ()
-    provenance: tuple[str, ...] = ()
-    file: str = ""
+    record: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    facts: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     sealed: bool = False
     after: bool = False
     section: str = ""
     limits: str = ""
     absent: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,11 +168,15 @@ def load_sources(path: Path | None = None) -> Sources:
 
 
 def _gaps(kind: Kind) -> list[str]:
-    made = bool(kind.all or kind.any or kind.provenance or kind.after)
+    made = bool(kind.all or kind.any or kind.record or kind.after)
+    if unknown := sorted({*kind.facts} - FACTS):
+        return [f"no such fact: {', '.join(unknown)}"]
     if made == bool(kind.absent):
-        return ["name artifacts or provenance, or say in `absent` why there are none, not both"]
-    if (kind.provenance or kind.after) and not kind.file:
-        return ["say in `file` where it is kept"]
+        return ["name artifacts or records, or say in `absent` why there are none, not both"]
+    if (kind.record or kind.after) and not kind.files:
+        return ["say in `files` where it is kept"]
+    if kind.absent and not kind.person:
+        return ["no run makes it: name in `person` the field in which somebody can state it"]
     return []
 
 
@@ -172,3 +186,8 @@ def _parse(path: Path) -> Sources:
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
         raise ConfigError(f"{path.name}: {'; '.join(problems)}") from None
+
+
+def stand_ins() -> dict[str, str]:
+    """{evidence kind: human field whose signed statement can stand in for it}."""
+    return {name: kind.person for name, kind in load_sources().kinds.items() if kind.person}

@@ -1,23 +1,34 @@
-"""What only a person can say: signed statements, and reasons why a requirement does not apply."""
+"""What only a person can say: statements, judgements of rows, and reasons to set a row aside."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-from deepseek_report.compliance.framework import HUMAN
-from deepseek_report.errors import ConfigError
+from deepseek_report.config.problems import Problem
 
 #: Texts that only hold a place; a field that holds one is still empty.
 _PLACEHOLDER = re.compile(
-    r"[\W_]*|(to ?do|tb[ad]|fix ?me|xxx+|n ?/? ?a|none|null|name|role|date|lorem ipsum.*)[\W_]*",
+    r"[\W_]*("
+    r"to ?do|tb[adc]|fix ?me|x{2,}|n ?/? ?a|none|null|nil|unknown|pending|draft|lorem ipsum.*"
+    r"|(your |the |a |full |first |last )*(name|role|reason|text|date|statement)( (goes )?here)?"
+    r"|(some|any|no) ?(one|body)|(john|jane) doe|max mustermann|(see|as) above|ditto|same"
+    r"|example( text)?|place ?holder|fill (me )?in|to be (done|filled|decided|confirmed)"
+    r")?[\W_]*",
     re.IGNORECASE,
 )
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class Source:
+    """The file in the run folder that somebody wrote it in, its SHA-256, and the line."""
+
+    file: str = ""
+    sha256: str = ""
+    line: int = 0
 
 
 @dataclass(frozen=True)
@@ -28,58 +39,58 @@ class Statement:
     nothing, whoever is named.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    text: str = ""
+    field: str
+    text: str
     name: str = ""
     role: str = ""
-    date: dt.date | str = ""
+    date: str = ""
     generated: bool = False
-    field: str = ""
+    source: Source = Source()
 
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """Which parts are empty, or hold only a place."""
-        parts = {"text": self.text, "name": self.name, "role": self.role}
-        empty = [part for part, value in parts.items() if is_placeholder(value)]
-        if not is_date(self.date):
-            empty.append("date")
-        return tuple(empty)
 
-    @property
-    def complete(self) -> bool:
-        """Whether a person signed it with text, name, role and date."""
-        return not self.lacks and not self.generated
+@dataclass(frozen=True)
+class Opinion:
+    """What a named person judged of one row, having read the evidence."""
+
+    row: str
+    text: str
+    name: str
+    role: str
+    date: str
+    source: Source = Source()
 
 
 @dataclass(frozen=True)
 class Exemption:
-    """Why a requirement does not apply, with the name of the person who says so."""
+    """Why a requirement does not apply, and the person who says so."""
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    reason: str = ""
-    name: str = ""
-    role: str = ""
-    date: dt.date | str = ""
-
-    @property
-    def valid(self) -> bool:
-        """A written reason and a name are there (`_status_rules.yaml`, not_applicable)."""
-        return not is_placeholder(self.reason) and not is_placeholder(self.name)
+    row: str
+    reason: str
+    name: str
+    role: str
+    date: str
+    source: Source = Source()
 
 
 @dataclass(frozen=True)
 class HumanInput:
-    """All that people supplied in the config: {field: statement}, {row id: exemption}."""
+    """All that people supplied and that is valid, and what was wrong with the rest.
+
+    statements : {field: statement}. judgements, not_applicable : {row id: …}.
+    problems : what is not used, where it stands and why. unasked : what is kept though no
+    framework of this report asks for it.
+    """
 
     statements: Mapping[str, Statement] = field(default_factory=dict)
+    judgements: Mapping[str, Opinion] = field(default_factory=dict)
     not_applicable: Mapping[str, Exemption] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    unasked: tuple[str, ...] = ()
 
     @property
     def signed(self) -> frozenset[str]:
         """Fields that a person filled and signed."""
-        return frozenset(name for name, one in self.statements.items() if one.complete)
+        return frozenset(name for name, one in self.statements.items() if not one.generated)
 
 
 def is_placeholder(text: str) -> bool:
@@ -87,46 +98,16 @@ def is_placeholder(text: str) -> bool:
     return _PLACEHOLDER.fullmatch(text.strip()) is not None
 
 
-def is_date(value: dt.date | str) -> bool:
-    """Whether this is a calendar date, as such or as YYYY-MM-DD."""
-    if isinstance(value, dt.date):
-        return True
+def parse_date(value: str) -> dt.date | None:
+    """A calendar date written as YYYY-MM-DD, or None."""
+    if not _ISO_DATE.fullmatch(value):
+        return None
     try:
-        dt.date.fromisoformat(value.strip())
+        return dt.date.fromisoformat(value)
     except ValueError:
-        return False
-    return True
+        return None
 
 
-def read_human_input(report: Mapping[str, Any]) -> HumanInput:
-    """What `report.statements` and `report.not_applicable` of a resolved config hold.
-
-    Raises
-    ------
-    ConfigError : an unknown key or a wrong type, all of them at once.
-    """
-    problems: list[str] = []
-    statements = _parse(Statement, report, "statements", problems)
-    exemptions = _parse(Exemption, report, "not_applicable", problems)
-    if problems:
-        raise ConfigError("; ".join(problems))
-    return HumanInput(
-        statements={
-            name: Statement(**{**vars(one), "field": name}) for name, one in statements.items()
-        },
-        not_applicable=exemptions,
-    )
-
-
-def _parse(kind: Any, report: Mapping[str, Any], key: str, problems: list[str]) -> dict[str, Any]:
-    adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, kind])
-    try:
-        found = adapter.validate_python(dict(report.get(key) or {}))
-    except ValidationError as error:
-        allowed = ", ".join(one.name for one in fields(kind) if one.name != "field")
-        problems += [
-            f"report.{key}.{'.'.join(map(str, one['loc']))}: {one['msg']}; allowed keys: {allowed}"
-            for one in error.errors()
-        ]
-        return {}
-    return {name.removeprefix(HUMAN): one for name, one in found.items()}
+def latest_day() -> dt.date:
+    """Today where the day is latest on Earth: whoever signs today, anywhere, is not ahead of it."""
+    return dt.datetime.now(dt.timezone(dt.timedelta(hours=14))).date()

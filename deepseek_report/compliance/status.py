@@ -4,79 +4,154 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Literal
 
+from deepseek_report.compliance.applicability import Applicability
 from deepseek_report.compliance.framework import Row, frameworks_folder, read_yaml
-from deepseek_report.compliance.statements import Exemption
+from deepseek_report.compliance.statements import Exemption, Opinion
 
 Status = Literal[
-    "met", "partly", "not_evidenced", "human_input", "human_supplied", "not_applicable"
+    "met",
+    "judged",
+    "complete",
+    "partly",
+    "not_evidenced",
+    "human_supplied",
+    "human_input",
+    "not_applicable",
+    "out_of_scope",
 ]
 STATUSES: tuple[Status, ...] = (
     "met",
+    "judged",
+    "complete",
     "partly",
     "not_evidenced",
-    "human_input",
     "human_supplied",
+    "human_input",
     "not_applicable",
+    "out_of_scope",
 )
+#: What a signed judgement turns into `judged`; so it does `partly` where nothing is lacking.
+_JUDGEABLE = frozenset({"met", "complete", "human_supplied"})
 
 
 @dataclass(frozen=True)
 class Judgement:
     """The status of one row, and what it came from.
 
-    present, missing : needed machine kinds that count, and that do not.
-    open_fields, filled : needed human fields that nobody, and that somebody, filled and signed.
+    present : needed machine kinds that count. supplied : {needed machine kind that does not count:
+    the signed human field that stands in for it}. missing : the other machine kinds.
+    lacks : what the data would have to declare. open_fields, filled : needed human fields that
+    nobody, and that somebody, filled and signed. outside : why the row is out of scope.
+    opinion : what a named person judged of it, whether or not that changes the status.
     """
 
     row: Row
     status: Status
     present: tuple[str, ...] = ()
+    supplied: Mapping[str, str] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
     open_fields: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    outside: str = ""
     exemption: Exemption | None = None
+    opinion: Opinion | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing that the row needs is missing or open."""
+        return not (self.missing or self.lacks or self.open_fields)
+
+    @property
+    def awaits_judgement(self) -> bool:
+        """Whether a signed judgement would change the status."""
+        settled = self.status in _JUDGEABLE or self.held_back
+        return settled and self.opinion is None
 
     @property
     def held_back(self) -> bool:
         """Whether all that is needed is there and only the unread text holds the status down."""
-        lowered = self.status == "partly" and self.row.ceiling == "met"
-        return lowered and not self.missing and not self.open_fields
+        return self.status == "partly" and self.whole
+
+
+@dataclass(frozen=True)
+class Grounds:
+    """What the rows are judged by.
+
+    counting : evidence kinds that exist, are intact and fresh, and passed their own checks.
+    signed : human fields that a named person filled. stand_ins : {evidence kind: human field whose
+    statement can stand in for it}.
+    """
+
+    counting: Set[str] = frozenset()
+    signed: Set[str] = frozenset()
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge(
-    row: Row, counting: Set[str], signed: Set[str], exemption: Exemption | None = None
+    row: Row,
+    grounds: Grounds,
+    applies: Applicability | None = None,
+    exemption: Exemption | None = None,
+    opinion: Opinion | None = None,
 ) -> Judgement:
     """The status of a row.
 
     Parameters
     ----------
-    counting : evidence kinds that exist, are intact and fresh, and passed their own checks.
-    signed : human fields that a named person filled.
-    exemption : why the row does not apply; without a reason and a name it has no effect.
+    applies : how the row stands to the data of the run; by default it speaks of all data.
+    exemption : why a named person says that the row does not apply.
+    opinion : what a named person judged of the row.
     """
-    present = tuple(kind for kind in row.machine if kind in counting)
-    missing = tuple(kind for kind in row.machine if kind not in counting)
-    vacant = tuple(name for name in row.people if name not in signed)
-    filled = tuple(name for name in row.people if name in signed)
-    valid = exemption if exemption and exemption.valid else None
-    status = "not_applicable" if valid else _derive(row, present, missing, vacant)
-    return Judgement(row, status, present, missing, vacant, filled, valid)
+    applies = applies or Applicability()
+    absent = [kind for kind in row.machine if kind not in grounds.counting]
+    supplied = {
+        kind: grounds.stand_ins[kind]
+        for kind in absent
+        if grounds.stand_ins.get(kind) in grounds.signed
+    }
+    found = Judgement(
+        row,
+        "partly",
+        present=tuple(kind for kind in row.machine if kind in grounds.counting),
+        supplied=supplied,
+        missing=tuple(kind for kind in absent if kind not in supplied),
+        lacks=applies.lacks,
+        open_fields=tuple(name for name in row.people if name not in grounds.signed),
+        filled=tuple(name for name in row.people if name in grounds.signed),
+        outside=applies.outside,
+        exemption=exemption,
+        opinion=opinion,
+    )
+    return replace(found, status=_status(found))
 
 
-def _derive(
-    row: Row, present: tuple[str, ...], missing: tuple[str, ...], vacant: tuple[str, ...]
-) -> Status:
+def _status(found: Judgement) -> Status:
+    if found.exemption:
+        return "not_applicable"
+    if found.outside:
+        return "out_of_scope"
+    status = _derive(found)
+    settled = status in _JUDGEABLE or (status == "partly" and found.whole)
+    return "judged" if found.opinion and settled else status
+
+
+def _derive(found: Judgement) -> Status:
+    row, there = found.row, bool(found.present or found.supplied)
     if row.ceiling == "human_input":
-        return "human_input" if vacant else "human_supplied"
-    if row.machine and not present:
+        return "human_input" if found.open_fields else "human_supplied"
+    if row.machine and not there:
         return "not_evidenced"
-    if missing or vacant or not row.verified:
+    if not found.whole or not row.verified:
         return "partly"
-    return row.ceiling
+    if not found.present:
+        return "human_supplied"
+    alone = row.ceiling == "met" and not found.supplied and not row.people
+    return "met" if alone else "complete"
 
 
 def tally(judgements: Iterable[Judgement]) -> dict[Status, int]:

@@ -12,6 +12,7 @@ from typing import Any
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
+from deepseek_report.compliance.statements import Exemption, HumanInput, Opinion, Statement
 from deepseek_report.errors import RenderError
 
 #: What a person wrote beside the report, see `rendering.notes`: no words of the report.
@@ -106,12 +107,21 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     human = report.options.human
     quoted = quoted_passages(one.framework for one in report.frameworks)
     quoted += [one.text for one in human.statements.values()]
+    quoted += [one.text for one in human.judgements.values()]
     quoted += [one.reason for one in human.not_applicable.values()]
+    quoted += [part for one in _signers(human) for part in (one.name, one.role)]
+    quoted += [str(one) for one in human.problems]
     if results.has("data"):
         quoted += [*_texts(results.schema.to_json()), *_texts(results.card), *_cases(results)]
     text = path.read_text(encoding="utf-8")
     own = _PERSONS_NOTE.sub(lambda note: "\n" * note[0].count("\n"), text)
     refuse_forbidden(own, quoted, path.name)
+
+
+def _signers(human: HumanInput) -> Iterator[Statement | Opinion | Exemption]:
+    yield from human.statements.values()
+    yield from human.judgements.values()
+    yield from human.not_applicable.values()
 
 
 def _cases(results: Results) -> Iterator[str]:

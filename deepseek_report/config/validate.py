@@ -27,6 +27,16 @@ from deepseek_report.config.trust import (
 from deepseek_report.config.where import locate
 from deepseek_report.config.words import allowed, shown_value
 
+_PEOPLE = (
+    "write it to people/NAME.yaml in the run folder, or name the file in "
+    "`deepseek-report render RUN --people NAME.yaml`; see docs/statements.md"
+)
+#: Keys of older configurations, and what to do instead.
+MOVED: Mapping[tuple[str, ...], str] = {
+    ("report", "statements"): _PEOPLE,
+    ("report", "not_applicable"): _PEOPLE,
+}
+
 
 def validate(
     composed: Composed, trust: Sequence[str] = (), trust_types: Sequence[str] = ()
@@ -177,6 +187,10 @@ class _Checker:
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         found = f'unknown key "{location[-1]}"'
+        if moved := MOVED.get(tuple(location[:2])):
+            return Problem(
+                self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
+            )
         return Problem(self.where(location), found, choices(known), nearest(location[-1], known))
 
     def add(self, path: Sequence[str], found: str, allowed: str, todo: str) -> None:

@@ -44,6 +44,7 @@ DESCRIPTION = Description(
     "greater Boston",
     decision="The model predicts which applications for a home mortgage in greater Boston a lender "
     "would deny; “approved” is the decision that is good for the applicant.",
+    sector="credit",
     limits=(
         "The labels are decisions of lenders in 1990, not outcomes: whether an approved loan was "
         "repaid is not in the data, and whatever bias the lenders had is in the labels.",

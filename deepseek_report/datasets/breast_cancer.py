@@ -37,6 +37,7 @@ DESCRIPTION = Description(
     "hospitals",
     decision="The model predicts whether a breast mass is malignant from its cell nuclei; "
     "“benign” is the result that is good for the patient.",
+    sector="health",
     limits=(
         "The source does not state the units of lengths and areas, so that they compare within the "
         "data only.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,28 @@ from deepseek_report.datasets.text_card import TextFacts, describe_texts
 
 _SHOWN_CORRELATIONS = 30
 
+#: What decisions are about, as the frameworks of `templates/frameworks/` tell them apart.
+Sector = Literal[
+    "",
+    "credit",
+    "insurance",
+    "finance",
+    "employment",
+    "health",
+    "education",
+    "public_services",
+    "industry",
+    "media",
+    "other",
+]
+
 
 @dataclass(frozen=True)
 class Description:
     """What is known about the data beyond their values; empty means: not declared.
 
     decision : one sentence: what the model decides and for whom. limits : whole sentences.
+    sector : what the decision is about, so that rules for other sectors are not applied to it.
     """
 
     name: str
@@ -44,6 +60,7 @@ class Description:
     population: str = ""
     decision: str = ""
     limits: tuple[str, ...] = ()
+    sector: Sector = ""
 
 
 @dataclass(frozen=True)

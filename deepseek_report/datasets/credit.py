@@ -43,6 +43,7 @@ DESCRIPTION = Description(
     population="Clients of one bank in Taiwan who had been granted a credit card",
     decision="The model predicts which credit-card clients of a bank in Taiwan will default next "
     "month; “no default” is the decision that is good for the client.",
+    sector="credit",
     limits=(
         "All clients are from one bank in Taiwan, and all months from half a year in 2005.",
         "Only people who had been granted credit are in the data: nothing is known about "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import Description, Sector
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
 from deepseek_report.datasets.file_form import Bounds
@@ -66,6 +66,7 @@ class Described(Shares, Bounds):
     population: str = ""
     decision: str = ""
     limits: tuple[str, ...] = ()
+    sector: Sector = ""
 
     def described(self, name: str) -> Description:
         """What the card says of the data beyond their values; `name` where there is no title."""
@@ -81,6 +82,7 @@ class Described(Shares, Bounds):
             population=self.population,
             decision=self.decision,
             limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
+            sector=self.sector,
         )
 
 

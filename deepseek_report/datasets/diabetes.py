@@ -41,6 +41,7 @@ DESCRIPTION = Description(
     population="442 patients with diabetes; the source does not say where or how they were chosen",
     decision="The model predicts how far the disease has progressed a year after the "
     "measurements, on the scale of the source; higher is worse.",
+    sector="health",
     limits=(
         "The source does not explain the scale of the progression, so that an error can be "
         "compared with the spread of the data, not with what it means for a patient.",

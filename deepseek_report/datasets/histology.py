@@ -45,6 +45,7 @@ DESCRIPTION = Description(
     population="one section of tissue, 512 × 512 pixels; nothing is known about the patient",
     decision="The model says whether a patch of tissue is stained; no outcome is good or bad for "
     "anybody.",
+    sector="health",
     limits=(
         "All patches come from one section of one patient: nothing follows for other sections, "
         "stainings, scanners or patients.",

@@ -261,6 +261,7 @@ class MedMNIST(Bounds):
             period="see the sources that MedMNIST names for this set",
             population="see the sources that MedMNIST names for this set",
             decision=f"The model names what is seen in {facts['shows']}.",
+            sector="health",
             limits=(
                 "The images are scaled down to 28 × 28 pixels for benchmarks; MedMNIST says itself "
                 "that they are not meant for clinical use.",

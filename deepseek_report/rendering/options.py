@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -44,9 +43,7 @@ class ReportOptions:
 
     thresholds : what was promised; the summary says which promises were met.
     fail_on : whether a threshold that is not met gives exit code 3.
-    statements : {field: {text, name, role, date}}, what a person states for the compliance part.
-    not_applicable : {row of a framework: {reason, name, role, date}}.
-    as_of : the day (YYYY-MM-DD) for which the age of legal texts is judged; never the clock.
+    as_of : the day (YYYY-MM-DD) for which the age of legal texts is judged; None: the run's day.
     interactive : whether pictures carry an interactive twin in HTML.
     privacy : what the run folder may hold of single persons: "full", everything; "cases",
         aggregates and the cases that are named; "aggregate", nothing about one person.
@@ -63,8 +60,6 @@ class ReportOptions:
     engine: Engine = "auto"
     thresholds: tuple[Threshold, ...] = ()
     fail_on: bool = False
-    statements: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    not_applicable: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     as_of: Annotated[str | None, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")] = None
     interactive: bool = True
     privacy: Level = "full"

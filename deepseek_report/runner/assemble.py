@@ -12,6 +12,7 @@ import yaml
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -30,7 +31,6 @@ from deepseek_report.store.run_folder import (
     CONFIG,
     DOCUMENTS_MANIFEST,
     EVENTS,
-    PROVENANCE,
     RECORDS_MANIFEST,
     RUN,
     SCORES,

@@ -15,11 +15,12 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
-    PROVENANCE,
     RUN,
     Contents,
     listed_results,
@@ -116,7 +117,7 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     problems = run["problems"]
     failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
     refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    return Results(
+    results = Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
         failures=failures,
@@ -124,6 +125,8 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
     )
+    results.folder, results.today = folder, latest_day()
+    return results
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,18 +135,9 @@ def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
         for entry in run["artifacts"].values()
         for name, sha256 in entry["files"].items()
     }
-    kept = ("digests", "versions", "environment", "stages", "overrides", "command")
-    known = {name: run[name] for name in kept if name in run}
-    return {**read_provenance(folder), **known, "manifest": manifest}
-
-
-def read_provenance(folder: Path) -> dict[str, Any]:
-    """When a run was made and from which checkout; empty where the record cannot be read."""
-    try:
-        record = load_json(folder / PROVENANCE)
-    except ArtifactError:
-        return {}
-    return dict(record) if isinstance(record, dict) else {}
+    kept = ("run_id", "digests", "versions", "environment", "stages", "overrides", "command")
+    known = {name: run.get(name) for name in kept}
+    return known | {"manifest": manifest, "record": read_record(folder)}
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import Places
@@ -24,11 +25,10 @@ from deepseek_report.runner.execute import Execution, execute
 from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.verify import verify
-from deepseek_report.runner.writing import WriteOptions, read_record, write_report, writing_key
+from deepseek_report.runner.writing import WriteOptions, concluded_record, write_report, writing_key
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
-    PROVENANCE,
     carry_over,
     seal_results,
 )
@@ -121,7 +121,7 @@ def _write(
     return Finished(
         folder=folder,
         pages=[folder / page.relative_to(work) for page in written.pages],
-        record=read_record(folder),
+        record=concluded_record(folder),
         verdicts=written.verdicts,
         details={one.stage: one.details for one in execution.failures if one.details},
         run_digest=written.run_digest,
@@ -147,7 +147,7 @@ def _whole(folder: Path) -> Finished | None:
     try:
         found = verify(folder, recompute=False)
         documents = load_json(folder / DOCUMENTS_MANIFEST)
-        record = read_record(folder)
+        record = concluded_record(folder)
     except DeepseekReportError:
         return None
     if found.problems or found.notes or documents.get("writing") != writing_key(record["config"]):

@@ -23,6 +23,8 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.people import prepare_people
+from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.record import write_evidence
 from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
@@ -54,12 +56,15 @@ CONCLUSIONS = "findings.json"
 class WriteOptions:
     """How documents are made. formats, engine : instead of what the run's config says.
 
-    trust : packages of which sections may be loaded.
+    trust : packages of which sections may be loaded. people : files of statements to add; None
+    leaves what is wrong in people's files to the report, else it is refused before anything is
+    written.
     """
 
     formats: Sequence[Format] = ()
     engine: Engine | None = None
     trust: Sequence[str] = ()
+    people: Sequence[Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,14 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     Raises
     ------
     ArtifactError : the results are not those that the run wrote.
+    PeopleProblems : what people wrote cannot be used, where `options.people` asks for that check.
     """
     options = options or WriteOptions()
     _drop_leftovers(folder)
     opened = open_run(folder)
+    if options.people is not None:
+        prepare_people(opened.results, options.people)
+        opened = dataclasses.replace(opened, contents=look_into(folder))
     report = report_options(opened.run["config"]["report"])
     asked = tuple(options.formats) or report.formats
     there = [name for name in _formats_there(opened) if name not in asked]
@@ -161,6 +170,7 @@ def _write_compliance(document: Path, results: Results) -> None:
     """The evidence index for machines; and no word in the document that claims too much."""
     evaluated = evaluate_results(results)
     write_evidence(evaluated, results, document.parent)
+    write_form(evaluated, results, document.parent)
     check_document(document, evaluated, results)
 
 
@@ -171,7 +181,8 @@ def report_options(config: Mapping[str, Any]) -> ReportOptions:
     ------
     ArtifactError : no version of this package wrote them.
     """
-    values = {key: value for key, value in config.items() if key not in {"_target_", "cases"}}
+    known = {one.name for one in dataclasses.fields(ReportOptions)} - {"cases"}
+    values = {key: value for key, value in config.items() if key in known}
     try:
         return TypeAdapter(ReportOptions).validate_python(values)
     except ValidationError as error:
@@ -273,7 +284,7 @@ def document_digest(
     return digest({"deepseek-report/documents": bound})
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def concluded_record(folder: Path) -> dict[str, Any]:
     """`run.json` with what was concluded from it: findings, thresholds, all problems."""
     run = read_run(folder)
     concluded = load_json(folder / CONCLUSIONS)

@@ -13,6 +13,10 @@ from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.people_form import FORM
+from deepseek_report.findings.records import words_of
+from deepseek_report.findings.wording import Wording
+from deepseek_report.sections import compliance_people as people
 from deepseek_report.sections import compliance_rows as tables
 
 _QUESTION = (
@@ -45,26 +49,32 @@ class Compliance:
             title=self.title,
             question=_QUESTION,
             answer=_answer(report),
-            values=_values(report, language),
+            values=_values(report, words_of(results), language),
             caveats=list(_caveats(report)),
             actions=list(_actions(report)),
             incomplete=[] if report.frameworks else [_NOTHING],
         )
 
 
-def _values(report: ComplianceReport, language: str) -> dict[str, Any]:
+def _values(report: ComplianceReport, words: Wording, language: str) -> dict[str, Any]:
+    day = report.as_of.day
     return {
-        "as_of": report.as_of.isoformat() if report.as_of else "",
+        "as_of": day.isoformat() if day else "",
+        "because": report.as_of.because,
+        "sector": report.declared.sector.replace("_", " "),
+        "others": tables.others(report),
         "floor": report.options.floor,
         "disclaimers": list(dict.fromkeys(one.framework.disclaimer for one in report.frameworks)),
         "statuses": tables.legend(language),
         "glance": tables.glance(report),
         "glance_columns": tables.glance_columns(language),
-        "frameworks": [tables.framework(one, report, language) for one in report.frameworks],
-        "filled": tables.filled_statements(report),
-        "generated": tables.generated_statements(report),
-        "open": tables.open_fields(report, deciding=True),
-        "optional": tables.open_fields(report, deciding=False),
+        "frameworks": [tables.framework(one, report, words, language) for one in report.frameworks],
+        "filled": people.filled_statements(report),
+        "opinions": people.opinions(report),
+        "generated": people.generated_statements(report),
+        "not_used": people.not_used(report),
+        "open": people.open_fields(report, deciding=True),
+        "optional": people.open_fields(report, deciding=False),
         "index": tables.index(report),
         "not_shown": tables.not_shown(report),
         "milestones": [vars(one) for one in report.milestones],
@@ -81,11 +91,25 @@ def _answer(report: ComplianceReport) -> str:
     return (
         f"Of {plural(sum(total.values()), 'requirement')} in "
         f"{plural(len(report.frameworks), 'framework')}, the evidence asked for is present for "
-        f"{count(total['met'])}, there in part for {count(total['partly'])} and absent for "
+        f"{count(total['met'])}, complete but for a person's judgement for "
+        f"{count(total['complete'])}, "
+        f"there in part for {count(total['partly'])} and absent for "
         f"{count(total['not_evidenced'])}; {count(total['human_input'])} depend on people alone, "
-        f"and {count(waiting)} in all wait for a signed statement. This counts evidence; it judges "
-        "no law."
+        f"and {count(waiting)} in all wait for a signed statement.{_judged(total)} This counts "
+        "evidence; it judges no law."
     )
+
+
+def _judged(total: Counter[str]) -> str:
+    """What people did and what lies outside, where there is any of it."""
+    parts = [
+        (total["judged"], "named people have judged"),
+        (total["human_supplied"], "named people have answered"),
+        (total["not_applicable"], "named people have set aside"),
+        (total["out_of_scope"], "other sectors are spoken of in"),
+    ]
+    said = [f"{words} {count(n)}" for n, words in parts if n]
+    return f" {_capital('; '.join(said))}." if said else ""
 
 
 def _caveats(report: ComplianceReport) -> Iterable[str]:
@@ -99,13 +123,14 @@ def _caveats(report: ComplianceReport) -> Iterable[str]:
                 f"{report_.framework.short_name}: all that {_joined(held)} needs is there; "
                 "the status stays lower because nobody has read the cited text."
             )
-    if report.stray:
-        yield f"No chosen framework asks for {_joined(report.stray)} of the config."
-    if report.unused_exemptions:
+    human = report.options.human
+    if human.problems:
         yield (
-            f"Without a reason and a name, {_joined(report.unused_exemptions)} cannot be set aside "
-            "as not applicable."
+            f"{plural(len(human.problems), 'problem')} in what people wrote: what is concerned is "
+            "not used, and stands below with its place."
         )
+    if human.unasked:
+        yield f"No framework of this report asks for {_joined(human.unasked)}; it is kept."
 
 
 def _actions(report: ComplianceReport) -> Iterable[str]:
@@ -115,15 +140,17 @@ def _actions(report: ComplianceReport) -> Iterable[str]:
             missing.update(judgement.missing)
     for kind, rows in missing.most_common(_MOST_ACTIONS):
         evidence = report.evidence[kind]
+        instead = f" A person can state it as {evidence.person}." if evidence.person else ""
         yield (
             f"Supply: {evidence.label}. {plural(rows, 'requirement')} "
-            f"{'lacks' if rows == 1 else 'lack'} it, because {_few(evidence.problems)}."
+            f"{'lacks' if rows == 1 else 'lack'} it, because {_few(evidence.problems)}.{instead}"
         )
     unsigned = [one for one in report.form if one.deciding and not one.filled]
     if unsigned:
         yield (
             f"Have the responsible people fill the {plural(len(unsigned), 'open statement')} "
-            "listed below, in report.statements, each with name, role and date."
+            f"listed below, each with name, role and date: copy {FORM} to people/NAME.yaml, fill "
+            "it, and render the report again."
         )
 
 

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.numbers import DASH, count, interval, number
 from deepseek_report.artifacts.score import Score
 from deepseek_report.compliance.banners import readable_key
-from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
+from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.status import STATUSES, Judgement, Status, status_labels
+from deepseek_report.findings.wording import Wording
 
 #: A shape for each status, so that colour is never needed.
 SHAPES: Mapping[Status, str] = {
     "met": "●",
+    "judged": "◆",
+    "complete": "◇",
     "partly": "◐",
     "not_evidenced": "○",
-    "human_input": "□",
     "human_supplied": "■",
+    "human_input": "□",
     "not_applicable": "–",
+    "out_of_scope": "×",
 }
 TONES: Mapping[Status, str] = {
     "met": "info",
+    "judged": "info",
+    "complete": "info",
     "partly": "low",
     "not_evidenced": "medium",
-    "human_input": "quiet",
     "human_supplied": "info",
+    "human_input": "quiet",
     "not_applicable": "quiet",
+    "out_of_scope": "quiet",
 }
 _MEANING: Mapping[Status, str] = {
     "met": "every item that the row needs exists, belongs to this run, and is intact",
-    "partly": "some items exist, or the row needs judgement beyond a run",
+    "judged": "a named person signed a judgement, and nothing that the row needs is lacking",
+    "complete": "all that the row needs is there; whether it suffices only a person can judge",
+    "partly": "some of what the row needs is there; what is lacking stands beside it",
     "not_evidenced": "none of the items that a run could give counts",
-    "human_input": "only a person can answer, and has not yet",
     "human_supplied": "a named person has answered; nobody has checked the answer here",
-    "not_applicable": "set aside with a written reason and a name",
+    "human_input": "only a person can answer, and has not yet",
+    "not_applicable": "set aside by a named person, with a role, a date and a written reason",
+    "out_of_scope": "the row speaks of another sector than the data are declared to be of",
 }
 _SHORT = 8
 UNVERIFIED = "†"
@@ -74,7 +85,9 @@ def glance_columns(language: str) -> dict[str, str]:
     return heads | {status: status_text(status, language) for status in STATUSES}
 
 
-def framework(one: FrameworkReport, report: ComplianceReport, language: str) -> dict[str, Any]:
+def framework(
+    one: FrameworkReport, report: ComplianceReport, words: Wording, language: str
+) -> dict[str, Any]:
     """All that is shown of one framework."""
     text = one.framework
     return {
@@ -92,104 +105,128 @@ def framework(one: FrameworkReport, report: ComplianceReport, language: str) -> 
             {"ref": source.ref, "kind": source.kind, "url": source.url} for source in text.sources
         ],
         "sha256": text.sha256,
-        "rows": [_row(judgement, report, language) for judgement in one.judgements],
+        "rows": [
+            {**_row(row, report, language), "findings": len(one.bearing.get(row.row.id, ()))}
+            for row in one.judgements
+        ],
         "has_unverified": bool(text.unverified),
+        "bearing": bearing(one, words),
     }
 
 
 def _row(one: Judgement, report: ComplianceReport, language: str) -> dict[str, Any]:
     row = one.row
+    supplied = [f"{report.evidence[kind].label}: said by a person" for kind in one.supplied]
     return {
         "id": row.id,
         "title": row.title,
         "asks": row.asks,
         "mark": "" if row.verified else UNVERIFIED,
         "cite": row.cite,
-        "status": status_text(one.status, language),
+        "status": _status(one, language),
         "status__sort": STATUSES.index(one.status),
         "tone": TONES[one.status],
-        "evidence": [_linked(report.evidence[kind]) for kind in one.present],
-        "lacking": [report.evidence[kind].label for kind in one.missing],
-        "person": _person(one),
+        "evidence": [] if one.outside else [_linked(report.evidence[kind]) for kind in one.present],
+        "supplied": supplied,
+        "lacking": [] if one.outside else _lacking(one, report),
+        "person": _person(one, report),
     }
+
+
+def _status(one: Judgement, language: str) -> str:
+    """Shape and words of a row's status; a judgement with who made it, and when."""
+    if one.status == "judged" and one.opinion:
+        return f"{SHAPES['judged']} judged by {one.opinion.name} on {one.opinion.date}"
+    return status_text(one.status, language)
+
+
+def _lacking(one: Judgement, report: ComplianceReport) -> list[str]:
+    return [*(report.evidence[kind].label for kind in one.missing), *one.lacks]
 
 
 def _linked(one: Evidence) -> dict[str, Any]:
     files = one.files
+    facts = f" ({'; '.join(one.facts)})" if one.facts else ""
     return {
-        "text": one.label,
+        "text": f"{one.label}{facts}",
         "section": one.section,
         "artifacts": [item.artifact for item in one.items if item.counts],
         "hash": files[0].sha256[:_SHORT] if files else "",
     }
 
 
-def _person(one: Judgement) -> str:
+def _person(one: Judgement, report: ComplianceReport) -> str:
+    """What people said of a row, and what they must still say."""
     if one.exemption:
-        by = ", ".join(part for part in (one.exemption.name, one.exemption.role) if part)
-        return f"Set aside by {by}: {one.exemption.reason}"
+        signed = one.exemption
+        return f"Set aside by {signed.name}, {signed.role}, on {signed.date}: {signed.reason}"
+    if one.outside:
+        return one.outside
+    said = [*_opinion(one), *_open(one, report)]
+    if not said and (one.filled or one.supplied):
+        said.append(f"Supplied: {_listed((*one.filled, *one.supplied.values()))}")
+    return ". ".join(said) or DASH
+
+
+def _opinion(one: Judgement) -> Iterator[str]:
+    if one.opinion is None:
+        return
+    text = f"{one.opinion.text.rstrip('.')} ({one.opinion.name}, {one.opinion.role})"
+    if one.status == "judged":
+        yield text
+    else:
+        day = one.opinion.date
+        yield f"Judged on {day} while evidence is lacking, so the status stays: {text}"
+
+
+def _open(one: Judgement, report: ComplianceReport) -> Iterator[str]:
     if one.open_fields:
-        return f"{_listed(one.open_fields)} ({one.row.who})"
-    if one.filled:
-        return f"Supplied: {_listed(one.filled)}"
+        yield f"{_listed(one.open_fields)} ({one.row.who})"
+    named = (report.evidence[kind].person for kind in one.missing)
+    if instead := [name for name in dict.fromkeys(named) if name]:
+        yield f"Can be stated instead: {_listed(tuple(instead))} ({one.row.who})"
     if one.held_back:
-        return f"A reading of the cited text ({one.row.who})"
-    if one.status == "partly" and not one.missing:
-        return f"Judgement beyond a run ({one.row.who})"
-    return DASH
+        yield f"A reading of the cited text ({one.row.who})"
+    elif one.status == "complete":
+        yield f"A judgement ({one.row.who})"
 
 
 def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(name.replace("_", " ") for name in names)
 
 
-def filled_statements(report: ComplianceReport) -> list[dict[str, str]]:
-    """Statements that named persons signed."""
-    return [
-        {**_statement(one), "rows": _rows(one)}
-        for one in report.form
-        if one.statement and one.filled
-    ]
-
-
-def generated_statements(report: ComplianceReport) -> list[dict[str, str]]:
-    """Texts that a language model wrote; they fill nothing."""
-    return [_statement(one) for one in report.form if one.statement and one.statement.generated]
-
-
-def _statement(one: OpenField) -> dict[str, str]:
-    said = one.statement
-    if said is None:
-        return {"field": one.label}
-    parts = {"text": said.text, "name": said.name, "role": said.role, "date": str(said.date)}
-    return {"field": one.label, **parts}
-
-
-def open_fields(report: ComplianceReport, *, deciding: bool) -> list[dict[str, str]]:
-    """Fields that nobody filled: those that hold back a status, or those that would help."""
+def bearing(one: FrameworkReport, words: Wording) -> list[dict[str, str]]:
+    """Findings whose evidence rows of this framework ask for, each once, with these rows."""
+    rows: dict[str, list[str]] = {}
+    findings = {}
+    for row, found in one.bearing.items():
+        for finding in found:
+            findings[finding.id] = finding
+            rows.setdefault(finding.id, []).append(row)
+    worded = [words.finding(finding) for finding in findings.values()]
+    worded.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     return [
         {
-            "field": one.label,
-            "key": one.name,
-            "rows": _rows(one),
-            "who": ", ".join(one.who),
-            "state": _state(one),
+            "severity": finding.severity_label,
+            "claim": finding.claim,
+            "section": finding.section,
+            "rows": ", ".join(rows[finding.id]),
         }
-        for one in report.form
-        if not one.filled and one.deciding == deciding
+        for finding in worded
     ]
 
 
-def _state(one: OpenField) -> str:
-    if one.statement is None:
-        return "open"
-    if one.statement.generated:
-        return "open: generated text fills nothing"
-    return f"open: no {', '.join(one.statement.lacks)}"
-
-
-def _rows(one: OpenField) -> str:
-    return ", ".join(row for rows in one.asked_by.values() for row in rows)
+def others(report: ComplianceReport) -> list[dict[str, str]]:
+    """Frameworks that are shipped and not shown, and how to name them."""
+    return [
+        {
+            "key": one.id,
+            "name": one.short_name,
+            "jurisdiction": one.jurisdiction,
+            "sectors": ", ".join(one.applies.sectors).replace("_", " ") or "any",
+        }
+        for one in report.others
+    ]
 
 
 def index(report: ComplianceReport) -> list[dict[str, Any]]:
@@ -203,7 +240,7 @@ def index(report: ComplianceReport) -> list[dict[str, Any]]:
             "numbers": "; ".join(_number(score) for score in one.scores[:3]),
             "section": one.section,
             "limits": one.limits,
-            "remarks": "; ".join(one.remarks),
+            "remarks": "; ".join((*one.facts, *one.remarks)),
         }
         for one in report.evidence.values()
         for file in one.files
@@ -230,6 +267,7 @@ def not_shown(report: ComplianceReport) -> list[dict[str, str]]:
             "meaning": one.meaning,
             "state": one.state,
             "why": "; ".join(problem.rstrip(".") for problem in one.problems) + ".",
+            "person": one.person,
         }
         for one in report.evidence.values()
         if not one.counts and not one.kind.startswith("human_input")

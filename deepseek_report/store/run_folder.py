@@ -27,8 +27,6 @@ RUN = "run.json"
 CONFIG = "config.yaml"
 SCORES = "scores.parquet"
 ARTIFACTS = "artifacts"
-#: When a run was made and from which checkout: the one record of the run that holds times of day.
-PROVENANCE = "provenance.json"
 EVENTS = "tensorboard"
 RECORDS_MANIFEST = "records.json"
 DOCUMENTS_MANIFEST = "documents.json"

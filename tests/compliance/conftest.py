@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.store import hash_folder
 
@@ -20,8 +23,23 @@ CONFIG: dict[str, Any] = {
         name: {"id": name, "file": None, "reviewed_version": ""}
         for name in ("eu_ai_act_annex_iv", "sr_11_7", "jr_t_0221_2021", "gdpr")
     },
-    "report": {"as_of": "2026-11-24", "language": "en", "statements": {}, "not_applicable": {}},
+    "seed": 0,
+    "measure_time": True,
+    "model": {"_target_": "deepseek_report.models.mlp.MLP"},
+    "metrics": {"impact_ratio": {"reference": {"sex": "women"}}},
+    "report": {
+        "as_of": None,
+        "language": "en",
+        "thresholds": [{"metric": "roc_auc", "at_least": 0.7, "set_by": "Credit risk"}],
+    },
     "sections": {"compliance": {"floor": 30, "stale_after_days": 180}},
+}
+RUN_ID = "0123abcd"
+TODAY = dt.date(2026, 11, 25)
+PROVENANCE = {
+    "started": "2026-11-24T08:00:00+00:00",
+    "finished": "2026-11-24T08:03:00+00:00",
+    "git": "5" * 40,
 }
 CARD = {
     "source": "a public archive",
@@ -29,6 +47,7 @@ CARD = {
     "period": "2005",
     "population": "clients",
     "decision": "says who will pay",
+    "sector": "credit",
     "preparation": ["dropped an id"],
     "limits": ["one country"],
     "rows": 500,
@@ -94,9 +113,13 @@ class Run:
         manifest = {f"artifacts/{k}": v for k, v in hash_folder(self.artifacts).items()}
         weights = manifest.get("artifacts/training/weights.safetensors", "")
         made = {
+            "run_id": RUN_ID,
             "digests": {"weights": weights, **self.digests},
             "versions": {"python": "3.11.7"},
-            "environment": {"system": "Linux"},
+            "environment": {"system": "Linux", "device": "cpu"},
+            "stages": [{"id": "data", "key": "a" * 64, "seconds": 0.5}],
+            "overrides": [],
+            "record": read_record(self.folder),
             "manifest": manifest,
         }
         return made if self.subjects is None else {**made, "subjects": self.subjects}
@@ -104,33 +127,64 @@ class Run:
     def results(self, provenance: dict[str, Any] | None = None) -> Results:
         files = sorted(p.parent for p in self.artifacts.rglob("*") if p.is_file())
         paths = {p.relative_to(self.artifacts).as_posix(): p for p in dict.fromkeys(files)}
-        return Results(
+        results = Results(
             paths,
             self.config,
             self.failures,
             provenance=self.seal() if provenance is None else provenance,
-            run_id="0123abcd",
+            run_id=RUN_ID,
         )
+        results.folder, results.today = self.folder, TODAY
+        return results
+
+    def people(self, text: str, name: str = "risk.yaml") -> Path:
+        """Write a file of a person into the run folder."""
+        path = self.folder / "people" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run = Run(tmp_path)
     save_json(run.path("data") / "card.json", CARD)
-    save_json(run.path("data") / "schema.json", {"features": [{"name": "age"}], "target": {"a": 1}})
+    group_by(run, "sex")
     save_json(run.path("data") / "issues.json", [])
     save_json(
         run.path("training") / "architecture.json",
         {"name": "mlp", "parameters": 10, "layers": [{"name": "a"}]},
     )
     (run.path("training") / "weights.safetensors").write_bytes(b"weights")
-    save_json(run.path("predictions/test") / "predictions.json", {"threshold": 0.4})
-    (run.path("predictions/test") / "predictions.npz").write_bytes(b"scores")
+    save_json(run.path("training") / "training.json", {"rows": 300, "epochs": 2, "seed": 0})
+    save_json(run.path("training") / "timing.json", {"seconds": 1.5})
+    save_table(run.path("training") / "history.parquet", pd.DataFrame({"epoch": [1, 2]}))
+    predict(run.path("predictions/test"))
     for name in ("shap", "random"):
         explain(run.path(f"explanations/{name}"), name)
     write_measures(run)
-    (run.folder / "config.yaml").write_text("seed: 1\n")
+    (run.folder / "config.yaml").write_text("seed: 0\n")
+    save_json(run.folder / "run.json", {"run_id": RUN_ID})
+    save_json(run.folder / "provenance.json", PROVENANCE)
     return run
+
+
+def group_by(run: Run, *names: str) -> None:
+    """Write a schema whose attributes, of people, are these."""
+    age = {"name": "age", "label": "Age", "kind": "numeric", "categories": []}
+    groups = [
+        {"name": name, "label": name, "levels": ["a", "b"], "kind": "person"} for name in names
+    ]
+    target = {"name": "y", "label": "Y", "classes": ["a", "b"], "favourable": 0}
+    schema = {"features": [age], "target": target, "attributes": groups}
+    save_json(run.path("data") / "schema.json", schema)
+
+
+def predict(folder: Path) -> None:
+    """Write predictions of 100 instances."""
+    half = np.full((100, 2), 0.5)
+    ones = np.ones(100, dtype=np.int64)
+    Predictions(half, half, ones, np.arange(100), ones, 0.4, "declared").save(folder)
 
 
 def write_measures(run: Run) -> None:
@@ -142,13 +196,30 @@ def write_measures(run: Run) -> None:
         score("selection_rate", attribute="sex", level="others", n=4),
         groups=[{"level": "men"}, {"level": "women"}],
     )
-    measure(m / "impact_ratio", score("impact_ratio", 0.55, attribute="sex"), pairs=[{"a": 1}])
+    measure(
+        m / "impact_ratio",
+        score("impact_ratio", 0.55, attribute="sex"),
+        pairs=[{"attribute": "sex", "level": "men", "reference": "women"}],
+    )
+    measure(m / "baselines", score("roc_auc_gain", 0.1), comparison=[{"a": 1}, {"a": 2}])
+    measure(m / "robustness", score("flipped_under_noise", 0.1), perturbations=[{"a": 1}])
+    measure(m / "expected_calibration_error", score("expected_calibration_error"), bins=[{"a": 1}])
+    measure(m / "latency", score("latency_ms", 1.0), latency=[{"a": 1}])
+    measure(m / "layer_profile", score("forward_ms", 1.0), layers=[{"a": 1}])
+    measure(m / "peak_memory", score("peak_memory", 9.0, low=None, high=None))
+    measure(
+        m / "cases",
+        cases=[{"case": case} for case in range(13)],
+        reasons=[{"case": 0}],
+        counterfactuals=[{"case": 0, "status": "found"}],
+    )
     measure(
         m / "demographic_parity_difference",
         score("demographic_parity_difference", attribute="sex", p_value=0.2),
         tests=[{"a": 1}],
     )
     measure(m / "label_suspects", score("label_suspects", 0.02))
+    measure(m / "max_sensitivity/shap", score("max_sensitivity", 0.5, n=8, explainer="shap"))
     for name in ("shap", "random"):
         measure(
             m / "deletion" / name, score("deletion_gain", 0.2, explainer=name), curve=[{"a": 1}]

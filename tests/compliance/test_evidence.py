@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def test_a_lost_file_is_absent(run: Run) -> None:
 
 
 def test_an_artifact_that_failed_says_why(run: Run) -> None:
+    shutil.rmtree(run.path("measures/baselines"))
     run.failures = {"measures/baselines": "out of memory."}
     assert look(run, "metrics.baseline").problems == (
         "measures/baselines is missing (out of memory)",
@@ -175,8 +177,9 @@ def test_a_data_card_without_a_licence_does_not_count(run: Run) -> None:
 def test_what_no_run_can_show_is_absent_with_its_reason(run: Run) -> None:
     index = evidence_index(run.results(), 30)
     never = {name for name, kind in load_sources().kinds.items() if kind.absent}
-    assert {"robustness.adversarial", "monitoring.results", "compute.usage"} <= never
+    assert {"robustness.adversarial", "monitoring.results", "model.card"} <= never
     assert all(index[kind].state == "absent" and index[kind].problems for kind in sorted(never))
+    assert all(index[kind].person for kind in never)
 
 
 def test_the_config_counts_with_the_hash_of_its_file_and_only_while_it_is_there(run: Run) -> None:
@@ -187,10 +190,41 @@ def test_the_config_counts_with_the_hash_of_its_file_and_only_while_it_is_there(
     assert look(run, "config.resolved").problems == ("the run folder has no config.yaml",)
 
 
-def test_a_lineage_without_a_previous_model_does_not_count(run: Run) -> None:
-    assert look(run, "provenance.lineage").problems == (
-        "the run records no git revision, previous model, base model",
+def test_who_the_groups_are_compared_with_is_said_to_be_declared_only_where_it_was(
+    run: Run,
+) -> None:
+    assert look(run, "metrics.selection_rates").facts == ("compared with sex: women (declared)",)
+    run.config["metrics"] = {"impact_ratio": {"reference": {}}}
+    assert look(run, "metrics.selection_rates").facts == (
+        "compared with sex: women (the largest, not declared)",
     )
+    assert "declared" not in look(run, "metrics.selection_rates").limits
+
+
+def test_how_many_cases_have_pages_is_said(run: Run) -> None:
+    for kind in ("explain.local", "explain.reason_codes", "explain.counterfactual"):
+        assert "pages of their own: 13 cases of the 100 of the test part" in look(run, kind).facts
+
+
+@pytest.mark.parametrize(("n", "counts"), [(7, False), (8, True)])
+def test_a_number_with_a_floor_of_its_own_is_held_to_that_one(
+    run: Run, n: int, counts: bool
+) -> None:
+    measure(
+        run.path("measures/max_sensitivity/shap"),
+        score("max_sensitivity", n=n, explainer="shap"),
+    )
+    found = look(run, "explain.stability", floor=1000)
+    assert found.counts == counts
+    assert any("below the floor of 8" in one for one in found.problems) != counts
+
+
+def test_a_floor_of_its_own_has_a_reason() -> None:
+    kinds = load_sources().kinds.values()
+    checks = [check for kind in kinds for need in (*kind.all, *kind.any) for check in need.checks]
+    own = [one for one in checks if getattr(one, "least", None) and one.check == "floor"]
+    assert own
+    assert all(one.because for one in own)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -206,7 +240,7 @@ def test_losing_an_artifact_never_adds_evidence_or_raises_a_row(
     less = evaluate_results(poorer)
     # A sanity test that was passed and is lost takes nothing away, and cannot add anything.
     assert counting(less.evidence) <= counting(full.evidence)
-    order = ["not_evidenced", "partly", "met"]
+    order = ["not_evidenced", "partly", "complete", "met"]
     for before, after in zip(full.frameworks, less.frameworks, strict=True):
         for one, other in zip(before.judgements, after.judgements, strict=True):
             if one.status in order:
@@ -232,9 +266,11 @@ def test_every_measure_that_the_map_names_is_promised_by_the_contracts() -> None
     ("text", "problem"),
     [
         ("kinds: {data.carb: {label: a, absent: never}}", "`data.carb` is not in _evidence.yaml"),
-        ("kinds: {data.card: {label: a}}", "data.card: name artifacts or provenance"),
+        ("kinds: {data.card: {label: a}}", "data.card: name artifacts or records"),
         ("kinds: {data.card: {label: a, absnt: never}}", "absnt"),
-        ("kinds: {config.resolved: {label: a, provenance: [a]}}", "say in `file` where"),
+        ("kinds: {config.resolved: {label: a, record: [a]}}", "say in `files` where"),
+        ("kinds: {data.card: {label: a, absent: never}}", "data.card: no run makes it: name in"),
+        ("kinds: {data.card: {label: a, all: [], facts: [luck]}}", "no such fact: luck"),
     ],
 )
 def test_a_wrong_map_is_refused(tmp_path: Path, text: str, problem: str) -> None:

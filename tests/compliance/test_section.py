@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
-from deepseek_report.compliance.evaluate import choices, evaluate_results
+from deepseek_report.compliance.choice import choices
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.framework import framework_ids
+from deepseek_report.compliance.record import evidence_record
 from deepseek_report.compliance.words import find_forbidden, quoted_passages
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import ReportOptions
@@ -67,11 +72,67 @@ def test_a_row_that_nobody_read_is_marked(run: Run) -> None:
             assert (".**†" in line) == (not row.verified)
 
 
-def test_a_row_that_only_judgement_holds_down_says_so(run: Run) -> None:
+def test_every_row_that_is_not_settled_says_what_a_person_can_do(run: Run) -> None:
     rows = [row for one in content(run).values["frameworks"] for row in one["rows"]]
-    held = [row for row in rows if row["status__sort"] == 1 and not row["lacking"]]
-    assert held
-    assert all(row["person"] != "–" for row in held)
+    waiting = [row for row in rows if "awaits" in row["status"]]
+    assert waiting
+    assert all("judgement" in row["person"] for row in waiting)
+    partly = [row for row in rows if "partly" in row["status"] and not row["lacking"]]
+    assert partly
+    assert all(row["person"] != "–" for row in partly)
+
+
+def test_a_judgement_is_shown_with_who_made_it_and_when(run: Run) -> None:
+    run.people(
+        "judgements:\n"
+        "  MRM-DATA: {text: The data suffice., name: Ada, role: Head, date: 2026-11-25}\n"
+        "  MRM-DEVTEST: {text: Not enough., name: Ada, role: Head, date: 2026-11-25}\n"
+    )
+    rows = {row["id"]: row for one in content(run).values["frameworks"] for row in one["rows"]}
+    assert rows["MRM-DATA"]["status"] == "◆ judged by Ada on 2026-11-25"
+    assert rows["MRM-DATA"]["person"] == "The data suffice (Ada, Head)"
+    assert "partly" in rows["MRM-DEVTEST"]["status"]
+    assert "while evidence is lacking" in rows["MRM-DEVTEST"]["person"]
+    assert "judged by Ada on 2026-11-25" in written(run)
+
+
+def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) -> None:
+    run.people("statements:\n  intended_porpose: {text: It scores., name: Ada}\n")
+    text = written(run)
+    assert "people/risk.yaml:2" in text.replace("\\", "")
+    assert 'did you mean "intended_purpose"?' in text.replace("\\", "")
+    assert "1 problem in what people wrote" in " ".join(content(run).caveats)
+
+
+def test_a_finding_is_linked_from_the_rows_that_its_evidence_serves(run: Run) -> None:
+    results = run.results()
+    results.findings = (
+        Finding("a", "high", "impact_below", {}, ("measures/group_rates",), "bias"),
+        Finding("b", "info", "impact_below", {}, ("measures/group_rates",), "bias"),
+        Finding("c", "high", "impact_below", {}, ("measures/none",), "bias"),
+    )
+    report = evaluate_results(results)
+    bearing = {row: ids for one in report.frameworks for row, ids in one.bearing.items()}
+    assert [one.id for one in bearing["AIV-2g-bias"]] == ["a"]
+    assert not bearing["AIV-1d"]
+    record = evidence_record(report, results)["frameworks"]["eu_ai_act_annex_iv"]["rows"]
+    assert record["AIV-2g-bias"]["findings"] == ["a"]
+
+
+def test_the_frameworks_that_are_not_shown_are_named_with_their_keys(run: Run) -> None:
+    text = written(run)
+    assert "The config of the run chooses them" in text
+    for name in set(framework_ids()) - set(run.config["frameworks"]):
+        assert f"| {name.replace('_', chr(92) + '_')} |" in text
+    assert "The data are declared to be about credit" in text
+
+
+def test_dates_to_watch_are_in_order_and_only_of_the_frameworks_shown(run: Run) -> None:
+    when = [one["when"] for one in content(run).values["milestones"]]
+    assert when == sorted(when)
+    assert "2026-12-02" in when
+    run.config["frameworks"] = {"gdpr": {"id": "gdpr"}}
+    assert not content(run).values["milestones"]
 
 
 def test_evidence_that_failed_is_a_caveat_with_its_reason(run: Run) -> None:
@@ -94,9 +155,8 @@ def test_without_a_framework_the_section_says_that_it_is_incomplete(run: Run) ->
 
 def test_hostile_text_of_a_statement_stays_text(run: Run) -> None:
     hostile = "<script>alert(1)</script> | {{< include x >}} @sec-bias"
-    run.config["report"]["statements"] = {
-        "intended_purpose": {"text": hostile, "name": "A|B", "role": "x", "date": "2026-01-01"}
-    }
+    said = {"text": hostile, "name": "A|B", "role": "x y", "date": "2026-01-01"}
+    run.people(json.dumps({"statements": {"intended_purpose": said}}))
     text = written(run)
     assert "<script>" not in text
     assert "{{<" not in text
@@ -112,21 +172,12 @@ def test_each_framework_can_be_the_only_one(run: Run, name: str) -> None:
 def test_an_open_statement_names_its_key_and_who_must_supply_it(run: Run) -> None:
     rows: list[dict[str, Any]] = list(content(run).values["open"])
     purpose = next(one for one in rows if one["key"] == "intended_purpose")
-    assert purpose["state"] == "open"
     assert "MRM-PURPOSE" in purpose["rows"]
     assert "bank" in purpose["who"]
 
 
 def test_generated_text_is_shown_as_such_and_stays_open(run: Run) -> None:
-    run.config["report"]["statements"] = {
-        "intended_purpose": {
-            "text": "Written by a machine.",
-            "name": "A. Person",
-            "role": "Owner",
-            "date": "2026-01-01",
-            "generated": True,
-        }
-    }
+    run.people("statements: {intended_purpose: {text: Written by a machine., generated: true}}")
     made = content(run)
     assert not made.values["filled"]
     assert made.values["generated"][0]["text"] == "Written by a machine."

@@ -68,8 +68,8 @@ def test_what_is_quoted_covers_each_row_of_each_framework() -> None:
 
 
 def test_a_signed_statement_may_use_its_own_words_and_the_report_may_not(run: Run) -> None:
-    said = {"text": "Our vendor is certified.", "name": "A", "role": "B", "date": "2026-01-01"}
-    run.config["report"]["statements"] = {"roles": said}
+    signed = "name: Ada, role: Head of B, date: 2026-01-01"
+    run.people("statements: {roles: {text: Our vendor is certified., " + signed + "}}")
     results = run.results()
     report = evaluate_results(results)
     path = run.folder / "report.qmd"

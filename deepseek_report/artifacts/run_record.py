@@ -1,0 +1,66 @@
+"""When a run was made and from which checkout: the record `provenance.json` of a run folder."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PROVENANCE = "provenance.json"
+_MOST_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What the record holds; a part that it lacks is None or empty.
+
+    started, finished : with their time zone. git : revision of the checkout that the run was
+    started in. problem : why there is nothing to read, as the end of a sentence about the file.
+    """
+
+    started: dt.datetime | None = None
+    finished: dt.datetime | None = None
+    git: str = ""
+    problem: str = ""
+
+    @property
+    def day(self) -> dt.date | None:
+        """The day on which the run was started, in the record's own time zone."""
+        return self.started.date() if self.started else None
+
+
+def read_record(folder: Path) -> RunRecord:
+    """The record of a run folder; one that is not well-formed counts as absent, with the reason."""
+    path = folder / PROVENANCE
+    if path.is_symlink() or not path.is_file():
+        return RunRecord(problem="is not there" if not path.is_symlink() else "is a link")
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            return RunRecord(problem=f"is larger than {_MOST_BYTES} bytes")
+        return _parse(json.loads(content.decode("utf-8")))
+    except OSError as error:
+        return RunRecord(problem=f"cannot be read ({error.strerror})")
+    except (ValueError, RecursionError):
+        return RunRecord(problem="is not well-formed")
+
+
+def _parse(data: Any) -> RunRecord:
+    if not isinstance(data, dict):
+        raise ValueError("no object")
+    git = data.get("git") or ""
+    if not isinstance(git, str):
+        raise ValueError("git is no text")
+    return RunRecord(_time(data.get("started")), _time(data.get("finished")), git)
+
+
+def _time(value: Any) -> dt.datetime | None:
+    if value is None or value == "":
+        return None
+    found = dt.datetime.fromisoformat(value) if isinstance(value, str) else None
+    if found is None or found.tzinfo is None:
+        raise ValueError("no time with a time zone")
+    return found

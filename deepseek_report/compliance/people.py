@@ -1,0 +1,202 @@
+"""The files of people in a run folder: `people/*.yaml`, read, checked and attributed.
+
+They lie beside the results, so that signing changes neither the run id nor the run digest. What is
+wrong in them is not used and is named, by file and line; what is right in them still counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.people_entries import Context, Found, read_entries
+from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
+from deepseek_report.compliance.statements import HumanInput, Source
+from deepseek_report.config.problems import Problem
+from deepseek_report.errors import ConfigError
+
+PEOPLE = "people"
+_MOST_FILES = 100
+_SUFFIXES = (".yaml", ".yml")
+_OLD = ("statements", "not_applicable")
+
+
+class PeopleProblems(ConfigError):  # noqa: N818 - it is several problems
+    """All problems of what people wrote for one run."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        many = len(problems) != 1
+        head = f"{len(problems)} problem{'s' if many else ''} in what people wrote"
+        super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
+
+
+@dataclass(frozen=True)
+class PeopleFile:
+    """A file of a person: its place in the run folder, and its bytes."""
+
+    shown: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+
+def read_people(results: Results) -> HumanInput:
+    """What people wrote for this run; nothing is raised, the problems are in it."""
+    problems: list[Problem] = list(_moved(results.config))
+    files = list(_files(results.folder, problems)) if results.folder else []
+    return _gather(files, Context.of(results), problems)
+
+
+def prepare_people(results: Results, sources: Iterable[Path] = ()) -> HumanInput:
+    """Add files of people to a run folder and check all that are there, before anything is written.
+
+    Parameters
+    ----------
+    sources : YAML files to copy to `people/`, under their own names.
+
+    Raises
+    ------
+    PeopleProblems : all that is wrong with these files and with those in the folder; then nothing
+        was copied.
+    """
+    folder = _folder_of(results)
+    problems: list[Problem] = list(_moved(results.config))
+    there = {one.shown: one for one in _files(folder, problems)}
+    added = [one for source in sources if (one := _to_add(source, there, problems))]
+    found = _gather([*there.values(), *added], Context.of(results), problems)
+    if found.problems:
+        raise PeopleProblems(found.problems)
+    for one in added:
+        target = folder / one.shown
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(one.content)
+    return found
+
+
+def add_people_file(source: Path, results: Results) -> HumanInput:
+    """Copy one YAML file to `people/` of a run folder; see `prepare_people`."""
+    return prepare_people(results, [source])
+
+
+def _folder_of(results: Results) -> Path:
+    if results.folder is None:
+        raise ConfigError("these results lie in no run folder, so nobody can sign beside them")
+    return results.folder
+
+
+def _moved(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Statements in the config of a run that an older version made."""
+    report = config.get("report") or {}
+    for key in _OLD:
+        if report.get(key):
+            yield Problem(
+                f"run.json, report.{key}",
+                "statements of people are no longer part of a config",
+                todo=f"move them to people/NAME.yaml, below `{key}:`",
+            )
+
+
+def _to_add(
+    source: Path, there: Mapping[str, PeopleFile], problems: list[Problem]
+) -> PeopleFile | None:
+    name = source.name
+    if source.suffix.lower() not in _SUFFIXES or name.startswith("."):
+        found = f"{name} is no name of a YAML file"
+        problems.append(Problem(str(source), found, "NAME.yaml", "rename the file"))
+        return None
+    if not source.is_file():
+        problems.append(Problem(str(source), "there is no such file", todo="correct the path"))
+        return None
+    one = PeopleFile(f"{PEOPLE}/{name}", _bounded(source))
+    if (old := there.get(one.shown)) is None:
+        return one
+    if old.content != one.content:
+        todo = f"edit {one.shown} in the run folder, or give your file another name"
+        problems.append(
+            Problem(str(source), f"{one.shown} is there and says other things", "", todo)
+        )
+    return None
+
+
+def _bounded(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MOST_BYTES + 1)
+
+
+def _files(run: Path, problems: list[Problem]) -> Iterator[PeopleFile]:
+    folder = run / PEOPLE
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        problems.append(Problem(PEOPLE, "no folder", "a folder", "links are not followed"))
+        return
+    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    if len(paths) > _MOST_FILES:
+        problems.append(Problem(PEOPLE, f"{len(paths)} files", f"at most {_MOST_FILES}"))
+        return
+    for path in paths:
+        shown = f"{PEOPLE}/{path.name}"
+        if not stat.S_ISREG(path.lstat().st_mode):
+            todo = "put the file itself here; links and folders are not followed"
+            problems.append(Problem(shown, "no regular file", "a file", todo))
+        elif path.suffix.lower() not in _SUFFIXES:
+            todo = "rename it, if it holds statements; else put it elsewhere"
+            problems.append(Problem(shown, "not read, as it is no YAML file", "NAME.yaml", todo))
+        else:
+            try:
+                yield PeopleFile(shown, _bounded(path))
+            except OSError as error:
+                problems.append(Problem(shown, f"cannot be read: {error.strerror}"))
+
+
+@dataclass
+class _Once:
+    """Keeps what is said once, and tells where two files say different things."""
+
+    problems: list[Problem]
+    said: dict[str, Any] = field(default_factory=dict)
+    disputed: set[str] = field(default_factory=set)
+
+    def add(self, key: str, one: Any) -> None:
+        first = self.said.setdefault(key, one)
+        if replace(first, source=one.source) == one or key in self.disputed:
+            return
+        self.disputed.add(key)
+        where = f"{one.source.file}:{one.source.line}"
+        other = f"{first.source.file}:{first.source.line}"
+        found = f"`{key}` is said otherwise at {other}, so neither counts"
+        self.problems.append(
+            Problem(where, found, "one of the two", "delete the one that is wrong")
+        )
+
+    @property
+    def agreed(self) -> dict[str, Any]:
+        return {key: one for key, one in self.said.items() if key not in self.disputed}
+
+
+def _gather(files: Iterable[PeopleFile], context: Context, problems: list[Problem]) -> HumanInput:
+    statements, judgements, aside = (_Once(problems) for _ in range(3))
+    unasked: list[str] = []
+    keepers: Mapping[str, Callable[[str, Any], None]] = {
+        "statements": statements.add,
+        "judgements": judgements.add,
+        "not_applicable": aside.add,
+    }
+    for file in files:
+        top, wrong = parse(file.shown, file.content)
+        problems += wrong
+        found = Found()
+        read_entries(top, Source(file.shown, file.sha256), context, found)
+        problems += found.problems
+        unasked += found.unasked
+        for group, key, one in found.entries:
+            keepers[group](key, one)
+    return HumanInput(
+        statements.agreed, judgements.agreed, aside.agreed, tuple(problems), tuple(unasked)
+    )

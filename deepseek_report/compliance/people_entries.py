@@ -1,0 +1,227 @@
+"""The entries of one file of a person: which keys there are, and what each must say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.compliance.choice import choices
+from deepseek_report.compliance.framework import HUMAN, Framework, FrameworkChoice, framework_ids
+from deepseek_report.compliance.people_yaml import Entry
+from deepseek_report.compliance.run_facts import measures_time, record_of
+from deepseek_report.compliance.sources import stand_ins
+from deepseek_report.compliance.statements import (
+    Exemption,
+    Opinion,
+    Source,
+    Statement,
+    is_placeholder,
+    parse_date,
+)
+from deepseek_report.config.problems import Problem, nearest
+
+_MOST_LETTERS = {"text": 20_000, "reason": 20_000}
+_MOST_NAME = 200
+_EARLIEST = dt.date(2000, 1, 1)
+_ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Names that a file may use: fields of statements, and ids of rows."""
+
+    fields: frozenset[str]
+    rows: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the entries are checked against.
+
+    shown : what the frameworks of this report ask for; known : what any framework asks for.
+    run_day : the day of the run, before which nobody can have judged it; None where not recorded.
+    """
+
+    shown: Asked
+    known: Asked
+    run_id: str = ""
+    today: dt.date | None = None
+    run_day: dt.date | None = None
+
+    @classmethod
+    def of(cls, results: Results) -> Context:
+        """For a run; its `today` decides what lies in the future."""
+        shown = asked_by([one.load() for one in choices(results.config, results.paths)])
+        everywhere = _asked_everywhere()
+        known = Asked(shown.fields | everywhere.fields, shown.rows | everywhere.rows)
+        day = record_of(results).day if measures_time(results) else None
+        return cls(shown, known, results.run_id, results.today, day)
+
+
+def asked_by(frameworks: list[Framework]) -> Asked:
+    """What these frameworks ask people for, with the fields that stand in for missing evidence."""
+    rows = [row for framework in frameworks for row in framework.rows]
+    fields = {name for row in rows for name in (*row.people, *row.helpful_fields)}
+    instead = stand_ins()
+    fields |= {instead[kind] for row in rows for kind in row.machine if kind in instead}
+    return Asked(frozenset(fields), frozenset(row.id for row in rows))
+
+
+@cache
+def _asked_everywhere() -> Asked:
+    return asked_by([FrameworkChoice(name).load() for name in framework_ids()])
+
+
+@dataclass
+class Found:
+    """What one file holds: entries (group, key, object), problems, and what nobody asks for."""
+
+    entries: list[tuple[str, str, Any]] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One of the three kinds of entries. says : the key that holds what is said."""
+
+    name: str
+    noun: str
+    says: str
+    keys: tuple[str, ...]
+
+
+GROUPS: Mapping[str, Group] = {
+    one.name: one
+    for one in (
+        Group("statements", "field", "text", ("text", "name", "role", "date", "generated")),
+        Group("judgements", "row", "text", ("text", "name", "role", "date")),
+        Group("not_applicable", "row", "reason", ("reason", "name", "role", "date")),
+    )
+}
+_TOP = (*GROUPS, "run")
+
+
+def read_entries(top: Entry, source: Source, context: Context, found: Found) -> None:
+    """Add the entries of a file to `found`; what is wrong becomes a problem instead."""
+    for key, entry in top.below.items():
+        where = f"{source.file}:{entry.line}"
+        if key == "run":
+            found.problems += _other_run(where, entry, context)
+        elif key not in GROUPS:
+            found.problems.append(_unknown(where, "key", key, _TOP))
+        elif not entry.is_mapping:
+            if entry.text:
+                found.problems.append(Problem(where, f"`{key}` holds no entries", "NAME: {…}"))
+        else:
+            for name, one in entry.below.items():
+                _read_one(GROUPS[key], name, one, source, context, found)
+    if found.problems and any(" was signed for the run " in one.found for one in found.problems):
+        found.entries.clear()
+
+
+def _other_run(where: str, entry: Entry, context: Context) -> Iterator[Problem]:
+    if entry.text and context.run_id and entry.text != context.run_id:
+        found = f"the file was signed for the run {entry.text}; this is {context.run_id}"
+        todo = "let its people read this run and sign anew, then change `run`"
+        yield Problem(where, found, f"run: {context.run_id}", todo)
+
+
+def _read_one(
+    group: Group, name: str, entry: Entry, source: Source, context: Context, found: Found
+) -> None:
+    here = replace(source, line=entry.line)
+    key = name.removeprefix(HUMAN)
+    if _left_open(entry):
+        return
+    wrong = [*_misnamed(group, key, here, context), *_misshaped(group, entry, here)]
+    if not wrong:
+        wrong = list(_unsigned(group, entry, here, context))
+    if wrong:
+        found.problems += wrong
+        return
+    shown = context.shown.fields if group.noun == "field" else context.shown.rows
+    if key not in shown:
+        found.unasked.append(f"{here.file}:{here.line}: `{group.name}.{key}`")
+    found.entries.append((group.name, key, _built(group, key, entry, here)))
+
+
+def _left_open(entry: Entry) -> bool:
+    """An entry of the form that nobody filled."""
+    values = entry.below.values()
+    return not entry.text and not any(one.text or one.is_mapping for one in values)
+
+
+def _misnamed(group: Group, key: str, here: Source, context: Context) -> Iterator[Problem]:
+    names = ("fields", "rows")[group.noun == "row"]
+    if key not in getattr(context.known, names):
+        where = f"{here.file}:{here.line}"
+        yield _unknown(where, group.noun, key, sorted(getattr(context.shown, names)))
+
+
+def _unknown(where: str, noun: str, key: str, known: Any) -> Problem:
+    few = ", ".join(known) if len(known) <= 8 else ""
+    todo = nearest(key, known) or "the table of open statements in the report lists the names"
+    return Problem(where, f'unknown {noun} "{key}"', few, todo)
+
+
+def _misshaped(group: Group, entry: Entry, here: Source) -> Iterator[Problem]:
+    where = f"{here.file}:{here.line}"
+    if not entry.is_mapping:
+        yield Problem(where, "no name, role and date", f"the keys {', '.join(group.keys)}")
+    for key, value in entry.below.items():
+        line = f"{here.file}:{value.line}"
+        if key not in group.keys:
+            yield _unknown(line, "key", key, group.keys)
+        elif value.is_mapping:
+            yield Problem(line, f"`{key}` holds keys", "a text")
+        elif len(value.text) > (most := _MOST_LETTERS.get(key, _MOST_NAME)):
+            yield Problem(line, f"`{key}` has {len(value.text)} letters", f"at most {most}")
+        elif key == "generated" and value.text.lower() not in {"true", "false", ""}:
+            yield Problem(line, f"generated is {value.text}", "true or false")
+
+
+def _unsigned(group: Group, entry: Entry, here: Source, context: Context) -> Iterator[Problem]:
+    needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
+    for key in needed:
+        value = entry.below.get(key, Entry(entry.line))
+        if is_placeholder(value.text):
+            found = (
+                f"`{key}` is `{value.text}`, which says nothing" if value.text else f"no `{key}`"
+            )
+            todo = "let the responsible person write it"
+            yield Problem(f"{here.file}:{value.line}", found, todo=todo)
+    if not _generated(entry):
+        yield from _wrong_date(group, entry.below.get("date", Entry(entry.line)), here, context)
+
+
+def _generated(entry: Entry) -> bool:
+    return entry.below.get("generated", entry).text.lower() == "true"
+
+
+def _wrong_date(group: Group, value: Entry, here: Source, context: Context) -> Iterator[Problem]:
+    where, found = f"{here.file}:{value.line}", f"date is `{value.text}`"
+    day = parse_date(value.text)
+    if day is None:
+        shown = "no `date`" if not value.text else f"{found}, which is no day"
+        yield Problem(where, shown, "YYYY-MM-DD, such as 2026-11-01")
+    elif context.today and day > context.today:
+        yield Problem(where, f"{found}, which is still to come", f"at most {context.today}")
+    elif day < _EARLIEST:
+        yield Problem(where, found, f"{_EARLIEST} or later")
+    elif group.name == "judgements" and context.run_day and day < context.run_day - _ONE_DAY:
+        todo = "read this run's report, then sign with the day on which you judged it"
+        yield Problem(
+            where, f"{found}, before the run was made", f"{context.run_day} or later", todo
+        )
+
+
+def _built(group: Group, key: str, entry: Entry, here: Source) -> Any:
+    texts = {name: value.text for name, value in entry.below.items() if name != "generated"}
+    if group.name == "statements":
+        return Statement(key, **texts, generated=_generated(entry), source=here)
+    return (Opinion if group.name == "judgements" else Exemption)(key, **texts, source=here)

@@ -1,0 +1,262 @@
+"""Each sentence about the run follows from its files; no spelling of the folder changes a byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.evidence import Evidence, evidence_index
+from deepseek_report.compliance.record import evidence_record
+from deepseek_report.runner.reading import read_run, results_of
+from deepseek_report.runner.writing import write_report
+from deepseek_report.store.run_folder import RUN, seal_results
+from tests.conftest import SmallRun
+
+TIMES = {"started": "2026-11-24T08:00:00+00:00", "finished": "2026-11-24T08:03:00+00:00"}
+RECORD = {**TIMES, "git": "5" * 40}
+NO_TIME = "it was told to measure no time (measure_time: false)"
+Change = Callable[[dict[str, Any], dict[str, Any]], object]
+
+
+@pytest.fixture(scope="module")
+def folder(small_run: SmallRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small run as if it had been allowed to measure time."""
+    copied = tmp_path_factory.mktemp("runs") / "artifacts" / small_run.folder.name
+    shutil.copytree(small_run.folder, copied)
+    run = load_json(copied / RUN)
+    run["config"]["measure_time"] = True
+    for stage in run["stages"]:
+        stage["seconds"] = 0.5
+    training = run["artifacts"]["training"]
+    timing = copied / training["path"] / "timing.json"
+    save_json(timing, {"seconds": 1.5})
+    training["files"]["timing.json"] = sha256_file(timing)
+    save_json(copied / RUN, run)
+    save_json(copied / PROVENANCE, RECORD)
+    return copied
+
+
+def look(folder: Path, kind: str) -> Evidence:
+    return evidence_index(results_of(folder, load_json(folder / RUN)), 30)[kind]
+
+
+@contextmanager
+def changed(folder: Path, change: Change) -> Iterator[None]:
+    """The two records of the run changed, and put back."""
+    before = [(folder / name).read_bytes() for name in (RUN, PROVENANCE)]
+    run, record = load_json(folder / RUN), dict(RECORD)
+    change(run, record)
+    save_json(folder / RUN, run)
+    save_json(folder / PROVENANCE, record)
+    try:
+        yield
+    finally:
+        for name, content in zip((RUN, PROVENANCE), before, strict=True):
+            (folder / name).write_bytes(content)
+
+
+def without_seconds(run: dict[str, Any], _: object) -> None:
+    for stage in run["stages"]:
+        stage["seconds"] = None
+
+
+def drop(*path: str) -> Change:
+    """Take a key out of `run.json`."""
+
+    def change(run: dict[str, Any], _: object) -> None:
+        inner = run
+        for key in path[:-1]:
+            inner = inner[key]
+        inner[path[-1]] = type(inner[path[-1]])()
+
+    return change
+
+
+LOST: list[tuple[str, Change, str]] = [
+    ("logs.run", lambda _, record: record.pop("started"), "the run records no start time"),
+    ("logs.run", lambda _, record: record.pop("finished"), "the run records no end time"),
+    ("logs.run", drop("stages"), "the run records no stages"),
+    ("logs.run", lambda run, _: run["config"].pop("seed"), "the run records no seed"),
+    (
+        "logs.run",
+        lambda run, _: run["config"].update(measure_time=False),
+        f"{NO_TIME}; the run records no start time, end time",
+    ),
+    (
+        "compute.usage",
+        lambda run, _: run["config"].update(measure_time=False),
+        f"{NO_TIME}; the run records no duration of its stages",
+    ),
+    ("compute.usage", without_seconds, "the run records no duration of its stages"),
+    ("compute.usage", drop("environment"), "the run records no environment"),
+    ("provenance.environment", drop("versions"), "the run records no versions"),
+    ("provenance.lineage", drop("digests", "code"), "the run records no digest of the code"),
+    (
+        "provenance.lineage",
+        lambda run, _: run["config"]["model"].update(_target_="mine.Model"),
+        "the model is a plug-in from outside of this package; the run records no base model",
+    ),
+    ("provenance.hashes", drop("digests", "weights"), "the run records no digest of the weights"),
+    ("config.resolved", drop("digests", "config"), "the run records no digest of the config"),
+    ("config.thresholds", drop("config", "report", "thresholds"), "the run records no threshold"),
+]
+
+
+@pytest.mark.parametrize("kind", sorted({kind for kind, _, _ in LOST}))
+def test_what_the_files_hold_is_never_called_missing(folder: Path, kind: str) -> None:
+    found = look(folder, kind)
+    assert found.counts
+    assert not found.problems
+    assert not [one for one in found.remarks if "records no" in one]
+
+
+@pytest.mark.parametrize(("kind", "change", "sentence"), LOST)
+def test_what_the_files_lack_is_said_as_it_is(
+    folder: Path, kind: str, change: Change, sentence: str
+) -> None:
+    with changed(folder, change):
+        found = look(folder, kind)
+    assert found.state == "absent"
+    assert sentence in found.problems
+
+
+def test_a_run_outside_of_a_checkout_is_remarked_and_its_lineage_still_counts(folder: Path) -> None:
+    with changed(folder, lambda _, record: record.update(git="")):
+        found = look(folder, "provenance.lineage")
+    assert found.counts
+    assert found.remarks == ("the run records no git revision",)
+    assert not [one for one in found.facts if "git" in one]
+    assert "the git revision stands in provenance.json" in look(folder, "provenance.lineage").facts
+
+
+@pytest.mark.parametrize(
+    ("start", "fact"),
+    [
+        (
+            {},
+            "no base model: the config names no checkpoint, weights or fitted model to start from",
+        ),
+        ({"checkpoint": "org/bert"}, "the config names a checkpoint to start from: org/bert"),
+        ({"weights": "/home/me/w.safetensors"}, "weights to start from: w.safetensors"),
+    ],
+)
+def test_what_the_model_starts_from_is_said_without_a_path_of_this_machine(
+    folder: Path, start: dict[str, str], fact: str
+) -> None:
+    with changed(folder, lambda run, _: run["config"]["model"].update(start)):
+        facts = look(folder, "provenance.lineage").facts
+    assert any(one.endswith(fact) for one in facts)
+
+
+def test_no_time_of_day_stands_in_the_evidence(folder: Path) -> None:
+    results = results_of(folder, read_run(folder))
+    text = json.dumps(evidence_record(evaluate_results(results), results))
+    assert "08:0" not in text
+    assert RECORD["git"] not in text
+    assert '"path": "provenance.json", "sha256": null' in text
+
+
+BROKEN = [
+    (b"", "is not well-formed"),
+    (b'{"started": "2026-1', "is not well-formed"),
+    (b"[]", "is not well-formed"),
+    (b'{"started": 7}', "is not well-formed"),
+    (b'{"started": "yesterday"}', "is not well-formed"),
+    (b'{"started": "2026-11-24T08:00:00"}', "is not well-formed"),
+    (b'{"git": ["a"]}', "is not well-formed"),
+    (b"\xff\xfe", "is not well-formed"),
+    (b"[" * 100_000, "is not well-formed"),
+    (b" " * 1_000_001, "is larger than 1000000 bytes"),
+]
+
+
+@pytest.mark.parametrize(("content", "problem"), BROKEN)
+def test_a_record_that_cannot_be_read_counts_as_absent(
+    tmp_path: Path, content: bytes, problem: str
+) -> None:
+    (tmp_path / PROVENANCE).write_bytes(content)
+    assert read_record(tmp_path) == RunRecord(problem=problem)
+
+
+def test_a_record_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    save_json(tmp_path / "elsewhere.json", RECORD)
+    (tmp_path / PROVENANCE).symlink_to(tmp_path / "elsewhere.json")
+    assert read_record(tmp_path).problem == "is a link"
+
+
+def test_the_reason_why_the_record_cannot_be_read_is_in_the_sentence(folder: Path) -> None:
+    with changed(folder, lambda *_: None):
+        (folder / PROVENANCE).write_text("{")
+        found = look(folder, "logs.run")
+        remarks = look(folder, "provenance.lineage").remarks
+        banner = evaluate_results(results_of(folder, read_run(folder))).as_of
+    assert found.problems == (
+        "provenance.json is not well-formed; the run records no start time, end time",
+    )
+    assert remarks == ("provenance.json is not well-formed; the run records no git revision",)
+    assert banner.because == "provenance.json is not well-formed"
+
+
+def spellings(folder: Path, link: Path) -> list[str]:
+    return [
+        ".",
+        "./",
+        f"../{folder.name}",
+        f"../../artifacts/{folder.name}/",
+        str(link / folder.name),
+    ]
+
+
+def test_the_evidence_is_the_same_bytes_however_the_folder_is_spelled(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(folder.parent, target_is_directory=True)
+    expected = evidence_of(folder)
+    monkeypatch.chdir(folder)
+    assert Path().samefile(folder)
+    for spelling in spellings(folder, link):
+        assert evidence_of(Path(spelling)) == expected, spelling
+    assert '"artifacts/measures/roc_auc/scores.json"' in expected
+
+
+def evidence_of(folder: Path) -> str:
+    results = results_of(folder, read_run(folder))
+    return json.dumps(evidence_record(evaluate_results(results), results))
+
+
+def test_people_who_sign_change_the_documents_and_no_result(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / folder.name
+    shutil.copytree(folder, copied)
+    (copied / "people").mkdir()
+    signed = "name: Ada, role: Head of risk, date: 2026-11-24"
+    (copied / "people/a.yaml").write_text(
+        f"statements:\n  intended_purpose: {{text: It ranks applications., {signed}}}\n"
+        f"  signatory: {{text: Ada signs., name: TBD, role: Head, date: 2026-11-24}}\n"
+    )
+    seal_results(copied)
+    run = read_run(copied)
+    before = results_of(copied, run).provenance
+    write_report(copied)
+    after = read_run(copied)
+    assert after["run_id"] == run["run_id"]
+    assert after["digests"] == run["digests"]
+    assert results_of(copied, after).provenance["manifest"] == before["manifest"]
+    text = (copied / "report.qmd").read_text(encoding="utf-8").replace("\\", "")
+    assert "It ranks applications." in text
+    assert "people/a.yaml:3 | `name` is `TBD`, which says nothing" in text
+    form = (copied / "tables/statements.yaml").read_text(encoding="utf-8")
+    assert "  signatory:" in form
+    assert "  intended_purpose:" not in form
+    record = load_json(copied / "evidence.json")
+    assert record["not_used"][0]["where"] == "people/a.yaml:3"
+    assert record["statements"]["intended_purpose"]["statement"]["file"] == "people/a.yaml"

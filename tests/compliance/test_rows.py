@@ -1,0 +1,189 @@
+"""Rows that an auditor read, one by one: what each may claim of a credit run, and what it must not.
+
+The run has all that a run can have; nobody has signed anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.files import save_json
+from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
+from deepseek_report.compliance.framework import framework_ids
+from deepseek_report.compliance.status import Judgement
+from deepseek_report.findings.wording import Wording
+from deepseek_report.sections import compliance_rows as tables
+
+from .conftest import CARD, Run, group_by
+
+#: (row, status, what its cells must say, what they must not).
+ROWS: list[tuple[str, str, str, str]] = [
+    ("AIV-1a", "partly", "version lineage (no base model", "model card"),
+    ("AIV-1b", "human_input", "integration (provider)", "architecture"),
+    ("AIV-1e", "human_input", "target hardware (provider)", "environment"),
+    ("AIV-1h", "human_input", "instructions for use (provider)", "this report"),
+    ("AIV-2a", "partly", "no base model: the config names no checkpoint", "lacking"),
+    ("AIV-2b-classes", "partly", "decision rule", "resolved config"),
+    ("AIV-2b-optim", "partly", "optimisation target (provider)", "resolved config"),
+    ("AIV-2c-compute", "complete", "computing resources (device cpu", "lacking"),
+    ("AIV-2d-prov", "partly", "data collection (provider)", ""),
+    ("AIV-2g-metrics", "met", "behaviour under noise", "lacking"),
+    ("AIV-2g-bias", "met", "differences between groups", "lacking"),
+    ("AIV-2g-logs", "partly", "run log (start and end stand in provenance.json", "lacking"),
+    ("AIV-3i", "complete", "A judgement (provider)", ""),
+    ("AIV-6", "not_evidenced", "lacking: change log", "lineage"),
+    ("AIA-9.8", "partly", "lacking: thresholds sealed beforehand", "resolved config"),
+    ("AIA-10.2f", "partly", "lacking: comparison with a reference population", ""),
+    ("AIA-12.1", "not_evidenced", "lacking: logging of the deployed system", ""),
+    ("AIA-13.3b-iv", "partly", "instructions for use (provider)", ""),
+    ("AIA-13.3b-v", "partly", "instructions for use (provider)", ""),
+    ("AIA-15.3", "partly", "instructions for use (provider)", ""),
+    ("AIA-86", "partly", "13 cases of the 100 of the test part", ""),
+    ("GDPR-15.1h", "partly", "13 cases of the 100 of the test part", ""),
+    ("GDPR-22.4", "human_input", "sensitive data basis (controller)", ""),
+    ("C203-22-variation", "complete", "smallest change of outcome", ""),
+    ("MRM-DEVTEST", "partly", "lacking: tests on shifted data", ""),
+    ("MRM-CONCEPT", "partly", "validator opinion (bank)", ""),
+    (
+        "MRM-OUTCOMES",
+        "complete",
+        "declared thresholds (1 threshold, set by Credit risk)",
+        "lacking",
+    ),
+    ("MRM-CHANGE", "not_evidenced", "change validation (bank)", "baselines"),
+    ("MRM-VENDOR", "human_input", "vendor information (bank)", "performance"),
+    ("MRM-PROCVER", "complete", "run log (start and end", "lacking"),
+    ("JRT-6.1-bias", "partly", "objective review", "resolved config"),
+    ("JRT-6.3", "partly", "lacking: security checks", ""),
+    ("JRT-6.4-data", "partly", "storage medium", "lacking"),
+    ("JRT-6.4-model", "partly", "operator (financial institution)", "lacking"),
+    ("REGB-9b2-1", "not_evidenced", "lacking: adverse reasons, at most four", ""),
+    ("REGB-9b2-2", "complete", "stability of explanations", "lacking"),
+    ("REGB-9b2-5", "partly", "reason selection method (creditor)", ""),
+    ("UGESP-4D", "out_of_scope", "speaks of employment; the data are declared as credit", "rates"),
+    (
+        "LL144-301b",
+        "out_of_scope",
+        "speaks of employment; the data are declared as credit",
+        "rates",
+    ),
+    (
+        "LL144-301c",
+        "out_of_scope",
+        "speaks of employment; the data are declared as credit",
+        "rates",
+    ),
+]
+
+
+@pytest.fixture
+def whole(run: Run) -> ComplianceReport:
+    return evaluated(run)
+
+
+def evaluated(run: Run) -> ComplianceReport:
+    run.config["frameworks"] = {name: {"id": name} for name in framework_ids()}
+    return evaluate_results(run.results())
+
+
+def row_of(report: ComplianceReport, row: str) -> Judgement:
+    rows = [one for part in report.frameworks for one in part.judgements]
+    return next(one for one in rows if one.row.id == row)
+
+
+def cells(report: ComplianceReport, row: str) -> str:
+    """What the table says of a row, but for the paraphrase of the law."""
+    words: Any = Wording({})
+    shown = [tables.framework(one, report, words, "en")["rows"] for one in report.frameworks]
+    cell = next(one for rows in shown for one in rows if one["id"] == row)
+    lacking = f"lacking: {', '.join(cell['lacking'])}" if cell["lacking"] else ""
+    evidence = "; ".join(one["text"] for one in cell["evidence"])
+    return " | ".join((cell["status"], evidence, lacking, cell["person"]))
+
+
+def test_forty_rows_are_held_to_what_the_audit_said() -> None:
+    assert len({row for row, *_ in ROWS}) == 40
+
+
+@pytest.mark.parametrize(("row", "status", "said", "unsaid"), ROWS)
+def test_a_row_claims_what_the_run_shows_and_no_more(
+    whole: ComplianceReport, row: str, status: str, said: str, unsaid: str
+) -> None:
+    assert row_of(whole, row).status == status
+    text = cells(whole, row)
+    assert said in text
+    if unsaid:
+        assert unsaid not in text
+
+
+def test_no_row_needs_what_neither_a_run_nor_a_person_can_give(whole: ComplianceReport) -> None:
+    rows = [one for part in whole.frameworks for one in part.judgements]
+    asked = {one.name for one in whole.form}
+    stuck = [
+        one.row.id
+        for one in rows
+        for kind in one.missing
+        if one.status != "out_of_scope" and whole.evidence[kind].person not in asked
+    ]
+    assert not stuck
+
+
+def sector(run: Run, name: str) -> None:
+    save_json(run.path("data") / "card.json", {**CARD, "sector": name})
+
+
+def test_an_employment_rule_speaks_to_employment_data_with_the_groups_it_names(run: Run) -> None:
+    sector(run, "employment")
+    group_by(run, "sex", "ethnicity")
+    assert row_of(evaluated(run), "LL144-301b").status == "complete"
+    assert row_of(evaluated(run), "UGESP-4D").status == "complete"
+
+
+def test_a_rule_on_race_lacks_it_where_the_data_have_none(run: Run) -> None:
+    sector(run, "employment")
+    found = row_of(evaluated(run), "LL144-301b")
+    assert found.status == "partly"
+    assert found.lacks == ("groups by race or ethnicity in the data",)
+
+
+def test_a_rule_for_one_sector_is_never_settled_where_the_data_declare_none(run: Run) -> None:
+    sector(run, "")
+    found = row_of(evaluated(run), "MRM-DATA")
+    assert found.status == "partly"
+    assert found.lacks == (
+        "a declared sector of the data (dataset.sector: credit or insurance or finance)",
+    )
+
+
+def test_the_run_day_is_the_day_for_which_texts_are_judged(run: Run) -> None:
+    assert str(evaluated(run).as_of.day) == "2026-11-24"
+    run.config["report"]["as_of"] = "2027-06-01"
+    report = evaluated(run)
+    assert str(report.as_of.day) == "2027-06-01"
+    assert any(banner.kind == "stale" for part in report.frameworks for banner in part.banners)
+
+
+def test_without_measured_time_the_age_of_texts_is_not_judged_and_that_is_said(run: Run) -> None:
+    run.config["measure_time"] = False
+    report = evaluated(run)
+    assert report.as_of.day is None
+    undated = [one for part in report.frameworks for one in part.banners if one.kind == "undated"]
+    assert len(undated) == len(report.frameworks)
+    assert undated[0].text.startswith("The run was told to measure no time (measure_time: false),")
+
+
+def test_all_that_people_can_say_settles_every_row_but_the_unread_and_the_missing(
+    run: Run,
+) -> None:
+    report = evaluated(run)
+    signed = "name: Ada, role: Head, date: 2026-11-25"
+    entries = [f"  {one.name}: {{text: It is so., {signed}}}" for one in report.form]
+    run.people("\n".join(["statements:", *entries]))
+    rows = [one for part in evaluated(run).frameworks for one in part.judgements]
+    partly = [one for one in rows if one.status == "partly"]
+    assert all(one.missing or one.lacks or not one.row.verified for one in partly)
+    assert not [one.row.id for one in rows if one.status in {"not_evidenced", "human_input"}]
+    assert dataclasses.asdict(partly[0])
