@@ -12,7 +12,15 @@ from deepseek_report.errors import ConfigError, DeepseekReportError
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Each is a module of this folder with a function `command`; without one of them, `experiment`.
-COMMANDS = ("check", "render", "verify", "list", "doctor")
+COMMANDS = (
+    "check",
+    "render",
+    "verify",
+    "runs",
+    "clean",
+    "list",
+    "doctor",
+)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -19,6 +19,7 @@ from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.holding import holding_store
 from deepseek_report.runner.plan import Stage, make_plan, run_id, writing_key
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.writing import PROVENANCE, read_run, write_report
@@ -52,6 +53,7 @@ class Finished:
         return 3 if self.record["config"]["report"]["fail_on"] and "not met" in declared else 0
 
 
+@holding_store
 def run_experiment(
     experiment: Experiment, reporter: Reporter, overrides: Sequence[str] = ()
 ) -> Finished:
