@@ -66,5 +66,7 @@ def _say_unexpected(error: Exception) -> int:
 
 
 def _say_error(error: Exception, code: int) -> int:
-    print(error, file=sys.stderr)
+    from deepseek_report.cli.output.text import printable_lines
+
+    print(printable_lines(error), file=sys.stderr)
     return code

@@ -43,8 +43,9 @@ def _print_config(options: argparse.Namespace) -> int:
 
 def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> int:
     experiment = compose_experiment(options, overrides)
+    from deepseek_report.cli.output.progress import reporter
     from deepseek_report.runner.run import run_experiment
-    from deepseek_report.terminal import reporter, say_finished
+    from deepseek_report.terminal import say_finished
 
     with reporter() as shown:
         finished = run_experiment(experiment, shown, overrides)

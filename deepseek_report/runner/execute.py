@@ -15,12 +15,16 @@ from typing import Any
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.provenance import versions
+from deepseek_report.runner.cost import cost_left
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, signals_held, tell, workers
 from deepseek_report.store import Store
 
+#: Stages after which it is better known how long the others take.
+_TELLING = frozenset({"data", "training"})
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
 
@@ -105,6 +109,7 @@ def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
+    facts["work"] = work_facts(task.experiment, stage, task.inputs.get("data", work))
     if task.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
@@ -139,6 +144,7 @@ class _Run:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
                 self.done(_kept(self.store, stage, folder))
+        self.tell_cost()
         self.run_waiting()
         return Execution({name: self.execution.outcomes[name] for name in self.order})
 
@@ -201,9 +207,23 @@ class _Run:
         if not outcome.cached:
             told_before = outcome.roots and not outcome.applicable
             reason = "" if told_before else outcome.reason
-            self.reporter.finished(outcome.stage, outcome.seconds, reason)
+            self.reporter.finished(
+                outcome.stage, outcome.seconds, reason, applicable=outcome.applicable
+            )
+        if outcome.stage in _TELLING and not outcome.cached:
+            self.tell_cost()
         if outcome.bad_data:
             raise DataError(outcome.reason)
+
+    def tell_cost(self) -> None:
+        """Say what the stages that are left should take, now that more is known of them."""
+        data = self.execution.outcomes.get("data")
+        folder = data.folder if data is not None else None
+        waiting = [one for one in self.waiting.values() if one.id not in self.execution.outcomes]
+        cost = cost_left(self.experiment, waiting, self.store, folder)
+        expected = {name: span.expected for name, span in cost.stages.items()}
+        parallel = cost.parallel if self.device == "cpu" else 1
+        self.reporter.planned(expected, parallel)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.cli.output.console import cell, console, plain_table, printable
+from deepseek_report.cli.output.console import cell, console, plain_table
+from deepseek_report.cli.output.text import printable
 from deepseek_report.cli.output.units import in_bytes, local_time
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deepseek_report.cli.output.text import printable
+
 #: Columns where the output is no terminal: a table in a file needs no folding.
 _WIDE = 200
 
@@ -21,11 +23,6 @@ def console(*, errors: bool = False) -> Console:
     stream = sys.stderr if errors else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
     return Console(file=stream, highlight=False, width=width)
-
-
-def printable(text: object) -> str:
-    """A text on one line without control characters, which could rewrite what a person sees."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in str(text))
 
 
 def cell(text: object) -> str:
