@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
     from deepseek_report.runner.run import Finished
 
-_MOST_FINDINGS = 7
-_MOST_LINES = 7
+#: The summary of a run fits on one screen; the report lists everything.
+_MOST_FINDINGS = 5
+_MOST_LINES = 3
+_MOST_THRESHOLDS = 8
+#: Which thresholds a person must see, where not all are shown.
+_URGENT = ("not met", "not measured", "too uncertain to say", "met")
 
 
 def say_finished(finished: Finished) -> None:
@@ -43,7 +47,7 @@ def _say_thresholds(console: Console, finished: Finished) -> None:
     table = Table(box=None, pad_edge=False, title_justify="left", title="Thresholds")
     for heading in ("promised", "measured", "95 % interval", "verdict"):
         table.add_column(heading, overflow="fold")
-    for one in declared:
+    for one in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
         sign = "≥" if one["side"] == "at_least" else "≤"
         by = texts.label("explainers", one["explainer"]) if one["explainer"] else ""
         about = ", ".join(filter(None, [one["attribute"], one["level"], by]))
@@ -54,6 +58,14 @@ def _say_thresholds(console: Console, finished: Finished) -> None:
         spread = "" if low is None or high is None else interval(low, high)
         table.add_row(escape(promised), measured, spread, one["outcome"])
     console.print(table)
+    if len(declared) > _MOST_THRESHOLDS:
+        console.print(f"and {len(declared) - _MOST_THRESHOLDS} more in the report")
+
+
+def _urgency(threshold: Mapping[str, Any]) -> int:
+    """Where all cannot be shown, the first ones are those that are not met."""
+    outcome = threshold["outcome"]
+    return _URGENT.index(outcome) if outcome in _URGENT else 0
 
 
 def _say_findings(console: Console, finished: Finished) -> None:
@@ -83,21 +95,20 @@ def _say_problems(console: Console, finished: Finished) -> None:
     )
     if failures:
         console.print(f"\nFailed ({len(failures)}); the report says so where they are missing")
-        for said in by_reason(texts, failures):
-            console.print(f"  [red]✗[/] {escape(said)}")
+        _say_some(console, by_reason(texts, failures), "[red]✗[/]")
     if refused:
         console.print(f"\nNot applicable here ({len(refused)})")
-        _say_some(console, by_reason(texts, refused))
+        _say_some(console, by_reason(texts, refused), "–")
     for stage, details in finished.details.items():
         print(f"\n{stage}\n{details}", file=sys.stderr)
     console.print()
 
 
-def _say_some(console: Console, lines: Sequence[str]) -> None:
+def _say_some(console: Console, lines: Sequence[str], sign: str) -> None:
     """The first lines, and how many more the report lists."""
     shown = lines[:_MOST_LINES] if len(lines) > _MOST_LINES + 1 else lines
     for line in shown:
-        console.print(f"  – {escape(line)}")
+        console.print(f"  {sign} {escape(line)}")
     if len(shown) < len(lines):
         console.print(f"  – and {len(lines) - len(shown)} more, listed in the report")
 

@@ -31,17 +31,25 @@ def run(arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"{__package__}.{arguments[0] if named else 'experiment'}")
     command: Callable[[list[str]], int] = module.command
     try:
-        return command(list(arguments[1 if named else 0 :]))
-    except ConfigError as error:
-        return _say_error(error, 2)
-    except DeepseekReportError as error:
-        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+        return exit_code_of(lambda: command(list(arguments[1 if named else 0 :])))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on from here", file=sys.stderr)
         return 130
+
+
+def exit_code_of(work: Callable[[], int]) -> int:
+    """The exit code of a piece of work; its error is told in a sentence and gives a code too."""
+    try:
+        return work()
+    except ConfigError as error:
+        return _say_error(error, 2)
+    except DeepseekReportError as error:
+        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # nobody should have to read a traceback
         return _say_unexpected(error)
 
