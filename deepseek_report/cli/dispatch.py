@@ -13,6 +13,7 @@ from deepseek_report.errors import ConfigError, DeepseekReportError
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Each is a module of this folder with a function `command`; without one of them, `experiment`.
 COMMANDS = (
+    "init",
     "check",
     "render",
     "verify",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _USAGE = """\
 deepseek-report [OVERRIDES…]             compose, check, run, render; prints the report's path
 deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
+deepseek-report init DIR [--data FILE --target COLUMN]    a study of your own, ready to run
 deepseek-report check [OVERRIDES…]       what was understood, the plan, what is cached, the minutes
 deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded]
 deepseek-report verify RUN               are the files those that the run wrote?
