@@ -21,6 +21,7 @@ COMMANDS = (
     "clean",
     "list",
     "doctor",
+    "completion",
 )
 
 

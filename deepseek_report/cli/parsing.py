@@ -20,6 +20,7 @@ deepseek-report runs                     the runs there are: when, whole or not,
 deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go
 deepseek-report list [GROUP]             what can be chosen, one line each
 deepseek-report doctor                   what is installed, what is missing, what that costs
+deepseek-report completion bash|zsh|fish    a script that completes commands, choices and keys
 """
 _OVERRIDES = """\
 An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.num_samples=800,

@@ -140,7 +140,9 @@ def test_the_folder_of_reports_is_that_of_the_experiment(
     assert run(["runs", "experiment=none"]) == 2
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["list", "model"], ["runs"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "model"], ["runs"], ["completion", "bash"]]
+)
 def test_what_answers_at_once_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     heavy = ["torch", "pandas", "numpy", "hydra", "omegaconf", "pydantic", "sklearn", "matplotlib"]
     code = (
