@@ -43,9 +43,10 @@ def candidates(line: str) -> list[str]:
 
     Parameters
     ----------
-    line : the command line up to the cursor, with the name of the program.
+    line : the command line up to the cursor, with the name of the program. Brackets in it may be
+        quoted, as zsh wants them.
     """
-    words = line.split()[1:]
+    words = [word.lstrip("'\"").replace("\\", "") for word in line.split()[1:]]
     current = "" if line.endswith((" ", "\t")) or not words else words.pop()
     command = words[0] if words and words[0] in COMMANDS else ""
     if words and words[-1] in _AFTER:

@@ -46,8 +46,8 @@ _deepseek_report() {
         _files
         return
     fi
-    (( ${#open} )) && compadd -Q -S '' -- $open
-    (( ${#ended} )) && compadd -Q -- $ended
+    (( ${#open} )) && compadd -S '' -- $open
+    (( ${#ended} )) && compadd -- $ended
 }
 compdef _deepseek_report deepseek-report
 """

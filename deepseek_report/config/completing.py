@@ -61,7 +61,9 @@ class Completer:
         begun, comma, last = value.rpartition(",")
         head = f"{begun}{comma}"
         if key in MULTIPLE and not head:
-            head, last = "[", value.removeprefix("[")
+            head, last = ("[", value[1:]) if value.startswith("[") else ("", value)
+            if not value:
+                yield f"{key}=["
         elif head and key not in MULTIPLE and not {"-m", "--multirun"} & set(self.words):
             return
         taken = {one.strip("[") for one in begun.split(",")}
