@@ -122,7 +122,7 @@ def test_the_script_of_each_shell_asks_this_program(
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("model=ml", ["mlp"]), ("chec", ["check"]), ("explainers=[shap,li", ["[shap,lime"])],
+    [("model=ml", ["mlp"]), ("doct", ["doctor"]), ("explainers=[shap,li", ["[shap,lime"])],
 )
 def test_bash_completes_with_the_script(
     line: str, expected: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
