@@ -26,7 +26,7 @@ _URGENT = ("not met", "not measured", "too uncertain to say", "met")
 
 def say_finished(finished: Finished) -> None:
     """One screen: what was promised and found, what failed, where the report is."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
     if finished.from_store:
         console.print("Nothing has changed since this run was made.")
     _say_thresholds(console, finished)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepseek_report.cli.output.text import printable
+from deepseek_report.cli.output.text import printable, printable_lines
 
 #: Columns where the output is no terminal: a table in a file needs no folding.
 _WIDE = 200
@@ -23,6 +23,13 @@ def console(*, errors: bool = False) -> Console:
     stream = sys.stderr if errors else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
     return Console(file=stream, highlight=False, width=width)
+
+
+def say(text: object) -> None:
+    """Print plain text: folded between words in a terminal, whole lines elsewhere."""
+    folds = sys.stdout.isatty()
+    shown = printable_lines(text)
+    console().print(shown, markup=False, emoji=False, soft_wrap=not folds)
 
 
 def cell(text: object) -> str:

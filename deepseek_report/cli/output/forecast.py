@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.numbers import count, plural, quantity
-from deepseek_report.cli.output.console import cell, console, plain_table
-from deepseek_report.cli.output.text import printable_lines
+from deepseek_report.cli.output.console import cell, console, plain_table, say
 from deepseek_report.cli.output.units import duration, duration_range
 from deepseek_report.findings.wording import wording
 
@@ -28,19 +27,15 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
-    _say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
+    say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
     _say_data(plan.data)
     _say_issues(plan.data, plan.language)
     _say_stages(plan.stages)
     if plan.refused:
-        _say(f"\nLeft out ({len(plan.refused)})")
+        say(f"\nLeft out ({len(plan.refused)})")
         for reason, artifacts in _by_reason(plan.refused).items():
-            _say(f"  – {_some_of(artifacts)}: {reason}")
-    _say(f"\n{_cost(plan)}")
-
-
-def _say(text: str) -> None:
-    print(printable_lines(text))
+            say(f"  – {_some_of(artifacts)}: {reason}")
+    say(f"\n{_cost(plan)}")
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -50,22 +45,22 @@ def _say_data(data: DataSeen) -> None:
     size, schema = data.size, data.schema
     parts = f"{count(size.train)} to train on, {count(size.validation)} to validate, "
     parts += f"{count(size.test)} to test on"
-    _say(f"\nData: {plural(size.rows, 'row')}: {parts}")
+    say(f"\nData: {plural(size.rows, 'row')}: {parts}")
     for line in _target(data):
-        _say(f"  {line}")
+        say(f"  {line}")
     for attribute in schema.attributes:
         what = "groups of people" if attribute.kind == "person" else "parts"
         levels = _few([one[:_LONGEST] for one in attribute.levels], _MOST_CATEGORIES)
-        _say(f"  Compared by {attribute.label} ({what}): {levels}")
+        say(f"  Compared by {attribute.label} ({what}): {levels}")
     if schema.layout is None:
         _say_columns(data)
     else:
-        _say(f"  {_layout(schema)}")
+        say(f"  {_layout(schema)}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
-        _say(f"  – {note}")
+        say(f"  – {note}")
     if len(notes) > _MOST_NOTES:
-        _say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
+        say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
 
 
 def _target(data: DataSeen) -> list[str]:
@@ -125,11 +120,11 @@ def _say_columns(data: DataSeen) -> None:
             cell(_values(feature, numbers.get(feature.name))),
             ", ".join(filter(None, remarks)),
         )
-    _say("")
+    say("")
     console().print(table)
     if len(features) > _MOST_COLUMNS:
-        _say(f"and {count(len(features) - _MOST_COLUMNS)} more columns")
-    _say("")
+        say(f"and {count(len(features) - _MOST_COLUMNS)} more columns")
+    say("")
 
 
 def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
@@ -148,14 +143,14 @@ def _few(names: Sequence[str], most: int) -> str:
 
 def _say_issues(data: DataSeen, language: str) -> None:
     if not data.issues:
-        _say("\nThe checks of the data found nothing.")
+        say("\nThe checks of the data found nothing.")
         return
     texts = wording(language)
-    _say(f"\nFound in the data ({len(data.issues)})")
+    say(f"\nFound in the data ({len(data.issues)})")
     for issue in data.issues[:_MOST_ISSUES]:
-        _say(f"  {texts.label('issue_severities', issue.severity)}: {issue.text}")
+        say(f"  {texts.label('issue_severities', issue.severity)}: {issue.text}")
     if len(data.issues) > _MOST_ISSUES:
-        _say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
+        say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -169,10 +164,10 @@ def _say_stages(stages: Sequence[Expected]) -> None:
     for name, found in _families(stages).items():
         calls = [one.calls for one in found if one.calls is not None]
         table.add_row(cell(name), _cached(found), f"{count(sum(calls))}" if calls else "")
-    _say("")
+    say("")
     console().print(table)
     cached = sum(stage.cached for stage in stages)
-    _say(f"{len(stages)} stages, {cached} of them in the store")
+    say(f"{len(stages)} stages, {cached} of them in the store")
 
 
 def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
