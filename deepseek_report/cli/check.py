@@ -10,8 +10,8 @@ def command(arguments: list[str]) -> int:
     parser = make_parser("check", overrides=True)
     options = parser.parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
+    from deepseek_report.cli.output.forecast import say_forecast
     from deepseek_report.runner.forecast import forecast
-    from deepseek_report.terminal import say_forecast
 
     say_forecast(forecast(experiment))
     return 0

@@ -12,7 +12,17 @@ from deepseek_report.errors import ConfigError, DeepseekReportError
 #: Set before numpy is loaded: one thread a process, so that sums are the same on every machine.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 #: Each is a module of this folder with a function `command`; without one of them, `experiment`.
-COMMANDS = ("check", "render", "verify", "list", "doctor")
+COMMANDS = (
+    "init",
+    "check",
+    "render",
+    "verify",
+    "runs",
+    "clean",
+    "list",
+    "doctor",
+    "completion",
+)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -23,17 +33,25 @@ def run(arguments: Sequence[str]) -> int:
     module = importlib.import_module(f"{__package__}.{arguments[0] if named else 'experiment'}")
     command: Callable[[list[str]], int] = module.command
     try:
-        return command(list(arguments[1 if named else 0 :]))
-    except ConfigError as error:
-        return _say_error(error, 2)
-    except DeepseekReportError as error:
-        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+        return exit_code_of(lambda: command(list(arguments[1 if named else 0 :])))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on from here", file=sys.stderr)
         return 130
+
+
+def exit_code_of(work: Callable[[], int]) -> int:
+    """The exit code of a piece of work; its error is told in a sentence and gives a code too."""
+    try:
+        return work()
+    except ConfigError as error:
+        return _say_error(error, 2)
+    except DeepseekReportError as error:
+        return _say_error(error, 2 if type(error).__name__ == "DataError" else 1)
+    except BrokenPipeError:
+        raise
     except Exception as error:  # nobody should have to read a traceback
         return _say_unexpected(error)
 
@@ -58,5 +76,7 @@ def _say_unexpected(error: Exception) -> int:
 
 
 def _say_error(error: Exception, code: int) -> int:
-    print(error, file=sys.stderr)
+    from deepseek_report.cli.output.text import printable_lines
+
+    print(printable_lines(error), file=sys.stderr)
     return code

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
+from deepseek_report.cli.dispatch import exit_code_of
+from deepseek_report.cli.output.text import printable
 from deepseek_report.cli.parsing import compose_experiment, make_parser
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.run import Finished
+    from deepseek_report.runner.sweep import JobResult
 
 
 def command(arguments: list[str]) -> int:
@@ -19,18 +26,42 @@ def command(arguments: list[str]) -> int:
     if options.cfg:
         return _print_config(options)
     if not options.multirun:
-        return _run_one(options, options.overrides)
+        return _run_one(options, options.overrides).exit_code
+    return _sweep(options)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    """Run every combination; one that fails does not stop the others."""
+    from deepseek_report.cli.output.sweep import say_sweep
     from deepseek_report.config.overrides import expand
 
     jobs = list(expand(options.overrides))
-    experiments = [
-        compose_experiment(options, job) for job in jobs
-    ]  # every problem before the first run
-    codes = []
-    for number, job in enumerate(jobs, start=1):
-        print(f"job {number} of {len(experiments)}: {' '.join(job)}", flush=True)
-        codes.append(_run_one(options, job))
-    return max(codes, default=0)
+    for job in jobs:
+        compose_experiment(options, job)  # every problem before the first run
+    results: list[JobResult] = []
+    try:
+        for number, job in enumerate(jobs, start=1):
+            print(f"job {number} of {len(jobs)}: {printable(' '.join(job))}", flush=True)
+            results.append(_job(options, jobs, number - 1))
+    finally:  # also of a sweep that is stopped: what is done is told
+        if results:
+            say_sweep(results, len(jobs))
+    return max((one.exit_code for one in results), default=0)
+
+
+def _job(options: argparse.Namespace, jobs: Sequence[Sequence[str]], place: int) -> JobResult:
+    """One job of a sweep; its error is told like that of a single run, and the next one follows."""
+    from deepseek_report.runner.sweep import JobResult, job_result, varying
+
+    differs = varying(jobs)[place]
+    finished: list[Finished] = []
+
+    def runs() -> int:
+        finished.append(_run_one(options, jobs[place]))
+        return finished[0].exit_code
+
+    code = exit_code_of(runs)
+    return job_result(differs, finished[0]) if finished else JobResult(tuple(differs), code)
 
 
 def _print_config(options: argparse.Namespace) -> int:
@@ -41,12 +72,13 @@ def _print_config(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> int:
+def _run_one(options: argparse.Namespace, overrides: Sequence[str]) -> Finished:
     experiment = compose_experiment(options, overrides)
+    from deepseek_report.cli.output.progress import reporter
     from deepseek_report.runner.run import run_experiment
-    from deepseek_report.terminal import reporter, say_finished
+    from deepseek_report.terminal import say_finished
 
     with reporter() as shown:
         finished = run_experiment(experiment, shown, overrides, options.config_dir)
     say_finished(finished)
-    return finished.exit_code
+    return finished

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
 _USAGE = """\
 deepseek-report [OVERRIDES…]             compose, check, run, render; prints the report's path
 deepseek-report -m seed=1,2,3 model=mlp,deepseek    a sweep: one report for each combination
-deepseek-report check [OVERRIDES…]       problems, plan, what is cached, what it will cost
+deepseek-report init DIR [--data FILE --target COLUMN]    a study of your own, ready to run
+deepseek-report check [OVERRIDES…]       what was understood, the plan, what is cached, the minutes
 deepseek-report render RUN [--to html,pdf,docx] [--engine auto|quarto|embedded] [--people FILE]
 deepseek-report verify RUN [--expect DIGEST]    are the files those that the run wrote?
+deepseek-report runs                     the runs there are: when, whole or not, thresholds met
+deepseek-report clean [--older-than 30d] [--yes]    what the store holds, and what of it can go
 deepseek-report list [GROUP]             what can be chosen, one line each
 deepseek-report doctor                   what is installed, what is missing, what that costs
+deepseek-report completion bash|zsh|fish    a script that completes commands, choices and keys
 """
 _OVERRIDES = """\
 An override is key=value: model=mlp, explainers=[shap,lime], explainers.lime.num_samples=800,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +65,56 @@ def _target(content: Any) -> str:
 
 
 def _docstring(target: str) -> str:
-    module, _, name = target.rpartition(".")
-    path = _PACKAGE.parent / (module.replace(".", "/") + ".py")
-    if not path.is_file():
-        return ""
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    body, name = _source(target)
+    for node in body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
     return ""
+
+
+def _source(target: str) -> tuple[list[ast.stmt], str]:
+    """The statements of the package's module that a `_target_` names, and the class's name."""
+    module, _, name = target.rpartition(".")
+    path = _PACKAGE.parent / (module.replace(".", "/") + ".py")
+    if not path.is_file():
+        return [], name
+    return ast.parse(path.read_text(encoding="utf-8")).body, name
+
+
+def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
+    """{field of a plug-in: the texts it is limited to}, read from its source without importing it.
+
+    Only what the class itself and its module say; fields that are inherited are left out.
+    """
+    body, name = _source(target)
+    aliases = {
+        one.targets[0].id: one.value
+        for one in body
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+    }
+    classes = [one for one in body if isinstance(one, ast.ClassDef) and one.name == name]
+    return {
+        field.target.id: _literals(field.annotation, aliases)
+        for one in classes
+        for field in one.body
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+    }
+
+
+def _literals(annotation: ast.expr, aliases: Mapping[str, ast.expr]) -> tuple[str, ...]:
+    """The texts of every `Literal[…]` in an annotation, or in the alias that it is."""
+    if isinstance(annotation, ast.Name):
+        annotation = aliases.get(annotation.id, annotation)
+    literals = (
+        part.slice
+        for part in ast.walk(annotation)
+        if isinstance(part, ast.Subscript)
+        and isinstance(part.value, ast.Name)
+        and part.value.id == "Literal"
+    )
+    texts = (text for literal in literals for text in ast.walk(literal))
+    return tuple(
+        text.value
+        for text in texts
+        if isinstance(text, ast.Constant) and isinstance(text.value, str)
+    )

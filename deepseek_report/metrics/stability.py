@@ -55,6 +55,10 @@ class MaxSensitivity(ExplanationMetric):
 
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
 
+    def explained_again(self, n_instances: int) -> int:
+        """The chosen instances, and each of them moved a few times."""
+        return min(self.instances, n_instances) * (1 + self.perturbations)
+
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "max_sensitivity")
         chosen = evenly_spaced(len(explanation), self.instances)
@@ -179,6 +183,10 @@ class ParameterRandomisation(ExplanationMetric):
 
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+
+    def explained_again(self, n_instances: int) -> int:
+        """The chosen instances, once for each draw of the weights."""
+        return min(self.instances, n_instances) * self.draws
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "parameter_randomisation")

@@ -25,13 +25,17 @@ from deepseek_report.errors import (
 from deepseek_report.privacy.release import released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.against_data import refuse_misfits
+from deepseek_report.runner.cost import cost_left
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.pool import Pool
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, tell
 from deepseek_report.store import Store
 
+#: Stages after which it is better known how long the others take.
+_TELLING = frozenset({"data", "training"})
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
 _DIED_ONCE = "its process was ended from outside; it is tried once more, with nothing beside it"
@@ -132,6 +136,7 @@ def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
     facts["device"] = task.device
+    facts["work"] = work_facts(task.experiment, stage, task.inputs.get("data", work))
     if task.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
@@ -191,6 +196,7 @@ class _Run:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
                 self.done(_kept(self.store, stage, folder))
+        self.tell_cost()
         self.run_waiting()
         return Execution({name: self.execution.outcomes[name] for name in self.order})
 
@@ -253,11 +259,25 @@ class _Run:
         if not outcome.cached:
             told_before = outcome.roots and not outcome.applicable
             reason = "" if told_before else outcome.reason
-            self.reporter.finished(outcome.stage, outcome.seconds, reason)
+            self.reporter.finished(
+                outcome.stage, outcome.seconds, reason, applicable=outcome.applicable
+            )
+        if outcome.stage in _TELLING and not outcome.cached:
+            self.tell_cost()
         if outcome.bad_data:
             raise DataError(outcome.reason)
         if outcome.stage == "data" and outcome.folder is not None:
             _check_against_data(self.experiment, outcome.folder)
+
+    def tell_cost(self) -> None:
+        """Say what the stages that are left should take, now that more is known of them."""
+        data = self.execution.outcomes.get("data")
+        folder = data.folder if data is not None else None
+        waiting = [one for one in self.waiting.values() if one.id not in self.execution.outcomes]
+        cost = cost_left(self.experiment, waiting, self.store, folder)
+        expected = {name: span.expected for name, span in cost.stages.items()}
+        parallel = cost.parallel if self.device == "cpu" else 1
+        self.reporter.planned(expected, parallel)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from deepseek_report.artifacts.files import load_json
-from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.protocols.explainers import SuitsModel
-from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.against_data import not_judged, refuse_misfits
+from deepseek_report.runner.calibration import seconds_of_a_row
+from deepseek_report.runner.cost import Cost, cost_of, row_by_training, span_of
+from deepseek_report.runner.past_times import PastTimes
 from deepseek_report.runner.plan import Stage, make_plan, run_id
+from deepseek_report.runner.work import Size, instances_of, like_of, planned_calls, work_of
 from deepseek_report.store import Store
 
 
@@ -30,74 +33,126 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Forecast:
-    """The plan of an experiment. data : sentences on the data; refused : (artifact, reason)."""
+class DataSeen:
+    """The data as they are understood: columns, target, card and what the checks found.
 
-    experiment: str
-    run_id: str
-    data: Sequence[str]
-    stages: Sequence[Expected]
-    refused: Sequence[tuple[str, str]]
+    favourable : the class that was declared good for the person concerned, None where none was.
+    """
+
+    schema: Schema
+    card: Mapping[str, Any]
+    issues: Sequence[DataIssue]
+    favourable: str | None
+
+    @property
+    def size(self) -> Size:
+        return Size.of(self.schema, self.card)
 
 
 @dataclass(frozen=True)
-class _Size:
-    schema: Schema
-    rows: int
-    test: int
-    train: int
-    issues: int
-    training_part: Callable[[], Split]
-    preparation: tuple[str, ...]
+class Forecast:
+    """The plan of an experiment. refused : (artifact, reason). whole : its report is there."""
+
+    experiment: str
+    run_id: str
+    data: DataSeen
+    stages: Sequence[Expected]
+    refused: Sequence[tuple[str, str]]
+    cost: Cost
+    whole: bool
+    language: str
 
 
 def forecast(experiment: Experiment) -> Forecast:
     """The plan; reads the data if the store does not have it, and raises DataError if it is bad."""
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
-    size = _size(experiment, store, stages[0])
-    refuse_misfits(experiment, size.schema, size.training_part)
-    expected = [
-        Expected(one.id, one.folder(store) is not None, _calls(experiment, one, size))
-        for one in stages
-    ]
-    data = [
-        f"{count(size.rows)} rows, {count(size.test)} of them to test on; "
-        f"{plural(len(size.schema.features), 'feature')}; "
-        f"{plural(size.issues, 'issue')} found in the data",
-        *size.preparation,
-    ]
+    dataset, data = _read(experiment, store, stages[0])
+    size = data.size
+    refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
+    there = {stage.id: stage.folder(store) is not None for stage in stages}
+    identity = run_id(experiment, stages)
     refused = [(one.artifact, one.reason) for one in experiment.refused]
-    refused += not_judged(experiment, size.schema)
-    return Forecast(experiment.name, run_id(experiment, stages), data, expected, refused)
+    return Forecast(
+        experiment=experiment.name,
+        run_id=identity,
+        data=data,
+        stages=[Expected(one.id, there[one.id], _calls(experiment, one, size)) for one in stages],
+        refused=[*refused, *not_judged(experiment, data.schema)],
+        cost=_cost(experiment, [one for one in stages if not there[one.id]], store, dataset, size),
+        whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
+        language=str(experiment.raw["report"]["language"]),
+    )
 
 
-def _size(experiment: Experiment, store: Store, stage: Stage) -> _Size:
-    folder = stage.folder(store)
+def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:
+    """Gives the training rows, from the data set that was read or from the store."""
+    if dataset is not None:
+        return partial(getattr, dataset, "train")
     if folder is None:
-        dataset = experiment.single["dataset"].load(experiment.settings.seed, Silent())
-        schema, card, issues = dataset.schema, dataset.card, len(dataset.issues)
-        training_part = partial(getattr, dataset, "train")
+        raise RuntimeError("the data are read before they are looked at")
+    return partial(Split.load, folder / "train.npz")
+
+
+def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset | None, DataSeen]:
+    """The data set, if it had to be read, and what is seen of it."""
+    plugin, folder = experiment.single["dataset"], stage.folder(store)
+    dataset: Dataset | None = None
+    if folder is None:
+        dataset = plugin.load(experiment.settings.seed, Silent())
+        schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))
-        card, issues = load_json(folder / "card.json"), len(load_json(folder / "issues.json"))
-        training_part = partial(Split.load, folder / "train.npz")
-    parts = {one["part"]: int(one["n"]) for one in card["parts"]}
-    rows = int(card["rows"])
-    preparation = tuple(card["preparation"])
-    test, train = parts["test"], parts["train"]
-    return _Size(schema, rows, test, train, issues, training_part, preparation)
+        card = load_json(folder / "card.json")
+        issues = tuple(DataIssue(**one) for one in load_json(folder / "issues.json"))
+    return dataset, DataSeen(schema, card, issues, _favourable(schema))
 
 
-def _calls(experiment: Experiment, stage: Stage, size: _Size) -> int | None:
+def _favourable(schema: Schema) -> str | None:
+    """The class that was declared good for the person concerned."""
+    target = schema.target
+    return None if target.favourable is None else target.classes[target.favourable]
+
+
+def _calls(experiment: Experiment, stage: Stage, size: Size) -> int | None:
     if stage.kind != "explanations":
         return None
-    options = experiment.settings.explain
-    explainer = experiment.multiple["explainers"][stage.name]
-    if isinstance(explainer, SuitsModel):
-        explainer = explainer.suited_to(
-            capabilities_of(experiment.single["model"], size.schema), size.schema
-        )
-    instances, background = min(options.instances, size.test), min(options.background, size.train)
-    players = len(size.schema.player_labels)
-    return int(explainer.planned_calls(instances, players, background))
+    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
+
+
+def _cost(
+    experiment: Experiment,
+    waiting: Sequence[Stage],
+    store: Store,
+    dataset: Dataset | None,
+    size: Size,
+) -> Cost:
+    """What is still to be computed; the model is timed only where the store tells too little."""
+    if not waiting:
+        return Cost()
+    past = PastTimes(store.root)
+    row = _row_of_past(experiment, past)
+    if row is None and _needs_a_row(experiment, waiting, past, size):
+        dataset = dataset or _stored(experiment, store)
+        row = seconds_of_a_row(experiment, dataset, pick_device(experiment.settings.device))
+    return cost_of(experiment, waiting, past, size, row)
+
+
+def _row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
+    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
+
+
+def _needs_a_row(
+    experiment: Experiment, waiting: Sequence[Stage], past: PastTimes, size: Size
+) -> bool:
+    """Whether some explanation or training would be a guess without a timing of the model."""
+    heavy = [one for one in waiting if one.kind in {"training", "explanations"}]
+    spans = (span_of(one, work_of(experiment, one, size), past, None) for one in heavy)
+    return any(span.basis == "typical" for span in spans)
+
+
+def _stored(experiment: Experiment, store: Store) -> Dataset:
+    folder = make_plan(experiment)[0].folder(store)
+    if folder is None:
+        raise RuntimeError("the data are read before the model is timed")
+    return Dataset.load(folder)

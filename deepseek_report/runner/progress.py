@@ -1,23 +1,36 @@
-"""What a run tells a person while it goes on; the terminal side is in `cli`."""
+"""What a run tells a person while it goes on; what is printed is in `cli/output`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 class Reporter(Protocol):
-    """Shows the stages of a run as they start, advance and end."""
+    """Shows the stages of a run as they start, advance and end.
+
+    planned : {stage: expected seconds} of all that is still to be done, told at the start and again
+    when more is known; `parallel` of them run at a time. finished : `problem` says why there is no
+    result, and `applicable` is False where the stage cannot be done for this model or these data.
+    """
+
+    def planned(self, expected: Mapping[str, float], parallel: int) -> None: ...
 
     def started(self, stage: str) -> None: ...
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None: ...
 
-    def finished(self, stage: str, seconds: float, problem: str) -> None: ...
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None: ...
 
 
 class NoReporter:
     """A `Reporter` that says nothing."""
+
+    def planned(self, expected: Mapping[str, float], parallel: int) -> None:
+        pass
 
     def started(self, stage: str) -> None:
         pass
@@ -25,7 +38,9 @@ class NoReporter:
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
         pass
 
-    def finished(self, stage: str, seconds: float, problem: str) -> None:
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
         pass
 
 

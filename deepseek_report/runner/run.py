@@ -22,6 +22,7 @@ from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
 from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.holding import holding_store
 from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.verify import verify
@@ -64,6 +65,7 @@ class Finished:
         return 3 if self.record["config"]["report"]["fail_on"] and "not met" in declared else 0
 
 
+@holding_store
 def run_experiment(
     experiment: Experiment,
     reporter: Reporter,

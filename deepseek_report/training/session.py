@@ -152,9 +152,7 @@ class Session:
     @property
     def epochs(self) -> int:
         """The most epochs that training may take, so that small data get steps enough."""
-        return max(
-            self.settings.max_epochs, math.ceil(self.settings.min_steps / self.steps_per_epoch)
-        )
+        return self.settings.most_epochs(len(self.train[1]))
 
     @property
     def tokens(self) -> int:

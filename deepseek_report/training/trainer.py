@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -45,6 +46,16 @@ class GradientTrainer:
     precision: PrecisionChoice = "auto"
     compile: bool = False
     tensorboard: bool = True
+
+    def most_epochs(self, n_train: int) -> int:
+        """The most epochs that training may take, so that small data get steps enough."""
+        steps = math.ceil(n_train / (self.batch_size * self.accumulation))
+        return max(self.max_epochs, math.ceil(self.min_steps / steps))
+
+    def planned_rows(self, n_train: int) -> int:
+        """How many rows the model evaluates at most, each as often as it is seen."""
+        rows = min(n_train, self.max_rows or n_train)
+        return rows * self.most_epochs(rows)
 
     def fit(
         self,

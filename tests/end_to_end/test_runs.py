@@ -38,7 +38,9 @@ class Recorder(NoReporter):
     def __init__(self) -> None:
         self.computed: list[str] = []
 
-    def finished(self, stage: str, seconds: float, problem: str) -> None:
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
         self.computed.append(stage)
 
 

@@ -24,6 +24,10 @@ class Deadly:
     marks: Path
     deaths: dict
     beside: str
+    read = ""
+
+    def source_digest(self):
+        return ""
 
     def load(self, seed, progress):
         stage = progress.stage
@@ -47,7 +51,9 @@ class Told(NoReporter):
     def __init__(self) -> None:
         self.problems: list[tuple[str, str]] = []
 
-    def finished(self, stage: str, seconds: float, problem: str) -> None:
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
         if problem:
             self.problems.append((stage, problem))
 

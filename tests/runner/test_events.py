@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from deepseek_report.runner.assemble import _move_events
+from deepseek_report.runner.assemble import _copy_events
 
 
 def test_event_files_of_tensorboard_name_no_host(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_event_files_of_tensorboard_name_no_host(tmp_path: Path) -> None:
         board.add_scalar("loss", 0.5, 1)
     (written,) = events.iterdir()
     assert socket.gethostname() in written.name
-    _move_events(events, tmp_path / "tensorboard")
+    _copy_events(events, tmp_path / "tensorboard")
     (moved,) = (tmp_path / "tensorboard").iterdir()
     assert socket.gethostname() not in moved.name
     assert socket.gethostname().encode() not in moved.read_bytes()

@@ -45,7 +45,9 @@ def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
 def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> None:
     lost = Outcome("measures/sweep", reason="needs two classes", applicable=False)
     told: list[str] = []
-    run.reporter = SimpleNamespace(finished=lambda _stage, _seconds, problem: told.append(problem))
+    run.reporter = SimpleNamespace(
+        finished=lambda _stage, _seconds, problem, applicable: told.append(problem)
+    )
     run.done(lost)
     run.done(run.given_up(Stage("pictures/sweep", "", (lost.stage,)), [lost.stage]))
     outcome = run.execution.outcomes["pictures/sweep"]

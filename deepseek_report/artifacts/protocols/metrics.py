@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,3 +60,11 @@ class MetricPlugin(Protocol):
     that is about a decision between two classes says `needs_two_classes: ClassVar[bool] = True`."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
+
+
+@runtime_checkable
+class ExplainsAgain(Protocol):
+    """The optional part of a MetricPlugin that asks the judged explainer for more explanations."""
+
+    def explained_again(self, n_instances: int) -> int:
+        """How many instances it has explained, of so many that were explained once."""

@@ -1,0 +1,52 @@
+"""`deepseek-report clean`: what the store holds, and taking out what nobody needs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from deepseek_report.cli.parsing import make_parser
+from deepseek_report.config.problems import ConfigProblems, Problem
+
+_AGE = re.compile(r"(\d{1,5})(h|d|w)")
+_HOURS = {"h": 1, "d": 24, "w": 168}
+
+
+def command(arguments: list[str]) -> int:
+    """Print what the store holds and what would go; remove it where `--yes` says so."""
+    parser = make_parser("clean", overrides=False)
+    parser.add_argument("places", nargs="*", metavar="OVERRIDE", help="such as paths.store=DIR")
+    help_dir = "your own YAMLs, whose paths count"
+    parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
+    help_age = "keep what is younger; h, d and w are hours, days and weeks"
+    parser.add_argument("--older-than", metavar="30d", default="0h", help=help_age)
+    help_all = "also stages that a run was made from; its report stays, computing again takes time"
+    parser.add_argument("--all", action="store_true", help=help_all)
+    parser.add_argument("--yes", "--apply", action="store_true", help="remove it")
+    options = parser.parse_intermixed_args(arguments)
+    age = _age(options.older_than)
+    from deepseek_report.cli.output.clean import say_cleaned, say_inventory, say_no_store
+    from deepseek_report.config.places import find_places
+    from deepseek_report.runner.cleaning import chosen, clean, take_inventory
+
+    places = find_places(options.places, options.config_dir)
+    inventory = take_inventory(places.store, places.reports)
+    if inventory is None:
+        say_no_store(places.store)
+        return 0
+    going = chosen(inventory, used_too=options.all, older_than=age, now=dt.datetime.now(dt.UTC))
+    say_inventory(inventory, going, removing=options.yes)
+    if not options.yes:
+        return 0
+    cleaned = clean(inventory, going)
+    say_cleaned(cleaned)
+    return 1 if cleaned.kept else 0
+
+
+def _age(text: str) -> dt.timedelta:
+    found = _AGE.fullmatch(text)
+    if found is None:
+        where = f"command line, --older-than {text}"
+        allowed = "a number of hours, days or weeks, such as 12h, 30d, 4w"
+        raise ConfigProblems([Problem(where, "this is no age", allowed)])
+    return dt.timedelta(hours=int(found[1]) * _HOURS[found[2]])

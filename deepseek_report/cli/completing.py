@@ -1,0 +1,102 @@
+"""Completes a command line: commands, options and run folders here, overrides by the YAMLs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from deepseek_report.cli.dispatch import COMMANDS
+
+_COMPOSING = ("--config-dir", "--trust", "--trust-type", "--help")
+#: The options of each command; "" is a run.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "": (*_COMPOSING, "--multirun", "--cfg", "--version"),
+    "init": ("--data", "--target", "--name", "--copy", "--help"),
+    "check": _COMPOSING,
+    "render": ("--to", "--engine", "--people", "--trust", "--help"),
+    "verify": ("--expect", "--help"),
+    "runs": ("--config-dir", "--help"),
+    "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),
+    "list": ("--config-dir", "--help"),
+    "doctor": ("--help",),
+    "completion": ("--help",),
+}
+#: What may follow an option; after --config-dir and --data the shell offers files by itself.
+_AFTER: dict[str, tuple[str, ...]] = {
+    "--to": ("html", "pdf", "docx"),
+    "--engine": ("auto", "quarto", "embedded"),
+    "--cfg": ("job",),
+    "-c": ("job",),
+    "--older-than": ("7d", "30d", "90d"),
+    "--config-dir": (),
+    "-cd": (),
+    "--data": (),
+    "--target": (),
+    "--name": (),
+    "--trust": (),
+}
+SHELLS = ("bash", "zsh", "fish")
+
+
+def candidates(line: str) -> list[str]:
+    """How the last word of a command line can go on; empty where the shell should offer files.
+
+    Parameters
+    ----------
+    line : the command line up to the cursor, with the name of the program. Brackets in it may be
+        quoted, as zsh wants them.
+    """
+    words = [word.lstrip("'\"").replace("\\", "") for word in line.split()[1:]]
+    current = "" if line.endswith((" ", "\t")) or not words else words.pop()
+    command = words[0] if words and words[0] in COMMANDS else ""
+    if words and words[-1] in _AFTER:
+        found: Sequence[str] = _AFTER[words[-1]]
+    elif current.startswith("-"):
+        found = OPTIONS.get(command, ())
+    else:
+        found = _words(command, words, current)
+    return [one for one in found if one.startswith(current)]
+
+
+def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
+    """Arguments that are no options."""
+    from deepseek_report.config.completing import Completer
+
+    config_dir = _config_dir(words)
+    if command in {"render", "verify"}:
+        return _run_folders(current)
+    if command == "completion":
+        return SHELLS if len(words) == 1 else ()
+    if command in {"init", "doctor"}:
+        return ()
+    completer = Completer(words, config_dir)
+    if command == "list":
+        return tuple(completer.groups)
+    if command in {"runs", "clean"}:
+        chosen = completer.overrides(current) if current.startswith("experiment=") else ()
+        return (*chosen, "paths.reports=", "paths.store=", "experiment=")
+    commands = COMMANDS if not words else ()
+    return (*commands, *completer.overrides(current))
+
+
+def _config_dir(words: Sequence[str]) -> str | None:
+    """The folder of YAMLs that the words name."""
+    for place, word in enumerate(words):
+        if word in {"--config-dir", "-cd"} and place + 1 < len(words):
+            return words[place + 1]
+        if word.startswith("--config-dir="):
+            return word.partition("=")[2]
+    return None
+
+
+def _run_folders(current: str) -> list[str]:
+    """Run folders below the folder of reports, as paths from here."""
+    from deepseek_report.config.places import find_places
+
+    reports = find_places().reports
+    found = [
+        str(path.parent)
+        for path in sorted(reports.glob("*/*/run.json"))
+        if not path.parent.parent.name.startswith(".")
+    ]
+    return [one for one in found if one.startswith(current) and not Path(one).is_symlink()]

@@ -1,0 +1,82 @@
+"""Prints what a store holds, what would go, and what went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_report.cli.output.console import cell, console, plain_table
+from deepseek_report.cli.output.text import printable
+from deepseek_report.cli.output.units import in_bytes, local_time
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.cleaning import Cleaned, Inventory, Stored
+
+_MOST_LINES = 10
+
+
+def say_no_store(store: Path) -> None:
+    """That there is nothing to look at."""
+    print(f"{printable(store)} is no store: there is nothing to clean")
+
+
+def say_inventory(inventory: Inventory, going: Sequence[Stored], *, removing: bool) -> None:
+    """A line for each kind of stage, and one for what goes."""
+    console().print(f"The store {printable(inventory.store)}", markup=False)
+    print()
+    if inventory.stored:
+        _say_kinds(inventory, going)
+    print(f"\n{_about_runs(inventory)}")
+    total = sum(one.size for one in going)
+    what = f"{_parts(len(going))}, {in_bytes(total)}"
+    if not going:
+        print("Nothing of it goes.")
+    elif removing:
+        print(f"To be removed: {what}.")
+    else:
+        print(f"Would go: {what}. Nothing was removed; add --yes to remove it.")
+    if inventory.busy:
+        print("A run uses the store now: wait until it has ended.")
+
+
+def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
+    headings = ("stage", "stored", "used by a run", "size", "oldest", "would go")
+    table = plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
+    kinds: dict[str, list[Stored]] = {}
+    for one in inventory.stored:
+        kind = "left by a killed run" if one.need == "leftover" else one.stage.partition("/")[0]
+        kinds.setdefault(kind, []).append(one)
+    goes = set(going)
+    for kind, found in kinds.items():
+        used = sum(one.need == "used" for one in found)
+        table.add_row(
+            cell(kind),
+            str(len(found)),
+            str(used),
+            in_bytes(sum(one.size for one in found)),
+            local_time(min(one.made for one in found)),
+            in_bytes(sum(one.size for one in found if one in goes)),
+        )
+    console().print(table)
+
+
+def _about_runs(inventory: Inventory) -> str:
+    runs = "1 run folder is" if inventory.runs == 1 else f"{inventory.runs} run folders are"
+    said = f"{runs} known; each keeps a copy of its results, so that no report loses anything."
+    if inventory.unread:
+        said += f" {inventory.unread} cannot be read, and what they were made from is not known."
+    return said
+
+
+def _parts(n: int) -> str:
+    return "1 folder" if n == 1 else f"{n} folders"
+
+
+def say_cleaned(cleaned: Cleaned) -> None:
+    """How much was freed, and what is still there and why."""
+    print(f"Removed {_parts(len(cleaned.removed))}: {in_bytes(cleaned.freed)} are free again.")
+    for one, reason in cleaned.kept[:_MOST_LINES]:
+        print(f"  – kept {printable(one.path)}: {printable(reason)}")
+    if len(cleaned.kept) > _MOST_LINES:
+        print(f"  – and {len(cleaned.kept) - _MOST_LINES} more")

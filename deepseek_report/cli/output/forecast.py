@@ -1,0 +1,238 @@
+"""Prints what `check` understood: data, plan, cost, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.numbers import count, plural, quantity
+from deepseek_report.cli.output.console import cell, console, plain_table, say
+from deepseek_report.cli.output.units import duration, duration_range
+from deepseek_report.findings.wording import wording
+
+if TYPE_CHECKING:
+    from deepseek_report.artifacts.schema import Feature, Schema
+    from deepseek_report.runner.cost import Basis, Cost
+    from deepseek_report.runner.forecast import DataSeen, Expected, Forecast
+
+_MOST_COLUMNS = 40
+_MOST_CATEGORIES = 5
+_MOST_CLASSES = 20
+_MOST_ISSUES = 25
+_MOST_NOTES = 12
+_MOST_LEFT_OUT = 7
+_LONGEST = 40
+_KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories", "token": "words"}
+
+
+def say_forecast(plan: Forecast) -> None:
+    """The data as they are understood, the plan, what it costs, and what is left out."""
+    say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
+    _say_data(plan.data)
+    _say_issues(plan.data, plan.language)
+    _say_stages(plan.stages)
+    if plan.refused:
+        say(f"\nLeft out ({len(plan.refused)})")
+        for reason, artifacts in _by_reason(plan.refused).items():
+            say(f"  – {_some_of(artifacts)}: {reason}")
+    say(f"\n{_cost(plan)}")
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def _say_data(data: DataSeen) -> None:
+    size, schema = data.size, data.schema
+    parts = f"{count(size.train)} to train on, {count(size.validation)} to validate, "
+    parts += f"{count(size.test)} to test on"
+    say(f"\nData: {plural(size.rows, 'row')}: {parts}")
+    for line in _target(data):
+        say(f"  {line}")
+    for attribute in schema.attributes:
+        what = "groups of people" if attribute.kind == "person" else "parts"
+        levels = _few([one[:_LONGEST] for one in attribute.levels], _MOST_CATEGORIES)
+        say(f"  Compared by {attribute.label} ({what}): {levels}")
+    if schema.layout is None:
+        _say_columns(data)
+    else:
+        say(f"  {_layout(schema)}")
+    notes = data.card.get("preparation", ())
+    for note in notes[:_MOST_NOTES]:
+        say(f"  – {note}")
+    if len(notes) > _MOST_NOTES:
+        say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
+
+
+def _target(data: DataSeen) -> list[str]:
+    """What is predicted: its classes and the favourable one, or its unit."""
+    target = data.schema.target
+    if target.is_number:
+        unit = target.unit or "none declared (dataset.unit=…)"
+        return [f"Target “{target.label}”: a number, unit: {unit}"]
+    if target.task == "multi_label":
+        labels = _few(target.labels, _MOST_CLASSES)
+        lines = [f"Target: {plural(len(target.labels), 'label')}: {labels}"]
+        lines.append(f"The report is about “{target.label}”")
+    else:
+        classes = _few([f"“{name}”" for name in target.classes], _MOST_CLASSES)
+        lines = [f"Target “{target.label}”: {plural(len(target.classes), 'class', 'classes')}: "]
+        lines[0] += f"{classes}"
+    lines.append(f"Explained: the probability of “{target.explained_class}”")
+    if data.favourable is not None:
+        lines.append(f"Favourable for the person concerned: “{data.favourable}”")
+    else:
+        lines.append(
+            "Favourable for the person concerned: none declared (dataset.favourable=…, one of the "
+            "classes)"
+        )
+    return lines
+
+
+def _layout(schema: Schema) -> str:
+    layout = schema.layout
+    assert layout is not None  # noqa: S101 - asked for where there is one
+    if schema.modality == "text":
+        words = f"vocabulary of {count(len(schema.vocabulary))}"
+        return f"Texts of up to {plural(layout.shape[0], 'token')}; {words}"
+    if schema.modality == "image":
+        rows, columns, channels = layout.shape
+        size = f"{rows} × {columns} pixels, {plural(channels, 'channel')}"
+        return f"Images of {size}; {plural(len(layout.players), 'patch', 'patches')} explained"
+    steps, channels = layout.shape
+    size = f"{plural(steps, 'step')}, {plural(channels, 'channel')}"
+    return f"Series of {size}; {plural(len(layout.players), 'window')} explained"
+
+
+def _say_columns(data: DataSeen) -> None:
+    features = data.schema.features
+    table = plain_table("column", "kind", "unit", "values", "")
+    numbers = {one["feature"]: one for one in data.card.get("numeric", ())}
+    for feature in features[:_MOST_COLUMNS]:
+        missing = int(data.card.get("missing", {}).get(feature.name, 0))
+        remarks = [
+            "sensitive" if feature.sensitive else "",
+            f"{count(missing)} missing" if missing else "",
+        ]
+        table.add_row(
+            cell(feature.name[:_LONGEST]),
+            _KINDS.get(feature.kind, feature.kind),
+            cell(feature.unit or ""),
+            cell(_values(feature, numbers.get(feature.name))),
+            ", ".join(filter(None, remarks)),
+        )
+    say("")
+    console().print(table)
+    if len(features) > _MOST_COLUMNS:
+        say(f"and {count(len(features) - _MOST_COLUMNS)} more columns")
+    say("")
+
+
+def _values(feature: Feature, numbers: dict[str, Any] | None) -> str:
+    """Categories, few of them, or the smallest and the largest number."""
+    if numbers is not None:
+        return f"{quantity(numbers['min'], None)} to {quantity(numbers['max'], None)}"
+    return _few([one.label[:_LONGEST] for one in feature.categories], _MOST_CATEGORIES)
+
+
+def _few(names: Sequence[str], most: int) -> str:
+    """`a, b, c and 4 more`; never "and 1 more"."""
+    if len(names) <= most + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:most])} and {count(len(names) - most)} more"
+
+
+def _say_issues(data: DataSeen, language: str) -> None:
+    if not data.issues:
+        say("\nThe checks of the data found nothing.")
+        return
+    texts = wording(language)
+    say(f"\nFound in the data ({len(data.issues)})")
+    for issue in data.issues[:_MOST_ISSUES]:
+        say(f"  {texts.label('issue_severities', issue.severity)}: {issue.text}")
+    if len(data.issues) > _MOST_ISSUES:
+        say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
+
+
+# --- plan -----------------------------------------------------------------------------------------
+
+
+def _say_stages(stages: Sequence[Expected]) -> None:
+    """What is computed and what is stored, with the rows that each explainer evaluates."""
+    table = plain_table(
+        "stage", "from the store", "model evaluations (rows)", right=("model evaluations (rows)",)
+    )
+    for name, found in _families(stages).items():
+        calls = [one.calls for one in found if one.calls is not None]
+        table.add_row(cell(name), _cached(found), f"{count(sum(calls))}" if calls else "")
+    say("")
+    console().print(table)
+    cached = sum(stage.cached for stage in stages)
+    say(f"{len(stages)} stages, {cached} of them in the store")
+
+
+def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
+    """Explanations one by one; measures and pictures together, but for what is partly stored."""
+    families: dict[str, list[Expected]] = {}
+    for stage in stages:
+        kind = stage.id.partition("/")[0]
+        name = kind if kind in {"measures", "pictures"} else stage.id
+        families.setdefault(name, []).append(stage)
+    return {
+        name if len(found) == 1 else f"{name} × {len(found)}": found
+        for name, found in families.items()
+    }
+
+
+def _cached(stages: Sequence[Expected]) -> str:
+    there = sum(stage.cached for stage in stages)
+    if 0 < there < len(stages):
+        return f"{there} of {len(stages)}"
+    return "yes" if there else "no"
+
+
+def _by_reason(refused: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    reasons: dict[str, list[str]] = {}
+    for artifact, reason in refused:
+        reasons.setdefault(reason, []).append(artifact)
+    return reasons
+
+
+def _some_of(artifacts: Sequence[str]) -> str:
+    """A few artifacts by name, many by number."""
+    if len(artifacts) <= _MOST_LEFT_OUT:
+        return ", ".join(artifacts)
+    return f"{len(artifacts)} parts ({', '.join(artifacts[:3])}, …)"
+
+
+# --- cost -----------------------------------------------------------------------------------------
+
+_BASES: dict[Basis, str] = {
+    "measured": "by the time that they took here before",
+    "similar": "by similar stages that ran here",
+    "timed": "by timing the model ({row} a row)",
+    "typical": "by usual times, since nothing like them ran here",
+}
+
+
+def _cost(plan: Forecast) -> str:
+    """How long it will take, as a range, and how that was found."""
+    cost = plan.cost
+    if not cost.stages:
+        if plan.whole:
+            return "Cost: cached: nothing to do; the report of this run is there"
+        return "Cost: cached: nothing to compute; the report is written in a few seconds"
+    span = cost.total
+    about = duration(span.expected)
+    about = about if about.startswith("a few") else f"about {about}"
+    within = duration_range(span.low, span.high)
+    text = f"Cost: {about} ({within}) with {plural(cost.parallel, 'process', 'processes')}"
+    return f"{text}\n  {_how(cost)}"
+
+
+def _how(cost: Cost) -> str:
+    """Which stages were estimated by what; the report, which always comes, is left out."""
+    counts = {basis: cost.count(basis) for basis in _BASES}
+    counts["typical"] -= 1
+    row = "" if cost.row is None else f"{1000 * cost.row:.2g} ms"
+    told = [f"{n} {_BASES[basis].format(row=row)}" for basis, n in counts.items() if n]
+    return f"Estimated for {plural(sum(counts.values()), 'stage')}: {', '.join(told)}"

@@ -1,0 +1,207 @@
+"""Shows how far a run is: bars in a terminal, plain lines elsewhere; both on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
+
+from deepseek_report.cli.output.text import printable
+from deepseek_report.cli.output.units import duration
+from deepseek_report.runner.progress import Reporter
+
+_KINDS = {
+    "data": "read the data",
+    "training": "train the model",
+    "predictions": "predict",
+    "explanations": "explain",
+    "measures": "measure",
+    "pictures": "draw",
+    "report": "write the report",
+}
+#: Seconds between two lines on how far the whole run is.
+_EVERY = 10.0
+#: Seconds of finished stages from which on their true times correct what was expected.
+_ENOUGH = 3.0
+#: A stage that is shown with its own time took at least so many seconds.
+_LONG = 0.5
+#: Columns that a bar of a stage needs; a narrower terminal gets the words alone.
+_NARROW = 70
+
+
+def words_of(stage: str) -> str:
+    """What a stage does, for people: `measures/deletion/shap -> "measure deletion of shap"`."""
+    kind, _, rest = stage.partition("/")
+    return printable(f"{_KINDS.get(kind, kind)} {rest.replace('/', ' of ')}".strip())
+
+
+@contextmanager
+def reporter() -> Iterator[Reporter]:
+    """What shows a run: bars where the terminal can move its cursor, else lines."""
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield Lines()
+        return
+    narrow = console.width < _NARROW
+    text = TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis"))
+    bar = [] if narrow else [BarColumn(bar_width=24)]
+    note = TextColumn("{task.fields[note]}", table_column=Column(no_wrap=True))
+    with Progress(text, *bar, note, console=console, transient=True) as progress:
+        yield Bars(progress)
+
+
+@dataclass
+class Whole:
+    """How far the run as a whole is, and how long the rest should take.
+
+    expected : {stage: seconds} of what is not finished. begun : when the running ones started.
+    """
+
+    expected: dict[str, float] = field(default_factory=dict)
+    begun: dict[str, float] = field(default_factory=dict)
+    parallel: int = 1
+    total: int = 0
+    finished: int = 0
+    foreseen: float = 0.0
+    took: float = 0.0
+
+    def plan(self, expected: Mapping[str, float], parallel: int) -> None:
+        """Take over what is left to do; what was finished before stays finished."""
+        self.expected, self.parallel = dict(expected), max(parallel, 1)
+        self.total = self.finished + len(self.expected.keys() - {"report"})
+        self.foreseen = self.took = 0.0
+
+    def start(self, stage: str) -> None:
+        self.begun[stage] = time.monotonic()
+
+    def finish(self, stage: str, seconds: float) -> None:
+        self.begun.pop(stage, None)
+        foreseen = self.expected.pop(stage, None)
+        if foreseen is not None:
+            self.finished += stage != "report"
+            self.foreseen += foreseen
+            self.took += seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that the rest should take, corrected by how the finished stages went."""
+        pace = 1.0
+        if self.took >= _ENOUGH and self.foreseen > 0:
+            pace = min(max(self.took / self.foreseen, 0.2), 5.0)
+        now = time.monotonic()
+        rest = {
+            stage: max(seconds * pace - (now - self.begun.get(stage, now)), 0.0)
+            for stage, seconds in self.expected.items()
+        }
+        writing = rest.pop("report", 0.0)
+        return max(sum(rest.values()) / self.parallel, max(rest.values(), default=0.0)) + writing
+
+    def __str__(self) -> str:
+        left = duration(self.left)
+        about = left if left.startswith("a few") else f"about {left}"
+        return f"{self.finished} of {self.total} stages, {about} left"
+
+
+class Lines:
+    """Plain lines, for a file, a pipe, or a terminal that cannot move its cursor."""
+
+    def __init__(self) -> None:
+        self.whole = Whole()
+        self.told: dict[str, float] = {}
+        self.whole_told = time.monotonic()
+
+    def _say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def planned(self, expected: Mapping[str, float], parallel: int) -> None:
+        self.whole.plan(expected, parallel)
+
+    def started(self, stage: str) -> None:
+        self.whole.start(stage)
+        self.told[stage] = time.monotonic()
+        if stage in {"data", "training", "report"} or stage.startswith("explanations/"):
+            self._say(f"{words_of(stage)} …")
+
+    def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
+        now = time.monotonic()
+        if total and now - self.told.get(stage, now) >= 5:
+            self.told[stage] = now
+            self._say(f"  {words_of(stage)}: {done} of {total} {printable(note)}".rstrip())
+        self._say_whole()
+
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
+        self.whole.finish(stage, seconds)
+        if problem:
+            how = "not done" if applicable else "not applicable"
+            self._say(f"{words_of(stage)}: {how}, {printable(problem)}")
+        elif seconds >= _LONG:
+            self._say(f"{words_of(stage)}: {seconds:.1f} s")
+        self._say_whole()
+
+    def _say_whole(self) -> None:
+        now = time.monotonic()
+        if self.whole.expected and now - self.whole_told >= _EVERY:
+            self.whole_told = now
+            self._say(f"  {self.whole}")
+
+
+class Bars:
+    """A bar for the whole run, and one for each stage that runs now."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+        self.whole = Whole()
+        self.overall: TaskID | None = None
+        self.tasks: dict[str, TaskID] = {}
+
+    def planned(self, expected: Mapping[str, float], parallel: int) -> None:
+        self.whole.plan(expected, parallel)
+        if self.overall is None:
+            self.overall = self.progress.add_task("", total=self.whole.total, note="")
+        self._show_whole()
+
+    def started(self, stage: str) -> None:
+        self.whole.start(stage)
+        self.tasks[stage] = self.progress.add_task(escape(words_of(stage)), total=None, note="")
+
+    def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:
+        if stage in self.tasks:
+            of = f"{done} of {total} " if total else ""
+            said = escape(printable(of + note).strip())
+            self.progress.update(self.tasks[stage], completed=done, total=total, note=said)
+        self._show_whole()
+
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
+        task = self.tasks.pop(stage, None)
+        if task is not None:
+            self.progress.remove_task(task)
+        self.whole.finish(stage, seconds)
+        self._show_whole()
+        name = escape(words_of(stage))
+        if problem:
+            sign = "[red]✗[/]" if applicable else "[dim]–[/]"
+            self._print(f"{sign} {name}: {escape(printable(problem))}")
+        elif seconds >= _LONG:
+            self._print(f"[green]✓[/] {name}  {seconds:.1f} s")
+
+    def _print(self, text: str) -> None:
+        self.progress.console.print(text, highlight=False)
+
+    def _show_whole(self) -> None:
+        if self.overall is not None:
+            done, total = self.whole.finished, self.whole.total
+            said = str(self.whole)
+            self.progress.update(
+                self.overall, completed=done, total=total, description=said, refresh=False
+            )

@@ -1,0 +1,48 @@
+"""Prints a table of the jobs of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from deepseek_report.cli.output.console import cell, console, plain_table
+from deepseek_report.cli.output.runs import thresholds
+from deepseek_report.findings.wording import wording
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.sweep import JobResult
+
+_ENDS = {
+    0: "whole",
+    1: "incomplete",
+    2: "not run",
+    3: "a threshold is not met",
+}
+
+
+def say_sweep(results: Sequence[JobResult], total: int) -> None:
+    """One line a job: in what it differs, how it ended, what it promised and reached, its page."""
+    metrics = list(dict.fromkeys(one.score[0] for one in results if one.score))
+    label = wording().label("metrics", metrics[0]) if len(metrics) == 1 else "main score"
+    table = plain_table("job", "differs in", "ended", "thresholds", label, "report")
+    for number, one in enumerate(results, start=1):
+        ended = _ENDS.get(one.exit_code, "failed")
+        if one.page is None and one.exit_code == 1:
+            ended = "failed"
+        table.add_row(
+            f"{number} of {total}",
+            cell(" ".join(one.varying) or "–"),
+            f"{one.exit_code}, {ended}",
+            thresholds(one.outcomes) if one.page else "",
+            cell(_score(one, len(metrics) > 1)),
+            cell(one.page or ""),
+        )
+    print()
+    console().print(table)
+
+
+def _score(one: JobResult, named: bool) -> str:
+    if one.score is None:
+        return ""
+    metric, text = one.score
+    return f"{wording().label('metrics', metric)} {text}" if named else text

@@ -1,0 +1,20 @@
+"""Texts of strangers made safe for a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def printable(text: object) -> str:
+    """A text on one line without control characters, which could rewrite what a person sees."""
+    return "".join(one if _is_shown(one) else "\N{REPLACEMENT CHARACTER}" for one in str(text))
+
+
+def _is_shown(one: str) -> bool:
+    """Letters, signs and spaces of any width; no line breaks, no escapes, no marks of direction."""
+    return one.isprintable() or unicodedata.category(one) == "Zs"
+
+
+def printable_lines(text: object) -> str:
+    """The same for a text of several lines."""
+    return "\n".join(map(printable, str(text).split("\n")))

@@ -1,0 +1,135 @@
+"""What stands below `paths.reports`: finished runs, as their own files tell it.
+
+Reads JSON alone and imports nothing heavy, so that the command `runs` answers at once. A run
+folder may come from anybody: links are not followed, files are read up to a bound, and a folder
+that cannot be read is a row that says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_RUN, _FINDINGS, _PROVENANCE = "run.json", "findings.json", "provenance.json"
+#: The largest record that is read, in bytes; that of a run with 1 500 columns has some 3 MB.
+MOST_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run folder.
+
+    finished : when it was made, None where no record tells. problem : why its record cannot be
+    read; the other fields are then empty. failed : parts that broke. outcomes : {outcome of a
+    declared threshold: how many}. size : bytes of its files. stages : {(stage id, key)} it was made
+    from.
+    """
+
+    folder: Path
+    experiment: str
+    run_id: str
+    finished: dt.datetime | None = None
+    problem: str = ""
+    failed: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    size: int = 0
+    stages: frozenset[tuple[str, str]] = frozenset()
+
+
+def past_runs(reports: Path) -> list[PastRun]:
+    """Every run below a folder of reports, newest first; those without a date come last."""
+    found = [
+        past_run(folder)
+        for experiment in _folders(reports)
+        for folder in _folders(experiment)
+        if os.path.lexists(folder / _RUN)
+    ]
+    oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
+    return sorted(found, key=lambda run: (run.finished or oldest, run.run_id), reverse=True)
+
+
+def past_run(folder: Path) -> PastRun:
+    """What a run folder tells of itself; never raises for what stands in it."""
+    named = (folder, folder.parent.name, folder.name)
+    finished = _moment(_read(folder / _PROVENANCE)[0], "finished")
+    record, problem = _read(folder / _RUN)
+    if not problem and not isinstance(record, dict):
+        problem = f"{_RUN} is no record of a run"
+    if problem:
+        return PastRun(*named, finished, problem, size=size_of(folder))
+    written = _read(folder / _FINDINGS)[0]
+    problems = [*_mappings(record.get("problems")), *_mappings(_entry(written, "problems"))]
+    failed = {str(one.get("stage")) for one in problems if one.get("kind") == "failed"}
+    thresholds = _entry(written, "thresholds") or record.get("thresholds")
+    return PastRun(
+        *named,
+        finished,
+        failed=len(failed),
+        outcomes=Counter(str(one.get("outcome")) for one in _mappings(thresholds)),
+        size=size_of(folder),
+        stages=frozenset(
+            (str(one.get("id")), str(one.get("key"))) for one in _mappings(record.get("stages"))
+        ),
+    )
+
+
+def size_of(folder: Path) -> int:
+    """Bytes of all regular files below a folder; links are counted as nothing."""
+    total = 0
+    for place, _, names in os.walk(folder, followlinks=False):
+        for name in names:
+            try:
+                facts = os.lstat(os.path.join(place, name))  # noqa: PTH118 - a path each is slow
+            except OSError:
+                continue
+            total += facts.st_size if stat.S_ISREG(facts.st_mode) else 0
+    return total
+
+
+def _folders(place: Path) -> Iterator[Path]:
+    """The folders in a folder that are no links and not hidden, sorted."""
+    try:
+        entries = sorted(os.scandir(place), key=lambda one: one.name)
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+            yield place / entry.name
+
+
+def _read(path: Path) -> tuple[Any, str]:
+    """The content of a JSON file and "", or None and why it cannot be read."""
+    try:
+        facts = path.lstat()
+        if not stat.S_ISREG(facts.st_mode):
+            return None, f"{path.name} is no regular file"
+        if facts.st_size > MOST_BYTES:
+            return None, f"{path.name} is larger than {MOST_BYTES // 2**20} MB"
+        return json.loads(path.read_text(encoding="utf-8")), ""
+    except OSError as error:
+        return None, f"{path.name} cannot be read: {error.strerror}"
+    except (ValueError, RecursionError):
+        return None, f"{path.name} is not valid JSON"
+
+
+def _entry(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, dict) else None
+
+
+def _mappings(value: Any) -> Sequence[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _moment(record: Any, name: str) -> dt.datetime | None:
+    try:
+        moment = dt.datetime.fromisoformat(str(_entry(record, name)))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

@@ -1,0 +1,82 @@
+"""How long stages took that are in the store, from their manifests."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deepseek_report.store.folders import MANIFEST
+
+#: So many finished stages of one name are looked at, the newest ones.
+_LOOKED_AT = 8
+
+
+@dataclass(frozen=True)
+class Past:
+    """One finished stage: seconds it took, and its `Work`, where the manifest tells it."""
+
+    seconds: float
+    units: float | None = None
+    like: str = ""
+
+
+@dataclass
+class PastTimes:
+    """The times of finished stages of one store, read when they are asked for."""
+
+    root: Path
+    known: dict[str, list[Past]] = field(default_factory=dict)
+
+    def of(self, stage: str) -> list[Past]:
+        """Finished stages with this id, newest first."""
+        if stage not in self.known:
+            self.known[stage] = list(_read(self.root / stage))
+        return self.known[stage]
+
+    def kin(self, stage: str) -> list[Past]:
+        """Finished stages that measure the same of another explanation."""
+        family, _, subject = stage.rpartition("/")
+        if family.count("/") != 1 or not subject:
+            return []
+        others = sorted(_folders(self.root / family))
+        return [past for name in others if len(name) != 32 for past in self.of(f"{family}/{name}")]
+
+
+def _read(folder: Path) -> Iterator[Past]:
+    manifests = [folder / name / MANIFEST for name in _folders(folder)]
+    dated = []
+    for path in manifests:
+        try:
+            dated.append((path.lstat().st_mtime, path))
+        except OSError:
+            continue
+    for _, path in sorted(dated, reverse=True)[:_LOOKED_AT]:
+        if (past := _past(path)) is not None:
+            yield past
+
+
+def _folders(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+    except OSError:
+        return []
+
+
+def _past(path: Path) -> Past | None:
+    """What a manifest tells; None where it tells no time or cannot be read."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        seconds = float(facts["seconds"])
+        work = facts.get("work") or {}
+        units = float(work["units"]) if "units" in work else None
+        like = str(work.get("like", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not math.isfinite(seconds) or seconds < 0:
+        return None
+    return Past(seconds, units if units and units > 0 else None, like)

@@ -1,0 +1,125 @@
+"""`check` says what it understood of the data, what it found in them, and what the run costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.cli import run
+
+CSV = "größe in m,sex,region,income,deny\n"
+
+
+def write_loans(folder: Path) -> Path:
+    """120 rows: three kinds of columns, seven regions, a missing cell, two classes."""
+    rows = [
+        f"{1.5 + i / 200},{'fm'[i % 2]},region {i % 7},{'' if i == 3 else 1000 + 37 * i},"
+        f"{'yes' if (i * 7) % 5 < 2 else 'no'}\n"
+        for i in range(120)
+    ]
+    path = folder / "loans.csv"
+    path.write_text(CSV + "".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    path = write_loans(tmp_path)
+
+    def checked(*overrides: str) -> str:
+        own = ["dataset=csv", f"dataset.path={path}", "dataset.target=deny", "model=sklearn"]
+        places = [f"paths.store={tmp_path / 'store'}", f"paths.reports={tmp_path / 'reports'}"]
+        assert run(["check", *own, *places, *overrides]) == 0
+        return capsys.readouterr().out
+
+    return checked
+
+
+def line(said: str, begins: str) -> str:
+    return next(one for one in said.splitlines() if one.strip().startswith(begins))
+
+
+def test_each_column_is_shown_with_kind_unit_and_values(check: Callable[..., str]) -> None:
+    said = check("+dataset.columns.income.unit=€", "dataset.sensitive=[sex]")
+    assert line(said, "größe in m").split()[3] == "number"
+    income = line(said, "income")
+    assert "number" in income
+    assert "€" in income
+    assert "to 5 403" in income.replace("\u202f", " ")
+    assert "1 missing" in income
+    region = line(said, "region")
+    assert "categories" in region
+    assert "region 0, region 1, region 2, region 3, region 4 and 2 more" in region
+    assert "sensitive" in line(said, "sex")
+    assert "Compared by sex (groups of people): f, m" in said
+
+
+def test_the_favourable_class_is_named_or_asked_for(check: Callable[..., str]) -> None:
+    said = check()
+    assert "2 classes: “deny: no”, “deny: yes”" in said
+    assert "none declared (dataset.favourable=…" in line(said, "Favourable")
+    said = check("dataset.favourable=no")
+    assert line(said, "Favourable").endswith("“deny: no”")
+
+
+def test_a_number_is_shown_with_its_unit_and_without_a_favourable_class(
+    check: Callable[..., str],
+) -> None:
+    said = check("dataset.target=größe in m", "dataset.unit=m")
+    assert "a number, unit: m" in said
+    assert "Favourable" not in said
+
+
+def test_every_issue_of_the_data_is_told_in_its_sentence(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from deepseek_report.runner.reading import read_run, results_of
+
+    assert run(["check", *small_run.overrides(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    issues = results_of(small_run.folder, read_run(small_run.folder)).issues
+    assert f"Found in the data ({len(issues)})" in said
+    for issue in issues:
+        assert issue.text in said
+    assert "no default” is" not in line(said, "Favourable")
+    assert "“no default”" in line(said, "Favourable")
+
+
+def test_the_cost_is_a_range_and_says_how_it_was_estimated(check: Callable[..., str]) -> None:
+    said = check()
+    cost = said[said.index("Cost:") :]
+    assert " to " in cost or "a few seconds" in cost
+    assert "Estimated for" in cost
+    assert "by usual times" in cost
+
+
+def test_what_is_stored_costs_nothing(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = small_run.overrides(tmp_path)
+    assert run(["check", *overrides]) == 0
+    assert "cached: nothing to compute" in capsys.readouterr().out
+    there = [*overrides, f"paths.reports={small_run.folder.parents[1]}"]
+    there.remove(f"paths.reports={tmp_path}")
+    assert run(["check", *there]) == 0
+    assert "cached: nothing to do" in capsys.readouterr().out
+
+
+def test_text_of_the_data_cannot_rewrite_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{i},{i % 3}\x1b[2J,{'ab'[i % 2]}\u202e[red]\n" for i in range(90))
+    (tmp_path / "odd.csv").write_text("n,x\x1b[1m,y\n" + rows, encoding="utf-8")
+    own = ["dataset=csv", f"dataset.path={tmp_path / 'odd.csv'}", "dataset.target=y"]
+    assert run(["check", *own, "model=sklearn", f"paths.store={tmp_path / 's'}"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "\u202e" not in said
+    assert "[red]" in said
+    assert run(["check", *own, "dataset.target=no\x1b[2J", f"paths.store={tmp_path / 's'}"]) == 2
+    said = capsys.readouterr().err
+    assert "is not a column" in said
+    assert "\x1b" not in said

@@ -1,0 +1,268 @@
+"""`init`: a study that runs as its README says, and that nothing in the data can break out of."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.study import study_name
+from deepseek_report.runner.study_config import scalar
+
+#: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.
+ODD = ["größe in m", "a.b", "x: #y", "1", "true", "no", "${oc.env:HOME}", "'q\"", "[a]", "$(id)"]
+FEW = ["metrics=[deletion]", "visualizations=[]", "sections=[summary]", "frameworks=[]"]
+
+
+def write_table(folder: Path, names: list[str], name: str = "loans.csv") -> Path:
+    """150 rows: a number in each of these columns, a column of people, and a decision."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow([*names, "sex", "deny"])
+        for i in range(150):
+            numbers = [(i * (j + 3)) % 101 + i / 200 for j in range(len(names))]
+            writer.writerow([*numbers, "fm"[i % 2], "yes" if (i * 7) % 5 < 2 else "no"])
+    return path
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> Experiment:
+    """The experiment of a study, composed as its README says."""
+    monkeypatch.chdir(folder)
+    # to be dropped once --trust makes a package of the current folder importable
+    monkeypatch.syspath_prepend(str(folder))
+    name = next((folder / "conf" / "experiment").glob("*.yaml")).stem
+    for module in (f"{name}_plugins", f"{name}_plugins.occlusion"):  # of another test's folder
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    composed = compose([f"experiment={name}", *overrides], "conf")
+    return validate(composed, [f"{name}_plugins"])
+
+
+def test_a_study_runs_as_its_readme_says(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(here, ["income", "größe in m"])
+    assert run(["init", "my-loans", "--data", "loans.csv", "--target", "deny"]) == 0
+    capsys.readouterr()
+    readme = (here / "my-loans" / "README.md").read_text(encoding="utf-8")
+    command = "--config-dir conf --trust my_loans_plugins experiment=my_loans"
+    assert f"`deepseek-report {command}`" in readme
+    monkeypatch.chdir(here / "my-loans")
+    # to be dropped once --trust makes a package of the current folder importable
+    monkeypatch.syspath_prepend(str(here / "my-loans"))
+    assert run([*command.split(), "debug=fast", "jobs=1", *FEW]) == 0
+    page = Path(capsys.readouterr().out.strip().splitlines()[-1])
+    assert page.is_file()
+    judged = page.parent / "artifacts" / "measures" / "deletion" / "occlusion" / "scores.json"
+    assert judged.is_file()
+
+
+def test_what_was_inferred_is_written_out_to_be_confirmed(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(here, ["income_eur", "region"])
+    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    declared = yaml.safe_load(text)["dataset"]
+    assert declared["path"] == "../loans.csv"
+    assert declared["task"] == "classification"
+    assert declared["columns"] == {
+        "income_eur": {"kind": "numeric", "unit": None},
+        "region": {"kind": "numeric", "unit": None},
+        "sex": {"kind": "categorical"},
+    }
+    assert "perhaps €" in text
+    assert "favourable" not in declared
+    assert "# favourable: …  # one of 'no', 'yes'" in text
+    assert declared["sensitive"] == []
+    assert "some: [sex]" in text
+
+
+def test_the_data_are_read_alike_with_and_without_what_was_written_out(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.artifacts.protocols.progress import Silent
+    from deepseek_report.datasets.csv import TableFile
+
+    path = write_table(here, ["income", "rank"])
+    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
+    experiment = experiment_of(here / "study", monkeypatch)
+    declared = experiment.single["dataset"].load(1, Silent())
+    inferred = TableFile(path=str(path), target="deny").load(1, Silent())
+    assert declared.schema == inferred.schema
+
+
+@pytest.mark.parametrize("target", ["deny", "no", "${oc.env:HOME}"])
+def test_names_of_columns_are_text_and_nothing_else(
+    target: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(here, ODD)
+    assert run(["init", "study", "--data", "loans.csv", "--target", target]) == 0
+    experiment = experiment_of(here / "study", monkeypatch)
+    dataset = experiment.raw["dataset"]
+    assert dataset["target"] == target
+    assert list(dataset["columns"]) == [one for one in [*ODD, "sex", "deny"] if one != target]
+    assert os.environ["HOME"] not in str(dataset)
+
+
+@pytest.mark.parametrize(
+    "text", [*ODD, "a\nb", "\x1b[2J", "\u2028", "\\${x}", "- a", "{a: b}", "", "  a ", "é, b", "~"]
+)
+def test_a_text_is_one_line_of_yaml_that_means_that_text(text: str) -> None:
+    from omegaconf import OmegaConf
+
+    written = scalar(text)
+    assert len(written.splitlines()) == 1
+    assert "\x1b" not in written
+    loaded = OmegaConf.create(
+        yaml.safe_load(f"outer: {{inner: {written}, last: 1}}\nkey: {written}")
+    )
+    assert OmegaConf.to_container(loaded, resolve=True) == {
+        "outer": {"inner": text, "last": 1},
+        "key": text,
+    }
+
+
+def test_a_number_gets_a_unit_to_fill_in_and_no_favourable_class(here: Path) -> None:
+    write_table(here, ["income", "price_eur"])
+    assert run(["init", "study", "--data", "loans.csv", "--target", "price_eur"]) == 0
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["dataset"]["task"] == "regression"
+    assert "unit: null  # by its name perhaps €" in text
+    assert "favourable" not in text
+
+
+def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_table(here / "study", ["income"])
+    (here / "study" / "README.md").write_text("mine")
+    arguments = ["init", "study", "--data", "study/loans.csv", "--target", "deny"]
+    assert run(arguments) == 2
+    assert "README.md is there already" in capsys.readouterr().err
+    assert (here / "study" / "README.md").read_text() == "mine"
+    assert not (here / "study" / "Makefile").exists()
+    (here / "study" / "README.md").unlink()
+    assert run(arguments) == 0
+    text = (here / "study" / "conf" / "experiment" / "study.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["dataset"]["path"] == "loans.csv"
+    assert run(arguments) == 2
+
+
+def test_a_copy_of_the_data_is_made_only_where_asked_for(here: Path) -> None:
+    path = write_table(here / "elsewhere", ["income"])
+    assert run(["init", "a", "--data", str(path), "--target", "deny", "--copy"]) == 0
+    assert (here / "a" / "data" / "loans.csv").read_bytes() == path.read_bytes()
+    text = (here / "a" / "conf" / "experiment" / "a.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(text)["dataset"]["path"] == "data/loans.csv"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "loans.csv"], "the columns are income, sex, deny"),
+        (["--data", "loans.csv", "--target", "denny"], "did you mean `deny`?"),
+        (["--data", "none.csv", "--target", "deny"], "there is no such file"),
+        (["--target", "deny"], "Add --data FILE"),
+        (["--name", "../x"], "cannot be a name"),
+        (["--name", "credit_risk"], "name of a shipped experiment"),
+    ],
+)
+def test_what_cannot_be_made_is_told_and_nothing_is_written(
+    arguments: list[str], said: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_table(here, ["income"])
+    assert run(["init", "study", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert not (here / "study").exists()
+
+
+def test_without_data_the_study_is_of_the_shipped_ones(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["init", "first"]) == 0
+    experiment = experiment_of(here / "first", monkeypatch)
+    assert experiment.name == "first"
+    assert type(experiment.single["dataset"]).__name__ == "TaiwanCredit"
+    assert "occlusion" in experiment.multiple["explainers"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("My Loans 2", "my_loans_2"),
+        ("2026", "study_2026"),
+        ("prüfung", "prufung"),
+        ("信用", "study"),
+        ("credit_risk", "credit_risk_study"),
+    ],
+)
+def test_a_name_is_made_of_the_folders(folder: str, name: str, tmp_path: Path) -> None:
+    assert study_name(tmp_path / folder) == name
+
+
+def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
+    write_table(here, ["income"])
+    assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0
+    program = here / "bin" / "deepseek-report"
+    program.parent.mkdir()
+    program.write_text(
+        f"#!{sys.executable}\nfrom deepseek_report.__main__ import main\nmain()\n", encoding="utf-8"
+    )
+    program.chmod(0o755)
+    package = Path(__file__).parents[2]
+    environment = {
+        **os.environ,
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        # the "." is to be dropped once --trust makes a package of the current folder importable
+        "PYTHONPATH": f"{package}:.",
+    }
+
+    def make(target: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "-C", str(here / "study"), target]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    tested = make("test")
+    assert tested.returncode == 0, tested.stderr
+    assert "Ran 2 tests" in tested.stderr
+    checked = make("check")
+    assert checked.returncode == 0, checked.stderr
+    assert "explanations/occlusion" in checked.stdout
+
+
+def test_without_the_program_make_installs_it_into_the_folder(here: Path) -> None:
+    assert run(["init", "study"]) == 0
+    tools = here / "tools"
+    tools.mkdir()
+    for name in ("sh", "make", "dirname", "sed"):
+        found = next(
+            Path(folder) / name
+            for folder in os.environ["PATH"].split(":")
+            if (Path(folder) / name).exists()
+        )
+        (tools / name).symlink_to(found)
+    said: Any = subprocess.run(
+        [str(tools / "make"), "-C", str(here / "study"), "-n", "report"],
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "-m venv .venv" in said.stdout
+    assert "pip install --quiet deepseek-report" in said.stdout
+    assert '".venv/bin/deepseek-report" --config-dir conf' in said.stdout

@@ -1,0 +1,133 @@
+"""How far a run is: the whole of it, what is left, and no alarm where nothing went wrong."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from deepseek_report.cli.output import progress as shown
+from deepseek_report.cli.output.progress import Bars, Lines, Whole, reporter
+from deepseek_report.runner.progress import NoReporter, Reporter
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [0.0]
+    monkeypatch.setattr(shown.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_time_that_is_left_shrinks_with_each_stage_and_with_the_clock(
+    clock: list[float],
+) -> None:
+    whole = Whole()
+    whole.plan({"training": 60, "explanations/shap": 120, "report": 5}, 1)
+    assert whole.left == pytest.approx(185)
+    assert str(whole) == "0 of 2 stages, about 3 min left"
+    whole.start("training")
+    clock[0] = 20
+    assert whole.left == pytest.approx(165)
+    whole.finish("training", 60)
+    assert whole.left == pytest.approx(125)
+    assert str(whole) == "1 of 2 stages, about 2 min left"
+
+
+def test_stages_that_take_longer_than_expected_make_the_rest_longer(clock: list[float]) -> None:
+    whole = Whole()
+    whole.plan({"measures/a": 5, "measures/b": 5}, 1)
+    whole.finish("measures/a", 10)
+    assert whole.left == pytest.approx(10)
+
+
+def test_stages_at_the_same_time_share_it_but_the_longest_one_counts(clock: list[float]) -> None:
+    whole = Whole()
+    whole.plan({"measures/a": 10, "measures/b": 10, "measures/c": 10, "measures/d": 10}, 2)
+    assert whole.left == pytest.approx(20)
+    whole.plan({"measures/a": 100, "measures/b": 10}, 2)
+    assert whole.left == pytest.approx(100)
+
+
+def test_a_second_plan_keeps_what_is_finished(clock: list[float]) -> None:
+    whole = Whole()
+    whole.plan({"data": 1, "training": 1, "report": 1}, 1)
+    whole.finish("data", 1)
+    whole.plan({"training": 600, "report": 1}, 1)
+    assert str(whole) == "1 of 2 stages, about 10 min left"
+
+
+def test_lines_tell_the_whole_now_and_then(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = Lines()
+    lines.planned({"training": 60, "measures/a": 60}, 1)
+    lines.started("training")
+    lines.finished("training", 60.0, "")
+    assert "of 2 stages" not in capsys.readouterr().err
+    clock[0] = 11
+    lines.advanced("measures/a", 1, 2, "")
+    assert "1 of 2 stages, about 1 min left" in capsys.readouterr().err
+
+
+def test_a_stage_that_cannot_be_applied_is_not_said_to_have_failed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = Lines()
+    lines.finished("measures/gap/lime", 0.0, "it has no base value", applicable=False)
+    lines.finished("measures/gap/shap", 0.0, "it broke")
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "measure gap of lime: not applicable, it has no base value"
+    assert second == "measure gap of shap: not done, it broke"
+
+
+def bars(width: int = 80, **environment: str) -> tuple[Bars, io.StringIO]:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=width, _environ=environment)
+    return Bars(Progress(TextColumn("{task.description}"), console=console)), out
+
+
+def test_a_dash_not_a_cross_marks_what_cannot_be_applied() -> None:
+    shown_bars, out = bars()
+    shown_bars.planned({"measures/a": 1, "measures/b": 1}, 1)
+    shown_bars.finished("measures/a", 0.0, "it has no base value", applicable=False)
+    assert "–" in out.getvalue()
+    assert "✗" not in out.getvalue()
+    shown_bars.finished("measures/b", 0.0, "it broke")
+    assert "✗" in out.getvalue()
+
+
+def test_no_color_is_respected() -> None:
+    coloured, out = bars(TERM="xterm-256color")
+    coloured.finished("measures/b", 0.0, "it broke")
+    assert "\x1b[31m" in out.getvalue()
+    plain, out = bars(TERM="xterm-256color", NO_COLOR="1")
+    plain.finished("measures/b", 0.0, "it broke")
+    assert not re.search(r"\x1b\[3\dm", out.getvalue())
+
+
+def test_one_bar_stands_for_the_whole_run() -> None:
+    shown_bars, _ = bars()
+    shown_bars.planned({"data": 1, "training": 100, "report": 3}, 1)
+    shown_bars.started("data")
+    shown_bars.finished("data", 1.0, "")
+    (whole,) = shown_bars.progress.tasks
+    assert (whole.completed, whole.total) == (1, 2)
+    assert whole.description == "1 of 2 stages, about 2 min left"
+
+
+def test_what_is_no_terminal_gets_lines() -> None:
+    with reporter() as found:
+        assert isinstance(found, Lines)
+
+
+def test_every_reporter_takes_what_a_run_tells() -> None:
+    shown_bars, _ = bars()
+    every: list[Reporter] = [NoReporter(), Lines(), shown_bars]
+    for one in every:
+        one.planned({"data": 1.0}, 2)
+        one.started("data")
+        one.advanced("data", 1, 3, "[red]")
+        one.finished("data", 0.1, "", applicable=True)

@@ -1,0 +1,175 @@
+"""`runs`: what stands below the reports, whatever state it is in, and at once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.cli import run
+from deepseek_report.cli.output.units import duration, duration_range, in_bytes
+from deepseek_report.runner.past_runs import past_run, past_runs
+
+
+def make_run(folder: Path, finished: str, **record: Any) -> None:
+    folder.mkdir(parents=True)
+    whole = {"problems": [], "thresholds": [], "stages": [], **record}
+    (folder / "run.json").write_text(json.dumps(whole))
+    (folder / "provenance.json").write_text(json.dumps({"finished": finished}))
+
+
+def test_a_real_run_is_listed_with_its_thresholds_and_size(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(small_run.folder, tmp_path / "credit_risk" / small_run.folder.name)
+    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.startswith(f"credit_risk/{small_run.folder.name}")
+    found = past_run(small_run.folder)
+    assert sum(found.outcomes.values()) == 4
+    assert ("whole" in row) == (found.failed == 0)
+    assert "MB" in row
+    files = [one for one in small_run.folder.rglob("*") if one.is_file()]
+    assert found.size == sum(one.stat().st_size for one in files)
+
+
+def test_runs_are_listed_newest_first_with_what_failed_and_what_was_promised(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcomes = ["met", "not met", "too uncertain to say", "met", "not measured"]
+    thresholds = [{"outcome": one} for one in outcomes]
+    broken = [{"kind": "failed", "stage": "measures/deletion/shap"}]
+    make_run(tmp_path / "loans" / "a", "2026-03-01T10:00:00+00:00", thresholds=thresholds)
+    make_run(tmp_path / "loans" / "b", "2026-03-02T10:00:00+00:00", problems=broken)
+    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
+    _, newest, oldest, *_ = capsys.readouterr().out.splitlines()
+    assert newest.startswith("loans/b")
+    assert "incomplete, 1 part failed" in newest
+    assert "none" in newest
+    assert "1 not met, 1 not measured, 1 uncertain, 2 met" in oldest
+
+
+def test_thresholds_and_problems_that_the_writing_of_the_report_recorded_count(
+    tmp_path: Path,
+) -> None:
+    make_run(tmp_path / "x" / "a", "2026-03-01T10:00:00+00:00")
+    written = {
+        "thresholds": [{"outcome": "met"}],
+        "problems": [{"kind": "failed", "stage": "sections/bias"}],
+    }
+    (tmp_path / "x" / "a" / "findings.json").write_text(json.dumps(written))
+    (found,) = past_runs(tmp_path)
+    assert found.failed == 1
+    assert found.outcomes == {"met": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "not valid JSON"),
+        ("{", "not valid JSON"),
+        ("[]", "no record"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"problems": 3, "stages": [1], "thresholds": {"a": 2}}', ""),
+    ],
+)
+def test_a_record_that_cannot_be_read_is_a_row_that_says_so(
+    content: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "x" / "good", "not a time")
+    folder = tmp_path / "x" / "bad"
+    folder.mkdir()
+    (folder / "run.json").write_text(content)
+    (folder / "provenance.json").write_text(content)
+    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
+    said = capsys.readouterr().out
+    assert "x/good" in said
+    assert "x/bad" in said
+    assert problem in said
+    assert "not known" in said
+
+
+def test_a_link_is_no_run_and_a_linked_record_is_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "elsewhere" / "x" / "secret", "2026-03-01T10:00:00+00:00")
+    reports = tmp_path / "reports"
+    (reports / "x" / "linked").mkdir(parents=True)
+    target = tmp_path / "elsewhere" / "x" / "secret"
+    (reports / "x" / "folder").symlink_to(target)
+    (reports / "x" / "linked" / "run.json").symlink_to(target / "run.json")
+    assert run(["runs", f"paths.reports={reports}"]) == 0
+    said = capsys.readouterr().out
+    assert "x/folder" not in said
+    assert "no regular file" in said
+
+
+def test_names_of_strangers_cannot_rewrite_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path / "x" / "a\x1b[2Jb[bold]", "2026-03-01T10:00:00+00:00")
+    assert run(["runs", f"paths.reports={tmp_path}"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[bold]" in said
+
+
+def test_without_a_run_a_sentence_says_where_none_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["runs", f"paths.reports={tmp_path / 'none'}"]) == 0
+    assert "no run below" in capsys.readouterr().out
+
+
+def test_the_folder_of_reports_is_that_of_the_experiment(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    here = f"# @package _global_\npaths: {{reports: {tmp_path / 'mine'}}}\n"
+    (tmp_path / "conf" / "experiment" / "loans.yaml").write_text(here)
+    make_run(tmp_path / "mine" / "loans" / "a", "2026-03-01T10:00:00+00:00")
+    chosen = ["--config-dir", str(tmp_path / "conf"), "experiment=loans"]
+    assert run(["runs", *chosen]) == 0
+    assert "loans/a" in capsys.readouterr().out
+    assert run(["runs", "seed=3"]) == 2
+    assert run(["runs", "experiment=none"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["list", "model"], ["runs"], ["completion", "bash"]]
+)
+def test_what_answers_at_once_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    heavy = ["torch", "pandas", "numpy", "hydra", "omegaconf", "pydantic", "sklearn", "matplotlib"]
+    code = (
+        "import sys\nfrom deepseek_report.cli import run\n"
+        "try:\n    run(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"print([one for one in {heavy} if one in sys.modules], file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+
+
+def test_sizes_and_durations_are_said_as_a_person_says_them() -> None:
+    assert [in_bytes(one) for one in (12, 1500, 4.89e6, 999_999, 2.5e13)] == [
+        "12 bytes",
+        "1.5 kB",
+        "4.89 MB",
+        "1 MB",
+        "25 TB",
+    ]
+    assert [duration(one) for one in (1, 22, 70, 1000, 20_000)] == [
+        "a few seconds",
+        "20 s",
+        "1 min",
+        "15 min",
+        "5.6 h",
+    ]
+    assert duration_range(60, 240) == "1 to 4 min"
+    assert duration_range(20, 70) == "20 s to 1 min"
+    assert duration_range(1, 2) == "a few seconds"
