@@ -31,6 +31,8 @@ LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
 #: Kinds of attributes that a part may need to compare by.
 PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
 PARTS: frozenset[AttributeKind] = frozenset({"other"})
+#: Joins the names and the levels of two attributes that are crossed.
+CROSS = " × "
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ seed=3, report.title="My model", dataset=csv dataset.path=loans.csv dataset.targ
 What can be chosen: deepseek-report list. The whole configuration: deepseek-report --cfg job.
 
 Exit codes: 0 whole; 1 finished, but a declared part failed and the report says so;
-2 a problem in the configuration or the data; 3 a declared threshold was not met, where
-report.fail_on=true asks for it.
+2 a problem in the configuration or the data; 3 a declared threshold was not met or could not be
+measured, where report.fail_on=true asks for it.
 """
 
 

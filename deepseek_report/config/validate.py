@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.config import rules
+from deepseek_report.config import rules, thresholds
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
@@ -50,6 +50,7 @@ def validate(
     multiple = {group: checker.several(group) for group in MULTIPLE}
     checker.unknown_top_level()
     if checker.problems or settings is None:
+        checker.problems.extend(thresholds.stated(composed))
         raise ConfigProblems(checker.problems)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):

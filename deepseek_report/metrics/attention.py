@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
@@ -31,6 +31,7 @@ _THERE = 0.5
 class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
+    bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.intervals import Estimate, wilson
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
@@ -159,6 +159,11 @@ def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
 class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
+    bounds: ClassVar[Bounds] = {
+        "expected_calibration_error": SHARE,
+        "calibration_intercept": (None, None),
+        "calibration_slope": (None, None),
+    }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     n_bins: Annotated[int, Field(ge=2, le=100)] = 15

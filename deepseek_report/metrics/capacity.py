@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
@@ -45,6 +45,7 @@ def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
 class Ablation(ModelMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
+    bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
@@ -62,6 +62,7 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 class Parameters(ModelMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
+    bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -88,6 +89,7 @@ class Parameters(ModelMetric):
 class LayerProfile(ModelMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
+    bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -151,6 +153,7 @@ _CLOCK = "Times were measured on this machine while it may have done other work;
 class Latency(ModelMetric):
     """Time to answer, and rows per second, by batch size."""
 
+    bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
@@ -215,6 +218,7 @@ class Latency(ModelMetric):
 class PeakMemory(ModelMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
+    bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True

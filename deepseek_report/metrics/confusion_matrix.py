@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.metrics.intervals import rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
@@ -22,6 +22,12 @@ Ints = NDArray[np.int64]
 class ConfusionMatrix(ClassMetric):
     """Labels against decisions, with the error rates of the explained class."""
 
+    bounds: ClassVar[Bounds] = {
+        "true_positive_rate": SHARE,
+        "false_positive_rate": SHARE,
+        "precision": SHARE,
+        "selection_rate": SHARE,
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 

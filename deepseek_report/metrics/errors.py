@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import bootstrapped
@@ -121,6 +121,7 @@ class ErrorMetric(NumberMetric):
 class MeanAbsoluteError(ErrorMetric):
     """Mean distance between the predicted and the true number, in the target's unit."""
 
+    bounds: ClassVar[Bounds] = {"mae": (0.0, None)}
     name: ClassVar[str] = "mae"
 
 
@@ -128,6 +129,7 @@ class MeanAbsoluteError(ErrorMetric):
 class RootMeanSquaredError(ErrorMetric):
     """Root of the mean squared error, in the target's unit; large errors weigh more."""
 
+    bounds: ClassVar[Bounds] = {"rmse": (0.0, None)}
     name: ClassVar[str] = "rmse"
 
 
@@ -135,6 +137,7 @@ class RootMeanSquaredError(ErrorMetric):
 class RSquared(ErrorMetric):
     """Share of the variance of the test labels that is predicted; 0 is what their mean gives."""
 
+    bounds: ClassVar[Bounds] = {"r2": (None, 1.0)}
     name: ClassVar[str] = "r2"
     note: ClassVar[str] = "Against the mean of the test labels; below 0 is worse than that mean."
 
@@ -143,4 +146,5 @@ class RSquared(ErrorMetric):
 class MedianAbsoluteError(ErrorMetric):
     """Half of the predictions are nearer to the true number than this, in the target's unit."""
 
+    bounds: ClassVar[Bounds] = {"median_absolute_error": (0.0, None)}
     name: ClassVar[str] = "median_absolute_error"

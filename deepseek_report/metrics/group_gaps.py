@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
 from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
 from deepseek_report.metrics.groups import Bools, Grouping, MinCell, MinEvents, Outcomes, groupings
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 
 Ints = NDArray[np.int64]
@@ -74,6 +75,7 @@ class GapMetric(ClassMetric):
 class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
+    bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -93,6 +95,7 @@ class DemographicParityDifference(GapMetric):
 class EqualOpportunityDifference(GapMetric):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
+    bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -112,6 +115,7 @@ class EqualOpportunityDifference(GapMetric):
 class EqualizedOddsDifference(GapMetric):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
+    bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:

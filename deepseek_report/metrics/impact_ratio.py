@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.groups import (
     Grouping,
     MinCell,
@@ -94,6 +94,7 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 class ImpactRatio(ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
+    bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.metrics.encoding import encoding_of
 from deepseek_report.metrics.intervals import rate
@@ -69,6 +69,7 @@ def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Fl
 class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
+    bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}

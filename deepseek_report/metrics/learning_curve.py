@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import require_both
 from deepseek_report.metrics.plugin import ClassMetric
@@ -34,6 +34,7 @@ _Ranking = tuple[float, Floats]
 class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
+    bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"

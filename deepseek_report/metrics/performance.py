@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
@@ -119,6 +119,7 @@ def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
 class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
+    bounds: ClassVar[Bounds] = {"accuracy": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
 
@@ -132,6 +133,7 @@ class Accuracy(ClassMetric):
 class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided rightly, so that rare classes count alike."""
 
+    bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -148,6 +150,7 @@ class BalancedAccuracy(ClassMetric):
 class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
+    bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -174,6 +177,7 @@ class BrierScore(ClassMetric):
 class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
+    bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 
@@ -206,6 +210,7 @@ def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
 class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
+    bounds: ClassVar[Bounds] = {"average_precision": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000

@@ -23,7 +23,6 @@ class ModelMetric:
     scope: ClassVar[Scope] = "model"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
-    produces: ClassVar[frozenset[str]] = frozenset()
 
 
 class ClassMetric(ModelMetric):

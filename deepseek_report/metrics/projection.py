@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
 from deepseek_report.metrics.intervals import Estimate
@@ -74,6 +74,7 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 class ParameterProjection(ModelMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
+    bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})

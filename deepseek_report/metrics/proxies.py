@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.encoding import most_telling
@@ -77,6 +77,7 @@ def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tu
 class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
+    bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
@@ -43,6 +43,10 @@ def resampled(replicates: Replicates, n: int, seed: int, bounds: tuple[float, fl
 class ExpertLoad(ModelMetric):
     """How evenly the experts are used, and which are not used at all."""
 
+    bounds: ClassVar[Bounds] = {
+        "expert_load_imbalance": (1.0, None),
+        "unused_experts": (0.0, None),
+    }
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
@@ -126,6 +130,7 @@ def _grid_table(
 class RouteEntropy(ModelMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
+    bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.reference import typical_row
@@ -30,6 +30,7 @@ class ShapeFunctions(ModelMetric):
     Contributions are read from the model and are relative to their mean over the training part.
     """
 
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
     Condition,
@@ -88,6 +88,7 @@ def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> F
 class Slices(ClassMetric):
     """The slices of up to two feature values with the most errors, corrected for all looked at."""
 
+    bounds: ClassVar[Bounds] = {"worst_slice_error_rate": SHARE, "slices_examined": (0.0, None)}
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     max_features: Literal[1, 2] = 2

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 
@@ -23,6 +23,7 @@ _SEEN = (
 class ThresholdSweep(ClassMetric):
     """What each of 99 thresholds would make of the decisions, for two classes."""
 
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "performance"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

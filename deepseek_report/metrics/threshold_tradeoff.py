@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
@@ -68,6 +68,7 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
 class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(

@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.thresholds import against_data
 from deepseek_report.errors import DataError, DeepseekReportError, NotApplicableError
 from deepseek_report.provenance import versions
 from deepseek_report.runner.plan import Stage
@@ -204,6 +208,14 @@ class _Run:
             self.reporter.finished(outcome.stage, outcome.seconds, reason)
         if outcome.bad_data:
             raise DataError(outcome.reason)
+        if outcome.stage == "data" and outcome.folder is not None:
+            self.check_thresholds(outcome.folder)
+
+    def check_thresholds(self, data: Path) -> None:
+        """Before anything is trained: the data have the groups that thresholds are about."""
+        schema = Schema.from_json(load_json(data / "schema.json"))
+        if problems := against_data(self.experiment, schema):
+            raise ConfigProblems(problems)
 
     def hear(self, message: Any) -> None:
         self.reporter.advanced(*message[1:])

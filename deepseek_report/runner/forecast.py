@@ -13,6 +13,8 @@ from deepseek_report.artifacts.protocols.models import capabilities_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.thresholds import against_data
 from deepseek_report.runner.plan import Stage, make_plan, run_id
 from deepseek_report.store import Store
 
@@ -51,6 +53,8 @@ def forecast(experiment: Experiment) -> Forecast:
     store = Store(Path(experiment.settings.paths.store).absolute())
     stages = make_plan(experiment)
     size = _size(experiment, store, stages[0])
+    if problems := against_data(experiment, size.schema):
+        raise ConfigProblems(problems)
     expected = [
         Expected(one.id, one.folder(store) is not None, _calls(experiment, one, size))
         for one in stages
