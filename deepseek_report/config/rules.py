@@ -15,6 +15,7 @@ from typing import Any
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
+from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import Composed
@@ -31,6 +32,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     problems = [
         *_paths(experiment, composed),
         *_device(experiment, composed),
+        *_language(experiment, composed),
         *_dataset_problems(experiment, composed),
         *_model_problems(experiment, composed),
         *_unfit_model(experiment, composed),
@@ -86,6 +88,22 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     found = f"torch finds no {device} device on this machine"
     todo = "device=auto takes a GPU where there is one; `deepseek-report doctor` says what is there"
     yield Problem(locate(composed, ("device",)), found, choices(there), todo)
+
+
+def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A report is written in a language that has a catalogue, or not at all."""
+    language, there = experiment.single["report"].language, languages()
+    if language not in there:
+        found = f'there are no texts in the language "{language}"'
+        where = locate(composed, ("report", "language"))
+        todo = nearest(language, there) or f"set report.language={there[0]}"
+        yield Problem(where, found, choices(there), todo)
+
+
+def languages() -> list[str]:
+    """The languages that have a catalogue in `templates/locale`, sorted."""
+    files = (shipped("templates") / "locale").glob("*.yaml")
+    return sorted(file.stem for file in files if "." not in file.stem)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -6,18 +6,20 @@ import dataclasses
 import importlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.config import rules, thresholds
+from deepseek_report.config import local_code, rules, thresholds
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.trust import (
+    OWN,
     PACKAGES_VARIABLE,
     Trust,
     misnamed,
@@ -44,6 +46,8 @@ def validate(
         cross groups.
     """
     trusted = Trust(trusted_packages(trust), trusted_types(trust_types))
+    beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
@@ -147,6 +151,8 @@ class _Checker:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
             todo = "correct the dotted path, or install the package"
+            if package != OWN:
+                todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
         if not (isinstance(found_class, type) and dataclasses.is_dataclass(found_class)):
