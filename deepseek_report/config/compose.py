@@ -125,6 +125,10 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     """What Hydra refused, with the override or the line of a user's file that it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     files = [path for root in roots[:-1] for path in parts(root)]
+    if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
+        found = "the value is of another kind than what stands there"
+        allowed = "keys with values where there are keys, a list where there is a list"
+        return Problem(f"command line, {merged[1]}", found, allowed)
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
         return _missing(group, name, files, groups(roots))

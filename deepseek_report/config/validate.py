@@ -27,7 +27,7 @@ from deepseek_report.config.trust import (
     trusted_types,
 )
 from deepseek_report.config.where import locate
-from deepseek_report.config.words import allowed, shown_value
+from deepseek_report.config.words import Misfit, misfits, shown_value
 
 
 def validate(
@@ -166,21 +166,24 @@ class _Checker:
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:
-            self.problems.extend(self.explain(one, cls, path) for one in error.errors())
+            found = misfits(cls, error.errors())
+            self.problems.extend(self.explain(one, cls, path) for one in found)
             return None
 
-    def explain(self, error: Any, cls: type, path: tuple[str, ...]) -> Problem:
-        location = (*path, *(str(part) for part in error["loc"]))
-        if error["type"] == "unexpected_keyword_argument":
-            owner = _class_at(cls, error["loc"][:-1])
+    def explain(self, misfit: Misfit, cls: type, path: tuple[str, ...]) -> Problem:
+        location = (*path, *misfit.place)
+        if misfit.type == "unexpected_keyword_argument":
+            owner = _class_at(cls, misfit.place[:-1])
             return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
-        if error["type"] == "missing":
+        if misfit.type == "missing":
             found, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
             where = self.where(location)
             where = self.where(path or location) if where == ".".join(location) else where
             return Problem(where, found, "", todo)
-        found = f"{'.'.join(location)} is {shown_value(error['input'])}"
-        return Problem(self.where(location), found, allowed(error))
+        if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
+            return Problem(self.where(location), misfit.allowed)
+        found = f"{'.'.join(location)} is {shown_value(misfit.value)}"
+        return Problem(self.where(location), found, misfit.allowed)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         found = f'unknown key "{location[-1]}"'
@@ -211,7 +214,7 @@ def _leaves(hint: Any) -> Iterable[Any]:
 
 def _class_at(cls: Any, location: Sequence[Any]) -> Any:
     for part in location:
-        if isinstance(part, int) or not dataclasses.is_dataclass(cls):
+        if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
             continue
         hint = typing.get_type_hints(cls).get(str(part))
         cls = next((one for one in _leaves(hint) if dataclasses.is_dataclass(one)), cls)
