@@ -39,7 +39,9 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if overrides:
-        parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="key=value")
+        parser.add_argument(
+            "overrides", nargs="*", metavar="OVERRIDE", help="key=value", type=_override
+        )
         help_dir = "a folder of your own YAMLs, laid out like conf/"
         parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
         help_trust = "a package whose classes a config may name in _target_; may be repeated"
@@ -49,6 +51,26 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
             "--trust-type", action="append", default=[], metavar="DOTTED.NAME", help=help_type
         )
     return parser
+
+
+def _override(text: str) -> str:
+    """An override as it is; any other word may be a command, mistyped or in the wrong place."""
+    if "=" in text or text.startswith("~"):
+        return text
+    from deepseek_report.cli.dispatch import COMMANDS
+    from deepseek_report.config.problems import nearest
+    from deepseek_report.errors import ConfigError
+
+    if text in COMMANDS:
+        raise ConfigError(
+            f"{text} is a command, and a command comes first, followed by what it is about: "
+            f"deepseek-report {text} …"
+        )
+    hint = nearest(text, COMMANDS) or "deepseek-report --help shows both"
+    raise ConfigError(
+        f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
+        f"{hint}"
+    )
 
 
 def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:

@@ -44,6 +44,21 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
     return parsed, problems
 
 
+def twice(parsed: Sequence[Any]) -> list[Problem]:
+    """Keys that are given more than once, of which only the last would count."""
+    first: dict[str, str] = {}
+    problems = []
+    for one in parsed:
+        key = one.get_key_element().lstrip("+~")
+        if key in first:
+            found = f"{key} is given twice; it is also in {first[key]}"
+            problems.append(
+                Problem(f"command line, {one.input_line}", found, "", "keep one of them")
+            )
+        first.setdefault(key, one.input_line)
+    return problems
+
+
 def _too_large(text: str) -> str:
     """Why an override is not even read: its length, or brackets inside of brackets."""
     if len(text) > _LONGEST:
