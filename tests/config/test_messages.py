@@ -69,6 +69,11 @@ def test_a_key_that_is_given_twice_is_a_problem(pair: list[str]) -> None:
     assert f"is given twice; it is also in {pair[0]}" in str(caught.value)
 
 
+def test_what_belongs_to_the_machine_may_be_set_again() -> None:
+    experiment = validate(compose(["jobs=1", "paths.reports=a", "jobs=3", "paths.reports=b"]))
+    assert (experiment.settings.jobs, experiment.settings.paths.reports) == (3, "b")
+
+
 def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
     validate(compose(["explainers=[lime,shap,random]", "explainers.lime.num_samples=300"]))
 
