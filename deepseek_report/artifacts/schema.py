@@ -32,6 +32,8 @@ LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
 #: Kinds of attributes that a part may need to compare by.
 PEOPLE: frozenset[AttributeKind] = frozenset({"person"})
 PARTS: frozenset[AttributeKind] = frozenset({"other"})
+#: Joins the names and the levels of two attributes that are crossed.
+CROSS = " × "
 
 #: Who says which class is favourable: the config of the person, or the data set's own module.
 Declarer = Literal["config", "data set"]

@@ -33,6 +33,8 @@ Category = Literal[
     "data",
     "robustness",
 ]
+#: {score: (least, greatest)} possible value of each score that a metric may give; None: no limit.
+Bounds = Mapping[str, tuple[float | None, float | None]]
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ seed=3, report.title="My model", dataset=csv dataset.path=loans.csv dataset.targ
 What can be chosen: deepseek-report list. The whole configuration: deepseek-report --cfg job.
 
 Exit codes: 0 whole; 1 finished, but a declared part failed and the report says so;
-2 a problem in the configuration or the data; 3 a declared threshold was not met, where
-report.fail_on=true asks for it.
+2 a problem in the configuration or the data; 3 a declared threshold was not met or could not be
+measured, where report.fail_on=true asks for it.
 """
 
 
@@ -43,7 +43,9 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if overrides:
-        parser.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="key=value")
+        parser.add_argument(
+            "overrides", nargs="*", metavar="OVERRIDE", help="key=value", type=_override
+        )
         help_dir = "a folder of your own YAMLs, laid out like conf/"
         parser.add_argument("--config-dir", "-cd", metavar="DIR", help=help_dir)
         add_trust(parser)
@@ -58,6 +60,26 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     """The option by which a person, and no file, says which packages may be loaded."""
     said = "a package whose classes a config or a run may name in _target_; may be repeated"
     parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=said)
+
+
+def _override(text: str) -> str:
+    """An override as it is; any other word may be a command, mistyped or in the wrong place."""
+    if "=" in text or text.startswith("~"):
+        return text
+    from deepseek_report.cli.dispatch import COMMANDS
+    from deepseek_report.config.problems import nearest
+    from deepseek_report.errors import ConfigError
+
+    if text in COMMANDS:
+        raise ConfigError(
+            f"{text} is a command, and a command comes first, followed by what it is about: "
+            f"deepseek-report {text} …"
+        )
+    hint = nearest(text, COMMANDS) or "deepseek-report --help shows both"
+    raise ConfigError(
+        f'"{text}" is neither a command ({", ".join(COMMANDS)}) nor key=value, such as model=mlp; '
+        f"{hint}"
+    )
 
 
 def compose_experiment(options: argparse.Namespace, overrides: Sequence[str]) -> Experiment:

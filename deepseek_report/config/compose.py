@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.elsewhere import found_elsewhere, misplaced
 from deepseek_report.config.files import line_with, malformed, parts, unreadable
 from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
-from deepseek_report.config.overrides import forced, names, parse, quoted, refused
+from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 _CONFIG_NAME = "config"
@@ -50,13 +51,17 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     ConfigProblems : the YAML files themselves do not compose.
     """
     roots = tuple(folders(config_dir))
+    shipped_groups = groups(roots[-1:])
+    if broken := [one for root in roots[:-1] for one in misplaced(root, shipped_groups)]:
+        raise ConfigProblems(broken)
     if broken := malformed(roots[:-1]):
         raise ConfigProblems(broken)
     known = groups(roots)
     parsed, problems = parse(overrides)
+    problems.extend(twice(parsed))
     kept = []
     for one in parsed:
-        found = refused(one, known)
+        found = [_with_hint(problem, one, roots) for problem in refused(one, known)]
         problems.extend(found)
         kept.extend([] if found else [one])
     chosen = {one.key_or_group: names(one) for one in kept if one.key_or_group in known}
@@ -67,6 +72,16 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     if unresolved:
         raise ConfigProblems([*problems, *(_told(one, composed) for one in unresolved)])
     return composed
+
+
+def _with_hint(problem: Problem, override: Any, roots: Sequence[Path]) -> Problem:
+    """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
+    group = override.key_or_group
+    chosen = [] if override.is_sweep_override() or override.is_delete() else names(override)
+    unknown = (name for name in chosen if problem.found.startswith(f'"{name}" is not in'))
+    hints = (found_elsewhere(group, name, roots) for name in unknown)
+    hint = next(filter(None, hints), "")
+    return replace(problem, todo=hint) if hint else problem
 
 
 def _leave_default_study(
@@ -125,9 +140,15 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     """What Hydra refused, with the override or the line of a user's file that it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     files = [path for root in roots[:-1] for path in parts(root)]
+    if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
+        found = "the value is of another kind than what stands there"
+        allowed = "keys with values where there are keys, a list where there is a list"
+        return Problem(f"command line, {merged[1]}", found, allowed)
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
-        return _missing(group, name, files, groups(roots))
+        hint = found_elsewhere(group.rpartition("/")[2], name, roots)
+        problem = _missing(group, name, files, groups(roots))
+        return replace(problem, todo=hint) if hint else problem
     keys = [getattr(error, "full_key", None), *re.findall(r"'([^']+)'", lines[0])]
     places = (_place(str(key), overrides, files) for key in keys if key)
     where = next(filter(None, places), "configuration")

@@ -90,6 +90,7 @@ class Experiment:
     refused : parts of the default lists that this model or data cannot have.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
+    threshold_places : where each threshold was declared, for messages after the data are read.
     """
 
     settings: Settings
@@ -99,6 +100,7 @@ class Experiment:
     refused: tuple[Refusal, ...] = ()
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
+    threshold_places: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

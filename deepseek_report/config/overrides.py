@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from deepseek_report.config.files import MULTIPLE, SINGLE
+from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
@@ -44,6 +45,27 @@ def parse(overrides: Sequence[str]) -> tuple[list[Any], list[Problem]]:
         else:
             parsed.append(one)
     return parsed, problems
+
+
+def twice(parsed: Sequence[Any]) -> list[Problem]:
+    """Keys that are given more than once, of which only the last would count.
+
+    Where reports go, the device and the number of processes decide no result; a script may set
+    them and a person set them again.
+    """
+    first: dict[str, str] = {}
+    problems = []
+    for one in parsed:
+        key = one.get_key_element().lstrip("+~")
+        if key.partition(".")[0] in LOCAL:
+            continue
+        if first.get(key, one.input_line) != one.input_line:
+            found = f"{key} is given twice; it is also in {first[key]}"
+            problems.append(
+                Problem(f"command line, {one.input_line}", found, "", "keep one of them")
+            )
+        first.setdefault(key, one.input_line)
+    return problems
 
 
 def _too_large(text: str) -> str:

@@ -7,7 +7,6 @@ came with the default lists is left out instead, and the report says so with the
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import Any
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
-from deepseek_report.config.catalogue import groups, target_of
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config import thresholds
+from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
@@ -31,6 +32,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     problems = [
         *_paths(experiment, composed),
         *_device(experiment, composed),
+        *_language(experiment, composed),
         *_dataset_problems(experiment, composed),
         *_model_problems(experiment, composed),
         *_unfit_model(experiment, composed),
@@ -47,7 +49,8 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
             else:
                 refused.append(Refusal(f"{_ARTIFACT[group]}/{key}", reason))
             del multiple[group][key]
-    kept = dataclasses.replace(experiment, multiple=multiple)
+    places = thresholds.places(composed)
+    kept = dataclasses.replace(experiment, multiple=multiple, threshold_places=places)
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
     undrawable = list(_undrawable(kept, refused))
@@ -55,7 +58,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     for one in undrawable:
         del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
     problems.extend(_homeless(kept, composed))
-    problems.extend(_thresholds(kept, composed))
+    problems.extend(thresholds.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
     return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
 
@@ -109,6 +112,22 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     found = f"torch finds no {device} device on this machine"
     todo = "device=auto takes a GPU where there is one; `deepseek-report doctor` says what is there"
     yield Problem(locate(composed, ("device",)), found, choices(there), todo)
+
+
+def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
+    """A report is written in a language that has a catalogue, or not at all."""
+    language, there = experiment.single["report"].language, languages()
+    if language not in there:
+        found = f'there are no texts in the language "{language}"'
+        where = locate(composed, ("report", "language"))
+        todo = nearest(language, there) or f"set report.language={there[0]}"
+        yield Problem(where, found, choices(there), todo)
+
+
+def languages() -> list[str]:
+    """The languages that have a catalogue in `templates/locale`, sorted."""
+    files = (shipped("templates") / "locale").glob("*.yaml")
+    return sorted(file.stem for file in files if "." not in file.stem)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
@@ -301,29 +320,6 @@ def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
             or f'write section: ClassVar[str] = "…" in {type(plugin).__name__}'
         )
         yield Problem(_named(composed, "visualizations"), found, choices(known), todo)
-
-
-def _thresholds(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
-    """A promise about a number that nothing here can measure; one not asked for is reported so."""
-    known = _measurable(composed) | set(experiment.multiple["metrics"])
-    for plugin in experiment.multiple["metrics"].values():
-        known |= set(plugin.produces)
-    for threshold in experiment.single["report"].thresholds:
-        if threshold.metric not in known:
-            where = locate(composed, ("report", "thresholds"))
-            found = f'a threshold is declared for "{threshold.metric}", which no metric measures'
-            yield Problem(where, found, choices(known), nearest(threshold.metric, known))
-
-
-def _measurable(composed: Composed) -> set[str]:
-    """Every score that a metric of this package or of the user's YAMLs can give."""
-    known: set[str] = set()
-    for file in (file for root in composed.roots for file in (root / "metrics").glob("*.yaml")):
-        known.add(file.stem)
-        module, _, name = target_of(file).rpartition(".")
-        if module.startswith("deepseek_report."):
-            known |= set(getattr(importlib.import_module(module), name).produces)
-    return known
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

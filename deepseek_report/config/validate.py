@@ -6,18 +6,20 @@ import dataclasses
 import importlib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.config import rules
+from deepseek_report.config import local_code, rules, thresholds
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
 from deepseek_report.config.trust import (
+    OWN,
     PACKAGES_VARIABLE,
     Trust,
     misnamed,
@@ -25,7 +27,7 @@ from deepseek_report.config.trust import (
     trusted_types,
 )
 from deepseek_report.config.where import locate
-from deepseek_report.config.words import allowed, shown_value
+from deepseek_report.config.words import Misfit, misfits, shown_value
 
 _PEOPLE = (
     "write it to people/NAME.yaml in the run folder, or name the file in "
@@ -54,12 +56,15 @@ def validate(
         cross groups.
     """
     trusted = Trust(trusted_packages(trust), trusted_types(trust_types))
+    beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
+    local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
     settings = checker.settings()
     single = {group: checker.plugin((group,), composed.raw.get(group)) for group in SINGLE}
     multiple = {group: checker.several(group) for group in MULTIPLE}
     checker.unknown_top_level()
     if checker.problems or settings is None:
+        checker.problems.extend(thresholds.stated(composed))
         raise ConfigProblems(checker.problems)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
@@ -156,6 +161,8 @@ class _Checker:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
             todo = "correct the dotted path, or install the package"
+            if package != OWN:
+                todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
         if not (isinstance(found_class, type) and dataclasses.is_dataclass(found_class)):
@@ -169,21 +176,24 @@ class _Checker:
         try:
             return TypeAdapter(cls).validate_python(dict(values))
         except ValidationError as error:
-            self.problems.extend(self.explain(one, cls, path) for one in error.errors())
+            found = misfits(cls, error.errors())
+            self.problems.extend(self.explain(one, cls, path) for one in found)
             return None
 
-    def explain(self, error: Any, cls: type, path: tuple[str, ...]) -> Problem:
-        location = (*path, *(str(part) for part in error["loc"]))
-        if error["type"] == "unexpected_keyword_argument":
-            owner = _class_at(cls, error["loc"][:-1])
+    def explain(self, misfit: Misfit, cls: type, path: tuple[str, ...]) -> Problem:
+        location = (*path, *misfit.place)
+        if misfit.type == "unexpected_keyword_argument":
+            owner = _class_at(cls, misfit.place[:-1])
             return self.unknown(location, [field.name for field in dataclasses.fields(owner)])
-        if error["type"] == "missing":
+        if misfit.type == "missing":
             found, todo = f"{'.'.join(location)} must be given", f"set {'.'.join(location)}=…"
             where = self.where(location)
             where = self.where(path or location) if where == ".".join(location) else where
             return Problem(where, found, "", todo)
-        found = f"{'.'.join(location)} is {shown_value(error['input'])}"
-        return Problem(self.where(location), found, allowed(error))
+        if misfit.type == "value_error" and not misfit.place:  # a rule between several fields
+            return Problem(self.where(location), misfit.allowed)
+        found = f"{'.'.join(location)} is {shown_value(misfit.value)}"
+        return Problem(self.where(location), found, misfit.allowed)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
         found = f'unknown key "{location[-1]}"'
@@ -218,7 +228,7 @@ def _leaves(hint: Any) -> Iterable[Any]:
 
 def _class_at(cls: Any, location: Sequence[Any]) -> Any:
     for part in location:
-        if isinstance(part, int) or not dataclasses.is_dataclass(cls):
+        if str(part).isdecimal() or not dataclasses.is_dataclass(cls):
             continue
         hint = typing.get_type_hints(cls).get(str(part))
         cls = next((one for one in _leaves(hint) if dataclasses.is_dataclass(one)), cls)

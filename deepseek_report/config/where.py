@@ -52,6 +52,10 @@ def _line(file: Path, path: Sequence[str]) -> int | None:
     node = yaml.compose(read_text(file))
     line = None
     for part in path:
+        if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+            continue
         if not isinstance(node, yaml.MappingNode):
             return line
         pairs = [(key, value) for key, value in node.value if key.value == part]

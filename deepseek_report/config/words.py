@@ -1,36 +1,131 @@
-"""Says in plain words what pydantic allows for a value."""
+"""Says in plain words what is allowed for a value that does not fit its field."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+_LIST = "a list, such as [one, two]"
+_KEYS = "keys with values, such as {key: value}"
 _WORDS = {
-    "tuple_type": "a list, such as [one, two]",
-    "list_type": "a list, such as [one, two]",
-    "dict_type": "keys with values, such as {key: value}",
-    "mapping_type": "keys with values, such as {key: value}",
-    "dataclass_type": "keys with values, such as {key: value}",
-    "int_type": "a whole number",
-    "int_parsing": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "float_parsing": "a number",
-    "bool_type": "true or false",
     "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dataclass_type": _KEYS,
+    "dict_type": _KEYS,
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number",
+    "int_type": "a whole number",
+    "invalid_key": "keys that are text",
+    "list_type": _LIST,
+    "mapping_type": _KEYS,
+    "none_required": "null",
+    "path_type": "a path",
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
     "string_type": "text; a number is quoted twice, such as '\"7\"'",
+    "tuple_type": _LIST,
 }
+#: Limits, filled with what pydantic says of them.
+_LIMITS = {
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "a number greater than or equal to {ge:g}",
+    "less_than": "a number less than {lt:g}",
+    "less_than_equal": "a number less than or equal to {le:g}",
+    "literal_error": "{expected}",
+    "multiple_of": "a multiple of {multiple_of:g}",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of at least {min_length} characters",
+    "too_long": "at most {max_length} of them",
+    "too_short": "at least {min_length} of them",
+}
+#: What the patterns of fields ask for.
+_FORMS = {
+    r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$": "the tag of a language, such as en",
+    r"^\d{4}-\d{2}-\d{2}$": "a day as YYYY-MM-DD, such as 2026-03-02",
+}
+_ELSE = "another value; the comment in its YAML says which"
+_LONGEST_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """A value that does not fit: its place in the class, pydantic's error, and what is allowed."""
+
+    place: tuple[str, ...]
+    type: str
+    value: Any
+    allowed: str
+
+
+def misfits(cls: Any, errors: Iterable[Any]) -> list[Misfit]:
+    """Each place with what is allowed there; the alternatives of one field are one sentence."""
+    found: dict[tuple[tuple[str, ...], bool], list[Any]] = {}
+    for error in errors:
+        place = tuple(_place(cls, error["loc"]))
+        unknown = error["type"] == "unexpected_keyword_argument"
+        found.setdefault((place, unknown), []).append(error)
+    return [_one(place, errors) for (place, _), errors in found.items()]
+
+
+def _one(place: tuple[str, ...], errors: Sequence[Any]) -> Misfit:
+    ways = dict.fromkeys(allowed(error) for error in errors)
+    first = errors[0]
+    return Misfit(place, str(first["type"]), first["input"], " or ".join(ways))
+
+
+def _place(hint: Any, location: Sequence[Any]) -> Iterable[str]:
+    """The keys that lead to a value, without pydantic's names for alternatives (`literal[…]`)."""
+    for part in location:
+        alternatives = _alternatives(hint)
+        if len(alternatives) > 1:
+            hint = None  # `part` names one of them
+            continue
+        hint = alternatives[0] if alternatives else None
+        if part == "[key]":
+            continue
+        yield str(part)
+        hint = _inside(hint, part)
+
+
+def _alternatives(hint: Any) -> list[Any]:
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        return [one for one in typing.get_args(hint) if one is not type(None)]
+    return [hint]
+
+
+def _inside(hint: Any, part: Any) -> Any:
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        return typing.get_type_hints(hint).get(str(part))
+    arguments = [one for one in typing.get_args(hint) if one is not Ellipsis]
+    if isinstance(part, int) and len(arguments) > part and typing.get_origin(hint) is tuple:
+        return arguments[part]
+    return arguments[-1] if arguments else None
 
 
 def allowed(error: Mapping[str, Any]) -> str:
     """What is allowed where pydantic reports this error."""
-    if error["type"] == "string_pattern_mismatch":
-        return f"text of the form {error['ctx']['pattern']}"
-    said = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
-    return _WORDS.get(error["type"], said.replace("String should have", "text with"))
+    kind, context = error["type"], error.get("ctx") or {}
+    if kind == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    if kind == "string_pattern_mismatch":
+        return _FORMS.get(context["pattern"], _ELSE)
+    if kind in _LIMITS:
+        return _LIMITS[kind].format(**context)
+    return _WORDS.get(kind, _ELSE)
 
 
 def shown_value(value: Any) -> str:
-    """A value as it stands in YAML; `null` where Python says None."""
+    """A value as it stands in YAML, shortened; `null` where Python says None."""
     names = {None: "null", True: "true", False: "false"}
-    return names[value] if value is None or isinstance(value, bool) else repr(value)
+    if value is None or isinstance(value, bool):
+        return names[value]
+    text = repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

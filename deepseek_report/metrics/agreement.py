@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import (
     CONTROL,
@@ -120,6 +120,7 @@ class ExplainerAgreement(ExplanationMetric):
 
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
 

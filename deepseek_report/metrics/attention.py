@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
@@ -35,6 +35,7 @@ class Attention(ModelMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"tokens": WHOLE, "branches": WHOLE}
     released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
+    bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement, Score
 from deepseek_report.metrics.decisions import decide, threshold_for_share
 from deepseek_report.metrics.intervals import Estimate, rate
 from deepseek_report.metrics.number_baselines import compare_numbers
@@ -66,7 +66,7 @@ class Baselines(ModelMetric):
     )
     predictors: tuple[Predictor, ...] = ("majority", "logistic_regression", "gradient_boosting")
     n_resamples: Resamples = 1000
-    produces: ClassVar[frozenset[str]] = frozenset({"roc_auc_gain", "mae_gain"})
+    bounds: ClassVar[Bounds] = {"roc_auc_gain": (-1.0, 1.0), "mae_gain": (None, None)}
 
     def measure(self, context: MeasureContext) -> Measurement:
         if context.dataset.schema.target.is_number:

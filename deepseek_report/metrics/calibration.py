@@ -15,7 +15,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.intervals import Estimate, wilson
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
@@ -163,6 +163,11 @@ class ExpectedCalibrationError(ClassMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {
         "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    }
+    bounds: ClassVar[Bounds] = {
+        "expected_calibration_error": SHARE,
+        "calibration_intercept": (None, None),
+        "calibration_slope": (None, None),
     }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
@@ -48,6 +48,7 @@ class Ablation(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"units": WHOLE}
+    bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Modality, Schema, Target
-from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
 from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
@@ -81,6 +81,7 @@ class CasePages(ExplanationMetric):
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
     mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
 
+    bounds: ClassVar[Bounds] = {}
     scope: ClassVar[Scope] = "explainers"
     reads: ClassVar[frozenset[str]] = frozenset(
         {

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
@@ -65,6 +65,7 @@ class Parameters(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"layers": WHOLE}
+    bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -93,6 +94,7 @@ class LayerProfile(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"layers": WHOLE}
+    bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
@@ -158,6 +160,7 @@ class Latency(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"latency": WHOLE}
+    bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
@@ -223,6 +226,7 @@ class PeakMemory(ModelMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True

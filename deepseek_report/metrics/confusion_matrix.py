@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.metrics.intervals import rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
@@ -30,6 +30,12 @@ class ConfusionMatrix(ClassMetric):
     releases: ClassVar[Releases] = {
         "matrix": TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
         "classes": TableRelease(counts=("n", "decided"), lines=((),)),
+    }
+    bounds: ClassVar[Bounds] = {
+        "true_positive_rate": SHARE,
+        "false_positive_rate": SHARE,
+        "precision": SHARE,
+        "selection_rate": SHARE,
     }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

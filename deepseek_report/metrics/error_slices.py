@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
     Condition,
@@ -116,7 +116,7 @@ class ErrorSlices(NumberMetric):
     releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    produces: ClassVar[frozenset[str]] = frozenset({"worst_slice_mae", "parts_examined"})
+    bounds: ClassVar[Bounds] = {"worst_slice_mae": (0.0, None), "parts_examined": (0.0, None)}
     max_features: Literal[1, 2] = 2
     min_size: Annotated[int, Field(ge=5)] = 30
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01

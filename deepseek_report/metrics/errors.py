@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import bootstrapped
@@ -123,6 +123,7 @@ class MeanAbsoluteError(ErrorMetric):
     """Mean distance between the predicted and the true number, in the target's unit."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"mae": (0.0, None)}
     name: ClassVar[str] = "mae"
 
 
@@ -131,6 +132,7 @@ class RootMeanSquaredError(ErrorMetric):
     """Root of the mean squared error, in the target's unit; large errors weigh more."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"rmse": (0.0, None)}
     name: ClassVar[str] = "rmse"
 
 
@@ -139,6 +141,7 @@ class RSquared(ErrorMetric):
     """Share of the variance of the test labels that is predicted; 0 is what their mean gives."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"r2": (None, 1.0)}
     name: ClassVar[str] = "r2"
     note: ClassVar[str] = "Against the mean of the test labels; below 0 is worse than that mean."
 
@@ -148,4 +151,5 @@ class MedianAbsoluteError(ErrorMetric):
     """Half of the predictions are nearer to the true number than this, in the target's unit."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"median_absolute_error": (0.0, None)}
     name: ClassVar[str] = "median_absolute_error"

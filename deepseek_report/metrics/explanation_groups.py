@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Perturbation
 from deepseek_report.metrics.explanation_plugin import (
@@ -60,6 +60,7 @@ class ExplanationByGroup(ExplanationMetric):
     least: Annotated[int, Field(ge=2)] = 15
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {"deletion_gap_by_group": (0.0, None)}
     scope: ClassVar[Scope] = "explainers"
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE | PARTS
     reads: ClassVar[frozenset[str]] = frozenset(

@@ -21,7 +21,6 @@ class ExplanationMetric:
     scope: ClassVar[Scope] = "explainer"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
-    produces: ClassVar[frozenset[str]] = frozenset()
 
 
 def judged(context: MeasureContext, metric: str) -> Explanation:

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Mode, Perturbation, rank_features
 from deepseek_report.metrics.explanation_plugin import (
@@ -77,7 +77,7 @@ class Deletion(ExplanationMetric):
     steps: Steps = 10
     resamples: Resamples = 2000
 
-    produces: ClassVar[frozenset[str]] = frozenset({"deletion_gain"})
+    bounds: ClassVar[Bounds] = {"deletion": (None, None), "deletion_gain": (None, None)}
     reads: ClassVar[frozenset[str]] = _READS
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -102,7 +102,7 @@ class Insertion(ExplanationMetric):
     steps: Steps = 10
     resamples: Resamples = 2000
 
-    produces: ClassVar[frozenset[str]] = frozenset({"insertion_gain"})
+    bounds: ClassVar[Bounds] = {"insertion": (None, None), "insertion_gain": (None, None)}
     reads: ClassVar[frozenset[str]] = _READS
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -230,6 +230,7 @@ class CompletenessGap(ExplanationMetric):
 
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {"completeness_gap": (0.0, None)}
     reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, Table
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.intervals import Z95, Estimate, holm, mean_interval
 from deepseek_report.metrics.plugin import NumberMetric
@@ -74,7 +74,7 @@ class GroupErrors(NumberMetric):
     category: ClassVar[Category] = "fairness"
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    produces: ClassVar[frozenset[str]] = frozenset(GAPS)
+    bounds: ClassVar[Bounds] = {"mae_gap": (0.0, None), "mean_error_gap": (0.0, None)}
     min_cell: MinCell = 30
     crossings: bool = True
     n_permutations: Annotated[int, Field(ge=100, le=100_000)] = 2000

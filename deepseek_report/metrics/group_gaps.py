@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
 from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
 from deepseek_report.metrics.groups import Bools, Grouping, MinCell, MinEvents, Outcomes, groupings
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 
 Ints = NDArray[np.int64]
@@ -78,6 +79,7 @@ class DemographicParityDifference(GapMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"tests": WHOLE}
+    bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -99,6 +101,7 @@ class EqualOpportunityDifference(GapMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"tests": WHOLE}
+    bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:
@@ -120,6 +123,7 @@ class EqualizedOddsDifference(GapMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"tests": WHOLE}
+    bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
 
     def cells(self, outcomes: Outcomes) -> list[Cell]:

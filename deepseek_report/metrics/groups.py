@@ -15,8 +15,8 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind, Schema
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.calibration import (
     calibration_error,
@@ -30,8 +30,6 @@ from deepseek_report.metrics.ranking import auc_estimate
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-#: Joins the names and the levels of two attributes that are crossed.
-CROSS = " × "
 UNKNOWN = "unknown"
 _ECE_BINS = 10
 _CALLED = {
@@ -219,6 +217,7 @@ class GroupRates(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"groups": TableRelease(counts=("n",), lines=(("attribute",),))}
+    bounds: ClassVar[Bounds] = {"selection_rate": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

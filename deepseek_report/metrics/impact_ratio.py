@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.groups import (
     Grouping,
     MinCell,
@@ -97,6 +97,7 @@ class ImpactRatio(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n", "n_reference"))}
+    bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

@@ -14,11 +14,12 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, about_sample, judged
 from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.players import player_sums
 from deepseek_report.metrics.plugin import Resamples
 
@@ -46,6 +47,7 @@ class Importance(ExplanationMetric):
 
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {"top_feature_share": SHARE}
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "cases", "explanation", "seed"}
     )

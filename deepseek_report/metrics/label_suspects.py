@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.metrics.encoding import encoding_of
 from deepseek_report.metrics.intervals import rate
@@ -71,6 +71,7 @@ class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Direction, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import SHARE, bootstrapped
@@ -75,7 +75,12 @@ class LabelsTable(LabelsMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset", "seed"}
     )
-    produces: ClassVar[frozenset[str]] = frozenset(OF_SET)
+    bounds: ClassVar[Bounds] = {
+        "micro_f1": SHARE,
+        "macro_f1": SHARE,
+        "hamming_loss": SHARE,
+        "subset_accuracy": SHARE,
+    }
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import require_both
 from deepseek_report.metrics.plugin import ClassMetric
@@ -37,6 +37,7 @@ class LearningCurve(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"curve": WHOLE}
+    bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"

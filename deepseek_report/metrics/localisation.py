@@ -14,10 +14,11 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
 
@@ -77,7 +78,7 @@ class Localisation(ExplanationMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "cases", "explanation", "control", "seed"}
     )
-    produces: ClassVar[frozenset[str]] = frozenset({*_MEASURES, "localisation_gain"})
+    bounds: ClassVar[Bounds] = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
     needs_truth: ClassVar[bool] = True
 
     def measure(self, context: MeasureContext) -> Measurement:

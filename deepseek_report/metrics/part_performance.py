@@ -12,11 +12,12 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, Table
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
 from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
 from deepseek_report.metrics.groups import Grouping, MinCell, MinEvents, groupings, ranking
 from deepseek_report.metrics.intervals import rate
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 
 _GAP = "accuracy_gap"
@@ -40,7 +41,7 @@ class PartPerformance(ClassMetric):
     }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    produces: ClassVar[frozenset[str]] = frozenset({_GAP})
+    bounds: ClassVar[Bounds] = {"accuracy_gap": SHARE}
     needs_groups: ClassVar[frozenset[AttributeKind]] = PARTS
     min_cell: MinCell = 30
     min_events: MinEvents = 5

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
@@ -121,6 +121,7 @@ class Accuracy(ClassMetric):
     """Share of decisions that agree with the label."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"accuracy": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
 
@@ -135,6 +136,7 @@ class BalancedAccuracy(ClassMetric):
     """Mean over the classes of the share decided rightly, so that rare classes count alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -152,6 +154,7 @@ class BrierScore(ClassMetric):
     """Mean squared error of the probabilities; 0 is perfect."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
     n_resamples: Resamples = 1000
@@ -185,6 +188,7 @@ class RocAuc(ClassMetric):
             rounded=("threshold",),
         )
     }
+    bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
 
@@ -221,6 +225,7 @@ class AveragePrecision(ClassMetric):
     releases: ClassVar[Releases] = {
         "curve": TableRelease(coarse={"recall": "explained"}, rounded=("threshold",))
     }
+    bounds: ClassVar[Bounds] = {"average_precision": SHARE}
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     n_resamples: Resamples = 1000

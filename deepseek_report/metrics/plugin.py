@@ -33,7 +33,6 @@ class ModelMetric:
     scope: ClassVar[Scope] = "model"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
-    produces: ClassVar[frozenset[str]] = frozenset()
     #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
     needs_favourable: ClassVar[bool] = False
 

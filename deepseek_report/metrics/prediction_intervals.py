@@ -14,10 +14,11 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
 from deepseek_report.metrics.intervals import Estimate, compare_rates, holm, rate
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import NumberMetric
 
 Floats = NDArray[np.float64]
@@ -68,9 +69,10 @@ class PredictionIntervals(NumberMetric):
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}
     )
-    produces: ClassVar[frozenset[str]] = frozenset(
-        {"prediction_interval_coverage", "prediction_interval_width"}
-    )
+    bounds: ClassVar[Bounds] = {
+        "prediction_interval_coverage": SHARE,
+        "prediction_interval_width": (0.0, None),
+    }
     level: Level = 0.9
     levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
     min_cell: MinCell = 30

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
 from deepseek_report.metrics.intervals import Estimate
@@ -77,6 +77,7 @@ class ParameterProjection(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"points": WHOLE}
+    bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})

@@ -14,8 +14,9 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.own_terms import contributions
+from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
 
@@ -40,7 +41,7 @@ class Prototypes(ModelMetric):
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
-    produces: ClassVar[frozenset[str]] = frozenset({"prototypes_in_use"})
+    bounds: ClassVar[Bounds] = {"prototypes_in_use": SHARE}
 
     nearest: Annotated[int, Field(ge=1, le=50)] = 5
 

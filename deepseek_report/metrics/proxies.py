@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.encoding import most_telling
@@ -80,6 +80,7 @@ class Proxies(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"features": WHOLE}
+    bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE

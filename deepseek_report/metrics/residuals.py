@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.plugin import NumberMetric
 
@@ -35,7 +35,7 @@ class Residuals(NumberMetric):
     }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    produces: ClassVar[frozenset[str]] = frozenset({"mean_error"})
+    bounds: ClassVar[Bounds] = {"mean_error": (None, None)}
     bins: Annotated[int, Field(ge=2, le=50)] = 8
     most: Annotated[int, Field(ge=1, le=100)] = 10
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.intervals import Estimate, rate
 from deepseek_report.metrics.number_robustness import (
@@ -114,14 +114,14 @@ class Robustness(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"perturbations": TableRelease(counts=("n",))}
-    produces: ClassVar[frozenset[str]] = frozenset(
-        {
-            "roc_auc_under_noise",
-            "flipped_under_noise",
-            "roc_auc_under_masking",
-            "flipped_under_masking",
-        }
-    )
+    bounds: ClassVar[Bounds] = {
+        "roc_auc_under_noise": SHARE,
+        "flipped_under_noise": SHARE,
+        "roc_auc_under_masking": SHARE,
+        "flipped_under_masking": SHARE,
+        "mae_under_noise": (0.0, None),
+        "change_under_noise": (0.0, None),
+    }
 
     category: ClassVar[Category] = "robustness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})

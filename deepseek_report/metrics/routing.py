@@ -14,7 +14,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.intervals import Estimate, mean_interval
 from deepseek_report.metrics.performance import SHARE
@@ -46,6 +46,10 @@ class ExpertLoad(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"load": WHOLE}
+    bounds: ClassVar[Bounds] = {
+        "expert_load_imbalance": (1.0, None),
+        "unused_experts": (0.0, None),
+    }
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
@@ -131,6 +135,7 @@ class RouteEntropy(ModelMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"routes": WHOLE, "by_class": WHOLE}
+    bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.reference import typical_row
@@ -36,6 +36,7 @@ class ShapeFunctions(ModelMetric):
         "curves": TableRelease(values=("value",)),
         "density": TableRelease(values=("from", "to")),
     }
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})

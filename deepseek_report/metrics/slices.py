@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
     Condition,
@@ -91,6 +91,7 @@ class Slices(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
+    bounds: ClassVar[Bounds] = {"worst_slice_error_rate": SHARE, "slices_examined": (0.0, None)}
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     max_features: Literal[1, 2] = 2

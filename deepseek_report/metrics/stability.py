@@ -15,7 +15,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
@@ -53,6 +53,10 @@ class MaxSensitivity(ExplanationMetric):
     instances: Annotated[int, Field(ge=1)] = 8
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {
+        "max_sensitivity": (0.0, None),
+        "max_sensitivity_ratio": (0.0, None),
+    }
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
 
     def explained_again(self, n_instances: int) -> int:
@@ -181,6 +185,7 @@ class ParameterRandomisation(ExplanationMetric):
     instances: Annotated[int, Field(ge=1)] = 16
     resamples: Resamples = 2000
 
+    bounds: ClassVar[Bounds] = {"randomisation_correlation": (-1.0, 1.0)}
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 
@@ -30,6 +30,7 @@ class ThresholdSweep(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"sweep": TableRelease(coarse={"selection_rate": "all"})}
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "performance"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

@@ -15,7 +15,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
@@ -71,6 +71,7 @@ class ThresholdTradeoff(ClassMetric):
 
     reveals: ClassVar[Reveals] = "aggregate"
     releases: ClassVar[Releases] = {"policies": WHOLE}
+    bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(

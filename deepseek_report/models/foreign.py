@@ -6,12 +6,19 @@ person running it trusts.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
+import importlib.util
 import inspect
 from collections.abc import Collection, Sequence
+from functools import cache
+from pathlib import Path
 
 from deepseek_report.errors import ConfigError
+
+#: Libraries whose public names are read, to say which one is meant.
+_LIBRARIES = ("sklearn", "xgboost", "lightgbm")
 
 
 def find_class(dotted: str, allowed: Collection[str]) -> type:
@@ -26,6 +33,10 @@ def find_class(dotted: str, allowed: Collection[str]) -> type:
     ConfigError : the package is not allowed, or there is no such class.
     """
     package = dotted.partition(".")[0]
+    if found_names := [] if package in allowed else full_names(dotted, allowed):
+        raise ConfigError(
+            f"{dotted} is not a dotted path; did you mean {' or '.join(found_names)}?"
+        )
     if package not in allowed:
         raise ConfigError(
             f"{dotted} is outside the trusted packages ({', '.join(sorted(allowed))}); run with "
@@ -35,12 +46,65 @@ def find_class(dotted: str, allowed: Collection[str]) -> type:
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigError(
-            f"cannot load {dotted} ({error}); correct the dotted path, or install the package"
-        ) from None
+        meant = full_names(name, allowed)
+        todo = "correct the dotted path, or install the package"
+        todo = f"did you mean {' or '.join(meant)}?" if meant else todo
+        raise ConfigError(f"cannot load {dotted} ({error}); {todo}") from None
     if not isinstance(found, type):
         raise ConfigError(f"{dotted} is not a class")
     return found
+
+
+def full_names(name: str, packages: Collection[str]) -> list[str]:
+    """The dotted paths under which libraries offer a class of this name, or of the nearest one.
+
+    Read from the `__all__` of their packages, so that nothing is imported.
+    """
+    if "." in name:
+        return []
+    offered = [one for package in sorted(packages) for one in _offered(package)]
+    by_name: dict[str, list[str]] = {}
+    for dotted in offered:
+        by_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
+    if name in by_name:
+        return by_name[name]
+    near = [one for one in by_name if one.lower().startswith(name.lower())][:3]
+    near = near or difflib.get_close_matches(name, by_name, n=1, cutoff=0.8)
+    return [dotted for one in near for dotted in by_name[one]]
+
+
+@cache
+def _offered(package: str) -> list[str]:
+    """Classes that a library's packages list in `__all__`, at most two levels deep."""
+    spec = importlib.util.find_spec(package) if package in _LIBRARIES else None
+    found: list[str] = []
+    for folder in (spec and spec.submodule_search_locations) or ():
+        for file in sorted(
+            [*Path(folder).glob("__init__.py"), *Path(folder).glob("*/__init__.py")]
+        ):
+            module = ".".join([package, *file.parent.relative_to(folder).parts])
+            found.extend(f"{module}.{name}" for name in _listed(file) if name[:1].isupper())
+    return found
+
+
+def _listed(file: Path) -> list[str]:
+    """The names in the `__all__` of a file."""
+    assigned = (
+        node.value
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.Assign, ast.AugAssign))
+        and any(isinstance(one, ast.Name) and one.id == "__all__" for one in _left(node))
+    )
+    inside = (part for value in assigned for part in ast.walk(value))
+    return [
+        part.value
+        for part in inside
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    ]
+
+
+def _left(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
 def unknown_parameters(dotted: str, given: Collection[str], known: Sequence[str]) -> list[str]:

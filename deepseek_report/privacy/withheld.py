@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
-from deepseek_report.metrics.groups import CROSS, UNKNOWN
+from deepseek_report.metrics.groups import UNKNOWN
 from deepseek_report.privacy.suppression import Relation, suppress
 
 Ints = NDArray[np.int64]

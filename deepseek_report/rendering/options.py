@@ -19,7 +19,7 @@ class Threshold:
 
     metric : key of the score. at_least, at_most : the bound; exactly one of them.
     set_by : who promised it. why : the reason, shown in the report.
-    attribute, explainer : the subject, where the score is about one.
+    attribute, level, explainer : the subject, where the score is about one.
     """
 
     metric: str
@@ -28,13 +28,8 @@ class Threshold:
     at_most: float | None = None
     why: str = ""
     attribute: str = ""
+    level: str = ""
     explainer: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.at_least is None) == (self.at_most is None):
-            raise ValueError(
-                f"threshold on `{self.metric}`: give exactly one of `at_least` and `at_most`"
-            )
 
 
 @dataclass(frozen=True)

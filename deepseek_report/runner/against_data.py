@@ -14,6 +14,7 @@ from deepseek_report.artifacts.schema import NOT_JUDGED, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.thresholds import against_data
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 
 
@@ -28,9 +29,11 @@ def refuse_misfits(
 
     Raises
     ------
-    ConfigProblems : thresholds that need a favourable class, a fitted model of other data.
+    ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
+        a fitted model of other data.
     """
     problems = [
+        *against_data(experiment, schema),
         *undeclared_thresholds(experiment, schema),
         *fitted_model_problems(experiment, schema, training_part),
     ]

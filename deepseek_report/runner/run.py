@@ -58,11 +58,14 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """0 whole; 1 a declared part failed; 3 a threshold is not met and `fail_on` asks for it."""
+        """0 whole; 1 a declared part failed; 3 where `fail_on` asks: a threshold failed.
+
+        One that is not met has failed, and so has one that could not be measured.
+        """
         if self.failures:
             return 1
-        declared = [one["outcome"] for one in self.record["thresholds"]]
-        return 3 if self.record["config"]["report"]["fail_on"] and "not met" in declared else 0
+        failed = {"not met", "not measured"} & {one["outcome"] for one in self.record["thresholds"]}
+        return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
 
 
 @holding_store

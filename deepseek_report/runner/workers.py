@@ -7,11 +7,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import active_children, forkserver, get_context
 from typing import Any
+
+from deepseek_report.config.local_code import install, installed
 
 _MESSAGES: Any = None
 #: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
@@ -28,7 +30,7 @@ def workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
         messages = context.Queue()
         if os.name != "nt":
             forkserver.ensure_running()
-    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid()))
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid(), installed()))
     try:
         yield pool, messages
     except KeyboardInterrupt:
@@ -67,9 +69,10 @@ def signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(messages: Any, parent: int) -> None:
+def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
     global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
     _MESSAGES = messages
+    install(local)  # before the first task is unpickled, which imports trusted packages
     one_thread()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 

@@ -72,7 +72,7 @@ def test_other_data_leave_the_default_study_with_its_title_and_thresholds() -> N
 
 
 def test_a_study_may_hold_settings_of_parts_that_are_not_chosen() -> None:
-    experiment = validate(compose(["metrics=[accuracy]"]))
+    experiment = validate(compose(["metrics=[accuracy]", "report.thresholds=[]"]))
     assert list(experiment.multiple["metrics"]) == ["accuracy"]
 
 

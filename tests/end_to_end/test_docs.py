@@ -40,7 +40,13 @@ def test_the_explainer_of_the_plugin_guide_is_run_and_judged(
     (choice,) = blocks(DOCS / "plugins.md", "yaml")
     (tmp_path / "my_conf" / "explainers" / "occlusion.yaml").write_text(choice)
     monkeypatch.syspath_prepend(str(tmp_path))
-    few = ["metrics=[deletion]", "visualizations=[]", "sections=[summary]", "frameworks=[]"]
+    few = [
+        "metrics=[deletion]",
+        "report.thresholds=[]",
+        "visualizations=[]",
+        "sections=[summary]",
+        "frameworks=[]",
+    ]
     chosen = ["--config-dir", str(tmp_path / "my_conf"), "explainers=[occlusion,random]"]
     arguments = [*chosen, *small_run.overrides(tmp_path / "reports"), *few]
     assert run(arguments) == 2  # nobody has said that the package is to be trusted
@@ -58,7 +64,13 @@ def test_the_module_of_the_plugin_guide_is_trained_and_reported_on(
     (tmp_path / "my_nets" / "net.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))
     shown = ["model=torch_module", "model.module=my_nets.net.Net", "+model.params.width=16"]
-    few = ["metrics=[accuracy]", "visualizations=[]", "sections=[model]", "frameworks=[]"]
+    few = [
+        "metrics=[accuracy]",
+        "report.thresholds=[]",
+        "visualizations=[]",
+        "sections=[model]",
+        "frameworks=[]",
+    ]
     few += ["explainers=[random]", *small_run.overrides(tmp_path / "reports")]
     few = [one for one in few if not one.startswith(("model.", "model="))]
     assert run([*shown, *few]) == 2  # nobody has said that the package is to be trusted
@@ -79,7 +91,12 @@ def test_the_picture_of_the_plugin_guide_appears_in_its_section(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     chosen = ["--config-dir", str(tmp_path / "my_conf"), "--trust", "my_pictures"]
-    few = ["metrics=[roc_auc]", "visualizations=[roc_curve,densities]", "frameworks=[]"]
+    few = [
+        "metrics=[roc_auc]",
+        "report.thresholds=[]",
+        "visualizations=[roc_curve,densities]",
+        "frameworks=[]",
+    ]
     few += ["sections=[performance,reproducibility]", "explainers=[random]"]
     assert run([*chosen, *small_run.overrides(tmp_path / "reports"), *few]) == 0
     (report,) = (tmp_path / "reports").rglob("report.qmd")

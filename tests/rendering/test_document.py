@@ -10,7 +10,7 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.rendering.document import front_matter, write_qmd
-from deepseek_report.rendering.options import ReportOptions, Threshold
+from deepseek_report.rendering.options import ReportOptions
 
 
 def results(**pictures: Picture) -> Results:
@@ -130,12 +130,6 @@ def test_pictures_of_an_earlier_document_are_gone(tmp_path: Path) -> None:
 def test_a_column_can_be_written_by_a_macro(tmp_path: Path) -> None:
     text = written(tmp_path, "{{ table([{'v': 'not met'}], 't', formats={'v': verdict}) }}")
     assert "[✗ not met]{.verdict .verdict-not-met}" in text
-
-
-@pytest.mark.parametrize("bounds", [{}, {"at_least": 1.0, "at_most": 2.0}])
-def test_a_threshold_has_exactly_one_bound(bounds: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="exactly one"):
-        Threshold(metric="roc_auc", set_by="me", **bounds)
 
 
 @pytest.mark.parametrize("name", ["html", "full"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +135,8 @@ def test_only_the_person_running_it_trusts_a_type_and_it_is_written_nowhere(
     assert named.trusted_types == (name,)
     assert name not in json.dumps(named.raw)
     monkeypatch.setenv("DEEPSEEK_REPORT_TRUST_TYPE", name)
-    assert validate(compose(overrides)).single["model"].trusted_types == (name,)
+    model = validate(compose(overrides)).single["model"]
+    assert pickle.loads(pickle.dumps(model)).trusted_types == (name,)  # noqa: S301 - as to a worker
 
 
 @pytest.mark.parametrize("name", ["eval", "a b.c", "os.", ""])

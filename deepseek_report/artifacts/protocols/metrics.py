@@ -13,7 +13,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
-from deepseek_report.artifacts.score import Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 
 Scope = Literal["model", "explainer", "explainers"]
@@ -53,11 +53,12 @@ class MetricPlugin(Protocol):
     requires: ClassVar[frozenset[Capability]]
     volatile: ClassVar[bool]
     """True where the metric measures time or memory, which differ from run to run."""
-    produces: ClassVar[frozenset[str]]
-    """Names of scores besides the metric's own key, so that thresholds on them are known. A metric
-    or a picture that compares with `Split.truth` says `needs_truth: ClassVar[bool] = True`; one
-    that compares groups says of which kinds in `needs_groups`, a frozenset of `AttributeKind`; one
-    that is about a decision between two classes says `needs_two_classes: ClassVar[bool] = True`."""
+    bounds: ClassVar[Bounds]
+    """Every score that a threshold can be about, with its least and greatest value; without it one
+    score, of the metric's own key and without limits. A metric or a picture that compares with
+    `Split.truth` says `needs_truth: ClassVar[bool] = True`; one that compares groups says of which
+    kinds in `needs_groups`, a frozenset of `AttributeKind`; one that is about a decision between
+    two classes says `needs_two_classes: ClassVar[bool] = True`."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
 

@@ -1,0 +1,244 @@
+"""Whether every threshold is about a number that this run measures and that can be judged.
+
+`stated` looks at the text alone, `measured` at what is chosen, `against_data` at the attributes and
+levels that the data turn out to have. Each mistake is a problem of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.score import Bounds
+from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.compose import Composed
+from deepseek_report.config.experiment import Experiment, Refusal
+from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.where import locate
+
+#: The explainer that others are judged against, and that no threshold judges.
+_CONTROL = "random"
+#: The level of those whose group is not known.
+_UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """One threshold as it is written, with its place for messages."""
+
+    entry: Mapping[str, Any]
+    where: str
+
+    def __getitem__(self, key: str) -> Any:
+        return self.entry.get(key)
+
+    def text(self, key: str) -> str:
+        return str(self.entry.get(key) or "")
+
+    @property
+    def name(self) -> str:
+        about = ", ".join(filter(None, map(self.text, ("attribute", "level", "explainer"))))
+        return f'the threshold on "{self.text("metric")}"' + (f" ({about})" if about else "")
+
+    def problem(self, found: str, allowed: str = "", todo: str = "") -> Problem:
+        return Problem(self.where, f"{self.name}: {found}", allowed, todo)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A metric that gives a score: its key, its plug-in or the class of it, the score's bounds."""
+
+    metric: str
+    plugin: Any
+    bounds: tuple[float | None, float | None]
+
+    @property
+    def of_model(self) -> bool:
+        return getattr(self.plugin, "scope", "model") == "model"
+
+    @property
+    def kinds(self) -> frozenset[AttributeKind]:
+        """The kinds of attributes by which the score is given."""
+        found: frozenset[AttributeKind] = getattr(self.plugin, "needs_groups", frozenset())
+        return found
+
+
+_Sources = Mapping[str, Sequence[_Source]]
+
+
+def _declared(composed: Composed) -> list[_Declared]:
+    report = composed.raw.get("report")
+    entries = report.get("thresholds") if isinstance(report, Mapping) else None
+    return [
+        _Declared(entry, locate(composed, ("report", "thresholds", str(index))))
+        for index, entry in enumerate(entries if isinstance(entries, list) else [])
+        if isinstance(entry, Mapping)
+    ]
+
+
+def places(composed: Composed) -> tuple[str, ...]:
+    """Where each threshold was declared, for messages after the data are read."""
+    return tuple(one.where for one in _declared(composed))
+
+
+def bounds_of(key: str, plugin: Any) -> Bounds:
+    """Every score that a metric of this key may give, with its bounds."""
+    declared: Bounds | None = getattr(plugin, "bounds", None)
+    return {key: (None, None)} if declared is None else declared
+
+
+def _shipped(composed: Composed) -> _Sources:
+    """{score: what gives it} of every metric that has a file; classes of this package are read."""
+    known: dict[str, list[_Source]] = {}
+    for file in (file for root in composed.roots for file in (root / "metrics").glob("*.yaml")):
+        module, _, name = target_of(file).rpartition(".")
+        own = module.startswith("deepseek_report.")
+        cls = getattr(importlib.import_module(module), name, None) if own else None
+        _add(known, file.stem, cls)
+    return known
+
+
+def _chosen(experiment: Experiment) -> _Sources:
+    found: dict[str, list[_Source]] = {}
+    for key, plugin in experiment.multiple["metrics"].items():
+        _add(found, key, plugin)
+    return found
+
+
+def _add(known: dict[str, list[_Source]], key: str, plugin: Any) -> None:
+    for score, bounds in bounds_of(key, plugin).items():
+        known.setdefault(score, []).append(_Source(key, plugin, bounds))
+
+
+def stated(composed: Composed) -> Iterator[Problem]:
+    """What is wrong with a threshold whatever is chosen: metric, sides, bound."""
+    if declared := _declared(composed):
+        yield from _stated(declared, _shipped(composed))
+
+
+def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Problem]:
+    for one in declared:
+        yield from _sides(one)
+        metric = one.text("metric")
+        if metric and metric not in sources:
+            hint = nearest(metric, sources)
+            found = f'a threshold is declared for "{metric}", which no metric measures'
+            yield Problem(one.where, found, choices(sources), hint)
+        elif metric:
+            yield from _outside(one, sources[metric][0].bounds)
+        if one["level"] and not one["attribute"]:
+            todo = "say which attribute it is a level of: attribute: sex, say"
+            yield one.problem(f'level "{one["level"]}" is given without its attribute', "", todo)
+
+
+def _sides(one: _Declared) -> Iterator[Problem]:
+    given = [side for side in ("at_least", "at_most") if one[side] is not None]
+    if len(given) != 1:
+        found = "both at_least and at_most are given" if given else "no bound is given"
+        yield one.problem(found, "exactly one of at_least and at_most")
+
+
+def _outside(one: _Declared, bounds: tuple[float | None, float | None]) -> Iterator[Problem]:
+    low, high = bounds
+    for side in ("at_least", "at_most"):
+        bound = one[side]
+        if isinstance(bound, bool) or not isinstance(bound, (int, float)):
+            continue
+        below, above = low is not None and bound < low, high is not None and bound > high
+        if below or above or not math.isfinite(bound):
+            is_percent = high == 1 and 1 < bound <= 100
+            todo = f"write {bound / 100:g} for {bound:g} %" if is_percent else ""
+            found = f"{side} is {bound:g}, which it can never be"
+            yield one.problem(found, _range(low, high), todo)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is None and high is None:
+        return "a finite number"
+    if low is None or high is None:
+        return f"at most {high:g}" if low is None else f"at least {low:g}"
+    return f"from {low:g} to {high:g}"
+
+
+def measured(
+    experiment: Experiment, composed: Composed, refused: Sequence[Refusal]
+) -> Iterator[Problem]:
+    """What is wrong with a threshold given what is chosen: it must be measured in this run."""
+    if not (declared := _declared(composed)):
+        return
+    chosen = _chosen(experiment)
+    known = {**_shipped(composed), **chosen}
+    yield from _stated(declared, known)
+    reasons = {one.artifact.partition("/")[2]: one.reason for one in refused}
+    for one in declared:
+        metric = one.text("metric")
+        if metric in chosen:
+            yield from _about_explainer(one, chosen[metric], experiment, reasons)
+            if one.text("attribute") and not any(source.kinds for source in chosen[metric]):
+                found = "it is measured for the whole test part, not for groups"
+                yield one.problem(found, "", "remove attribute, or choose a measure of groups")
+        elif metric in known:
+            key = known[metric][0].metric
+            reason = reasons.get(key, f"the metric {key} is not chosen")
+            todo = "take it away (report.thresholds=[] takes all away)"
+            todo = todo if key in reasons else f"add {key} to metrics=[…], or {todo}"
+            yield one.problem(f"it will not be measured: {reason}", "", todo)
+
+
+def _about_explainer(
+    one: _Declared,
+    sources: Sequence[_Source],
+    experiment: Experiment,
+    reasons: Mapping[str, str],
+) -> Iterator[Problem]:
+    """The explainer must be one that runs and that is judged by the metric."""
+    if not (explainer := one.text("explainer")):
+        return
+    there = [name for name in experiment.multiple["explainers"] if name != _CONTROL]
+    if all(source.of_model for source in sources):
+        found = "it is a number of the model, not of an explainer"
+        yield one.problem(found, "", "remove explainer")
+    elif explainer == _CONTROL:
+        found = "random is what explanations are judged against, so it is never judged itself"
+        yield one.problem(found, choices(there))
+    elif explainer not in there:
+        reason = f" ({reasons[explainer]})" if explainer in reasons else ""
+        found = f'no explainer "{explainer}" runs here{reason}'
+        yield one.problem(found, choices(there), nearest(explainer, there))
+
+
+def against_data(experiment: Experiment, schema: Schema) -> list[Problem]:
+    """Attributes and levels that thresholds name and that these data do not have."""
+    chosen = _chosen(experiment)
+    found: list[Problem] = []
+    places = experiment.threshold_places
+    for index, threshold in enumerate(experiment.single["report"].thresholds):
+        where = places[index] if index < len(places) else "report.thresholds"
+        one = _Declared(vars(threshold), where)
+        sources = chosen.get(one.text("metric"), ())
+        if one.text("attribute") and sources:
+            kinds = frozenset(kind for source in sources for kind in source.kinds)
+            found.extend(_attribute(one, kinds, schema.attributes))
+    return found
+
+
+def _attribute(
+    one: _Declared, kinds: frozenset[AttributeKind], attributes: Sequence[Attribute]
+) -> list[Problem]:
+    """Attributes may be crossed ("sex × age_band"); levels of such are known only when counted."""
+    name, level = one.text("attribute"), one.text("level")
+    fit = {attribute.name: attribute for attribute in attributes if attribute.kind in kinds}
+    if all(part in fit for part in name.split(CROSS)):
+        if not level or CROSS in name or level in (*fit[name].levels, _UNKNOWN):
+            return []
+        levels = fit[name].levels
+        found = f'"{level}" is not a level of {name}'
+        return [one.problem(found, ", ".join(levels), nearest(level, levels))]
+    other = any(attribute.name == name for attribute in attributes)
+    reason = "is not of the kind that this metric compares" if other else "is not in these data"
+    allowed = choices(fit) or "none: these data have no such groups"
+    return [one.problem(f'attribute "{name}" {reason}', allowed, nearest(name, fit))]

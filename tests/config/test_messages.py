@@ -1,0 +1,130 @@
+"""What is said of usual mistakes names what was meant."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import validate
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chek"], 'did you mean "check"?'),
+        (["chek", "model=mlp"], 'did you mean "check"?'),
+        (["rendr", "reports/x"], 'did you mean "render"?'),
+        (["model=mlp", "check"], "a command comes first, followed by what it is about"),
+        (["check", "model=mlp", "render"], "render is a command"),
+        (["-m", "seed=1,2", "doctr"], 'did you mean "doctor"?'),
+        (["loans.csv"], "nor key=value, such as model=mlp"),
+        (["check", "model"], "nor key=value, such as model=mlp"),
+    ],
+)
+def test_a_word_that_is_no_override_says_what_may_be_meant(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("estimator", "said"),
+    [
+        ("RandomForestClassifier", "did you mean sklearn.ensemble.RandomForestClassifier?"),
+        ("LogisticRegresion", "did you mean sklearn.linear_model.LogisticRegression?"),
+        ("RandomForest", "sklearn.ensemble.RandomForestClassifier or sklearn.ensemble.Ran"),
+        ("sklearn.RandomForestClassifier", "sklearn.ensemble.RandomForestClassifier?"),
+        ("sklearn.tree.LogisticRegression", "sklearn.linear_model.LogisticRegression?"),
+        ("nobody.Knows", "is outside the trusted packages"),
+        ("Nothing", "is outside the trusted packages"),
+    ],
+)
+def test_an_estimator_by_its_last_name_is_told_by_its_full_one(estimator: str, said: str) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(["model=sklearn", f"model.estimator={estimator}", "dataset=digits"]))
+    assert said in str(caught.value)
+
+
+def test_the_full_name_is_found_without_importing_the_library() -> None:
+    code = "import sys; from deepseek_report.models.foreign import full_names as f; "
+    code += "print(f('RandomForestClassifier', ['sklearn']), 'sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["['sklearn.ensemble.RandomForestClassifier']", "False"]
+
+
+@pytest.mark.parametrize(
+    "pair", [["seed=1", "seed=2"], ["model=mlp", "model=nam"], ["+seed=1", "++seed=1"]]
+)
+def test_a_key_that_is_given_twice_is_a_problem(pair: list[str]) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(pair))
+    assert f"command line, {pair[1]}: " in str(caught.value)
+    assert f"is given twice; it is also in {pair[0]}" in str(caught.value)
+
+
+def test_what_belongs_to_the_machine_may_be_set_again() -> None:
+    experiment = validate(compose(["jobs=1", "paths.reports=a", "jobs=3", "paths.reports=b"]))
+    assert (experiment.settings.jobs, experiment.settings.paths.reports) == (3, "b")
+
+
+def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
+    validate(compose(["explainers=[lime,shap,random]", "explainers.lime.num_samples=300"]))
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with YAMLs in `conf`, which nobody has named."""
+    (tmp_path / "conf" / "explainers").mkdir(parents=True)
+    target = "deepseek_report.explainers.random.Random"
+    (tmp_path / "conf" / "explainers" / "mine.yaml").write_text(f"mine:\n  _target_: {target}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+_HINT = "run with --config-dir conf"
+
+
+@pytest.mark.parametrize("config_dir", [None, ".", "conf/explainers"])
+def test_a_yaml_in_another_folder_is_told_with_the_option_that_finds_it(
+    config_dir: str | None, study: Path
+) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(["explainers=[shap,mine]"], config_dir))
+    assert _HINT in str(caught.value)
+    composed = compose(["explainers=[shap,mine]", "report.thresholds=[]"], "conf")
+    assert "mine" in composed.raw["explainers"]
+
+
+def test_a_choice_in_a_file_that_lies_elsewhere_is_told_so_too(study: Path) -> None:
+    (study / "other" / "experiment").mkdir(parents=True)
+    (study / "other" / "experiment" / "loans.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /explainers: [mine]\n"
+    )
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose(["experiment=loans"], "other"))
+    assert "loans.yaml:3" in str(caught.value)
+    assert _HINT in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"), [("explainers=[mime]", "not in the group"), ("model=mine", "not in the")]
+)
+def test_a_file_of_another_name_or_group_is_not_taken_for_it(
+    override: str, said: str, study: Path
+) -> None:
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose([override]))
+    assert said in str(caught.value)
+    assert "--config-dir" not in str(caught.value)
+
+
+def test_an_empty_folder_of_yamls_is_no_problem(study: Path) -> None:
+    (study / "empty").mkdir()
+    assert validate(compose([], "empty")).name == "credit_risk"
