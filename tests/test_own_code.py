@@ -275,7 +275,9 @@ def test_an_edited_formula_of_a_plug_in_laid_out_as_the_docs_say_is_run_again(pl
 
     def planned() -> tuple[str, dict[str, str]]:
         code.forget()
-        composed = compose(["explainers=[occlusion,random]"], str(place / "my_conf"))
+        composed = compose(
+            ["explainers=[occlusion,random]", "report.thresholds=[]"], str(place / "my_conf")
+        )
         experiment = validate(composed, [package])
         stages = make_plan(experiment)
         return run_id(experiment, stages), {stage.id: stage.key for stage in stages}

@@ -174,7 +174,7 @@ def _cases_fact(results: Results) -> str:
     n = len(load_table(path / "cases.parquet"))
     of = ""
     if results.has("predictions/test"):
-        of = f" of the {count(len(results.predictions))} of the test part"
+        of = f" of the {count(results.predicted.n)} of the test part"
     return f"pages of their own: {plural(n, 'case')}{of}"
 
 

@@ -105,7 +105,8 @@ def _checksum(body: str, tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of the state and of every tensor: safetensors itself has no checksum."""
     digest = hashlib.sha256(body.encode())
     for name, tensor in sorted(tensors.items()):
-        plain = tensor.detach().cpu().contiguous().reshape(-1)
+        plain = torch.empty(tensor.numel(), dtype=tensor.dtype)  # a view may have no stride
+        plain.copy_(tensor.detach().reshape(-1))
         digest.update(f"{name} {plain.dtype} {tuple(tensor.shape)}".encode())
         digest.update(plain.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

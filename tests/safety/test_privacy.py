@@ -298,7 +298,7 @@ def test_no_record_names_the_rows_of_the_cases(runs: Runs) -> None:
     folder = runs.folders["cases"]
     record = json.loads((folder / "run.json").read_text("utf-8"))
     assert record["config"]["report"]["cases"] == ["withheld", "withheld"]
-    assert "report.cases=[withheld,withheld]" in record["overrides"]
+    assert "report.cases=[withheld,withheld]" in record["command"]["overrides"]
     both = f"{runs.named[0]},{runs.named[1]}"
     assert places(folder, both) == []
     assert f"- {runs.named[0]}\n" not in (folder / "config.yaml").read_text("utf-8")

@@ -338,3 +338,12 @@ def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_
         _fit(trainer, dataset, tmp_path / "killed", model=model, progress=interrupting(6))
     _fit(trainer, dataset, tmp_path / "killed", model=model)
     assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
+
+
+def test_a_tensor_without_a_stride_has_a_checksum(tmp_path: Path) -> None:
+    from deepseek_report.training.checkpoint import _checksum
+
+    whole = {"a": torch.arange(3), "b": torch.tensor([7]).expand(1, 1), "c": torch.zeros(0)}
+    strange = {**whole, "b": torch.as_strided(torch.tensor([7]), (1, 1), (0, 0))}
+    assert _checksum("body", whole) == _checksum("body", strange)
+    assert _checksum("body", whole) != _checksum("body", {**whole, "a": torch.arange(1, 4)})

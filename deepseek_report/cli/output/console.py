@@ -12,7 +12,7 @@ from rich.table import Table
 from deepseek_report.cli.output.text import printable, printable_lines
 
 #: Columns where the output is no terminal: a table in a file needs no folding.
-_WIDE = 200
+_WIDE = 1_000
 
 
 def console(*, errors: bool = False) -> Console:
