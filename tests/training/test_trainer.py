@@ -340,7 +340,7 @@ def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_
     assert _contents(tmp_path / "killed") == _contents(tmp_path / "whole")
 
 
-def test_a_tensor_without_a_stride_has_a_checksum(tmp_path: Path) -> None:
+def test_a_tensor_without_a_stride_has_a_checksum() -> None:
     from deepseek_report.training.checkpoint import _checksum
 
     whole = {"a": torch.arange(3), "b": torch.tensor([7]).expand(1, 1), "c": torch.zeros(0)}
