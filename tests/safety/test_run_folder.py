@@ -92,7 +92,7 @@ def test_a_forgery_that_is_sealed_again_is_found_by_the_digest_from_elsewhere(
     handed_on = expected(received)
     assert command(["verify", str(received), "--expect", f"sha256:{handed_on}"]) == 0
     path = received / "artifacts/measures/roc_auc/scores.json"
-    path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "modell"'))
+    path.write_text(path.read_text().replace('"predictor": "model"', '"predictor": "other"'))
     reseal(received)
     assert command(["verify", str(received), "--expect", handed_on]) == 1
     said = capsys.readouterr().out
