@@ -46,8 +46,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def experiment_of(folder: Path, monkeypatch: pytest.MonkeyPatch, *overrides: str) -> Experiment:
     """The experiment of a study, composed as its README says."""
     monkeypatch.chdir(folder)
-    # to be dropped once --trust makes a package of the current folder importable
-    monkeypatch.syspath_prepend(str(folder))
     name = next((folder / "conf" / "experiment").glob("*.yaml")).stem
     for module in (f"{name}_plugins", f"{name}_plugins.occlusion"):  # of another test's folder
         monkeypatch.delitem(sys.modules, module, raising=False)
@@ -65,8 +63,6 @@ def test_a_study_runs_as_its_readme_says(
     command = "--config-dir conf --trust my_loans_plugins experiment=my_loans"
     assert f"`deepseek-report {command}`" in readme
     monkeypatch.chdir(here / "my-loans")
-    # to be dropped once --trust makes a package of the current folder importable
-    monkeypatch.syspath_prepend(str(here / "my-loans"))
     assert run([*command.split(), "debug=fast", "jobs=1", *FEW]) == 0
     page = Path(capsys.readouterr().out.strip().splitlines()[-1])
     assert page.is_file()
@@ -229,8 +225,7 @@ def test_make_runs_the_tests_and_the_check_of_a_study(here: Path) -> None:
     environment = {
         **os.environ,
         "PATH": f"{program.parent}:{os.environ['PATH']}",
-        # the "." is to be dropped once --trust makes a package of the current folder importable
-        "PYTHONPATH": f"{package}:.",
+        "PYTHONPATH": str(package),
     }
 
     def make(target: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ import queue
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,28 @@ def start(*overrides: str) -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
+
+
+def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
+    tmp_path: Path,
+) -> None:
+    timed = [
+        "metrics=[roc_auc,latency,layer_profile,peak_memory]",
+        "visualizations=[layer_profile]",
+    ]
+    sections = ["sections=[summary,bottlenecks,trust,reproducibility]"]
+    small = ["debug=fast", "jobs=1", *FEW, *timed, *sections]
+    first, second = (
+        run(*small, f"paths.reports={tmp_path / name}", f"paths.store={tmp_path / name}s")[0]
+        for name in "ab"
+    )
+    assert first.folder.name == second.folder.name
+    one, other = hash_folder(first.folder), hash_folder(second.folder)
+    assert one.keys() == other.keys()
+    volatile = json.loads((first.folder / "run.json").read_text())["volatile"]
+    differ = [name for name in one if one[name] != other[name]]
+    assert "artifacts/measures/latency/scores.json" in differ
+    assert [n for n in differ if not any(fnmatchcase(n, p) for p in volatile)] == []
 
 
 def test_two_runs_at_once_on_one_store_do_no_harm(tmp_path: Path) -> None:
