@@ -112,12 +112,14 @@ def start(*overrides: str) -> subprocess.Popen[bytes]:
 def test_two_stores_differ_in_what_run_json_calls_volatile_and_in_nothing_else(
     tmp_path: Path,
 ) -> None:
-    timed = [
-        "metrics=[roc_auc,latency,layer_profile,peak_memory]",
-        "visualizations=[layer_profile]",
+    parts = [
+        "explainers=[input_x_gradient,random]",
+        "metrics=[roc_auc,deletion,parameters,latency,layer_profile,peak_memory]",
+        "visualizations=[roc_curve,layer_profile]",
+        "sections=[summary,bottlenecks,trust,compliance,reproducibility]",
+        "report.thresholds=[]",
     ]
-    sections = ["sections=[summary,bottlenecks,trust,reproducibility]"]
-    small = ["debug=fast", "jobs=1", *FEW, *timed, *sections]
+    small = ["debug=fast", "jobs=1", *parts]
     first, second = (
         run(*small, f"paths.reports={tmp_path / name}", f"paths.store={tmp_path / name}s")[0]
         for name in "ab"
