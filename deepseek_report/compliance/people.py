@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.people_entries import Context, Found, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
 from deepseek_report.compliance.statements import HumanInput, Source
-from deepseek_report.config.problems import Problem
+from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import ConfigError
 
 PEOPLE = "people"
@@ -26,14 +26,10 @@ _SUFFIXES = (".yaml", ".yml")
 _OLD = ("statements", "not_applicable")
 
 
-class PeopleProblems(ConfigError):  # noqa: N818 - it is several problems
+class PeopleProblems(ConfigProblems):
     """All problems of what people wrote for one run."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        self.problems = tuple(problems)
-        many = len(problems) != 1
-        head = f"{len(problems)} problem{'s' if many else ''} in what people wrote"
-        super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
+    about: ClassVar[str] = "what people wrote"
 
 
 @dataclass(frozen=True)

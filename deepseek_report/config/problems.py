@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from deepseek_report.errors import ConfigError
 
@@ -30,10 +31,12 @@ class Problem:
 class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
     """All problems of one configuration."""
 
+    about: ClassVar[str] = "the configuration"
+
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         many = len(problems) != 1
-        head = f"{len(problems)} problem{'s' if many else ''} in the configuration"
+        head = f"{len(problems)} problem{'s' if many else ''} in {self.about}"
         super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts import bounded_yaml
 from deepseek_report.artifacts.files import load_table
 from deepseek_report.artifacts.score import Measurement, tidy
 from deepseek_report.errors import ArtifactError, ConfigError
@@ -163,9 +164,8 @@ def content_problems(folder: Path, run: Mapping[str, Any]) -> list[str]:
 def _config(folder: Path) -> Any:
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load((folder / CONFIG).read_text(encoding="utf-8"), Loader=loader)  # noqa: S506
+        return bounded_yaml.load(folder / CONFIG)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ArtifactError(f"{folder / CONFIG}: cannot be read ({error})") from None
 

@@ -341,3 +341,14 @@ def test_a_folder_of_the_first_format_is_verified_and_rendered(
     (received / "scores.parquet").write_bytes(b"")
     assert command(["render", str(received)]) == 1
     assert "scores.parquet was changed" in capsys.readouterr().err
+
+
+def test_a_config_of_aliases_is_refused_by_its_bound(
+    received: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    (received / "config.yaml").write_text("\n".join(lines), encoding="utf-8")
+    reseal(received)
+    assert command(["verify", str(received)]) == 1
+    assert "more than 100 000 values" in capsys.readouterr().err
