@@ -25,7 +25,7 @@ check: $(VENV)/.dev ## lint, types, import direction, spelling
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell README.md CHANGELOG.md SECURITY.md docs deepseek_report templates conf tests benchmarks
+	$(BIN)/codespell README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs deepseek_report templates conf tests benchmarks
 
 wheel: $(VENV)/.dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --outdir dist .
