@@ -18,7 +18,7 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
-from deepseek_report.metrics.intervals import holm
+from deepseek_report.statistics.intervals import holm
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80

@@ -16,7 +16,6 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement, Score
 from deepseek_report.metrics.decisions import decide, threshold_for_share
-from deepseek_report.metrics.intervals import Estimate, rate
 from deepseek_report.metrics.number_baselines import compare_numbers
 from deepseek_report.metrics.number_predictors import NumberPredictor
 from deepseek_report.metrics.performance import (
@@ -25,13 +24,14 @@ from deepseek_report.metrics.performance import (
     require_both,
 )
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
-from deepseek_report.metrics.ranking import macro_auc, macro_auc_estimate, paired_difference
 from deepseek_report.metrics.reference_predictors import (
     LABELS,
     Predictor,
     fit_predictor,
     limits_of,
 )
+from deepseek_report.statistics.intervals import Estimate, rate
+from deepseek_report.statistics.ranking import macro_auc, macro_auc_estimate, paired_difference
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

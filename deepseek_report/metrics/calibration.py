@@ -16,10 +16,10 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.intervals import Estimate, wilson
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.metrics.resampling import as_one, bootstrap
+from deepseek_report.statistics.intervals import Estimate, wilson
+from deepseek_report.statistics.resampling import as_one, bootstrap
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

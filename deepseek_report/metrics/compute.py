@@ -15,7 +15,6 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
     Stopwatch,
@@ -26,6 +25,7 @@ from deepseek_report.metrics.timing import (
     torch_module,
     wait_for,
 )
+from deepseek_report.statistics.intervals import Estimate
 
 Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]

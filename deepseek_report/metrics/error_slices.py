@@ -24,8 +24,8 @@ from deepseek_report.metrics.conditions import (
     overlaps,
     part_of,
 )
-from deepseek_report.metrics.intervals import Estimate, holm, mean_interval
 from deepseek_report.metrics.plugin import NumberMetric
+from deepseek_report.statistics.intervals import Estimate, holm, mean_interval
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -12,10 +12,10 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.intervals import Estimate
 from deepseek_report.metrics.performance import bootstrapped
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
-from deepseek_report.metrics.resampling import Replicates, as_one, bootstrap
+from deepseek_report.statistics.intervals import Estimate
+from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap
 
 Floats = NDArray[np.float64]
 #: What is computed of errors, and which way is better.

@@ -26,7 +26,7 @@ from deepseek_report.metrics.explanation_plugin import (
 from deepseek_report.metrics.faithfulness import Steps, order_of, perturbation
 from deepseek_report.metrics.instance_means import bootstrap_mean
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.resampling import bootstrap, permutation_p_value
+from deepseek_report.statistics.resampling import bootstrap, permutation_p_value
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]

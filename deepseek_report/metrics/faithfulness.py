@@ -25,7 +25,7 @@ from deepseek_report.metrics.explanation_plugin import (
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.metrics.reference import baseline_rows
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.statistics.resampling import bootstrap
 
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=2, le=1000)]

@@ -11,8 +11,8 @@ import pandas as pd
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.metrics.gaps import Gap, rate_table
 from deepseek_report.metrics.groups import Bools, Grouping
-from deepseek_report.metrics.intervals import Estimate, holm
 from deepseek_report.metrics.performance import SHARE
+from deepseek_report.statistics.intervals import Estimate, holm
 
 #: (hits, among) of one rate, each (instance,).
 Cell = tuple[Bools, Bools]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.metrics.groups import Bools, Grouping
-from deepseek_report.metrics.intervals import Estimate, enough_events, newcombe
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.resampling import (
+from deepseek_report.statistics.intervals import Estimate, enough_events, newcombe
+from deepseek_report.statistics.resampling import (
     bootstrap_rates,
     permutation_p_value,
     permuted_counts,

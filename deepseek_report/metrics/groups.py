@@ -23,10 +23,10 @@ from deepseek_report.metrics.calibration import (
     calibration_subject,
     equal_mass_bins,
 )
-from deepseek_report.metrics.intervals import enough_events, rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.metrics.ranking import auc_estimate
+from deepseek_report.statistics.intervals import enough_events, rate
+from deepseek_report.statistics.ranking import auc_estimate
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

@@ -23,7 +23,8 @@ from deepseek_report.metrics.groups import (
     groupings,
     reference_level,
 )
-from deepseek_report.metrics.intervals import (
+from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.intervals import (
     Estimate,
     compare_rates,
     enough_events,
@@ -31,7 +32,6 @@ from deepseek_report.metrics.intervals import (
     koopman,
     newcombe,
 )
-from deepseek_report.metrics.plugin import ClassMetric
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.statistics.resampling import bootstrap
 
 Array = NDArray[np.float64]
 

@@ -16,13 +16,13 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import require_both
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.metrics.ranking import delong, macro_auc, paired_difference
 from deepseek_report.metrics.reference_predictors import (
     LABELS,
     fit_predictor,
     limits_of,
     stratified_order,
 )
+from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

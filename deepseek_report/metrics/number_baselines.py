@@ -12,12 +12,12 @@ from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.metrics.errors import MEASURES, error_estimates
-from deepseek_report.metrics.intervals import Z95, Estimate, mean_interval
 from deepseek_report.metrics.number_predictors import (
     LABELS,
     NumberPredictor,
     fit_number_predictor,
 )
+from deepseek_report.statistics.intervals import Z95, Estimate, mean_interval
 
 Floats = NDArray[np.float64]
 _COMPARED = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import Estimate, mean_interval
 
 Floats = NDArray[np.float64]
 #: Perturbation, its label, its level, the mean absolute error under it, how far the number moves.

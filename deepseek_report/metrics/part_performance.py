@@ -16,9 +16,9 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
 from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
 from deepseek_report.metrics.groups import Grouping, MinCell, MinEvents, groupings, ranking
-from deepseek_report.metrics.intervals import rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.intervals import rate
 
 _GAP = "accuracy_gap"
 

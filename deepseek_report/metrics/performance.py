@@ -15,15 +15,15 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
-from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.metrics.ranking import (
+from deepseek_report.statistics.intervals import Estimate, mean_of_rates, rate
+from deepseek_report.statistics.ranking import (
     average_precision_statistic,
     macro_auc_estimate,
     one_vs_rest,
     thin,
 )
-from deepseek_report.metrics.resampling import Replicates, as_one, bootstrap, bootstrap_rates
+from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap, bootstrap_rates
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -18,11 +18,11 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.encoding import most_telling
-from deepseek_report.metrics.intervals import Z95, Estimate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.metrics.ranking import delong, macro_auc
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
+from deepseek_report.statistics.intervals import Z95, Estimate
+from deepseek_report.statistics.ranking import delong, macro_auc
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -16,7 +16,6 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.decisions import decide
-from deepseek_report.metrics.intervals import Estimate, rate
 from deepseek_report.metrics.number_robustness import (
     effect_on_number,
     noise_scores,
@@ -25,9 +24,10 @@ from deepseek_report.metrics.number_robustness import (
 from deepseek_report.metrics.performance import SHARE, require_both
 from deepseek_report.metrics.players import n_players
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.metrics.ranking import macro_auc_estimate
 from deepseek_report.metrics.reference import baseline_rows
 from deepseek_report.metrics.reference_predictors import stratified_order
+from deepseek_report.statistics.intervals import Estimate, rate
+from deepseek_report.statistics.ranking import macro_auc_estimate
 
 Floats = NDArray[np.float64]
 Kind = Literal["noise", "swap", "missing", "mask", "drop"]

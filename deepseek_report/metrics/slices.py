@@ -26,9 +26,9 @@ from deepseek_report.metrics.conditions import (
     part_of,
 )
 from deepseek_report.metrics.encoding import most_telling
-from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.intervals import Estimate, holm, newcombe, rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -19,8 +19,8 @@ from deepseek_report.metrics.group_gaps import (
 )
 from deepseek_report.metrics.groups import GroupRates, groupings
 from deepseek_report.metrics.impact_ratio import ImpactRatio, verdict
-from deepseek_report.metrics.intervals import newcombe
 from deepseek_report.metrics.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.statistics.intervals import newcombe
 
 
 def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:

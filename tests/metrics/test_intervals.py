@@ -12,7 +12,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
-from deepseek_report.metrics.intervals import (
+from deepseek_report.statistics.intervals import (
     Z95,
     Estimate,
     _ratio_statistic,

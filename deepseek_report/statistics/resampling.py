@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.metrics.intervals import Z95
+from deepseek_report.statistics.intervals import Z95
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.metrics.intervals import Z95, Estimate, wilson
-from deepseek_report.metrics.resampling import Statistic
+from deepseek_report.statistics.intervals import Z95, Estimate, wilson
+from deepseek_report.statistics.resampling import Statistic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
