@@ -41,7 +41,7 @@ def say_finished(finished: Finished) -> None:
 
 def _say_thresholds(console: Console, finished: Finished) -> None:
     from deepseek_report.artifacts.numbers import interval, number
-    from deepseek_report.findings.wording import wording
+    from deepseek_report.wording.words import wording
 
     declared = finished.record["thresholds"]
     if not declared:
@@ -72,7 +72,7 @@ def _urgency(threshold: Mapping[str, Any]) -> int:
 
 
 def _say_findings(console: Console, finished: Finished) -> None:
-    from deepseek_report.findings.wording import wording
+    from deepseek_report.wording.words import wording
 
     texts = wording(finished.record["config"]["report"]["language"])
     found = [Finding(**one) for one in finished.record["findings"]]
@@ -85,7 +85,7 @@ def _say_findings(console: Console, finished: Finished) -> None:
 
 def _say_problems(console: Console, finished: Finished) -> None:
     from deepseek_report.findings.rules_failures import applicable, by_reason
-    from deepseek_report.findings.wording import wording
+    from deepseek_report.wording.words import wording
 
     texts = wording(finished.record["config"]["report"]["language"])
     failures = {one["stage"]: one["reason"] for one in finished.failures}

@@ -38,12 +38,12 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = decimals_supported(low, high)
     else:
-        value, digits = _without_interval(value)
+        value, digits = digits_without_interval(value)
     text = f"{value:,.{digits}f}".replace(",", THIN)
     return text.replace("-", MINUS) if float(f"{value:.{digits}f}") else text.replace("-", "")
 
 
-def _without_interval(value: float) -> tuple[float, int]:
+def digits_without_interval(value: float) -> tuple[float, int]:
     """The value, rounded where it is small, and how many decimals it is written with."""
     size = abs(value)
     if 5e-7 <= size < 1e-3:

@@ -8,9 +8,9 @@ from typing import Any
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
-from deepseek_report.findings.wording import Wording, wording
+from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]
 #: Scores that are read as percentages.
@@ -48,15 +48,6 @@ def is_share(metric: str, unit: str = "") -> bool:
 def first(found: Iterable[Row]) -> Row | None:
     """The first row, or None."""
     return next(iter(found), None)
-
-
-def words_of(results: Results) -> Wording:
-    """The texts of the language that the report is in, worded for what is predicted."""
-    language = str((results.config.get("report") or {}).get("language") or "en")
-    if not results.has("data"):
-        return wording(language)
-    schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
 
 
 def explainer_label(results: Results, name: str) -> str:

@@ -8,12 +8,8 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings.explainers import leading_explainer
-from deepseek_report.findings.records import (
-    explainer_label,
-    feature_inline,
-    rows,
-    words_of,
-)
+from deepseek_report.findings.records import explainer_label, feature_inline, rows
+from deepseek_report.wording.of_results import words_of
 
 #: How many things of one kind a finding names.
 SHOWN = 2

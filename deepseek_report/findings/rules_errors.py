@@ -7,10 +7,10 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 

@@ -8,8 +8,6 @@ from typing import Any
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import (
     GAP_ALLOWED,
     RANDOMISATION_FAILS,
@@ -28,6 +26,8 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 #: Mean rank correlation between methods under which they tell different stories, or the same one.
 DISAGREE, AGREE = 0.5, 0.8

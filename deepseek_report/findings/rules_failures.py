@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import in_sentence, listing
-from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import Wording
+from deepseek_report.wording.estimates import in_sentence, listing
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 #: So many parts with one reason are named, else the first few of them.
 MOST_NAMED, NAMED_OF_MANY = 5, 3

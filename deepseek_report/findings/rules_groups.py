@@ -8,8 +8,6 @@ from typing import Any
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -19,6 +17,8 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 SIGNIFICANT = 0.05
 TOO_FEW = "too few to judge"

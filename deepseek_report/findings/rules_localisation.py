@@ -7,10 +7,10 @@ from typing import Any
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import lowest
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 
 def localisation(results: Results) -> list[Finding]:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.wording.estimates import finite
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.trust import trusted_packages
-from deepseek_report.findings.wording import sentence_case
+from deepseek_report.wording.words import sentence_case
 
 _OWN = "deepseek_report.sections."
 _PACKAGE = "deepseek_report"

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -36,6 +34,8 @@ from deepseek_report.sections.cells import (
 )
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution, quality
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite, in_sentence
 
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
-from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
@@ -20,6 +17,9 @@ from deepseek_report.sections.cells import (
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.words import sentence_case
 
 DIFFERENCES = (
     "demographic_parity_difference",

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_numbers import SIGNIFICANT, unit_of
-from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import DASH, count_cell, number_cell, p_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import sentence_case
 
 
 def answer_errors(draft: Draft) -> None:

@@ -9,14 +9,14 @@ import numpy as np
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import attribute_label, setting
-from deepseek_report.findings.wording import sentence_case
 from deepseek_report.metrics.groups import Grouping, groupings
 from deepseek_report.sections.cells import DASH, count_cell, share_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.statistics.intervals import rate
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import sentence_case
 
 
 def is_undeclared(results: Results) -> bool:

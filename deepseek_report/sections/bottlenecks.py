@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import Estimate, finite
-from deepseek_report.findings.records import words_of
 from deepseek_report.findings.rules_numbers import unit_of
 from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
 from deepseek_report.sections.bottlenecks_capacity import capacity
 from deepseek_report.sections.bottlenecks_compute import compute
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import Estimate, finite
+from deepseek_report.wording.of_results import words_of
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
 from deepseek_report.findings.rules_numbers import is_clear_part, parts_examined, unit_of
@@ -19,6 +17,8 @@ from deepseek_report.sections.cells import (
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 
 def accuracy(draft: Draft) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 
 def capacity(draft: Draft) -> dict[str, Any]:

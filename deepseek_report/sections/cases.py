@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.explainers import adds_up, beats_random, leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -20,6 +19,7 @@ from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.cells import number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording.estimates import finite, in_sentence
 
 _FIRST = (
     *("most_certain_right", "most_certain_wrong", "nearest_threshold"),

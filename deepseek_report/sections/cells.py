@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import Estimate, finite
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import Estimate, finite
 
 DASH = "–"
 

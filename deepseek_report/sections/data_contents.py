@@ -7,9 +7,9 @@ from typing import Any
 
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording.estimates import finite
 
 #: More rows than this of one table are left to card.json.
 MOST_SHOWN = 60

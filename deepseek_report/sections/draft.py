@@ -9,10 +9,10 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.find import find
-from deepseek_report.findings.records import words_of
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import WordedFinding
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import WordedFinding
 
 
 class Draft:

@@ -9,14 +9,14 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 #: How many features the table of ranks shows.
 SHOWN = 12

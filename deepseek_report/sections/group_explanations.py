@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings import estimates
 from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import attribute_label, explainer_label, of_kind, rows
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
 
 #: How many features of an explanation are compared between groups.
 FEATURES = 5

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import Row, attribute_label, rows
 from deepseek_report.sections.bias_numbers import error_values, gap_cells
 from deepseek_report.sections.cells import (
@@ -17,6 +15,8 @@ from deepseek_report.sections.cells import (
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import in_sentence
 
 
 def part_values(draft: Draft) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
@@ -20,6 +18,8 @@ from deepseek_report.sections.performance_numbers import (
     label_values,
     number_values,
 )
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
 
 #: Scores in the order in which they are shown.
 SCORES = (

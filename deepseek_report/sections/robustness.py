@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.findings.rules_bottlenecks import noise
 from deepseek_report.findings.rules_numbers import unit_of
 from deepseek_report.sections.cells import count_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
 
 _USES = frozenset({"measures/robustness", "pictures/robustness"})
 

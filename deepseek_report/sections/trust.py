@@ -9,8 +9,6 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import (
     adds_up,
     beats_random,
@@ -20,10 +18,12 @@ from deepseek_report.findings.explainers import (
 from deepseek_report.findings.records import Row, by_explainer, explainer_label, rows
 from deepseek_report.findings.rules_localisation import hits
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import sentence_case
 from deepseek_report.sections.cells import DASH, count_cell, number_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import quality
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import finite
+from deepseek_report.wording.words import sentence_case
 
 _METRICS = (
     "deletion",

@@ -160,7 +160,7 @@ def score() -> Callable[..., Score]:
 @pytest.fixture
 def say() -> Callable[[Finding], str]:
     """All texts of a finding in English, as one string."""
-    from deepseek_report.findings.wording import wording
+    from deepseek_report.wording.words import wording
 
     def said(finding: Finding) -> str:
         one = wording("en").finding(finding)

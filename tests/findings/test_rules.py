@@ -16,7 +16,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.find import find
-from deepseek_report.findings.wording import wording
+from deepseek_report.wording.words import wording
 
 
 def pair(level="under 25", verdict="clear below", ratio=0.7, **more):

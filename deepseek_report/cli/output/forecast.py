@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.numbers import count, plural, quantity
 from deepseek_report.cli.output.console import cell, console, plain_table, say
 from deepseek_report.cli.output.units import duration, duration_range
-from deepseek_report.findings.wording import wording
+from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.schema import Feature, Schema

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from deepseek_report.findings import estimates
+from deepseek_report.wording import estimates
 
 
 def test_a_share_keeps_no_more_digits_than_its_interval_supports():

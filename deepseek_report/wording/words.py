@@ -12,12 +12,13 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
-from deepseek_report.artifacts import numbers
 from deepseek_report.artifacts.bounds import bounded_texts
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings import estimates
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.numbers import NumberFormat
 
 DEFAULT_LANGUAGE = "en"
 _BREAKS = re.compile(r"[ \t\r\n]+")
@@ -41,17 +42,25 @@ class WordedFinding:
 
 
 class Wording:
-    """The texts of one language, from `templates/locale/<language>.yaml`."""
+    """The texts of one language, and its way to write numbers (`numbers`).
+
+    texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
+    are explained by.
+    """
 
     def __init__(self, texts: Mapping[str, Any], noun: str = "feature") -> None:
         self._texts = texts
+        symbols = dict(texts.get("formats", {}))
+        self.numbers = NumberFormat(
+            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
+        )
         known = texts.get("nouns", {}).get(noun, {})
         self._nouns = {"noun": known.get("one", noun), "nouns": known.get("many", f"{noun}s")}
         named = noun == "feature"
         self._nouns["the_noun"] = "" if named else f"the {self._nouns['noun']} "
         self._nouns["the_nouns"] = "" if named else f"the {self._nouns['nouns']} "
         self._templates: dict[str, Template] = {}
-        self._environment = _environment()
+        self._environment = _environment(self.numbers)
 
     def has(self, key: str) -> bool:
         """Whether there is a text of this key, such as `findings.failed.claim`."""
@@ -69,8 +78,20 @@ class Wording:
             if not isinstance(found, str):
                 raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
             self._templates[key] = self._environment.from_string(found)
-        filled = self._nouns | {name: bounded_texts(value) for name, value in values.items()}
+        filled = self._nouns | {name: self._filling(value) for name, value in values.items()}
         return _BREAKS.sub(" ", self._templates[key].render(**filled)).strip()
+
+    def say(self, text: Text) -> str:
+        """A message in this language; a plain text as it stands."""
+        return self.text(text.id, **text.values) if isinstance(text, Message) else text
+
+    def _filling(self, value: Any) -> Any:
+        """What fills a slot: messages worded, texts from the data cut to a page."""
+        if isinstance(value, Message):
+            return self.say(value)
+        if isinstance(value, list | tuple):
+            return bounded_texts([self._filling(inside) for inside in value])
+        return bounded_texts(value)
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
@@ -118,10 +139,18 @@ def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "fe
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
         language = DEFAULT_LANGUAGE
-    texts = _texts(folder / f"{language}.yaml")
+    texts = _catalog(folder, language)
     if variant:
         texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
     return Wording(texts, noun)
+
+
+def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
+    """`<language>.yaml`, with what further files in the folder `<language>` add to it."""
+    texts = _texts(folder / f"{language}.yaml")
+    for path in sorted((folder / language).glob("*.yaml")):
+        texts = _merged(texts, _texts(path))
+    return texts
 
 
 def _texts(path: Path) -> Mapping[str, Any]:
@@ -146,7 +175,7 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _environment() -> Environment:
+def _environment(numbers: NumberFormat) -> Environment:
     made = Environment(
         autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
         undefined=StrictUndefined,
@@ -155,19 +184,21 @@ def _environment() -> Environment:
     )
     made.filters |= {
         "count": numbers.count,
-        "number": estimates.number,
-        "percent": estimates.percent,
-        "points": estimates.points,
-        "p": estimates.p_sentence,
-        "listing": estimates.listing,
-        "seconds": estimates.seconds,
-        "share": estimates.share,
-        "value": estimates.value,
+        "number": numbers.number,
+        "percent": numbers.percent,
+        "points": numbers.points,
+        "p": numbers.p_sentence,
+        "listing": numbers.listing,
+        "seconds": numbers.seconds,
+        "share": numbers.share,
+        "value": numbers.value,
         "plural": numbers.plural,
-        "bound": estimates.bound,
-        "gap": estimates.gap,
-        "inline": estimates.in_sentence,
+        "form": numbers.form,
+        "bound": numbers.declared,
+        "gap": numbers.gap,
+        "quantity": numbers.quantity,
+        "inline": in_sentence,
         "sentence": sentence_case,
     }
-    made.globals["interval"] = estimates.interval
+    made.globals["interval"] = numbers.interval
     return made

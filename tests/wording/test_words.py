@@ -11,7 +11,7 @@ from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings.wording import Wording, wording
+from deepseek_report.wording.words import Wording, wording
 
 LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
 LANGUAGES = [path for path in LOCALES if "." not in path.stem]
