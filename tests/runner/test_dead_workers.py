@@ -38,7 +38,7 @@ class Deadly:
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
         if attempt == 1 and stage == self.beside.replace(".", "/"):
-            time.sleep(600)  # until it is ended together with the other one, however late that starts
+            time.sleep(600)  # until it is ended with the other one, however late that starts
         return self
 
     def save(self, folder):
