@@ -117,16 +117,16 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     problems = run["problems"]
     failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
     refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    results = Results(
+    return Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
         failures=failures,
         refused=refused,
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
+        folder=folder,
+        today=latest_day(),
     )
-    results.folder, results.today = folder, latest_day()
-    return results
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:

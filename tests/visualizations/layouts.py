@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,11 @@ def _truth(schema: Schema, inputs: np.ndarray) -> np.ndarray:
     truth = np.broadcast_to(owners == owners[len(owners) // 2], inputs.shape).copy()
     truth[0] = False
     return truth & ~np.isnan(inputs)
+
+
+def with_paths(results: Results, paths: Mapping[str, Path]) -> Results:
+    """The same results with further artifacts."""
+    return replace(results, paths={**results.paths, **paths})
 
 
 def layout_results(
