@@ -29,7 +29,7 @@ from deepseek_report.runner.cost import cost_left
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.pool import Pool
 from deepseek_report.runner.progress import Reporter, StageProgress
-from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.stages import StageJob, run_stage
 from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, tell
 from deepseek_report.store import Store
@@ -84,11 +84,11 @@ class Execution:
         return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
 
 
-def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Outcome:
+def run_locked(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Outcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
         with store.lock(stage.id, stage.key):
-            return _find_or_compute(store, stage, task, send)
+            return _find_or_compute(store, stage, job, send)
     except DataError as error:
         return Outcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
     except DeepseekReportError as error:
@@ -99,13 +99,13 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
 
 
 def _find_or_compute(
-    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
+    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> Outcome:
     started = time.perf_counter()
     if (found := store.find(stage.id, stage.key)) is not None:
         return _kept(store, stage, found)
     try:
-        folder = _compute(store, stage, task, send)
+        folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
         return _refuse(store, stage, str(error))
     return Outcome(stage.id, folder, time.perf_counter() - started)
@@ -130,41 +130,41 @@ def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
     return Outcome(stage.id, reason=reason, applicable=False)
 
 
-def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     started = time.perf_counter()
-    work = _run_or_resume(store, stage, task, send)
+    work = _run_or_resume(store, stage, job, send)
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = task.device
-    facts["work"] = work_facts(task.experiment, stage, task.inputs.get("data", work))
-    if task.experiment.settings.measure_time:
+    facts["device"] = job.device
+    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
+    if job.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
 
 
-def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(work.iterdir())
     try:
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     except DeepseekReportError:
         raise
     except Exception:
         if not resumed:
             raise
         work = store.work_folder(stage.id, stage.key)
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     return work
 
 
-def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
+def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
     """Run a stage; a picture is drawn from no more than its report may tell."""
-    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
-        with released(task.inputs, task.experiment) as inputs:
-            run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
+    if job.id.startswith("pictures/") and not job.experiment.privacy.is_full:
+        with released(job.inputs, job.experiment) as inputs:
+            run_stage(dataclasses.replace(job, inputs=inputs), work, progress)
     else:
-        run_stage(task, work, progress)
+        run_stage(job, work, progress)
 
 
 def execute(
@@ -200,10 +200,10 @@ class _Run:
         self.run_waiting()
         return Execution({name: self.execution.outcomes[name] for name in self.order})
 
-    def task(self, stage: Stage) -> Task:
+    def job(self, stage: Stage) -> StageJob:
         inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
-        return Task(stage.id, self.experiment, present, self.device, stage.source)
+        return StageJob(stage.id, self.experiment, present, self.device, stage.source)
 
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""
@@ -296,13 +296,13 @@ class _Run:
         while ready := list(self.startable()):
             for stage in ready:
                 self.reporter.started(stage.id)
-                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
+                self.done(run_locked(self.store, stage, self.job(stage), self.hear))
 
     def startable(self) -> Iterator[Stage]:
         return (stage for stage in list(self.waiting.values()) if self.ready(stage))
 
     def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Outcome]:
-        return pool.submit(_in_worker, self.store, stage, self.task(stage))
+        return pool.submit(_in_worker, self.store, stage, self.job(stage))
 
     def returned(self, stage: Stage, future: Future[Outcome]) -> None:
         error = future.exception()
@@ -328,6 +328,6 @@ def _check_against_data(experiment: Experiment, folder: Path) -> None:
     refuse_misfits(experiment, schema, partial(Split.load, folder / "train.npz"))
 
 
-def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
+def _in_worker(store: Store, stage: Stage, job: StageJob) -> Outcome:
     tell(("started", stage.id))
-    return run_locked(store, stage, task, tell)
+    return run_locked(store, stage, job, tell)
