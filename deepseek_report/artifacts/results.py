@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
@@ -33,7 +34,7 @@ class Results:
     ----------
     paths : {artifact id: folder or file}. Ids: `data`, `training`, `predictions/test`,
         `predictions/validation`, `cases`, `explanations/<explainer>`, `measures/<metric>` or
-        `measures/<metric>/<explainer>`, `pictures/<visualization>`.
+        `measures/<metric>/<explainer>`, `conclusions`, `pictures/<visualization>`.
     config : the resolved config.
     failures : {artifact id: reason} for what was asked for and failed.
     refused : {artifact id: reason} for what cannot be applied to this model or data.
@@ -215,7 +216,12 @@ class Results:
         found = self.find(metric, **{**subject, **where})
         return found[0] if found else None
 
-    # --- pictures ---
+    # --- conclusions and pictures ---
+    @cached_property
+    def conclusions(self) -> Conclusions:
+        """What was concluded before the pictures were drawn; older folders hold none."""
+        return Conclusions.load(self.paths["conclusions"])
+
     @cached_property
     def pictures(self) -> dict[str, Picture]:
         """Every picture by its own name."""

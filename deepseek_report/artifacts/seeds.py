@@ -27,7 +27,7 @@ class Seeds:
     def recorded(cls, config: Mapping[str, Any]) -> Seeds | None:
         """Those of the config of a run, None where it records none.
 
-        Runs of before November 2026 have one `seed` for everything.
+        Runs of older versions have one `seed` for everything.
         """
         shared, own = config.get("seed"), config.get("seeds") or {}
         drawn = {name: own.get(name, shared) for name in cls.__dataclass_fields__}

@@ -9,10 +9,10 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.findings.records import Row, first, rows, words_of
 from deepseek_report.findings.rules_bottlenecks import noise
 
-SIGNIFICANT = 0.05
 #: A mean error, as a share of the mean absolute error, that is worth correcting.
 LEANING = 0.1
 #: How far predictions move under noise, as a share of the mean absolute error, worth saying.

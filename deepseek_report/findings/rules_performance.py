@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -11,7 +12,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of, words_of
 from deepseek_report.findings.rules_groups import is_reported
-from deepseek_report.findings.thresholds import Outcome, Verdict, judge
+from deepseek_report.findings.thresholds import judge
 
 #: A calibration error from which probabilities mislead a person who reads them.
 ECE_NOTICEABLE, ECE_LARGE = 0.02, 0.05

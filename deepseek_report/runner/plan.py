@@ -13,12 +13,16 @@ from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import Places
+from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
+_CONCLUDING = f"{PACKAGE}.runner.concluding"
+#: The stage that concludes from all others, before the pictures are drawn.
+CONCLUSIONS = "conclusions"
 CONTROL = "random"
 
 
@@ -93,6 +97,7 @@ class _Planner:
             self._explainer(explainer)
         for metric in self.experiment.multiple["metrics"]:
             self._metric(metric)
+        self._conclusions()
         for picture in self.experiment.multiple["visualizations"]:
             self._picture(picture)
         return list(self.stages.values())
@@ -144,15 +149,26 @@ class _Planner:
                 inputs = (*base, *judged)
                 self.add(f"measures/{name}/{subject}", config, inputs, target, explainer, seed=seed)
 
+    def _conclusions(self) -> None:
+        """Findings and verdicts hang on all that was measured, and on what was left out."""
+        refused = sorted((one.artifact, one.reason) for one in self.experiment.refused)
+        config = [concluded_from(self.config), refused]
+        self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
+
+    def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
+        """Plan a stage that reads no more than the level of privacy allows."""
+        privacy = self.experiment.privacy
+        if privacy.is_full:
+            self.add(name, config, inputs, target)
+        else:
+            withheld = {"made from": config, "privacy": vars(privacy)}
+            self.add(name, withheld, inputs, target, f"{RELEASE}.release")
+
     def _picture(self, name: str) -> None:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
-        targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
-        if not privacy.is_full:  # drawn from what may be told alone
-            config = {"picture": config, "privacy": vars(privacy)}
-            targets.append(f"{RELEASE}.release")
-        self.add(f"pictures/{name}", config, inputs, *targets)
+        self._released(f"pictures/{name}", config, inputs, self.target("visualizations", name))
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
         wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
@@ -220,6 +236,6 @@ def _identity(
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
     }
-    if "seeds" in config:  # runs of before November 2026 have one seed alone
+    if "seeds" in config:  # runs of older versions have one seed alone
         content["seeds"] = config["seeds"]
     return digest(content)[:12]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class StageJob:
     """One stage to run: its id, the plug-ins, and the folders of what it reads.
 
     source : digest of the files outside of the store that the stage's key was made from.
+    failures, refused : why inputs are missing, for the stage that concludes.
     """
 
     id: str
@@ -45,6 +46,8 @@ class StageJob:
     inputs: Mapping[str, Path]
     device: str
     source: str = ""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def seeds(self) -> Seeds:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -29,8 +30,8 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.record import write_evidence
 from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings.find import find
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.findings.rules_failures import failures
 from deepseek_report.provenance import code_of
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import Engine, Format, ReportOptions
@@ -155,15 +156,16 @@ def _write(
     formats: Sequence[Format],
 ) -> tuple[Results, list[Verdict]]:
     """Write document, pages and evidence; returns the results with all that failed meanwhile."""
-    verdicts = judge(results)
-    results, contents = _write_sections(replace(results, findings=find(results)), options.trust)
+    conclusions = conclusions_of(results)
+    results = replace(results, findings=(*failures(results), *conclusions.findings))
+    results, contents = _write_sections(results, options.trust)
     document = write_qmd(results, contents, report, work)
     results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
         _write_compliance(document.path, results)
         rendered.result()
-    return results, verdicts
+    return results, list(conclusions.verdicts)
 
 
 def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import LEFT_OUT
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -17,7 +18,7 @@ from deepseek_report.findings import estimates
 from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 from deepseek_report.sections.privacy import privacy_line

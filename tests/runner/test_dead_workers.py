@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.execute import execute
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage, incomplete_id
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store

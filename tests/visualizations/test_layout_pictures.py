@@ -16,13 +16,13 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.texts import gaps, joined
+from deepseek_report.findings.explainers import leading_for_cases
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_contributions import CaseContributions
 from deepseek_report.visualizations.case_views import by_players, cases_of
 from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
 from deepseek_report.visualizations.prototypes import Prototypes
-from deepseek_report.visualizations.reading import leading_for_cases
 from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
