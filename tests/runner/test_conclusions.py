@@ -109,18 +109,18 @@ def test_they_are_drawn_whatever_failed_but_the_data(run: _Run) -> None:
 def test_what_was_made_without_a_broken_input_has_another_key_and_so_has_what_reads_it(
     run: _Run, tmp_path: Any
 ) -> None:
-    run.done(Outcome("data", tmp_path, cached=True))
+    run.done(Outcome("training", tmp_path, cached=True))
     run.done(Outcome("measures/roc_auc", reason="no memory", cached=True))
-    conclusions = Stage("conclusions", "k", ("data", "measures/roc_auc"))
-    picture = Stage("pictures/beeswarm", "p", ("data", "conclusions"))
+    conclusions = Stage("conclusions", "k", ("training", "measures/roc_auc"))
+    picture = Stage("pictures/beeswarm", "p", ("training", "conclusions"))
     assert run.as_made(conclusions).key != "k"
     assert run.as_made(picture).key != "p"
-    assert run.as_made(Stage("pictures/other", "o", ("data",))).key == "o"
+    assert run.as_made(Stage("pictures/other", "o", ("training",))).key == "o"
 
 
 def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
     run: _Run, tmp_path: Any
 ) -> None:
-    run.done(Outcome("data", tmp_path, cached=True))
+    run.done(Outcome("training", tmp_path, cached=True))
     run.done(Outcome("measures/sweep", reason="two classes", applicable=False, cached=True))
-    assert run.as_made(Stage("conclusions", "k", ("data", "measures/sweep"))).key == "k"
+    assert run.as_made(Stage("conclusions", "k", ("training", "measures/sweep"))).key == "k"
