@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 
@@ -30,8 +30,8 @@ class Seeds:
         Runs of older versions have one `seed` for everything.
         """
         shared, own = config.get("seed"), config.get("seeds") or {}
-        drawn = {name: own.get(name, shared) for name in cls.__dataclass_fields__}
-        return None if None in drawn.values() else cls(**drawn)
+        steps = [own.get(step.name, shared) for step in fields(cls)]
+        return None if None in steps else cls(*map(int, steps))
 
     @property
     def shared(self) -> int | None:
