@@ -37,6 +37,7 @@ class Explanation:
         counts as one evaluation).
     variant : which algorithm was chosen ("PermutationExplainer of shap 0.49"), for the reader.
     notes : what the reader must know about how the method did in this run, as whole sentences.
+    seed : where the method started to draw, None for one that draws nothing.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
         are kept in a file of their own, `timing.json`, since they differ from run to run.
     """
@@ -50,7 +51,7 @@ class Explanation:
     variant: str
     target: int
     output_space: OutputSpace
-    seed: int
+    seed: int | None
     n_model_calls: int
     params: Mapping[str, Any] = field(default_factory=dict)
     base_values: NDArray[np.float64] | None = None

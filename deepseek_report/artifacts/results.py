@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
@@ -23,45 +26,42 @@ from deepseek_report.artifacts.score import Measurement, Score, tidy
 from deepseek_report.artifacts.split import DataIssue, Split
 
 
+@dataclass(frozen=True, eq=False)
 class Results:
-    """Reads the artifacts of a run lazily.
+    """Reads the artifacts of a run lazily; `dataclasses.replace` makes one that differs.
 
     Parameters
     ----------
     paths : {artifact id: folder or file}. Ids: `data`, `training`, `predictions/test`,
         `predictions/validation`, `cases`, `explanations/<explainer>`, `measures/<metric>` or
-        `measures/<metric>/<explainer>`, `pictures/<visualization>`.
+        `measures/<metric>/<explainer>`, `conclusions`, `pictures/<visualization>`.
     config : the resolved config.
     failures : {artifact id: reason} for what was asked for and failed.
     refused : {artifact id: reason} for what cannot be applied to this model or data.
-    findings, provenance : filled once they exist.
-
-    Attributes
-    ----------
+    findings : what the report concludes, gravest first; empty before that is known.
+    provenance : what the run was made from, see `runner/reading.py`.
     folder : the run folder, in which all paths lie; None where there is none.
     today : the day of writing, against which dates that people wrote are checked; never printed.
     """
 
-    def __init__(
-        self,
-        paths: Mapping[str, Path],
-        config: Mapping[str, Any],
-        failures: Mapping[str, str] | None = None,
-        findings: tuple[Finding, ...] = (),
-        provenance: Mapping[str, Any] | None = None,
-        run_id: str = "",
-        refused: Mapping[str, str] | None = None,
-    ) -> None:
-        self.paths = dict(paths)
-        self.config = config
-        self.failures = dict(failures or {})
-        self.refused = dict(refused or {})
-        self.findings = findings
-        self.provenance = dict(provenance or {})
-        self.run_id = run_id
-        self.folder: Path | None = None
-        self.today: dt.date | None = None
-        self._measurements: dict[str, Measurement] = {}
+    paths: Mapping[str, Path]
+    config: Mapping[str, Any]
+    failures: Mapping[str, str] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    folder: Path | None = None
+    today: dt.date | None = None
+    _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("paths", "failures", "refused", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def with_failures(self, failures: Mapping[str, str]) -> Results:
+        """The same results with further parts that failed, as {artifact id: reason}."""
+        return replace(self, failures={**self.failures, **failures}) if failures else self
 
     def has(self, artifact: str) -> bool:
         """Whether the artifact, or any below that id, is there."""
@@ -77,7 +77,7 @@ class Results:
         return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
 
     def why_missing(self, artifact: str) -> str:
-        for failed, reason in (self.failures | self.refused).items():
+        for failed, reason in {**self.failures, **self.refused}.items():
             if failed == artifact or failed.startswith(artifact + "/"):
                 return reason
         return "it was not asked for in the config"
@@ -216,7 +216,12 @@ class Results:
         found = self.find(metric, **{**subject, **where})
         return found[0] if found else None
 
-    # --- pictures ---
+    # --- conclusions and pictures ---
+    @cached_property
+    def conclusions(self) -> Conclusions:
+        """What was concluded before the pictures were drawn; older folders hold none."""
+        return Conclusions.load(self.paths["conclusions"])
+
     @cached_property
     def pictures(self) -> dict[str, Picture]:
         """Every picture by its own name."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.seeds import Seeds
 
 
 def _plain(name: str) -> str:
@@ -19,6 +20,7 @@ def _plain(name: str) -> str:
     return name
 
 
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 #: A name that becomes a folder or a file on every system.
 PlainName = Annotated[str, AfterValidator(_plain)]
@@ -46,6 +48,21 @@ class ExplainOptions:
 
 
 @dataclass(frozen=True)
+class SeedOptions:
+    """The seed of each step that draws at random; null takes `seed`. See `artifacts/seeds.py`."""
+
+    data: Seed | None = None
+    training: Seed | None = None
+    explain: Seed | None = None
+    measure: Seed | None = None
+
+    def over(self, shared: int) -> Seeds:
+        """The seeds of all steps, the shared one where none is named."""
+        named = vars(self).items()
+        return Seeds(**{step: shared if seed is None else seed for step, seed in named})
+
+
+@dataclass(frozen=True)
 class Paths:
     """Where reports go, and where finished stages are kept."""
 
@@ -57,14 +74,16 @@ class Paths:
 class Settings:
     """Everything in `conf/config.yaml` that is not a plug-in.
 
-    seed : decides every random draw. device : "auto" takes a GPU where there is one.
+    seed : decides every random draw; `seeds` overrides it step by step.
+    device : "auto" takes a GPU where there is one.
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
     jobs : processes that explain, measure and draw at the same time.
     """
 
     name: PlainName = "experiment"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    seed: Seed = 1
+    seeds: SeedOptions = field(default_factory=SeedOptions)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
     jobs: Annotated[int, Field(ge=1, le=64)] = 2
@@ -105,6 +124,11 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def seeds(self) -> Seeds:
+        """The seed of each step that draws at random."""
+        return self.settings.seeds.over(self.settings.seed)
 
     @property
     def privacy(self) -> Privacy:

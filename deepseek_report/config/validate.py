@@ -236,13 +236,14 @@ def _class_at(cls: Any, location: Sequence[Any]) -> Any:
 
 
 def _resolved(
-    settings: Settings | None,
+    settings: Settings,
     single: Mapping[str, Any],
     multiple: Mapping[str, Mapping[str, Any]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The configuration with every default written out."""
     plain = _plain(settings)
+    plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
         plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
     for group, plugins in multiple.items():

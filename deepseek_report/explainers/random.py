@@ -29,7 +29,7 @@ class Random:
 
     reveals: ClassVar[Reveals] = "aggregate"
     requires: ClassVar[frozenset[Capability]] = frozenset()
-    samples: ClassVar[bool] = False
+    samples: ClassVar[bool] = True
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.

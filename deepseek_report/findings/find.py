@@ -23,7 +23,6 @@ Rule = Callable[[Results], list[Finding]]
 
 #: Within one severity, findings keep the order of their rules.
 RULES: tuple[Rule, ...] = (
-    rules_failures.failures,
     rules_performance.thresholds,
     rules_data.labels,
     rules_groups.not_judged,
@@ -59,7 +58,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def find(results: Results) -> tuple[Finding, ...]:
-    """Every finding of a run, gravest first."""
+def measured_findings(results: Results) -> tuple[Finding, ...]:
+    """Every finding on what was measured, gravest first."""
     found = [finding for rule in RULES for finding in rule(results)]
     return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def find(results: Results) -> tuple[Finding, ...]:
+    """Every finding of a run, gravest first: that parts failed stands before all others."""
+    return (*rules_failures.failures(results), *measured_findings(results))

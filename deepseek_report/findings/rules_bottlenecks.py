@@ -7,13 +7,17 @@ import math
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, first, rows, setting
-from deepseek_report.visualizations.reading import more_rows_help
+from deepseek_report.findings.limits import SIGNIFICANT, more_rows_help
+from deepseek_report.findings.records import (
+    Row,
+    first,
+    rows,
+    setting,
+)
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of
 
-SIGNIFICANT = 0.05
 #: Load of the busiest expert, as a multiple of the even share, that is called overloaded.
 OVERLOADED = 2.0
 #: Share of heads that can be removed one at a time without loss that is worth saying.

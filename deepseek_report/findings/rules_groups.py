@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -16,11 +18,10 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 
-SIGNIFICANT = 0.05
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 _MESSAGES = {

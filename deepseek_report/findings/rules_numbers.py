@@ -7,13 +7,13 @@ from typing import Any
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.findings.records import Row, first, rows
 from deepseek_report.findings.rules_bottlenecks import noise
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of
 
-SIGNIFICANT = 0.05
 #: A mean error, as a share of the mean absolute error, that is worth correcting.
 LEANING = 0.1
 #: How far predictions move under noise, as a share of the mean absolute error, worth saying.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Outcome, Verdict
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import is_share, subject_of
 from deepseek_report.findings.rules_groups import is_reported
-from deepseek_report.findings.thresholds import Outcome, Verdict, judge
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of

@@ -27,6 +27,8 @@ from deepseek_report.privacy.measures import released_measurement, without_priva
 from deepseek_report.privacy.source import Source
 from deepseek_report.store import copy_tree
 
+#: Stages that read copies like these; pictures by plug-ins that say what they show.
+MADE_FROM_RELEASED = frozenset({"conclusions", "pictures"})
 #: Files of a training folder that hold nothing of single rows. Weights are not among them: they
 #: hold means, ends and rare values of columns, and of some models training rows.
 _OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing.json")
@@ -91,7 +93,7 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> Non
         found = Measurement.load(stage.source)
         plugin = experiment.multiple["metrics"][name]
         released_measurement(found, plugin, source).save(stage.target)
-    elif kind == "pictures":  # drawn from copies like these, by plug-ins that say what they show
+    elif kind in MADE_FROM_RELEASED:
         copy_tree(stage.source, stage.target)
 
 

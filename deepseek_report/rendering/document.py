@@ -32,19 +32,26 @@ STYLESHEET = "report.css"
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
+@dataclass(frozen=True)
+class Document:
+    """Where a document was written. failures : {`sections/<name>`: why its template failed}."""
+
+    path: Path
+    failures: Mapping[str, str]
+
+
 def write_qmd(
     results: Results,
     contents: Sequence[SectionContent],
     options: ReportOptions,
     folder: Path,
     templates: Sequence[Path] = (),
-) -> Path:
-    """Write `report.qmd`, `figures/` and `tables/` to the run folder; return the document.
+) -> Document:
+    """Write `report.qmd`, `figures/` and `tables/` to the run folder.
 
     Templates are looked for in `templates` first, then in those that come with the package. A
-    section whose template fails stays in the report with the reason, which is also added to
-    `results.failures` under `sections/<name>`. What a person wrote in `notes/<section>.qmd` stands
-    at the end of that section.
+    section whose template fails stays in the report with the reason. What a person wrote in
+    `notes/<section>.qmd` stands at the end of that section.
 
     Raises
     ------
@@ -55,7 +62,7 @@ def write_qmd(
     output.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
     output.write_text(path, writer.document())
-    return path
+    return Document(path, writer.failures)
 
 
 def _clear(folder: Path) -> None:
@@ -77,6 +84,7 @@ class _Writer:
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
     notes: dict[str, Note] = field(init=False)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
@@ -129,7 +137,7 @@ class _Writer:
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
         told = without_local_paths(f"{type(error).__name__}: {error}")
         reason = f"its template failed ({told})"
-        self.results.failures[f"sections/{content.name}"] = reason
+        self.failures[f"sections/{content.name}"] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
         )

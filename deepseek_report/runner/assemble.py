@@ -10,18 +10,17 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
-from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.privacy.record import told_problems
-from deepseek_report.privacy.release import release, source_of
+from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, versions
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.runner.execute import Execution
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.problems import told
 from deepseek_report.runner.reading import FORMAT_VERSION
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.runner.stages import artifact_paths
@@ -42,6 +41,7 @@ _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
 _VOLATILE = (
     *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
     *(f"{ARTIFACTS}/*/timing.json", "report.*", "evidence.json", "findings.json"),
+    f"{ARTIFACTS}/conclusions/*",
     *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
     "tables/trust-cost*",
 )
@@ -72,7 +72,7 @@ def assemble(
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": list(_told(experiment, execution)),
+        "problems": told(experiment, execution.problems(experiment), execution.folders),
         "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
@@ -154,26 +154,6 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     return copies
 
 
-def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
-    for refusal in experiment.refused:
-        yield _problem(refusal.artifact, refusal.reason, "not applicable")
-    for outcome in execution.refused:
-        yield _problem(outcome.stage, outcome.reason, "not applicable")
-    for outcome in execution.failures:
-        yield _problem(outcome.stage, outcome.reason, "failed")
-
-
-def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
-    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
-
-
-def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
-    privacy, folders = experiment.privacy, execution.folders
-    known = not privacy.is_full and "data" in folders
-    source = source_of(folders, privacy) if known else None
-    return told_problems(_problems(experiment, execution), privacy, source)
-
-
 def _digests(
     artifacts: Mapping[str, Any],
     config: Mapping[str, Any],
@@ -206,5 +186,6 @@ def _stages(
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:
-            seconds = store.manifest(stage.id, stage.key).get("seconds")
-            yield {"id": stage.id, "key": stage.key, "seconds": seconds}
+            key = execution.made.get(stage.id, stage).key
+            seconds = store.manifest(stage.id, key).get("seconds")
+            yield {"id": stage.id, "key": key, "seconds": seconds}

@@ -27,6 +27,7 @@ _TYPICAL: Mapping[str, float] = {
     "predictions": 0.5,
     "explanations": 5.0,
     "measures": 0.4,
+    "conclusions": 0.3,
     "pictures": 0.3,
     "report": 3.0,
 }
@@ -35,7 +36,7 @@ TRAINING_ROW = 3.0
 #: Seconds of a training of which starting is a small part.
 _LONG = 10.0
 #: Stages that wait for each other; the others run at the same time.
-_ONE_BY_ONE = frozenset({"data", "training", "predictions", "report"})
+_ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "report"})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,17 +21,20 @@ from deepseek_report.errors import (
     NotApplicableError,
     UnknownCaseError,
 )
-from deepseek_report.privacy.release import released
+from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.against_data import refuse_misfits
+from deepseek_report.runner.concluding import run_conclusions
 from deepseek_report.runner.cost import cost_left
-from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.outcomes import Execution, Outcome
+from deepseek_report.runner.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.pool import Pool
+from deepseek_report.runner.problems import reasons, told
 from deepseek_report.runner.progress import Reporter, StageProgress
-from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.stages import StageJob, run_stage
 from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, tell
-from deepseek_report.store import Store
+from deepseek_report.store import Store, digest
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
@@ -45,50 +47,11 @@ _DIED_TWICE = (
 )
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one stage ended: its folder, or the reason why there is none.
-
-    roots : the stages that broke and so took this one with them.
-    bad_data : the data cannot be used as they are, so there is nothing to report on.
-    """
-
-    stage: str
-    folder: Path | None = None
-    seconds: float = 0.0
-    reason: str = ""
-    applicable: bool = True
-    details: str = ""
-    cached: bool = False
-    roots: tuple[str, ...] = ()
-    bad_data: bool = False
-
-
-@dataclass
-class Execution:
-    """What came of a plan."""
-
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        return {o.stage: o.folder for o in self.outcomes.values() if o.folder is not None}
-
-    @property
-    def failures(self) -> list[Outcome]:
-        """What was asked for and broke; not what was refused with a reason."""
-        return [o for o in self.outcomes.values() if o.folder is None and o.applicable]
-
-    @property
-    def refused(self) -> list[Outcome]:
-        return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
-
-
-def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Outcome:
+def run_locked(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Outcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
         with store.lock(stage.id, stage.key):
-            return _find_or_compute(store, stage, task, send)
+            return _find_or_compute(store, stage, job, send)
     except DataError as error:
         return Outcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
     except DeepseekReportError as error:
@@ -99,13 +62,13 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
 
 
 def _find_or_compute(
-    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
+    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> Outcome:
     started = time.perf_counter()
     if (found := store.find(stage.id, stage.key)) is not None:
         return _kept(store, stage, found)
     try:
-        folder = _compute(store, stage, task, send)
+        folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
         return _refuse(store, stage, str(error))
     return Outcome(stage.id, folder, time.perf_counter() - started)
@@ -130,41 +93,49 @@ def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
     return Outcome(stage.id, reason=reason, applicable=False)
 
 
-def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     started = time.perf_counter()
-    work = _run_or_resume(store, stage, task, send)
+    work = _run_or_resume(store, stage, job, send)
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = task.device
-    facts["work"] = work_facts(task.experiment, stage, task.inputs.get("data", work))
-    if task.experiment.settings.measure_time:
+    facts["device"] = job.device
+    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
+    if job.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
 
 
-def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(work.iterdir())
     try:
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     except DeepseekReportError:
         raise
     except Exception:
         if not resumed:
             raise
         work = store.work_folder(stage.id, stage.key)
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     return work
 
 
-def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
-    """Run a stage; a picture is drawn from no more than its report may tell."""
-    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
-        with released(task.inputs, task.experiment) as inputs:
-            run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
+def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
+    """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
+    withheld = not job.experiment.privacy.is_full
+    if withheld and job.id.partition("/")[0] in MADE_FROM_RELEASED:
+        with released(job.inputs, job.experiment) as inputs:
+            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
     else:
-        run_stage(task, work, progress)
+        _run_on(job, work, progress)
+
+
+def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
+    if job.id == CONCLUSIONS:
+        run_conclusions(job, work)
+    else:
+        run_stage(job, work, progress)
 
 
 def execute(
@@ -198,12 +169,41 @@ class _Run:
                 self.done(_kept(self.store, stage, folder))
         self.tell_cost()
         self.run_waiting()
-        return Execution({name: self.execution.outcomes[name] for name in self.order})
+        outcomes = {name: self.execution.outcomes[name] for name in self.order}
+        return Execution(outcomes, self.execution.made)
 
-    def task(self, stage: Stage) -> Task:
+    def job(self, stage: Stage) -> StageJob:
         inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
-        return Task(stage.id, self.experiment, present, self.device, stage.source)
+        job = StageJob(stage.id, self.experiment, present, self.device, stage.source)
+        if stage.id != CONCLUSIONS:
+            return job
+        missing = self.missing(stage)
+        failures, refused = reasons(missing, "failed"), reasons(missing, "not applicable")
+        return dataclasses.replace(job, failures=failures, refused=refused)
+
+    def missing(self, stage: Stage) -> list[dict[str, str]]:
+        """Why inputs of a stage are missing, as the run folder will tell it."""
+        execution = self.execution
+        known = {one.artifact for one in self.experiment.refused} | set(stage.inputs)
+        problems = [one for one in execution.problems(self.experiment) if one["stage"] in known]
+        return told(self.experiment, problems, execution.folders)
+
+    def as_made(self, stage: Stage) -> Stage:
+        """The stage under a key of its own where it goes on without inputs that broke.
+
+        So what was made of less than was planned never stands in the store for the whole.
+        """
+        outcomes, made = self.execution.outcomes, self.execution.made
+        less = {
+            one: made[one].key if one in made else outcomes[one].reason
+            for one in stage.inputs
+            if one in made or (outcomes[one].folder is None and outcomes[one].applicable)
+        }
+        if not less:
+            return stage
+        made[stage.id] = dataclasses.replace(stage, key=digest([stage.key, less]))
+        return made[stage.id]
 
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""
@@ -234,8 +234,11 @@ class _Run:
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
         """What compares several explanations goes on with those that are left.
 
-        A picture of which a whole need is lost does not.
+        Conclusions are drawn from whatever there is. A picture of which a whole need is lost does
+        not go on.
         """
+        if stage.id == CONCLUSIONS:
+            return "data" not in lost
         if stage.kind not in {"measures", "pictures"} or stage.subject:
             return False
         if stage.kind == "pictures" and any(
@@ -296,13 +299,13 @@ class _Run:
         while ready := list(self.startable()):
             for stage in ready:
                 self.reporter.started(stage.id)
-                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
+                self.done(run_locked(self.store, self.as_made(stage), self.job(stage), self.hear))
 
     def startable(self) -> Iterator[Stage]:
         return (stage for stage in list(self.waiting.values()) if self.ready(stage))
 
     def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Outcome]:
-        return pool.submit(_in_worker, self.store, stage, self.task(stage))
+        return pool.submit(_in_worker, self.store, self.as_made(stage), self.job(stage))
 
     def returned(self, stage: Stage, future: Future[Outcome]) -> None:
         error = future.exception()
@@ -328,6 +331,6 @@ def _check_against_data(experiment: Experiment, folder: Path) -> None:
     refuse_misfits(experiment, schema, partial(Split.load, folder / "train.npz"))
 
 
-def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
+def _in_worker(store: Store, stage: Stage, job: StageJob) -> Outcome:
     tell(("started", stage.id))
-    return run_locked(store, stage, task, tell)
+    return run_locked(store, stage, job, tell)

@@ -99,7 +99,7 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
     plugin, folder = experiment.single["dataset"], stage.folder(store)
     dataset: Dataset | None = None
     if folder is None:
-        dataset = plugin.load(experiment.settings.seed, Silent())
+        dataset = plugin.load(experiment.seeds.data, Silent())
         schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))

@@ -63,6 +63,5 @@ def write_section(
         reason = str(error)
     except Exception as error:  # a broken section must not take the others with it
         reason = without_local_paths(f"{type(error).__name__}: {error}")
-    results.failures[f"sections/{name}"] = reason
     incomplete = [f"this section could not be written ({reason})"]
-    return SectionContent(name, title, "", "", incomplete=incomplete)
+    return SectionContent(name, title, "", "", incomplete=incomplete, failure=reason)

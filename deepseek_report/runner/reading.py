@@ -19,6 +19,7 @@ from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.runner.problems import reasons
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -114,19 +115,16 @@ def _validator(version: int) -> Any:
 
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     """The results that a run folder holds."""
-    problems = run["problems"]
-    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
-    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    results = Results(
+    return Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
-        failures=failures,
-        refused=refused,
+        failures=reasons(run["problems"], "failed"),
+        refused=reasons(run["problems"], "not applicable"),
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
+        folder=folder,
+        today=latest_day(),
     )
-    results.folder, results.today = folder, latest_day()
-    return results
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:

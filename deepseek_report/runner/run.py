@@ -11,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import Places
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
-from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.execute import execute
 from deepseek_report.runner.holding import holding_store
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.verify import verify

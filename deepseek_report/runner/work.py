@@ -87,9 +87,11 @@ def like_of(experiment: Experiment, stage: Stage) -> str:
     group = groups.get(stage.kind)
     if group:
         target = experiment.config_of(group, stage.name)["_target_"]
+    elif stage.kind == "conclusions":
+        target = ""
     else:
         target = experiment.raw["dataset" if stage.kind == "data" else "trainer"]["_target_"]
-    model = None if stage.kind in {"data", "pictures"} else experiment.raw["model"]
+    model = None if stage.kind in {"data", "conclusions", "pictures"} else experiment.raw["model"]
     return digest([stage.id, target, model])[:16]
 
 
@@ -148,6 +150,11 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 
 
+def _conclusions(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, size
+    return len(stage.inputs)
+
+
 def _pictures(experiment: Experiment, stage: Stage, size: Size) -> float:
     del experiment, stage, size
     return 1
@@ -159,5 +166,6 @@ _UNITS = {
     "predictions": _predictions,
     "explanations": _explanations,
     "measures": _measures,
+    "conclusions": _conclusions,
     "pictures": _pictures,
 }

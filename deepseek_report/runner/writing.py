@@ -11,15 +11,17 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
@@ -28,8 +30,8 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.record import write_evidence
 from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings.find import find
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.findings.rules_failures import failures
 from deepseek_report.provenance import code_of
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import Engine, Format, ReportOptions
@@ -104,15 +106,14 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     opened = open_run(folder)
     if options.people is not None:
         prepare_people(opened.results, options.people)
-        opened = dataclasses.replace(opened, contents=look_into(folder))
+        opened = replace(opened, contents=look_into(folder))
     report = report_options(opened.run["config"]["report"])
     asked = tuple(options.formats) or report.formats
     there = [name for name in _formats_there(opened) if name not in asked]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
         _copy_people(opened, work)
-        results = opened.results
-        verdicts = _write(work, results, report, options, (*asked, *there))
+        results, verdicts = _write(work, opened.results, report, options, (*asked, *there))
         problems = _write_conclusions(work, opened, results, verdicts)
         kept, sealed = _publish(work, opened)
     finally:
@@ -153,17 +154,30 @@ def _write(
     report: ReportOptions,
     options: WriteOptions,
     formats: Sequence[Format],
-) -> list[Verdict]:
-    results.findings = find(results)
-    verdicts = judge(results)
-    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
-    contents = [write_section(results, name, one, options.trust) for name, one in sections.items()]
+) -> tuple[Results, list[Verdict]]:
+    """Write document, pages and evidence; returns the results with all that failed meanwhile."""
+    conclusions = conclusions_of(results)
+    results = replace(results, findings=(*failures(results), *conclusions.findings))
+    results, contents = _write_sections(results, options.trust)
     document = write_qmd(results, contents, report, work)
+    results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
-        _write_compliance(document, results)
+        _write_compliance(document.path, results)
         rendered.result()
-    return verdicts
+    return results, list(conclusions.verdicts)
+
+
+def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
+    """The sections in order; each of them knows which of those before it failed."""
+    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    contents = []
+    for name, entry in sections.items():
+        content = write_section(results, name, entry, trust)
+        contents.append(content)
+        if content.failure:
+            results = results.with_failures({f"sections/{name}": content.failure})
+    return results, contents
 
 
 def _write_compliance(document: Path, results: Results) -> None:

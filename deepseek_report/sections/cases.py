@@ -8,13 +8,8 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.explainers import adds_up, beats_random, leading_explainer
-from deepseek_report.findings.records import (
-    Row,
-    by_explainer,
-    explainer_label,
-    rows,
-)
+from deepseek_report.findings.explainers import adds_up, leading_for_cases
+from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.cells import number_cell, percent_cell
@@ -45,7 +40,7 @@ class Cases:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)
         table = sorted(rows(results, "cases", "cases"), key=_order)
-        explainer = reasons_explainer(results)
+        explainer = leading_for_cases(results)
         if table:
             _answer(draft, table, explainer)
         draft.caveat("not_advice" if results.schema.layout is None else "masked")
@@ -69,21 +64,6 @@ def _assumed_changeable(draft: Draft) -> bool:
         return False
     said = any((one or {}).get("mutable") is not None for one in columns.values())
     return not said and bool(rows(draft.results, "cases", "counterfactuals"))
-
-
-def reasons_explainer(results: Results) -> str | None:
-    """The method whose reasons are told: in what is read, better than random, adding up."""
-    gains = {one.explainer: one for one in by_explainer(results, "deletion_gain")}
-    fit = [
-        name
-        for name, one in results.explanations.items()
-        if one.output_space in {"probability", "value"}
-        and name in gains
-        and beats_random(gains[name])
-    ]
-    if fit:
-        return max(fit, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
-    return leading_explainer(results)
 
 
 def _order(row: Row) -> tuple[int, int]:

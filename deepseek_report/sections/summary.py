@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import LEFT_OUT
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -15,7 +16,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 from deepseek_report.sections.privacy import privacy_line
@@ -234,7 +235,7 @@ def _others(found: list[Any]) -> list[dict[str, str]]:
 def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
-    known = results.failures | results.refused
+    known = {**results.failures, **results.refused}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()

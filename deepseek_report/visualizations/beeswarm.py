@@ -45,10 +45,7 @@ class Beeswarm:
 
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation"}
-    )
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
 

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 
 class CasePicture:
-    """What pictures of single cases are made from: the explainer shown is chosen by three tests."""
+    """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
 
     section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"cases", "explanations", "predictions", "conclusions"}
     )
 
 

@@ -12,10 +12,11 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import short, with_interval
 from deepseek_report.visualizations.marks import value_ticks
 from deepseek_report.visualizations.numbers import in_unit, with_unit
-from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
+from deepseek_report.visualizations.part_rows import height_of, paint_parts
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import draw_svg
 
@@ -66,7 +67,7 @@ def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
 
 
 def _title(table: pd.DataFrame, unit: str | None) -> str:
-    sure = table[table["p_adjusted"] < LEVEL]
+    sure = table[table["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
         return "No part of the data has larger errors than the rest beyond what chance explains"
     worst = sure.iloc[0]

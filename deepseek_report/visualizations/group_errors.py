@@ -13,6 +13,7 @@ from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
 from deepseek_report.visualizations.numbers import in_unit, with_unit
@@ -96,7 +97,7 @@ def _column(axes: Axes, table: pd.DataFrame, name: str) -> None:
 def _title(tests: pd.DataFrame | None, unit: str | None, noun: str) -> str:
     if tests is None or tests.empty:
         return f"Errors by {noun}; there are not two {noun}s large enough to compare"
-    sure = tests[tests["p_adjusted"] < 0.05]
+    sure = tests[tests["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
         return f"No difference in errors between {noun}s goes beyond chance"
     worst = sure.loc[sure["p_adjusted"].idxmin()]

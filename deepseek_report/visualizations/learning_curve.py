@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.findings.limits import more_rows_help
 from deepseek_report.visualizations.labels import (
     capital,
     known,
@@ -23,7 +24,7 @@ from deepseek_report.visualizations.marks import (
     upright_intervals,
     value_ticks,
 )
-from deepseek_report.visualizations.reading import more_rows_help, required
+from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import colours, draw_svg, markers, panel
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import CLASS_TASKS, Task
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import percent_with_interval, spoken, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, percent_ticks, rows
-from deepseek_report.visualizations.part_rows import LEVEL
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
@@ -76,7 +76,7 @@ def _paint(figure: Figure, table: pd.DataFrame, overall: float) -> None:
 def _title(table: pd.DataFrame, tests: pd.DataFrame | None) -> str:
     if tests is None or tests.empty:
         return "Right decisions by part of the data; no two parts are large enough to compare"
-    sure = tests[tests["p_adjusted"] < LEVEL]
+    sure = tests[tests["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
         return "No part of the data is decided rightly more often than another beyond chance"
     found = sure.loc[sure["value"].idxmax(), "attribute"]

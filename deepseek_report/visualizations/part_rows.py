@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from deepseek_report.artifacts.numbers import count
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
 from deepseek_report.visualizations.style import LIGHT, SERIES, panel
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW = 0.46
-#: Corrected p-values below this are told as more than chance.
-LEVEL = 0.05
 
 
 def height_of(table: pd.DataFrame) -> float:
@@ -47,7 +46,7 @@ def paint_parts(
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
     diamond = Look(LIGHT["context"], "D", size=4.5)
     intervals(axes, places, table[rest], (nothing, nothing), diamond)
-    sure = (table["p_adjusted"] < LEVEL).to_numpy()
+    sure = (table["p_adjusted"] < SIGNIFICANT).to_numpy()
     for chance in (False, True):
         part, own = table[sure != chance], places[sure != chance]
         look = Look(SERIES[1], hollow=chance)

@@ -11,10 +11,11 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import percent_with_interval, short, wrapped
 from deepseek_report.visualizations.marks import percent_ticks
-from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
+from deepseek_report.visualizations.part_rows import height_of, paint_parts
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
 
@@ -64,7 +65,7 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
 
 
 def _title(table: pd.DataFrame) -> str:
-    sure = table[table["p_adjusted"] < LEVEL]
+    sure = table[table["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
         return "No slice errs more often than the rest beyond what chance explains"
     worst = sure.iloc[0]
@@ -91,7 +92,7 @@ def _twin(table: pd.DataFrame) -> dict[str, Any]:
         + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
         for row in table.itertuples()
     ]
-    filled = ["circle" if p < LEVEL else "circle-open" for p in table["p_adjusted"]]
+    filled = ["circle" if p < SIGNIFICANT else "circle-open" for p in table["p_adjusted"]]
     fields = {
         "text": hover,
         "error_x": twin.error_bars(table["error_rate"], table["low"], table["high"]),

@@ -78,8 +78,8 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
 ) -> None:
     run = read_run(small_run.folder)
     kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
-    broken = results_of(small_run.folder, {**run, "artifacts": kept})
-    broken.failures = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    lost = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    broken = results_of(small_run.folder, {**run, "artifacts": kept}).with_failures(lost)
     content = write_section(broken, name, run["config"]["sections"][name])
     assert not any("could not be written" in one for one in content.incomplete), content.incomplete
     assert content.title

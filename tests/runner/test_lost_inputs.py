@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepseek_report.runner.execute import Outcome, _Run
+from deepseek_report.runner.execute import _Run
+from deepseek_report.runner.outcomes import Outcome
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store

@@ -88,7 +88,7 @@ def test_every_section_has_its_yaml_and_its_template(section):
 def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(full, run, tmp_path):
     for at, results in enumerate((full, run.results())):
         contents = [section().content(results) for section in SECTIONS]
-        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}")
+        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}").path
         text = path.read_text(encoding="utf-8")
         broken = [one for one in results.failures if one.startswith("sections/")]
         assert broken == [], results.failures

@@ -18,7 +18,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 
-from .layouts import SCHEMAS, layout_results, text_schema
+from .layouts import SCHEMAS, concluded, layout_results, text_schema
 
 MONTHS = ("September", "August", "July", "June", "May", "April")
 EXPLAINERS = (
@@ -161,7 +161,7 @@ class Builder:
             _numbers,
         ):
             step(self)
-        return Results(self.paths, {})
+        return concluded(Results(self.paths, {}), self.folder)
 
 
 def _without_intervals(table: pd.DataFrame) -> pd.DataFrame:

@@ -16,18 +16,18 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.texts import gaps, joined
+from deepseek_report.findings.explainers import leading_for_cases
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_contributions import CaseContributions
 from deepseek_report.visualizations.case_views import by_players, cases_of
 from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
 from deepseek_report.visualizations.prototypes import Prototypes
-from deepseek_report.visualizations.reading import leading_for_cases
 from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
 
-from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema
+from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema, with_paths
 
 Build = Callable[..., Results]
 
@@ -238,7 +238,7 @@ def test_prototypes_tell_how_far_their_parts_may_move(
     folder = tmp_path / "measures" / "prototypes"
     folder.mkdir(parents=True)
     Measurement(tables={"prototypes": table}, arrays={"inputs": inputs}).save(folder)
-    results.paths["measures/prototypes"] = folder
+    results = with_paths(results, {"measures/prototypes": folder})
     picture = Prototypes().draw(results)[0]
     assert picture.title.endswith("of the test cases; 2 of 3 prototypes do for any")
     assert picture.narrow is not None
@@ -263,5 +263,5 @@ def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_mor
     for name, one in scores.items():
         folder = tmp_path / "measures" / name
         Measurement((replace(one, explainer=name.split("/")[1]),)).save(folder)
-        results.paths[f"measures/{name}"] = folder
+        results = with_paths(results, {f"measures/{name}": folder})
     assert leading_for_cases(results) == "shap"

@@ -31,6 +31,8 @@ from deepseek_report.visualizations.slices import Slices
 from deepseek_report.visualizations.threshold_sweep import ThresholdSweep
 from deepseek_report.visualizations.training_curves import TrainingCurves
 
+from .layouts import concluded
+
 Build = Callable[..., Results]
 
 
@@ -146,7 +148,7 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
     full = build()
     lime = replace(full.explanations["lime"], output_space="probability")
     lime.save(tmp_path)
-    results = Results({**full.paths, "explanations/lime": tmp_path}, {})
+    results = concluded(Results({**full.paths, "explanations/lime": tmp_path}, {}), tmp_path)
     assert leading(results) == "shap"
     assert leading_for_cases(results) == "lime"
 

@@ -62,7 +62,8 @@ class ExplainerPlugin(Protocol):
 
     requires: ClassVar[frozenset[Capability]]
     samples: ClassVar[bool]
-    """Whether the method draws at random, and so has a standard error."""
+    """Whether the method draws at random. One that does is run again for another seed of the
+    explainers; one that does not gets the same `ExplainContext.seed` in every run."""
 
     def explain(self, context: ExplainContext) -> Explanation: ...
 

@@ -49,7 +49,8 @@ class MetricPlugin(Protocol):
     category: ClassVar[Category]
     scope: ClassVar[Scope]
     reads: ClassVar[frozenset[str]]
-    """Fields of MeasureContext that decide the result; the cache key is made from these."""
+    """Fields of MeasureContext that decide the result; the cache key is made from these. Without
+    `seed`, the metric draws nothing: it gets the same `MeasureContext.seed` in every run."""
     requires: ClassVar[frozenset[Capability]]
     volatile: ClassVar[bool]
     """True where the metric measures time or memory, which differ from run to run."""

@@ -15,7 +15,8 @@ class SectionContent:
     """What a section's template is filled with.
 
     question, answer : two sentences. values : for the template. caveats, actions : whole sentences
-    that this run triggers. incomplete : why parts that were asked for are missing.
+    that this run triggers. incomplete : why parts that were asked for are missing. failure : why
+    the section as a whole could not be written, or nothing.
     """
 
     name: str
@@ -26,6 +27,7 @@ class SectionContent:
     caveats: Sequence[str] = ()
     actions: Sequence[str] = ()
     incomplete: Sequence[str] = ()
+    failure: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "section")

@@ -23,6 +23,7 @@ _KINDS = {
     "predictions": "predict",
     "explanations": "explain",
     "measures": "measure",
+    "conclusions": "conclude",
     "pictures": "draw",
     "report": "write the report",
 }
