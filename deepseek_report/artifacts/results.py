@@ -38,6 +38,7 @@ class Results:
 
     Attributes
     ----------
+    named : ids of `refused` that the configuration names itself; the others come from sets.
     folder : the run folder, in which all paths lie; None where there is none.
     today : the day of writing, against which dates that people wrote are checked; never printed.
     """
@@ -59,6 +60,7 @@ class Results:
         self.findings = findings
         self.provenance = dict(provenance or {})
         self.run_id = run_id
+        self.named: frozenset[str] = frozenset()
         self.folder: Path | None = None
         self.today: dt.date | None = None
         self._measurements: dict[str, Measurement] = {}

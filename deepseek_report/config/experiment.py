@@ -75,7 +75,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A part that came with the defaults and cannot be applied here, with the reason."""
+    """A part that a set or a file chose and that cannot be applied here, with the reason."""
 
     artifact: str
     reason: str
@@ -87,7 +87,8 @@ class Experiment:
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
-    refused : parts of the default lists that this model or data cannot have.
+    refused : chosen parts that this model or data cannot have.
+    named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places : where each threshold was declared, for messages after the data are read.
@@ -98,6 +99,7 @@ class Experiment:
     single: Mapping[str, Any]
     multiple: Mapping[str, Mapping[str, Any]]
     refused: tuple[Refusal, ...] = ()
+    named: frozenset[str] = frozenset()
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
@@ -110,6 +112,10 @@ class Experiment:
     def privacy(self) -> Privacy:
         """What the run folder may hold of single persons."""
         return Privacy.of(self.raw["report"])
+
+    def is_named(self, artifact: str) -> bool:
+        """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""
+        return "/".join(artifact.split("/")[:2]) in self.named
 
     @property
     def reports(self) -> Path:

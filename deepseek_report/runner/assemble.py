@@ -154,11 +154,13 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     return copies
 
 
-def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
-    for refusal in experiment.refused:
-        yield _problem(refusal.artifact, refusal.reason, "not applicable")
-    for outcome in execution.refused:
-        yield _problem(outcome.stage, outcome.reason, "not applicable")
+def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, Any]]:
+    """What is missing; `named` is true for what a person named and cannot be applied."""
+    refused = [(refusal.artifact, refusal.reason) for refusal in experiment.refused]
+    refused += [(outcome.stage, outcome.reason) for outcome in execution.refused]
+    for artifact, reason in refused:
+        problem: dict[str, Any] = _problem(artifact, reason, "not applicable")
+        yield problem | {"named": True} if experiment.is_named(artifact) else problem
     for outcome in execution.failures:
         yield _problem(outcome.stage, outcome.reason, "failed")
 
@@ -167,7 +169,7 @@ def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
     return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
 
 
-def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, Any]]:
     privacy, folders = experiment.privacy, execution.folders
     known = not privacy.is_full and "data" in folders
     source = source_of(folders, privacy) if known else None

@@ -125,6 +125,7 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
     )
+    results.named = frozenset(one["stage"] for one in problems if one.get("named"))
     results.folder, results.today = folder, latest_day()
     return results
 
