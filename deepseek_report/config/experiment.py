@@ -39,7 +39,11 @@ class DecisionRule:
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How many test instances are explained, and against how many training rows."""
+    """How many test instances are explained, and against how many training rows.
+
+    instances : test instances that every explainer explains.
+    background : training rows that stand for a typical input.
+    """
 
     instances: Annotated[int, Field(ge=10, le=100_000)] = 200
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
@@ -47,7 +51,11 @@ class ExplainOptions:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where reports go, and where finished stages are kept."""
+    """Where reports go, and where finished stages are kept.
+
+    reports : the folder of the run folders, one for each experiment and run.
+    store : the folder of finished stages, which a later run takes up.
+    """
 
     reports: str = "reports"
     store: str = "reports/.store"
@@ -61,6 +69,8 @@ class Settings:
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
     jobs : processes that explain, measure and draw at the same time.
+    decision : how a probability becomes a decision. explain : how much is explained.
+    paths : where reports go.
     """
 
     name: PlainName = "experiment"

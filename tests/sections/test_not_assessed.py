@@ -44,8 +44,10 @@ def test_the_terminal_tells_only_what_was_named(
     named: bool, small_run: SmallRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     record: dict[str, Any] = {**open_run(small_run.folder).run, "thresholds": [], "findings": []}
-    for problem in record["problems"]:
-        problem |= {"named": True} if named and problem["stage"] == _UNFIT else {}
+    record["problems"] = [
+        one | ({"named": True} if named and one["stage"] == _UNFIT else {})
+        for one in record["problems"]
+    ]
     finished = {"from_store": False, "record": record, "failures": [], "details": {}}
     finished |= {"kept": (), "run_digest": "0", "pages": ()}
     say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
