@@ -100,6 +100,10 @@ def test_the_command_line_takes_extends_and_shortens() -> None:
     assert composed.origin("metrics", "r2") == "set"
 
 
+def test_a_part_can_be_taken_away_by_its_key_too() -> None:
+    assert "beeswarm" not in parts(compose(["~visualizations.beeswarm"]), "visualizations")
+
+
 def test_a_field_of_a_part_from_a_set_can_be_set() -> None:
     composed = compose(["explainers=[default,-shap]", "explainers.lime.num_samples=77"])
     assert composed.raw["explainers"]["lime"]["num_samples"] == 77
@@ -130,7 +134,7 @@ def test_what_a_set_brings_is_left_out_and_what_the_command_line_names_is_refuse
 @pytest.mark.parametrize(
     ("override", "hint"),
     [
-        ("explainers=[defalt]", 'did you mean "default"?'),
+        ("explainers=[defaults]", 'did you mean "default"?'),
         ("explainers=[default,-lmie]", 'did you mean "-lime"?'),
         ("metrics=explanation", 'did you mean "explanations"?'),
     ],
