@@ -56,19 +56,23 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     """
     roots = tuple(folders(config_dir))
     shipped_groups = groups(roots[-1:])
-    if broken := [one for root in roots[:-1] for one in misplaced(root, shipped_groups)]:
+    if broken := [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]:
         raise ConfigProblems(broken)
     if broken := malformed(roots[:-1]):
         raise ConfigProblems(broken)
     known = groups(roots)
     sets = find_sets(roots, known)
     kept, problems = _readable(overrides, roots, known, sets)
-    chosen = {one.key_or_group: names(one) for one in kept if one.key_or_group in known}
+    chosen = {
+        override.key_or_group: names(override)
+        for override in kept
+        if override.key_or_group in known
+    }
     study = _leave_default_study(chosen, overrides)
     layers = _layers(kept, study, roots)
     problems.extend(_unknown_words(sets, layers, roots))
     selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
-    values = [forced(one, known) for one in kept if one.key_or_group not in MULTIPLE]
+    values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
     given = [*study, *values, *starmap(_listed, selected.items())]
     raw, chosen_names, unresolved = _compose(given, roots)
     composed = Composed(raw, tuple(overrides), selected, roots, chosen_names, tuple(problems))
@@ -101,15 +105,22 @@ def _layers(
     kept: Sequence[Any], study: Sequence[str], roots: Sequence[Path]
 ) -> dict[str, list[Layer]]:
     """The lists of parts that files and the command line write, the last word first."""
-    single = {one.key_or_group: one for one in kept if one.key_or_group not in MULTIPLE}
-    chosen = {group: None if one.is_delete() else one.value() for group, one in single.items()}
+    single = {
+        override.key_or_group: override
+        for override in kept
+        if override.key_or_group not in MULTIPLE
+    }
+    chosen = {
+        group: None if override.is_delete() else override.value()
+        for group, override in single.items()
+    }
     if "~experiment" in study:
         chosen["experiment"] = None
     layers = read_layers(roots, chosen)
-    for one in kept:
-        if (group := one.key_or_group) in MULTIPLE:
-            place = f"command line, {one.input_line}"
-            layers[group].insert(0, Layer(names(one), "command line", place))
+    for override in kept:
+        if (group := override.key_or_group) in MULTIPLE:
+            place = f"command line, {override.input_line}"
+            layers[group].insert(0, Layer(names(override), "command line", place))
     return layers
 
 

@@ -84,7 +84,7 @@ def _written(value: Any) -> str:
     if isinstance(value, str):
         return value or '""'
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_written(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, Iterable):
         return "[" + ", ".join(map(_written, value)) + "]"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -94,7 +94,7 @@ def _nested(hint: Any) -> Any:
     """The dataclass that a field holds, one or a list of them; None where it holds none."""
     if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return hint
-    leaves = (leaf for one in typing.get_args(hint) for leaf in [_nested(one)])
+    leaves = (leaf for argument in typing.get_args(hint) for leaf in [_nested(argument)])
     return next((leaf for leaf in leaves if leaf is not None), None)
 
 
@@ -107,8 +107,10 @@ def type_words(hint: Any) -> str:
     if origin is typing.Annotated:
         return ", ".join(filter(None, [type_words(arguments[0]), _limits(arguments[1:])]))
     if origin is typing.Literal:
-        return " · ".join(f"`{_written(one)}`" for one in arguments)
-    inner = list(dict.fromkeys(type_words(one) for one in arguments if one is not Ellipsis))
+        return " · ".join(f"`{_written(argument)}`" for argument in arguments)
+    inner = list(
+        dict.fromkeys(type_words(argument) for argument in arguments if argument is not Ellipsis)
+    )
     if origin in (typing.Union, types.UnionType):
         return (", or " if any("," in words for words in inner) else " or ").join(inner)
     if isinstance(origin, type) and issubclass(origin, Iterable):
@@ -121,18 +123,18 @@ def type_words(hint: Any) -> str:
 
 def _limits(metadata: Sequence[Any]) -> str:
     """The range of an annotated field: `from 2 to 20`, `above 0`."""
-    found: dict[str, Any] = {}
-    for one in metadata:
-        for limit in one.metadata if isinstance(one, FieldInfo) else [one]:
+    bounds: dict[str, Any] = {}
+    for entry in metadata:
+        for limit in entry.metadata if isinstance(entry, FieldInfo) else [entry]:
             names = ("ge", "gt", "le", "lt", "pattern", "min_length", "max_length")
-            found |= {name: getattr(limit, name) for name in names if hasattr(limit, name)}
-    found = {name: value for name, value in found.items() if value is not None}
-    if "ge" in found and "le" in found:
-        return f"from {found['ge']} to {found['le']}"
+            bounds |= {name: getattr(limit, name) for name in names if hasattr(limit, name)}
+    bounds = {name: value for name, value in bounds.items() if value is not None}
+    if "ge" in bounds and "le" in bounds:
+        return f"from {bounds['ge']} to {bounds['le']}"
     words = {"ge": "at least {}", "gt": "above {}", "le": "at most {}", "lt": "below {}"}
     words |= {"min_length": "at least {} long", "max_length": "at most {} long"}
-    limits = [text.format(found[name]) for name, text in words.items() if name in found]
-    limits += [f"of the form `{found['pattern']}`"] if "pattern" in found else []
+    limits = [text.format(bounds[name]) for name, text in words.items() if name in bounds]
+    limits += [f"of the form `{bounds['pattern']}`"] if "pattern" in bounds else []
     return ", ".join(limits)
 
 
@@ -142,24 +144,24 @@ def _limits(metadata: Sequence[Any]) -> str:
 def _meanings(cls: type) -> dict[str, str]:
     """{field: what the docstring of the class, or of one that it extends, says of it}."""
     fields = {field.name for field in dataclasses.fields(cls)}
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for base in reversed(cls.__mro__):
         if dataclasses.is_dataclass(base):
-            found |= docstring_entries(inspect.cleandoc(base.__doc__ or ""), fields)
-    return found
+            sentences |= docstring_entries(inspect.cleandoc(base.__doc__ or ""), fields)
+    return sentences
 
 
 def docstring_entries(text: str, fields: Iterable[str]) -> dict[str, str]:
     """{field: its sentence} of the entries `name, name : sentence` of a docstring."""
     known = set(fields)
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for entry in _entries(text):
         starts = [m for m in [_ENTRY.match(entry), *_NEXT.finditer(entry)] if m is not None]
         starts = [m for m in starts if known.issuperset(m[1].split(", "))]
         ends = [*(m.start() for m in starts[1:]), len(entry)]
         for start, end in zip(starts, ends, strict=False):
-            found |= dict.fromkeys(start[1].split(", "), entry[start.end() : end].strip(" ;"))
-    return found
+            sentences |= dict.fromkeys(start[1].split(", "), entry[start.end() : end].strip(" ;"))
+    return sentences
 
 
 def _entries(text: str) -> Iterator[str]:
@@ -176,14 +178,14 @@ def _entries(text: str) -> Iterator[str]:
 
 def yaml_comments(text: str) -> dict[str, str]:
     """{dotted key: the comment behind it, and on the lines below it} of a YAML file."""
-    found: dict[str, list[str]] = {}
+    comments: dict[str, list[str]] = {}
     above: list[tuple[int, str]] = []
     for line in text.splitlines():
         if (match := _YAML_LINE.match(line)) is not None:
             indent = len(match["indent"])
-            above = [*(one for one in above if one[0] < indent), (indent, match["key"])]
+            above = [*(outer for outer in above if outer[0] < indent), (indent, match["key"])]
             comment = re.search(r"(?:^|\s)#\s?(.*)$", match["rest"])
-            found[".".join(key for _, key in above)] = [comment[1].strip()] if comment else []
+            comments[".".join(key for _, key in above)] = [comment[1].strip()] if comment else []
         elif above and (comment := re.match(r"^\s+#\s?(.*)$", line)) is not None:
-            found[".".join(key for _, key in above)].append(comment[1].strip())
-    return {key: " ".join(parts) for key, parts in found.items() if parts}
+            comments[".".join(key for _, key in above)].append(comment[1].strip())
+    return {key: " ".join(parts) for key, parts in comments.items() if parts}

@@ -44,7 +44,9 @@ class _Reader:
 
     roots: Sequence[Path]
     chosen: dict[str, Any]
-    layers: dict[str, list[Layer]] = field(default_factory=lambda: {one: [] for one in MULTIPLE})
+    layers: dict[str, list[Layer]] = field(
+        default_factory=lambda: {group: [] for group in MULTIPLE}
+    )
     read: set[str] = field(default_factory=set)
 
     def visit(self, path: str) -> None:

@@ -75,8 +75,8 @@ class Sets:
             return self._members[name]
         if name in self.files:
             words = self._words(name, inside)
-            found = [(self._below(word, name, inside), word) for word in words]
-            parts = tuple(_applied((part, word) for part, word in found))
+            steps = [(self._below(word, name, inside), word) for word in words]
+            parts = tuple(_applied((part, word) for part, word in steps))
         else:
             parts = tuple(self.parts)
         self._members[name] = parts
@@ -146,10 +146,10 @@ def _counting(layers: Sequence[Layer]) -> Sequence[Layer]:
     return layers[: whole + 1]
 
 
-def _applied(found: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
+def _applied(steps: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
     """The parts that words add and take away, in order, each once."""
     parts: dict[str, None] = {}
-    for names, word in found:
+    for names, word in steps:
         for name in names:
             if word.startswith("-"):
                 parts.pop(name, None)
@@ -190,10 +190,12 @@ def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict
     ------
     ConfigProblems : a set has the name of a part.
     """
-    found = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
-    if problems := [one for sets in found.values() for one in _hidden(sets.files, sets.parts)]:
+    sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
+    if problems := [
+        problem for sets in sets_of_group.values() for problem in _hidden(sets.files, sets.parts)
+    ]:
         raise ConfigProblems(problems)
-    return found
+    return sets_of_group
 
 
 def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
@@ -211,7 +213,7 @@ def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem
     for name in sorted({*parts, ALL} & {*files}):
         what = "the set of all parts" if name == ALL else "a part of its group"
         found = f"{name} is already the name of {what}"
-        yield Problem(shown(files[name]), found, todo="give the set another name")
+        yield Problem(shown(files[name]), found, todo="give one of them another name")
 
 
 def describe_set(sets: Sets, name: str) -> str:

@@ -76,10 +76,10 @@ def _fields(file: Path, group: str, name: str) -> list[FieldDoc]:
 
 def _comments(file: Path, group: str) -> dict[str, str]:
     """{key of a field: the comment of a YAML}, without the key of the part itself."""
-    found = yaml_comments(_text(file))
+    comments = yaml_comments(_text(file))
     if group not in MULTIPLE:
-        return found
-    return {key.partition(".")[2]: text for key, text in found.items()}
+        return comments
+    return {key.partition(".")[2]: text for key, text in comments.items()}
 
 
 def _table(fields: Sequence[FieldDoc]) -> Iterator[str]:

@@ -83,14 +83,18 @@ def _refused(results: Results) -> tuple[dict[str, str], dict[str, str], dict[str
     private : what shows more of single persons than the report may; pictures too, since what they
         would show is told nowhere else.
     """
-    private = {one: why for one, why in results.refused.items() if why.startswith(LEFT_OUT)}
-    named = {one: why for one, why in results.refused.items() if one in results.named}
+    private = {
+        artifact: why for artifact, why in results.refused.items() if why.startswith(LEFT_OUT)
+    }
+    named = {
+        artifact: why for artifact, why in results.refused.items() if artifact in results.named
+    }
     of_sets = applicable({k: why for k, why in results.refused.items() if k not in named})
     return _without(named, private), _without(of_sets, private), private
 
 
 def _without(parts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
-    return {one: why for one, why in parts.items() if one not in others}
+    return {artifact: why for artifact, why in parts.items() if artifact not in others}
 
 
 def _decision(draft: Draft) -> str:
