@@ -84,24 +84,18 @@ def _say_findings(console: Console, finished: Finished) -> None:
 
 
 def _say_problems(console: Console, finished: Finished) -> None:
-    from deepseek_report.findings.rules_failures import applicable, by_reason
+    from deepseek_report.findings.rules_failures import by_reason
     from deepseek_report.wording.words import wording
 
     texts = wording(finished.record["config"]["report"]["language"])
     failures = {one["stage"]: one["reason"] for one in finished.failures}
-    refused = applicable(
-        {
-            one["stage"]: one["reason"]
-            for one in finished.record["problems"]
-            if one["kind"] == "not applicable"
-        }
-    )
+    unfit = {one["stage"]: one["reason"] for one in finished.record["problems"] if one.get("named")}
     if failures:
         console.print(f"\nFailed ({len(failures)}); the report says so where they are missing")
         _say_some(console, by_reason(texts, failures), "[red]✗[/]")
-    if refused:
-        console.print(f"\nNot applicable here ({len(refused)})")
-        _say_some(console, by_reason(texts, refused), "–")
+    if unfit:
+        console.print(f"\nAsked for by name, and not applicable here ({len(unfit)})")
+        _say_some(console, by_reason(texts, unfit), "[yellow]–[/]")
     for stage, details in finished.details.items():
         print(f"\n{stage}\n{details}", file=sys.stderr)
     console.print()

@@ -20,7 +20,12 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
+from deepseek_report.artifacts.predictions import (
+    SUMMARY,
+    Cases,
+    Predictions,
+    PredictionSummary,
+)
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score, tidy
 from deepseek_report.artifacts.split import DataIssue, Split
@@ -39,6 +44,7 @@ class Results:
     failures : {artifact id: reason} for what was asked for and failed.
     refused : {artifact id: reason} for what cannot be applied to this model or data.
     findings : what the report concludes, gravest first; empty before that is known.
+    named : ids of `refused` that the configuration names itself; the others come from sets.
     provenance : what the run was made from, see `runner/reading.py`.
     folder : the run folder, in which all paths lie; None where there is none.
     today : the day of writing, against which dates that people wrote are checked; never printed.
@@ -49,6 +55,7 @@ class Results:
     failures: Mapping[str, str] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    named: frozenset[str] = frozenset()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     run_id: str = ""
     folder: Path | None = None

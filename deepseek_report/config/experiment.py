@@ -41,7 +41,11 @@ class DecisionRule:
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How many test instances are explained, and against how many training rows."""
+    """How many test instances are explained, and against how many training rows.
+
+    instances : test instances that every explainer explains.
+    background : training rows that stand for a typical input.
+    """
 
     instances: Annotated[int, Field(ge=10, le=100_000)] = 200
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
@@ -64,7 +68,11 @@ class SeedOptions:
 
 @dataclass(frozen=True)
 class Paths:
-    """Where reports go, and where finished stages are kept."""
+    """Where reports go, and where finished stages are kept.
+
+    reports : the folder of the run folders, one for each experiment and run.
+    store : the folder of finished stages, which a later run takes up.
+    """
 
     reports: str = "reports"
     store: str = "reports/.store"
@@ -79,6 +87,8 @@ class Settings:
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
     jobs : processes that explain, measure and draw at the same time.
+    decision : how a probability becomes a decision. explain : how much is explained.
+    paths : where reports go.
     """
 
     name: PlainName = "experiment"
@@ -94,7 +104,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A part that came with the defaults and cannot be applied here, with the reason."""
+    """A part that a set or a file chose and that cannot be applied here, with the reason."""
 
     artifact: str
     reason: str
@@ -106,7 +116,8 @@ class Experiment:
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
-    refused : parts of the default lists that this model or data cannot have.
+    refused : chosen parts that this model or data cannot have.
+    named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places : where each threshold was declared, for messages after the data are read.
@@ -117,6 +128,7 @@ class Experiment:
     single: Mapping[str, Any]
     multiple: Mapping[str, Mapping[str, Any]]
     refused: tuple[Refusal, ...] = ()
+    named: frozenset[str] = frozenset()
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
@@ -134,6 +146,10 @@ class Experiment:
     def privacy(self) -> Privacy:
         """What the run folder may hold of single persons."""
         return Privacy.of(self.raw["report"])
+
+    def is_named(self, artifact: str) -> bool:
+        """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""
+        return "/".join(artifact.split("/")[:2]) in self.named
 
     @property
     def reports(self) -> Path:

@@ -1,7 +1,8 @@
 """Rules that cross groups: what needs what, and what cannot be applied to this model.
 
 A part that a person named on the command line and that cannot be applied is a problem. A part that
-came with the default lists is left out instead, and the report says so with the reason.
+came from a set, or that a configuration file names, is left out instead, and the report says so
+with the reason: of parts of sets in a list to unfold, of a named one where nobody overlooks it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualization
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
+    named = frozenset(_named_parts(experiment, composed))
     problems = [
         *_paths(experiment, composed),
         *_device(experiment, composed),
@@ -42,7 +44,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
-            if composed.explicit(group):
+            if composed.origin(group, key) == "command line":
                 todo = f"leave {key} out, or choose another model or dataset"
                 found = reason if key in reason else f"{key}: {reason}"
                 problems.append(Problem(_named(composed, group), found, todo=todo))
@@ -60,7 +62,17 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     problems.extend(_homeless(kept, composed))
     problems.extend(thresholds.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
-    return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
+    return dataclasses.replace(
+        kept, multiple=multiple, refused=tuple(refused), named=named
+    ), problems
+
+
+def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
+    """Ids of the parts that a person named, whether they can be applied or not."""
+    for group, kind in _ARTIFACT.items():
+        for key in experiment.multiple[group]:
+            if composed.origin(group, key) != "set":
+                yield f"{kind}/{key}"
 
 
 def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:
@@ -281,10 +293,10 @@ def _lacking(experiment: Experiment, plugin: Any) -> list[str]:
 def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
-    if not composed.explicit(group):
-        return
     reasons = {one.artifact: one.reason for one in refused}
     for key, plugin in experiment.multiple[group].items():
+        if composed.origin(group, key) != "command line":
+            continue
         for need in _lacking(experiment, plugin):
             kind, _, name = need.partition("/")
             if kind == "measures" and need not in reasons:

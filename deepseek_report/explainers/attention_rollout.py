@@ -44,6 +44,8 @@ class AttentionRollout:
     added, Ã = (1 − r) A + r I, and R = Ã_L … Ã_1. Read at the summary token (or averaged over
     all tokens where there is none), summed over the tokens of a feature; each row sums to 1.
 
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
     Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
 

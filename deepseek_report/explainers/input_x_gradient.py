@@ -35,6 +35,8 @@ class InputXGradient:
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
     target class. One gradient per instance: the cheapest signed method.
 
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
     Reference: Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713.
     """
 

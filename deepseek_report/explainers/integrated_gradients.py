@@ -66,6 +66,8 @@ class IntegratedGradients:
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of the baseline,
     summed over the units of a feature. F is the log-odds of the target class.
 
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
 

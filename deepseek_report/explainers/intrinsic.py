@@ -36,6 +36,8 @@ class Intrinsic:
 
     The base value is what the model's terms come to for its training part (an additive model: the
     mean output; a prototype model: the output at the mean distances).
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -55,6 +55,8 @@ class Shap:
     For a model of decision trees "auto" takes "tree": the trees are walked against all background
     rows, which gives the same values exactly and asks the model for its predictions alone.
 
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
     Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
     Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
     doi 10.1007/978-3-642-45494-3_7.

@@ -30,8 +30,8 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 
 def told_problems(
-    problems: Iterable[Mapping[str, str]], privacy: Privacy, source: Source | None
-) -> Iterable[dict[str, str]]:
+    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: Source | None
+) -> Iterable[dict[str, Any]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
     for one in problems:
         if privacy.is_full or not _is_quoting(one, source):
@@ -47,6 +47,6 @@ _UNTOLD = (
 )
 
 
-def _is_quoting(problem: Mapping[str, str], source: Source | None) -> bool:
+def _is_quoting(problem: Mapping[str, Any], source: Source | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
     return problem["kind"] == "failed" or source is None or is_private(problem["reason"], source)

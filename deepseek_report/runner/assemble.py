@@ -24,7 +24,13 @@ from deepseek_report.runner.problems import told
 from deepseek_report.runner.reading import FORMAT_VERSION
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.runner.stages import artifact_paths
-from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
+from deepseek_report.store import (
+    MANIFEST,
+    Store,
+    copy_tree,
+    digest,
+    hash_folder,
+)
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
     CONFIG,

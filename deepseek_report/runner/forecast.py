@@ -51,13 +51,18 @@ class DataSeen:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The plan of an experiment. refused : (artifact, reason). whole : its report is there."""
+    """The plan of an experiment.
+
+    refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
+    whole : its report is there.
+    """
 
     experiment: str
     run_id: str
     data: DataSeen
     stages: Sequence[Expected]
     refused: Sequence[tuple[str, str]]
+    unfit: Sequence[tuple[str, str]]
     cost: Cost
     whole: bool
     language: str
@@ -72,17 +77,25 @@ def forecast(experiment: Experiment) -> Forecast:
     refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
     there = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
-    refused = [(one.artifact, one.reason) for one in experiment.refused]
+    refused, unfit = _left_out(experiment)
     return Forecast(
         experiment=experiment.name,
         run_id=identity,
         data=data,
         stages=[Expected(one.id, there[one.id], _calls(experiment, one, size)) for one in stages],
         refused=[*refused, *not_judged(experiment, data.schema)],
+        unfit=unfit,
         cost=_cost(experiment, [one for one in stages if not there[one.id]], store, dataset, size),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
         language=str(experiment.raw["report"]["language"]),
     )
+
+
+def _left_out(experiment: Experiment) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """What sets brought along and what files name that cannot be applied, with the reasons."""
+    reasons = [(one.artifact, one.reason) for one in experiment.refused]
+    named = [one for one in reasons if experiment.is_named(one[0])]
+    return [one for one in reasons if one not in named], named
 
 
 def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:

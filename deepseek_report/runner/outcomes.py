@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage
-from deepseek_report.runner.problems import problem, refusals
+from deepseek_report.runner.problems import not_applicable, problem, refusals
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,10 @@ class Execution:
     def refused(self) -> list[Outcome]:
         return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
 
-    def problems(self, experiment: Experiment) -> list[dict[str, str]]:
+    def problems(self, experiment: Experiment) -> list[dict[str, Any]]:
         """Why parts are missing: left out by the config, refused by a part, failed."""
         return [
             *refusals(experiment),
-            *(problem(one.stage, one.reason, "not applicable") for one in self.refused),
+            *(not_applicable(experiment, one.stage, one.reason) for one in self.refused),
             *(problem(one.stage, one.reason, "failed") for one in self.failures),
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.config.experiment import Experiment
@@ -11,10 +12,16 @@ from deepseek_report.privacy.record import told_problems
 from deepseek_report.privacy.release import source_of
 
 
-def refusals(experiment: Experiment) -> Iterator[dict[str, str]]:
-    """What came with the defaults and cannot be applied here."""
+def refusals(experiment: Experiment) -> Iterator[dict[str, Any]]:
+    """What was found not to apply before anything ran."""
     for refusal in experiment.refused:
-        yield problem(refusal.artifact, refusal.reason, "not applicable")
+        yield not_applicable(experiment, refusal.artifact, refusal.reason)
+
+
+def not_applicable(experiment: Experiment, stage: str, reason: str) -> dict[str, Any]:
+    """The entry of a part that cannot be applied; `named` is true where a person named it."""
+    entry: dict[str, Any] = problem(stage, reason, "not applicable")
+    return entry | {"named": True} if experiment.is_named(stage) else entry
 
 
 def problem(stage: str, reason: str, kind: str) -> dict[str, str]:
@@ -22,14 +29,14 @@ def problem(stage: str, reason: str, kind: str) -> dict[str, str]:
     return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
 
 
-def reasons(problems: Iterable[Mapping[str, str]], kind: str) -> dict[str, str]:
+def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, str]:
     """{stage: reason} of the problems of one kind."""
     return {entry["stage"]: entry["reason"] for entry in problems if entry["kind"] == kind}
 
 
 def told(
-    experiment: Experiment, problems: Iterable[Mapping[str, str]], folders: Mapping[str, Path]
-) -> list[dict[str, str]]:
+    experiment: Experiment, problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]
+) -> list[dict[str, Any]]:
     """The problems without what the level of privacy keeps; `folders` are the finished stages."""
     privacy = experiment.privacy
     source = source_of(folders, privacy) if not privacy.is_full and "data" in folders else None

@@ -122,6 +122,7 @@ def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
         refused=reasons(run["problems"], "not applicable"),
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
+        named=frozenset(entry["stage"] for entry in run["problems"] if entry.get("named")),
         folder=folder,
         today=latest_day(),
     )

@@ -51,9 +51,9 @@ def credit_study(name: str) -> str:
 # @package _global_
 # A study of the credit-card clients that travel with the package.
 defaults:
-  - /explainers/occlusion@explainers  # your own, beside the usual ones
   - override /dataset: credit         # of your own: deepseek-report init DIR --data FILE
   - override /model: mlp              # deepseek-report list model
+  - override /explainers: [default, occlusion]  # a set, and one of your own
 
 name: {name}
 {_report("Default risk of credit card clients")}"""
@@ -90,9 +90,9 @@ def _head(name: str) -> list[str]:
         "# @package _global_",
         "# What this study is, in one line.",
         "defaults:",
-        "  - /explainers/occlusion@explainers  # your own, beside the usual ones",
         "  - override /dataset: csv",
         "  - override /model: mlp              # deepseek-report list model",
+        "  - override /explainers: [default, occlusion]  # a set, and one of your own",
         "",
         f"name: {name}",
         "",

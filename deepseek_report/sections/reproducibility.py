@@ -14,7 +14,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.config.portable import shell_line
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
+from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording.estimates import finite
@@ -43,7 +43,6 @@ class Reproducibility:
             "seeds": _seeds(results),
             "times": _times(draft),
             "problems": _problems(draft),
-            "left_out": _left_out(draft),
             "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
             "glossary": _glossary(draft),
             "references": _references(draft),
@@ -118,15 +117,6 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
     return [
         {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
         for one, reason in draft.results.failures.items()
-    ]
-
-
-def _left_out(draft: Draft) -> list[dict[str, str]]:
-    """Parts of the default lists that this model or data cannot have."""
-    words = draft.words
-    return [
-        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
-        for one, reason in applicable(draft.results.refused).items()
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
@@ -44,6 +45,7 @@ class Summary:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("summary", results)
         verdicts = judge(results)
+        unfit, of_sets, private = _refused(results)
         found = [draft.words.finding(one) for one in all_findings(results)]
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(draft.results))
@@ -55,8 +57,10 @@ class Summary:
             "others": _others(found[self.findings :]),
             "more": len(found) - self.findings,
             "failed": by_reason(draft.words, results.failures),
-            "refused": by_reason(draft.words, _refused(results, private=False)),
-            "private": by_reason(draft.words, _refused(results, private=True)),
+            "unfit": by_reason(draft.words, unfit),
+            "of_sets": by_reason(draft.words, of_sets),
+            "n_of_sets": len(of_sets),
+            "private": by_reason(draft.words, private),
             "privacy": privacy_line(draft) if results.has("data") else "",
             "not_measured": _not_measured(draft),
             "never": list(draft.words.table("not_assessed").values()),
@@ -71,12 +75,27 @@ def _without_actions(content: SectionContent) -> SectionContent:
     return replace(content, actions=(), caveats=())
 
 
-def _refused(results: Results, *, private: bool) -> dict[str, str]:
-    """What cannot be applied here, or what shows more of single persons than the report may."""
-    if private:  # pictures too: what they would show is told nowhere else
-        return {one: why for one, why in results.refused.items() if why.startswith(LEFT_OUT)}
-    found = applicable(results.refused)
-    return {one: why for one, why in found.items() if not why.startswith(LEFT_OUT)}
+def _refused(results: Results) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """What cannot be applied here, each with the reason.
+
+    Returns
+    -------
+    unfit : what the config names itself. of_sets : what a set brought along.
+    private : what shows more of single persons than the report may; pictures too, since what they
+        would show is told nowhere else.
+    """
+    private = {
+        artifact: why for artifact, why in results.refused.items() if why.startswith(LEFT_OUT)
+    }
+    named = {
+        artifact: why for artifact, why in results.refused.items() if artifact in results.named
+    }
+    of_sets = applicable({k: why for k, why in results.refused.items() if k not in named})
+    return _without(named, private), _without(of_sets, private), private
+
+
+def _without(parts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    return {artifact: why for artifact, why in parts.items() if artifact not in others}
 
 
 def _decision(draft: Draft) -> str:

@@ -31,11 +31,16 @@ def say_forecast(plan: Forecast) -> None:
     _say_data(plan.data)
     _say_issues(plan.data, plan.language)
     _say_stages(plan.stages)
-    if plan.refused:
-        say(f"\nLeft out ({len(plan.refused)})")
-        for reason, artifacts in _by_reason(plan.refused).items():
-            say(f"  – {_some_of(artifacts)}: {reason}")
+    _say_left_out("Asked for by name, and not applicable here", plan.unfit)
+    _say_left_out("Left out", plan.refused)
     say(f"\n{_cost(plan)}")
+
+
+def _say_left_out(heading: str, parts: Sequence[tuple[str, str]]) -> None:
+    if parts:
+        say(f"\n{heading} ({len(parts)})")
+    for reason, artifacts in _by_reason(parts).items():
+        say(f"  – {_some_of(artifacts)}: {reason}")
 
 
 # --- data -----------------------------------------------------------------------------------------
