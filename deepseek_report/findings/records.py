@@ -8,6 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
 from deepseek_report.findings.wording import Wording, wording
@@ -56,7 +57,7 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return wording(language)
     schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
+    return wording(language, "number" if schema.target.is_number else "", kind_of(schema).noun)
 
 
 def explainer_label(results: Results, name: str) -> str:
@@ -71,7 +72,8 @@ def explainer_inline(results: Results, name: str) -> str:
 
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
-    return f"“{label}”" if results.schema.modality == "text" else in_sentence(label)
+    kind = kind_of(results.schema)
+    return kind.quoted(label) if kind.quotes else in_sentence(label)
 
 
 def attribute_label(results: Results, name: str) -> str:
