@@ -15,13 +15,12 @@ from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.errors import NotApplicableError
 
 Kind = Literal["numeric", "ordinal", "categorical", "token"]
-#: How the columns of a data set stand to one another.
-Modality = Literal["table", "text", "image", "series"]
+#: Name of a kind of data: table, text, image, series; what it means is in `data_kinds`.
+Modality = str
 #: What is predicted: one of several classes, a number, or any subset of several labels.
 Task = Literal["classification", "regression", "multi_label"]
 #: What an attribute cuts the data into: groups of people, or other parts (sites, machines, topics).
 AttributeKind = Literal["person", "other"]
-ALL_MODALITIES: frozenset[Modality] = frozenset(get_args(Modality))
 ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
 #: Tasks where something is decided: each of several labels is reported as two classes.
 CLASS_TASKS: frozenset[Task] = frozenset({"classification", "multi_label"})
@@ -207,14 +206,6 @@ class Layout:
         return self.channels[position] if self.channels else str(position + 1)
 
 
-_PLAYERS: dict[Modality, str] = {
-    "table": "feature",
-    "text": "word",
-    "image": "patch",
-    "series": "window",
-}
-
-
 @dataclass(frozen=True)
 class Schema:
     """The features in column order, the target, the attributes to compare groups by, the layout."""
@@ -239,27 +230,13 @@ class Schema:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The tokens of a text, position by position; empty for other data."""
-        tokens = self.features[0].categories if self.modality == "text" else ()
-        return tuple(one.label for one in tokens)
+        tokens = (one.categories for one in self.features if one.kind == "token")
+        return tuple(token.label for token in next(tokens, ()))
 
     @property
     def player_labels(self) -> list[str]:
         """What the players are called; in a table every feature is one."""
         return list(self.layout.player_labels) if self.layout else self.labels
-
-    @property
-    def player_noun(self) -> str:
-        """What a player is called: a feature, patch or window; of a text a word or a piece."""
-        first, _, number = next(iter(self.player_labels), "").partition(" ")
-        if self.modality == "text" and number.isdigit():
-            return first
-        return _PLAYERS[self.modality]
-
-    @property
-    def player_nouns(self) -> tuple[str, str]:
-        """What one player is called, and several: `("word", "words")`."""
-        one = self.player_noun
-        return one, one + ("es" if one.endswith("ch") else "s")
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:

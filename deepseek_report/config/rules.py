@@ -24,6 +24,7 @@ from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
+from deepseek_report.data_kinds import KINDS
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
@@ -158,10 +159,7 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 #: Kinds of data and of targets as a sentence names them.
 _NATURES = {
-    "table": "tables",
-    "text": "texts",
-    "image": "images",
-    "series": "series",
+    **{name: kind.words.plural for name, kind in KINDS.items()},
     "classification": "classes",
     "regression": "a number",
     "multi_label": "several labels",

@@ -7,20 +7,11 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets import array_card
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.leaks import near_leaks
 from deepseek_report.datasets.number_leaks import leaks_of_number
-
-_PLACES = {"image": ("pixel", "pixels"), "series": ("step", "steps")}
-_SHORTCUTS = {
-    "image": "Look at some images of each class: where a margin, a mark or the light differs, the "
-    "model may read that and not the thing; cut it away, or take the images of all classes alike.",
-    "series": "Look at some series of each class: where they start at another level or moment by "
-    "the way they were recorded, the model may read that; if it is the event itself, ask whether "
-    "it is known when the decision is taken.",
-}
-_WHOLE = {"image": ("image", "images"), "series": ("series", "series")}
 
 
 def near_leak(facts: Facts) -> list[DataIssue]:
@@ -30,7 +21,8 @@ def near_leak(facts: Facts) -> list[DataIssue]:
     if not leaks:
         return []
     first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))
-    one, many = _PLACES[facts.schema.modality]
+    words = kind_of(facts.schema).words
+    one, many = words.place
     n, of = len(leaks), len(facts.schema.features)
     told = plural(n, f"{one} nearly gives", f"{many} each nearly give")
     lead = f"{told} the label away, of {count(of)}. " if n > 1 else ""
@@ -40,7 +32,7 @@ def near_leak(facts: Facts) -> list[DataIssue]:
             "high",
             lead + first.text,
             {**first.values, "places": n, "of": of, "thing": one},
-            _SHORTCUTS[facts.schema.modality],
+            words.shortcut,
         )
     ]
 
@@ -51,13 +43,14 @@ def constant_columns(facts: Facts) -> list[DataIssue]:
     if not same:
         return []
     n = len(facts.schema.features)
-    one, many = _PLACES[facts.schema.modality]
+    words = kind_of(facts.schema).words
+    one, many = words.place
     return [
         DataIssue(
             "constant_feature",
             "info",
             f"{plural(len(same), f'{one} has', f'{many} have')} the same value in all "
-            f"{count(len(facts.whole))} {_WHOLE[facts.schema.modality][1]} "
+            f"{count(len(facts.whole))} {words.instance[1]} "
             f"({percent(len(same) / n)} of {count(n)}).",
             {"places": len(same), "of": n, "thing": one},
             "Nothing can be learnt there; an attribution there is not about the data.",
@@ -72,7 +65,7 @@ def missing_values(facts: Facts) -> list[DataIssue]:
     if not holed:
         return []
     total, share = int(gaps.sum()), holed / len(facts.whole)
-    one, many = _WHOLE[facts.schema.modality]
+    one, many = kind_of(facts.schema).words.instance
     return [
         DataIssue(
             "missing_values",
@@ -87,8 +80,7 @@ def missing_values(facts: Facts) -> list[DataIssue]:
 
 def _gaps(facts: Facts) -> NDArray[np.bool_]:
     """(instance, place) whether a value is missing although a later one is there."""
-    layout = facts.schema.layout
-    n_channels = layout.shape[-1] if layout else 1
+    n_channels = kind_of(facts.schema).shape[-1]
     inputs = facts.whole.inputs.reshape(len(facts.whole), -1, n_channels)
     missing: NDArray[np.bool_] = np.isnan(inputs)
     known: NDArray[np.bool_] = np.asarray((~missing).any(axis=2))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.array_card import describe_values
 from deepseek_report.datasets.correlations import MOST_COMPARED, correlated_pairs, most_telling
 from deepseek_report.datasets.number_card import (
@@ -107,7 +108,7 @@ class Facts:
     def compared(self) -> NDArray[np.int64]:
         """Positions of the columns that are searched for correlated pairs, ascending."""
         kept = [i for i, one in enumerate(self.schema.features) if one.kind != "categorical"]
-        if self.schema.layout is not None:
+        if not kind_of(self.schema).named_columns:
             kept = []
         return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
 
@@ -119,7 +120,7 @@ class Facts:
     def limited(self) -> list[str]:
         """What was not searched in full, one sentence each."""
         n = len(self.schema.features)
-        if self.schema.layout is not None or n <= MOST_COMPARED:
+        if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
             return []
         return [
             f"Of {count(n)} features, the {count(len(self.compared))} that go most with the label "
@@ -176,16 +177,16 @@ def _outcomes(facts: Facts) -> dict[str, Any]:
 def _contents(facts: Facts) -> dict[str, Any]:
     """What is in the columns: each of them in a table, all together in other data."""
     schema, whole = facts.schema, facts.whole
-    layout = schema.layout
-    is_table = layout is None
+    kind = kind_of(schema)
+    named = kind.named_columns
     return {
         "modality": schema.modality,
-        "missing": missing(schema, whole) if is_table else {},
-        "numeric": numeric_rows(schema, whole) if is_table else [],
-        "categorical": categorical_rows(schema, whole) if is_table else [],
+        "missing": missing(schema, whole) if named else {},
+        "numeric": numeric_rows(schema, whole) if named else [],
+        "categorical": categorical_rows(schema, whole) if named else [],
         "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
         "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
-        "values": describe_values(schema, layout, whole) if layout and not facts.texts else None,
+        "values": None if named or facts.texts else describe_values(schema, kind.layout, whole),
     }
 
 

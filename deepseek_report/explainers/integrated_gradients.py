@@ -16,14 +16,13 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
     subject,
     sum_units,
 )
-from deepseek_report.metrics.reference import baseline_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,24 +32,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 _PATH = "The path runs in the space of embeddings, from {start} to the instance; {between}."
-_STARTS: dict[Modality, tuple[str, str]] = {
-    "table": (
-        "the median (or most frequent value) of every feature among training rows",
-        "points between two categories stand for nobody",
-    ),
-    "text": (
-        "the same text with every token masked",
-        "points between the mask and a token are no text",
-    ),
-    "image": (
-        "the median of every pixel among training rows",
-        "points on it are blends of the two images",
-    ),
-    "series": (
-        "the median of every step among training rows",
-        "points on it are blends of the two courses",
-    ),
-}
 _JUMPS = (
     "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: "
     "more points on the path do not close that part of the distance."
@@ -89,11 +70,12 @@ class IntegratedGradients:
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        baseline = baseline_rows(context.inputs, context.background, classifier.schema)
+        kind = kind_of(classifier.schema)
+        baseline = kind.baseline(context.inputs, context.background)
         predictions, base = context.margin(context.inputs), context.margin(baseline)
         values = self._values(context, baseline)
         classifier.calls += n * self.n_steps
-        start, between = _STARTS[classifier.schema.modality]
+        start, between = kind.words.path
         gap = values.sum(axis=1) - (predictions - base)
         return Explanation(
             values=values,

@@ -17,7 +17,8 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import subject
 from deepseek_report.explainers.screening import planned_questions
 
@@ -105,14 +106,15 @@ class Lime:
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
         """Without screening where there are no columns of a table to screen."""
-        return self if schema.layout is None else replace(self, screening=0)
+        return self if kind_of(schema).named_columns else replace(self, screening=0)
 
     def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], str, tuple[str, ...]]:
         """The surrogates, how they were made, and what their values mean."""
         schema, rows = context.classifier.schema, self._samples(_n_players(context))
         output = "predicted number" if context.is_number else "probability"
         drawn = f"{rows} neighbours per instance"
-        if schema.layout is None and len(schema.features) <= self.columns_up_to:
+        kind = kind_of(schema)
+        if kind.named_columns and len(schema.features) <= self.columns_up_to:
             from deepseek_report.explainers.lime_surrogate import Neighbourhoods
 
             near = Neighbourhoods(context, self.bins, self.kernel_width)
@@ -121,11 +123,9 @@ class Lime:
         from deepseek_report.explainers.lime_players import OnOff
 
         on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
-        player, many, absent = _PLAYERS[schema.modality]
-        if schema.modality == "text":
-            player, many = schema.player_nouns
-        alone = schema.layout is not None and max(map(len, schema.layout.players)) == 1
-        spread = "" if alone else _SPREAD.format(player=player)
+        player, many = kind.words.group if on_off.are_joined else kind.nouns
+        spread = "" if on_off.are_columns else _SPREAD.format(player=player)
+        absent = kind.words.substitute
         meaning = _ON_OFF.format(player=player, absent=absent, output=output, spread=spread)
         variant = f"LimeBase of lime on {on_off.groups} {many}, {drawn}"
         return on_off.fit_all(rows, self.ridge), variant, (meaning, *on_off.notes)
@@ -140,19 +140,6 @@ class Lime:
 
     def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
         return None
-
-
-#: What a player is, and what its absence means, for the note.
-_PLAYERS: dict[Modality, tuple[str, str, str]] = {
-    "table": (
-        "group of correlated columns",
-        "groups of correlated columns",
-        "the typical values of training rows",
-    ),
-    "text": ("word", "words", "the mask in its place"),
-    "image": ("patch", "patches", "the typical pixels of training rows"),
-    "series": ("window", "windows", "the typical course of training rows"),
-}
 
 
 def _n_players(context: ExplainContext) -> int:

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 from deepseek_report.explainers.screening import planned_questions
@@ -99,11 +100,12 @@ class Shap:
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
         """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
-        if schema.layout is not None and self.screening:
+        kind = kind_of(schema)
+        if self.screening and not kind.named_columns:
             return replace(self, screening=0).suited_to(capabilities, schema)
         reference = self.reference
         if reference == "auto":
-            reference = "background" if schema.layout is None else "baseline"
+            reference = kind.compared_with
         if self.algorithm == "auto" and "trees" in capabilities:
             return replace(self, algorithm="tree", reference=reference)
         algorithm = self._algorithm(len(schema.player_labels))

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.partition import partition_order
 from deepseek_report.explainers.screening import about_screening, elementary_effects
-from deepseek_report.metrics.players import present, spread_evenly
-from deepseek_report.metrics.reference import baseline_rows
 
 if TYPE_CHECKING:
     from deepseek_report.explainers.shap import Shap
@@ -24,25 +23,11 @@ Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-#: What a player is called, one and many, and what stands in its place when it is taken away.
-PLAYERS: dict[Modality, tuple[str, str, str]] = {
-    "table": ("column", "columns", "its typical value among training rows"),
-    "text": ("word", "words", "the mask"),
-    "image": ("patch", "patches", "the typical pixels of training rows"),
-    "series": ("window", "windows", "the typical course of training rows"),
-}
 _VARIANTS = {
     "exact": "Shapley values from all coalitions of {}",
     "permutation": "Shapley values of {}, random orders walked both ways",
     "owen": "Owen values of {}, the largest parts halved first",
 }
-
-
-def called(schema: Schema) -> tuple[str, str, str]:
-    """What stands in `PLAYERS`; texts of pieces or characters are told by these."""
-    if schema.modality == "text":
-        return (*schema.player_nouns, PLAYERS["text"][2])
-    return PLAYERS[schema.modality]
 
 
 class Players:
@@ -54,9 +39,10 @@ class Players:
     def __init__(self, config: Shap, context: ExplainContext, predictions: Array) -> None:
         self.config, self.context, self.predictions = config, context, predictions
         self.schema = context.classifier.schema
+        self.kind = kind_of(self.schema)
         self.owners = self.schema.owners
         self.algorithm = config.algorithm
-        self.present = present(context.inputs, self.schema)
+        self.present = self.kind.present(context.inputs)
         self.partition = self._partition()
         self.parts: list[int] = []
         if config.reference == "baseline":
@@ -66,7 +52,7 @@ class Players:
 
     @property
     def variant(self) -> str:
-        return _VARIANTS[self.algorithm].format(called(self.schema)[1])
+        return _VARIANTS[self.algorithm].format(self.kind.nouns[1])
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
@@ -81,7 +67,7 @@ class Players:
     def _compare_with_baseline(self) -> None:
         context = self.context
         self.rounds = 1 if self.algorithm == "exact" else self.config.rounds
-        rows = baseline_rows(context.inputs, context.background, self.schema)
+        rows = self.kind.baseline(context.inputs, context.background)
         self.base = context.output(rows)
         self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
         self.at_reference = np.tile(self.base, (self.rounds, 1))
@@ -147,29 +133,29 @@ _MOST_CELLS = 2**22
 
 def about_players(config: Shap, players: Players) -> tuple[str, ...]:
     """What was taken away, what it was compared with, and how finely."""
-    name, many, substitute = called(players.schema)
+    name, many = players.kind.nouns
+    words = players.kind.words
     notes = []
     if config.reference == "baseline":
         notes.append(
-            f"A {name} that is left out becomes {substitute}; the values add up to the distance "
-            "from the output for an input in which everything is left out."
+            f"A {name} that is left out becomes {words.substitute}; the values add up to the "
+            "distance from the output for an input in which everything is left out."
         )
     else:
         notes.append(
             f"Columns that are left out are replaced by those of {players.rounds} training rows, "
             "one in each round, spread evenly over the range of the model's outputs."
         )
-    if players.schema.layout is not None and max(map(len, players.schema.layout.players)) > 1:
+    if players.present.shape[1] < len(players.owners):
         notes.append(
             f"Each {name} was taken away as a whole; what it is worth is spread evenly over its "
             "columns, so that the sum is what counts."
         )
     if players.algorithm == "owen" and players.parts:
         total, parts = players.present.shape[1], float(np.mean(players.parts))
-        together = "correlated columns" if players.schema.layout is None else "neighbours"
         notes.append(
             f"{count(total)} {many} are too many to tell apart one by one. They were halved again "
-            f"and again, {together} together and the parts of largest value first, until "
+            f"and again, {words.alike} together and the parts of largest value first, until "
             f"{parts:.0f} parts had a value of their own; inside a part the value is spread evenly."
         )
         if config.screening:

@@ -9,6 +9,7 @@ from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.estimates import finite, in_sentence
 from deepseek_report.wording.of_results import words_of
@@ -63,7 +64,8 @@ def explainer_inline(results: Results, name: str) -> str:
 
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
-    return f"“{label}”" if results.schema.modality == "text" else in_sentence(label)
+    kind = kind_of(results.schema)
+    return kind.quoted(label) if kind.quotes else in_sentence(label)
 
 
 def attribute_label(results: Results, name: str) -> str:

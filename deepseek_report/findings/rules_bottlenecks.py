@@ -7,6 +7,7 @@ import math
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.limits import SIGNIFICANT, more_rows_help
 from deepseek_report.findings.records import (
     Row,
@@ -27,7 +28,6 @@ HOT = 0.4
 #: Share of decisions flipped by noise that is called fragile, and noticeable.
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
 #: What noise is added to; a number in tables.
-_PLACES = {"image": "pixels", "series": "steps"}
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
@@ -163,7 +163,7 @@ def noise(results: Results) -> str:
     """The declared noise in words."""
     level = setting(results, "metrics", "robustness", "declared_level", math.nan)
     text = "sections.robustness.noise" if math.isfinite(level) else "sections.robustness.some_noise"
-    places = _PLACES.get(results.schema.modality, "numbers")
+    places = kind_of(results.schema).words.place[1]
     return words_of(results).text(text, level=level, places=places)
 
 

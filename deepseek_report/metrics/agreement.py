@@ -16,6 +16,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import (
     CONTROL,
@@ -23,7 +24,6 @@ from deepseek_report.metrics.explanation_plugin import (
     compared,
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
-from deepseek_report.metrics.players import by_player
 from deepseek_report.metrics.plugin import Resamples
 
 Array = NDArray[np.float64]
@@ -91,7 +91,10 @@ def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
     """{explainer: (instance, player)}, NaN where a player is not there."""
-    return {name: by_player(one.values, one.inputs, schema) for name, one in explanations.items()}
+    return {
+        name: kind_of(schema).by_player(explanation.values, explanation.inputs)
+        for name, explanation in explanations.items()
+    }
 
 
 def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:

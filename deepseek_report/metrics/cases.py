@@ -15,16 +15,17 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Modality, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.encoding import most_telling
+from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
 from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
-from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
-from deepseek_report.metrics.masking import BECOMES, masking_rows, smallest_masking
-from deepseek_report.metrics.reference import typical_row
+from deepseek_report.metrics.masking import masking_rows, smallest_masking
 
 Array = NDArray[np.float64]
 
@@ -44,15 +45,6 @@ _MANY_NOTE = (
     "The cases are chosen, where there are any, among those whose label or decision is “{}”, the "
     "class that the reasons are about."
 )
-_NEAR: dict[Modality, str] = {
-    "table": "Nearest training cases are those of least Gower distance over all features alike, "
-    "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
-    "training rows.",
-    "text": "Nearest training cases share the most {nouns}, weighted by how rare these are (one "
-    "minus the cosine), whatever their order.",
-    "image": "Nearest training cases are those of least Euclidean distance between pixels.",
-    "series": "Nearest training cases are those of least Euclidean distance between steps.",
-}
 _SHARED_NOTE = (
     "Errors like this: values of the case for which the model errs more often in the validation "
     "part than elsewhere, after Holm's correction for all values of the case."
@@ -160,7 +152,7 @@ class CasePages(ExplanationMetric):
         if context.dataset.schema.target.is_number:
             return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
-        if context.dataset.schema.layout is not None:
+        if not kind_of(context.dataset.schema).named_columns:
             return self._maskings(context, inputs, rule)
         train, most = context.dataset.train.inputs, self.change_at_most
         columns = most_telling(train, context.dataset.train.labels, tables.MOST_COLUMNS)
@@ -195,19 +187,17 @@ class CasePages(ExplanationMetric):
 
 
 def _notes(schema: Schema) -> tuple[str, ...]:
-    layout = schema.layout
-    near = _NEAR[schema.modality].format(nouns=schema.player_nouns[1])
+    kind = kind_of(schema)
+    near = kind.filled(kind.words.nearest)
     if schema.target.is_number:
         return (near,)
     if len(schema.target.classes) > 2:
         near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
-    if layout is None and len(schema.features) > tables.MOST_COLUMNS:
+    if not kind.named_columns:
+        return (_MASKING_NOTE.format(plural=kind.nouns[1], done=kind.words.removed), near)
+    if len(schema.features) > tables.MOST_COLUMNS:
         return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
-    if layout is None:
-        return (_CHANGE_NOTE, near, _SHARED_NOTE)
-    plural, becomes = schema.player_nouns[1], BECOMES[layout.modality]
-    done = becomes if layout.modality == "text" else f"made {becomes}"
-    return (_MASKING_NOTE.format(plural=plural, done=done), near)
+    return (_CHANGE_NOTE, near, _SHARED_NOTE)
 
 
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:

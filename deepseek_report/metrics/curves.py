@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.metrics.players import by_player, present
+from deepseek_report.data_kinds import kind_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,7 +45,7 @@ def rank_features(explanation: Explanation, toward: Array, schema: Schema) -> In
     -------
     (instance, player) positions of players.
     """
-    values = by_player(explanation.values, explanation.inputs, schema)
+    values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
 
@@ -95,13 +95,13 @@ class Perturbation:
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        there = present(self.inputs, self.schema).sum(axis=1)
+        there = kind_of(self.schema).present(self.inputs).sum(axis=1)
         return np.asarray((self.shares * there[:, None]).round().astype(np.int64))
 
     @cached_property
     def shares(self) -> Array:
         """(point,) share of the players that were replaced or inserted."""
-        most = int(present(self.inputs, self.schema).sum(axis=1).max(initial=1))
+        most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
         return np.asarray(removal_counts(most, self.steps) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Array:

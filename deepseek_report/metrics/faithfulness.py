@@ -14,6 +14,7 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Mode, Perturbation, rank_features
 from deepseek_report.metrics.explanation_plugin import (
@@ -24,7 +25,6 @@ from deepseek_report.metrics.explanation_plugin import (
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.reference import baseline_rows
 from deepseek_report.statistics.resampling import bootstrap
 
 Array = NDArray[np.float64]
@@ -44,7 +44,7 @@ def perturbation(context: MeasureContext, explanation: Explanation, steps: int) 
     return Perturbation(
         classifier=context.classifier,
         inputs=explanation.inputs,
-        baseline=baseline_rows(explanation.inputs, train.inputs, schema),
+        baseline=kind_of(schema).baseline(explanation.inputs, train.inputs),
         decided=context.predictions.decisions[explanation.positions],
         steps=steps,
         spread=float(np.std(train.labels)) or 1.0 if number else 1.0,
@@ -138,14 +138,14 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
-    target, text = context.dataset.schema.target, context.dataset.schema.modality == "text"
+    schema = context.dataset.schema
+    target, baseline = schema.target, kind_of(schema).words.baseline
     outcome = "the decided class"
     watched = f"probability of {outcome}"
     if target.is_number:
         outcome = "the prediction"
         watched = "distance from the number at the baseline, in training standard deviations"
     ranked = f"attribution toward {outcome}" if explanation.signed else "magnitude"
-    baseline = "the mask" if text else "median or mode of the training part"
     return Score(
         metric=mode,
         category="explanation",
@@ -187,19 +187,6 @@ def _curve_table(
     )
 
 
-_REPLACED = {
-    "table": "Features are replaced by the typical value one by one, so some of the rows that the "
-    "model is asked about are implausible; a method that starts from the same typical row, such as "
-    "integrated gradients, is favoured by this choice.",
-    "text": "{nouns} are replaced by the mask, so the texts that the model is asked about are "
-    "broken ones; a method that takes the mask for its reference is favoured by this choice.",
-    "image": "Patches are replaced by the typical pixels, so the images that the model is asked "
-    "about are broken ones; a method with the same reference is favoured by this choice.",
-    "series": "Windows are replaced by the typical course, so the series that the model is asked "
-    "about are broken ones; a method with the same reference is favoured by this choice.",
-}
-
-
 def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
     notes = []
     if control is None and explanation.method != CONTROL:
@@ -211,9 +198,8 @@ def _notes(context: MeasureContext, explanation: Explanation, control: Array | N
             "Where another class than the explained one was decided, features against the "
             "explained class count as features for the decision."
         )
-    schema = context.dataset.schema
-    replaced = _REPLACED[schema.modality].format(nouns=schema.player_nouns[1].capitalize())
-    return [*notes, replaced, *about_sample(context)]
+    kind = kind_of(context.dataset.schema)
+    return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
 
 Array = NDArray[np.float64]
@@ -112,7 +113,7 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        plain = schema.layout is None or schema.target.is_number
+        plain = not kind_of(schema).evidence_is_there or schema.target.is_number
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 
@@ -142,8 +143,7 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
             "the defective pixels; these data have no such truth."
         )
     mine = truth[explanation.positions]
-    layout = context.dataset.schema.layout is not None
-    there = ~np.isnan(explanation.inputs) if layout else np.ones(mine.shape, dtype=bool)
+    there = kind_of(context.dataset.schema).known(explanation.inputs)
     mine = mine & there
     chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
     if not chosen.any():
@@ -289,8 +289,8 @@ def _table(
 
 def _notes(explanation: Explanation, schema: Schema, n: int) -> list[str]:
     notes = [f"For {n} of {len(explanation)} explained cases it is known what makes the label."]
-    if schema.layout is not None and n_players(schema) < len(schema.features):
-        parts = schema.player_nouns[1]
+    if n_players(schema) < len(schema.features):
+        parts = kind_of(schema).nouns[1]
         notes.append(
             f"A method that takes whole {parts} away spreads their value evenly inside of them, so "
             f"it cannot follow an outline that is finer than the {parts}."

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.metrics.encoding import encoding_of
+from deepseek_report.data_kinds.encoding import encoding_of
 
 Floats = NDArray[np.float64]
 NumberPredictor = Literal["mean", "ridge", "gradient_boosting"]

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
@@ -156,7 +157,7 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
 
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
-    if schema.layout is not None:
+    if not kind_of(schema).named_columns:
         return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
     return pd.DataFrame(

@@ -16,8 +16,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds.encoding import most_telling
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.metrics.encoding import MOST_WORDS, encoding_of, most_telling
+from deepseek_report.data_kinds.encoding import MOST_WORDS, encoding_of, most_telling
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,9 +15,9 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.metrics.reference import typical_row
 
 Floats = NDArray[np.float64]
 

@@ -16,6 +16,8 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.encoding import most_telling
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
     Condition,
@@ -25,7 +27,6 @@ from deepseek_report.metrics.conditions import (
     overlaps,
     part_of,
 )
-from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import Estimate, holm, newcombe, rate
@@ -182,14 +183,14 @@ class Slices(ClassMetric):
 
 
 def _no_attribute(schema: Schema) -> str | None:
-    if schema.layout is None or schema.attributes:
+    if kind_of(schema).named_columns or schema.attributes:
         return None
     return "slices of texts, images and series are cut by attributes, and these data name none"
 
 
 def _limits(schema: Schema) -> tuple[str, ...]:
     wide = len(schema.features)
-    if schema.layout is not None:
+    if not kind_of(schema).named_columns:
         return ("Slices are cut by attributes alone, since a place in the input names no group.",)
     if wide <= _MOST_COLUMNS:
         return ()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
@@ -117,13 +118,12 @@ class LayoutModule(PlainModule):
     deviation: Tensor
 
     def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
-        layout = schema.layout
-        if layout is None:
+        self.shape = kind_of(schema).shape
+        if not self.shape:
             raise ConfigError(
                 "model.inputs=layout is for images and series, and these data are a table; set "
                 "model.inputs=encoded or plain"
             )
-        self.shape = layout.shape
         super().__init__(config, cls, schema, train)
         mean, deviation = _per_channel(train.inputs, self.shape)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.metrics.encoding import Encoder, Words
+from deepseek_report.data_kinds.encoding import Encoder, Words
 
 Floats = NDArray[np.float64]
 

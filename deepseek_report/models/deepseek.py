@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import ALL_KINDS
 
 if TYPE_CHECKING:
     from deepseek_report.models.classifier import TorchClassifier
@@ -56,7 +57,7 @@ class DeepSeek:
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "attention", "routing", "experts"}
     )
-    modalities: ClassVar[frozenset[Modality]] = ALL_MODALITIES
+    modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
     tasks: ClassVar[frozenset[Task]] = ALL_TASKS
 
     size: Literal["tiny", "small", "base"] = "tiny"

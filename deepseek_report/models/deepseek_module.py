@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.attention import BRANCHES, RoutedAttention, mean_token
 from deepseek_report.models.embedding import Embedding
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
     from deepseek_report.models.deepseek import DeepSeek
 
 #: Reach of the local branch where the configuration names none.
-_WINDOWS = {"table": 3, "text": 3, "series": 3, "image": 1}
 
 
 class RoutedLayer(nn.Module):
@@ -85,14 +87,15 @@ class DeepSeekModule(nn.Module):
         super().__init__()
         self.config = config
         width, layers = config.sizes.width, config.sizes.layers
+        kind = kind_of(schema)
         self.tokens = embedding_for(config, schema, train)
-        neighbours = Neighbours(self.tokens.grid, config.window or _WINDOWS[schema.modality])
+        neighbours = Neighbours(self.tokens.grid, config.window or kind.neighbours)
         drops = torch.linspace(0.0, config.drop_path, layers + 1)[1:].tolist()
         stack = [RoutedLayer(config, neighbours, drop) for drop in drops]
         self.layers = nn.ModuleList(stack)
         self.norm = nn.LayerNorm(width)
         self.output = Outputs(width, schema.target, train)
-        pool = config.pool or ("summary" if schema.modality == "table" else "mean")
+        pool = config.pool or ("summary" if kind.named_columns else "mean")
         self.reads_mean = pool == "mean"
         self.unit_features = self.tokens.unit_features
         self.token_columns = joined(self.tokens.token_columns, stack[0].attention.map_runs)
@@ -191,10 +194,26 @@ class DeepSeekModule(nn.Module):
 
 
 def embedding_for(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
-    """The embedding for the kind of data that the schema describes."""
-    width = config.sizes.width
-    if schema.modality == "table":
-        return FeatureTokens(schema, Encoder(schema, train, config.bins), width)
-    if schema.modality == "text":
-        return TextTokens(schema, width, config.masking)
-    return Patches(schema, train, width, config.patch, config.masking)
+    """The embedding for such columns as the schema describes."""
+    return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
+
+
+def _of_columns(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+    return FeatureTokens(schema, Encoder(schema, train, config.bins), config.sizes.width)
+
+
+def _of_tokens(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+    del train
+    return TextTokens(schema, config.sizes.width, config.masking)
+
+
+def _of_grid(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+    return Patches(schema, train, config.sizes.width, config.patch, config.masking)
+
+
+#: By what the columns are, see `DataKind.structure`.
+_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeek, Schema, Split], Embedding]] = {
+    "columns": _of_columns,
+    "tokens": _of_tokens,
+    "grid": _of_grid,
+}

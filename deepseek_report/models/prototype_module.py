@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot, softplus
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.outputs import contrast
@@ -33,7 +34,6 @@ NEAREST = 0.01
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
 #: What may be moved, and by what.
-_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 #: Training cases over which the usual distances of images and series are taken.
 _REFERENCE = 256
 
@@ -93,8 +93,8 @@ class PrototypeModule(EncodedModule):
     def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
-        self.layout = schema.layout
-        self.shift = 0 if self.layout is None else shift_of(self.layout, config.shift)
+        self.kind = kind_of(schema)
+        self.shift = shift_of(self.kind, config.shift)
         self.n_classes = len(schema.target.classes)
         self._keep_candidates(train, seed)
         self.distances = self._measure(train, seed)
@@ -166,12 +166,11 @@ class PrototypeModule(EncodedModule):
 
     def _moves(self) -> str:
         """How far parts of a prototype may move, as a sentence; empty where none may."""
-        if self.layout is None or not self.shift:
+        if not self.shift:
             return ""
-        part, step = _MOVED[self.layout.modality]
         return (
-            f" A {part} of a prototype need not stand in its place: each is compared where it fits "
-            f"best, up to {plural(self.shift, step)} aside."
+            f" A {self.kind.noun} of a prototype need not stand in its place: each is compared "
+            f"where it fits best, up to {plural(self.shift, *self.kind.words.place)} aside."
         )
 
     def _in_use(self) -> Tensor:
@@ -222,10 +221,11 @@ class PrototypeModule(EncodedModule):
         mean, square = mean / len(train), square / len(train)
         scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
         self.register_buffer("scale", scale.float())
-        if self.layout is None or not self.shift:
+        if not self.shift:
             return ColumnDistances(mean.float(), square.float())
         drawn = np.random.default_rng(seed).permutation(len(train))[:_REFERENCE]
-        return ShiftedDistances(self.layout, self.shift, self._units(train.inputs[np.sort(drawn)]))
+        reference = self._units(train.inputs[np.sort(drawn)])
+        return ShiftedDistances(self.kind.layout, self.shift, reference)
 
     def _units(self, inputs: NDArray[np.float64]) -> Tensor:
         """(instance, column) -> (instance, unit)."""

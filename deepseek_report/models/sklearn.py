@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.libraries import (
     LIBRARIES,
@@ -53,7 +54,7 @@ class Sklearn:
     predict what it predicted after training.
     """
 
-    modalities: ClassVar[frozenset[Modality]] = ALL_MODALITIES
+    modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
     trusted_types: ClassVar[tuple[str, ...]] = ()
 
     estimator: str | None = None
@@ -99,14 +100,14 @@ class Sklearn:
         """Without trees where boosting has more than two classes, for texts and several labels."""
         target = schema.target
         some = len(target.classes) <= 2 or TREES.get(self._class_name, False)
-        walked = some and target.task != "multi_label" and schema.modality != "text"
+        walked = some and target.task != "multi_label" and not kind_of(schema).as_words
         return self.capabilities if walked else frozenset()
 
-    def chosen_encoding(self, modality: Modality = "table") -> Encoding:
-        """The encoding, with "auto" resolved."""
+    def chosen_encoding(self, as_words: bool = False) -> Encoding:
+        """The encoding, with "auto" resolved; `as_words` as in `DataKind`."""
         if self.encoding != "auto":
             return self.encoding
-        if modality == "text":
+        if as_words:
             return "words"
         if self.file is not None and (self._is_booster or self._described.has_names):
             return "frame"
@@ -149,7 +150,7 @@ class Sklearn:
         from deepseek_report.models.columns import fit_columns, frame_for
         from deepseek_report.models.estimator import Fitted
 
-        encoding = self.chosen_encoding(schema.modality)
+        encoding = self.chosen_encoding(kind_of(schema).as_words)
         estimator = self._estimator(schema)
         if self.file is not None:
             read = frame_for(schema, estimator) if encoding == "frame" else None
@@ -230,10 +231,9 @@ class Sklearn:
         """The estimator by dotted path; without a schema, that for a table with classes."""
         if self.estimator is not None:
             return self.estimator
-        task, modality = (
-            (schema.target.task, schema.modality) if schema else ("classification", "table")
-        )
-        return default_estimator(self.library, task, modality)
+        if schema is None:
+            return default_estimator(self.library, "classification")
+        return default_estimator(self.library, schema.target.task, kind_of(schema).as_words)
 
     def _class(self, schema: Schema | None = None) -> Any:
         from deepseek_report.models.foreign import find_class

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.embedding import Embedding
 
 #: The unknown token of every vocabulary.
@@ -27,8 +28,8 @@ class TextTokens(Embedding):
         places = len(schema.features)
         super().__init__((places,), tuple((place,) for place in range(places)))
         self.unit_features = (-1, *range(places))
-        self.mask = schema.layout.mask if schema.layout else None
-        self.nouns = schema.player_nouns[1]
+        self.mask = kind_of(schema).mask
+        self.nouns = kind_of(schema).nouns[1]
         self.masking = 0.0 if self.mask is None else masking
         self.summary = nn.Parameter(torch.empty(width))
         self.place = nn.Parameter(torch.empty(places, width))

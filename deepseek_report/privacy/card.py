@@ -222,7 +222,7 @@ def released_schema(schema: Schema, source: Source) -> Schema:
 
 
 def _tokens(schema: Schema, source: Source) -> tuple[Category, ...]:
-    if schema.modality != "text":
+    if not schema.vocabulary:
         return ()
     rare = source.withheld.tokens
     words = (RARE_WORD if i in rare else one for i, one in enumerate(schema.vocabulary))

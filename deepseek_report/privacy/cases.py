@@ -9,6 +9,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.schema import Feature
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.case_choice import NAMED
 from deepseek_report.privacy.bands import RARE, banded
 from deepseek_report.privacy.source import Source, three_digits
@@ -67,7 +68,7 @@ def _rounded_numbers(table: pd.DataFrame, source: Source) -> pd.DataFrame:
 def _in_bands(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Values of the case as bands; of texts, images and series they are the input itself."""
     schema = source.dataset.schema
-    if schema.layout is not None or "feature" not in table:
+    if not kind_of(schema).named_columns or "feature" not in table:
         return _layout_values(table, source)
     places = {feature.name: place for place, feature in enumerate(schema.features)}
 
@@ -92,7 +93,7 @@ def _in_bands(table: pd.DataFrame, source: Source) -> pd.DataFrame:
 
 def _layout_values(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Means of patches and windows are left out; words stay, since they are what was decided on."""
-    if source.dataset.schema.modality in {"image", "series"}:
+    if kind_of(source.dataset.schema).shown_as_mean:
         for name in ("display", "from_display"):
             if name in table:
                 table = table.assign(**{name: ""})

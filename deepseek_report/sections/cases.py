@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainers import adds_up, leading_for_cases
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections import case_sentences
@@ -43,7 +44,7 @@ class Cases:
         explainer = leading_for_cases(results)
         if table:
             _answer(draft, table, explainer)
-        draft.caveat("not_advice" if results.schema.layout is None else "masked")
+        draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
         if _assumed_changeable(draft):
             draft.caveat("assumed_changeable")
         draft.notes(["cases"])
@@ -60,7 +61,7 @@ class Cases:
 def _assumed_changeable(draft: Draft) -> bool:
     """Whether changes were looked for of features of which nobody said that they can change."""
     columns = (draft.results.config.get("dataset") or {}).get("columns")
-    if columns is None or draft.results.schema.layout is not None:
+    if columns is None or not kind_of(draft.results.schema).named_columns:
         return False
     said = any((one or {}).get("mutable") is not None for one in columns.values())
     return not said and bool(rows(draft.results, "cases", "counterfactuals"))
@@ -103,7 +104,7 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             points=space == "probability",
             sums=bool(adds_up(draft.results, explainer)),
         )
-    if changes and draft.results.schema.layout is not None:
+    if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
     elif changes and not can_change(draft):
         draft.answer("unchangeable")
@@ -157,7 +158,7 @@ def _inputs(pages: Pages, number: Any) -> list[dict[str, Any]]:
 
     A text, an image or a series is seen in its picture.
     """
-    if pages.draft.results.schema.layout is not None:
+    if not kind_of(pages.draft.results.schema).named_columns:
         return []
     found = pages.rows("inputs", number)
     if len(found) > _INPUTS:
@@ -180,6 +181,6 @@ def _neighbour(row: Row) -> dict[str, Any]:
 def _neighbour_columns(draft: Draft, said: str) -> dict[str, str]:
     """The columns of the table of nearest cases; texts are told as well."""
     names: tuple[str, ...] = ("row", "distance", "label", said)
-    if draft.results.schema.modality == "text":
+    if kind_of(draft.results.schema).reads_out:
         names += ("text",)
     return {name: draft.text(f"near_columns.{name}") for name in names}

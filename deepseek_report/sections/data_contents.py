@@ -7,6 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording.estimates import finite
@@ -21,7 +22,7 @@ def extent(draft: Draft) -> str:
     """`30 000 rows with 23 features`, `36 336 texts of at most 40 tokens`."""
     results = draft.results
     schema = results.schema
-    shape = schema.layout.shape if schema.layout else ()
+    shape = kind_of(schema).shape
     return draft.text(
         f"extent.{schema.modality}",
         rows=results.card.get("rows") or 0,
@@ -38,7 +39,7 @@ def contents(draft: Draft) -> dict[str, Any]:
     empty: dict[str, Any] = {name: [] for name in (*_TABLES, "facts", "lengths", "channels")}
     empty |= {f"{name}_cut": "" for name in _TABLES}
     empty["heading"] = draft.text(f"heading.{results.schema.modality}")
-    if results.schema.layout is None:
+    if kind_of(results.schema).named_columns:
         return empty | {"facts": list(results.card.get("limited") or [])} | _table(draft)
     found = {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
     return empty | found
@@ -118,9 +119,9 @@ def _facts(draft: Draft) -> list[str]:
         return [draft.text(f"texts.{key}", **slots) for key in keys]
     if not values:
         return []
-    keys = ("size", "constant", "missing")
+    keys, may_end = ("size", "constant", "missing"), kind_of(results.schema).may_end
     slots = values | {"extent": extent(draft), "columns": len(results.schema.features)}
-    return [draft.text(f"values.{key}", modality=results.schema.modality, **slots) for key in keys]
+    return [draft.text(f"values.{key}", may_end=may_end, **slots) for key in keys]
 
 
 def _lengths(results: Results) -> list[dict[str, Any]]:

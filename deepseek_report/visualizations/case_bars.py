@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from deepseek_report.artifacts.numbers import percent, plural
-from deepseek_report.metrics.players import by_player, display
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.labels import columns, named, short, wrapped
 from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 _COLUMNS, _NARROW = 40, 22
 
@@ -24,7 +23,7 @@ _COLUMNS, _NARROW = 40, 22
 class Bar:
     """What one feature with this value added; without a value the sum of several features.
 
-    told : the same in a title, where it is not the words in quotation marks.
+    told : the same in a title; empty for the sum, of which the words are quoted.
     """
 
     label: str
@@ -112,7 +111,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        noun=results.schema.player_nouns[0],
+        noun=kind_of(results.schema).noun,
     )
 
 
@@ -132,36 +131,28 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=target.unit,
         base=_base(explanation, place),
         threshold=None,
-        noun=results.schema.player_nouns[0],
+        noun=kind_of(results.schema).noun,
     )
 
 
 def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[Bar]:
     """The greatest attributions, each with its player and value, and the sum of the others."""
     schema, row = results.schema, explanation.inputs[place]
-    values = by_player(explanation.values[[place]], row[None], schema)[0]
+    kind = kind_of(schema)
+    values = kind.by_player(explanation.values[[place]], row[None])[0]
     there = np.flatnonzero(~np.isnan(values))
     order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     bars = []
     for at in order[:most]:
-        shown = short(display(row, int(at), schema), _COLUMNS)
+        shown = short(kind.display(row, int(at)), _COLUMNS)
         label = short(schema.player_labels[at], _COLUMNS - 1)
-        bars.append(Bar(label, shown, float(values[at]), _told(label, shown, schema)))
+        bars.append(Bar(label, shown, float(values[at]), kind.headline(label, shown)))
     rest = values[order[most:]]
     if len(rest):
-        one, several = schema.player_nouns
+        one, several = kind.nouns
         other = plural(len(rest), f"other {one}", f"other {several}")
         bars.append(Bar(f"{other} together", "", float(rest.sum())))
     return bars
-
-
-def _told(label: str, value: str, schema: Schema) -> str:
-    """What stands in a title for a player that is no feature of a table."""
-    if schema.modality == "table":
-        return ""
-    if schema.modality == "text":
-        return f"“{value}” ({label})"
-    return f"the {schema.player_noun} {label} ({value})"
 
 
 def _base(explanation: Explanation, place: int) -> float | None:

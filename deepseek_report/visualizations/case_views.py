@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.numbers import count, percent, quantity
-from deepseek_report.artifacts.texts import joined
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.players import by_player
 from deepseek_report.visualizations.labels import named, short
 from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
@@ -113,7 +112,7 @@ def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float
     """
     explanation = results.explanations[explainer]
     values, rows = explanation.values[[place]], explanation.inputs[[place]]
-    return by_player(values, rows, results.schema)[0]
+    return kind_of(results.schema).by_player(values, rows)[0]
 
 
 def unit_of(results: Results, explainer: str) -> str:
@@ -138,15 +137,12 @@ def title_of(results: Results, case: Case, explainer: str) -> str:
     size = effect(value, explanation.output_space)
     verb = "raises" if value > 0 else "lowers"
     said = f"{verb} the output most" if explanation.signed else "counts most"
-    noun = results.schema.player_noun
+    noun = kind_of(results.schema).noun
     return f"Case {count(case.identity)}: the {noun} {name} {said} by {named(explainer)} ({size})"
 
 
 def noun_of(results: Results, case: Case, player: int) -> str:
     """What a player is called in one case: its words in a text, else its place."""
-    schema = results.schema
-    if schema.modality != "text":
-        return short(schema.player_labels[player], 60)
-    columns = np.flatnonzero(schema.owners == player)
-    known = case.inputs[columns][~np.isnan(case.inputs[columns])]
-    return f"“{short(joined([schema.vocabulary[int(one)] for one in known]), 50)}”"
+    kind, label = kind_of(results.schema), results.schema.player_labels[player]
+    display = short(kind.display(case.inputs, player), 50)
+    return kind.mention(short(label, 60), display)[0]

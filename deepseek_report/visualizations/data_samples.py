@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -14,6 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.labels import capital, extent, short
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
@@ -54,12 +55,12 @@ class DataSamples:
     def draw(self, results: Results) -> Sequence[Picture]:
         groups = _groups(results.schema, results.test)
         shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
-        draw = _images if results.schema.modality == "image" else _series
-        marked = results.schema.modality == "image" and results.test.truth is not None
+        view = _view(results.schema)
+        marked = view.marks_truth and results.test.truth is not None
         return [
             Picture(
                 name="data_samples",
-                svg=draw(results, shown),
+                svg=view.draw(results, shown),
                 title=_title(results, groups, len(shown)),
                 alt=_alt(results, shown),
                 how_to_read=(
@@ -98,7 +99,7 @@ def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 
 def _images(results: Results, shown: Sequence[_Row]) -> str:
     """One picture a row, its cases side by side."""
-    shape = results.schema.layout.shape if results.schema.layout else ()
+    shape = kind_of(results.schema).shape
     scale, test = rasters.value_range(results.test.inputs), results.test
     columns = max(len(row.places) for row in shown)
     left = _left(shown)
@@ -146,7 +147,7 @@ def _series(results: Results, shown: Sequence[_Row]) -> str:
 
 
 def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
-    shape = results.schema.layout.shape if results.schema.layout else ()
+    shape = kind_of(results.schema).shape
     test, height = results.test, float(figure.get_size_inches()[1])
     columns, left = max(len(row.places) for row in shown), _left(shown)
     wide = (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns
@@ -180,7 +181,7 @@ def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float])
 
 
 def _title(results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int) -> str:
-    noun = "images" if results.schema.modality == "image" else "series"
+    noun = kind_of(results.schema).words.plural
     what = "third" if results.schema.target.is_number else "class"
     many = "thirds" if results.schema.target.is_number else "classes"
     left_out = len(groups) - n_shown
@@ -189,12 +190,36 @@ def _title(results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_
 
 
 def _alt(results: Results, shown: Sequence[_Row]) -> str:
-    shape = results.schema.layout.shape if results.schema.layout else ()
-    if results.schema.modality == "image":
-        kind = f"Images of {shape[0]} by {shape[1]} pixels"
-    else:
-        drawn = min(shape[1], _MOST_CHANNELS)
-        some = f" of {shape[1]}" if drawn < shape[1] else ""
-        kind = f"Curves of {shape[0]} steps, {plural(drawn, 'channel')}{some}"
+    size = _view(results.schema).size(kind_of(results.schema).shape)
     told = "; ".join(f"{short(row.label, 40)}: {len(row.places)}" for row in shown)
-    return capital(f"{kind}, one row a class. {told}.")
+    return capital(f"{size}, one row a class. {told}.")
+
+
+def _image_size(shape: tuple[int, ...]) -> str:
+    return f"Images of {shape[0]} by {shape[1]} pixels"
+
+
+def _series_size(shape: tuple[int, ...]) -> str:
+    drawn = min(shape[1], _MOST_CHANNELS)
+    some = f" of {shape[1]}" if drawn < shape[1] else ""
+    return f"Curves of {shape[0]} steps, {plural(drawn, 'channel')}{some}"
+
+
+@dataclass(frozen=True)
+class _View:
+    """How inputs are drawn, how the text for the blind tells their size, and if truth is marked."""
+
+    draw: Callable[[Results, Sequence[_Row]], str]
+    size: Callable[[tuple[int, ...]], str]
+    marks_truth: bool
+
+
+#: By the names of `DataKind.views`.
+_VIEWS = {
+    "raster": _View(_images, _image_size, marks_truth=True),
+    "curves": _View(_series, _series_size, marks_truth=False),
+}
+
+
+def _view(schema: Schema) -> _View:
+    return next(_VIEWS[name] for name in kind_of(schema).views if name in _VIEWS)

@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.labels import (
     capital,
     known,
@@ -96,7 +97,7 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        noun = results.schema.player_nouns[1]
+        noun = kind_of(results.schema).nouns[1]
         return cls(curves, gains, names, results.schema.target.is_number, noun)
 
     @property

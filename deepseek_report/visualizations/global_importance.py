@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
     capital,
@@ -117,7 +118,7 @@ def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
     told = {name: player(label, schema) for name, label in labels.items()}
     features = list(mean.index[:most])
-    return _View(scaled, features, labels, told, ordered, shares, schema.player_nouns[1])
+    return _View(scaled, features, labels, told, ordered, shares, kind_of(schema).nouns[1])
 
 
 def _drawn(view: _View, page: float, abreast: int) -> str:

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_views import (
     Case,
@@ -60,9 +61,7 @@ class ImageHeatmaps(CasePicture):
 def _picture(
     results: Results, case: Case, names: Sequence[str], scale: tuple[float, float]
 ) -> Picture:
-    layout = results.schema.layout
-    assert layout is not None, "a picture of images is only drawn for images"  # noqa: S101
-    shape = layout.shape
+    shape = kind_of(results.schema).shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
     truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
     panels = [rasters.outlined(rasters.enlarged(grey), truth)]

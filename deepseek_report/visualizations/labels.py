@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from deepseek_report.artifacts.bounds import bounded
 from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 
 _NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
 
@@ -77,10 +78,7 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
 
 def player(label: object, schema: Schema) -> str:
     """A player inside a sentence: a feature by its label, others as `the window steps 1–10`."""
-    if schema.modality == "table":
-        return spoken(label)
-    quoted = f"“{spoken(label)}”" if schema.modality == "text" else spoken(label)
-    return f"the {schema.player_noun} {quoted}"
+    return kind_of(schema).with_noun(spoken(label))
 
 
 def named(explainer: str) -> str:

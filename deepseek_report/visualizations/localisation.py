@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.labels import (
     capital,
     extent,
@@ -59,7 +60,7 @@ class Localisation:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
-        noun = results.schema.player_nouns[0]
+        noun = kind_of(results.schema).noun
         titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
         table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
         measures = list(dict.fromkeys(table["measure"]))

@@ -13,6 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
@@ -39,13 +40,12 @@ if TYPE_CHECKING:
 _TILE, _HEAD, _LINE = 1.3, 0.55, 0.17
 #: Pixels along one side of a drawn image; larger ones are thinned out.
 _PIXELS = 32
+#: What is drawn of a prototype, by the names of `DataKind.views`.
 _VALUES = {
-    "table": "the values of the features that count most",
-    "image": "the picture, darker for greater values (channels averaged)",
-    "series": "the course of its channels, all on one scale",
+    "values": "the values of the features that count most",
+    "raster": "the picture, darker for greater values (channels averaged)",
+    "curves": "the course of its channels, all on one scale",
 }
-#: What may be moved before it is compared, and by what: one of them, one step of it, several.
-_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,8 @@ class Prototypes:
         ]
 
     def _drawn(self, results: Results, shown: pd.DataFrame, page: _Page) -> str:
-        schema = results.schema
-        if schema.layout is None:
+        kind = kind_of(results.schema)
+        if kind.named_columns:
             values = required(results, "prototypes", "inputs")
             values = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
             blocks = _blocks(shown, values, page)
@@ -107,21 +107,21 @@ class Prototypes:
         inputs = results.arrays("prototypes")["inputs"][: len(shown)]
         height = _tiles_height(len(shown), page)
         return draw_svg(
-            "prototypes", height, lambda fig: _tiles(fig, shown, inputs, schema, page), page.width
+            "prototypes", height, lambda fig: _tiles(fig, shown, inputs, kind, page), page.width
         )
 
 
 def _how_to_read(schema: Schema, table: pd.DataFrame) -> str:
-    shift = int(table["shift"].max())
+    kind, shift = kind_of(schema), int(table["shift"].max())
     told = (
         "Each of these is a real training case that the model compares every case with: its class, "
         "its row, the share of test cases for which it counts most among the prototypes of the "
-        f"class decided for, and {_VALUES[schema.modality]}."
+        f"class decided for, and {_VALUES[kind.views[0]]}."
     )
-    if not shift or schema.modality not in _MOVED:
+    if not shift:
         return told
-    part, step = _MOVED[schema.modality]
-    return f"{told} Each {part} is compared where it fits best, up to {plural(shift, step)} aside."
+    aside = plural(shift, *kind.words.place)
+    return f"{told} Each {kind.noun} is compared where it fits best, up to {aside} aside."
 
 
 def _tiles_height(n: int, page: _Page) -> float:
@@ -132,12 +132,11 @@ def _tiles(
     figure: Figure,
     shown: pd.DataFrame,
     inputs: NDArray[np.float64],
-    schema: Schema,
+    kind: DataKind,
     page: _Page,
 ) -> None:
-    assert schema.layout is not None  # noqa: S101 - tables are drawn by `_tables`
     top, width = _tiles_height(len(shown), page), page.width / page.tiles
-    values = inputs.reshape(-1, *schema.layout.shape)
+    values, paint = inputs.reshape(-1, *kind.shape), _TILES[kind.views[0]]
     span = (float(np.nanmin(values)), float(np.nanmax(values)))
     for place, row in enumerate(shown.itertuples()):
         block, column = divmod(place, page.tiles)
@@ -146,15 +145,26 @@ def _tiles(
         axes = panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
         axes.set_title(_head(row), fontsize=SMALL - 1, pad=5)
         _frame(axes)
-        if schema.modality == "image":
-            cells(axes, _levels(values[place].mean(axis=-1), span), HEAT)
-            axes.set_aspect("equal", anchor="NW")
-            continue
-        for channel, tone in enumerate(colours([str(i) for i in range(values.shape[2])]).values()):
-            axes.plot(values[place][:, channel], color=tone, linewidth=1.1)
-        axes.margins(x=0)
-        spare = 0.05 * (span[1] - span[0] or 1.0)
-        axes.set_ylim(span[0] - spare, span[1] + spare)
+        paint(axes, values[place], span)
+
+
+def _image_tile(axes: Axes, image: NDArray[np.float64], span: tuple[float, float]) -> None:
+    """(row, column, channel), darker for greater values."""
+    cells(axes, _levels(image.mean(axis=-1), span), HEAT)
+    axes.set_aspect("equal", anchor="NW")
+
+
+def _curves_tile(axes: Axes, series: NDArray[np.float64], span: tuple[float, float]) -> None:
+    """(step, channel), a line for each channel."""
+    for channel, tone in enumerate(colours([str(i) for i in range(series.shape[1])]).values()):
+        axes.plot(series[:, channel], color=tone, linewidth=1.1)
+    axes.margins(x=0)
+    spare = 0.05 * (span[1] - span[0] or 1.0)
+    axes.set_ylim(span[0] - spare, span[1] + spare)
+
+
+#: What paints one prototype on a tile, by the names of `DataKind.views`.
+_TILES = {"raster": _image_tile, "curves": _curves_tile}
 
 
 def _frame(axes: Axes) -> None:

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.case_views import (
     Case,
     CasePicture,
@@ -95,12 +96,12 @@ def _channels(
     results: Results, case: Case, explainer: str, most: int
 ) -> tuple[list[_Channel], int]:
     """The channels with the most attribution in their own order, and how many are left out."""
-    layout = results.schema.layout
-    assert layout is not None, "a picture of series is only drawn for series"  # noqa: S101
-    steps, count_ = layout.shape
+    schema = results.schema
+    steps, count_ = kind_of(schema).shape
     values = by_players(results, explainer, case.place)
     windows: list[list[tuple[int, int, float]]] = [[] for _ in range(count_)]
-    for player, columns in enumerate(layout.players):
+    for player in range(len(schema.player_labels)):
+        columns = np.flatnonzero(schema.owners == player).tolist()
         for channel in sorted({column % count_ for column in columns}):
             mine = [column // count_ for column in columns if column % count_ == channel]
             windows[channel].append((min(mine), max(mine), float(values[player])))
@@ -122,8 +123,8 @@ def _channels(
 
 def _label(results: Results, channel: int) -> str:
     """The name of the channel, with its unit."""
-    layout, unit = results.schema.layout, results.schema.features[channel].unit
-    label = layout.channel(channel) if layout and layout.channels else "The series"
+    channels, unit = kind_of(results.schema).channels, results.schema.features[channel].unit
+    label = channels[channel] if channels else "The series"
     return short(f"{label} ({unit})" if unit else label, 60)
 
 
@@ -209,8 +210,7 @@ def _alt(results: Results, case: Case, explainer: str) -> str:
         f"{effect(float(values[player]), results.explanations[explainer].output_space)}"
         for player in order
     )
-    layout = results.schema.layout
-    steps = count(layout.shape[0]) if layout is not None else ""
+    steps = count(kind_of(results.schema).shape[0])
     truth = ""
     if case.truth is not None:
         truth = f" {count(int(case.truth.sum()))} values are known to make the label."

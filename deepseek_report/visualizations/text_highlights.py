@@ -15,6 +15,7 @@ from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.texts import gaps, legible
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.case_views import (
     Case,
     CasePicture,
@@ -75,7 +76,7 @@ class TextHighlights(CasePicture):
 
         name = f"text_highlights_{case.number}"
         blocks, wide = drawn(WIDTH)
-        one, several = results.schema.player_nouns
+        one, several = kind_of(results.schema).nouns
         return Picture(
             name=name,
             svg=wide,

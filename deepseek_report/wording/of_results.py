@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.wording.words import Wording, wording
 
 
@@ -12,4 +13,4 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return wording(language)
     schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
+    return wording(language, "number" if schema.target.is_number else "", kind_of(schema).noun)

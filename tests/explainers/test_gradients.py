@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.explainers.gradients import log_odds
 from deepseek_report.explainers.input_x_gradient import InputXGradient
 from deepseek_report.explainers.integrated_gradients import IntegratedGradients
-from deepseek_report.metrics.reference import typical_row
 
 WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.lime_players import cosine_distances
-from deepseek_report.metrics.players import player_sums, spread_evenly
 
 
 @pytest.mark.parametrize("modality", ["text", "image", "series"])

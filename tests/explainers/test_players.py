@@ -13,11 +13,12 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.partition import groups_of, middle_of, partition_order
 from deepseek_report.explainers.shap import Shap
-from deepseek_report.metrics.players import by_player, player_sums, present, spread_evenly
 
 LAYOUTS = ["text", "image", "series"]
 
@@ -175,8 +176,8 @@ def test_sums_of_players_and_even_spreading_are_inverse() -> None:
 def test_a_word_behind_the_end_of_a_text_is_not_there(layout_schema) -> None:
     schema = layout_schema("text")
     rows = np.array([[2.0, 3, np.nan, 4, *[np.nan] * 4]])
-    assert present(rows, schema).tolist() == [[True, True, True, False, False, False]]
-    assert np.isnan(by_player(np.zeros((1, 8)), rows, schema)[0, 3:]).all()
+    assert kind_of(schema).present(rows).tolist() == [[True, True, True, False, False, False]]
+    assert np.isnan(kind_of(schema).by_player(np.zeros((1, 8)), rows)[0, 3:]).all()
 
 
 def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:

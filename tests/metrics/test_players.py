@@ -14,18 +14,19 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds.encoding import Words, encoding_of, most_telling
+from deepseek_report.data_kinds.text import Text
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
 from deepseek_report.metrics.cases import CasePages
 from deepseek_report.metrics.counterfactuals import Rule
-from deepseek_report.metrics.encoding import Words, encoding_of, most_telling
 from deepseek_report.metrics.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.importance import Importance
 from deepseek_report.metrics.label_suspects import neighbours_agreeing
 from deepseek_report.metrics.masking import smallest_masking
 from deepseek_report.metrics.proxies import Proxies
 from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
-from deepseek_report.metrics.robustness import Robustness, drop_words, mask_words
+from deepseek_report.metrics.robustness import Robustness
 from deepseek_report.metrics.slices import Slices
 from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
 
@@ -286,9 +287,9 @@ def test_case_pages_are_about_players(modality, given) -> None:
 def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) -> None:
     schema, rng = layout_schema("text"), np.random.default_rng(0)
     rows = np.array([[2.0, 3, 4, 5, 6, 7, np.nan, np.nan]])
-    assert mask_words(schema, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
-    assert np.isnan(drop_words(schema, rows, 1.0, rng)).all()
-    dropped = drop_words(schema, np.tile(rows, (50, 1)), 0.3, rng)
+    assert Text(schema).mask_words(rows, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
+    assert np.isnan(Text(schema).drop_words(rows, rows, 1.0, rng)).all()
+    dropped = Text(schema).drop_words(np.tile(rows, (50, 1)), rows, 0.3, rng)
     for one in dropped:
         known = one[~np.isnan(one)]
         assert np.isnan(one[len(known) :]).all()

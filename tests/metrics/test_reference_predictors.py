@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.data_kinds.encoding import Encoder
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines, reference_predictions
-from deepseek_report.metrics.encoding import Encoder
 from deepseek_report.metrics.learning_curve import LearningCurve
 from deepseek_report.metrics.proxies import Proxies, permutation_importance
 from deepseek_report.metrics.reference_predictors import fit_predictor, stratified_order

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.metrics.robustness import (
-    Robustness,
+from deepseek_report.data_kinds.disturbances import (
     add_noise,
     drop_values,
     robust_spread,
     swap_categories,
 )
+from deepseek_report.metrics.robustness import Robustness
 
 
 def test_the_robust_spread_of_normal_numbers_is_their_standard_deviation() -> None:

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.models.loading import load_classifier
@@ -265,7 +266,8 @@ def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
 )
 def test_windows_move_by_half_of_their_length_unless_told(asked, players, expected) -> None:
     layout = Layout("series", (players, 1), (tuple(range(players)),), ("all",))
-    assert shift_of(layout, asked) == expected
+    schema = Schema((), Target("y", "y", ("no", "yes"), 0), layout=layout)
+    assert shift_of(kind_of(schema), asked) == expected
 
 
 @pytest.mark.parametrize(

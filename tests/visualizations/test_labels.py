@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.labels import (
     clean,
     columns,
@@ -101,4 +102,4 @@ def test_a_player_has_its_noun_where_its_label_does_not_say_it(
     schema: Schema, label: str, said: str
 ) -> None:
     assert player(label, schema) == said
-    assert schema.player_nouns[0] in said
+    assert kind_of(schema).noun in said

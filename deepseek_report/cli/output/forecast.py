@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.numbers import count, plural, quantity
-from deepseek_report.cli.output.console import cell, console, plain_table, say
+from deepseek_report.cli.output.console import (
+    cell,
+    console,
+    plain_table,
+    say,
+)
 from deepseek_report.cli.output.units import duration, duration_range
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.schema import Feature, Schema
+    from deepseek_report.artifacts.schema import Feature
     from deepseek_report.runner.cost import Basis, Cost
     from deepseek_report.runner.forecast import DataSeen, Expected, Forecast
 
@@ -57,10 +63,10 @@ def _say_data(data: DataSeen) -> None:
         what = "groups of people" if attribute.kind == "person" else "parts"
         levels = _few([one[:_LONGEST] for one in attribute.levels], _MOST_CATEGORIES)
         say(f"  Compared by {attribute.label} ({what}): {levels}")
-    if schema.layout is None:
+    if kind_of(schema).named_columns:
         _say_columns(data)
     else:
-        say(f"  {_layout(schema)}")
+        say(f"  {kind_of(schema).summary()}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
         say(f"  – {note}")
@@ -91,21 +97,6 @@ def _target(data: DataSeen) -> list[str]:
             "classes)"
         )
     return lines
-
-
-def _layout(schema: Schema) -> str:
-    layout = schema.layout
-    assert layout is not None  # noqa: S101 - asked for where there is one
-    if schema.modality == "text":
-        words = f"vocabulary of {count(len(schema.vocabulary))}"
-        return f"Texts of up to {plural(layout.shape[0], 'token')}; {words}"
-    if schema.modality == "image":
-        rows, columns, channels = layout.shape
-        size = f"{rows} × {columns} pixels, {plural(channels, 'channel')}"
-        return f"Images of {size}; {plural(len(layout.players), 'patch', 'patches')} explained"
-    steps, channels = layout.shape
-    size = f"{plural(steps, 'step')}, {plural(channels, 'channel')}"
-    return f"Series of {size}; {plural(len(layout.players), 'window')} explained"
 
 
 def _say_columns(data: DataSeen) -> None:

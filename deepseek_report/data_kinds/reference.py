@@ -29,26 +29,6 @@ def typical_row(rows: Array, schema: Schema) -> Array:
     return np.array([_typical(feature, column[~np.isnan(column)]) for feature, column in columns])
 
 
-def baseline_rows(rows: Array, train: Array, schema: Schema) -> Array:
-    """What each row becomes where its features are taken away: the reference of perturbations.
-
-    Texts keep their length and every token becomes the mask of the layout; all other data become
-    the typical row of the training part.
-
-    Parameters
-    ----------
-    rows, train : array
-        (instance, feature), (row, feature).
-
-    Returns
-    -------
-    (instance, feature)
-    """
-    if schema.layout is not None and schema.layout.mask is not None:
-        return np.where(np.isnan(rows), np.nan, float(schema.layout.mask))
-    return np.tile(typical_row(train, schema), (len(rows), 1))
-
-
 def _typical(feature: Feature, known: Array) -> float:
     if not len(known):
         return float("nan")
@@ -74,7 +54,7 @@ def _spread(feature: Feature, known: Array) -> float:
 
 
 def ranges(rows: Array, schema: Schema) -> Array:
-    """What a difference is divided by in `distances`.
+    """What a difference is divided by in `gower_distances`.
 
     (feature,); for numeric features the range of the middle 98 %, for ordinal ones the number of
     steps, for categories 1.
@@ -94,7 +74,7 @@ def _range(feature: Feature, known: Array) -> float:
     return float(high - low) or float(np.ptp(known)) or 1.0
 
 
-def distances(rows: Array, one: Array, scale: Array, schema: Schema) -> Array:
+def gower_distances(rows: Array, one: Array, scale: Array, schema: Schema) -> Array:
     """Gower's distance of rows to one row: the mean over features of differences in [0, 1].
 
     Numeric and ordinal: |a − b| / scale, at most 1; categorical: 0 if equal, else 1; missing in
