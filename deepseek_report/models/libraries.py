@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from deepseek_report.artifacts.schema import Modality, Task
+from deepseek_report.artifacts.schema import Modality, TaskName
 from deepseek_report.errors import ConfigError
 
 Library = Literal["sklearn", "xgboost", "lightgbm"]
@@ -62,7 +62,7 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def default_estimator(library: Library, task: Task, modality: Modality) -> str:
+def default_estimator(library: Library, task: TaskName, modality: Modality) -> str:
     """The dotted path of what is fitted where none is named."""
     if library == "sklearn" and modality == "text":
         return _OF_WORDS["numbers" if task == "regression" else "classes"]

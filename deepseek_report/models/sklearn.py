@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.libraries import (
@@ -70,7 +70,7 @@ class Sklearn:
         return trusting
 
     @property
-    def tasks(self) -> frozenset[Task]:
+    def tasks(self) -> frozenset[TaskName]:
         """What the named estimator is for; where none is named, one is chosen for the target."""
         if self.file is not None:
             name = self._class_name
@@ -325,7 +325,7 @@ def _is_regressor(estimator: Any) -> bool:
     return bool(is_regressor(estimator))
 
 
-def _tasks(regressor: bool, *, from_file: bool) -> frozenset[Task]:
+def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     if regressor:
         return frozenset({"regression"})
     return frozenset({"classification"} if from_file else {"classification", "multi_label"})

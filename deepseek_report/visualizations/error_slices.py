@@ -11,7 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import short, with_interval
 from deepseek_report.visualizations.marks import value_ticks
 from deepseek_report.visualizations.numbers import in_unit, with_unit
@@ -36,7 +36,7 @@ class ErrorSlices:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bottlenecks"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/error_slices"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=1, le=20)] = 8
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
@@ -36,7 +36,7 @@ class GroupErrors:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bias"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/group_errors"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
     metric: ClassVar[str] = "group_errors"
     noun: ClassVar[str] = "group"
 

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import CLASS_TASKS, Task
+from deepseek_report.artifacts.schema import CLASS_TASKS, TaskName
 from deepseek_report.visualizations.labels import percent_with_interval, spoken, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, percent_ticks, rows
 from deepseek_report.visualizations.part_rows import LEVEL
@@ -34,7 +34,7 @@ class PartPerformance:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/part_performance", "predictions"})
-    tasks: ClassVar[frozenset[Task]] = CLASS_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "part_performance", "parts")
