@@ -13,7 +13,8 @@ from deepseek_report.config.elsewhere import found_elsewhere, misplaced
 from deepseek_report.config.files import line_with, malformed, parts, unreadable
 from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
 from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
 
 _CONFIG_NAME = "config"
 
@@ -171,4 +172,4 @@ def _missing(
         return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
     allowed = known.get(group, ())
     found = f'"{name}" is not in the group {group}'
-    return Problem(where, found, choices(allowed), nearest(name, allowed))
+    return Problem(where, found, choices(allowed), part_hint(group, name, allowed))

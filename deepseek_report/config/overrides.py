@@ -10,7 +10,8 @@ from typing import Any
 
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.interpolation import LOCAL
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
 _STRUCTURED = ("[", "{", "'", '"', "$")
@@ -164,7 +165,7 @@ def _unknown(
     for name in chosen:
         if name not in known:
             found = f'"{name}" is not in the group {group}'
-            yield Problem(where, found, choices(known), nearest(name, known))
+            yield Problem(where, found, choices(known), part_hint(group, name, known))
 
 
 def forced(override: Any, chosen: Mapping[str, Any]) -> str:

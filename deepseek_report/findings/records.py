@@ -56,7 +56,13 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return wording(language)
     schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
+    return wording(language, schema.target.task, schema.player_noun)
+
+
+def unit_of(results: Results) -> str:
+    """The unit of the predicted number, with a space before it, or nothing."""
+    unit = results.schema.target.unit if results.has("data") else None
+    return f"\u00a0{unit}" if unit else ""
 
 
 def explainer_label(results: Results, name: str) -> str:

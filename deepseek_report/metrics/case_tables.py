@@ -18,10 +18,11 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.texts import joined, tokens_of
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
-from deepseek_report.metrics.encoding import encoding_of, most_telling
+from deepseek_report.metrics.encoding import encoding_of
 from deepseek_report.metrics.players import by_player, display, present
 from deepseek_report.metrics.reference import distances, ranges
 from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.telling import most_telling
 
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]

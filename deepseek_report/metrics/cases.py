@@ -21,10 +21,10 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
 from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
-from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
 from deepseek_report.metrics.masking import BECOMES, masking_rows, smallest_masking
 from deepseek_report.metrics.reference import typical_row
+from deepseek_report.statistics.telling import most_telling
 
 Array = NDArray[np.float64]
 

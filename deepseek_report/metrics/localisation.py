@@ -18,9 +18,9 @@ from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]

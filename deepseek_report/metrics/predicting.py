@@ -11,9 +11,9 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.odds import softmax
 from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.tasks.decisions import decide
 
 Floats = NDArray[np.float64]
 

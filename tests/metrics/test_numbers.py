@@ -16,19 +16,19 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines
 from deepseek_report.metrics.case_choice import choose_cases
 from deepseek_report.metrics.error_slices import ErrorSlices, measure_parts
-from deepseek_report.metrics.errors import (
-    MEASURES,
-    MeanAbsoluteError,
-    error_estimates,
-    weighted_errors,
-    weighted_median,
-)
+from deepseek_report.metrics.errors import MeanAbsoluteError
 from deepseek_report.metrics.group_errors import GroupErrors, largest_gap
 from deepseek_report.metrics.labels_table import LabelsTable, set_measures
-from deepseek_report.metrics.number_baselines import paired_gain
 from deepseek_report.metrics.prediction_intervals import PredictionIntervals, half_width
 from deepseek_report.metrics.residuals import Residuals
 from deepseek_report.metrics.robustness import Robustness
+from deepseek_report.statistics.errors import (
+    MEASURES,
+    error_estimates,
+    paired_gain,
+    weighted_errors,
+    weighted_median,
+)
 
 RNG = np.random.default_rng
 

@@ -18,7 +18,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
 from deepseek_report.metrics.cases import CasePages
 from deepseek_report.metrics.counterfactuals import Rule
-from deepseek_report.metrics.encoding import Words, encoding_of, most_telling
+from deepseek_report.metrics.encoding import Words, encoding_of
 from deepseek_report.metrics.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.importance import Importance
 from deepseek_report.metrics.label_suspects import neighbours_agreeing
@@ -28,6 +28,7 @@ from deepseek_report.metrics.reference_predictors import fit_predictor, limits_o
 from deepseek_report.metrics.robustness import Robustness, drop_words, mask_words
 from deepseek_report.metrics.slices import Slices
 from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.statistics.telling import most_telling
 
 PLANTED = 3.0
 

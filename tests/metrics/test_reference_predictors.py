@@ -11,7 +11,8 @@ from deepseek_report.metrics.baselines import Baselines, reference_predictions
 from deepseek_report.metrics.encoding import Encoder
 from deepseek_report.metrics.learning_curve import LearningCurve
 from deepseek_report.metrics.proxies import Proxies, permutation_importance
-from deepseek_report.metrics.reference_predictors import fit_predictor, stratified_order
+from deepseek_report.metrics.reference_predictors import fit_predictor
+from deepseek_report.statistics.resampling import stratified_order
 
 FEATURES = (
     Feature("a", "a", "numeric"),

@@ -16,7 +16,8 @@ from deepseek_report.metrics.label_suspects import (
     class_thresholds,
     confidently_another,
 )
-from deepseek_report.metrics.slices import Slices, count_slices, more_errors_p_value
+from deepseek_report.metrics.slices import Slices, count_slices
+from deepseek_report.statistics.excess import more_errors_p_value
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
 
