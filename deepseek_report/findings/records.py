@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.schema import AttributeKind
+from deepseek_report.artifacts.schema import AttributeKind, Schema
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.estimates import finite, in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
@@ -53,9 +53,13 @@ def first(found: Iterable[Row]) -> Row | None:
 def words_of(results: Results) -> Wording:
     """The texts of the language that the report is in, worded for what is predicted."""
     language = str((results.config.get("report") or {}).get("language") or "en")
-    if not results.has("data"):
+    return words_for(language, results.schema if results.has("data") else None)
+
+
+def words_for(language: str, schema: Schema | None) -> Wording:
+    """The texts of a language, worded for what such data predict and are made of."""
+    if schema is None:
         return wording(language)
-    schema = results.schema
     return wording(language, schema.target.task, schema.player_noun)
 
 
