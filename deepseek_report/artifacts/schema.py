@@ -168,11 +168,6 @@ class Target:
     def is_number(self) -> bool:
         return self.task == "regression"
 
-    @property
-    def n_outputs(self) -> int:
-        """How many numbers a model gives: one a class, one a label, or the number itself."""
-        return len(self.labels) if self.task == "multi_label" else len(self.classes)
-
 
 @dataclass(frozen=True)
 class Layout:

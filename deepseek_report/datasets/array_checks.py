@@ -11,6 +11,7 @@ from deepseek_report.datasets import array_card
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.leaks import near_leaks
 from deepseek_report.datasets.number_leaks import leaks_of_number
+from deepseek_report.tasks import task_of
 
 _PLACES = {"image": ("pixel", "pixels"), "series": ("step", "steps")}
 _SHORTCUTS = {
@@ -25,8 +26,8 @@ _WHOLE = {"image": ("image", "images"), "series": ("series", "series")}
 
 def near_leak(facts: Facts) -> list[DataIssue]:
     """Pixels or steps of which each alone decides the label, told once."""
-    is_number = facts.schema.target.is_number
-    leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
+    decides = task_of(facts.schema.target).decides
+    leaks = near_leaks(facts) if decides else leaks_of_number(facts)
     if not leaks:
         return []
     first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))

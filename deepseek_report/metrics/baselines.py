@@ -52,7 +52,7 @@ class Baselines(ModelMetric):
         scores: list[Score] = []
         for kind in self.predictors:
             name = task.references[kind]
-            other = reference_predictions(task, kind, context)
+            other = reference_predictions(kind, context)
             estimates[name] = task.summary(other, self.n_resamples, context.seed)
             scores += _scores(task, target, name, estimates[name])
             scores.append(_gain(task, target, name, task.gain_over(model, other)))
@@ -61,9 +61,10 @@ class Baselines(ModelMetric):
         return Measurement(tuple(scores), {"comparison": table}, notes=notes)
 
 
-def reference_predictions(task: Task, kind: Predictor, context: MeasureContext) -> Predictions:
+def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:
     """The answers of a baseline for the test part; see `Task.as_predictions`."""
     data = context.dataset
+    task = task_of(data.schema.target)
     n_outputs = len(data.schema.target.classes)
     train = data.train
     predict = fit_predictor(

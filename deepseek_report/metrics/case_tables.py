@@ -23,6 +23,7 @@ from deepseek_report.metrics.players import by_player, display, present
 from deepseek_report.metrics.reference import distances, ranges
 from deepseek_report.statistics.intervals import compare_rates, holm
 from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]
@@ -136,14 +137,12 @@ def distances_apart(rows: Array, train: Array, schema: Schema) -> list[Array]:
 
 def _truth(target: Target, label: float) -> str:
     """The label as a person reads it: the class, or the number with its unit."""
-    if target.is_number:
-        return quantity(float(label), target.unit)
-    return target.classes[int(label)]
+    return task_of(target).display(target, label)
 
 
 def _said(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
-    return (float("nan"), output) if target.is_number else (output, float("nan"))
+    return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
 def counterfactual_rows(

@@ -25,6 +25,7 @@ from deepseek_report.metrics.explanation_plugin import ExplanationMetric, withou
 from deepseek_report.metrics.masking import BECOMES, masking_rows, smallest_masking
 from deepseek_report.metrics.reference import typical_row
 from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 
@@ -150,14 +151,14 @@ class CasePages(ExplanationMetric):
 
     def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
         """Nothing where a number is predicted: it is not right or wrong."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
         shared = tables.SharedErrors(context.dataset, context.validation_predictions)
         return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
 
     def _changes(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
         if context.dataset.schema.layout is not None:
@@ -197,7 +198,7 @@ class CasePages(ExplanationMetric):
 def _notes(schema: Schema) -> tuple[str, ...]:
     layout = schema.layout
     near = _NEAR[schema.modality].format(nouns=schema.player_nouns[1])
-    if schema.target.is_number:
+    if not task_of(schema.target).decides:
         return (near,)
     if len(schema.target.classes) > 2:
         near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
@@ -213,7 +214,7 @@ def _notes(schema: Schema) -> tuple[str, ...]:
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
-    said = _number_said if schema.target.is_number else _class_said
+    said = _class_said if task_of(schema.target).decides else _number_said
     return [
         (
             case,

@@ -21,6 +21,7 @@ from deepseek_report.metrics.instance_means import mean_score
 from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -112,7 +113,7 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        plain = schema.layout is None or schema.target.is_number
+        plain = schema.layout is None or not task_of(schema.target).decides
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from deepseek_report.artifacts.schema import Modality, TaskName
 from deepseek_report.errors import ConfigError
+from deepseek_report.tasks import TASKS
 
 Library = Literal["sklearn", "xgboost", "lightgbm"]
 #: Libraries from which an estimator may come without being named as trusted.
@@ -64,9 +65,10 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
 
 def default_estimator(library: Library, task: TaskName, modality: Modality) -> str:
     """The dotted path of what is fitted where none is named."""
+    decides = TASKS[task].decides
     if library == "sklearn" and modality == "text":
-        return _OF_WORDS["numbers" if task == "regression" else "classes"]
-    return (_NUMBERS if task == "regression" else _CLASSES)[library]
+        return _OF_WORDS["classes" if decides else "numbers"]
+    return (_CLASSES if decides else _NUMBERS)[library]
 
 
 #: Endings of the files that a library of boosting writes by itself.

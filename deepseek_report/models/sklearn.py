@@ -24,6 +24,7 @@ from deepseek_report.models.libraries import (
     walkable,
 )
 from deepseek_report.models.pickles import is_pickle, pickle_problem
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.booster_file import LoadedBooster
@@ -99,7 +100,7 @@ class Sklearn:
         """Without trees where boosting has more than two classes, for texts and several labels."""
         target = schema.target
         some = len(target.classes) <= 2 or TREES.get(self._class_name, False)
-        walked = some and target.task != "multi_label" and schema.modality != "text"
+        walked = some and not task_of(target).several and schema.modality != "text"
         return self.capabilities if walked else frozenset()
 
     def chosen_encoding(self, modality: Modality = "table") -> Encoding:
@@ -245,9 +246,9 @@ class Sklearn:
     def _estimator(self, schema: Schema) -> Any:
         from deepseek_report.models.skops_file import load_file
 
-        task = schema.target.task
+        task = task_of(schema.target)
         if self.file is not None:
-            if task == "multi_label":
+            if task.several:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
             path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
@@ -255,11 +256,11 @@ class Sklearn:
         else:
             dotted = self._dotted(schema)
             found = self._class(schema)(**{**settings_of(dotted), **self.params})
-        if _is_regressor(found) != (task == "regression"):
-            wanted = "a number" if task == "regression" else "classes"
+        if _is_regressor(found) == task.decides:
+            wanted = "classes" if task.decides else "a number"
             name = self._class_name or type(found).__name__
             raise ConfigError(f"{name} is not made to predict {wanted}")
-        if task != "multi_label":
+        if not task.several:
             return found
         from sklearn.multioutput import MultiOutputClassifier
 

@@ -126,3 +126,10 @@ def calibration_error(
         weights = np.ones((1, len(scores)))
     gaps = (happened - scores)[:, None] * (bins[:, None] == np.arange(bins.max() + 1))
     return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def cross_entropy(logits: Floats, labels: Ints) -> Floats:
+    """(instance,) −log p of the label, in nats."""
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_total = np.log(np.exp(shifted).sum(axis=1))
+    return np.asarray(log_total - shifted[np.arange(len(labels)), labels])

@@ -15,6 +15,7 @@ from deepseek_report.statistics.classification import (
     average_precision_and_brier,
     balanced_accuracy,
     calibration_error,
+    cross_entropy,
     equal_mass_bins,
     require_both,
 )
@@ -30,7 +31,7 @@ from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.decisions import decide, threshold_for_share
 from deepseek_report.tasks.gaps import AccuracyGap
 from deepseek_report.tasks.loss import ErrorRate
-from deepseek_report.tasks.task import Column, Measure, Row, Task
+from deepseek_report.tasks.task import Column, Measure, Row, Side, Task
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -46,6 +47,14 @@ class Classification(Task):
     name = "classification"
     predicted = "classes are"
     decides = True
+    noun = "classes"
+    label_noun = "label"
+    extreme = "the most certain ones"
+    within = "classes"
+    outcome = "the decided class"
+    watched = "probability of the decided class"
+    watched_bounds = SHARE
+    fit_unit = "nats"
     tells = "tell the classes apart best"
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
@@ -100,6 +109,25 @@ class Classification(Task):
         is_share=True,
         heading="Decisions flipped",
     )
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    def display(self, target: Target, label: float) -> str:
+        return target.classes[int(label)]
+
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        return np.asarray(labels)
+
+    def spread(self, labels: NDArray[Any]) -> float:
+        return 1.0
+
+    def stated(self, predictions: Predictions) -> Floats:
+        two = predictions.probabilities.shape[1] == 2
+        return predictions.scores if two else predictions.probabilities.max(axis=1)
+
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """Cross-entropy in nats."""
+        return cross_entropy(outputs, labels)
 
     # --- parts and groups -------------------------------------------------------------------------
 

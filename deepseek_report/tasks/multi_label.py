@@ -11,6 +11,8 @@ class MultiLabel(Classification):
 
     name = "multi_label"
     predicted = "several labels are"
+    several = True
+    noun = "several labels"
 
     def n_outputs(self, target: Target) -> int:
         return len(target.labels)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.statistics.errors import error_estimates, paired_gain
@@ -15,7 +16,7 @@ from deepseek_report.statistics.intervals import Estimate, mean_interval
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.task import Column, Measure, Row, Task
+from deepseek_report.tasks.task import Column, Measure, Row, Side, Task
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -28,6 +29,14 @@ class Regression(Task):
     name = "regression"
     predicted = "a number is"
     decides = False
+    noun = "a number"
+    label_noun = "number"
+    extreme = "the largest errors"
+    within = "bands of the number"
+    outcome = "the prediction"
+    watched = "distance from the number at the baseline, in training standard deviations"
+    watched_bounds = (None, None)
+    fit_unit = "times the variance of the label"
     tells = "go most with the number"
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
@@ -70,6 +79,26 @@ class Regression(Task):
         in_unit=True,
         heading="Mean change of the prediction",
     )
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    def display(self, target: Target, label: float) -> str:
+        return quantity(float(label), target.unit)
+
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        edges = np.quantile(labels, np.arange(1, bands) / bands)
+        kept = np.unique(edges) if side == "right" else edges
+        return np.searchsorted(kept, labels, side=side)
+
+    def spread(self, labels: NDArray[Any]) -> float:
+        return float(np.std(labels)) or 1.0
+
+    def stated(self, predictions: Predictions) -> Floats:
+        return predictions.values
+
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """Squared error over the variance of the labels, so that 1 is what their mean gives."""
+        return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
 
     # --- parts and groups -------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 #: How the cells of a column are read: a percentage with its interval, one without, a number …
 Form = Literal["share", "percent", "value", "number"]
+Side = Literal["left", "right"]
 Row = dict[str, object]
 #: What the report calls the simple predictors that a model is compared with.
 REFERENCES: dict[str, str] = {
@@ -93,6 +94,20 @@ class Task(ABC):
     predicted: ClassVar[str]
     #: Whether something is decided, so that there are decisions, probabilities and thresholds.
     decides: ClassVar[bool]
+    #: Whether each of several labels is given or not, independently of the others.
+    several: ClassVar[bool] = False
+    #: What is predicted, and what a label is called.
+    noun: ClassVar[str]
+    label_noun: ClassVar[str]
+    #: Which cases are picked for the case pages, and within what the others are drawn.
+    extreme: ClassVar[str]
+    within: ClassVar[str]
+    #: What explanations are for, what is watched while inputs are taken away, and its bounds.
+    outcome: ClassVar[str]
+    watched: ClassVar[str]
+    watched_bounds: ClassVar[Limits]
+    #: Unit of the loss that training minimises.
+    fit_unit: ClassVar[str]
     #: What the columns do that `telling` chooses.
     tells: ClassVar[str]
     loss: ClassVar[Loss]
@@ -127,6 +142,33 @@ class Task(ABC):
     def n_outputs(self, target: Target) -> int:
         """How many numbers a model gives: one a class, one a label, or the number itself."""
         return len(target.classes)
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    @abstractmethod
+    def display(self, target: Target, label: float) -> str:
+        """A label as a person reads it: the name of a class, or a number with its unit."""
+
+    @abstractmethod
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        """(instance,) the class, or the band of the number among `bands` of like size.
+
+        side : to which band a number on an edge belongs, the one above ("right") or below.
+        """
+
+    @abstractmethod
+    def spread(self, labels: NDArray[Any]) -> float:
+        """By what outputs are divided to be compared: 1, or the standard deviation of a number."""
+
+    @abstractmethod
+    def stated(self, predictions: Predictions) -> Floats:
+        """(instance,) what a person is told: the number, or the probability of the explained class
+        of two, or the highest one of several.
+        """
+
+    @abstractmethod
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """(instance,) the loss that training minimises, from (instance, output) raw outputs."""
 
     # --- parts and groups -------------------------------------------------------------------------
 

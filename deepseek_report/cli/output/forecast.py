@@ -9,6 +9,7 @@ from deepseek_report.artifacts.numbers import count, plural, quantity
 from deepseek_report.cli.output.console import cell, console, plain_table, say
 from deepseek_report.cli.output.units import duration, duration_range
 from deepseek_report.findings.wording import wording
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.schema import Feature, Schema
@@ -66,10 +67,11 @@ def _say_data(data: DataSeen) -> None:
 def _target(data: DataSeen) -> list[str]:
     """What is predicted: its classes and the favourable one, or its unit."""
     target = data.schema.target
-    if target.is_number:
+    task = task_of(target)
+    if not task.decides:
         unit = target.unit or "none declared (dataset.unit=…)"
         return [f"Target “{target.label}”: a number, unit: {unit}"]
-    if target.task == "multi_label":
+    if task.several:
         labels = _few(target.labels, _MOST_CLASSES)
         lines = [f"Target: {plural(len(target.labels), 'label')}: {labels}"]
         lines.append(f"The report is about “{target.label}”")
