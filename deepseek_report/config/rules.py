@@ -146,12 +146,12 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 
 #: Kinds of data and of targets as a sentence names them.
-_NATURES = {
+_NATURES: dict[str, str] = {
     "table": "tables",
     "text": "texts",
     "image": "images",
     "series": "series",
-    **{task.name: task.noun for task in TASKS.values()},
+    **{str(task.name): task.noun for task in TASKS.values()},
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.statistics.classification import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -44,7 +44,7 @@ TREES = 60
 class Classification(Task):
     """One of several classes; with two of them a threshold decides, else the most probable one."""
 
-    name = "classification"
+    name: ClassVar[TaskName] = "classification"
     predicted = "classes are"
     decides = True
     noun = "classes"
@@ -306,7 +306,8 @@ def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:
 def ranking(predictions: Predictions, inside: Bools) -> Row:
     """ROC AUC, mean probability and calibration error of the explained class among some."""
     area = auc_estimate(predictions.truths[inside], predictions.scores[inside])
-    happened, stated = (values[inside] for values in calibration_subject(predictions))
+    happened, stated = calibration_subject(predictions)
+    happened, stated = happened[inside], stated[inside]
     bins, _ = equal_mass_bins(stated, _ECE_BINS)
     return {
         "roc_auc": area.value,
