@@ -15,6 +15,7 @@ from deepseek_report.artifacts.finding import Finding
 if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
     from deepseek_report.runner.run import Finished
+    from deepseek_report.wording.words import Wording
 
 #: The summary of a run fits on one screen; the report lists everything.
 _MOST_FINDINGS = 5
@@ -39,14 +40,24 @@ def say_finished(finished: Finished) -> None:
         print(page)
 
 
+def _texts(finished: Finished) -> Wording:
+    """The texts of the report, worded for what these data predict and are made of."""
+    from deepseek_report.artifacts.files import load_json
+    from deepseek_report.artifacts.schema import Schema
+    from deepseek_report.wording.of_results import words_for
+
+    file = finished.folder / "artifacts" / "data" / "schema.json"
+    schema = Schema.from_json(load_json(file)) if file.is_file() else None
+    return words_for(str(finished.record["config"]["report"]["language"]), schema)
+
+
 def _say_thresholds(console: Console, finished: Finished) -> None:
     from deepseek_report.artifacts.numbers import interval, number
-    from deepseek_report.wording.words import wording
 
     declared = finished.record["thresholds"]
     if not declared:
         return
-    texts = wording(finished.record["config"]["report"]["language"])
+    texts = _texts(finished)
     table = Table(box=None, pad_edge=False, title_justify="left", title="Thresholds")
     for heading in ("promised", "measured", "95 % interval", "verdict"):
         table.add_column(heading, overflow="fold")
@@ -72,9 +83,7 @@ def _urgency(threshold: Mapping[str, Any]) -> int:
 
 
 def _say_findings(console: Console, finished: Finished) -> None:
-    from deepseek_report.wording.words import wording
-
-    texts = wording(finished.record["config"]["report"]["language"])
+    texts = _texts(finished)
     found = [Finding(**one) for one in finished.record["findings"]]
     grave = [one for one in found if one.severity != "info"] or found
     console.print(f"\nFindings ({len(found)} in the report)")
@@ -85,9 +94,8 @@ def _say_findings(console: Console, finished: Finished) -> None:
 
 def _say_problems(console: Console, finished: Finished) -> None:
     from deepseek_report.findings.rules_failures import by_reason
-    from deepseek_report.wording.words import wording
 
-    texts = wording(finished.record["config"]["report"]["language"])
+    texts = _texts(finished)
     failures = {one["stage"]: one["reason"] for one in finished.failures}
     unfit = {one["stage"]: one["reason"] for one in finished.record["problems"] if one.get("named")}
     if failures:

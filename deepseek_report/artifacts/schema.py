@@ -18,14 +18,14 @@ Kind = Literal["numeric", "ordinal", "categorical", "token"]
 #: Name of a kind of data: table, text, image, series; what it means is in `data_kinds`.
 Modality = str
 #: What is predicted: one of several classes, a number, or any subset of several labels.
-Task = Literal["classification", "regression", "multi_label"]
+TaskName = Literal["classification", "regression", "multi_label"]
 #: What an attribute cuts the data into: groups of people, or other parts (sites, machines, topics).
 AttributeKind = Literal["person", "other"]
-ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
+ALL_TASKS: frozenset[TaskName] = frozenset(get_args(TaskName))
 #: Tasks where something is decided: each of several labels is reported as two classes.
-CLASS_TASKS: frozenset[Task] = frozenset({"classification", "multi_label"})
-NUMBER_TASKS: frozenset[Task] = frozenset({"regression"})
-LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
+CLASS_TASKS: frozenset[TaskName] = frozenset({"classification", "multi_label"})
+NUMBER_TASKS: frozenset[TaskName] = frozenset({"regression"})
+LABEL_TASKS: frozenset[TaskName] = frozenset({"multi_label"})
 
 
 #: Kinds of attributes that a part may need to compare by.
@@ -122,7 +122,7 @@ class Target:
     favourable: int | None = None
     explained: int = 1
     labels_are_decisions: bool = False
-    task: Task = "classification"
+    task: TaskName = "classification"
     unit: str | None = None
     labels: tuple[str, ...] = ()
     label_index: int = 0
@@ -166,11 +166,6 @@ class Target:
     @property
     def is_number(self) -> bool:
         return self.task == "regression"
-
-    @property
-    def n_outputs(self) -> int:
-        """How many numbers a model gives: one a class, one a label, or the number itself."""
-        return len(self.labels) if self.task == "multi_label" else len(self.classes)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,37 @@ from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.files import MULTIPLE, line_with, malformed, parts, unreadable
-from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
+from deepseek_report.config.files import (
+    MULTIPLE,
+    line_with,
+    malformed,
+    parts,
+    unreadable,
+)
+from deepseek_report.config.interpolation import (
+    TooMuch,
+    Unresolved,
+    only,
+    resolve,
+)
 from deepseek_report.config.layers import read_layers
-from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
-from deepseek_report.config.sets import Layer, Origin, Sets, bare_name, find_sets
+from deepseek_report.config.overrides import (
+    forced,
+    names,
+    parse,
+    quoted,
+    refused,
+    twice,
+)
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
+from deepseek_report.config.sets import (
+    Layer,
+    Origin,
+    Sets,
+    bare_name,
+    find_sets,
+)
 
 _CONFIG_NAME = "config"
 
@@ -237,4 +262,4 @@ def _missing(
         return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
     allowed = known.get(group, ())
     found = f'"{name}" is not in the group {group}'
-    return Problem(where, found, choices(allowed), nearest(name, allowed))
+    return Problem(where, found, choices(allowed), part_hint(group, name, allowed))

@@ -25,6 +25,7 @@ from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
 from deepseek_report.data_kinds import KINDS
+from deepseek_report.tasks import TASKS
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
@@ -158,11 +159,9 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
 
 
 #: Kinds of data and of targets as a sentence names them.
-_NATURES = {
+_NATURES: dict[str, str] = {
     **{name: kind.words.plural for name, kind in KINDS.items()},
-    "classification": "classes",
-    "regression": "a number",
-    "multi_label": "several labels",
+    **{str(task.name): task.noun for task in TASKS.values()},
 }
 
 
@@ -179,8 +178,8 @@ def _unfit(plugin: Any, nature: Nature) -> str | None:
     if nature.modality not in readable:
         return f"takes {_either(readable)}, and these data are {_NATURES[nature.modality]}"
     if nature.task not in tasks:
-        verb = "is" if nature.task == "regression" else "are"
-        return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
+        here = TASKS[nature.task].predicted
+        return f"is made for {_either(tasks)}, and here {here} predicted"
     if getattr(plugin, "needs_truth", False) and not nature.truth:
         return "needs data in which the cause of the label is known (a mask, say); here it is not"
     if getattr(plugin, "needs_two_classes", False) and (nature.classes or 2) != 2:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.config.files import MULTIPLE, line_with, read_yaml, shown
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
 
 #: The folder of a group that holds its sets, and the set of all parts, which needs no file.
 FOLDER = "sets"
@@ -167,7 +168,7 @@ def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
     """That a list names what is neither a part nor a set, with the nearest one."""
     name = bare_name(word)
     sign = word.removesuffix(name)
-    close = nearest(name, known)
+    close = part_hint(group, name, known)
     hint = close.replace('"', f'"{sign}', 1) if sign else close
     return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
 

@@ -18,6 +18,7 @@ from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.renamed import score_hint
 from deepseek_report.config.where import locate
 
 #: The explainer that others are judged against, and that no threshold judges.
@@ -125,7 +126,7 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
         yield from _sides(one)
         metric = one.text("metric")
         if metric and metric not in sources:
-            hint = nearest(metric, sources)
+            hint = score_hint(metric, sources)
             found = f'a threshold is declared for "{metric}", which no metric measures'
             yield Problem(one.where, found, choices(sources), hint)
         elif metric:

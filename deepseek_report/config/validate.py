@@ -17,7 +17,8 @@ from deepseek_report.config import local_code, rules, thresholds
 from deepseek_report.config.compose import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint, setting_hint, target_hint
 from deepseek_report.config.trust import (
     OWN,
     PACKAGES_VARIABLE,
@@ -141,7 +142,7 @@ class _Checker:
         return self.build(target, values, path) if target else None
 
     def near(self, path: tuple[str, ...]) -> str:
-        return nearest(path[-1], self.known_choices(path[0]))
+        return part_hint(path[0], path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
         files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
@@ -160,7 +161,7 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            todo = "correct the dotted path, or install the package"
+            todo = target_hint(target) or "correct the dotted path, or install the package"
             if package != OWN:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
@@ -201,7 +202,8 @@ class _Checker:
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        return Problem(self.where(location), found, choices(known), nearest(location[-1], known))
+        todo = setting_hint(tuple(location), known)
+        return Problem(self.where(location), found, choices(known), todo)
 
     def add(self, path: Sequence[str], found: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), found, allowed, todo))

@@ -134,26 +134,3 @@ def _width(feature: Feature, apart: bool) -> int:
     if feature.is_numeric:
         return 2 if apart else 1
     return max(len(feature.categories), 1)
-
-
-def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:
-    """Positions of the columns whose class means differ most for their spread, ascending.
-
-    The F statistic of a one-way analysis of variance; a missing value counts as the column's mean.
-
-    Parameters
-    ----------
-    columns : (instance, column). labels : (instance,) classes. most : how many columns.
-    """
-    if columns.shape[1] <= most:
-        return np.arange(columns.shape[1])
-    known = ~np.isnan(columns)
-    total = np.where(known, columns, 0.0).sum(axis=0)
-    filled = np.where(known, columns, total / np.maximum(known.sum(axis=0), 1))
-    member = (labels[:, None] == np.unique(labels)).astype(np.float64)
-    sizes = member.sum(axis=0)
-    means = (member.T @ filled) / sizes[:, None]
-    between = sizes @ (means - filled.mean(axis=0)) ** 2
-    within = ((filled - filled.mean(axis=0)) ** 2).sum(axis=0) - between
-    telling = np.divide(between, within, out=np.zeros_like(between), where=within > 1e-12)
-    return np.sort(np.argsort(-telling, kind="stable")[:most])

@@ -12,12 +12,13 @@ from deepseek_report.datasets import array_card
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.leaks import near_leaks
 from deepseek_report.datasets.number_leaks import leaks_of_number
+from deepseek_report.tasks import task_of
 
 
 def near_leak(facts: Facts) -> list[DataIssue]:
     """Pixels or steps of which each alone decides the label, told once."""
-    is_number = facts.schema.target.is_number
-    leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
+    decides = task_of(facts.schema.target).decides
+    leaks = near_leaks(facts) if decides else leaks_of_number(facts)
     if not leaks:
         return []
     first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))

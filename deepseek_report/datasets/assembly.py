@@ -33,6 +33,7 @@ from deepseek_report.datasets.strata import WITHIN, strata_of
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
 from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,7 +204,7 @@ def assemble(
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = drawn.take(kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
-    names = () if schema.target.is_number else schema.target.classes
+    names = schema.target.classes if task_of(schema.target).decides else ()
     parts = split_rows(whole, rule, seed, names, together)
     counts = _count_copies(table, whole, parts, int(repeat.sum()))
     encoder = table.learn(parts["train"]) if table.learn else None

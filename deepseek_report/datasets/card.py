@@ -23,6 +23,7 @@ from deepseek_report.datasets.number_card import (
     part_means,
 )
 from deepseek_report.datasets.text_card import TextFacts, describe_texts
+from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
 
@@ -156,7 +157,7 @@ def _outcomes(facts: Facts) -> dict[str, Any]:
     """How the labels are spread over all rows, the groups and the parts."""
     schema, whole = facts.schema, facts.whole
     target, groups = schema.target, {one: whole.groups[one.name] for one in schema.attributes}
-    if target.is_number:
+    if not task_of(target).decides:
         return {
             "positive_class": None,
             "labels": [],

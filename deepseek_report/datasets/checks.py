@@ -11,6 +11,7 @@ from deepseek_report.datasets.array_card import constant_columns
 from deepseek_report.datasets.card import Facts, category_counts, missing
 from deepseek_report.datasets.leaks import Leak, near_leaks
 from deepseek_report.datasets.number_leaks import leaks_of_number
+from deepseek_report.tasks import task_of
 
 RARE = 20
 #: So many leaks, and so many constant features, are told one by one.
@@ -36,8 +37,8 @@ def duplicates_across_parts(facts: Facts) -> list[DataIssue]:
 
 def near_leak(facts: Facts) -> list[DataIssue]:
     """Features that decide the label almost alone."""
-    is_number = facts.schema.target.is_number
-    leaks = leaks_of_number(facts) if is_number else near_leaks(facts)
+    decides = task_of(facts.schema.target).decides
+    leaks = near_leaks(facts) if decides else leaks_of_number(facts)
     shown = [_leak_issue(leak) for leak in leaks[:MOST_LEAKS]]
     return [*shown, *_further_leaks(leaks[MOST_LEAKS:])]
 
@@ -82,7 +83,7 @@ def duplicates(facts: Facts) -> list[DataIssue]:
         told.append(f"{copies} of an earlier row ({percent(share)}), {_fate(facts)}")
     if against:
         others = plural(against, "row has", "rows have")
-        label = "number" if facts.schema.target.is_number else "label"
+        label = task_of(facts.schema.target).label_noun
         told.append(f"{others} the inputs of a row with another {label}")
     return [
         DataIssue(

@@ -8,6 +8,7 @@ from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card import Facts
+from deepseek_report.tasks import task_of
 
 SMALL_GROUP = 100
 FEW_OF_A_CLASS = 10
@@ -15,7 +16,7 @@ FEW_OF_A_CLASS = 10
 
 def label_balance(facts: Facts) -> list[DataIssue]:
     """One class is much rarer than the others; a number has no classes."""
-    if facts.schema.target.is_number:
+    if not task_of(facts.schema.target).decides:
         return []
     sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
     rarest = int(np.argmin(sizes))
@@ -53,7 +54,7 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
     test = facts.parts["test"]
     inside = test.groups[attribute.name] == code
     n = int(inside.sum())
-    if facts.schema.target.is_number:
+    if not task_of(facts.schema.target).decides:
         return _small_by_size(attribute, level, n)
     classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
     fewest = int(np.argmin(classes))

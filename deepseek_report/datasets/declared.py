@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.schema import AttributeKind, Task
+from deepseek_report.artifacts.schema import AttributeKind, TaskName
 from deepseek_report.datasets.columns import Column, message
 from deepseek_report.datasets.described import Described
 from deepseek_report.datasets.encoding import MOST_CATEGORIES
@@ -28,7 +28,7 @@ class Declared(Described):
     """
 
     target: str | tuple[str, ...] | None = None
-    task: Literal["auto"] | Task = "auto"
+    task: Literal["auto"] | TaskName = "auto"
     sensitive: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
     columns: dict[str, Column] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.card import Description, Sector
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
@@ -95,7 +95,7 @@ class DescribedArrays(Described):
         parts that are no groups of people, such as a site or a machine.
     """
 
-    task: Task = "classification"
+    task: TaskName = "classification"
     groups: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
 

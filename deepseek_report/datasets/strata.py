@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Task
+from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import Split
 
 #: A number is cut into at most so many bands of equal size, with at least so many rows each.
@@ -14,7 +14,7 @@ BANDS, FEWEST_IN_BAND = 10, 10
 FEWEST_OF_COMBINATION = 30
 
 #: How a sentence about the split names the strata.
-WITHIN: dict[Task, str] = {
+WITHIN: dict[TaskName, str] = {
     "classification": "within each class",
     "regression": "within bands of the number to predict",
     "multi_label": "within each combination of labels that is not rare",

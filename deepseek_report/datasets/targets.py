@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.schema import Category, Declarer, Target, Task
+from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
 from deepseek_report.datasets.cells import Cells, observed
 from deepseek_report.datasets.columns import (
     Code,
@@ -51,7 +51,7 @@ class TargetRule:
     favourable: Code | None = None
     positive: Code | None = None
     labels_are_decisions: bool = False
-    task: Literal["auto"] | Task = "auto"
+    task: Literal["auto"] | TaskName = "auto"
     unit: str | None = None
     labels: tuple[str, ...] = ()
     declared_by: Declarer = "data set"
@@ -77,7 +77,7 @@ class Answer:
     notes: tuple[str, ...] = ()
 
 
-def task_of(cells: Cells, rule: TargetRule) -> Task:
+def task_of(cells: Cells, rule: TargetRule) -> TaskName:
     """What is predicted: as declared, or a number where too many different ones are no classes."""
     if rule.labels:
         return "multi_label"

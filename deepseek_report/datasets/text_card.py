@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.tasks import task_of
 
 _FIVE = ("min", "q25", "median", "q75", "max")
 
@@ -63,7 +64,7 @@ class TextFacts:
 
 def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
     """The classes with their members; where the target is a number, its two halves."""
-    if target.is_number:
+    if not task_of(target).decides:
         middle = float(np.median(labels))
         return [("the upper half", labels > middle), ("the lower half", labels <= middle)]
     return [(name, labels == i) for i, name in enumerate(target.classes)]

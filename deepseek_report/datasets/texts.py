@@ -28,6 +28,7 @@ from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.datasets.tokenizing import Tokenizer, learn, tokenizer_problem
 from deepseek_report.datasets.words import core, hide, is_chinese, pieces
 from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
 
 Hidden = Literal["handles", "hashtags", "links", "numbers"]
 #: From this share of Chinese characters on, a text is measured in characters, not in words.
@@ -135,7 +136,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     near = is_repeat(same) & ~exact & ~empty
     conflict = _conflicting(same, said) & ~empty
     drops = rule.duplicates == "drop"
-    drops_conflicts = drops and not answer.target.is_number
+    drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
         kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), said))

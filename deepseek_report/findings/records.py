@@ -52,6 +52,12 @@ def first(found: Iterable[Row]) -> Row | None:
     return next(iter(found), None)
 
 
+def unit_of(results: Results) -> str:
+    """The unit of the predicted number, with a space before it, or nothing."""
+    unit = results.schema.target.unit if results.has("data") else None
+    return f"\u00a0{unit}" if unit else ""
+
+
 def explainer_label(results: Results, name: str) -> str:
     """The readable name of an explainer."""
     return words_of(results).label("explainers", name)

@@ -14,7 +14,10 @@ from deepseek_report.findings.records import (
     first,
     rows,
     setting,
+    unit_of,
 )
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of
@@ -27,31 +30,40 @@ REMOVABLE = 0.25
 HOT = 0.4
 #: Share of decisions flipped by noise that is called fragile, and noticeable.
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
+#: How far predictions move under noise, as a share of the mean absolute error, worth saying.
+MOVED_MUCH, MOVED_SOME = 0.5, 0.2
+#: A mean loss as a multiple of the rest, in a part of at least this share, that is grave.
+TWICE, GRAVE_SHARE = 2.0, 0.05
 #: What noise is added to; a number in tables.
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
 def worst_slice(results: Results) -> list[Finding]:
-    """The part of the data with the most errors that survives the correction."""
-    worst = first(row for row in rows(results, "slices", "slices") if is_clear(row))
-    if worst is None:
+    """The part of the data with the most error that survives the correction."""
+    loss = task_of(results.schema.target).loss if results.has("data") else None
+    table = rows(results, "slices", "slices")
+    worst = first(row for row in table if loss is not None and is_clear(row, loss))
+    if worst is None or loss is None:
         return _no_slice(results)
-    rate, rest = float(worst["error_rate"]), float(worst["rest_error_rate"])
+    value, rest = float(worst[loss.key]), float(worst[f"rest_{loss.key}"])
+    grave = value >= TWICE * rest and worst["share"] >= GRAVE_SHARE
     return [
         Finding(
             id="worst_slice",
-            severity="high" if rate >= 2 * rest and worst["share"] >= 0.05 else "medium",
+            severity="high" if grave else "medium",
             message="worst_slice",
             values={
                 "slice": worst["slice"],
                 "share": worst["share"],
-                "errors": estimates.of_row(worst, "error_rate"),
+                "error": estimates.of_row(worst, loss.key),
                 "rest": rest,
                 "missed": finite(worst.get("missed_rate")),
                 "rest_missed": finite(worst.get("rest_missed_rate")),
+                "lean": finite(worst.get("mean_error")),
                 "target": results.schema.target.explained_class,
                 "examined": slices_examined(results),
                 "p": finite(worst["p_adjusted"]),
+                "unit": unit_of(results),
             },
             evidence=("measures/slices",),
             section="bottlenecks",
@@ -59,10 +71,10 @@ def worst_slice(results: Results) -> list[Finding]:
     ]
 
 
-def is_clear(row: Row) -> bool:
-    """Whether a slice has more errors than the rest, after the correction for many slices."""
+def is_clear(row: Row, loss: Loss) -> bool:
+    """Whether a slice does worse than the rest, after the correction for many slices."""
     p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT and row["error_rate"] > row["rest_error_rate"]
+    return p is not None and p < SIGNIFICANT and row[loss.key] > row[f"rest_{loss.key}"]
 
 
 def slices_examined(results: Results) -> int | None:
@@ -185,6 +197,35 @@ def robustness(results: Results) -> list[Finding]:
                 "area": estimates.of_score(area) if area else None,
                 "clean": estimates.of_score(clean) if clean else None,
                 "noise": noise(results),
+            },
+            evidence=("measures/robustness",),
+            section="robustness",
+        )
+    ]
+
+
+def moved(results: Results) -> list[Finding]:
+    """How far noise at the declared level moves predictions, against their error."""
+    change, clean = results.score("change_under_noise"), results.score("mae")
+    if change is None or clean is None or finite(change.value) is None or not clean.value:
+        return []
+    share = change.value / clean.value
+    severity: Severity = (
+        "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
+    )
+    noisy = results.score("mae_under_noise")
+    return [
+        Finding(
+            id="moved",
+            severity=severity,
+            message="moved" if share >= MOVED_SOME else "moved_little",
+            values={
+                "change": estimates.of_score(change),
+                "clean": estimates.of_score(clean),
+                "noisy": estimates.of_score(noisy) if noisy else None,
+                "share": share,
+                "noise": noise(results),
+                "unit": unit_of(results),
             },
             evidence=("measures/robustness",),
             section="robustness",

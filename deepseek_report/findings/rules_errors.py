@@ -7,7 +7,13 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    is_crossing,
+    rows,
+    unit_of,
+)
 from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
@@ -92,3 +98,38 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
 def _apart(low: Row, high: Row, key: str) -> float:
     ends = finite(low.get(key)), finite(high.get(key))
     return -1.0 if None in ends else abs(ends[1] - ends[0])  # type: ignore[operator]
+
+
+def error_gaps(results: Results) -> list[Finding]:
+    """Groups for which predictions are further off, or off to one side."""
+    table = rows(results, "group_rates", "tests")
+    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
+    apart = [row for row in tests if is_beyond_chance(row)]
+    if not tests:
+        return []
+    chosen = apart or [min(tests, key=lambda row: row["p_adjusted"])]
+    return [
+        Finding(
+            id="error_gaps",
+            severity="medium" if apart else "info",
+            message="error_gaps_apart" if apart else "error_gaps_even",
+            values={
+                "gaps": [_mean_gap(row) for row in chosen],
+                "tests": len(tests),
+                "unit": unit_of(results),
+            },
+            evidence=("measures/group_rates",),
+            section="bias",
+        )
+    ]
+
+
+def _mean_gap(row: Row) -> dict[str, Any]:
+    return {
+        "attribute": row["attribute_label"],
+        "widest": row["widest_level"],
+        "narrowest": row["narrowest_level"],
+        "size": row["metric"] == "mae_gap",
+        "gap": estimates.of_row(row, "value"),
+        "p": finite(row["p_adjusted"]),
+    }

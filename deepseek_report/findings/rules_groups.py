@@ -19,6 +19,7 @@ from deepseek_report.findings.records import (
     setting,
 )
 from deepseek_report.findings.thresholds import judge
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 
@@ -36,7 +37,7 @@ _IMPACT = ("measures/impact_ratio", *RATES)
 def not_judged(results: Results) -> list[Finding]:
     """That groups of people are declared, and that nobody says which class is good for them."""
     schema = results.schema if results.has("data") else None
-    if schema is None or schema.target.is_number or schema.target.is_judged:
+    if schema is None or not task_of(schema.target).decides or schema.target.is_judged:
         return []
     people = schema.attributes_of("person")
     if not people:

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import finite
 
 CONTROL = "random"
@@ -64,7 +65,7 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
 
 def _why_not_measured(results: Results, metric: str) -> str:
     undeclared = results.has("data") and not results.schema.target.is_judged
-    if metric in FAVOURABLE_SCORES and undeclared and not results.schema.target.is_number:
+    if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED
     return results.why_missing(f"measures/{metric}")
 

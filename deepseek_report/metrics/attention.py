@@ -15,12 +15,11 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.routing import normalised_entropy
 from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, traces
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import SHARE, Estimate, mean_interval
 
 Floats = NDArray[np.float64]
 

@@ -16,52 +16,14 @@ from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.statistics.intervals import Estimate, wilson
-from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.statistics.classification import calibration_error, equal_mass_bins
+from deepseek_report.statistics.intervals import SHARE, Estimate, wilson
+from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
-    """Bins that hold equally many scores; equal scores share a bin.
-
-    Returns
-    -------
-    bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
-    """
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, n_bins + 1)))
-    if len(edges) == 1:
-        return np.zeros(len(scores), np.int64), np.repeat(edges, 2)
-    bins = np.searchsorted(edges[1:-1], scores, side="left")
-    return bins, edges
-
-
-def calibration_error(
-    happened: Bools, scores: Floats, bins: Ints, weights: Floats | None = None
-) -> Floats:
-    """Expected calibration error Σ_b (n_b / n) |mean of y − mean of p in b|, L1.
-
-    Parameters
-    ----------
-    happened, scores, bins : (instance,). weights : (resample, instance), or None for one of each.
-
-    Returns
-    -------
-    (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
-
-    References
-    ----------
-    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
-    arXiv:1904.01685.
-    """
-    if weights is None:
-        weights = np.ones((1, len(scores)))
-    gaps = (happened - scores)[:, None] * (bins[:, None] == np.arange(bins.max() + 1))
-    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:

@@ -16,30 +16,21 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.tracing import heads_of, sample_rows, traces
-from deepseek_report.statistics.intervals import Estimate
+from deepseek_report.statistics.intervals import SHARE, Estimate
 from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-def cross_entropy(logits: Floats, labels: Ints) -> Floats:
-    """(instance,) −log p of the label, in nats."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(axis=1))
-    return np.asarray(log_total - shifted[np.arange(len(labels)), labels])
 
 
 def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
     """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
     error over the variance of the labels, so that 1 is what their mean gives.
     """
-    if not target.is_number:
-        return cross_entropy(outputs, labels)
-    return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
+    return task_of(target).fit_losses(outputs, labels)
 
 
 @dataclass(frozen=True)
@@ -81,8 +72,7 @@ class Ablation(ModelMetric):
                 "removable": removable,
             }
         )
-        number = context.dataset.schema.target.is_number
-        unit = "times the variance of the label" if number else "nats"
+        unit = task_of(context.dataset.schema.target).fit_unit
         score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
             "removable_heads",
             "compute",

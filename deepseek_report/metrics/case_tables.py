@@ -16,10 +16,11 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.encoding import most_telling
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
 from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]
@@ -110,14 +111,12 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
 
 def _truth(target: Target, label: float) -> str:
     """The label as a person reads it: the class, or the number with its unit."""
-    if target.is_number:
-        return quantity(float(label), target.unit)
-    return target.classes[int(label)]
+    return task_of(target).display(target, label)
 
 
 def _said(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
-    return (float("nan"), output) if target.is_number else (output, float("nan"))
+    return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
 def counterfactual_rows(

@@ -18,7 +18,6 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.data_kinds.encoding import most_telling
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics import case_tables as tables
@@ -26,6 +25,8 @@ from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
 from deepseek_report.metrics.masking import masking_rows, smallest_masking
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 
@@ -142,14 +143,14 @@ class CasePages(ExplanationMetric):
 
     def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
         """Nothing where a number is predicted: it is not right or wrong."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
         shared = tables.SharedErrors(context.dataset, context.validation_predictions)
         return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
 
     def _changes(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
         if not kind_of(context.dataset.schema).named_columns:
@@ -189,7 +190,7 @@ class CasePages(ExplanationMetric):
 def _notes(schema: Schema) -> tuple[str, ...]:
     kind = kind_of(schema)
     near = kind.filled(kind.words.nearest)
-    if schema.target.is_number:
+    if not task_of(schema.target).decides:
         return (near,)
     if len(schema.target.classes) > 2:
         near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
@@ -203,7 +204,7 @@ def _notes(schema: Schema) -> tuple[str, ...]:
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
-    said = _number_said if schema.target.is_number else _class_said
+    said = _class_said if task_of(schema.target).decides else _number_said
     return [
         (
             case,

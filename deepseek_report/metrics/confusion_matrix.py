@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.intervals import SHARE, rate
 
 Ints = NDArray[np.int64]
 

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -88,7 +89,7 @@ class Perturbation:
 
     def toward(self, target: int) -> Array:
         """(instance,) 1 where what raises the output of `target` speaks for the outcome."""
-        if self.schema.target.is_number:
+        if not task_of(self.schema.target).decides:
             return self.directions
         return np.where(self.decided == target, 1.0, -1.0)
 
@@ -135,7 +136,7 @@ class Perturbation:
 
     def _outcome(self, found: Array, part: slice) -> Array:
         """(instance, point, class) -> (instance, point)."""
-        if self.schema.target.is_number:
+        if not task_of(self.schema.target).decides:
             away = found[..., 0] - self._at_baseline[part][:, None]
             return np.asarray(away * self.directions[part][:, None] / self.spread)
         chosen = self.decided[part][:, None, None]

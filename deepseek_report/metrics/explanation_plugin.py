@@ -9,6 +9,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Category
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.tasks import task_of
 
 #: The explainer that serves as the control.
 CONTROL = "random"
@@ -40,12 +41,8 @@ def about_sample(context: MeasureContext) -> tuple[str, ...]:
     picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
     if not picked:
         return ()
-    is_number = context.dataset.schema.target.is_number
-    extreme, within = (
-        ("the largest errors", "bands of the number")
-        if is_number
-        else ("the most certain ones", "classes")
-    )
+    task = task_of(context.dataset.schema.target)
+    extreme, within = task.extreme, task.within
     return (
         f"{picked} of the {n} explained instances were picked for the case pages, {extreme} among "
         f"them; the others are a random sample of the test part within {within}.",

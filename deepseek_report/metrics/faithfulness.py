@@ -26,6 +26,7 @@ from deepseek_report.metrics.explanation_plugin import (
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=2, le=1000)]
@@ -40,14 +41,13 @@ _READS = frozenset(
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
     """Replacement of the instances' players by the mask, or the training median or mode."""
     train, schema = context.dataset.train, context.dataset.schema
-    number = schema.target.is_number
     return Perturbation(
         classifier=context.classifier,
         inputs=explanation.inputs,
         baseline=kind_of(schema).baseline(explanation.inputs, train.inputs),
         decided=context.predictions.decisions[explanation.positions],
         steps=steps,
-        spread=float(np.std(train.labels)) or 1.0 if number else 1.0,
+        spread=task_of(schema.target).spread(train.labels),
     )
 
 
@@ -139,12 +139,8 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
-    target, baseline = schema.target, kind_of(schema).words.baseline
-    outcome = "the decided class"
-    watched = f"probability of {outcome}"
-    if target.is_number:
-        outcome = "the prediction"
-        watched = "distance from the number at the baseline, in training standard deviations"
+    task, baseline = task_of(schema.target), kind_of(schema).words.baseline
+    outcome, watched = task.outcome, task.watched
     ranked = f"attribution toward {outcome}" if explanation.signed else "magnitude"
     return Score(
         metric=mode,
@@ -152,7 +148,7 @@ def _template(context: MeasureContext, explanation: Explanation, mode: Mode, poi
         value=np.nan,
         n=0,
         direction="lower" if mode == "deletion" else "higher",
-        bounds=(None, None) if target.is_number else (0.0, 1.0),
+        bounds=task.watched_bounds,
         explainer=explanation.method,
         reference=_PETSIUK,
         note=f"Order by {ranked}; {points} points; {watched}; baseline: {baseline}.",

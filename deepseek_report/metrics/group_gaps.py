@@ -12,11 +12,19 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
-from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
+from deepseek_report.metrics.gap_tables import (
+    Cell,
+    Comparison,
+    gap_notes,
+    gap_scores,
+    gap_table,
+    rate_table,
+    with_enough,
+)
 from deepseek_report.metrics.groups import Bools, Grouping, MinCell, MinEvents, Outcomes, groupings
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.gaps import Gap, largest_gap
+from deepseek_report.statistics.intervals import SHARE
 
 Ints = NDArray[np.int64]
 
@@ -51,9 +59,12 @@ class GapMetric(ClassMetric):
         cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
         judged = [with_enough(one, cells, floor) for one in found]
         gaps = [self._gap(one, outcomes, context.seed) for one in judged]
-        table = gap_table(self.name, judged, gaps)
+        comparisons = [
+            Comparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
+        ]
+        table = gap_table(comparisons)
         doi = "doi:10.48550/arXiv.1610.02413"
-        scores = gap_scores(self.name, "fairness", judged, gaps, table, doi)
+        scores = gap_scores("fairness", comparisons, table, doi)
         too_few = (
             f"with under {self.min_cell} people in a cell, or where equal rates would give under "
             f"{self.min_events} favourable decisions,"

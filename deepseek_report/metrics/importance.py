@@ -21,8 +21,8 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, about_sample, judged
 from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
 
 Array = NDArray[np.float64]
 #: A token must stand in so many explained texts to be told of.

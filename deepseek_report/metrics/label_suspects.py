@@ -16,9 +16,8 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.data_kinds.encoding import encoding_of
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.statistics.intervals import rate
+from deepseek_report.statistics.intervals import SHARE, rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -15,12 +15,11 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
 from deepseek_report.metrics.threshold_choice import choose_threshold
-from deepseek_report.statistics.intervals import Estimate
+from deepseek_report.statistics.intervals import SHARE, Estimate
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
-from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap
+from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap, bootstrapped
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

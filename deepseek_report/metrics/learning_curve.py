@@ -14,15 +14,13 @@ from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import require_both
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.metrics.reference_predictors import (
-    LABELS,
-    fit_predictor,
-    limits_of,
-    stratified_order,
-)
+from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
+from deepseek_report.statistics.classification import require_both
 from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import REFERENCES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,12 +58,14 @@ class LearningCurve(ClassMetric):
             [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
         )
         notes: tuple[str, ...] = (
-            f"The curve is that of {LABELS[self.predictor]}, trained anew on each part, not of the "
-            f"model itself; its AUC is for {target.label} on the test part.",
+            f"The curve is that of {REFERENCES[self.predictor]}, trained anew on each part, not of "
+            f"the model itself; its AUC is for {target.label} on the test part.",
         )
-        limits = limits_of(self.predictor, context.dataset.schema.features, len(target.classes))
+        limits = limits_of(
+            task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
+        )
         notes = (*notes, limits) if limits else notes
-        gain = _last_doubling(rankings, LABELS[self.predictor])
+        gain = _last_doubling(rankings, REFERENCES[self.predictor])
         return Measurement((gain,), {"curve": table}, notes=notes)
 
     def _rows(self, n: int) -> list[int]:
@@ -84,6 +84,7 @@ class LearningCurve(ClassMetric):
         part = data.train.take(order[:rows])
         target = data.schema.target
         predict = fit_predictor(
+            task_of(target),
             self.predictor,
             data.schema.features,
             part.inputs,
@@ -102,7 +103,7 @@ class LearningCurve(ClassMetric):
             "roc_auc": found.value,
             "low": found.low,
             "high": found.high,
-            "predictor": LABELS[self.predictor],
+            "predictor": REFERENCES[self.predictor],
         }
 
 

@@ -20,8 +20,9 @@ from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -113,7 +114,8 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        plain = not kind_of(schema).evidence_is_there or schema.target.is_number
+        task = task_of(schema.target)
+        plain = not kind_of(schema).evidence_is_there or not task.decides
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 

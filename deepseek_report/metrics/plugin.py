@@ -8,7 +8,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
-from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, Schema, Task
+from deepseek_report.artifacts.schema import (
+    CLASS_TASKS,
+    LABEL_TASKS,
+    NUMBER_TASKS,
+    Schema,
+    TaskName,
+)
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -40,19 +46,19 @@ class ModelMetric:
 class ClassMetric(ModelMetric):
     """Defaults of a metric that judges decisions between classes or their probabilities."""
 
-    tasks: ClassVar[frozenset[Task]] = CLASS_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS
 
 
 class NumberMetric(ModelMetric):
     """Defaults of a metric that judges predicted numbers."""
 
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
 
 class LabelsMetric(ModelMetric):
     """Defaults of a metric that judges all labels of a multi-label target."""
 
-    tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
 
 
 def require_two_classes(schema: Schema, what: str) -> None:

@@ -11,9 +11,10 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.odds import softmax
 from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import decide
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ def predict(
 ) -> dict[str, Predictions]:
     """Predictions of the validation and the test part; the threshold comes from the first."""
     target = classifier.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
     logits = {name: _as_floats(classifier.logits(part.inputs)) for name, part in parts.items()}
@@ -78,7 +79,7 @@ def _numbers(classifier: Classifier, part: Split) -> Predictions:
 
 
 def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
-    if classifier.schema.target.task != "multi_label":
+    if part.all_labels is None:  # several labels alone have them
         return None
     return _as_floats(classifier.label_probabilities(part.inputs))
 

@@ -18,10 +18,9 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
-from deepseek_report.statistics.intervals import Estimate
+from deepseek_report.statistics.intervals import SHARE, Estimate
 from deepseek_report.statistics.ranking import thin
 
 Floats = NDArray[np.float64]

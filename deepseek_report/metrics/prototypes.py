@@ -17,9 +17,9 @@ from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.own_terms import contributions
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
+from deepseek_report.statistics.intervals import SHARE
 
 Floats = NDArray[np.float64]
 

@@ -13,16 +13,27 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.schema import (
+    PEOPLE,
+    Attribute,
+    AttributeKind,
+    Feature,
+    Modality,
+)
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.encoding import most_telling
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
-from deepseek_report.statistics.intervals import Z95, Estimate
+from deepseek_report.statistics.intervals import SHARE, Z95, Estimate
 from deepseek_report.statistics.ranking import delong, macro_auc
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -140,6 +151,7 @@ class Proxies(ModelMetric):
             return None
         names = [data.schema.features[j] for j in features]
         predict = fit_predictor(
+            TASKS["classification"],  # which level an attribute has is always a class
             "gradient_boosting",
             names,
             inputs[:, features],

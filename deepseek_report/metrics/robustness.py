@@ -1,10 +1,10 @@
-"""How much decisions change when the inputs are a little wrong, recoded or missing."""
+"""How much predictions change when the inputs are a little wrong, recoded or missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,20 +14,17 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
-from deepseek_report.metrics.decisions import decide
-from deepseek_report.metrics.number_robustness import (
-    effect_on_number,
-    noise_scores,
-    perturbation_table,
-)
-from deepseek_report.metrics.performance import SHARE, require_both
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.metrics.reference_predictors import stratified_order
-from deepseek_report.statistics.intervals import Estimate, rate
-from deepseek_report.statistics.ranking import macro_auc_estimate
+from deepseek_report.statistics.intervals import SHARE, Estimate
+from deepseek_report.tasks import Task, task_of
 
 Floats = NDArray[np.float64]
 Chance = Annotated[float, Field(gt=0, le=1)]
@@ -35,8 +32,18 @@ Noise = Annotated[float, Field(gt=0, le=10)]
 
 
 @dataclass(frozen=True)
+class Effect:
+    """What a perturbation of this kind and level does: `Task.held` and `Task.moved` under it."""
+
+    kind: str
+    level: float
+    held: Estimate
+    moved: Estimate
+
+
+@dataclass(frozen=True)
 class Robustness(ModelMetric):
-    """How ranking and decisions hold up under noise, swapped categories and missing values.
+    """How predictions hold up under noise, swapped categories and missing values.
 
     Of texts words are masked with the chances of `swaps`, and dropped with those of `missing`; in
     images and series there is noise alone.
@@ -51,6 +58,8 @@ class Robustness(ModelMetric):
         "flipped_under_masking": SHARE,
         "mae_under_noise": (0.0, None),
         "change_under_noise": (0.0, None),
+        "mae_under_masking": (0.0, None),
+        "change_under_masking": (0.0, None),
     }
 
     category: ClassVar[Category] = "robustness"
@@ -63,15 +72,14 @@ class Robustness(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         data, p = context.dataset, context.predictions
+        task = task_of(data.schema.target)
         rng = np.random.default_rng(context.seed)
-        is_number = data.schema.target.is_number
-        rows = np.sort(_order(p.labels, is_number, rng)[: self.max_rows])
-        if not is_number:
-            require_both(p.labels[rows], "robustness of the ranking")
+        rows = np.sort(task.order(p.labels, rng)[: self.max_rows])
+        task.require_variety(p.labels[rows], "robustness of the ranking")
         inputs = data.test.inputs[rows]
         plan = list(self._plan(data.schema))
         context.progress.start("perturbed inputs", len(plan))
-        found: list[tuple[str, float, Estimate, Estimate]] = []
+        effects: list[Effect] = []
         notes: list[str] = []
         for kind, level in plan:
             perturbed = _perturb(kind, level, context, inputs, rng)
@@ -81,27 +89,11 @@ class Robustness(ModelMetric):
                 what = f"{_label(kind, data.schema)} at {level:g}"
                 notes.append(f"The model gives no finite output with {what}.")
                 continue
-            effect = (
-                effect_on_number(context, rows, outputs[:, 0])
-                if is_number
-                else _effect(context, rows, outputs)
-            )
-            found.append((kind, level, *effect))
+            effects.append(Effect(kind, level, *task.effect(p, rows, outputs)))
         notes += _about(len(rows), data.schema)
-        if is_number:
-            told = [
-                (kind, _label(kind, data.schema), level, value, moved)
-                for kind, level, value, moved in found
-            ]
-            unit = data.schema.target.unit or ""
-            scores = noise_scores(told, self.declared_level, unit)
-            return Measurement(
-                scores, {"perturbations": perturbation_table(told)}, notes=tuple(notes)
-            )
-        table = pd.DataFrame([_row(data.schema, *one) for one in found], columns=list(_COLUMNS))
         return Measurement(
-            self._scores(found, data.schema),
-            {"perturbations": table.astype(_COLUMNS)},
+            self._scores(effects, data.schema),
+            {"perturbations": _table(task, effects, data.schema)},
             notes=tuple(notes),
         )
 
@@ -114,29 +106,31 @@ class Robustness(ModelMetric):
         for disturbance in kind_of(schema).disturbances():
             yield from ((disturbance.name, level) for level in sorted(levels[disturbance.levels]))
 
-    def _scores(
-        self, found: list[tuple[str, float, Estimate, Estimate]], schema: Schema
-    ) -> tuple[Score, ...]:
+    def _scores(self, effects: list[Effect], schema: Schema) -> tuple[Score, ...]:
         data, level_words = kind_of(schema), f"{self.declared_level:g} robust standard deviations"
         noise = f"Noise of {level_words} on all {data.words.place[1]}."
-        for kind, level, auc, flipped in found:
-            if kind == "noise" and level == self.declared_level:
-                return _pair("noise", auc, flipped, noise)
-            if kind == "mask":
-                text = f"Each {data.noun} masked with a chance of {level:g}."
-                return _pair("masking", auc, flipped, text)
+        for effect in effects:
+            if effect.kind == "noise" and effect.level == self.declared_level:
+                return _pair("noise", effect, schema, noise)
+            if effect.kind == "mask":
+                text = f"Each {data.noun} masked with a chance of {effect.level:g}."
+                return _pair("masking", effect, schema, text)
         return ()
 
 
-def _order(labels: NDArray[Any], is_number: bool, rng: np.random.Generator) -> NDArray[np.int64]:
-    """A random order of the rows; with classes every beginning has nearly their shares."""
-    return rng.permutation(len(labels)) if is_number else stratified_order(labels, rng)
-
-
-def _pair(under: str, auc: Estimate, flipped: Estimate, note: str) -> tuple[Score, ...]:
-    return (
-        auc.score(f"roc_auc_under_{under}", "robustness", "higher", bounds=SHARE, note=note),
-        flipped.score(f"flipped_under_{under}", "robustness", "lower", bounds=SHARE, note=note),
+def _pair(under: str, effect: Effect, schema: Schema, note: str) -> tuple[Score, ...]:
+    """The scores of what should hold, and of what should not move."""
+    task = task_of(schema.target)
+    return tuple(
+        estimate.score(
+            f"{measure.key}_under_{under}",
+            "robustness",
+            measure.direction,
+            unit=task.unit(schema.target, measure),
+            bounds=measure.bounds,
+            note=note,
+        )
+        for measure, estimate in ((task.held, effect.held), (task.moved, effect.moved))
     )
 
 
@@ -156,31 +150,6 @@ def _perturb(
     return disturbance.apply(inputs, context.dataset.train.inputs, level, rng)
 
 
-def _effect(
-    context: MeasureContext, rows: NDArray[np.int64], probabilities: Floats
-) -> tuple[Estimate, Estimate]:
-    """ROC AUC on the perturbed inputs, and the share of decisions that changed."""
-    p = context.predictions
-    decisions = decide(probabilities, p.threshold, p.explained)
-    flipped = int(np.count_nonzero(decisions != p.decisions[rows]))
-    auc = macro_auc_estimate(p.labels[rows], probabilities, p.explained)
-    return auc, rate(flipped, len(rows))
-
-
-_COLUMNS: dict[str, type] = {
-    "perturbation": str,
-    "label": str,
-    "level": float,
-    "roc_auc": float,
-    "low": float,
-    "high": float,
-    "flipped": float,
-    "flipped_low": float,
-    "flipped_high": float,
-    "n": int,
-}
-
-
 def _disturbance(name: str, schema: Schema) -> Disturbance:
     return next(each for each in kind_of(schema).disturbances() if each.name == name)
 
@@ -190,18 +159,23 @@ def _label(name: str, schema: Schema) -> str:
     return _disturbance(name, schema).label
 
 
-def _row(
-    schema: Schema, kind: str, level: float, auc: Estimate, flipped: Estimate
-) -> tuple[object, ...]:
-    return (
-        kind,
-        _label(kind, schema),
-        level,
-        auc.value,
-        auc.low,
-        auc.high,
-        flipped.value,
-        flipped.low,
-        flipped.high,
-        flipped.n,
-    )
+def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
+    """One row for each perturbation and level."""
+    held, moved = task.held.key, task.moved.key
+    types: dict[str, type] = {
+        "perturbation": str,
+        "label": str,
+        "level": float,
+        **dict.fromkeys((held, "low", "high", moved, f"{moved}_low", f"{moved}_high"), float),
+        "n": int,
+    }
+    rows = [
+        (
+            *(effect.kind, _label(effect.kind, schema), effect.level),
+            *(effect.held.value, effect.held.low, effect.held.high),
+            *(effect.moved.value, effect.moved.low, effect.moved.high),
+            effect.moved.n,
+        )
+        for effect in effects
+    ]
+    return pd.DataFrame(rows, columns=list(types)).astype(types)

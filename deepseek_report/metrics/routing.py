@@ -16,11 +16,11 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import SHARE, Estimate, mean_interval
 from deepseek_report.statistics.resampling import Replicates, bootstrap
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 
@@ -164,7 +164,7 @@ class RouteEntropy(ModelMetric):
         names = ("layer", "branch", "head")
         overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
         tables = {"routes": overall}
-        if not target.is_number:
+        if task_of(target).decides:
             tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
         return Measurement((score,), tables)
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
+from deepseek_report.tasks.decisions import tally
 
 _SEEN = (
     "These are test rows: a threshold that is picked from this table must be judged on other data."

@@ -17,9 +17,9 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
+from deepseek_report.tasks.decisions import effective_threshold, tally, threshold_for_share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -20,6 +20,7 @@ from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.loading import load_weights
 from deepseek_report.models.outputs import Readout
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.torch_module import TorchModule
@@ -37,7 +38,7 @@ class AdaptedModule(EncodedModule):
     def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.cls = config, cls
-        self.outputs = schema.target.n_outputs
+        self.outputs = task_of(schema.target).n_outputs(schema.target)
         self.readout = Readout(schema.target, train)
         self.net = self._new_net()
 

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.checkpoint import (
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.transformer_module import Start
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.pretrained import Pretrained
@@ -76,7 +77,8 @@ def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozen
 
     mean = plugin.pool == "mean"
     auto: Any = AutoModel if mean else AutoModelForSequenceClassification
-    asked: dict[str, Any] = {} if mean else {"num_labels": schema.target.n_outputs}
+    n_outputs = task_of(schema.target).n_outputs(schema.target)
+    asked: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
     if not mean and plugin.train != "none":
         asked["ignore_mismatched_sizes"] = True
     try:
@@ -94,8 +96,7 @@ def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozen
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         text = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"checkpoint {folder} cannot be loaded as a classifier of {schema.target.n_outputs} "
-            f"outputs: {text}"
+            f"checkpoint {folder} cannot be loaded as a classifier of {n_outputs} outputs: {text}"
         ) from None
     lost = {one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]}
     fresh = frozenset(found["missing_keys"]) | lost
@@ -115,7 +116,7 @@ def class_order(folder: Path, target: Target) -> list[int] | None:
     """
     names = described(folder).get("id2label") or {}
     known = {str(label).casefold(): int(position) for position, label in names.items()}
-    if target.task == "multi_label":
+    if task_of(target).several:
         return _same(known, target.labels)
     numbers = {one.removeprefix("label_"): position for one, position in known.items()}
     found = (_same(known, target.classes), _same(known, target.codes), _same(numbers, target.codes))
@@ -129,7 +130,8 @@ def _same(known: Mapping[str, int], names: Sequence[str]) -> list[int] | None:
 
 def class_problem(folder: Path, target: Target) -> str | None:
     """Why nobody can say which output of a trained classifier is which class."""
-    if target.task != "classification" or class_order(folder, target) is not None:
+    task = task_of(target)
+    if not task.decides or task.several or class_order(folder, target) is not None:
         return None
     theirs = list((described(folder).get("id2label") or {}).values())
     return (

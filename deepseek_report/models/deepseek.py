@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    Modality,
+    Schema,
+    TaskName,
+)
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 
@@ -58,7 +63,7 @@ class DeepSeek:
         {"module", "gradients", "attention", "routing", "experts"}
     )
     modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     size: Literal["tiny", "small", "base"] = "tiny"
     width: Annotated[int, Field(ge=4, le=1024)] | None = None

@@ -16,6 +16,7 @@ from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.odds import log_odds
 from deepseek_report.models.class_match import match_classes
 from deepseek_report.models.columns import Columns, Encoding
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 
@@ -52,7 +53,7 @@ class Fitted:
 
     @property
     def _several(self) -> bool:
-        return self.schema.target.task == "multi_label"
+        return task_of(self.schema.target).several
 
     def draw_from(self, seed: int) -> None:
         """Let the estimator draw from this seed, if it draws at all."""
@@ -80,7 +81,7 @@ class Fitted:
         target = self.schema.target
         if not len(inputs):
             return np.empty((0, len(target.classes)))
-        if target.is_number:
+        if not task_of(target).decides:
             return np.asarray(self._ask("predict", inputs), dtype=np.float64).reshape(-1, 1)
         if self._several:
             given = self.label_probabilities(inputs)[:, target.label_index]
@@ -93,7 +94,9 @@ class Fitted:
         shares = self._ask("predict_proba", inputs) if len(inputs) else []
         parts = zip(shares, self.estimator.classes_, strict=False)
         columns = [_scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
-        return np.stack(columns, axis=1) if columns else np.empty((0, self.schema.target.n_outputs))
+        target = self.schema.target
+        empty = np.empty((0, task_of(target).n_outputs(target)))
+        return np.stack(columns, axis=1) if columns else empty
 
     def _ask(self, method: str, inputs: Floats) -> Any:
         table = self.columns.transform(inputs)
@@ -174,7 +177,7 @@ class EstimatorClassifier:
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
         found = self.probabilities(inputs)
-        return found if self.schema.target.is_number else np.log(found)
+        return np.log(found) if task_of(self.schema.target).decides else found
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""

@@ -117,7 +117,7 @@ class NAMModule(EncodedModule):
         with torch.no_grad():
             means = self._mean_hidden(inputs.device)
             weight = contrast(self.output.view(self.output.linear.weight.T), target)
-            weight = weight * (self.output.spread if self.output.task == "regression" else 1.0)
+            weight = weight * (self.output.spread if self.output.scaled else 1.0)
             parts = (self._hidden(self.embed(inputs)) - means) * weight
             values = parts.new_zeros(len(inputs), self.columns)
             values.index_add_(1, self.owners, parts)

@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.checkpoint import described, digest, is_here, locate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
 
@@ -37,7 +37,7 @@ class Pretrained:
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
     name: ClassVar[str]
 
     checkpoint: str | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Prototype:
         {"module", "gradients", "intrinsic", "prototypes"}
     )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
-    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
+    tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification"})
 
     per_class: Annotated[int, Field(ge=1, le=100)] = 8
     candidates: Annotated[int, Field(ge=1, le=10_000)] = 200

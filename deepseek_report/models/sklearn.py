@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    Modality,
+    Schema,
+    TaskName,
+)
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
@@ -25,6 +30,7 @@ from deepseek_report.models.libraries import (
     walkable,
 )
 from deepseek_report.models.pickles import is_pickle, pickle_problem
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.booster_file import LoadedBooster
@@ -71,7 +77,7 @@ class Sklearn:
         return trusting
 
     @property
-    def tasks(self) -> frozenset[Task]:
+    def tasks(self) -> frozenset[TaskName]:
         """What the named estimator is for; where none is named, one is chosen for the target."""
         if self.file is not None:
             name = self._class_name
@@ -100,7 +106,7 @@ class Sklearn:
         """Without trees where boosting has more than two classes, for texts and several labels."""
         target = schema.target
         some = len(target.classes) <= 2 or TREES.get(self._class_name, False)
-        walked = some and target.task != "multi_label" and not kind_of(schema).as_words
+        walked = some and not task_of(target).several and not kind_of(schema).as_words
         return self.capabilities if walked else frozenset()
 
     def chosen_encoding(self, as_words: bool = False) -> Encoding:
@@ -245,9 +251,9 @@ class Sklearn:
     def _estimator(self, schema: Schema) -> Any:
         from deepseek_report.models.skops_file import load_file
 
-        task = schema.target.task
+        task = task_of(schema.target)
         if self.file is not None:
-            if task == "multi_label":
+            if task.several:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
             path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
@@ -255,11 +261,11 @@ class Sklearn:
         else:
             dotted = self._dotted(schema)
             found = self._class(schema)(**{**settings_of(dotted), **self.params})
-        if _is_regressor(found) != (task == "regression"):
-            wanted = "a number" if task == "regression" else "classes"
+        if _is_regressor(found) == task.decides:
+            wanted = "classes" if task.decides else "a number"
             name = self._class_name or type(found).__name__
             raise ConfigError(f"{name} is not made to predict {wanted}")
-        if task != "multi_label":
+        if not task.several:
             return found
         from sklearn.multioutput import MultiOutputClassifier
 
@@ -325,7 +331,7 @@ def _is_regressor(estimator: Any) -> bool:
     return bool(is_regressor(estimator))
 
 
-def _tasks(regressor: bool, *, from_file: bool) -> frozenset[Task]:
+def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     if regressor:
         return frozenset({"regression"})
     return frozenset({"classification"} if from_file else {"classification", "multi_label"})

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, DeepseekReportError
 
@@ -39,7 +39,7 @@ class TorchModule:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
 
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     module: str = "torch.nn.Linear"
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from deepseek_report.metrics.case_choice import NAMED
 from deepseek_report.privacy.bands import RARE, banded
 from deepseek_report.privacy.source import Source, three_digits
 from deepseek_report.privacy.tables import IDENTIFIERS, mentioned
+from deepseek_report.tasks import task_of
 
 Columns = Callable[[pd.Series], str]
 
@@ -43,7 +44,7 @@ def _unnamed(table: pd.DataFrame, source: Source) -> pd.DataFrame:
         role=[f"{NAMED}{number + 1}" for number in table["case"]],
         role_label=[f"Case {number + 1}" for number in table["case"]],
     )
-    if source.dataset.schema.target.is_number:
+    if not task_of(source.dataset.schema.target).decides:
         table = _rounded_numbers(table, source)
     return table
 

@@ -17,6 +17,7 @@ from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.groups import UNKNOWN
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.tasks import task_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -93,7 +94,7 @@ def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints
     }
     labels = np.concatenate([part.labels for part in parts])
     everyone = np.ones(len(labels), bool)
-    if schema.target.is_number:
+    if not task_of(schema.target).decides:
         return [cells.count(codes, everyone)]
     marked = [labels == one for one in {schema.target.explained, schema.target.favourable}]
     return [cells.count(codes, one) for one in (everyone, *_both(marked))]
@@ -102,7 +103,7 @@ def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints
 def _of_decisions(cells: _Cells, dataset: Dataset, predictions: Predictions) -> list[Ints]:
     """How many of each cell were decided for the favourable class, and how many not."""
     target = dataset.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return []
     favoured = predictions.decisions == target.favourable
     return [cells.count(dataset.test.groups, one) for one in _both([favoured])]

@@ -16,6 +16,7 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.thresholds import against_data
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.tasks import task_of
 
 
 def refuse_misfits(
@@ -85,7 +86,7 @@ def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, str]]:
 
 
 def _is_undeclared(schema: Schema) -> bool:
-    return not schema.target.is_number and not schema.target.is_judged
+    return task_of(schema.target).decides and not schema.target.is_judged
 
 
 def _names(schema: Schema) -> Iterator[str]:

@@ -11,6 +11,7 @@ import yaml
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.tasks import task_of
 
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
@@ -117,7 +118,7 @@ def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]
 
 
 def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
-    if target.is_number:
+    if not task_of(target).decides:
         unit = _unit(target.name)
         hint = f"  # by its name perhaps {unit}" if unit else "  # such as € or kWh"
         yield f"  unit: {scalar(target.unit)}{hint}"

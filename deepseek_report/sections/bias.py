@@ -21,7 +21,6 @@ from deepseek_report.findings.rules_groups import (
 )
 from deepseek_report.findings.rules_sources import proxy_features
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
-from deepseek_report.sections.bias_numbers import answer_errors, error_values, few_groups
 from deepseek_report.sections.bias_undeclared import (
     answer_undeclared,
     is_undeclared,
@@ -42,11 +41,10 @@ _EXPLAINED = "explanation_by_group"
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("group_errors", "proxies", "threshold_tradeoff", _EXPLAINED),
+    *("proxies", "threshold_tradeoff", _EXPLAINED),
 )
 _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/group_rates",
-    "pictures/group_errors",
 }
 
 
@@ -60,10 +58,10 @@ class Bias:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bias", results)
         _answer(draft)
-        answer_errors(draft)
+        _answer_gaps(draft)
         _caveats(draft)
         draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
-        draft.values |= {**decision_values(draft), **_sources(draft), **error_values(draft)}
+        draft.values |= {**decision_values(draft), **_sources(draft)}
         draft.values["undeclared"] = undeclared_values(draft)
         return draft.content(self.title, _needed(results, self.needs), _USES)
 
@@ -77,8 +75,7 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
     if is_undeclared(results):
         return frozenset({"predictions/test"})
-    is_number = results.has("data") and results.schema.target.is_number
-    return frozenset({"measures/group_errors"}) if is_number else needs
+    return needs
 
 
 def _answer(draft: Draft) -> None:
@@ -115,6 +112,17 @@ def _answer(draft: Draft) -> None:
         draft.answer("errors", attributes=names, tests=len(known))
 
 
+def _answer_gaps(draft: Draft) -> None:
+    """Whether errors fall evenly, where the task compares groups by them."""
+    table = rows(draft.results, "group_rates", "tests")
+    if not table:
+        return
+    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
+    apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
+    names = [attribute_label(draft.results, name) for name in apart]
+    draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
+
+
 def _beyond(found: Sequence[Row]) -> list[str]:
     """The groups of each attribute: `“men” (sex)`."""
     levels: dict[str, list[str]] = {}
@@ -128,8 +136,8 @@ def _caveats(draft: Draft) -> None:
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
-    if few or few_groups(draft.results):
-        draft.caveat("too_few", n=len(few) or few_groups(draft.results))
+    if few:
+        draft.caveat("too_few", n=len(few))
     if _people(draft.results):
         draft.caveat("no_verdict")
 

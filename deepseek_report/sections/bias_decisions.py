@@ -1,11 +1,16 @@
-"""The tables of the bias section on decisions: rates of groups, ratios, differences, policies."""
+"""The tables of the bias section: what groups get, ratios, differences, policies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    is_crossing,
+    rows,
+)
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
 from deepseek_report.sections.cells import (
     DASH,
@@ -13,13 +18,17 @@ from deepseek_report.sections.cells import (
     number_cell,
     p_cell,
     percent_cell,
-    share_cell,
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.task_columns import (
+    gap_cells,
+    headings,
+    level_cells,
+    level_tables,
+)
+from deepseek_report.tasks import Task, task_of
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite, in_sentence
-from deepseek_report.wording.words import sentence_case
 
 DIFFERENCES = (
     "demographic_parity_difference",
@@ -28,21 +37,45 @@ DIFFERENCES = (
 )
 
 
+#: The first columns of a table of groups.
+_LEVEL = {"level": "Group", "n": "n"}
+
+
 def decision_values(draft: Draft) -> dict[str, Any]:
-    """The tables on decisions by group; empty where nothing is decided."""
+    """The tables on what groups get; those on decisions are empty where nothing is decided."""
     results = draft.results
+    task = task_of(results.schema.target)
     groups = rows(results, "group_rates", "groups")
-    names = list(dict.fromkeys(row["attribute"] for row in groups if not is_crossing(row)))
+    columns = task.group_columns
+    every = (*columns, *(one for one in task.group_quality if one not in columns))
     return {
-        "attributes": [_attribute(draft, name, groups) for name in names],
-        "crossings": [_group(draft, row) for row in groups if is_crossing(row)],
+        "attributes": level_tables(draft, groups, every, "", ()),
+        "crossings": [level_cells(draft, r, columns, "") for r in groups if is_crossing(r)],
+        "group_columns": _LEVEL | headings(columns, results),
+        "crossing_columns": {"attribute": "Attributes"} | _LEVEL | headings(columns, results),
+        "quality_columns": _quality(task, results),
+        **(_texts(draft) if groups else {}),
         **_ratios(draft),
         "differences": _differences(draft),
         "bound": estimates.bound(declared_ratio(results)),
         "explained": results.schema.target.explained_class,
         **_declared(draft),
+        "decides": task.decides,
         "policies": [_policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")],
     }
+
+
+def _quality(task: Task, results: Results) -> dict[str, str]:
+    """The columns of the second table; none where the task has none."""
+    own = headings(task.group_quality, results)
+    return _LEVEL | own if own else {}
+
+
+def _texts(draft: Draft) -> dict[str, str]:
+    """What stands around the tables."""
+    told = _declared(draft)
+    keys = ("by_group", "columns_explained", "where_from")
+    return {"intro": draft.text("intro", **told)} | {key: draft.text(key) for key in keys}
 
 
 def _declared(draft: Draft) -> dict[str, str]:
@@ -52,52 +85,6 @@ def _declared(draft: Draft) -> dict[str, str]:
         return {}
     by = draft.text(f"declared_by.{target.favourable_by}")
     return {"favourable": target.favourable_class, "declared_by": by}
-
-
-def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]:
-    mine = [row for row in groups if row["attribute"] == name]
-    return {
-        "name": name,
-        "label": sentence_case(attribute_label(draft.results, name)),
-        "inline": in_sentence(attribute_label(draft.results, name)),
-        "rows": [_group(draft, row) for row in mine],
-        "sentence": _spread(draft, mine),
-    }
-
-
-def _spread(draft: Draft, levels: Sequence[Row]) -> str:
-    """The groups with the largest and the smallest share of favourable decisions."""
-    judged = [r for r in levels if not r["too_few"] and finite(r["selection_rate"]) is not None]
-    if len(judged) < 2:
-        return draft.text("one_level")
-    most = max(judged, key=lambda row: row["selection_rate"])
-    least = min(judged, key=lambda row: row["selection_rate"])
-    return draft.text(
-        "spread",
-        decision=draft.results.schema.target.favourable_class,
-        most=most["level"],
-        least=least["level"],
-        most_rate=estimates.of_row(most, "selection_rate", "selection"),
-        least_rate=estimates.of_row(least, "selection_rate", "selection"),
-        most_base=estimates.of_row(most, "base_rate", "base"),
-        least_base=estimates.of_row(least, "base_rate", "base"),
-    )
-
-
-def _group(draft: Draft, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "attribute": attribute_label(draft.results, row["attribute"]),
-        "level": row["level"],
-        **count_cell("n", row["n"]),
-    }
-    if row["too_few"]:
-        return cells | {"selection": draft.text("too_few"), "base": DASH}
-    cells |= share_cell("selection", estimates.of_row(row, "selection_rate", "selection"))
-    cells |= share_cell("base", estimates.of_row(row, "base_rate", "base"))
-    for key in ("tpr", "fpr", "precision", "accuracy"):
-        cells |= share_cell(key, estimates.of_row(row, key, key))
-    cells |= value_cell("roc_auc", estimates.of_row(row, "roc_auc", "roc_auc"))
-    return cells | percent_cell("mean_score", row["mean_score"]) | percent_cell("ece", row["ece"])
 
 
 def _ratios(draft: Draft) -> dict[str, Any]:
@@ -142,18 +129,12 @@ def _ends(gap: dict[str, Any]) -> str:
 
 
 def _differences(draft: Draft) -> list[dict[str, Any]]:
-    found = []
-    for metric in DIFFERENCES:
-        for row in rows(draft.results, metric, "tests"):
-            cells = {
-                "metric": draft.words.label("metrics", metric),
-                "attribute": attribute_label(draft.results, row["attribute"]),
-                "levels": f"{row['narrowest_level']} to {row['widest_level']}",
-            }
-            cells |= value_cell("value", estimates.of_row(row, "value"))
-            cells |= number_cell("chance", row["null_high"])
-            found.append(cells | p_cell("p", row["p_adjusted"]) | count_cell("n", row["n"]))
-    return found
+    """The largest differences between groups: of decisions, and of the errors of numbers."""
+    return [
+        gap_cells(draft, {"metric": metric, **row})
+        for metric in (*DIFFERENCES, "group_rates")
+        for row in rows(draft.results, metric, "tests")
+    ]
 
 
 def _policy(draft: Draft, row: Row) -> dict[str, Any]:

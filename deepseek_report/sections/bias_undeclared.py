@@ -14,6 +14,7 @@ from deepseek_report.metrics.groups import Grouping, groupings
 from deepseek_report.sections.cells import DASH, count_cell, share_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.statistics.intervals import rate
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import sentence_case
@@ -24,7 +25,7 @@ def is_undeclared(results: Results) -> bool:
     if not results.has("data"):
         return False
     schema = results.schema
-    judged = schema.target.is_judged or schema.target.is_number
+    judged = schema.target.is_judged or not task_of(schema.target).decides
     return not judged and bool(schema.attributes_of("person"))
 
 

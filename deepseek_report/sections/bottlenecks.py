@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.findings.records import unit_of
 from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
 from deepseek_report.sections.bottlenecks_capacity import capacity
 from deepseek_report.sections.bottlenecks_compute import compute
@@ -19,12 +19,12 @@ from deepseek_report.wording.of_results import words_of
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "error_slices", "label_suspects", "learning_curve"),
+    *("slices", "label_suspects", "learning_curve"),
     *("expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
 _PICTURES = (
-    *("slices", "error_slices", "learning_curve"),
+    *("slices", "learning_curve"),
     *("routing", "layer_profile", "parameter_projection"),
 )
 _USES = frozenset(

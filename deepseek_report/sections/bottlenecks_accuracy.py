@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.findings.records import Row, rows
+from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.findings.rules_numbers import is_clear_part, parts_examined, unit_of
 from deepseek_report.sections.cells import (
     count_cell,
-    number_cell,
     p_cell,
     percent_cell,
-    share_cell,
     value_cell,
 )
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.task_columns import cells_of, headings
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Column
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import finite
 
@@ -25,12 +26,18 @@ def accuracy(draft: Draft) -> dict[str, Any]:
     """The parts of the data with most errors, and labels that may be wrong."""
     results = draft.results
     table = rows(results, "slices", "slices")
-    parts = rows(results, "error_slices", "slices")
+    columns = task_of(results.schema.target).slice_columns
     suspects = results.score("label_suspects")
     return {
-        "sentence": _part_sentence(draft, parts) if parts else _slice_sentence(draft, table),
-        "parts": [_part(row) for row in parts],
-        "slices": [_slice(row) for row in table],
+        "sentence": _slice_sentence(draft, table),
+        "slices": [_slice(row, columns) for row in table],
+        "columns": {
+            "slice": "Part",
+            "n": "n",
+            "share": "Share",
+            **headings(columns, results),
+            "p": "p",
+        },
         "suspects": [_suspect(row) for row in rows(results, "label_suspects", "suspects")][:20],
         "suspect_sentence": ""
         if suspects is None
@@ -41,55 +48,29 @@ def accuracy(draft: Draft) -> dict[str, Any]:
 def _slice_sentence(draft: Draft, table: list[Row]) -> str:
     if not table:
         return _not_measured(draft, "measures/slices")
-    clear = [row for row in table if is_clear(row)]
-    examined = slices_examined(draft.results)
+    loss = task_of(draft.results.schema.target).loss
+    clear = [row for row in table if is_clear(row, loss)]
     if not clear:
-        return draft.text("slices.none", examined=examined)
+        return draft.text("slices.none", examined=slices_examined(draft.results))
     worst = clear[0]
-    extra = (worst["error_rate"] - worst["rest_error_rate"]) * worst["n"]
-    errors = estimates.of_row(worst, "error_rate")
-    return draft.text(
-        "slices.worst", slice=worst["slice"], errors=errors, extra=round(extra), clear=len(clear)
-    )
-
-
-def _part_sentence(draft: Draft, table: list[Row]) -> str:
-    """Where predicted numbers are furthest off."""
-    clear = [row for row in table if is_clear_part(row)]
-    if not clear:
-        return draft.text("slices.none", examined=parts_examined(draft.results))
-    worst = clear[0]
+    rest = worst[f"rest_{loss.key}"]
     return draft.text(
         "slices.worst",
         slice=worst["slice"],
-        error=estimates.of_row(worst, "mae"),
-        rest=worst["rest_mae"],
+        error=estimates.of_row(worst, loss.key),
+        rest=rest,
+        extra=round((worst[loss.key] - rest) * worst["n"]),
         clear=len(clear),
         unit=unit_of(draft.results),
     )
 
 
-def _part(row: Row) -> dict[str, Any]:
+def _slice(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     return (
         {"slice": row["slice"]}
         | count_cell("n", row["n"])
         | percent_cell("share", row["share"])
-        | value_cell("mae", estimates.of_row(row, "mae"))
-        | number_cell("rest", row["rest_mae"])
-        | number_cell("lean", row["mean_error"])
-        | p_cell("p", row["p_adjusted"])
-    )
-
-
-def _slice(row: Row) -> dict[str, Any]:
-    return (
-        {"slice": row["slice"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        | share_cell("error_rate", estimates.of_row(row, "error_rate"))
-        | percent_cell("rest", row["rest_error_rate"])
-        | percent_cell("missed", row.get("missed_rate"))
-        | percent_cell("rest_missed", row.get("rest_missed_rate"))
+        | cells_of(columns, row)
         | p_cell("p", row["p_adjusted"])
     )
 

@@ -12,8 +12,12 @@ from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.records import Row, explainer_inline, rows
-from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.findings.records import (
+    Row,
+    explainer_inline,
+    rows,
+    unit_of,
+)
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft

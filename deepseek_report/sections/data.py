@@ -14,6 +14,7 @@ from deepseek_report.findings.records import period_of
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import finite
 
 
@@ -107,7 +108,7 @@ def _values(draft: Draft) -> dict[str, Any]:
 
 def _validation(results: Results) -> str:
     """What the validation part was for: intervals, the threshold, when to stop, or nothing."""
-    if results.schema.target.is_number:
+    if not task_of(results.schema.target).decides:
         return "intervals"
     if not results.has("predictions/test"):
         return "threshold" if len(results.schema.target.classes) == 2 else "stop"

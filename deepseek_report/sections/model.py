@@ -11,6 +11,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import rows
 from deepseek_report.sections.cells import count_cell, flat, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import finite
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
@@ -30,7 +31,7 @@ class Model:
             draft.caveats.extend(results.training.get("notes") or [])
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
-        draft.values["decides"] = results.has("data") and not results.schema.target.is_number
+        draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
         draft.notes(["parameters"])
         return draft.content(self.title, self.needs, _USES)
 

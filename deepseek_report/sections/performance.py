@@ -12,7 +12,7 @@ from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.parts import part_values
-from deepseek_report.sections.performance_numbers import (
+from deepseek_report.sections.performance_tables import (
     answer_numbers,
     class_values,
     label_values,
@@ -75,7 +75,6 @@ _METRICS = (
     "residuals",
     "prediction_intervals",
     "part_performance",
-    "part_errors",
 )
 _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/roc_curve",
@@ -86,7 +85,6 @@ _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/residuals",
     "pictures/interval_coverage",
     "pictures/part_performance",
-    "pictures/part_errors",
 }
 
 

@@ -15,6 +15,8 @@ from deepseek_report.artifacts.score import Category, Direction, Score
 Floats = NDArray[np.float64]
 #: Two-sided 95 % quantile of the normal distribution.
 Z95 = NormalDist().inv_cdf(0.975)
+#: Bounds of a rate.
+SHARE = (0.0, 1.0)
 #: The Boschloo test is exact and sharper than Fisher's, but too slow above this many instances.
 _BOSCHLOO_MOST = 120
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.statistics.intervals import Z95
+from deepseek_report.statistics.intervals import SHARE, Z95, Estimate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -206,3 +206,24 @@ def permuted_counts(
 def permutation_p_value(null: Floats, value: float) -> float:
     """Share of the null at least as great as the value, counting the value itself: in (0, 1]."""
     return float((1 + np.count_nonzero(null >= value - 1e-12)) / (1 + len(null)))
+
+
+def bootstrapped(
+    replicates: Replicates, n: int, seed: int, bounds: tuple[float, float] = SHARE
+) -> Estimate:
+    """A value with its BCa interval, and the sentence on how it was made."""
+    low, high = replicates.interval(*bounds)
+    method = (
+        f"{replicates.method} bootstrap of instances, {len(replicates.resamples)} resamples, "
+        f"seed {seed}"
+    )
+    return Estimate(float(replicates.value), float(low), float(high), n, method)
+
+
+def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:
+    """An order of all instances whose every beginning has the classes in nearly their shares."""
+    place = np.empty(len(labels))
+    for one in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == one))
+        place[members] = (np.arange(len(members)) + 0.5) / len(members)
+    return np.argsort(place, kind="stable")

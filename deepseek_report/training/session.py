@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.tasks import task_of
 from deepseek_report.training.board import open_board
 from deepseek_report.training.checkpoint import (
     State,
@@ -211,7 +212,9 @@ def _positive(dataset: Dataset) -> Tensor | None:
     """(instance,) whether a validation row has the explained class; None for a number."""
     target = dataset.schema.target
     return (
-        None if target.is_number else torch.as_tensor(dataset.validation.labels == target.explained)
+        torch.as_tensor(dataset.validation.labels == target.explained)
+        if task_of(target).decides
+        else None
     )
 
 

@@ -9,7 +9,13 @@ import numpy as np
 
 from deepseek_report.artifacts.numbers import percent, plural
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.visualizations.labels import columns, named, short, wrapped
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.labels import (
+    columns,
+    named,
+    short,
+    wrapped,
+)
 from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
 
 if TYPE_CHECKING:
@@ -72,16 +78,17 @@ class BarView:
     noun: str
 
     @property
-    def is_number(self) -> bool:
+    def in_unit(self) -> bool:
+        """Whether outputs are numbers in the unit of the target, and no probabilities."""
         return self.space == "value"
 
     def written(self, output: float) -> str:
         """An output as the picture says it: a percentage, or a number with its unit."""
-        return with_unit(output, self.number_unit) if self.is_number else percent(output)
+        return with_unit(output, self.number_unit) if self.in_unit else percent(output)
 
     @property
     def unit(self) -> str:
-        if self.is_number:
+        if self.in_unit:
             return in_unit(f"change of the prediction of “{self.class_name}”", self.number_unit)
         return {
             "probability": f"change of the probability of “{self.class_name}”, in points",
@@ -96,7 +103,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
     """What one explainer says of the case at `place`, its `most` greatest bars one by one."""
     explanation, predictions = results.explanations[name], results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return _number_view(results, name, place, most)
     classes = [short(one, 30) for one in target.classes]
     return BarView(

@@ -122,7 +122,7 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_position(("data", 0))
     axes.tick_params(pad=5)
-    (value_ticks if view.is_number else percent_ticks)(axes, "x", 4)
+    (value_ticks if view.in_unit else percent_ticks)(axes, "x", 4)
     rising = view.base is None or view.output >= view.base
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
     if view.base is not None:
@@ -136,7 +136,7 @@ def _strip(axes: Axes, view: BarView) -> None:
 
 def _extent(view: BarView) -> tuple[float, float]:
     """The ends of the line: 0 and 1 of a probability, somewhat around the numbers."""
-    if not view.is_number:
+    if not view.in_unit:
         return 0.0, 1.0
     ends = [view.output, view.output if view.base is None else view.base]
     pad = 0.6 * (max(ends) - min(ends)) or abs(ends[0]) * 0.1 or 1.0
@@ -152,7 +152,7 @@ def _heading(view: BarView) -> str:
 def _title(view: BarView) -> str:
     words, value = view.bars[0].title, view.bars[0].effect
     verb = "raises" if value > 0 else "lowers"
-    if view.is_number:
+    if view.in_unit:
         return (
             f"Case {count(view.identity)}: {words} {verb} the prediction most "
             f"({view.effect(value)}{f' {view.number_unit}' if view.number_unit else ''})"
@@ -167,7 +167,7 @@ def _title(view: BarView) -> str:
 def _alt(view: BarView) -> str:
     bars = ", ".join(f"{bar.words} {view.effect(bar.effect)}" for bar in view.bars[:5])
     base = "" if view.base is None else f", from a base of {view.written(view.base)}"
-    if view.is_number:
+    if view.in_unit:
         return (
             f"Case {count(view.identity)}: predicted {view.decided}{base}; truly {view.actual}. "
             f"Greatest contributions ({view.unit}): {bars}."

@@ -10,6 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.numbers import count, percent, quantity
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.labels import named, short
 from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
@@ -74,7 +75,7 @@ def cases_of(results: Results) -> list[Case]:
 
 def _said(results: Results, position: int) -> str:
     predictions, target = results.predictions, results.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         said, true = predictions.values[position], predictions.labels[position]
         return (
             f"predicted {quantity(float(said), target.unit)}, "

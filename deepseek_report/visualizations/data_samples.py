@@ -15,9 +15,17 @@ from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.labels import capital, extent, short
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    SMALL,
+    WIDTH,
+    draw_svg,
+    panel,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,10 +90,10 @@ class _Row:
 
 def _groups(schema: Schema, part: Split) -> list[tuple[str, NDArray[np.int64]]]:
     """(class, all its positions), classes without a case left out."""
+    task = task_of(schema.target)
     names, labels = schema.target.classes, part.labels
-    if schema.target.is_number:
-        edges = np.quantile(part.labels, [1 / 3, 2 / 3])
-        names, labels = ("low", "middle", "high"), np.searchsorted(edges, part.labels)
+    if not task.decides:
+        names, labels = ("low", "middle", "high"), task.strata(part.labels, 3, "left")
     found = [(name, np.flatnonzero(labels == one)) for one, name in enumerate(names)]
     return [(name, places) for name, places in found if len(places)]
 
@@ -182,8 +190,8 @@ def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float])
 
 def _title(results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int) -> str:
     noun = kind_of(results.schema).words.plural
-    what = "third" if results.schema.target.is_number else "class"
-    many = "thirds" if results.schema.target.is_number else "classes"
+    decides = task_of(results.schema.target).decides
+    what, many = ("class", "classes") if decides else ("third", "thirds")
     left_out = len(groups) - n_shown
     cut = f"; {plural(left_out, f'further {what} is', f'further {many} are')} not shown"
     return f"What the {noun} of {plural(n_shown, what, many)} look like" + (cut if left_out else "")

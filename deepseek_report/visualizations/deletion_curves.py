@@ -12,6 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.labels import (
     capital,
     known,
@@ -30,7 +31,14 @@ from deepseek_report.visualizations.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, colours, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    SMALL,
+    colours,
+    draw_svg,
+    panel,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,6 +80,10 @@ class DeletionCurves:
         ]
 
 
+#: What the curves are of where a number is predicted.
+_DISTANCE = "distance from the typical prediction"
+
+
 @dataclass(frozen=True)
 class _View:
     """{metric: its curves}, and {metric: {explainer: gain over the control}}."""
@@ -79,15 +91,13 @@ class _View:
     curves: dict[str, pd.DataFrame]
     gains: dict[str, dict[str, Score]]
     names: list[str]
-    is_number: bool
+    is_share: bool
     noun: str
 
     @property
     def outcome(self) -> str:
         """What the curves are of."""
-        if self.is_number:
-            return "distance from the typical prediction"
-        return "probability of the decided class"
+        return "probability of the decided class" if self.is_share else _DISTANCE
 
     @classmethod
     def of(cls, results: Results) -> _View:
@@ -98,7 +108,7 @@ class _View:
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
         noun = kind_of(results.schema).nouns[1]
-        return cls(curves, gains, names, results.schema.target.is_number, noun)
+        return cls(curves, gains, names, task_of(results.schema.target).decides, noun)
 
     @property
     def judged(self) -> list[str]:
@@ -122,7 +132,7 @@ def _paint(figure: Figure, view: _View) -> None:
         _curves(axes, table, view.names)
         axes.set_title(capital(metric))
         axes.set(ylim=limits, xlabel=f"{view.noun} removed" if metric == "deletion" else "put back")
-        (value_ticks if view.is_number else percent_ticks)(axes, "y")
+        (percent_ticks if view.is_share else value_ticks)(axes, "y")
         if place == 0:
             axes.set_ylabel(view.outcome)
         else:
@@ -135,7 +145,7 @@ def _limits(view: _View) -> tuple[float, float]:
     means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
     room = 0.15 * float(np.ptp(means)) + 0.005
     most = float(means.max()) + room
-    return max(float(means.min()) - room, 0.0), most if view.is_number else min(most, 1.0)
+    return max(float(means.min()) - room, 0.0), min(most, 1.0) if view.is_share else most
 
 
 def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
@@ -191,7 +201,7 @@ def _alt(view: _View) -> str:
     deletion = view.curves["deletion"]
     start = number(float(deletion.loc[deletion["removed_share"].idxmin(), "mean"]))
     cases = count(deletion["n"].max())
-    unit = ", in standard deviations of the true numbers," if view.is_number else ""
+    unit = "" if view.is_share else ", in standard deviations of the true numbers,"
     parts = [f"Mean {view.outcome}{unit} over {cases} cases, {start} with all {view.noun}"]
     for metric, gains in view.gains.items():
         said = [

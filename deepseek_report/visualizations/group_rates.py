@@ -1,4 +1,4 @@
-"""How often each group is decided favourably, and how often wrongly."""
+"""What each group gets: favourable decisions and wrong ones, or errors of predicted numbers."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, percent, points
+from deepseek_report.artifacts.numbers import count, points
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Column
 from deepseek_report.visualizations.labels import (
     capital,
     extent,
-    percent_with_interval,
+    listed,
     short,
     spoken,
 )
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks
+from deepseek_report.visualizations.marks import Look, grid, intervals, note
+from deepseek_report.visualizations.part_rows import over_all
 from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
 
 if TYPE_CHECKING:
@@ -35,7 +39,7 @@ _ROW = 0.25
 
 @dataclass(frozen=True)
 class GroupRates:
-    """Draws favourable decisions and the two kinds of errors, group by group, with intervals."""
+    """Draws decisions and their errors, or errors of numbers, group by group, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "bias"
@@ -43,14 +47,18 @@ class GroupRates:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))
-        favourable = short(results.schema.target.favourable_class, 20)
-        line = _overall(results)
+        target = results.schema.target
+        panels = tuple(
+            (column, Scale.of(column, results)) for column in task_of(target).groups_drawn
+        )
+        favourable = short(target.favourable_class, 20) if target.is_judged else ""
+        line = _overall(results, table)
         parts = {
             "group_rates": table[~table["crossing"].astype(bool)],
             "group_rates_crossings": table[table["crossing"].astype(bool)],
         }
         return [
-            _picture(name, _View(part.reset_index(drop=True), favourable, line))
+            _picture(name, _View(part.reset_index(drop=True), panels, favourable, line))
             for name, part in parts.items()
             if len(part)
         ]
@@ -61,16 +69,17 @@ class _View:
     """The groups of one picture, in the order of the table, and the rates over all."""
 
     table: pd.DataFrame
+    panels: tuple[tuple[Column, Scale], ...]
     favourable: str
     overall: dict[str, float]
 
-    @property
-    def panels(self) -> list[tuple[str, str]]:
-        return [
-            ("selection", f"decided\n“{short(self.favourable, 15)}”"),
-            ("fnr", f"wrongly denied\n“{short(self.favourable, 15)}”"),
-            ("fpr", f"wrongly given\n“{short(self.favourable, 15)}”"),
-        ]
+    def name(self, column: Column) -> str:
+        """What a panel shows."""
+        return column.label.format(favourable=short(self.favourable, 15))
+
+    def spoken(self, column: Column) -> str:
+        """The same inside a sentence."""
+        return column.label.format(favourable=self.favourable).replace("\n", " ")
 
     @property
     def attributes(self) -> list[str]:
@@ -87,29 +96,39 @@ class _View:
 
 
 def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
-    """With the rate of wrong denials, 1 − tpr, and uniform names of the columns."""
+    """With the rate of wrong denials, 1 − tpr, where something is decided."""
+    if "tpr" not in table:
+        return table
     return table.assign(
-        selection=table["selection_rate"],
         fnr=1 - table["tpr"],
         fnr_low=1 - table["tpr_high"],
         fnr_high=1 - table["tpr_low"],
     )
 
 
-def _overall(results: Results) -> dict[str, float]:
-    rates = results.predicted.classes[results.schema.target.declared_favourable]
-    return {"selection": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
+def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
+    """The value over all cases of every column that is drawn; of a signed one 0."""
+    target = results.schema.target
+    if target.is_judged:
+        rates = results.predicted.classes[target.declared_favourable]
+        return {"selection_rate": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
+    return {
+        column.key: 0.0 if column.signed else over_all(table, column.key)
+        for column in task_of(target).groups_drawn
+    }
 
 
 def _picture(name: str, view: _View) -> Picture:
     height = 0.95 + _ROW * (view.places[-1] + 1)
+    signed = [view.spoken(column) for column, _ in view.panels if column.signed]
+    line = f"the value, of the {signed[0]} 0," if signed else "the rate"
     return Picture(
         name=name,
         svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
         title=_title(view),
         alt=_alt(view),
         how_to_read=(
-            "Points are groups with 95 % intervals; the grey line is the rate over all cases. "
+            f"Points are groups with 95 % intervals; the grey line is {line} over all cases. "
             "Hollow points are groups too small to judge. Different rates can have different "
             "causes: this picture shows the difference, not why."
         ),
@@ -120,39 +139,40 @@ def _paint(figure: Figure, view: _View) -> None:
     labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
     heads = [short(one, 34) for one in dict.fromkeys(view.table["attribute_label"])]
     left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
-    width, height = (WIDTH - left - 0.05) / 3, figure.get_size_inches()[1]
-    for column, (rate, title) in enumerate(view.panels):
-        begin = left + column * width
-        axes = panel(figure, begin, 0.35, begin + width - 0.3, height - 0.55)
-        _points(axes, view, rate)
-        axes.set_title(title, fontsize=SMALL)
-        _row_labels(axes, view, labels if column == 0 else None)
+    width = (WIDTH - left - 0.05) / len(view.panels)
+    for place, (column, scale) in enumerate(view.panels):
+        begin = left + place * width
+        axes = panel(figure, begin, 0.35, begin + width - 0.3, figure.get_size_inches()[1] - 0.55)
+        _points(axes, view, column, scale)
+        axes.set_title(scale.label(view.name(column)), fontsize=SMALL)
+        _row_labels(axes, view, labels if place == 0 else None)
 
 
-def _points(axes: Axes, view: _View, rate: str) -> None:
-    axes.axvline(view.overall[rate], color=LIGHT["context"], linewidth=1.4)
+def _points(axes: Axes, view: _View, column: Column, scale: Scale) -> None:
+    axes.axvline(view.overall[column.key], color=LIGHT["context"], linewidth=1.4)
     few = view.table["too_few"].astype(bool).to_numpy()
     places = np.array(view.places)
     for hollow in (False, True):
         part = view.table[few == hollow]
         look = Look(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
-        ends = (part[f"{rate}_low"], part[f"{rate}_high"])
-        intervals(axes, places[few == hollow], part[rate], ends, look)
+        low, high = column.interval
+        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
     grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
-    axes.set_xlim(*_limits(view, rate))
-    percent_ticks(axes, "x", 2)
+    axes.set_xlim(*_limits(view, column))
+    scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
 
 
-def _limits(view: _View, rate: str) -> tuple[float, float]:
-    """All intervals of the groups that can be judged, with a little room, inside [0, 1]."""
+def _limits(view: _View, column: Column) -> tuple[float, float]:
+    """All intervals of the groups that can be judged, with a little room; rates inside [0, 1]."""
     sure = view.table[~view.table["too_few"].astype(bool)]
-    columns = (sure if len(sure) else view.table)[[rate, f"{rate}_low", f"{rate}_high"]].to_numpy(
-        float
-    )
-    ends = np.append(columns[np.isfinite(columns)], view.overall[rate])
+    shown = (sure if len(sure) else view.table)[[column.key, *column.interval]].to_numpy(float)
+    ends = np.append(shown[np.isfinite(shown)], view.overall[column.key])
     ends = ends[np.isfinite(ends)] if np.isfinite(ends).any() else np.array([0.0, 1.0])
-    room = max(0.12 * float(np.ptp(ends)), 0.02)
+    room = 0.12 * float(np.ptp(ends))
+    if not column.is_share:
+        return float(ends.min()) - room, float(ends.max()) + room
+    room = max(room, 0.02)
     return max(float(ends.min()) - room, -0.01), min(float(ends.max()) + room, 1.01)
 
 
@@ -177,56 +197,62 @@ def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
 
 
 def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
-    """The two groups of one attribute whose favourable rates are farthest apart.
+    """The two groups of one attribute that lie farthest apart in the first panel.
 
     Pairs whose intervals do not meet go first: a wide gap between tiny groups says less.
     """
-    judged = view.table[~view.table["too_few"].astype(bool)].dropna(subset=["selection"])
+    column = view.panels[0][0]
+    judged = view.table[~view.table["too_few"].astype(bool)].dropna(subset=[column.key])
     pairs = [
         (low, high)
         for _, part in judged.groupby("attribute", sort=False)
         for (_, low), (_, high) in permutations(part.iterrows(), 2)
-        if low["selection"] < high["selection"]
+        if low[column.key] < high[column.key]
     ]
-    return max(pairs, key=lambda one: (not _overlap(*one), _gap(*one)), default=None)
+    return max(
+        pairs, key=lambda one: (not _overlap(column, *one), _gap(column, *one)), default=None
+    )
 
 
-def _gap(low: pd.Series, high: pd.Series) -> float:
-    return float(high["selection"] - low["selection"])
+def _gap(column: Column, low: pd.Series, high: pd.Series) -> float:
+    return float(high[column.key] - low[column.key])
 
 
-def _overlap(low: pd.Series, high: pd.Series) -> bool:
-    return not low["selection_high"] < high["selection_low"]
+def _overlap(column: Column, low: pd.Series, high: pd.Series) -> bool:
+    least, most = column.interval
+    return not low[most] < high[least]
 
 
 def _title(view: _View) -> str:
-    pair = _widest(view)
+    column, scale = view.panels[0]
+    share = "share " if scale.is_share else ""
+    what, pair = capital(share + view.spoken(column)), _widest(view)
     if pair is None:
-        return "The groups are too small to compare how often they are decided favourably"
+        return f"{what}: the groups are too small to compare, or all alike"
     low, high = pair
-    gap = points(_gap(low, high)).lstrip("+")
-    sure = "; their intervals overlap" if _overlap(low, high) else ""
+    gap = _gap(column, low, high)
+    apart = points(gap).lstrip("+") if scale.is_share else scale.full(gap)
+    sure = "; their intervals overlap" if _overlap(column, low, high) else ""
     return (
-        f"Decisions for “{view.favourable}” differ most by "
-        f"{spoken(low['attribute_label']).lower()}: "
-        f"{percent(low['selection'])} of “{spoken(low['level'])}”, {percent(high['selection'])} "
-        f"of “{spoken(high['level'])}”, {gap} apart{sure}"
+        f"{what} differs most by {spoken(low['attribute_label']).lower()}: "
+        f"{scale.plain(low[column.key])} for “{spoken(low['level'])}”, "
+        f"{scale.plain(high[column.key])} for “{spoken(high['level'])}”, {apart} apart{sure}"
     )
 
 
 def _alt(view: _View) -> str:
+    (column, scale), others = view.panels[0], view.panels[1:]
     parts = []
     for name in view.attributes:
         part = view.table[view.table["attribute"] == name]
-        said = [
-            f"{spoken(row.level)} "
-            + percent_with_interval(row.selection, row.selection_low, row.selection_high)
-            for row in part.itertuples()
+        levels = [
+            f"{spoken(row['level'])} "
+            + scale.with_interval(row[column.key], *(row[end] for end in column.interval))
+            for row in part.to_dict("records")
         ]
-        parts.append(f"{capital(spoken(part['attribute_label'].iloc[0]))}: " + ", ".join(said))
+        parts.append(f"{capital(spoken(part['attribute_label'].iloc[0]))}: " + ", ".join(levels))
+    beside = listed([view.spoken(other) for other, _ in others])
     return (
-        f"Share decided “{view.favourable}” by group, over all "
-        f"{percent(view.overall['selection'])}. "
-        + "; ".join(parts)
-        + ". The two error rates stand beside it."
+        f"{capital(view.spoken(column))} by group, over all "
+        f"{scale.full(view.overall[column.key])}. {'; '.join(parts)}. Beside it: {beside}."
     )

@@ -11,7 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import declared, number, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import percent_with_interval
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
 from deepseek_report.visualizations.numbers import with_unit
@@ -34,7 +34,7 @@ class IntervalCoverage:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "prediction_intervals", "coverage")

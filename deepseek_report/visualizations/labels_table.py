@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import LABEL_TASKS, Task
+from deepseek_report.artifacts.schema import LABEL_TASKS, TaskName
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
 from deepseek_report.visualizations.reading import required
@@ -38,7 +38,7 @@ class LabelsTable:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
-    tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
 
     most: Annotated[int, Field(ge=2, le=40)] = 20
 

@@ -56,3 +56,14 @@ def paint_parts(
     ticks(axes, "x")
     axes.set_xlabel(label)
     beside(axes, table["n"].map(count), "cases", 44)
+
+
+def over_all(table: pd.DataFrame, column: str) -> float:
+    """The mean over all cases, from the levels of the first attribute, which hold each case once.
+
+    Parameters
+    ----------
+    table : one row a level: `attribute, n` and the column.
+    """
+    levels = table[table["attribute"] == table["attribute"].iloc[0]]
+    return float(np.average(levels[column], weights=levels["n"]))

@@ -13,7 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, declared, number
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import known, spoken, with_interval
 from deepseek_report.visualizations.marks import dots, grid, note, value_ticks
 from deepseek_report.visualizations.numbers import evenly, in_unit, with_unit
@@ -41,7 +41,7 @@ class PredictedVsTrue:
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/r2", "measures/mae", "measures/prediction_intervals"}
     )
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 

@@ -12,7 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import with_interval
 from deepseek_report.visualizations.marks import Look, dots, grid, upright_intervals, value_ticks
 from deepseek_report.visualizations.numbers import evenly, in_unit, with_unit
@@ -36,7 +36,7 @@ class ResidualsByPrediction:
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 

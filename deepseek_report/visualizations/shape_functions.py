@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, plural, quantity
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.labels import capital, short, spoken
 from deepseek_report.visualizations.marks import grid, value_ticks
 from deepseek_report.visualizations.reading import required
@@ -53,7 +54,7 @@ class ShapeFunctions:
             for name in names[: self.most]
         ]
         target = results.schema.target
-        unit = target.unit or "predicted number" if target.is_number else "log-odds"
+        unit = "log-odds" if task_of(target).decides else target.unit or "predicted number"
         return [
             Picture(
                 name="shape_functions",

@@ -155,3 +155,16 @@ def seconds(value: float | None) -> str:
         return f"{value:.1f}\u00a0s" if value < 10 else f"{value:.0f}\u00a0s"
     minutes, rest = divmod(round(value), 60)
     return f"{minutes}\u00a0min {rest}\u00a0s" if rest else f"{minutes}\u00a0min"
+
+
+def ends(score: Score) -> tuple[float, float]:
+    """The interval of a score, or its value twice where it has none."""
+    low, high = finite(score.low), finite(score.high)
+    return (score.value if low is None else low), (score.value if high is None else high)
+
+
+def positive(one: dict[str, Any], *, turn: bool) -> dict[str, Any]:
+    """A loss told as a positive number, with its interval turned."""
+    if not turn or one["low"] is None or one["high"] is None:
+        return one
+    return {**one, "value": -one["value"], "low": -one["high"], "high": -one["low"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.wording.words import Wording, wording
 
@@ -10,7 +11,11 @@ from deepseek_report.wording.words import Wording, wording
 def words_of(results: Results) -> Wording:
     """The texts of the language that the report is in, worded for what is predicted."""
     language = str((results.config.get("report") or {}).get("language") or "en")
-    if not results.has("data"):
+    return words_for(language, results.schema if results.has("data") else None)
+
+
+def words_for(language: str, schema: Schema | None) -> Wording:
+    """The texts of a language, worded for what such data predict and are made of."""
+    if schema is None:
         return wording(language)
-    schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", kind_of(schema).noun)
+    return wording(language, schema.target.task, kind_of(schema).noun)

@@ -130,19 +130,18 @@ class Wording:
 
 
 @cache
-def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "feature") -> Wording:
+def wording(language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature") -> Wording:
     """The texts of a language; those of the default language where it has none.
 
-    variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
+    task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
     """
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
         language = DEFAULT_LANGUAGE
-    texts = _catalog(folder, language)
-    if variant:
-        texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
-    return Wording(texts, noun)
+    texts = dict(_catalog(folder, language))
+    own = texts.pop("tasks", {}).get(task, {})
+    return Wording(_merged(texts, own), noun)
 
 
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:

@@ -34,7 +34,7 @@ from deepseek_report.metrics.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
-from deepseek_report.metrics.groups import GroupRates
+from deepseek_report.metrics.group_rates import GroupRates
 from deepseek_report.metrics.impact_ratio import ImpactRatio
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.metrics.threshold_sweep import ThresholdSweep

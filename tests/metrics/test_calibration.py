@@ -11,12 +11,11 @@ from sklearn.linear_model import LogisticRegression
 
 from deepseek_report.metrics.calibration import (
     ExpectedCalibrationError,
-    calibration_error,
     calibration_estimate,
-    equal_mass_bins,
     recalibration,
     reliability_table,
 )
+from deepseek_report.statistics.classification import calibration_error, equal_mass_bins
 
 
 def sample(n: int = 3000, stretch: float = 1.0):

@@ -11,15 +11,16 @@ import pytest
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.gaps import RateTable, largest_gap
 from deepseek_report.metrics.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
-from deepseek_report.metrics.groups import GroupRates, groupings
+from deepseek_report.metrics.group_rates import GroupRates
+from deepseek_report.metrics.groups import groupings
 from deepseek_report.metrics.impact_ratio import ImpactRatio, verdict
 from deepseek_report.metrics.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.statistics.gaps import RateTable, largest_gap
 from deepseek_report.statistics.intervals import newcombe
 
 

@@ -14,7 +14,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.data_kinds.encoding import Words, encoding_of, most_telling
+from deepseek_report.data_kinds.encoding import Words, encoding_of
 from deepseek_report.data_kinds.text import Text
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
@@ -29,6 +29,8 @@ from deepseek_report.metrics.reference_predictors import fit_predictor, limits_o
 from deepseek_report.metrics.robustness import Robustness
 from deepseek_report.metrics.slices import Slices
 from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
 
 PLANTED = 3.0
 
@@ -335,12 +337,13 @@ def test_a_text_of_unknown_words_alone_is_a_row_of_zeros(given) -> None:
 def test_predictors_find_the_planted_word(kind: Any, given) -> None:
     context = given("text", n=100)
     data = context.dataset
+    task = TASKS["classification"]
     predict = fit_predictor(
-        kind, data.schema.features, data.train.inputs, data.train.labels, 2, seed=0
+        task, kind, data.schema.features, data.train.inputs, data.train.labels, 2, seed=0
     )
     right = predict(data.test.inputs).argmax(axis=1) == data.test.labels
     assert right.mean() > 0.95
-    assert "words" in limits_of(kind, data.schema.features, 2)
+    assert "words" in limits_of(task, kind, data.schema.features, 2)
     assert neighbours_agreeing(data, np.arange(3), 5).shape == (3,)
 
 
@@ -356,10 +359,13 @@ def test_the_columns_that_tell_the_classes_apart_are_kept() -> None:
 
 def test_what_boosting_leaves_out_is_told() -> None:
     wide = tuple(Feature(f"x{j}", "x", "numeric") for j in range(300))
-    assert "200 columns" in limits_of("gradient_boosting", wide, 2)
-    assert "30 trees a class" in limits_of("gradient_boosting", wide[:5], 10)
-    assert limits_of("gradient_boosting", wide[:5], 2) is None
-    assert limits_of("majority", wide, 10) is None
+    task = TASKS["classification"]
+    assert "200 columns" in limits_of(task, "gradient_boosting", wide, 2)
+    assert "30 trees a class" in limits_of(
+        TASKS["classification"], "gradient_boosting", wide[:5], 10
+    )
+    assert limits_of(task, "gradient_boosting", wide[:5], 2) is None
+    assert limits_of(task, "majority", wide, 10) is None
 
 
 def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:

@@ -11,7 +11,9 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines, reference_predictions
 from deepseek_report.metrics.learning_curve import LearningCurve
 from deepseek_report.metrics.proxies import Proxies, permutation_importance
-from deepseek_report.metrics.reference_predictors import fit_predictor, stratified_order
+from deepseek_report.metrics.reference_predictors import fit_predictor
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.tasks import TASKS
 
 FEATURES = (
     Feature("a", "a", "numeric"),
@@ -44,7 +46,7 @@ def test_a_class_without_labels_gets_probability_zero(kind) -> None:
     rng = np.random.default_rng(0)
     rows = np.column_stack([rng.normal(size=80), rng.integers(0, 2, 80)])
     labels = np.where(rows[:, 0] > 0, 2, 0)
-    p = fit_predictor(kind, FEATURES, rows, labels, 3, seed=0)(rows)
+    p = fit_predictor(TASKS["classification"], kind, FEATURES, rows, labels, 3, seed=0)(rows)
     assert p.shape == (80, 3)
     assert np.allclose(p.sum(axis=1), 1)
     assert (p[:, 1] == 0).all()

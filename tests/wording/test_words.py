@@ -11,6 +11,7 @@ from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
+from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import Wording, wording
 
 LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
@@ -46,23 +47,25 @@ def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
         assert set(parts) == {"claim", "detail", "why", "do"}, message
 
 
-@pytest.mark.parametrize("path", VARIANTS, ids=lambda path: path.stem)
-def test_a_variant_says_otherwise_only_what_the_language_says_or_what_sections_of_it_ask(
-    path: Path,
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("task", list(TASKS))
+def test_a_task_says_otherwise_only_what_the_language_says_or_what_sections_of_it_ask(
+    path: Path, task: str
 ):
-    language, variant = path.stem.split(".")
     tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    base, merged = wording(language), wording(language, variant)
-    for key, text in flat(tree):
+    assert set(tree["tasks"]) <= set(TASKS)
+    base, merged = wording(path.stem), wording(path.stem, task)
+    for key, text in flat(tree["tasks"].get(task, {})):
         assert isinstance(text, str), key
         merged._environment.parse(text)
+        assert merged.has(key), key
         assert not key.startswith("findings.") or base.has(key), key
     assert merged.label("explainers", "shap") == base.label("explainers", "shap")
 
 
-def test_an_empty_text_of_a_variant_takes_an_entry_out_of_a_table():
+def test_an_empty_text_of_a_task_takes_an_entry_out_of_a_table():
     assert "ROC AUC" in wording("en").table("glossary")
-    assert "ROC AUC" not in wording("en", "number").table("glossary")
+    assert "ROC AUC" not in wording("en", "regression").table("glossary")
 
 
 def test_values_are_taken_as_text_and_never_as_templates():

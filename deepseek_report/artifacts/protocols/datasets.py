@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import AttributeKind, Modality, Task
+from deepseek_report.artifacts.schema import AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.split import Dataset
 
 
@@ -21,7 +21,7 @@ class Nature:
     """
 
     modality: Modality = "table"
-    task: Task = "classification"
+    task: TaskName = "classification"
     truth: bool = False
     groups: frozenset[AttributeKind] | None = None
     classes: int | None = None

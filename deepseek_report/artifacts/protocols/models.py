@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 
@@ -21,7 +21,7 @@ class ModelPlugin(Protocol):
 
     capabilities: ClassVar[frozenset[Capability]]
     modalities: ClassVar[frozenset[Modality]]
-    tasks: ClassVar[frozenset[Task]]
+    tasks: ClassVar[frozenset[TaskName]]
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""

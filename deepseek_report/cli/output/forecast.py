@@ -14,6 +14,7 @@ from deepseek_report.cli.output.console import (
 )
 from deepseek_report.cli.output.units import duration, duration_range
 from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
@@ -77,10 +78,11 @@ def _say_data(data: DataSeen) -> None:
 def _target(data: DataSeen) -> list[str]:
     """What is predicted: its classes and the favourable one, or its unit."""
     target = data.schema.target
-    if target.is_number:
+    task = task_of(target)
+    if not task.decides:
         unit = target.unit or "none declared (dataset.unit=…)"
         return [f"Target “{target.label}”: a number, unit: {unit}"]
-    if target.task == "multi_label":
+    if task.several:
         labels = _few(target.labels, _MOST_CLASSES)
         lines = [f"Target: {plural(len(target.labels), 'label')}: {labels}"]
         lines.append(f"The report is about “{target.label}”")

@@ -6,9 +6,19 @@ from typing import Any
 
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.records import Row, attribute_label, rows
-from deepseek_report.findings.rules_numbers import interval_row, unit_of
-from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    rows,
+    unit_of,
+)
+from deepseek_report.findings.rules_calibration import interval_row
+from deepseek_report.sections.cells import (
+    count_cell,
+    percent_cell,
+    share_cell,
+    value_cell,
+)
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording import estimates
 

@@ -1,16 +1,15 @@
-"""The largest gap of a rate between levels: its interval, and what chance alone would give."""
+"""The largest gap between levels: of a rate or a mean, with what chance alone would give."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.metrics.groups import Bools, Grouping
-from deepseek_report.metrics.performance import SHARE
-from deepseek_report.statistics.intervals import Estimate, enough_events, newcombe
+from deepseek_report.statistics.intervals import SHARE, Z95, Estimate, enough_events, newcombe
 from deepseek_report.statistics.resampling import (
     bootstrap_rates,
     permutation_p_value,
@@ -19,6 +18,8 @@ from deepseek_report.statistics.resampling import (
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+_CHUNK = 100
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,6 @@ class RateTable:
         """(level,) whether there are cases enough, and events enough if all rates were equal."""
         overall = self.hits.sum() / max(self.trials.sum(), 1)
         return (self.trials >= min_cell) & enough_events(self.trials, overall, min_events)
-
-
-def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
-    """Count a rate in each level of an attribute."""
-    return RateTable(grouping.count(hits & among), grouping.count(among))
 
 
 @dataclass(frozen=True)
@@ -143,3 +139,61 @@ def _resampled(
         f"seed {seed}"
     )
     return Estimate(float(replicates.value), float(low), float(high), int(trials.sum()), method)
+
+
+def widest_means(values: Floats, codes: Ints, levels: Ints) -> Floats:
+    """(draw,) largest difference between the means of the groups.
+
+    Parameters
+    ----------
+    values : (draw, instance). codes : (instance,). levels : the groups that are compared.
+    """
+    member = (codes[:, None] == levels).astype(np.float64)
+    means = values @ member / member.sum(axis=0)
+    return np.asarray(means.max(axis=1) - means.min(axis=1))
+
+
+def _null_means(
+    values: Floats, codes: Ints, levels: Ints, n_permutations: int, rng: np.random.Generator
+) -> Floats:
+    """(permutation,) the largest gap where the values are dealt out to the groups by chance."""
+    chunks = []
+    for first in range(0, n_permutations, _CHUNK):
+        rows = min(_CHUNK, n_permutations - first)
+        shuffled = rng.permuted(np.tile(values, (rows, 1)), axis=1)
+        chunks.append(widest_means(shuffled, codes, levels))
+    return np.concatenate(chunks)
+
+
+def largest_mean_gap(
+    values: Floats, codes: Ints, n_permutations: int, rng: np.random.Generator
+) -> Gap:
+    """Greatest difference of a mean between two groups, tested by dealing out the values by chance.
+
+    Parameters
+    ----------
+    values : (instance,). codes : (instance,) group 0, 1, …; −1 is in none and is left out.
+
+    Returns
+    -------
+    Gap; its interval is normal, that of two groups named in advance, from 0 up. `null_high` is the
+    null's 95 % quantile.
+    """
+    values, codes = values[codes >= 0], codes[codes >= 0]
+    levels = np.unique(codes)
+    null = _null_means(values, codes, levels, n_permutations, rng)
+    parts = [values[codes == level] for level in levels]
+    means = np.array([part.mean() for part in parts])
+    highest, lowest = int(means.argmax()), int(means.argmin())
+    gap = float(means[highest] - means[lowest])
+    variance = sum(float(parts[k].var(ddof=1)) / len(parts[k]) for k in (highest, lowest))
+    half = Z95 * math.sqrt(variance)
+    method = "normal, of the difference between the two groups furthest apart"
+    return Gap(
+        estimate=Estimate(gap, max(gap - half, 0.0), gap + half, len(values), method),
+        null_mean=float(null.mean()),
+        null_high=float(np.quantile(null, 0.95)),
+        p_value=permutation_p_value(null, gap),
+        highest=int(levels[highest]),
+        lowest=int(levels[lowest]),
+    )
