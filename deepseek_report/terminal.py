@@ -75,7 +75,7 @@ def _say_findings(console: Console, finished: Finished) -> None:
     from deepseek_report.findings.wording import wording
 
     texts = wording(finished.record["config"]["report"]["language"])
-    found = [Finding(**one) for one in finished.record["findings"]]
+    found = [Finding.from_json(record) for record in finished.record["findings"]]
     grave = [one for one in found if one.severity != "info"] or found
     console.print(f"\nFindings ({len(found)} in the report)")
     for one in grave[:_MOST_FINDINGS]:

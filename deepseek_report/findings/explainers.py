@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.thresholds import CONTROL
 
 #: Rank correlation with the explanation of a randomised model from which an explanation depends

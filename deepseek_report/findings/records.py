@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.thresholds import CONTROL, Verdict
 from deepseek_report.findings.wording import Wording, wording
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, first, rows, setting, words_of
 from deepseek_report.visualizations.reading import more_rows_help
 

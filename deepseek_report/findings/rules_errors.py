@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
 from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
 
@@ -44,7 +45,7 @@ def _surest(tests: Sequence[Row]) -> Row:
 def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
     """One finding on all attributes whose errors differ, or on all whose errors do not."""
     gaps = [_gap(results, row) for row in tests]
-    measured = (f"measures/{name}" for name in _GAPS if results.has(f"measures/{name}"))
+    measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
     return Finding(
         id=f"errors-{kind}",
         severity="medium" if kind == "apart" else "info",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -208,7 +208,7 @@ def declared_ratio(results: Results) -> float:
     return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
-def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> dict[str, Any]:
+def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> Estimate:
     """The share of favourable decisions of one level, with its interval where it was measured."""
     match = first(
         one
@@ -217,7 +217,7 @@ def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> 
     )
     if match is None:
         return estimates.estimate(rate, n=n)
-    return dict(estimates.of_row(match, "selection_rate", "selection"))
+    return estimates.of_row(match, "selection_rate", "selection")
 
 
 def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:

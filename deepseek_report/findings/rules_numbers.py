@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, first, rows, words_of
 from deepseek_report.findings.rules_bottlenecks import noise
 
@@ -58,11 +58,9 @@ def _against(results: Results, gain: Score, model: Score | None) -> Finding:
     )
 
 
-def _positive(one: dict[str, Any], *, turn: bool) -> dict[str, Any]:
+def _positive(gain: Estimate, *, turn: bool) -> Estimate:
     """A loss told as a positive number, with its interval turned."""
-    if not turn or one["low"] is None or one["high"] is None:
-        return one
-    return {**one, "value": -one["value"], "low": -one["high"], "high": -one["low"]}
+    return gain if not turn or gain.ends is None else gain.negated()
 
 
 def _ends(score: Score) -> tuple[float, float]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, subject_of, words_of
 from deepseek_report.findings.rules_groups import is_reported
 from deepseek_report.findings.thresholds import Outcome, Verdict, judge
@@ -80,7 +81,7 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "set_by": one.set_by,
             "reason": one.reason,
         },
-        evidence=results.sources(one.metric, one.explainer) or (f"measures/{one.metric}",),
+        evidence=results.sources(one.metric, one.explainer) or (ArtifactId.measure(one.metric),),
         section=_home(results, one.metric),
     )
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import (
     Row,

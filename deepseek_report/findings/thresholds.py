@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
@@ -98,7 +99,7 @@ def _why_not_measured(results: Results, metric: str) -> str:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and not results.schema.target.is_number:
         return NOT_JUDGED
-    return results.why_missing(f"measures/{metric}")
+    return results.why_missing(ArtifactId.measure(metric))
 
 
 def _judged(score: Score) -> bool:

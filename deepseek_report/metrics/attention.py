@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -20,7 +21,7 @@ from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.routing import normalised_entropy
 from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, traces
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import mean_interval
 
 Floats = NDArray[np.float64]
 

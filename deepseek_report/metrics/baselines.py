@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -30,7 +31,7 @@ from deepseek_report.metrics.reference_predictors import (
     fit_predictor,
     limits_of,
 )
-from deepseek_report.statistics.intervals import Estimate, rate
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.statistics.ranking import macro_auc, macro_auc_estimate, paired_difference
 
 Floats = NDArray[np.float64]

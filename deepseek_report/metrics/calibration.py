@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.statistics.intervals import Estimate, wilson
+from deepseek_report.statistics.intervals import wilson
 from deepseek_report.statistics.resampling import as_one, bootstrap
 
 Floats = NDArray[np.float64]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
@@ -25,7 +26,6 @@ from deepseek_report.metrics.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.statistics.intervals import Estimate
 
 Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import bootstrapped
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
-from deepseek_report.statistics.intervals import Estimate
 from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap
 
 Floats = NDArray[np.float64]

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.metrics.gaps import Gap, rate_table
 from deepseek_report.metrics.groups import Bools, Grouping
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.statistics.intervals import Estimate, holm
+from deepseek_report.statistics.intervals import holm
 
 #: (hits, among) of one rate, each (instance,).
 Cell = tuple[Bools, Bools]

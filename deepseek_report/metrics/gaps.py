@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.metrics.groups import Bools, Grouping
 from deepseek_report.metrics.performance import SHARE
-from deepseek_report.statistics.intervals import Estimate, enough_events, newcombe
+from deepseek_report.statistics.intervals import enough_events, newcombe
 from deepseek_report.statistics.resampling import (
     bootstrap_rates,
     permutation_p_value,

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.plugin import NumberMetric
-from deepseek_report.statistics.intervals import Z95, Estimate, holm, mean_interval
+from deepseek_report.statistics.intervals import Z95, holm, mean_interval
 from deepseek_report.statistics.resampling import permutation_p_value
 
 Floats = NDArray[np.float64]

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
@@ -18,7 +19,6 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
 from deepseek_report.metrics.threshold_choice import choose_threshold
-from deepseek_report.statistics.intervals import Estimate
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
 from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap
 

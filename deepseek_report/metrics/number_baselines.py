@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Measurement, Score
@@ -17,7 +18,7 @@ from deepseek_report.metrics.number_predictors import (
     NumberPredictor,
     fit_number_predictor,
 )
-from deepseek_report.statistics.intervals import Z95, Estimate, mean_interval
+from deepseek_report.statistics.intervals import Z95, mean_interval
 
 Floats = NDArray[np.float64]
 _COMPARED = {"mae": "MAE", "rmse": "RMSE", "r2": "R²"}

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Score
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import mean_interval
 
 Floats = NDArray[np.float64]
 #: Perturbation, its label, its level, the mean absolute error under it, how far the number moves.

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.statistics.intervals import Estimate, mean_of_rates, rate
+from deepseek_report.statistics.intervals import mean_of_rates, rate
 from deepseek_report.statistics.ranking import (
     average_precision_statistic,
     macro_auc_estimate,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -19,7 +20,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import NumberMetric
-from deepseek_report.statistics.intervals import Estimate, compare_rates, holm, rate
+from deepseek_report.statistics.intervals import compare_rates, holm, rate
 
 Floats = NDArray[np.float64]
 Level = Annotated[float, Field(gt=0, lt=1)]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -21,7 +22,6 @@ from deepseek_report.metrics.compute import layer_name
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
-from deepseek_report.statistics.intervals import Estimate
 from deepseek_report.statistics.ranking import thin
 
 Floats = NDArray[np.float64]

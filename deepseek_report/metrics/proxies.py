@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
@@ -21,7 +22,7 @@ from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
-from deepseek_report.statistics.intervals import Z95, Estimate
+from deepseek_report.statistics.intervals import Z95
 from deepseek_report.statistics.ranking import delong, macro_auc
 
 Floats = NDArray[np.float64]

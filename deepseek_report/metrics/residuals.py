@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.plugin import NumberMetric
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import mean_interval
 
 Floats = NDArray[np.float64]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
@@ -26,7 +27,7 @@ from deepseek_report.metrics.players import n_players
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.reference import baseline_rows
 from deepseek_report.metrics.reference_predictors import stratified_order
-from deepseek_report.statistics.intervals import Estimate, rate
+from deepseek_report.statistics.intervals import rate
 from deepseek_report.statistics.ranking import macro_auc_estimate
 
 Floats = NDArray[np.float64]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -19,7 +20,7 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.resampling import Replicates, bootstrap
 
 Floats = NDArray[np.float64]

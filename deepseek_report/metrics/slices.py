@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -28,7 +29,7 @@ from deepseek_report.metrics.conditions import (
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.statistics.intervals import Estimate, holm, newcombe, rate
+from deepseek_report.statistics.intervals import holm, newcombe, rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

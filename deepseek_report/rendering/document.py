@@ -14,6 +14,7 @@ from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -129,7 +130,7 @@ class _Writer:
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
         told = without_local_paths(f"{type(error).__name__}: {error}")
         reason = f"its template failed ({told})"
-        self.results.failures[f"sections/{content.name}"] = reason
+        self.results.failures[ArtifactId.of("sections", content.name)] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
         )
@@ -171,9 +172,9 @@ class _Writer:
 
     def _absent(self, name: str) -> Markup:
         reasons = [
-            f"the picture {failed.removeprefix('pictures/')} could not be drawn: {reason}"
+            f"the picture {name} could not be drawn: {reason}"
             for failed, reason in self.results.failures.items()
-            if failed == f"pictures/{name}"
+            if failed == ArtifactId.picture(name)
         ]
         return Markdown(self.macros["incomplete"](reasons))
 

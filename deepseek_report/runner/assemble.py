@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
@@ -123,7 +124,9 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
         return
     yield from _VOLATILE
     measured = [
-        f"measures/{name}" for name, one in experiment.multiple["metrics"].items() if one.volatile
+        ArtifactId.measure(name)
+        for name, one in experiment.multiple["metrics"].items()
+        if one.volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
     for name, picture in experiment.multiple["visualizations"].items():
@@ -143,14 +146,17 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
 
 def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
-    copies = {}
+    copies: dict[str, Any] = {}
     for choice in experiment.multiple["frameworks"].values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             target.mkdir(parents=True)
             shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
             path = target.relative_to(folder).as_posix()
-            copies[f"frameworks/{choice.id}"] = {"path": path, "files": hash_folder(target)}
+            copies[ArtifactId.of("frameworks", choice.id)] = {
+                "path": path,
+                "files": hash_folder(target),
+            }
     return copies
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -160,7 +161,7 @@ def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any],
 
 def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
     """Run a stage; a picture is drawn from no more than its report may tell."""
-    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
+    if ArtifactId(task.id).kind == "pictures" and not task.experiment.privacy.is_full:
         with released(task.inputs, task.experiment) as inputs:
             run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
     else:
@@ -249,7 +250,7 @@ class _Run:
         """For each need of a picture the inputs that it stands for."""
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
-            [one for one in stage.inputs if one == need or one.startswith(f"{need}/")]
+            [one for one in stage.inputs if ArtifactId(one).is_within(need)]
             for need in sorted(picture.needs)
         ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
 from deepseek_report.artifacts.results import Results
@@ -63,6 +64,6 @@ def write_section(
         reason = str(error)
     except Exception as error:  # a broken section must not take the others with it
         reason = without_local_paths(f"{type(error).__name__}: {error}")
-    results.failures[f"sections/{name}"] = reason
+    results.failures[ArtifactId.of("sections", name)] = reason
     incomplete = [f"this section could not be written ({reason})"]
     return SectionContent(name, title, "", "", incomplete=incomplete)

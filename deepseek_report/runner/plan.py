@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -35,18 +36,17 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        return self.id.partition("/")[0]
+        return ArtifactId(self.id).kind
 
     @property
     def name(self) -> str:
         """Key of the plug-in: `measures/deletion/shap` -> `deletion`."""
-        return self.id.split("/")[1] if "/" in self.id else ""
+        return ArtifactId(self.id).name
 
     @property
     def subject(self) -> str:
         """The explainer that a measurement judges, or ""."""
-        parts = self.id.split("/")
-        return parts[2] if len(parts) > 2 else ""
+        return ArtifactId(self.id).subject
 
     def folder(self, store: Store) -> Path | None:
         return store.find(self.id, self.key)
@@ -107,7 +107,7 @@ class _Planner:
         raw = self.config
         config = [raw["explainers"][name], raw["explain"]["background"]]
         inputs = ("data", "training", "predictions")
-        self.add(f"explanations/{name}", config, inputs, self.target("explainers", name))
+        self.add(ArtifactId.explanation(name), config, inputs, self.target("explainers", name))
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
@@ -116,19 +116,21 @@ class _Planner:
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
             base = ("data",)
-        everything = tuple(f"explanations/{one}" for one in self.experiment.multiple["explainers"])
+        everything = tuple(
+            ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
+        )
         if plugin.scope == "model":
-            self.add(f"measures/{name}", config, base, target)
+            self.add(ArtifactId.measure(name), config, base, target)
         elif plugin.scope == "explainers":
-            self.add(f"measures/{name}", config, (*base, *everything), target)
+            self.add(ArtifactId.measure(name), config, (*base, *everything), target)
         else:
             for explanation in everything:
-                subject = explanation.partition("/")[2]
-                control = f"explanations/{CONTROL}"
+                subject = explanation.name
+                control = ArtifactId.explanation(CONTROL)
                 judged = dict.fromkeys([explanation, *([control] if control in everything else [])])
                 explainer = self.target("explainers", subject)
                 inputs = (*base, *judged)
-                self.add(f"measures/{name}/{subject}", config, inputs, target, explainer)
+                self.add(ArtifactId.measure(name, subject), config, inputs, target, explainer)
 
     def _picture(self, name: str) -> None:
         plugin = self.experiment.multiple["visualizations"][name]
@@ -138,13 +140,13 @@ class _Planner:
         if not privacy.is_full:  # drawn from what may be told alone
             config = {"picture": config, "privacy": vars(privacy)}
             targets.append(f"{RELEASE}.release")
-        self.add(f"pictures/{name}", config, inputs, *targets)
+        self.add(ArtifactId.picture(name), config, inputs, *targets)
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
         wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
         for need in wanted:
             for stage in self.stages:
-                if stage == need or stage.startswith(f"{need}/"):
+                if ArtifactId(stage).is_within(need):
                     yield stage
 
 
@@ -175,9 +177,9 @@ def identity_of(run: Mapping[str, Any]) -> str:
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
     own = {
-        name.partition("/")[2]: entry["files"].get(FRAMEWORK_FILE, "")
+        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
         for name, entry in run["artifacts"].items()
-        if name.startswith("frameworks/")
+        if ArtifactId(name).kind == "frameworks"
     }
     whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
     return incomplete_id(whole, failed) if failed else whole

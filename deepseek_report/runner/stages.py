@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -47,13 +48,12 @@ class Task:
 
     def plugin(self, group: str) -> Any:
         """The plug-in that this stage runs."""
-        return self.experiment.multiple[group][self.id.split("/")[1]]
+        return self.experiment.multiple[group][ArtifactId(self.id).name]
 
 
 def run_stage(task: Task, folder: Path, progress: Progress) -> None:
     """Run one stage and write its artifacts into `folder`."""
-    kind = task.id.partition("/")[0]
-    _STAGES[kind](task, folder, progress)
+    _STAGES[ArtifactId(task.id).kind](task, folder, progress)
 
 
 def _data(task: Task, folder: Path, progress: Progress) -> None:
@@ -158,7 +158,7 @@ def _explain_context(
 
 
 def _measures(task: Task, folder: Path, progress: Progress) -> None:
-    metric, subject = task.plugin("metrics"), [*task.id.split("/"), ""][2]
+    metric, subject = task.plugin("metrics"), ArtifactId(task.id).subject
     context = _measure_context(task, subject, progress)
     metric.measure(context).save(folder)
 
@@ -173,9 +173,9 @@ def _measure_context(task: Task, subject: str, progress: Progress) -> MeasureCon
         )
     predicted = task.inputs["predictions"]
     explanations = {
-        one.partition("/")[2]: Explanation.load(path)
-        for one, path in task.inputs.items()
-        if one.startswith("explanations/")
+        artifact.name: Explanation.load(path)
+        for artifact, path in ((ArtifactId(stage), path) for stage, path in task.inputs.items())
+        if artifact.kind == "explanations"
     }
     return MeasureContext(
         dataset=dataset,

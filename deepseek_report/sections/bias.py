@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -44,7 +46,7 @@ _METRICS = (
     *DIFFERENCES,
     *("group_errors", "proxies", "threshold_tradeoff", _EXPLAINED),
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/group_rates",
     "pictures/group_errors",
 }

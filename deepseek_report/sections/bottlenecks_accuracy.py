@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
 from deepseek_report.findings.rules_numbers import is_clear_part, parts_examined, unit_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
@@ -30,7 +31,8 @@ def capacity(draft: Draft) -> dict[str, Any]:
 def _not_measured(draft: Draft) -> str:
     """That neither heads nor experts were looked at, and why where the run knows it."""
     known = [
-        draft.results.refused.get(f"measures/{one}", "") for one in ("ablation", "expert_load")
+        draft.results.refused.get(ArtifactId.measure(one), "")
+        for one in ("ablation", "expert_load")
     ]
     reason = "; ".join(dict.fromkeys(one.rstrip(".") for one in known if one))
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft

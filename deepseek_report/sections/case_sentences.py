@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, explainer_inline, rows
 from deepseek_report.findings.rules_numbers import unit_of
 from deepseek_report.findings.thresholds import CONTROL

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.findings.estimates import in_sentence
 from deepseek_report.findings.explainers import adds_up, beats_random, leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -29,7 +31,7 @@ _FIRST = (
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
 _USES = frozenset(
     {"explanations", "measures/cases", "measures/prototypes"}
-    | {f"pictures/{name}" for name in _PICTURES}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60

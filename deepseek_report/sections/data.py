@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent

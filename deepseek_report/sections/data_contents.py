@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.find import find
@@ -43,7 +44,7 @@ class Draft:
     def notes(self, metrics: Iterable[str]) -> None:
         """Add what these measurements say of themselves, but not of the control."""
         for metric in metrics:
-            names = self.results.names(f"measures/{metric}") or [""]
+            names = self.results.explainers_of(metric) or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
             self.measured.extend(note for one in found if one for note in one.notes)
 
@@ -81,13 +82,13 @@ class Draft:
         reasons |= {
             failed: why
             for failed, why in self.results.failures.items()
-            if any(failed == one or failed.startswith(one + "/") for one in needs | uses)
+            if any(ArtifactId(failed).is_within(one) for one in needs | uses)
         }
         return [self._reason(one, why) for one, why in reasons.items()]
 
     def _failed_below(self, artifact: str) -> bool:
         failures = self.results.failures
-        return any(one == artifact or one.startswith(artifact + "/") for one in failures)
+        return any(ArtifactId(failed).is_within(artifact) for failed in failures)
 
     def _reason(self, artifact: str, why: str) -> str:
         reason = readable_reason(self.words, artifact, why)

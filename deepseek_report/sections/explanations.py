@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
 from deepseek_report.findings.thresholds import CONTROL
@@ -38,8 +39,8 @@ _PICTURES = (
 )
 _USES = frozenset(
     {"explanations"}
-    | {f"measures/{name}" for name in _METRICS}
-    | {f"pictures/{name}" for name in _PICTURES}
+    | {ArtifactId.measure(name) for name in _METRICS}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 
 

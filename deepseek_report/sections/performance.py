@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
@@ -77,7 +78,7 @@ _METRICS = (
     "part_performance",
     "part_errors",
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
     "pictures/reliability",
     "pictures/threshold_sweep",
@@ -158,7 +159,7 @@ def _answer_many(draft: Draft) -> None:
     if accuracy is None or balanced is None:
         return
     found = [
-        {"class": row["class"], **estimates.of_row(row, "recall", "recall")}
+        {"class": row["class"], "recall": estimates.of_row(row, "recall", "recall")}
         for row in rows(results, "confusion_matrix", "classes")
         if row["n"]
     ]
@@ -166,7 +167,7 @@ def _answer_many(draft: Draft) -> None:
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
         balanced=estimates.of_score(balanced),
-        worst=min(found, key=lambda one: float(one["value"]), default=None),
+        worst=min(found, key=lambda row: row["recall"].value, default=None),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import estimates
@@ -26,7 +27,7 @@ def answer_numbers(draft: Draft) -> None:
             predictor=draft.words.label("predictors", "mean"),
             unit=unit_of(results),
         )
-    if squared is not None and estimates.finite(squared.value) is not None:
+    if squared is not None and finite(squared.value) is not None:
         draft.answer("explained", r2=estimates.of_score(squared))
     coverage, row = results.score("prediction_interval_coverage"), interval_row(results)
     if coverage is not None and row is not None:

@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 import yaml
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.portable import shell_line
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell

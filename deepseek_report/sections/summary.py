@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import LEFT_OUT
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import Verdict, judge
@@ -154,11 +155,11 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     write = estimates.percent if share else estimates.number
     note = ""
     if score.has_interval:
-        ends = estimates.interval(one["low"], one["high"], as_percent=share)
+        ends = estimates.interval(one.low, one.high, as_percent=share)
         note = draft.text("fact.interval", ends=ends)
     unit = f"\u00a0{score.unit}" if score.unit and not share else ""
     return {
-        "value": write(one["value"], one["low"], one["high"]) + unit,
+        "value": write(finite(one.value), one.low, one.high) + unit,
         "label": draft.words.label("metrics", score.metric),
         "note": note,
     }
@@ -170,9 +171,9 @@ def _explained_fact(draft: Draft) -> dict[str, str]:
     if score is None or finite(score.value) is None or main_score(draft.results) == score:
         return {}
     one = estimates.of_score(score)
-    ends = estimates.interval(one["low"], one["high"]) if score.has_interval else ""
+    ends = estimates.interval(one.low, one.high) if score.has_interval else ""
     note = draft.text("fact.interval", ends=ends) if ends else ""
-    value = estimates.number(one["value"], one["low"], one["high"])
+    value = estimates.number(finite(one.value), one.low, one.high)
     return {"value": value, "label": draft.words.label("metrics", "r2"), "note": note}
 
 
@@ -238,6 +239,6 @@ def _not_measured(draft: Draft) -> list[str]:
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()
-        if not results.has(f"measures/{name}")
-        and not any(one.startswith(f"measures/{name}") for one in known)
+        if not results.has(ArtifactId.measure(name))
+        and not any(ArtifactId(one).is_within(ArtifactId.measure(name)) for one in known)
     ]

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import (
     adds_up,
     beats_random,
@@ -36,7 +37,7 @@ _METRICS = (
 )
 _USES = frozenset(
     {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
-    | {f"measures/{name}" for name in _METRICS}
+    | {ArtifactId.measure(name) for name in _METRICS}
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _SOUNDNESS = ("randomisation_correlation", "max_sensitivity", "completeness_gap")
