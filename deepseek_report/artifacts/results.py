@@ -22,6 +22,7 @@ from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, P
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score, tidy
 from deepseek_report.artifacts.split import DataIssue, Split
+from deepseek_report.artifacts.table import Table
 
 
 class Results:
@@ -178,6 +179,26 @@ class Results:
             if (found := self.measurement(*key)) is not None and name in found.tables
         ]
         return pd.concat(frames, ignore_index=True) if frames else None
+
+    def typed_table(self, metric: str, name: str) -> Table | None:
+        """The same with what its columns mean; None where its metric declares no type."""
+        frame = self.table(metric, name)
+        measured = (self.measurement(*key) for key in self._keys(metric))
+        declared = (one.types[name] for one in measured if one is not None and name in one.types)
+        kind = next(declared, None)
+        return None if frame is None or kind is None else Table(frame, kind)
+
+    def tables_of(self, section: str) -> list[tuple[str, str]]:
+        """Metric and name of each table that this section shows, in config order."""
+        shown = (
+            (artifact.name, name)
+            for artifact in self._measured
+            for measurement in [self.measurement(artifact.name, artifact.subject)]
+            if measurement is not None
+            for name, declared in measurement.types.items()
+            if declared.section == section
+        )
+        return list(dict.fromkeys(shown))
 
     def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
         found = self.measurement(metric, explainer)

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
@@ -34,7 +35,12 @@ class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tokens": WHOLE, "branches": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "tokens": TableType(
+            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE),
+    }
     released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
     bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
     category: ClassVar[Category] = "explanation"

@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
@@ -70,7 +71,20 @@ class Localisation(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"localisation": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "localisation": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("measure"),
+                Column("label"),
+                estimate("value"),
+                Column("chance", "number"),
+                Column("control", "number"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        )
+    }
 
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.decisions import tally
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
@@ -183,10 +184,17 @@ class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(
-            coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
-            rounded=("threshold",),
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("false_positive_rate", "share"),
+                Column("true_positive_rate", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(
+                coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
+                rounded=("threshold",),
+            ),
         )
     }
     bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
@@ -223,8 +231,15 @@ class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(coarse={"recall": "explained"}, rounded=("threshold",))
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("recall", "share"),
+                Column("precision", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
+        )
     }
     bounds: ClassVar[Bounds] = {"average_precision": SHARE}
     category: ClassVar[Category] = "performance"

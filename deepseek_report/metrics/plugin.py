@@ -9,6 +9,7 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
 from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, Schema, Task
+from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -33,6 +34,7 @@ class ModelMetric:
     scope: ClassVar[Scope] = "model"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
+    tables: ClassVar[TableTypes] = {}
     #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
     needs_favourable: ClassVar[bool] = False
 

@@ -25,6 +25,7 @@ from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.tables import ShownTable, measured_table
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
@@ -78,6 +79,8 @@ class _Writer:
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
     notes: dict[str, Note] = field(init=False)
+    section: str = ""
+    measured: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
@@ -87,6 +90,9 @@ class _Writer:
             picture_names=self.picture_names,
             further_pictures=self.further_pictures,
             table=self.table,
+            placed=self.placed,
+            measured=self.measured_table,
+            further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
             section_ref=self.section_ref,
@@ -106,19 +112,21 @@ class _Writer:
         return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
+        self.section = content.name
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        before = set(self.used)
+        before, tables_before = set(self.used), set(self.measured)
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
-            return body + self.further_pictures(content.name)  # its template has no footer
+            # Where its template has no footer:
+            return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
-            self.used = before  # what it had placed is lost with it
+            self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
 
     def _note(self, section: str) -> Markdown:
@@ -221,6 +229,30 @@ class _Writer:
         shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
         body = tables.pipe_table(shown, chosen)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
+
+    def placed(self, shown: ShownTable) -> Markup:
+        """A table with its own words, inside a fold where it says so; nothing without rows."""
+        if not shown:
+            return Markdown("")
+        body = self.table(shown.rows, shown.id, shown.caption, shown.columns)
+        body = Markdown.escape(shown.before) + body
+        if not shown.folded:
+            return body
+        return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
+
+    def measured_table(self, metric: str, name: str = "") -> Markup:
+        """A table of a metric, in its own words; `name` is that of the metric if left out."""
+        key = (metric, name or metric)
+        self.measured.add(key)
+        return self.placed(measured_table(self.results, self.section, *key))
+
+    def further_tables(self, section: str) -> Markup:
+        """The tables that name this section and stand nowhere yet, under a heading of their own."""
+        keys = [key for key in self.results.tables_of(section) if key not in self.measured]
+        left = [table for key in keys if (table := self.measured_table(*key))]
+        if not left:
+            return Markdown("")
+        return Markdown("\n\n## Further tables\n\n") + Markdown("").join(left)
 
     def _unused(self, name: str) -> str:
         number = 1

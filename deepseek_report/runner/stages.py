@@ -23,6 +23,7 @@ from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOther
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.table import table_types
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.case_choice import choose_cases
@@ -160,7 +161,7 @@ def _explain_context(
 def _measures(task: Task, folder: Path, progress: Progress) -> None:
     metric, subject = task.plugin("metrics"), ArtifactId(task.id).subject
     context = _measure_context(task, subject, progress)
-    metric.measure(context).save(folder)
+    metric.measure(context).typed(table_types(metric)).save(folder)
 
 
 def _measure_context(task: Task, subject: str, progress: Progress) -> MeasureContext:

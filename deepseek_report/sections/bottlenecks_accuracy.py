@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.findings import estimates
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
@@ -31,7 +30,6 @@ def accuracy(draft: Draft) -> dict[str, Any]:
         "sentence": _part_sentence(draft, parts) if parts else _slice_sentence(draft, table),
         "parts": [_part(row) for row in parts],
         "slices": [_slice(row) for row in table],
-        "suspects": [_suspect(row) for row in rows(results, "label_suspects", "suspects")][:20],
         "suspect_sentence": ""
         if suspects is None
         else draft.text("suspects", share=estimates.of_score(suspects)),
@@ -94,16 +92,6 @@ def _slice(row: Row) -> dict[str, Any]:
     )
 
 
-def _suspect(row: Row) -> dict[str, Any]:
-    return {
-        "row": f"Row {count(int(row['instance_id']))}",
-        "row__sort": int(row["instance_id"]),
-        "label": row["label"],
-        **percent_cell("probability", row["probability"]),
-        **percent_cell("nearest_agree", row["nearest_agree"]),
-    }
-
-
 def data(draft: Draft) -> dict[str, Any]:
     """What more rows would bring, and what is wrong with those there are."""
     results = draft.results
@@ -118,12 +106,6 @@ def data(draft: Draft) -> dict[str, Any]:
         )
         if gain is not None and known
         else _not_measured(draft, "measures/learning_curve"),
-        "curve": [
-            count_cell("rows", row["rows"])
-            | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
-            | {"predictor": row["predictor"]}
-            for row in curve
-        ],
         "issues": [one.text for one in results.issues if one.severity != "info"]
         if results.has("data")
         else [],

@@ -9,11 +9,13 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.find import find
 from deepseek_report.findings.records import words_of
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.findings.wording import WordedFinding
+from deepseek_report.sections.tables import Row, ShownTable, measured_table, own_table
 
 
 class Draft:
@@ -47,6 +49,15 @@ class Draft:
             names = self.results.explainers_of(metric) or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
             self.measured.extend(note for one in found if one for note in one.notes)
+
+    def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
+        """A table that this section makes; its words are `tables.<section>.<name>`."""
+        words = f"{self.name}.{name}"
+        return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
+
+    def metric_table(self, metric: str, name: str, rows: Iterable[Row] | None = None) -> ShownTable:
+        """A table of a metric, or of it `rows`; its words are `tables.<metric>.<name>`."""
+        return measured_table(self.results, self.name, metric, name, rows)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
