@@ -168,8 +168,8 @@ def releases_of(plugin: object) -> Releases:
 
 
 def _without_lost(column: Column, known: set[str]) -> Column:
-    lost = {name: "" for name in ("low", "high") if getattr(column, name) not in {"", *known}}
-    return replace(column, **lost) if lost else column
+    low, high = (end if end in known else "" for end in (column.low, column.high))
+    return replace(column, low=low, high=high)
 
 
 def _fits(cells: pd.Series[Any], kind: Kind) -> bool:

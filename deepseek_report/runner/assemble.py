@@ -14,6 +14,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.table import table_types
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -129,6 +130,10 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
         if one.volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    for name, metric in experiment.multiple["metrics"].items():
+        for table, kind in table_types(metric).items():
+            if metric.volatile and kind.section:
+                yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for name, picture in experiment.multiple["visualizations"].items():
         if set(measured) & set(picture.needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"

@@ -73,6 +73,7 @@ class Draft:
         uses : further ids; the section is incomplete where one of them was asked for and failed.
         """
         found = self.found()
+        self.notes(metric for metric, _ in self.results.tables_of(self.name))
         if not self.answers:
             self.answers.append(self.text("answer.nothing"))
         self.actions.extend(one.do for one in found if one.severity != "info")

@@ -26,6 +26,8 @@ from deepseek_report.sections.cells import (
     value_cell,
 )
 
+#: More rows than this are left to the files.
+MOST_ROWS = 300
 Row = Mapping[str, Any]
 Cells = dict[str, Any]
 
@@ -86,7 +88,8 @@ def own_table(
     what those of all tables may.
     """
     writer = _Writer(results, words_of(results), words, kind, slots)
-    return replace(writer.table(identity, [dict(row) for row in rows]), before=before)
+    table = writer.table(identity, [dict(row) for row in rows])
+    return replace(table, before=before) if before else table
 
 
 class _Writer:
@@ -104,14 +107,20 @@ class _Writer:
         kept = [row for row in rows if all(_is_known(row.get(key)) for key in needed)]
         kept = kept[: self.kind.most]
         shown = [column for column in self.kind.columns if self._is_shown(column, kept)]
+        caption = self._text("caption", self.kind.caption)
         return ShownTable(
             identity,
-            self._text("caption", self.kind.caption),
+            caption,
             {column.key: self._head(column) for column in shown},
-            tuple(self._row(row, shown) for row in kept),
-            self._text("heading", self.kind.heading) if self.kind.folded else "",
+            tuple(self._row(row, shown) for row in kept[:MOST_ROWS]),
+            (self._text("heading", self.kind.heading) or caption) if self.kind.folded else "",
             self.kind.folded,
+            self._cut(len(kept)),
         )
+
+    def _cut(self, rows: int) -> str:
+        """That not all rows are shown; empty where they are."""
+        return self.words.text("cells.cut", shown=MOST_ROWS, rows=rows) if rows > MOST_ROWS else ""
 
     def _is_shown(self, column: Column, rows: list[dict[str, Any]]) -> bool:
         return column.shown and (not column.optional or any(column.key in row for row in rows))
@@ -136,20 +145,15 @@ class _Writer:
 
     def _cell(self, row: Row, column: Column) -> Cells:
         value = row.get(column.key)
-        if column.unless and row.get(column.unless):
+        if column.unless and _is_true(row.get(column.unless)):
             return {column.key: self.words.text("cells.too_few")}
-        if isinstance(value, Estimate):
-            measured = value
-        else:
-            if not _is_known(value):
-                return {column.key: DASH}
-            ends = (row.get(end) if end else None for end in (column.low, column.high))
-            measured = Estimate.of(value, *ends) if not isinstance(value, str) else None
-        cells = self._written(column, value, measured)
+        if not _is_known(value):
+            return {column.key: DASH}
+        cells = self._written(column, value, _estimate(row, column))
         if f"{column.key}__sort" in row:
             cells[f"{column.key}__sort"] = row[f"{column.key}__sort"]
-        if column.mark and row.get(column.mark):
-            cells[column.key] += " " + self.words.text(f"cells.{column.mark}")
+        if column.mark and _is_true(row.get(column.mark)):
+            cells[column.key] += f" ({self.words.label('marks', column.mark).lower()})"
         return cells
 
     def _written(self, column: Column, value: Any, measured: Estimate | None) -> Cells:
@@ -200,6 +204,19 @@ _NUMBERS: Mapping[str, Callable[[str, Any], Cells]] = {
     "p_value": p_cell,
     "seconds": seconds_cell,
 }
+
+
+def _estimate(row: Row, column: Column) -> Estimate | None:
+    """The number in a cell with its interval; None where a text stands there."""
+    value = row[column.key]
+    if isinstance(value, str):
+        return None
+    low, high = (row.get(end) if end else None for end in (column.low, column.high))
+    return value if isinstance(value, Estimate) else Estimate.of(value, low, high)
+
+
+def _is_true(value: Any) -> bool:
+    return value in (True, 1)
 
 
 def _is_known(value: Any) -> bool:

@@ -75,6 +75,17 @@ def test_rows_without_a_required_value_and_those_beyond_the_limit_are_not_shown(
     assert [row["x"] for row in table.rows] == ["1", "2"]
 
 
+def test_a_very_long_table_is_cut_and_says_so(run):
+    kind = TableType((Column("x", "count"),))
+    table = own_table(run.data().results(), "t", "none.none", kind, [{"x": k} for k in range(400)])
+    assert len(table.rows) == 300
+    assert table.before.startswith("The first 300 of 400 rows")
+
+
+def test_a_mark_that_nobody_words_is_written_as_it_is(run):
+    assert cell(run, Column("x", mark="no_such_mark"), x="a", no_such_mark=1) == "a (no such mark)"
+
+
 def test_words_of_ones_own_are_text_and_no_template(run):
     kind = TableType((Column("x", label="{{ 1 + 1 }}"),), caption="{% raw %}")
     table = own_table(run.data().results(), "t", "none.none", kind, [{"x": "{{ 2 }}"}])
