@@ -11,12 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.performance import SHARE
@@ -80,7 +81,18 @@ class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"features": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "features": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("importance"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
