@@ -54,6 +54,13 @@ class ArtifactId(str):
         """What follows the kind: `deletion/shap` of `measures/deletion/shap`."""
         return "/".join(part for part in self._parts[1:] if part)
 
+    def below(self, other: str) -> str:
+        """What follows another id: `shap` of `measures/deletion/shap` below `measures/deletion`.
+
+        Empty where it does not lie below that id.
+        """
+        return str(self[len(other) + 1 :]) if self.is_within(other) else ""
+
     def is_within(self, other: str) -> bool:
         """Whether this is that artifact, or one below it: `explanations/shap` in `explanations`."""
         return self == other or self.startswith(f"{other}/")

@@ -76,7 +76,7 @@ class Results:
 
     def names(self, kind: str) -> list[str]:
         """Names below a kind: `names("explanations") -> ["shap", "lime", …]`, in config order."""
-        return [known.rest for known in self.ids if known.kind == kind and known.rest]
+        return [name for known in self.ids if (name := known.below(kind))]
 
     def explainers_of(self, metric: str) -> list[str]:
         """The explainers that a metric judged one by one, in config order."""

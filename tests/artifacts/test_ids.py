@@ -35,3 +35,10 @@ def test_an_artifact_lies_within_its_family_and_not_within_one_that_begins_alike
     assert artifact.is_within("measures/error_slices")
     assert not artifact.is_within("measures/error")
     assert artifact.rest == "error_slices"
+
+
+def test_what_lies_below_an_id_is_told_for_a_kind_and_for_a_family():
+    artifact = ArtifactId.measure("deletion", "shap")
+    assert artifact.below("measures") == "deletion/shap"
+    assert artifact.below("measures/deletion") == "shap"
+    assert artifact.below("measures/deletion/shap") == artifact.below("measures/del") == ""
