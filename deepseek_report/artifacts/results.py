@@ -74,9 +74,9 @@ class Results:
         """Whether the artifact, or any below that id, is there."""
         return any(known.is_within(artifact) for known in self.ids)
 
-    def names(self, kind: str) -> list[str]:
-        """Names below a kind: `names("explanations") -> ["shap", "lime", …]`, in config order."""
-        return [name for known in self.ids if (name := known.below(kind))]
+    def names(self, artifact: str) -> list[str]:
+        """What lies below an id, in config order: `names("explanations") -> ["shap", …]`."""
+        return [name for known in self.ids if (name := known.below(artifact))]
 
     def explainers_of(self, metric: str) -> list[str]:
         """The explainers that a metric judged one by one, in config order."""
@@ -184,7 +184,7 @@ class Results:
         """The same with what its columns mean; None where its metric declares no type."""
         frame = self.table(metric, name)
         measured = (self.measurement(*key) for key in self._keys(metric))
-        declared = (one.types[name] for one in measured if one is not None and name in one.types)
+        declared = (found.types[name] for found in measured if found and name in found.types)
         kind = next(declared, None)
         return None if frame is None or kind is None else Table(frame, kind)
 

@@ -162,7 +162,7 @@ def table_types(plugin: object) -> dict[str, TableType]:
 
 def releases_of(plugin: object) -> Releases:
     """{table: how it is passed on}, from `tables`, and from `releases` of tables without a type."""
-    typed = {name: one.release for name, one in table_types(plugin).items()}
+    typed = {name: kind.release for name, kind in table_types(plugin).items()}
     known = {name: release for name, release in typed.items() if release is not None}
     return {**getattr(plugin, "releases", {}), **known}
 
@@ -185,9 +185,9 @@ def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
 
 def _told(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
     return {
-        one.name: getattr(record, one.name)
-        for one in fields(record)
-        if one.name not in without and getattr(record, one.name) != one.default
+        entry.name: getattr(record, entry.name)
+        for entry in fields(record)
+        if entry.name not in without and getattr(record, entry.name) != entry.default
     }
 
 
@@ -199,13 +199,13 @@ def _checked(record: type[Any], data: Any, without: tuple[str, ...] = ()) -> dic
     """The fields of a record in a file; whatever is unknown, missing or of another type ends it."""
     if not isinstance(data, dict):
         raise ArtifactError(f"a {record.__name__} of a table is no mapping")
-    known = {one.name: one for one in fields(record) if one.name not in without}
+    known = {entry.name: entry for entry in fields(record) if entry.name not in without}
     if unknown := [name for name in data if name not in known]:
         raise ArtifactError(f"a {record.__name__} of a table has the unknown field {unknown[0]!r}")
-    for name, one in known.items():
-        if name not in data and one.default is MISSING:
+    for name, entry in known.items():
+        if name not in data and entry.default is MISSING:
             raise ArtifactError(f"a {record.__name__} of a table has no `{name}`")
-        allowed = _ALLOWED.get(str(one.type))
+        allowed = _ALLOWED.get(str(entry.type))
         if name in data and allowed and not isinstance(data[name], allowed):
             raise ArtifactError(f"`{name}` of a table is {data[name]!r}")
     if data.get("kind", "text") not in get_args(Kind):
