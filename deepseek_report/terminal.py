@@ -84,7 +84,7 @@ def _urgency(threshold: Mapping[str, Any]) -> int:
 
 def _say_findings(console: Console, finished: Finished) -> None:
     texts = _texts(finished)
-    found = [Finding(**one) for one in finished.record["findings"]]
+    found = [Finding.from_json(record) for record in finished.record["findings"]]
     grave = [one for one in found if one.severity != "info"] or found
     console.print(f"\nFindings ({len(found)} in the report)")
     for one in grave[:_MOST_FINDINGS]:

@@ -19,6 +19,7 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import (
     SUMMARY,
@@ -29,6 +30,7 @@ from deepseek_report.artifacts.predictions import (
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score, tidy
 from deepseek_report.artifacts.split import DataIssue, Split
+from deepseek_report.artifacts.table import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +72,23 @@ class Results:
         """The same results with further parts that failed, as {artifact id: reason}."""
         return replace(self, failures={**self.failures, **failures}) if failures else self
 
+    @property
+    def ids(self) -> list[ArtifactId]:
+        """The ids of all artifacts, in config order."""
+        return [ArtifactId(artifact) for artifact in self.paths]
+
     def has(self, artifact: str) -> bool:
         """Whether the artifact, or any below that id, is there."""
-        return artifact in self.paths or any(p.startswith(artifact + "/") for p in self.paths)
+        return any(known.is_within(artifact) for known in self.ids)
 
-    def names(self, kind: str) -> list[str]:
-        """Names below a kind: `names("explanations") -> ["shap", "lime", …]`, in config order."""
-        prefix = kind + "/"
-        return [path.removeprefix(prefix) for path in self.paths if path.startswith(prefix)]
+    def names(self, artifact: str) -> list[str]:
+        """What lies below an id, in config order: `names("explanations") -> ["shap", …]`."""
+        return [name for known in self.ids if (name := known.below(artifact))]
+
+    def explainers_of(self, metric: str) -> list[str]:
+        """The explainers that a metric judged one by one, in config order."""
+        whole = ArtifactId.measure(metric)
+        return [known.subject for known in self.ids if known.is_within(whole) and known.subject]
 
     def missing(self, needs: frozenset[str]) -> dict[str, str]:
         """Of these ids the ones that are not there, each with the reason."""
@@ -85,7 +96,7 @@ class Results:
 
     def why_missing(self, artifact: str) -> str:
         for failed, reason in {**self.failures, **self.refused}.items():
-            if failed == artifact or failed.startswith(artifact + "/"):
+            if ArtifactId(failed).is_within(artifact):
                 return reason
         return "it was not asked for in the config"
 
@@ -155,12 +166,12 @@ class Results:
     @cached_property
     def explanations(self) -> dict[str, Explanation]:
         return {
-            name: Explanation.load(self.paths[f"explanations/{name}"])
+            name: Explanation.load(self.paths[ArtifactId.explanation(name)])
             for name in self.names("explanations")
         }
 
     def measurement(self, metric: str, explainer: str = "") -> Measurement | None:
-        key = f"measures/{metric}" + (f"/{explainer}" if explainer else "")
+        key = ArtifactId.measure(metric, explainer)
         if key not in self.paths:
             return None
         if key not in self._measurements:
@@ -176,6 +187,26 @@ class Results:
         ]
         return pd.concat(frames, ignore_index=True) if frames else None
 
+    def typed_table(self, metric: str, name: str) -> Table | None:
+        """The same with what its columns mean; None where its metric declares no type."""
+        frame = self.table(metric, name)
+        measured = (self.measurement(*key) for key in self._keys(metric))
+        declared = (found.types[name] for found in measured if found and name in found.types)
+        kind = next(declared, None)
+        return None if frame is None or kind is None else Table(frame, kind)
+
+    def tables_of(self, section: str) -> list[tuple[str, str]]:
+        """Metric and name of each table that this section shows, in config order."""
+        shown = (
+            (artifact.name, name)
+            for artifact in self._measured
+            for measurement in [self.measurement(artifact.name, artifact.subject)]
+            if measurement is not None
+            for name, declared in measurement.types.items()
+            if declared.section == section
+        )
+        return list(dict.fromkeys(shown))
+
     def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
         found = self.measurement(metric, explainer)
         return found.arrays if found else {}
@@ -185,14 +216,21 @@ class Results:
         return [note for one in found if one for note in one.notes]
 
     def _keys(self, metric: str) -> list[tuple[str, str]]:
-        names = self.names(f"measures/{metric}")
-        return [(metric, name) for name in names] or [(metric, "")]
+        return [(metric, explainer) for explainer in self.explainers_of(metric)] or [(metric, "")]
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """Everything that was measured, in config order."""
+        loaded = [self.measurement(known.name, known.subject) for known in self._measured]
+        return [measurement for measurement in loaded if measurement is not None]
+
+    @property
+    def _measured(self) -> list[ArtifactId]:
+        return [known for known in self.ids if known.kind == "measures" and known.name]
 
     @cached_property
     def all_scores(self) -> list[Score]:
-        keys = [tuple(name.split("/")) for name in self.names("measures")]
-        found = [self.measurement(*key) for key in keys]
-        return [score for one in found if one for score in one.scores]
+        return [score for measurement in self.measurements for score in measurement.scores]
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -210,11 +248,11 @@ class Results:
     def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
         found = []
-        for name in self.names("measures"):
-            measured = self.measurement(*name.split("/"))
+        for artifact in self._measured:
+            measured = self.measurement(artifact.name, artifact.subject)
             scores = measured.scores if measured else ()
             if any(one.metric == metric and explainer in ("", one.explainer) for one in scores):
-                found.append(f"measures/{name}")
+                found.append(artifact)
         return tuple(found)
 
     def score(self, metric: str, **where: str) -> Score | None:
@@ -235,6 +273,6 @@ class Results:
         return {
             path.stem: Picture.load(folder, path.stem)
             for name in self.names("pictures")
-            for folder in [self.paths[f"pictures/{name}"]]
+            for folder in [self.paths[ArtifactId.picture(name)]]
             for path in sorted(folder.glob("*.svg"))
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,8 @@ from deepseek_report.artifacts.files import (
     save_table,
 )
 from deepseek_report.artifacts.names import check_name
+from deepseek_report.artifacts.table import TableType, TableTypes
+from deepseek_report.errors import ArtifactError
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -80,7 +82,8 @@ class Score:
 class Measurement:
     """What one metric gives for one subject: scores, the tables and arrays behind them.
 
-    `notes` are caveats that this run triggers, as whole sentences.
+    `notes` are caveats that this run triggers, as whole sentences. `types` say what the columns of
+    the tables mean; the runner adds what the metric declares in `tables`.
     `per_instance` : {score metric: (instance,)} where the number is a mean over instances.
     """
 
@@ -88,6 +91,19 @@ class Measurement:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    types: TableTypes = field(default_factory=dict)
+
+    def typed(self, types: TableTypes) -> Measurement:
+        """The same with the types of those of its tables that are declared.
+
+        Raises
+        ------
+        ArtifactError : a table does not have the columns that its type declares.
+        """
+        known = {name: types[name] for name in self.tables if name in types}
+        for name, declared in known.items():
+            declared.validate(name, self.tables[name])
+        return replace(self, types=known)
 
     def save(self, folder: Path) -> None:
         save_json(folder / "scores.json", [vars(score) for score in self.scores])
@@ -95,18 +111,37 @@ class Measurement:
         for name, table in self.tables.items():
             check_name(name, "table")
             save_table(folder / f"{name}.parquet", table)
+        if self.types:
+            types = {name: declared.to_json() for name, declared in self.types.items()}
+            save_json(folder / _TYPES, types)
         if self.arrays:
             save_arrays(folder / "arrays.npz", **self.arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Measurement:
+        """Read it back; raises ArtifactError where a table is not what its type says."""
         arrays = folder / "arrays.npz"
-        return cls(
+        measurement = cls(
             scores=tuple(_score(one) for one in load_json(folder / "scores.json")),
             tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
             arrays=load_arrays(arrays) if arrays.exists() else {},
             notes=tuple(load_json(folder / "notes.json")),
         )
+        try:
+            return measurement.typed(_types(folder / _TYPES))
+        except ArtifactError as error:
+            raise ArtifactError(f"{folder}: {error}") from None
+
+
+#: The file that says what the columns of the tables mean.
+_TYPES = "tables.json"
+
+
+def _types(path: Path) -> dict[str, TableType]:
+    declared = load_json(path) if path.exists() else {}
+    if not isinstance(declared, dict):
+        raise ArtifactError(f"{path.name} is no mapping")
+    return {name: TableType.from_json(record) for name, record in declared.items()}
 
 
 def _score(data: Mapping[str, Any]) -> Score:

@@ -126,8 +126,8 @@ def _signers(human: HumanInput) -> Iterator[Statement | Opinion | Exemption]:
 
 def _cases(results: Results) -> Iterator[str]:
     """What single cases say: the columns `text` of all measured tables, which quote the data."""
-    for key in results.names("measures"):
-        for table in results.measurement(*key.split("/")).tables.values():  # type: ignore[union-attr]
+    for measurement in results.measurements:
+        for table in measurement.tables.values():
             if "text" in table:
                 yield from table["text"].dropna().astype(str)
 

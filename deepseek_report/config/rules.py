@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
@@ -51,7 +52,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
                 found = reason if key in reason else f"{key}: {reason}"
                 problems.append(Problem(_named(composed, group), found, todo=todo))
             else:
-                refused.append(Refusal(f"{_ARTIFACT[group]}/{key}", reason))
+                refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
     places = thresholds.places(composed)
     kept = dataclasses.replace(experiment, multiple=multiple, threshold_places=places)
@@ -60,7 +61,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     undrawable = list(_undrawable(kept, refused))
     refused.extend(undrawable)
     for one in undrawable:
-        del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+        del multiple["visualizations"][ArtifactId(one.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(thresholds.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
@@ -275,13 +276,13 @@ def _needs(plugin: Any) -> Iterable[str]:
     return sorted(getattr(plugin, "needs", ()))
 
 
-def _lacking(experiment: Experiment, plugin: Any) -> list[str]:
+def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
     metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
     lacking = []
-    for need in _needs(plugin):
-        kind, _, name = need.partition("/")
-        if (kind == "measures" and name not in metrics) or (
-            kind == "explanations" and (name not in explainers if name else not explainers)
+    for need in map(ArtifactId, _needs(plugin)):
+        name = need.rest
+        if (need.kind == "measures" and name not in metrics) or (
+            need.kind == "explanations" and (name not in explainers if name else not explainers)
         ):
             lacking.append(need)
     return lacking
@@ -295,10 +296,10 @@ def _unmet_needs(
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
-            kind, _, name = need.partition("/")
-            if kind == "measures" and need not in reasons:
-                found = f'{group.removesuffix("s")} "{key}" needs metric "{name}"'
-                yield Problem(_named(composed, group), found, todo=f"add {name} to metrics=[…]")
+            if need.kind == "measures" and need not in reasons:
+                found = f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"'
+                todo = f"add {need.rest} to metrics=[…]"
+                yield Problem(_named(composed, group), found, todo=todo)
 
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
@@ -306,12 +307,12 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
     model = experiment.single["model"]
     for key, plugin in experiment.multiple["visualizations"].items():
         if unfit := _misfit(plugin, nature_of(experiment)):
-            yield Refusal(f"pictures/{key}", unfit)
+            yield Refusal(ArtifactId.picture(key), unfit)
         elif unable := _unable(plugin, model):
-            yield Refusal(f"pictures/{key}", unable)
+            yield Refusal(ArtifactId.picture(key), unable)
         elif lacking := _lacking(experiment, plugin):
             why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
-            yield Refusal(f"pictures/{key}", "; ".join(dict.fromkeys(why)))
+            yield Refusal(ArtifactId.picture(key), "; ".join(dict.fromkeys(why)))
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
@@ -174,7 +175,7 @@ def measured(
     chosen = _chosen(experiment)
     known = {**_shipped(composed), **chosen}
     yield from _stated(declared, known)
-    reasons = {one.artifact.partition("/")[2]: one.reason for one in refused}
+    reasons = {ArtifactId(one.artifact).rest: one.reason for one in refused}
     for one in declared:
         metric = one.text("metric")
         if metric in chosen:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import by_explainer
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording.estimates import finite
 
 #: Rank correlation with the explanation of a randomised model from which an explanation depends
 #: on the learnt weights only in part, and hardly at all.

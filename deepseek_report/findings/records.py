@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.results import Results
@@ -19,7 +20,6 @@ from deepseek_report.findings.records import (
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of
 
 #: Load of the busiest expert, as a multiple of the even share, that is called overloaded.

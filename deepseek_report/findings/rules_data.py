@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings.explainers import leading_explainer
@@ -41,7 +42,7 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
         message = "data_other"
     found = sorted(found, key=lambda one: SEVERITIES.index(one.severity))
     cues = _cues(results, found) if check == "spurious_cues" else {}
-    judged = (f"measures/importance/{cues['method']}",) if cues.get("attributed") else ()
+    judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
         severity=found[0].severity,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import (
     Row,
@@ -16,7 +18,6 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 
@@ -50,7 +51,7 @@ def _surest(tests: Sequence[Row]) -> Row:
 def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
     """One finding on all attributes whose errors differ, or on all whose errors do not."""
     gaps = [_gap(results, row) for row in tests]
-    measured = (f"measures/{name}" for name in _GAPS if results.has(f"measures/{name}"))
+    measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
     return Finding(
         id=f"errors-{kind}",
         severity="medium" if kind == "apart" else "info",

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.estimates import in_sentence, listing
@@ -43,9 +44,9 @@ def applicable(refused: Mapping[str, str]) -> dict[str, str]:
     Leaves out the control, which needs no excuse, and pictures: what they would show is named.
     """
     return {
-        one: reason
-        for one, reason in refused.items()
-        if not one.endswith(f"/{CONTROL}") and not one.startswith("pictures/")
+        artifact: reason
+        for artifact, reason in ((ArtifactId(key), reason) for key, reason in refused.items())
+        if CONTROL not in (artifact.name, artifact.subject) and artifact.kind != "pictures"
     }
 
 
@@ -71,7 +72,7 @@ def _named_or_counted(names: list[str]) -> str:
 
 def readable_reason(words: Wording, artifact: str, reason: str) -> str:
     """A reason in which the keys of the artifact are replaced by their names."""
-    for key in artifact.split("/")[1:]:
+    for key in (ArtifactId(artifact).name, ArtifactId(artifact).subject):
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
             name = in_sentence(words.label(group, key))
@@ -81,8 +82,8 @@ def readable_reason(words: Wording, artifact: str, reason: str) -> str:
 
 def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    kind, _, rest = artifact.partition("/")
-    name, _, explainer = rest.partition("/")
+    known = ArtifactId(artifact)
+    kind, name, explainer = known.kind, known.name, known.subject
     group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)
     label = words.label(group, name) if group and name else words.label("artifacts", kind)
     if group is None and name:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
@@ -21,7 +22,6 @@ from deepseek_report.findings.records import (
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
@@ -210,7 +210,7 @@ def declared_ratio(results: Results) -> float:
     return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
-def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> dict[str, Any]:
+def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> Estimate:
     """The share of favourable decisions of one level, with its interval where it was measured."""
     match = first(
         one
@@ -219,7 +219,7 @@ def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> 
     )
     if match is None:
         return estimates.estimate(rate, n=n)
-    return dict(estimates.of_row(match, "selection_rate", "selection"))
+    return estimates.of_row(match, "selection_rate", "selection")
 
 
 def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.conclusions import Outcome, Verdict
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import is_share, subject_of, unit_of
@@ -11,7 +13,7 @@ from deepseek_report.findings.rules_groups import is_reported
 from deepseek_report.findings.thresholds import judge
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import ends, finite, positive
+from deepseek_report.wording.estimates import ends, positive
 from deepseek_report.wording.of_results import words_of
 
 #: Rise of the validation loss after its best epoch that is called over-fitting.
@@ -79,7 +81,7 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "set_by": one.set_by,
             "reason": one.reason,
         },
-        evidence=results.sources(one.metric, one.explainer) or (f"measures/{one.metric}",),
+        evidence=results.sources(one.metric, one.explainer) or (ArtifactId.measure(one.metric),),
         section=_home(results, one.metric),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -18,7 +19,6 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.statistics.intervals import holm
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.estimates import finite
 
 CONTROL = "random"
 
@@ -67,7 +68,7 @@ def _why_not_measured(results: Results, metric: str) -> str:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED
-    return results.why_missing(f"measures/{metric}")
+    return results.why_missing(ArtifactId.measure(metric))
 
 
 def _judged(score: Score) -> bool:

@@ -11,18 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanation_plugin import (
-    CONTROL,
-    ExplanationMetric,
-    compared,
-)
+from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, compared
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
 
@@ -119,7 +121,30 @@ class ExplainerAgreement(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                estimate("spearman", required=True),
+                Column("top5_overlap", "of_five", required=True),
+                Column("top5_sign_agreement", "share", shown=False),
+                Column("n", "count"),
+            ),
+            section="trust",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "per_case": TableType(
+            (
+                Column("position", "place"),
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                Column("spearman", "number"),
+                Column("top3_overlap", "share"),
+            )
+        ),
+    }
 
     resamples: Resamples = 2000
 

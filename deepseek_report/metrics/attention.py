@@ -10,16 +10,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.routing import normalised_entropy
 from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, traces
-from deepseek_report.statistics.intervals import SHARE, Estimate, mean_interval
+from deepseek_report.statistics.intervals import SHARE, mean_interval
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +34,12 @@ class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tokens": WHOLE, "branches": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "tokens": TableType(
+            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE),
+    }
     released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
     bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
     category: ClassVar[Category] = "explanation"

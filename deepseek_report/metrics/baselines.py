@@ -11,14 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.metrics.reference_predictors import Predictor, fit_predictor, limits_of
-from deepseek_report.statistics.intervals import Estimate
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES
 

@@ -12,13 +12,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification import calibration_error, equal_mass_bins
-from deepseek_report.statistics.intervals import SHARE, Estimate, wilson
+from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 
 Floats = NDArray[np.float64]
@@ -123,8 +130,18 @@ class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    tables: ClassVar[TableTypes] = {
+        "bins": TableType(
+            (
+                Column("bin", "place"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("n", "count"),
+                Column("predicted", "share"),
+                estimate("observed", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+        )
     }
     bounds: ClassVar[Bounds] = {
         "expected_calibration_error": SHARE,

@@ -11,14 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.metrics.tracing import heads_of, sample_rows, traces
-from deepseek_report.statistics.intervals import SHARE, Estimate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks import task_of
 
@@ -38,7 +45,19 @@ class Ablation(ModelMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"units": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "units": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("loss_increase"),
+                Column("removable", "yes_no", shown=False),
+            ),
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})

@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
     Stopwatch,
@@ -25,7 +27,6 @@ from deepseek_report.metrics.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.statistics.intervals import Estimate
 
 Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
@@ -64,7 +65,17 @@ class Parameters(ModelMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"layers": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                Column("parameters", "count"),
+                Column("share", "share"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
@@ -93,7 +104,19 @@ class LayerProfile(ModelMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"layers": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                estimate("ms"),
+                Column("share", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
@@ -159,7 +182,13 @@ class Latency(ModelMetric):
     """Time to answer, and rows per second, by batch size."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"latency": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "latency": TableType(
+            (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
+            section="bottlenecks",
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})

@@ -9,9 +9,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE, rate
 
@@ -26,9 +37,26 @@ class ConfusionMatrix(ClassMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "matrix": TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
-        "classes": TableRelease(counts=("n", "decided"), lines=((),)),
+    tables: ClassVar[TableTypes] = {
+        "matrix": TableType(
+            (
+                Column("actual"),
+                Column("decided"),
+                Column("n", "count"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+        ),
+        "classes": TableType(
+            (
+                Column("class"),
+                Column("n", "count"),
+                estimate("recall", "share", "recall"),
+                Column("decided", "count"),
+                estimate("precision", "share", "precision"),
+            ),
+            release=TableRelease(counts=("n", "decided"), lines=((),)),
+        ),
     }
     bounds: ClassVar[Bounds] = {
         "true_positive_rate": SHARE,

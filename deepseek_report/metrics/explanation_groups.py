@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Perturbation
 from deepseek_report.metrics.explanation_plugin import (
@@ -52,8 +53,20 @@ class ExplanationByGroup(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "groups": TableRelease(counts=("n",), lines=(("explainer", "attribute"),))
+    tables: ClassVar[TableTypes] = {
+        "groups": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                estimate("deletion"),
+                estimate("gain", prefix="gain"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),
+        )
     }
 
     steps: Steps = 10

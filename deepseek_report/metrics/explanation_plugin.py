@@ -8,6 +8,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.score import Category
+from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
 
@@ -22,6 +23,7 @@ class ExplanationMetric:
     scope: ClassVar[Scope] = "explainer"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
+    tables: ClassVar[TableTypes] = {}
 
 
 def judged(context: MeasureContext, metric: str) -> Explanation:

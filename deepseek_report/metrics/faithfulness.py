@@ -10,10 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Mode, Perturbation, rank_features
@@ -56,6 +62,17 @@ def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.in
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
 
+_CURVE = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("removed_share", "share"),
+        estimate("mean"),
+        Column("n", "count"),
+    ),
+    release=WHOLE,
+)
+
+
 @dataclass(frozen=True)
 class Deletion(ExplanationMetric):
     """Area under the probability of the decision while its main features are taken away.
@@ -72,7 +89,7 @@ class Deletion(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
@@ -97,7 +114,7 @@ class Insertion(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.metrics.groups import Bools, Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
-from deepseek_report.statistics.intervals import SHARE, Estimate, holm
+from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).

@@ -12,6 +12,7 @@ import pandas as pd
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
@@ -25,7 +26,6 @@ from deepseek_report.metrics.groups import (
 )
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import (
-    Estimate,
     compare_rates,
     enough_events,
     holm,

@@ -10,11 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.units import Units
 from deepseek_report.errors import NotApplicableError
@@ -41,9 +47,34 @@ class Importance(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "importance": TableRelease(counts=("n",)),
-        "by_group": TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+    tables: ClassVar[TableTypes] = {
+        "importance": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("feature"),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("mean_signed", "number"),
+                Column("share", "share"),
+                Column("n", "count"),
+                Column("rank", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+        "by_group": TableType(
+            (
+                Column("explainer", "explainer", shown=False),
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("n", "count"),
+            ),
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+        ),
     }
 
     resamples: Resamples = 2000

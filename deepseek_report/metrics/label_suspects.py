@@ -15,6 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.statistics.intervals import SHARE, rate
@@ -70,6 +71,19 @@ class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "suspects": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("label"),
+                Column("probability", "share"),
+                Column("nearest_agree", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            most=20,
+        )
+    }
     bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset(

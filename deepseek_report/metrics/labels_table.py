@@ -10,16 +10,33 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
 from deepseek_report.metrics.threshold_choice import choose_threshold
-from deepseek_report.statistics.intervals import SHARE, Estimate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
-from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import (
+    Replicates,
+    as_one,
+    bootstrap,
+    bootstrapped,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -67,8 +84,21 @@ class LabelsTable(LabelsMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "labels": TableRelease(counts=("n",), shares=(("prevalence", "n"),))
+    tables: ClassVar[TableTypes] = {
+        "labels": TableType(
+            (
+                Column("label", mark="reported"),
+                Column("reported", "yes_no", shown=False),
+                Column("n", "count", shown=False),
+                Column("prevalence", "share"),
+                estimate("roc_auc", prefix="roc_auc"),
+                estimate("average_precision", prefix="average_precision"),
+                estimate("f1", prefix="f1"),
+                Column("threshold", "number"),
+            ),
+            section="performance",
+            release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
+        )
     }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ClassMetric
 from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
@@ -34,7 +35,19 @@ class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("rows", "count"),
+                Column("fraction", "share", shown=False),
+                estimate("roc_auc"),
+                Column("predictor"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})

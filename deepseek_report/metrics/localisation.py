@@ -10,11 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
@@ -72,7 +78,20 @@ class Localisation(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"localisation": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "localisation": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("measure"),
+                Column("label"),
+                estimate("value"),
+                Column("chance", "number"),
+                Column("control", "number"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        )
+    }
 
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000

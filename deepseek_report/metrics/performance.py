@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification import (
     average_precision_and_brier,
@@ -21,10 +22,7 @@ from deepseek_report.statistics.classification import (
     require_both,
 )
 from deepseek_report.statistics.intervals import SHARE, rate
-from deepseek_report.statistics.ranking import (
-    macro_auc_estimate,
-    thin,
-)
+from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import tally
 
@@ -105,10 +103,17 @@ class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(
-            coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
-            rounded=("threshold",),
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("false_positive_rate", "share"),
+                Column("true_positive_rate", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(
+                coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
+                rounded=("threshold",),
+            ),
         )
     }
     bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
@@ -145,8 +150,15 @@ class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(coarse={"recall": "explained"}, rounded=("threshold",))
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("recall", "share"),
+                Column("precision", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
+        )
     }
     bounds: ClassVar[Bounds] = {"average_precision": SHARE}
     category: ClassVar[Category] = "performance"

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.schema import (
     Schema,
     TaskName,
 )
+from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -39,6 +40,7 @@ class ModelMetric:
     scope: ClassVar[Scope] = "model"
     requires: ClassVar[frozenset[Capability]] = frozenset()
     volatile: ClassVar[bool] = False
+    tables: ClassVar[TableTypes] = {}
     #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
     needs_favourable: ClassVar[bool] = False
 

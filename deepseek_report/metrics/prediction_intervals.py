@@ -11,14 +11,27 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
 from deepseek_report.metrics.plugin import NumberMetric
-from deepseek_report.statistics.intervals import SHARE, Estimate, compare_rates, holm, rate
+from deepseek_report.statistics.intervals import (
+    SHARE,
+    compare_rates,
+    holm,
+    rate,
+)
 
 Floats = NDArray[np.float64]
 Level = Annotated[float, Field(gt=0, lt=1)]
@@ -60,9 +73,32 @@ class PredictionIntervals(NumberMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "coverage": WHOLE,
-        "by_group": TableRelease(counts=("n",), lines=(("attribute",),)),
+    tables: ClassVar[TableTypes] = {
+        "coverage": TableType(
+            (
+                Column("level", "declared_share"),
+                Column("half_width", "half_width", unit=OF_TARGET),
+                estimate("coverage", "share"),
+                Column("n", "count"),
+            ),
+            section="performance",
+            release=WHOLE,
+        ),
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                estimate("coverage", "share", unless="too_few"),
+                Column("n", "count"),
+                Column("too_few", "yes_no", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
     }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset(

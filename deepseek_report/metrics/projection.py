@@ -11,16 +11,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layers import layer_name as said
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
-from deepseek_report.statistics.intervals import SHARE, Estimate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 
 Floats = NDArray[np.float64]
@@ -75,7 +77,17 @@ class ParameterProjection(ModelMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"points": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "points": TableType(
+            (
+                Column("layer"),
+                Column("parameter"),
+                Column("row", "place"),
+                *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})

@@ -14,7 +14,13 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.plugin import ModelMetric
@@ -39,6 +45,49 @@ class Prototypes(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "rows"
+    tables: ClassVar[TableTypes] = {
+        "prototypes": TableType(
+            (
+                Column("prototype", "count"),
+                Column("instance_id", "row"),
+                Column("class_label"),
+                Column("decides", "count"),
+                Column("share", "share"),
+                Column("mean_evidence", "number"),
+                Column("n", "count"),
+                Column("shift", "count"),
+            )
+        ),
+        "inputs": TableType(
+            (
+                Column("prototype", "count"),
+                Column("feature"),
+                Column("label"),
+                Column("display"),
+                Column("rank", "count"),
+            )
+        ),
+        "nearest": TableType(
+            (
+                Column("prototype", "count"),
+                Column("rank", "count"),
+                Column("instance_id", "row"),
+                Column("distance", "number"),
+                Column("label"),
+                Column("decision"),
+            )
+        ),
+        "compared": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("rank", "count"),
+                Column("prototype_id", "row"),
+                Column("class_label"),
+                Column("for_decision", "yes_no"),
+                Column("share", "share"),
+            )
+        ),
+    }
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import (
     PEOPLE,
@@ -27,10 +28,16 @@ from deepseek_report.artifacts.score import (
     Score,
 )
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
-from deepseek_report.statistics.intervals import SHARE, Z95, Estimate
+from deepseek_report.statistics.intervals import SHARE, Z95
 from deepseek_report.statistics.ranking import delong, macro_auc
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
@@ -90,7 +97,18 @@ class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"features": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "features": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("importance"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})

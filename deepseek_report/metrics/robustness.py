@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import (
@@ -23,7 +24,7 @@ from deepseek_report.artifacts.score import (
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.statistics.intervals import SHARE, Estimate
+from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import Task, task_of
 
 Floats = NDArray[np.float64]

@@ -11,14 +11,26 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
-from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
-from deepseek_report.statistics.intervals import SHARE, Estimate, mean_interval
+from deepseek_report.metrics.tracing import (
+    array,
+    routes_of,
+    sample_rows,
+    traces,
+)
+from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import Replicates, bootstrap
 from deepseek_report.tasks import task_of
 
@@ -45,7 +57,14 @@ class ExpertLoad(ModelMetric):
     """How evenly the experts are used, and which are not used at all."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"load": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "load": TableType(
+            (Column("layer", "place"), Column("expert", "place"), estimate("share", "share")),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {
         "expert_load_imbalance": (1.0, None),
         "unused_experts": (0.0, None),
@@ -134,7 +153,29 @@ class RouteEntropy(ModelMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"routes": WHOLE, "by_class": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "routes": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("weight", "share"),
+            ),
+            section="explanations",
+            folded=True,
+            release=WHOLE,
+        ),
+        "by_class": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                Column("class"),
+                Column("weight", "share"),
+            ),
+            release=WHOLE,
+        ),
+    }
     bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -33,7 +34,7 @@ from deepseek_report.metrics.conditions import (
 )
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Moments, joined_moments
-from deepseek_report.statistics.intervals import SHARE, Estimate, holm
+from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.loss import Loss
 

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
 from deepseek_report.tasks.decisions import tally
 
@@ -29,7 +30,21 @@ class ThresholdSweep(ClassMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"sweep": TableRelease(coarse={"selection_rate": "all"})}
+    tables: ClassVar[TableTypes] = {
+        "sweep": TableType(
+            (
+                Column("threshold", "declared", mark="in_use"),
+                Column("true_positive_rate", "share"),
+                Column("false_positive_rate", "share"),
+                Column("precision", "share"),
+                Column("balanced_accuracy", "share"),
+                Column("accuracy", "share", shown=False),
+                Column("selection_rate", "share"),
+            ),
+            folded=True,
+            release=TableRelease(coarse={"selection_rate": "all"}),
+        )
+    }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "performance"
     needs_two_classes: ClassVar[bool] = True

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
@@ -70,7 +71,22 @@ class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"policies": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "policies": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("policy"),
+                Column("threshold_by_level"),
+                Column("accuracy", "share"),
+                Column("balanced_accuracy", "share"),
+                Column("difference", "share"),
+                Column("ratio", "number"),
+                Column("n_changed", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True

@@ -11,6 +11,7 @@ import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
 from deepseek_report.artifacts.score import Category, Measurement, Score
+from deepseek_report.artifacts.table import releases_of, table_types
 from deepseek_report.privacy.cases import released_cases
 from deepseek_report.privacy.source import Source
 from deepseek_report.privacy.tables import released
@@ -29,7 +30,7 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()
-    releases: Releases = getattr(plugin, "releases", {})
+    releases = releases_of(plugin)
     tables = _tables(found.tables, releases, source)
     notes = without_private(found.notes, source)
     scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
@@ -44,6 +45,11 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
         tables=tables,
         arrays={name: one for name, one in found.arrays.items() if name in arrays},
         notes=(*notes, *([_note(source)] if left_out else [])),
+        types={
+            name: declared.restricted_to(tables[name].columns)
+            for name, declared in table_types(plugin).items()
+            if name in tables
+        },
     )
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.config.experiment import Experiment
@@ -79,8 +80,8 @@ class _Stage:
 
 
 def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> None:
-    kind, _, name = stage.id.partition("/")
-    name = name.partition("/")[0]
+    artifact = ArtifactId(stage.id)
+    kind, name = artifact.kind, artifact.name
     if kind == "data":
         _data(stage, source)
     elif kind == "training":

@@ -14,6 +14,7 @@ from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -24,6 +25,7 @@ from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.tables import ShownTable, measured_table
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
@@ -85,6 +87,8 @@ class _Writer:
     used: set[str] = field(default_factory=set)
     notes: dict[str, Note] = field(init=False)
     failures: dict[str, str] = field(default_factory=dict)
+    section: str = ""
+    measured: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
@@ -94,6 +98,9 @@ class _Writer:
             picture_names=self.picture_names,
             further_pictures=self.further_pictures,
             table=self.table,
+            placed=self.placed,
+            measured=self.measured_table,
+            further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
             section_ref=self.section_ref,
@@ -113,19 +120,21 @@ class _Writer:
         return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
+        self.section = content.name
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        before = set(self.used)
+        before, tables_before = set(self.used), set(self.measured)
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
-            return body + self.further_pictures(content.name)  # its template has no footer
+            # Where its template has no footer:
+            return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
-            self.used = before  # what it had placed is lost with it
+            self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
 
     def _note(self, section: str) -> Markdown:
@@ -137,7 +146,7 @@ class _Writer:
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
         told = without_local_paths(f"{type(error).__name__}: {error}")
         reason = f"its template failed ({told})"
-        self.failures[f"sections/{content.name}"] = reason
+        self.failures[ArtifactId.of("sections", content.name)] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
         )
@@ -179,9 +188,9 @@ class _Writer:
 
     def _absent(self, name: str) -> Markup:
         reasons = [
-            f"the picture {failed.removeprefix('pictures/')} could not be drawn: {reason}"
+            f"the picture {name} could not be drawn: {reason}"
             for failed, reason in self.results.failures.items()
-            if failed == f"pictures/{name}"
+            if failed == ArtifactId.picture(name)
         ]
         return Markdown(self.macros["incomplete"](reasons))
 
@@ -228,6 +237,30 @@ class _Writer:
         shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
         body = tables.pipe_table(shown, chosen)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
+
+    def placed(self, shown: ShownTable) -> Markup:
+        """A table with its own words, inside a fold where it says so; nothing without rows."""
+        if not shown:
+            return Markdown("")
+        body = self.table(shown.rows, shown.id, shown.caption, shown.columns)
+        body = Markdown.escape(shown.before) + body
+        if not shown.folded:
+            return body
+        return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
+
+    def measured_table(self, metric: str, name: str = "") -> Markup:
+        """A table of a metric, in its own words; `name` is that of the metric if left out."""
+        key = (metric, name or metric)
+        self.measured.add(key)
+        return self.placed(measured_table(self.results, self.section, *key))
+
+    def further_tables(self, section: str) -> Markup:
+        """The tables that name this section and stand nowhere yet, under a heading of their own."""
+        keys = [key for key in self.results.tables_of(section) if key not in self.measured]
+        left = [table for key in keys if (table := self.measured_table(*key))]
+        if not left:
+            return Markdown("")
+        return Markdown("\n\n## Further tables\n\n") + Markdown("").join(left)
 
     def _unused(self, name: str) -> str:
         number = 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.models import ComesFitted
 from deepseek_report.artifacts.schema import NOT_JUDGED, Schema
 from deepseek_report.artifacts.split import Split
@@ -79,7 +80,7 @@ def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, str]]:
         return []
     reason = f"{NOT_JUDGED}; add one of: {', '.join(_overrides(schema))}"
     return [
-        (f"measures/{key}", reason)
+        (ArtifactId.measure(key), reason)
         for key, plugin in experiment.multiple["metrics"].items()
         if getattr(plugin, "needs_favourable", False)
     ]

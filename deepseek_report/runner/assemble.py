@@ -10,8 +10,10 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.table import table_types
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -129,9 +131,15 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
         return
     yield from _VOLATILE
     measured = [
-        f"measures/{name}" for name, one in experiment.multiple["metrics"].items() if one.volatile
+        ArtifactId.measure(name)
+        for name, one in experiment.multiple["metrics"].items()
+        if one.volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    for name, metric in experiment.multiple["metrics"].items():
+        for table, kind in table_types(metric).items():
+            if metric.volatile and kind.section:
+                yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for name, picture in experiment.multiple["visualizations"].items():
         if set(measured) & set(picture.needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
@@ -149,14 +157,17 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
 
 def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
-    copies = {}
+    copies: dict[str, Any] = {}
     for choice in experiment.multiple["frameworks"].values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             target.mkdir(parents=True)
             shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
             path = target.relative_to(folder).as_posix()
-            copies[f"frameworks/{choice.id}"] = {"path": path, "files": hash_folder(target)}
+            copies[ArtifactId.of("frameworks", choice.id)] = {
+                "path": path,
+                "files": hash_folder(target),
+            }
     return copies
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.past_times import Past, PastTimes
 from deepseek_report.runner.plan import Stage
@@ -169,6 +170,6 @@ def _total(spans: Mapping[str, Span], parallel: int) -> Span:
 
 
 def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
-    alone = sum(one for name, one in seconds.items() if name.partition("/")[0] in _ONE_BY_ONE)
-    others = [one for name, one in seconds.items() if name.partition("/")[0] not in _ONE_BY_ONE]
+    alone = sum(one for name, one in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
+    others = [one for name, one in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
     return alone + max(sum(others) / parallel, max(others, default=0.0))

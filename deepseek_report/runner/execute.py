@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -124,7 +125,7 @@ def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[An
 def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
     """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
     withheld = not job.experiment.privacy.is_full
-    if withheld and job.id.partition("/")[0] in MADE_FROM_RELEASED:
+    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
         with released(job.inputs, job.experiment) as inputs:
             _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
     else:
@@ -252,7 +253,7 @@ class _Run:
         """For each need of a picture the inputs that it stands for."""
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
-            [one for one in stage.inputs if one == need or one.startswith(f"{need}/")]
+            [one for one in stage.inputs if ArtifactId(one).is_within(need)]
             for need in sorted(picture.needs)
         ]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.models import NamesOthers
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
@@ -40,18 +41,17 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        return self.id.partition("/")[0]
+        return ArtifactId(self.id).kind
 
     @property
     def name(self) -> str:
         """Key of the plug-in: `measures/deletion/shap` -> `deletion`."""
-        return self.id.split("/")[1] if "/" in self.id else ""
+        return ArtifactId(self.id).name
 
     @property
     def subject(self) -> str:
         """The explainer that a measurement judges, or ""."""
-        parts = self.id.split("/")
-        return parts[2] if len(parts) > 2 else ""
+        return ArtifactId(self.id).subject
 
     def folder(self, store: Store) -> Path | None:
         return store.find(self.id, self.key)
@@ -125,7 +125,7 @@ class _Planner:
         explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
         seed = self.seeds.explain if explainer.samples else None
         target = self.target("explainers", name)
-        self.add(f"explanations/{name}", config, inputs, target, seed=seed)
+        self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
@@ -135,19 +135,22 @@ class _Planner:
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
             base = ("data",)
-        everything = tuple(f"explanations/{one}" for one in self.experiment.multiple["explainers"])
+        everything = tuple(
+            ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
+        )
         if plugin.scope == "model":
-            self.add(f"measures/{name}", config, base, target, seed=seed)
+            self.add(ArtifactId.measure(name), config, base, target, seed=seed)
         elif plugin.scope == "explainers":
-            self.add(f"measures/{name}", config, (*base, *everything), target, seed=seed)
+            self.add(ArtifactId.measure(name), config, (*base, *everything), target, seed=seed)
         else:
             for explanation in everything:
-                subject = explanation.partition("/")[2]
-                control = f"explanations/{CONTROL}"
+                subject = explanation.name
+                control = ArtifactId.explanation(CONTROL)
                 judged = dict.fromkeys([explanation, *([control] if control in everything else [])])
                 explainer = self.target("explainers", subject)
                 inputs = (*base, *judged)
-                self.add(f"measures/{name}/{subject}", config, inputs, target, explainer, seed=seed)
+                artifact = ArtifactId.measure(name, subject)
+                self.add(artifact, config, inputs, target, explainer, seed=seed)
 
     def _conclusions(self) -> None:
         """Findings and verdicts hang on all that was measured, and on what was left out."""
@@ -168,13 +171,15 @@ class _Planner:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
-        self._released(f"pictures/{name}", config, inputs, self.target("visualizations", name))
+        self._released(
+            ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
+        )
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
         wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
         for need in wanted:
             for stage in self.stages:
-                if stage == need or stage.startswith(f"{need}/"):
+                if ArtifactId(stage).is_within(need):
                     yield stage
 
 
@@ -205,9 +210,9 @@ def identity_of(run: Mapping[str, Any]) -> str:
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
     own = {
-        name.partition("/")[2]: entry["files"].get(FRAMEWORK_FILE, "")
+        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
         for name, entry in run["artifacts"].items()
-        if name.startswith("frameworks/")
+        if ArtifactId(name).kind == "frameworks"
     }
     whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
     return incomplete_id(whole, failed) if failed else whole

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
@@ -23,6 +24,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.artifacts.table import table_types
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.case_choice import choose_cases
@@ -55,13 +57,12 @@ class StageJob:
 
     def plugin(self, group: str) -> Any:
         """The plug-in that this stage runs."""
-        return self.experiment.multiple[group][self.id.split("/")[1]]
+        return self.experiment.multiple[group][ArtifactId(self.id).name]
 
 
 def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
     """Run one stage and write its artifacts into `folder`."""
-    kind = job.id.partition("/")[0]
-    _STAGES[kind](job, folder, progress)
+    _STAGES[ArtifactId(job.id).kind](job, folder, progress)
 
 
 def _data(job: StageJob, folder: Path, progress: Progress) -> None:
@@ -174,10 +175,10 @@ def _explain_context(
 
 
 def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
-    metric, subject = job.plugin("metrics"), [*job.id.split("/"), ""][2]
+    metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
     seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
     context = _measure_context(job, subject, seed, progress)
-    metric.measure(context).save(folder)
+    metric.measure(context).typed(table_types(metric)).save(folder)
 
 
 def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
@@ -190,9 +191,9 @@ def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress)
         )
     predicted = job.inputs["predictions"]
     explanations = {
-        one.partition("/")[2]: Explanation.load(path)
-        for one, path in job.inputs.items()
-        if one.startswith("explanations/")
+        artifact.name: Explanation.load(path)
+        for artifact, path in ((ArtifactId(stage), path) for stage, path in job.inputs.items())
+        if artifact.kind == "explanations"
     }
     return MeasureContext(
         dataset=dataset,

@@ -10,6 +10,7 @@ from typing import Any
 
 from deepseek_report.artifacts import bounded_yaml
 from deepseek_report.artifacts.files import load_table
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.score import Measurement, tidy
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.runner.plan import identity_of
@@ -153,7 +154,7 @@ def content_problems(folder: Path, run: Mapping[str, Any]) -> list[str]:
     measured = [
         score
         for name, entry in run["artifacts"].items()
-        if name.startswith("measures/")
+        if ArtifactId(name).kind == "measures"
         for score in Measurement.load(folder / entry["path"]).scores
     ]
     if not tidy(measured).equals(load_table(folder / SCORES)):

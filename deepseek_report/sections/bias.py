@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import (
@@ -14,11 +16,7 @@ from deepseek_report.findings.records import (
     is_crossing,
     rows,
 )
-from deepseek_report.findings.rules_groups import (
-    TOO_FEW,
-    declared_ratio,
-    is_beyond_chance,
-)
+from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, is_beyond_chance
 from deepseek_report.findings.rules_sources import proxy_features
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
 from deepseek_report.sections.bias_undeclared import (
@@ -26,15 +24,11 @@ from deepseek_report.sections.bias_undeclared import (
     is_undeclared,
     undeclared_values,
 )
-from deepseek_report.sections.cells import (
-    DASH,
-    count_cell,
-    value_cell,
-)
+from deepseek_report.sections.cells import DASH, count_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution, quality
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.estimates import in_sentence
 
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"
@@ -43,7 +37,7 @@ _METRICS = (
     *DIFFERENCES,
     *("proxies", "threshold_tradeoff", _EXPLAINED),
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/group_rates",
 }
 

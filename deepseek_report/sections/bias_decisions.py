@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import (
     Row,
@@ -112,20 +113,20 @@ def _ratio(draft: Draft, row: Row) -> dict[str, Any]:
         | percent_cell("rate", row["rate"])
         | percent_cell("reference_rate", row["reference_rate"])
         | value_cell("ratio", estimates.of_row(row, "ratio"))
-        | {"difference": _points(gap), "difference__sort": gap["value"]}
+        | {"difference": _points(gap), "difference__sort": finite(gap.value)}
         | p_cell("p", row["p_adjusted"])
     )
 
 
-def _points(gap: dict[str, Any]) -> str:
+def _points(gap: Estimate) -> str:
     """A signed difference of shares in points with its interval, without the unit."""
-    return estimates.points(gap["value"]).removesuffix("\u00a0points") + _ends(gap)
+    return estimates.points(finite(gap.value)).removesuffix("\u00a0points") + _ends(gap)
 
 
-def _ends(gap: dict[str, Any]) -> str:
-    if gap["low"] is None or gap["high"] is None:
+def _ends(gap: Estimate) -> str:
+    if gap.low is None or gap.high is None:
         return ""
-    return f" ({estimates.interval(100 * gap['low'], 100 * gap['high'])})"
+    return f" ({estimates.interval(100 * gap.low, 100 * gap.high)})"
 
 
 def _differences(draft: Draft) -> list[dict[str, Any]]:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
 from deepseek_report.sections.cells import (
     count_cell,
     p_cell,
     percent_cell,
-    value_cell,
 )
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.task_columns import cells_of, headings
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Column
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 
 def accuracy(draft: Draft) -> dict[str, Any]:
@@ -38,7 +36,6 @@ def accuracy(draft: Draft) -> dict[str, Any]:
             **headings(columns, results),
             "p": "p",
         },
-        "suspects": [_suspect(row) for row in rows(results, "label_suspects", "suspects")][:20],
         "suspect_sentence": ""
         if suspects is None
         else draft.text("suspects", share=estimates.of_score(suspects)),
@@ -75,16 +72,6 @@ def _slice(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     )
 
 
-def _suspect(row: Row) -> dict[str, Any]:
-    return {
-        "row": f"Row {count(int(row['instance_id']))}",
-        "row__sort": int(row["instance_id"]),
-        "label": row["label"],
-        **percent_cell("probability", row["probability"]),
-        **percent_cell("nearest_agree", row["nearest_agree"]),
-    }
-
-
 def data(draft: Draft) -> dict[str, Any]:
     """What more rows would bring, and what is wrong with those there are."""
     results = draft.results
@@ -99,12 +86,6 @@ def data(draft: Draft) -> dict[str, Any]:
         )
         if gain is not None and known
         else _not_measured(draft, "measures/learning_curve"),
-        "curve": [
-            count_cell("rows", row["rows"])
-            | value_cell("roc_auc", estimates.of_row(row, "roc_auc"))
-            | {"predictor": row["predictor"]}
-            for row in curve
-        ],
         "issues": [one.text for one in results.issues if one.severity != "info"]
         if results.has("data")
         else [],

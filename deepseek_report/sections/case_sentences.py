@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
@@ -22,7 +23,6 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5

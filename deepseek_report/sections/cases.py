@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -15,7 +17,7 @@ from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.cells import number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
-from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.estimates import in_sentence
 
 _FIRST = (
     *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
@@ -25,7 +27,7 @@ _FIRST = (
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
 _USES = frozenset(
     {"explanations", "measures/cases", "measures/prototypes"}
-    | {f"pictures/{name}" for name in _PICTURES}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60

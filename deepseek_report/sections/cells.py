@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import Estimate, finite
 
 DASH = "–"
 
 
 def share_cell(key: str, one: Estimate) -> dict[str, Any]:
     """A share with its interval: `22.1 % (21.0–23.2 %)`."""
-    return _cell(key, one["value"], estimates.share(one))
+    return _cell(key, finite(one.value), estimates.share(one))
 
 
 def value_cell(key: str, one: Estimate) -> dict[str, Any]:
     """A number with its interval."""
-    return _cell(key, one["value"], estimates.value(one))
+    return _cell(key, finite(one.value), estimates.value(one))
 
 
 def percent_cell(key: str, value: Any) -> dict[str, Any]:

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import period_of
-from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import ShownTable
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.estimates import finite
 
 
 @dataclass(frozen=True)
@@ -72,38 +73,39 @@ def _explained_share(results: Results) -> float | None:
 
 def _values(draft: Draft) -> dict[str, Any]:
     results = draft.results
-    card = results.card
+    card, is_number = results.card, bool(results.card.get("label_numbers"))
+    counted = {
+        "row": draft.text(f"row.{results.schema.modality}"),
+        "rows": draft.text(f"rows.{results.schema.modality}"),
+        "is_number": is_number,
+    }
     return {
         "origin": _origin(card),
-        "labels": [
-            {"class": row["class"]}
-            | count_cell("n", row["n"])
-            | percent_cell("share", row["share"])
-            for row in card.get("labels") or []
-        ],
-        "parts": [_part(row, draft) for row in card.get("parts") or []],
-        "groups": _groups(results, "person"),
-        "compared_parts": _groups(results, "other"),
-        "issues": [_issue(one, draft) for one in results.issues],
+        "labels": draft.table("labels", _shares("class"), card.get("labels") or [], **counted),
+        "all_labels": draft.table(
+            "all-labels", _shares("label"), card.get("all_labels") or [], **counted
+        ),
+        "parts": _parts(draft, is_number, counted),
+        "groups": draft.table("groups", _groups(is_number), _levels(results, "person"), **counted),
+        "compared_parts": draft.table(
+            "parts-compared", _groups(is_number), _levels(results, "other"), **counted
+        ),
+        "issues": draft.table("issues", _ISSUES, [_issue(one, draft) for one in results.issues]),
         **contents(draft),
         "preparation": list(card.get("preparation") or []),
-        "all_labels": [
-            {"label": row["label"]}
-            | count_cell("n", row["n"])
-            | percent_cell("share", row["share"])
-            for row in card.get("all_labels") or []
-        ],
-        "ends": draft.text("ends.quantiles" if card.get("ends") == "quantiles" else "ends.all"),
-        "low": draft.text("low.quantiles" if card.get("ends") == "quantiles" else "low.all"),
-        "high": draft.text("high.quantiles" if card.get("ends") == "quantiles" else "high.all"),
-        "is_number": bool(card.get("label_numbers")),
         "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
         "same_inputs": _leakage(card, "same_inputs_across"),
-        "row": draft.text(f"row.{results.schema.modality}"),
-        "rows": draft.text(f"rows.{results.schema.modality}"),
         "explained": results.schema.target.explained_class,
+        **counted,
     }
+
+
+_ISSUES = TableType((Column("severity"), Column("found"), Column("todo")))
+
+
+def _shares(key: str) -> TableType:
+    return TableType((Column(key), Column("n", "count"), Column("share", "share")))
 
 
 def _validation(results: Results) -> str:
@@ -136,26 +138,34 @@ def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def _part(row: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    cells = count_cell("n", row["n"]) | count_cell("positive", row.get("positive"))
-    cells |= number_cell("mean", row.get("mean")) | number_cell("deviation", row.get("deviation"))
-    return (
-        {"part": draft.words.label("parts", row["part"])}
-        | cells
-        | percent_cell("share", row.get("share"))
+def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
+    """How many rows each part has, and what its labels are like."""
+    last = (
+        (Column("mean", "number"), Column("deviation", "number"))
+        if is_number
+        else (Column("positive", "count"), Column("share", "share"))
+    )
+    rows = [
+        {**row, "part": draft.words.label("parts", row["part"])}
+        for row in draft.results.card.get("parts") or []
+    ]
+    return draft.table(
+        "parts", TableType((Column("part"), Column("n", "count"), *last)), rows, **counted
     )
 
 
-def _groups(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
+def _groups(is_number: bool) -> TableType:
+    last = Column("mean", "number") if is_number else Column("base_rate", "share")
+    columns = (Column("attribute"), Column("level"), Column("n", "count"), Column("share", "share"))
+    return TableType((*columns, last))
+
+
+def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
     groups = results.card.get("groups") or {}
     return [
-        {"attribute": one.label, "level": row["level"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row.get("share"))
-        | percent_cell("base_rate", row.get("base_rate"))
-        | number_cell("mean", row.get("mean"))
-        for one in results.schema.attributes_of(kind)
-        for row in groups.get(one.name, [])
+        {**row, "attribute": attribute.label}
+        for attribute in results.schema.attributes_of(kind)
+        for row in groups.get(attribute.name, [])
     ]
 
 

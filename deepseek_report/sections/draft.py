@@ -6,11 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.find import find
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.tables import (
+    Row,
+    ShownTable,
+    measured_table,
+    own_table,
+)
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import WordedFinding
 
@@ -43,9 +51,18 @@ class Draft:
     def notes(self, metrics: Iterable[str]) -> None:
         """Add what these measurements say of themselves, but not of the control."""
         for metric in metrics:
-            names = self.results.names(f"measures/{metric}") or [""]
+            names = self.results.explainers_of(metric) or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
             self.measured.extend(note for one in found if one for note in one.notes)
+
+    def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
+        """A table that this section makes; its words are `tables.<section>.<name>`."""
+        words = f"{self.name}.{name}"
+        return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
+
+    def metric_table(self, metric: str, name: str, rows: Iterable[Row] | None = None) -> ShownTable:
+        """A table of a metric, or of it `rows`; its words are `tables.<metric>.<name>`."""
+        return measured_table(self.results, self.name, metric, name, rows)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
@@ -61,6 +78,7 @@ class Draft:
         uses : further ids; the section is incomplete where one of them was asked for and failed.
         """
         found = self.found()
+        self.notes(metric for metric, _ in self.results.tables_of(self.name))
         if not self.answers:
             self.answers.append(self.text("answer.nothing"))
         self.actions.extend(one.do for one in found if one.severity != "info")
@@ -81,13 +99,13 @@ class Draft:
         reasons |= {
             failed: why
             for failed, why in self.results.failures.items()
-            if any(failed == one or failed.startswith(one + "/") for one in needs | uses)
+            if any(ArtifactId(failed).is_within(one) for one in needs | uses)
         }
         return [self._reason(one, why) for one, why in reasons.items()]
 
     def _failed_below(self, artifact: str) -> bool:
         failures = self.results.failures
-        return any(one == artifact or one.startswith(artifact + "/") for one in failures)
+        return any(ArtifactId(failed).is_within(artifact) for failed in failures)
 
     def _reason(self, artifact: str, why: str) -> str:
         reason = readable_reason(self.words, artifact, why)

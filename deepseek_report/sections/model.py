@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -12,7 +13,6 @@ from deepseek_report.findings.records import rows
 from deepseek_report.sections.cells import count_cell, flat, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.estimates import finite
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows
-from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
+from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.parts import part_values
 from deepseek_report.sections.performance_tables import (
     answer_numbers,
     class_values,
-    label_values,
-    number_values,
 )
+from deepseek_report.sections.tables import ShownTable
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 #: Scores in the order in which they are shown.
 SCORES = (
@@ -76,7 +76,7 @@ _METRICS = (
     "prediction_intervals",
     "part_performance",
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
     "pictures/reliability",
     "pictures/threshold_sweep",
@@ -105,16 +105,12 @@ class Performance:
             "scores": _scores(draft),
             "comparison": comparison,
             "compared": _compared_columns(comparison),
-            "matrix": _matrix(results),
-            **class_values(results),
-            **label_values(results),
-            **number_values(results),
+            **class_values(draft),
             **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
             "states": results.has("measures/expected_calibration_error"),
-            "sweep": _sweep(results),
+            "sweep": _sweep(draft),
             "explained": results.schema.target.explained_class,
-            "counted": _counted(results),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -156,7 +152,7 @@ def _answer_many(draft: Draft) -> None:
     if accuracy is None or balanced is None:
         return
     found = [
-        {"class": row["class"], **estimates.of_row(row, "recall", "recall")}
+        {"class": row["class"], "recall": estimates.of_row(row, "recall", "recall")}
         for row in rows(results, "confusion_matrix", "classes")
         if row["n"]
     ]
@@ -164,7 +160,7 @@ def _answer_many(draft: Draft) -> None:
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
         balanced=estimates.of_score(balanced),
-        worst=min(found, key=lambda one: float(one["value"]), default=None),
+        worst=min(found, key=lambda row: row["recall"].value, default=None),
     )
 
 
@@ -190,13 +186,19 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _scores(draft: Draft) -> list[dict[str, Any]]:
+_SCORES = TableType(
+    (Column("metric"), Column("value"), Column("better"), Column("n", "count"), Column("method"))
+)
+
+
+def _scores(draft: Draft) -> ShownTable:
     """Of many classes none is favourable, unless groups of people are compared by it."""
     schema = draft.results.schema
     ranked = len(schema.target.classes) <= 2 or schema.attributes_of("person")
     names = [name for name in SCORES if ranked or name != "selection_rate"]
     found = [draft.results.score(name) for name in names]
-    return [_score(draft, one) for one in found if one is not None]
+    rows = [_score(draft, score) for score in found if score is not None]
+    return draft.table("scores", _SCORES, rows)
 
 
 def _score(draft: Draft, one: Score) -> dict[str, Any]:
@@ -206,7 +208,7 @@ def _score(draft: Draft, one: Score) -> dict[str, Any]:
         "metric": _named(draft, one),
         **cell("value", estimate),
         "better": draft.words.label("directions", one.direction),
-        **count_cell("n", one.n),
+        "n": one.n,
         "method": one.interval_method or "no interval",
     }
 
@@ -255,39 +257,22 @@ def _counted(results: Results) -> str:
     return target.classes[target.counted_class]
 
 
-def _matrix(results: Results) -> list[dict[str, Any]]:
-    if len(results.schema.target.classes) > 2:
-        return []
-    return [
-        {"actual": row["actual"], "decided": row["decided"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        for row in rows(results, "confusion_matrix", "matrix")
-    ]
-
-
-def _sweep(results: Results) -> list[dict[str, Any]]:
-    """Every tenth of the thresholds, and the one in use."""
-    table = rows(results, "threshold_sweep", "sweep")
-    used = _threshold(results)
+def _sweep(draft: Draft) -> ShownTable:
+    """Every tenth of the thresholds, and the one nearest to that in use."""
+    table = rows(draft.results, "threshold_sweep", "sweep")
+    used = _threshold(draft.results)
     nearest = (
         min(table, key=lambda row: abs(row["threshold"] - used))
         if table and used is not None
         else None
     )
-    shown = [row for row in table if row is nearest or _is_tenth(row["threshold"])]
-    return [_sweep_row(row, row is nearest) for row in shown]
+    shown = [
+        row | {"in_use": row is nearest}
+        for row in table
+        if row is nearest or _is_tenth(row["threshold"])
+    ]
+    return draft.metric_table("threshold_sweep", "sweep", shown)
 
 
 def _is_tenth(threshold: float) -> bool:
     return abs(threshold * 10 - round(threshold * 10)) < 1e-6
-
-
-def _sweep_row(row: dict[str, Any], used: bool) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "threshold": f"{row['threshold']:.2f}" + (" (nearest to the one in use)" if used else ""),
-        "threshold__sort": row["threshold"],
-    }
-    for key in ("selection_rate", "true_positive_rate", "false_positive_rate", "precision"):
-        cells |= percent_cell(key, finite(row.get(key)))
-    return cells | percent_cell("balanced_accuracy", row.get("balanced_accuracy"))

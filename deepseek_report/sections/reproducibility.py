@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
@@ -17,7 +18,6 @@ from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell
 from deepseek_report.sections.draft import Draft
-from deepseek_report.wording.estimates import finite
 from deepseek_report.wording.of_results import words_of
 
 

@@ -11,6 +11,8 @@ from pydantic import Field
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.disclosure import LEFT_OUT
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -22,7 +24,6 @@ from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 from deepseek_report.sections.privacy import privacy_line
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite
 
 #: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
 _NAME_OF_A_CLASS = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{4})|(?<=[A-Z]{2})(?=[A-Z][a-z]{4})")
@@ -174,11 +175,11 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     write = estimates.percent if share else estimates.number
     note = ""
     if score.has_interval:
-        ends = estimates.interval(one["low"], one["high"], as_percent=share)
+        ends = estimates.interval(one.low, one.high, as_percent=share)
         note = draft.text("fact.interval", ends=ends)
     unit = f"\u00a0{score.unit}" if score.unit and not share else ""
     return {
-        "value": write(one["value"], one["low"], one["high"]) + unit,
+        "value": write(finite(one.value), one.low, one.high) + unit,
         "label": draft.words.label("metrics", score.metric),
         "note": note,
     }
@@ -190,9 +191,9 @@ def _explained_fact(draft: Draft) -> dict[str, str]:
     if score is None or finite(score.value) is None or main_score(draft.results) == score:
         return {}
     one = estimates.of_score(score)
-    ends = estimates.interval(one["low"], one["high"]) if score.has_interval else ""
+    ends = estimates.interval(one.low, one.high) if score.has_interval else ""
     note = draft.text("fact.interval", ends=ends) if ends else ""
-    value = estimates.number(one["value"], one["low"], one["high"])
+    value = estimates.number(finite(one.value), one.low, one.high)
     return {"value": value, "label": draft.words.label("metrics", "r2"), "note": note}
 
 
@@ -258,6 +259,6 @@ def _not_measured(draft: Draft) -> list[str]:
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()
-        if not results.has(f"measures/{name}")
-        and not any(one.startswith(f"measures/{name}") for one in known)
+        if not results.has(ArtifactId.measure(name))
+        and not any(ArtifactId(one).is_within(ArtifactId.measure(name)) for one in known)
     ]

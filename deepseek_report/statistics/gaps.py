@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.statistics.intervals import SHARE, Z95, Estimate, enough_events, newcombe
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.statistics.intervals import (
+    SHARE,
+    Z95,
+    enough_events,
+    newcombe,
+)
 from deepseek_report.statistics.resampling import (
     bootstrap_rates,
     permutation_p_value,

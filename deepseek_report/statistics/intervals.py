@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepseek_report.artifacts.score import Category, Direction, Score
+from deepseek_report.artifacts.estimate import Estimate
 
 Floats = NDArray[np.float64]
 #: Two-sided 95 % quantile of the normal distribution.
@@ -19,32 +17,6 @@ Z95 = NormalDist().inv_cdf(0.975)
 SHARE = (0.0, 1.0)
 #: The Boschloo test is exact and sharper than Fisher's, but too slow above this many instances.
 _BOSCHLOO_MOST = 120
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % interval, how the interval was made, and how many were counted."""
-
-    value: float
-    low: float | None
-    high: float | None
-    n: int
-    method: str
-
-    def score(self, metric: str, category: Category, direction: Direction, **fields: Any) -> Score:
-        """The same as a `Score`; `fields` are further fields of it."""
-        known = self.low is not None and math.isfinite(self.low)
-        return Score(
-            metric=metric,
-            category=category,
-            value=float(self.value),
-            n=int(self.n),
-            direction=direction,
-            low=self.low if known else None,
-            high=self.high if known else None,
-            interval_method=self.method if known else "",
-            **fields,
-        )
 
 
 def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.statistics.intervals import Z95, Estimate, wilson
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.statistics.intervals import Z95, wilson
 from deepseek_report.statistics.resampling import Statistic
 
 Floats = NDArray[np.float64]

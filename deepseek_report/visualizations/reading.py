@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
 
@@ -25,7 +26,7 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     """
     table = results.table(metric, name)
     if table is None:
-        reason = results.why_missing(f"measures/{metric}")
+        reason = results.why_missing(ArtifactId.measure(metric))
         raise ArtifactError(
             f"measures/{metric}: the table `{name}` is not there ({reason}); "
             f"add `{metric}` to the metrics, or leave this picture out"

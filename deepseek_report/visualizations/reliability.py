@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
@@ -43,7 +44,7 @@ class Reliability:
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}", "predictions"})
+    needs: ClassVar[frozenset[str]] = frozenset({ArtifactId.measure(_METRIC), "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)

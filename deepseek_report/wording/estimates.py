@@ -7,61 +7,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.score import Score
 
-Estimate = Mapping[str, Any]
-"""`{value, low, high, n}`; `low` and `high` are None where there is no interval."""
+
+def estimate(value: Any, low: Any = None, high: Any = None, n: Any = None) -> Estimate:
+    """A value, its 95 % interval and how many cases it rests on; any may be missing."""
+    return Estimate.of(value, low, high, n)
 
 
-def finite(value: Any) -> float | None:
-    """The number, or None where it is missing or not finite."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def estimate(value: Any, low: Any = None, high: Any = None, n: Any = None) -> dict[str, Any]:
-    """A value, its 95 % interval and how many cases it rests on."""
-    size = finite(n)
-    return {
-        "value": finite(value),
-        "low": finite(low),
-        "high": finite(high),
-        "n": None if size is None else round(size),
-    }
-
-
-def of_score(score: Score) -> dict[str, Any]:
+def of_score(score: Score) -> Estimate:
     """The estimate that a score holds."""
-    return estimate(score.value, score.low, score.high, score.n)
+    return Estimate.of_score(score)
 
 
-def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str = "n") -> Any:
+def of_row(row: Mapping[str, Any], value: str, prefix: str | None = None, n: str = "n") -> Estimate:
     """The estimate in a table's row: `value`, and `<prefix>_low` or `low`, likewise `high`."""
     low, high = ("low", "high") if prefix is None else (f"{prefix}_low", f"{prefix}_high")
     return estimate(row.get(value), row.get(low), row.get(high), row.get(n))
 
 
-def share(one: Estimate) -> str:
+def share(rate: Estimate) -> str:
     """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
-    text = percent(one["value"], *_ends(one))
-    return text + _brackets(one, as_percent=True)
+    return percent(finite(rate.value), *_ends(rate)) + _brackets(rate, as_percent=True)
 
 
-def value(one: Estimate) -> str:
+def value(measured: Estimate) -> str:
     """A number with its interval: `0.78 (0.76–0.79)`."""
-    if _tiny(one):
+    if _is_tiny(measured):
         return "below 0.001"
-    return number(one["value"], *_ends(one)) + _brackets(one, as_percent=False)
+    text = number(finite(measured.value), *_ends(measured))
+    return text + _brackets(measured, as_percent=False)
 
 
-def gap(one: Estimate) -> str:
+def gap(distance: Estimate) -> str:
     """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
-    if one["value"] is None:
+    if not distance.is_defined:
         return "not defined"
-    low, high = _ends(one)
+    low, high = _ends(distance)
     ends = "" if low is None or high is None else f" ({_points_apart(low, high)})"
-    return f"{100 * one['value']:.1f}\u00a0points{ends}".replace("-", numbers.MINUS)
+    return f"{100 * distance.value:.1f}\u00a0points{ends}".replace("-", numbers.MINUS)
 
 
 def _points_apart(low: float, high: float) -> str:
@@ -69,21 +54,20 @@ def _points_apart(low: float, high: float) -> str:
     return numbers.interval(low, high, as_percent=True).removesuffix("\u00a0%")
 
 
-def _tiny(one: Estimate) -> bool:
+def _is_tiny(measured: Estimate) -> bool:
     """Whether a value and its interval are positive and too small to be worth digits."""
-    known, high = one["value"], one["high"]
-    return known is not None and 0 < known < 5e-4 and (high is None or high < 5e-4)
+    return 0 < measured.value < 5e-4 and (measured.high is None or measured.high < 5e-4)
 
 
-def _ends(one: Estimate) -> tuple[float | None, float | None]:
+def _ends(measured: Estimate) -> tuple[float | None, float | None]:
     """The interval's ends; none where the interval has no width."""
-    low, high = one["low"], one["high"]
-    return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)
+    ends = measured.ends
+    return (None, None) if ends is None or ends[1] - ends[0] < 1e-9 else ends
 
 
-def _brackets(one: Estimate, *, as_percent: bool) -> str:
-    low, high = _ends(one)
-    if one["value"] is None or low is None or high is None:
+def _brackets(measured: Estimate, *, as_percent: bool) -> str:
+    low, high = _ends(measured)
+    if not measured.is_defined or low is None or high is None:
         return ""
     return f" ({interval(low, high, as_percent=as_percent)})"
 
@@ -163,8 +147,6 @@ def ends(score: Score) -> tuple[float, float]:
     return (score.value if low is None else low), (score.value if high is None else high)
 
 
-def positive(one: dict[str, Any], *, turn: bool) -> dict[str, Any]:
+def positive(loss: Estimate, *, turn: bool) -> Estimate:
     """A loss told as a positive number, with its interval turned."""
-    if not turn or one["low"] is None or one["high"] is None:
-        return one
-    return {**one, "value": -one["value"], "low": -one["high"], "high": -one["low"]}
+    return loss.negated() if turn and loss.ends is not None else loss

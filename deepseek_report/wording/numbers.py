@@ -21,8 +21,8 @@ from babel.numbers import (
     get_minus_sign_symbol,
 )
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.numbers import decimals_supported, digits_without_interval
-from deepseek_report.wording.estimates import Estimate
 
 _CURRENCIES = frozenset("€£¥")
 
@@ -90,22 +90,22 @@ class NumberFormat:
 
     def share(self, estimate: Estimate) -> str:
         """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
-        text = self.percent(estimate["value"], *_ends(estimate))
+        text = self.percent(estimate.value, *_ends(estimate))
         return self._with_interval(text, estimate, as_percent=True)
 
     def value(self, estimate: Estimate) -> str:
         """A number with its interval: `0.78 (0.76–0.79)`."""
-        known, high = estimate["value"], estimate["high"]
-        if known is not None and 0 < known < 5e-4 and (high is None or high < 5e-4):
+        known, high = estimate.value, estimate.high
+        if 0 < known < 5e-4 and (high is None or high < 5e-4):
             return self._fill("below", number=self._decimal(0.001, 3))
         text = self.number(known, *_ends(estimate))
         return self._with_interval(text, estimate, as_percent=False)
 
     def gap(self, estimate: Estimate) -> str:
         """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
-        if estimate["value"] is None:
+        if not estimate.is_defined:
             return self.texts["not_defined"]
-        text = self._fill("points", number=self._decimal(100 * estimate["value"], 1))
+        text = self._fill("points", number=self._decimal(100 * estimate.value, 1))
         low, high = _ends(estimate)
         if low is None or high is None:
             return text
@@ -219,7 +219,7 @@ class NumberFormat:
 
     def _with_interval(self, text: str, estimate: Estimate, *, as_percent: bool) -> str:
         low, high = _ends(estimate)
-        if estimate["value"] is None or low is None or high is None:
+        if not estimate.is_defined or low is None or high is None:
             return text
         ends = self.interval(low, high, as_percent=as_percent)
         return self._fill("estimate", value=text, interval=ends)
@@ -234,5 +234,5 @@ def _finite(low: float | None, high: float | None) -> bool:
 
 def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
     """The interval's ends; none where the interval has no width."""
-    low, high = estimate["low"], estimate["high"]
+    low, high = estimate.low, estimate.high
     return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)

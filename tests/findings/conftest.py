@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import save_json, save_table
@@ -18,6 +21,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.table import TableTypes, table_types
 
 LATE = tuple(
     Category(str(code), label) for code, label in [(-1, "paid duly"), (2, "2 months late")]
@@ -37,6 +41,16 @@ def make_schema(**target: Any) -> Schema:
     )
     named = {"classes": ("no default", "default"), "favourable": 0, **target}
     return Schema(features, Target("default", "Default next month", **named), attributes)
+
+
+@cache
+def declared_types(metric: str) -> TableTypes:
+    """What the shipped metric of this key declares of its tables."""
+    path = Path(__file__).parents[2] / "conf" / "metrics" / f"{metric}.yaml"
+    if not path.exists():
+        return {}
+    module, _, name = yaml.safe_load(path.read_text("utf-8"))[metric]["_target_"].rpartition(".")
+    return table_types(getattr(import_module(module), name))
 
 
 class Run:
@@ -110,7 +124,13 @@ class Run:
 
     def measure(self, key: str, *scores: Score, **tables: Sequence[Mapping[str, Any]]) -> Run:
         frames = {name: pd.DataFrame(list(rows)) for name, rows in tables.items()}
-        Measurement(scores, frames).save(self.place(f"measures/{key}"))
+        declared = declared_types(key.partition("/")[0])
+        types = {
+            name: declared[name].restricted_to(frame.columns)
+            for name, frame in frames.items()
+            if name in declared
+        }
+        Measurement(scores, frames).typed(types).save(self.place(f"measures/{key}"))
         return self
 
     def results(self) -> Results:

@@ -12,9 +12,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.statistics.intervals import (
     Z95,
-    Estimate,
     _ratio_statistic,
     compare_rates,
     holm,

@@ -130,7 +130,12 @@ def _explanations(run: Any) -> None:
             row | {"feature": feature, "label": label, "share": 0.5, "rank": rank}
             for rank, (feature, label) in enumerate(features, start=1)
         ]
-        by_group = [one | {"attribute": "sex", "level": "men", "n": 200} for one in importance]
+        of_all = ("mean_signed", "share", "rank")
+        by_group = [
+            {key: value for key, value in row.items() if key not in of_all}
+            | {"attribute": "sex", "level": "men", "n": 200}
+            for row in importance
+        ]
         run.measure(f"importance/{name}", importance=importance, by_group=by_group)
     run.measure(
         "completeness_gap/shap", score("completeness_gap", 1e-9, 0.0, 2e-9, explainer="shap")

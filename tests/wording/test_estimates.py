@@ -18,7 +18,7 @@ def test_an_interval_without_width_is_not_printed():
 
 def test_what_is_not_defined_is_said_in_words():
     nothing = estimates.estimate(math.nan, math.nan, math.nan, math.nan)
-    assert nothing == {"value": None, "low": None, "high": None, "n": None}
+    assert (nothing.is_defined, nothing.ends, nothing.n) == (False, None, 0)
     assert estimates.value(nothing) == estimates.share(nothing) == "not defined"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count, plural, quantity
 from deepseek_report.cli.output.console import (
     cell,
@@ -172,7 +173,7 @@ def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
     """Explanations one by one; measures and pictures together, but for what is partly stored."""
     families: dict[str, list[Expected]] = {}
     for stage in stages:
-        kind = stage.id.partition("/")[0]
+        kind = ArtifactId(stage.id).kind
         name = kind if kind in {"measures", "pictures"} else stage.id
         families.setdefault(name, []).append(stage)
     return {
