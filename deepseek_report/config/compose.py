@@ -26,6 +26,7 @@ class Composed:
     chosen : {group: names chosen on the command line}. roots : the config folders.
     choices : {group: the name that counts in the end}, for groups of which one is chosen.
     problems : overrides that were left out, since they cannot be read or name an unknown choice.
+    given : {place of a plug-in: the object that it holds}, where these were given in Python.
     """
 
     raw: Mapping[str, Any]
@@ -34,6 +35,7 @@ class Composed:
     roots: tuple[Path, ...]
     choices: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    given: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
 
     def explicit(self, group: str) -> bool:
         """Whether the person chose this group on the command line."""

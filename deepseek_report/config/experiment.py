@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.protocols.given import GivenInPython
 
 
 def _plain(name: str) -> str:
@@ -105,6 +106,15 @@ class Experiment:
     @property
     def name(self) -> str:
         return self.settings.name
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its rows, its model or its attributions were given in Python.
+
+        Such objects are never pickled, so every stage then runs in this process.
+        """
+        several = (plugin for group in self.multiple.values() for plugin in group.values())
+        return any(isinstance(one, GivenInPython) for one in (*self.single.values(), *several))
 
     @property
     def privacy(self) -> Privacy:

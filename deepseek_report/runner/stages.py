@@ -132,6 +132,8 @@ def _explanation(task: Task, folder: Path, progress: Progress) -> None:
     classifier = _classifier(task)
     inputs = dataset.test.inputs[cases.explained]
     context = _explain_context(task, classifier, inputs, cases.explained, progress)
+    ids = dataset.test.instance_ids[cases.explained]
+    context = dataclasses.replace(context, instance_ids=ids)
     before, started = _memory(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
