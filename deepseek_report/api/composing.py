@@ -49,7 +49,8 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     overrides = [*_overrides(options, pieces), *own]
     stand_ins = [f"dataset={_STAND_IN}", "model=sklearn"]
     composed = compose([*stand_ins, *overrides], options.get("config_dir"))
-    given = {("dataset",): pieces.dataset[1], ("model",): pieces.model[1]}
+    given: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
+    given[("model",)] = pieces.model[1]
     given |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
     chosen = {group: names for group, names in composed.chosen.items() if group in named}

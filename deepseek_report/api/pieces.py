@@ -88,8 +88,8 @@ def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, T
     )
     recognised = recognise(model, rows, hints)
     number = recognised.task == "regression" if recognised.task else number
-    config = {"_target_": _MODEL, "called": recognised.called}
-    config |= {"classes": [_plain(one) for one in options.get("classes") or ()]}
+    config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
+    config["classes"] = [_plain(one) for one in options.get("classes") or ()]
     if (model_id := options.get("model_id")) is not None:
         config["model_id"] = str(model_id)
     else:

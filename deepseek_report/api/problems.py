@@ -40,6 +40,7 @@ def in_words_of_the_call() -> Iterator[None]:
 
 def _of_call(problem: Problem) -> Problem:
     where = problem.where.replace("command line, ", "argument ")
+    where = "X" if where == "dataset" else where
     words = (where, problem.found, problem.allowed, problem.todo)
     return Problem(*map(_reworded, words))
 

@@ -84,7 +84,8 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     frame = features.set_axis([str(name) for name in features.columns], axis=1)
     frame = frame.assign(**{column: np.concatenate(labels)})
     sizes = [len(table) for table in tables.values()]
-    parts = [PARTS.index(name.removeprefix("X_")) for name in tables]  # type: ignore[arg-type]
+    known = [f"X_{part}" for part in PARTS]
+    parts = [known.index(name) for name in tables]
     positions = np.repeat(np.array(parts, dtype=np.int64), sizes)
     named_columns = isinstance(test[0], pd.DataFrame)
     form = TableForm.of(features, named=named_columns)
