@@ -16,8 +16,6 @@ from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
 from deepseek_report.models.given_answers import HeldAnswers
 
-#: The data set that stands in the config until the rows take its place: it has the same fields.
-_STAND_IN = "csv"
 _CONTROL = "random"
 
 
@@ -25,12 +23,18 @@ _CONTROL = "random"
 class Pieces:
     """What of a call becomes a plug-in: for each its config, and the object that it holds.
 
-    attributions : by the name that they get among the explainers.
+    attributions : by the name that they get among the explainers. A model that a config can name
+    holds None.
     """
 
     dataset: tuple[dict[str, Any], Any]
     model: tuple[dict[str, Any], Any]
     attributions: Mapping[str, tuple[dict[str, Any], Any]] = field(default_factory=dict)
+
+    @property
+    def stand_in(self) -> str:
+        """The data set that stands in the config until the rows take its place, by its fields."""
+        return "text_file" if "tokenizer" in self.dataset[0] else "csv"
 
     @property
     def has_model(self) -> bool:
@@ -47,10 +51,11 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
     """
     own = list(options.get("overrides", ()))
     overrides = [*_overrides(options, pieces), *own]
-    stand_ins = [f"dataset={_STAND_IN}", "model=sklearn"]
+    stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
     composed = compose([*stand_ins, *overrides], options.get("config_dir"))
     given: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
-    given[("model",)] = pieces.model[1]
+    if pieces.model[1] is not None:
+        given[("model",)] = pieces.model[1]
     given |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
     named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
     chosen = {group: names for group, names in composed.chosen.items() if group in named}
@@ -92,7 +97,7 @@ def _text(value: Any) -> str:
 
 def _raw(composed: Composed, pieces: Pieces, options: Mapping[str, Any]) -> dict[str, Any]:
     raw = dict(composed.raw)
-    changed = _changed_settings(composed)
+    changed = _changed_settings(composed, pieces.stand_in)
     raw["dataset"] = {**changed, **pieces.dataset[0], **dataset_options(options)}
     raw["model"] = pieces.model[0]
     raw["explainers"] = {
@@ -101,18 +106,23 @@ def _raw(composed: Composed, pieces: Pieces, options: Mapping[str, Any]) -> dict
     }
     raw["report"] = {**raw["report"], **report_options(options)}
     raw["name"] = options.get("name") or _folder_name(str(options.get("title") or "report"))
-    paths = dict(raw.get("paths") or {})
+    raw["paths"] = {**(raw.get("paths") or {}), **paths_of(options)}
+    return raw
+
+
+def paths_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Where reports and finished stages go, as far as the call says it."""
+    paths = {}
     if "reports" in options:
         paths = {"reports": str(options["reports"]), "store": f"{options['reports']}/.store"}
     if "store" in options:
         paths["store"] = str(options["store"])
-    raw["paths"] = paths
-    return raw
+    return paths
 
 
-def _changed_settings(composed: Composed) -> dict[str, Any]:
+def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
     """What overrides say of the data set, beside what its stand-in says by itself."""
-    defaults = bounded_yaml.load(shipped("conf") / "dataset" / f"{_STAND_IN}.yaml")
+    defaults = bounded_yaml.load(shipped("conf") / "dataset" / f"{stand_in}.yaml")
     prefix = "dataset."
     named = [text.lstrip("+~").partition("=")[0] for text in composed.overrides]
     set_here = {one.removeprefix(prefix).split(".")[0] for one in named if one.startswith(prefix)}

@@ -15,6 +15,8 @@ from deepseek_report.rendering.options import ReportOptions
 SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")
 #: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
 _NO_ARGUMENT = {"given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"}
+#: What describes texts beyond what describes tables, but for the tokenizer itself.
+_OF_TEXTS = {"max_length"}
 
 
 class Options(TypedDict, total=False):
@@ -59,6 +61,9 @@ class Options(TypedDict, total=False):
     classes: Sequence[Any]  # in the order of its answers
     encoder: Callable[[Any], Any]  # of a torch module: table -> tensor
     outputs: Literal["logits", "probabilities"]  # of a torch module
+    tokenizer: Any  # of a model of transformers, which reads texts
+    max_length: int  # most tokens of a text
+    text: str  # the column of texts, where X is a table that holds more
     model_id: str  # stands for what the model answers, in the keys of stages
     threshold: float  # of the explained class's probability; left out: chosen on validation rows
     # attributions
@@ -99,6 +104,7 @@ class Options(TypedDict, total=False):
 def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Those that describe the rows."""
     known = {one.name for one in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
+    known |= _OF_TEXTS if "tokenizer" in options else set()
     return {name: _plain(value) for name, value in options.items() if name in known}
 
 

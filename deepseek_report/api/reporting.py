@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Unpack
 
-from deepseek_report.api.composing import experiment_of
+from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
 from deepseek_report.api.options import Options, check_names
 from deepseek_report.api.pieces import pieces_of
 from deepseek_report.api.problems import in_words_of_the_call, refuse
 from deepseek_report.api.rows import rows_of
 from deepseek_report.api.shown import PrintReporter
+from deepseek_report.api.texts import text_pieces
+from deepseek_report.config.experiment import Paths
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import run_experiment
 
@@ -41,6 +44,8 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     model : a fitted estimator or pipeline of scikit-learn, a model of xgboost or lightgbm, a torch
         module, or a function from rows to probabilities. It is asked in this process and never
         stored. None where predictions or attributions are given instead.
+        With `tokenizer=`, a sequence classifier of transformers, and X holds texts; it is written
+        into the store as safetensors.
     X_test, y_test : rows to judge it on, a pandas DataFrame or an array, and their labels. `X` and
         `y` are other names for them.
     X_train, y_train, X_validation, y_validation : what explanations compare with, and what
@@ -64,7 +69,11 @@ def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by i
     with in_words_of_the_call(), _threads_as_before():
         validation, train = (X_validation, y_validation), (X_train, y_train)
         rows = rows_of(test, validation, train, options.get("target"))
-        pieces = pieces_of(rows, model, predictions, attributions, options)
+        if "tokenizer" in options:
+            store = Path(paths_of(options).get("store", Paths().store))
+            pieces = text_pieces(rows, model, options, store)
+        else:
+            pieces = pieces_of(rows, model, predictions, attributions, options)
         experiment, overrides = experiment_of(pieces, options)
         reporter = PrintReporter() if options.get("progress") else NoReporter()
         finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))

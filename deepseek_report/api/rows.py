@@ -19,6 +19,8 @@ from deepseek_report.models.given_columns import TableForm
 #: A table of features with its labels, as a call names them.
 Given = tuple[Any, Any]
 _TARGET = "target"
+#: What a column of texts is called that came without a name.
+TEXT = "text"
 _TABLES = (
     "a pandas DataFrame, or an array with a row for each instance and a column for each feature"
 )
@@ -87,7 +89,7 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     known = [f"X_{part}" for part in PARTS]
     parts = [known.index(name) for name in tables]
     positions = np.repeat(np.array(parts, dtype=np.int64), sizes)
-    named_columns = isinstance(test[0], pd.DataFrame)
+    named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
     form = TableForm.of(features, named=named_columns)
     sha256 = digest_of(frame, {"parts": positions.tolist(), "named": named_columns})
     return Rows(GivenRows(frame, positions), features, column, form, sizes[0], sha256)
@@ -107,6 +109,8 @@ def _is_given(name: str, part: Given) -> bool:
 def _table(name: str, table: Any) -> pd.DataFrame:
     if isinstance(table, pd.DataFrame):
         frame = table.reset_index(drop=True)
+    elif _are_texts(table):
+        frame = pd.DataFrame({TEXT: list(table)})
     else:
         array = np.asarray(table)
         if array.ndim != 2 or array.dtype == object:
@@ -116,6 +120,11 @@ def _table(name: str, table: Any) -> pd.DataFrame:
     if not len(frame) or not len(frame.columns):
         refuse(name, f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns", _TABLES, "")
     return frame
+
+
+def _are_texts(table: Any) -> bool:
+    plain = isinstance(table, (list, tuple, pd.Series)) or getattr(table, "ndim", 0) == 1
+    return plain and len(table) > 0 and all(isinstance(one, str) for one in table)
 
 
 def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

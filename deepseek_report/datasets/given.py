@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.datasets.assembly import Source, Table, assemble, encode
+from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.cells import observed, read_cells
 from deepseek_report.datasets.columns import Column, message, not_columns
 from deepseek_report.datasets.declared import DeclaredTable
@@ -141,7 +141,8 @@ class GivenTable(GivenInPython, DeclaredTable):
         source = self._source()
         table = encode(self._rows.frame.drop(columns=self.left_out), source)
         progress.advance()
-        table = replace(table, together=self._together(table, seed))
+        together = share_out(table.rows, self._rows, self.rule, seed)
+        table = replace(table, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
         return dataset
@@ -161,19 +162,25 @@ class GivenTable(GivenInPython, DeclaredTable):
             notes=(f"Left out as asked: {left_out}.",) if left_out else (),
         )
 
-    def _together(self, table: Table, seed: int) -> Together:
-        """The parts as given; rows for those that are missing are drawn from the test rows."""
-        given, lacking = self._rows.parts.copy(), self._rows.lacking
-        if lacking:
-            places = np.flatnonzero(given == _TEST)
-            shares = self._shares(lacking)
-            given[places] = assign_parts(table.rows.take(places), shares, seed)
-        counts = {part: str((given == i).sum()) for i, part in enumerate(PARTS)}
-        return Together(parts=given, method=_DRAWN[lacking].format(**counts))
 
-    def _shares(self, lacking: frozenset[int]) -> SplitRule:
-        """How the test rows are shared out among themselves and the parts that are missing."""
-        validation = self.validation_share if _VALIDATION in lacking else 0.0
-        train = 1 - self.validation_share - self.test_share if _TRAIN in lacking else 0.0
-        test = 1 - train - validation
-        return replace(self.rule, validation_share=validation, test_share=test, rows=None)
+def share_out(rows: Split, held: GivenRows, rule: SplitRule, seed: int) -> Together:
+    """The parts as they were given; rows for those that are missing are drawn from the test rows.
+
+    Parameters
+    ----------
+    rows : those of `held` that are used, by their position in it.
+    """
+    part, lacking = held.parts[rows.instance_ids], held.lacking
+    if lacking:
+        places = np.flatnonzero(part == _TEST)
+        part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed)
+    counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
+    return Together(parts=part, method=_DRAWN[lacking].format(**counts))
+
+
+def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:
+    """How the test rows are shared out among themselves and the parts that are missing."""
+    train = rule.shares[0] if _TRAIN in lacking else 0.0
+    validation = rule.validation_share if _VALIDATION in lacking else 0.0
+    test = 1 - train - validation
+    return replace(rule, validation_share=validation, test_share=test, rows=None)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, Self
 
 _NOT_HELD = (
-    "{what} of this run {verb} given in Python and {verb} never stored, so a config cannot bring "
-    "{them} back: call `deepseek_report.report` again with the same objects{instead}"
+    "{what} of this run {verb} given in Python, and a config cannot bring {them} back: call "
+    "`deepseek_report.report` again with the same objects{instead}"
 )
 
 
