@@ -148,8 +148,8 @@ def _note(places: Sequence[str]) -> str:
     if not places:
         return ""
     return (
-        f"# {', '.join(places)}: given in Python, which no file can name. This one repeats the run\n"
-        "# once they say where to find the same: a file of rows (dataset=csv), a file of the model.\n"
+        f"# {', '.join(places)}: given in Python, which no file can name. This one repeats the\n"
+        "# run once they name where the same is stored: a file of rows (dataset=csv), of a model.\n"
     )
 
 

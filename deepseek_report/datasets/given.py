@@ -155,7 +155,7 @@ class GivenTable(GivenInPython, DeclaredTable):
         return Source(
             file=ROWS,
             sha256=self.sha256,
-            description=self.described("rows given in Python"),
+            description=self.described("Rows given in Python"),
             columns=columns | self.declared_columns,
             target=self.target_rule,
             max_categories=self.max_categories,

@@ -74,7 +74,7 @@ class GivenTexts(GivenInPython, TextFile):
         source = Source(
             file=ROWS,
             sha256=self.sha256,
-            description=self.described("texts given in Python"),
+            description=self.described("Texts given in Python"),
             columns=self.declared_columns,
             target=self.target_rule,
         )
