@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.seeds import Seeds
 
 
@@ -141,6 +142,15 @@ class Experiment:
     def seeds(self) -> Seeds:
         """The seed of each step that draws at random."""
         return self.settings.seeds.over(self.settings.seed)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its rows, its model or its attributions were given in Python.
+
+        Such objects are never pickled, so every stage then runs in this process.
+        """
+        several = (plugin for group in self.multiple.values() for plugin in group.values())
+        return any(isinstance(one, GivenInPython) for one in (*self.single.values(), *several))
 
     @property
     def privacy(self) -> Privacy:

@@ -15,7 +15,8 @@ from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.datasets import Nature
-from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
+from deepseek_report.artifacts.protocols.given import GivenInPython
+from deepseek_report.artifacts.protocols.models import NamesOthers, OnlyAnswered, name_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
@@ -242,6 +243,7 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or _misfit(plugin, nature) or _unable(plugin, model)
+        reason = reason or _cannot_ask(plugin, model)
         if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
@@ -250,6 +252,14 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
             group == "metrics" and plugin.scope != "model" and not experiment.multiple["explainers"]
         ):
             yield key, f"{key} judges explanations, and no explainer is chosen"
+
+
+def _cannot_ask(plugin: Any, model: Any) -> str | None:
+    """Why a part that asks the model about rows has none to ask, or None."""
+    if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
+        return None
+    asks = "classifier" in getattr(plugin, "reads", {"classifier"})  # an explainer always asks
+    return model.unasked if asks else None
 
 
 #: What a capability is to a person, where its name does not say it.

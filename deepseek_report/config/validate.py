@@ -139,7 +139,9 @@ class _Checker:
             return None
         target = self.load(path, str(entry["_target_"]))
         values = {key: value for key, value in entry.items() if key != "_target_"}
-        return self.build(target, values, path) if target else None
+        plugin = self.build(target, values, path) if target else None
+        held = self.composed.given.get(path)
+        return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
         return part_hint(path[0], path[-1], self.known_choices(path[0]))

@@ -141,13 +141,23 @@ def split_rows(
     if together.parts is not None:
         part = together.parts
     else:
-        units = _units(whole, rule, together)
-        part = _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
+        part = assign_parts(whole, rule, seed, together)
     parts: dict[str, Split] = {
         name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
     }
     _check_parts(parts, classes)
     return parts
+
+
+def assign_parts(
+    whole: Split, rule: SplitRule, seed: int, together: Together = Together()
+) -> NDArray[np.int64]:
+    """(instance,) the position in `PARTS` of each row, drawn as `split_rows` says.
+
+    A training share of 0 leaves the training part empty.
+    """
+    units = _units(whole, rule, together)
+    return _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
 
 
 def _units(whole: Split, rule: SplitRule, together: Together) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -22,7 +22,7 @@ from deepseek_report.datasets.assembly import Source, Table, assemble
 from deepseek_report.datasets.columns import message
 from deepseek_report.datasets.damage import is_damaged
 from deepseek_report.datasets.groups import band_labels
-from deepseek_report.datasets.splitting import SplitRule, is_repeat, row_identity
+from deepseek_report.datasets.splitting import SplitRule, Together, is_repeat, row_identity
 from deepseek_report.datasets.targets import Answer
 from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.datasets.tokenizing import Tokenizer, learn, tokenizer_problem
@@ -73,7 +73,8 @@ class Corpus:
     """Texts with what is predicted of them, row by row of the source.
 
     groups : {attribute: (instance,) position of its level}, for each of `attributes`.
-    repaired : texts in which damaged signs were put right.
+    repaired : texts in which damaged signs were put right. together : says of the rows that are
+    used what the split must respect.
     """
 
     texts: Sequence[str]
@@ -82,6 +83,7 @@ class Corpus:
     groups: Mapping[str, NDArray[np.int64]] | None = None
     notes: tuple[str, ...] = ()
     repaired: int = 0
+    together: Callable[[Split], Together] | None = None
 
 
 def assemble_texts(
@@ -112,7 +114,8 @@ def assemble_texts(
         return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
 
     notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
-    table = Table(schema, rows, notes, learn=learn_encoder, copies=copies)
+    together = corpus.together(rows) if corpus.together else Together()
+    table = Table(schema, rows, notes, together, learn_encoder, copies)
     return assemble(table, source, rule, seed)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.odds import softmax
@@ -38,7 +38,7 @@ def predict(
     if not task_of(target).decides:
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
-    logits = {name: _as_floats(classifier.logits(part.inputs)) for name, part in parts.items()}
+    logits = {name: logits_of(classifier, part) for name, part in parts.items()}
     shares = {name: softmax(found) for name, found in logits.items()}
     threshold = _threshold(rule, target, shares["validation"], validation.labels)
     return {
@@ -59,6 +59,13 @@ def predict(
     }
 
 
+def logits_of(classifier: Classifier, part: Split) -> Floats:
+    """(instance, class) what the model answers, or what it answered where only that is known."""
+    if isinstance(classifier, AnswersRows):
+        return _as_floats(classifier.logits_of(part.instance_ids))
+    return _as_floats(classifier.logits(part.inputs))
+
+
 def _as_floats(values: Floats) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
@@ -66,7 +73,7 @@ def _as_floats(values: Floats) -> Floats:
 def _numbers(classifier: Classifier, part: Split) -> Predictions:
     n = len(part)
     return Predictions(
-        logits=_as_floats(classifier.logits(part.inputs)),
+        logits=logits_of(classifier, part),
         probabilities=np.zeros((n, 0)),
         labels=part.labels,
         instance_ids=part.instance_ids,

@@ -28,6 +28,7 @@ _READS = {
     "codes": "one column a feature, categories as their positions",
     "frame": "the names and the codes of the source",
     "words": "weighted counts of words",
+    "given": "the table as it was given",
 }
 
 
@@ -87,13 +88,13 @@ class Fitted:
             given = self.label_probabilities(inputs)[:, target.label_index]
             return np.stack([1 - given, given], axis=1)
         found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
-        return _scaled(found, self.positions(), len(target.classes))
+        return scaled(found, self.positions(), len(target.classes))
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
         shares = self._ask("predict_proba", inputs) if len(inputs) else []
         parts = zip(shares, self.estimator.classes_, strict=False)
-        columns = [_scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
+        columns = [scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
         target = self.schema.target
         empty = np.empty((0, task_of(target).n_outputs(target)))
         return np.stack(columns, axis=1) if columns else empty
@@ -117,15 +118,17 @@ class Fitted:
         columns = getattr(self.estimator, "n_features_in_", None)
         width = f" over {columns} columns" if columns else ""
         width += ", one for each label," if self._several else ""
-        summary = f"{name} of {self._library()}{width} ({_READS[self.encoding]})."
+        summary = f"{name}{self._origin()}{width} ({_READS[self.encoding]})."
         return {"name": name, "summary": summary, "parameters": None, "layers": []}
 
-    def _library(self) -> str:
+    def _origin(self) -> str:
+        """The library that the estimator comes from; a function has none."""
         from deepseek_report.provenance import version_of
 
-        package = getattr(self.single, "library", "")
-        package = package or type(self.single).__module__.partition(".")[0]
-        return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
+        package = getattr(self.single, "library", type(self.single).__module__.partition(".")[0])
+        if package in {"", "__main__"}:
+            return ", given in Python"
+        return f" of {'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
     def positions(self) -> list[int]:
         """For each class of the estimator its position in the schema.
@@ -195,7 +198,7 @@ class EstimatorClassifier:
         raise NotApplicableError(f"{self.name} has no weights that could be drawn anew")
 
 
-def _scaled(found: Floats, positions: list[int], classes: int) -> Floats:
+def scaled(found: Floats, positions: list[int], classes: int) -> Floats:
     """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
     shares = np.full((len(found), classes), LEAST)
     shares[:, positions] = np.maximum(found, LEAST)

@@ -56,7 +56,7 @@ def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
             "here; train it on these texts (model.estimator=…), or explain a checkpoint "
             "(model=huggingface)"
         ]
-    if fitted.encoding == "frame" and names is not None:
+    if fitted.encoding in {"frame", "given"} and names is not None:
         return list(_unknown_names(names, schema))
     problems = list(_positions_for_codes(fitted, told=told))
     return problems or list(_other_width(fitted))

@@ -19,6 +19,15 @@ CAME_TRAINED = (
     "The model was loaded from a file and not trained here. Whether it has seen the test cases "
     "before is not known; if it has, every number on how well it does is too good."
 )
+GIVEN_IN_PYTHON = (
+    "The model was given in Python, fitted already, and is stored nowhere. Whether it has seen the "
+    "test cases before is not known; if it has, every number on how well it does is too good."
+)
+ANSWERS_GIVEN = (
+    "No model was given, only what one answered: nothing here could ask it about other rows. "
+    "Whether it has seen the test cases before is not known; if it has, every number on how well "
+    "it does is too good."
+)
 
 
 @dataclass(frozen=True)
@@ -49,16 +58,22 @@ class KeepWeights:
 
 
 def write_folder(
-    folder: Path, architecture: Mapping[str, Any], seed: int, rows: int = 0, seconds: float = 0.0
+    folder: Path,
+    architecture: Mapping[str, Any],
+    seed: int,
+    rows: int = 0,
+    seconds: float = 0.0,
+    origin: str = CAME_TRAINED,
 ) -> None:
     """Write all of a training folder but the model, for one that no epochs were run for.
 
     Parameters
     ----------
-    rows : how many it was fitted to; 0 means that it came trained.
+    rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
+    model that came trained is from.
     """
     facts = untrained_facts(architecture["parameters"], seed, rows)
-    save_json(folder / "training.json", facts | {"notes": [] if rows else [CAME_TRAINED]})
+    save_json(folder / "training.json", facts | {"notes": [] if rows else [origin]})
     save_json(folder / "architecture.json", architecture)
     save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
     timing = {

@@ -290,7 +290,7 @@ class _Run:
         if not self.waiting:
             return
         jobs = min(self.experiment.settings.jobs, len(self.waiting))
-        if jobs == 1 or self.device != "cpu":
+        if jobs == 1 or self.device != "cpu" or self.experiment.is_given:
             one_thread()
             self.run_here()
             return

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.config.portable import shell_line
+from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell
@@ -58,6 +58,7 @@ def _command(results: Results) -> dict[str, Any]:
     files = [("the folder of the command", one) for one in command.get("files") or ()]
     files += [(f"${name}", one) for name, held in variables.items() for one in held]
     return {
+        "given": command["program"] == [CALL],
         "command": shell_line(command),
         "folder": [str(one) for one in command.get("folder") or ()],
         "places": [

@@ -22,6 +22,7 @@ class ExplainContext:
 
     inputs : (instance, feature) to be explained; background : a seeded sample of training rows.
     target : position of the class to explain, 0 where the target is a number.
+    instance_ids : (instance,) which rows of the source these are, None where they are other rows.
     """
 
     classifier: Classifier
@@ -31,6 +32,7 @@ class ExplainContext:
     target: int
     seed: int
     progress: Progress = field(default_factory=Silent)
+    instance_ids: NDArray[np.int64] | None = None
 
     @property
     def is_number(self) -> bool:

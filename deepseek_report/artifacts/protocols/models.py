@@ -92,3 +92,12 @@ class NamesOthers(Protocol):
 
     def source_digest(self) -> str:
         """Hash of them, so that edited code or another file is noticed."""
+
+
+@runtime_checkable
+class OnlyAnswered(Protocol):
+    """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
+
+    @property
+    def unasked(self) -> str:
+        """Why other rows cannot be asked about, as the end of a sentence."""
