@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
@@ -65,13 +66,13 @@ class Conclusions:
     def load(cls, folder: Path) -> Conclusions:
         content = load_json(folder / _FILE)
         return cls(
-            findings=tuple(_finding(**entry) for entry in content["findings"]),
+            findings=tuple(_finding(entry) for entry in content["findings"]),
             verdicts=tuple(Verdict(**entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
         )
 
 
-def _finding(**fields: object) -> Finding:
-    lists = {name: tuple(fields.pop(name)) for name in ("evidence", "limits")}  # type: ignore[call-overload]
-    return Finding(**fields, **lists)  # type: ignore[arg-type]
+def _finding(entry: Mapping[str, Any]) -> Finding:
+    lists = {name: tuple(entry[name]) for name in ("evidence", "limits")}
+    return Finding(**{**entry, **lists})

@@ -235,7 +235,7 @@ def _others(found: list[Any]) -> list[dict[str, str]]:
 def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
-    known = results.failures | results.refused
+    known = {**results.failures, **results.refused}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()
