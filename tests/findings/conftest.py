@@ -116,9 +116,8 @@ class Run:
             variant=name,
             target=1,
             output_space=space,  # type: ignore[arg-type]
-            seed=1,
             n_model_calls=100,
-            **{"base_values": np.full(4, 0.22), "seconds": 1.5, **fields},
+            **{"base_values": np.full(4, 0.22), "seconds": 1.5, "seed": 1, **fields},
         ).save(self.place(f"explanations/{name}"))
         return self
 

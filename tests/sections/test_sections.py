@@ -387,3 +387,21 @@ def test_the_name_of_a_model_can_be_broken_between_its_words(run, name, shown):
     results.architecture["name"] = name
     facts = Summary().content(results).values["facts"]
     assert shown in {fact["value"] for fact in facts}
+
+
+def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run):
+    run.config["seeds"] = {"data": 1, "training": 2, "explain": 1, "measure": 1}
+    content = Reproducibility().content(run.results())
+    assert "seeds: data 1, training 2, explain 1, measure 1" in content.answer
+    assert [row["value"] for row in content.values["seeds"]] == ["1", "2", "1", "1"]
+    del run.config["seeds"]
+    older = Reproducibility().content(run.results())
+    assert "seed 1:" in older.answer
+    assert [row["value"] for row in older.values["seeds"]] == ["1"] * 4
+
+
+def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
+    run.explanation("shap").explanation("input_x_gradient", seed=None)
+    told = [row["what"] for row in Reproducibility().content(run.results()).values["seeds"]]
+    assert "SHAP" in told
+    assert "Input × gradient" not in told
