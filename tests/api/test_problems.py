@@ -95,12 +95,12 @@ def test_names_that_nobody_knows_are_told_with_the_nearest(
     report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
     assert 'did you mean "favourable"?' in refused(report, half, numbers, labels, favorable="a")
-    assert "metrics" in refused(report, half, numbers, labels, metrics=["acuracy"])
+    assert "metrics" in refused(report, half, numbers, labels, metrics=["accuracyy"])
     said = refused(report, half, numbers, labels, sensitive=["agee"])
     assert "`sensitive` names `agee`" in said
     assert "did you mean `age`?" in said
-    wrong = refused(report, half, numbers, labels, favourable="aproved")
-    assert "`favourable` is 'aproved', which is not a class" in wrong
+    wrong = refused(report, half, numbers, labels, favourable="approvedd")
+    assert "`favourable` is 'approvedd', which is not a class" in wrong
 
 
 def test_what_cannot_be_asked_is_told(
