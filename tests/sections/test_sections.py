@@ -212,7 +212,7 @@ def test_the_control_is_not_compared_with_itself(full):
 def test_a_group_too_small_shows_no_rate(full):
     attributes = {one["name"]: one["rows"] for one in Bias().content(full).values["attributes"]}
     small = attributes["age_band"][0]
-    assert small["selection"] == "too few to judge"
+    assert small["selection_rate"] == "too few to judge"
     assert "tpr" not in small
 
 
