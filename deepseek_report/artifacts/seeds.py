@@ -30,7 +30,7 @@ class Seeds:
         Runs of older versions have one `seed` for everything.
         """
         shared, own = config.get("seed"), config.get("seeds") or {}
-        steps = [own.get(step.name, shared) for step in fields(cls)]
+        steps: list[Any] = [own.get(step.name, shared) for step in fields(cls)]
         return None if None in steps else cls(*map(int, steps))
 
     @property
