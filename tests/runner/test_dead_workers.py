@@ -72,7 +72,11 @@ def run(
     settings = SimpleNamespace(jobs=2, measure_time=False)
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
-        single={"dataset": data}, multiple={}, settings=settings, seeds=Seeds(0, 0, 0, 0)
+        single={"dataset": data},
+        multiple={},
+        settings=settings,
+        seeds=Seeds(0, 0, 0, 0),
+        is_given=False,
     )
     told = Told()
     return execute(experiment, STAGES, Store(folder / "store"), "cpu", told), told  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,8 +33,7 @@ def test_what_sets_bring_along_is_listed_once_and_folded(small_run: SmallRun) ->
 def test_what_the_config_names_and_cannot_have_stands_in_the_open(small_run: SmallRun) -> None:
     results = open_run(small_run.folder).results
     before = Summary().content(results).values
-    results.named = frozenset({_UNFIT})
-    values = Summary().content(results).values
+    values = Summary().content(replace(results, named=frozenset({_UNFIT}))).values
     assert [line for line in values["unfit"] if "ocalisation" in line] == values["unfit"] != []
     assert values["n_of_sets"] == before["n_of_sets"] - 1
     assert not any("ocalisation" in line for line in values["of_sets"])
@@ -50,6 +50,7 @@ def test_the_terminal_tells_only_what_was_named(
     ]
     finished = {"from_store": False, "record": record, "failures": [], "details": {}}
     finished |= {"kept": (), "run_digest": "0", "pages": ()}
+    finished |= {"folder": small_run.folder}
     say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
     said = capsys.readouterr().out
     assert ("not applicable here (1)" in said) == named

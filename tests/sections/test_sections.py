@@ -256,7 +256,7 @@ def test_a_reference_is_known_by_its_identifier(reference, key):
 
 def test_the_command_quotes_what_a_shell_would_read(full):
     file = {"name": "loans.csv", "sha256": "ab" * 32}
-    full.provenance["command"] = {
+    command = {
         "program": ["deepseek-report"],
         "config_dir": "my_conf",
         "trust": ["own_parts"],
@@ -265,7 +265,8 @@ def test_the_command_quotes_what_a_shell_would_read(full):
         "files": [],
         "folder": ["my_conf", "own_parts"],
     }
-    values = Reproducibility().content(full).values
+    told = replace(full, provenance={**full.provenance, "command": command})
+    values = Reproducibility().content(told).values
     assert values["command"] == (
         "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
         '"dataset.path=$DATA_DIR/loans.csv"'
@@ -353,7 +354,7 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
 )
 def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, epochs, used):
     full.training["max_epochs"] = epochs
-    full.predictions = replace(full.predictions, rule=rule)
+    vars(full)["predictions"] = replace(full.predictions, rule=rule)  # as if it were read so
     assert Data().content(full).values["validation"] == used
 
 

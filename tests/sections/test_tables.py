@@ -136,7 +136,7 @@ def test_a_table_of_ones_own_metric_stands_in_the_section_that_it_names(run, tmp
     results = run.results()
     content = Performance().content(results)
     options = ReportOptions(title="A title")
-    text = write_qmd(results, [content], options, tmp_path / "report").read_text("utf-8")
+    text = write_qmd(results, [content], options, tmp_path / "report").path.read_text("utf-8")
     assert "## Further tables" in text
     assert "30\u202f000" in text
     assert "20\u00a0% (10–30\u00a0%)" in text
@@ -155,6 +155,6 @@ def test_a_table_that_its_template_places_is_not_shown_twice(run, tmp_path):
     run.data().training().predictions().measure("latency", latency=rows)
     results = run.results()
     content = Bottlenecks().content(results)
-    text = write_qmd(results, [content], ReportOptions(), tmp_path).read_text("utf-8")
+    text = write_qmd(results, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert text.count("{#tbl-bottlenecks-latency}") == 1
     assert "Further tables" not in text
