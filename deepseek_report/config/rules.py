@@ -21,7 +21,7 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
 from deepseek_report.config.catalogue import groups
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.renamed import score_hint
