@@ -34,13 +34,13 @@ def problems_of(settings: PretrainedSettings) -> Iterator[str]:
 
 
 def _unknown(folder: Path, facts: dict[str, Any], settings: PretrainedSettings) -> Iterator[str]:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
     )
 
     kind = facts.get("model_type")
-    if kind not in CONFIG_MAPPING_NAMES:
+    if kind not in CONFIG_MAPPING:
         own = " and brings code of its own, which is never run" if "auto_map" in facts else ""
         yield f'checkpoint {folder} is of type "{kind}", which transformers does not know{own}'
     elif settings.pool == "model" and kind not in CLASSIFIERS:

@@ -68,7 +68,9 @@ class NAMModule(EncodedModule):
         self.feature_dropout = feature_dropout
         self._train = train.inputs
         self._means: Tensor | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self.reset_parameters())
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda *_: self.reset_parameters()
+        )
         numeric = self.encoder.numeric
         self.networks = nn.Sequential()
         for before, after in pairwise((bins + 1, *hidden)):
