@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
@@ -37,7 +38,7 @@ _INDEPENDENT = (
 
 
 @dataclass(frozen=True)
-class Shap(ShapSettings):
+class Shap(ShapSettings, ExplainerPart):
     """Shapley values (shap package): each feature's share of the distance from the average.
 
     In every round the features are taken away in one random order and back (antithetic), against
