@@ -70,7 +70,7 @@ class Explanation:
         """(instance,) sum of attributions − (prediction − base value); 0 means complete."""
         if self.base_values is None:
             return None
-        return self.values.sum(axis=1) - (self.predictions - self.base_values)
+        return np.asarray(self.values.sum(axis=1) - (self.predictions - self.base_values))
 
     def save(self, folder: Path) -> None:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import Releases, TableRelease
+from deepseek_report.artifacts.disclosure import TableRelease
 from deepseek_report.errors import ArtifactError
 
 #: What a cell means, which decides how it is written.
@@ -153,18 +153,6 @@ class Table:
 
 
 TableTypes = Mapping[str, TableType]
-
-
-def table_types(plugin: object) -> dict[str, TableType]:
-    """{table: its type} of a metric, as its class attribute `tables` declares them."""
-    return dict(getattr(plugin, "tables", {}))
-
-
-def releases_of(plugin: object) -> Releases:
-    """{table: how it is passed on}, from `tables`, and from `releases` of tables without a type."""
-    typed = {name: kind.release for name, kind in table_types(plugin).items()}
-    known = {name: release for name, release in typed.items() if release is not None}
-    return {**getattr(plugin, "releases", {}), **known}
 
 
 def _without_lost(column: Column, known: set[str]) -> Column:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.elsewhere import found_elsewhere, misplaced
 from deepseek_report.config.files import (
     MULTIPLE,
@@ -37,38 +38,13 @@ from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import part_hint
 from deepseek_report.config.sets import (
     Layer,
-    Origin,
     Sets,
     bare_name,
     find_sets,
 )
+from deepseek_report.config.where import locate
 
 _CONFIG_NAME = "config"
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A composed configuration that nobody has validated yet.
-
-    raw : plain data, interpolations resolved. overrides : as given on the command line.
-    selected : {group: {part: who chose it}}, for groups of which several are chosen.
-    roots : the config folders.
-    choices : {group: the name that counts in the end}, for groups of which one is chosen.
-    problems : overrides that were left out, since they cannot be read or name an unknown choice.
-    given : {place of a plug-in: the object that it holds}, where these were given in Python.
-    """
-
-    raw: Mapping[str, Any]
-    overrides: tuple[str, ...]
-    selected: Mapping[str, Mapping[str, Origin]]
-    roots: tuple[Path, ...]
-    choices: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-    given: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
-
-    def origin(self, group: str, part: str) -> Origin:
-        """Who chose a part; one that a file defines in its body is named by that file."""
-        return self.selected.get(group, {}).get(part, "config")
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -188,8 +164,6 @@ def _leave_default_study(
 
 
 def _told(one: Unresolved, composed: Composed) -> Problem:
-    from deepseek_report.config.where import locate
-
     return Problem(locate(composed, one.path), one.found, todo=one.todo)
 
 

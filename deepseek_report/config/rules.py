@@ -14,14 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, Nature, TellsNature
 from deepseek_report.artifacts.protocols.given import GivenInPython
-from deepseek_report.artifacts.protocols.models import NamesOthers, OnlyAnswered, name_of
+from deepseek_report.artifacts.protocols.models import (
+    NamesOthers,
+    OnlyAnswered,
+    ReadsTokens,
+    name_of,
+)
+from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
 from deepseek_report.config.catalogue import groups
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
@@ -169,24 +175,28 @@ _NATURES: dict[str, str] = {
 
 def nature_of(experiment: Experiment) -> Nature:
     """What the chosen data are; a table with classes where the plug-in does not say."""
-    found: Nature = getattr(experiment.single["dataset"], "nature", Nature())
-    return found
+    dataset = experiment.single["dataset"]
+    return dataset.nature if isinstance(dataset, TellsNature) else Nature()
 
 
 def _unfit(plugin: Any, nature: Nature) -> str | None:
     """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
-    readable = getattr(plugin, "modalities", {nature.modality})
-    tasks = getattr(plugin, "tasks", {nature.task})
-    if nature.modality not in readable:
-        return f"takes {_either(readable)}, and these data are {_NATURES[nature.modality]}"
-    if nature.task not in tasks:
+    traits = traits_of(plugin, Part)
+    if not _reads(traits, nature):
+        kinds = _either(traits.modalities or ())
+        return f"takes {kinds}, and these data are {_NATURES[nature.modality]}"
+    if nature.task not in traits.tasks:
         here = TASKS[nature.task].predicted
-        return f"is made for {_either(tasks)}, and here {here} predicted"
-    if getattr(plugin, "needs_truth", False) and not nature.truth:
+        return f"is made for {_either(traits.tasks)}, and here {here} predicted"
+    if traits.needs_truth and not nature.truth:
         return "needs data in which the cause of the label is known (a mask, say); here it is not"
-    if getattr(plugin, "needs_two_classes", False) and (nature.classes or 2) != 2:
+    if traits.needs_two_classes and (nature.classes or 2) != 2:
         return f"needs a decision between two classes, and here there are {nature.classes}"
-    return _without_groups(plugin, nature)
+    return _without_groups(traits.needs_groups, nature)
+
+
+def _reads(traits: Part, nature: Nature) -> bool:
+    return traits.modalities is None or nature.modality in traits.modalities
 
 
 #: What a part compares, by the kinds of attributes that it can do with.
@@ -197,9 +207,8 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
 }
 
 
-def _without_groups(plugin: Any, nature: Nature) -> str | None:
+def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> str | None:
     """Why there is nothing to compare; only reading tells where the data do not say it before."""
-    needed: frozenset[AttributeKind] = getattr(plugin, "needs_groups", frozenset())
     if not needed or nature.groups is None or needed & nature.groups:
         return None
     what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
@@ -208,7 +217,7 @@ def _without_groups(plugin: Any, nature: Nature) -> str | None:
 
 def _misfit(plugin: Any, nature: Nature) -> str | None:
     """The same for a part that is left out; it names no part, so that a family shares it."""
-    if nature.modality not in getattr(plugin, "modalities", {nature.modality}):
+    if not _reads(traits_of(plugin, Part), nature):
         return f"made for other kinds of data than {_NATURES[nature.modality]}"
     return (_unfit(plugin, nature) or "").removeprefix("is ") or None
 
@@ -228,9 +237,9 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    checkpoint = getattr(experiment.single["model"], "reads_tokens_of", None)
-    dataset = experiment.single["dataset"]
-    cut_by = getattr(dataset, "tokenizer", checkpoint)
+    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
+    cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
         return None
     found = f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone'
@@ -243,22 +252,26 @@ def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
     for key, plugin in experiment.multiple[group].items():
         reason = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or _misfit(plugin, nature) or _unable(plugin, model)
-        reason = reason or _cannot_ask(plugin, model)
-        if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
+        reason = reason or _cannot_ask(plugin, model, group)
+        if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
             reason = f"{key} measures time or memory, and measure_time is false"
         if reason:
             yield key, reason
-        elif (
-            group == "metrics" and plugin.scope != "model" and not experiment.multiple["explainers"]
-        ):
+        elif group == "metrics" and _judges_nothing(plugin, experiment):
             yield key, f"{key} judges explanations, and no explainer is chosen"
 
 
-def _cannot_ask(plugin: Any, model: Any) -> str | None:
+def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
+    """Whether a metric of explanations has none to judge."""
+    of_model = traits_of(metric, MetricPart).scope == "model"
+    return not of_model and not experiment.multiple["explainers"]
+
+
+def _cannot_ask(plugin: Any, model: Any, group: str) -> str | None:
     """Why a part that asks the model about rows has none to ask, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
-    asks = "classifier" in getattr(plugin, "reads", {"classifier"})  # an explainer always asks
+    asks = group == "explainers" or "classifier" in plugin.reads
     return model.unasked if asks else None
 
 
@@ -275,7 +288,7 @@ _HANDED_OUT = {
 
 def _unable(plugin: Any, model: Any) -> str | None:
     """Why the model lacks what a part requires of it, or None; names no part, like `_misfit`."""
-    lacking = sorted(set(getattr(plugin, "requires", ())) - set(model.capabilities))
+    lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
         return None
     what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
@@ -283,7 +296,7 @@ def _unable(plugin: Any, model: Any) -> str | None:
 
 
 def _needs(plugin: Any) -> Iterable[str]:
-    return sorted(getattr(plugin, "needs", ()))
+    return sorted(traits_of(plugin, PicturePart).needs)
 
 
 def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
@@ -329,7 +342,7 @@ def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Pictures that no section would ever show."""
     known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
     for key, plugin in experiment.multiple["visualizations"].items():
-        section = getattr(plugin, "section", None)
+        section = traits_of(plugin, PicturePart).section
         if section in known:
             continue
         found = f'picture "{key}" belongs to the section "{section}", which does not exist'

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.renamed import score_hint
@@ -60,13 +61,12 @@ class _Source:
 
     @property
     def of_model(self) -> bool:
-        return getattr(self.plugin, "scope", "model") == "model"
+        return traits_of(self.plugin, MetricPart).scope == "model"
 
     @property
     def kinds(self) -> frozenset[AttributeKind]:
         """The kinds of attributes by which the score is given."""
-        found: frozenset[AttributeKind] = getattr(self.plugin, "needs_groups", frozenset())
-        return found
+        return traits_of(self.plugin, MetricPart).needs_groups
 
 
 _Sources = Mapping[str, Sequence[_Source]]
@@ -89,7 +89,7 @@ def places(composed: Composed) -> tuple[str, ...]:
 
 def bounds_of(key: str, plugin: Any) -> Bounds:
     """Every score that a metric of this key may give, with its bounds."""
-    declared: Bounds | None = getattr(plugin, "bounds", None)
+    declared = traits_of(plugin, MetricPart).bounds
     return {key: (None, None)} if declared is None else declared
 
 

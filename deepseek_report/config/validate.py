@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.config import local_code, rules, thresholds
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds.base import Array, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance, add_noise
 
@@ -36,7 +37,8 @@ class Grid(DataKind):
         """The value of a player of one cell, the mean of the known cells of a larger one."""
         columns = np.flatnonzero(self.schema.owners == player)
         values = row[columns]
-        values, first = values[~np.isnan(values)], self.schema.features[columns[0]]
+        values = values[~np.isnan(values)]
+        first: Feature = self.schema.features[columns[0]]
         if len(columns) == 1 or not len(values):
             return first.display(float(row[columns[0]]))
         return "mean " + first.display(float(values.mean()))

@@ -53,7 +53,7 @@ def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
         found = f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
         found += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
         raise DataError(message(where, found, "numbers or dates", "correct these rows"))
-    return times
+    return np.asarray(times)
 
 
 def to_grid(

@@ -87,7 +87,7 @@ def areas(
     n_negative = known.sum(axis=0) - n_positive
     above = positive @ np.nan_to_num(ranks) - n_positive * (n_positive + 1) / 2
     pairs = n_positive * n_negative
-    return np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0)
+    return np.asarray(np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0))
 
 
 def _n_classes(facts: Facts) -> int:

@@ -30,7 +30,7 @@ class Cuts:
         """(patch, row, column, …) the patches of a picture (row, column, …)."""
         steps = np.arange(size)
         rows = (self.rows[:, None] + steps)[:, :, None]
-        return picture[rows, (self.columns[:, None] + steps)[:, None, :]]
+        return np.asarray(picture[rows, (self.columns[:, None] + steps)[:, None, :]])
 
 
 def bands(length: int, rule: SplitRule, gap: int) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import (
     chunks,
@@ -37,7 +38,7 @@ _MAGNITUDE = (
 
 
 @dataclass(frozen=True)
-class AttentionRollout:
+class AttentionRollout(ExplainerPart):
     """Attention weights multiplied through the layers, heads weighted by the router.
 
     Per layer the heads of all branches are averaged by their route weights, the residual path is

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
@@ -29,7 +30,7 @@ _LOCAL = (
 
 
 @dataclass(frozen=True)
-class InputXGradient:
+class InputXGradient(ExplainerPart):
     """Gradient of the log-odds at the input, times the input's embedding (captum).
 
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import (
     chunks,
@@ -39,7 +40,7 @@ _JUMPS = (
 
 
 @dataclass(frozen=True)
-class IntegratedGradients:
+class IntegratedGradients(ExplainerPart):
     """Gradients of the log-odds, summed along a straight path from a typical input (captum).
 
     Of a number the gradients are its own. In a text the path starts where every token is masked.

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
@@ -31,7 +32,7 @@ _SEVERAL = (
 
 
 @dataclass(frozen=True)
-class Intrinsic:
+class Intrinsic(ExplainerPart):
     """The model's own account: the terms that a self-explaining model adds up.
 
     The base value is what the model's terms come to for its training part (an additive model: the

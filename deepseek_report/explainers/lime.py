@@ -17,6 +17,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import subject
@@ -40,7 +41,7 @@ _SPREAD = " It is spread evenly over the columns of the {player}."
 
 
 @dataclass(frozen=True)
-class Lime:
+class Lime(ExplainerPart):
     """A linear model fitted to the classifier in the neighbourhood of each instance (lime package).
 
     Numeric features are cut at the quartiles of training rows; a neighbour keeps or redraws each

@@ -116,4 +116,4 @@ def _standardised(rows: Array) -> Array:
     filled = np.where(known, rows, 0.0)
     centred = np.where(known, rows - filled.sum(axis=0) / count, 0.0)
     spread = np.sqrt((centred**2).mean(axis=0))
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))

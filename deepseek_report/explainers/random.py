@@ -15,11 +15,12 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import subject
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(ExplainerPart):
     """Random values for every feature: the control that every other method must beat.
 
     Values are standard normal, drawn from the seed and the content of the row. They do not depend

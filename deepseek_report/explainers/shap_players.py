@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,9 +13,7 @@ from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.partition import partition_order
 from deepseek_report.explainers.screening import about_screening, elementary_effects
-
-if TYPE_CHECKING:
-    from deepseek_report.explainers.shap import Shap
+from deepseek_report.explainers.shap_settings import ShapSettings
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,7 +32,7 @@ class Players:
     base : (instance,) output at the reference. rounds : how many estimates each instance gets.
     """
 
-    def __init__(self, config: Shap, context: ExplainContext, predictions: Array) -> None:
+    def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Array) -> None:
         self.config, self.context, self.predictions = config, context, predictions
         self.schema = context.classifier.schema
         self.kind = kind_of(self.schema)
@@ -131,7 +127,7 @@ class Players:
 _MOST_CELLS = 2**22
 
 
-def about_players(config: Shap, players: Players) -> tuple[str, ...]:
+def about_players(config: ShapSettings, players: Players) -> tuple[str, ...]:
     """What was taken away, what it was compared with, and how finely."""
     name, many = players.kind.nouns
     words = players.kind.words

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shap_rounds import shap
+from deepseek_report.explainers.shap_package import shap
 
 Array = NDArray[np.float64]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import ends, finite, positive
+from deepseek_report.wording.estimates import ends, positive
 
 SIGNIFICANT = 0.05
 #: A calibration error from which probabilities mislead a person who reads them.

@@ -48,7 +48,7 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     first, second = (_centred_ranks(one) for one in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
-    return np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0)
+    return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
 
 
 def _centred_ranks(values: Array) -> Array:
@@ -228,7 +228,7 @@ def mean_known(values: list[Array]) -> Array:
     known = ~np.isnan(stacked)
     count = known.sum(axis=0)
     total = np.where(known, stacked, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
 def _sign_agreement(a: Array, b: Array, k: int) -> float:

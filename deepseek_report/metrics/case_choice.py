@@ -90,7 +90,9 @@ def _about_explained(predictions: Predictions) -> Floats:
     if predictions.threshold is not None:
         return np.zeros(len(predictions.labels))
     named = (predictions.labels, predictions.decisions)
-    return np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+    return np.asarray(
+        np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+    )
 
 
 def _doubt(predictions: Predictions, certainty: Floats) -> Floats:

@@ -199,7 +199,7 @@ def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapO
     """
 
     def statistic(weights: Array) -> Array:
-        return np.ptp(_weighted_means(values, strata, weights), axis=1)
+        return np.asarray(np.ptp(_weighted_means(values, strata, weights), axis=1))
 
     found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
     low, high = found.interval(least=0.0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.score import Category
-from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
 
@@ -16,14 +15,11 @@ from deepseek_report.tasks import task_of
 CONTROL = "random"
 
 
-class ExplanationMetric:
+class ExplanationMetric(MetricPart):
     """Defaults of a metric that judges one explanation."""
 
     category: ClassVar[Category] = "explanation"
     scope: ClassVar[Scope] = "explainer"
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    volatile: ClassVar[bool] = False
-    tables: ClassVar[TableTypes] = {}
 
 
 def judged(context: MeasureContext, metric: str) -> Explanation:

@@ -39,7 +39,7 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
         return mean.reshape(shape), unknown, unknown
 
     def statistic(weights: Array) -> Array:
-        return (weights @ flat) / weights.sum(axis=1, keepdims=True)
+        return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
     one = np.zeros(n, dtype=np.int64)
     found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))

@@ -44,7 +44,7 @@ def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats)
     """(instance,) whether another class reaches its threshold, and is the likeliest that does."""
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
     best = reached.argmax(axis=1)
-    return (reached.max(axis=1) >= 0) & (best != labels)
+    return np.asarray((reached.max(axis=1) >= 0) & (best != labels))
 
 
 def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:

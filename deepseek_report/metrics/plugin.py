@@ -6,8 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.schema import (
     CLASS_TASKS,
     LABEL_TASKS,
@@ -15,7 +15,6 @@ from deepseek_report.artifacts.schema import (
     Schema,
     TaskName,
 )
-from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -34,15 +33,10 @@ FAVOURABLE_SCORES = frozenset(
 Rows = Annotated[int, Field(ge=10)]
 
 
-class ModelMetric:
+class ModelMetric(MetricPart):
     """Defaults of a metric that judges the model itself."""
 
     scope: ClassVar[Scope] = "model"
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    volatile: ClassVar[bool] = False
-    tables: ClassVar[TableTypes] = {}
-    #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
-    needs_favourable: ClassVar[bool] = False
 
 
 class ClassMetric(ModelMetric):

@@ -64,7 +64,7 @@ class Candidates:
     @property
     def pairs(self) -> Bools:
         """(slice,) whether it has two conditions."""
-        return self.first != self.second
+        return np.asarray(self.first != self.second)
 
 
 def measure_slices(

@@ -150,7 +150,7 @@ def max_relative_change(original: Array, moved: Array) -> Array:
     """
     size = np.linalg.norm(original, axis=-1)
     change = np.linalg.norm(moved - original, axis=-1).max(axis=0)
-    return np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0)
+    return np.asarray(np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0))
 
 
 @dataclass(frozen=True)

@@ -50,9 +50,12 @@ def _gain(
     positives, negatives = sizes
     decided = true_positives + false_positives
     if rule == "balanced_accuracy":
-        return true_positives / max(positives, 1) + 1 - false_positives / max(negatives, 1)
+        return np.asarray(
+            true_positives / max(positives, 1) + 1 - false_positives / max(negatives, 1)
+        )
     if rule == "f1":
-        return 2 * true_positives / np.maximum(decided + positives, 1)
+        return np.asarray(2 * true_positives / np.maximum(decided + positives, 1))
     if rule == "accuracy":
-        return (true_positives + negatives - false_positives) / (positives + negatives)
-    return -np.abs(decided - positives).astype(np.float64)
+        right = true_positives + negatives - false_positives
+        return np.asarray(right / (positives + negatives))
+    return np.asarray(-np.abs(decided - positives), dtype=np.float64)

@@ -25,7 +25,7 @@ _NUMBERS = (
 )
 
 
-class LoadedBooster(BaseEstimator):
+class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
     """A booster as an estimator: what scikit-learn's interface asks, without being fitted here.
 
     booster : of either library. objective : what it was trained for. n_classes : 1 for a number.
@@ -33,7 +33,7 @@ class LoadedBooster(BaseEstimator):
 
     #: The library that the booster comes from, and what its estimator is called there.
     library = ""
-    called = ""
+    called: str = ""
 
     def __init__(self, booster: Any, objective: str, n_classes: int) -> None:
         self.booster = booster
@@ -74,7 +74,7 @@ class LoadedBooster(BaseEstimator):
         return np.asarray(found, dtype=np.float64)
 
 
-class LoadedClassifier(ClassifierMixin, LoadedBooster):
+class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that tells classes apart."""
 
     def predict_proba(self, table: Any) -> Floats:
@@ -90,7 +90,7 @@ class LoadedClassifier(ClassifierMixin, LoadedBooster):
         return np.stack([1 - found, found], axis=1)
 
 
-class LoadedRegressor(RegressorMixin, LoadedBooster):
+class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that predicts a number."""
 
     def predict(self, table: Any) -> Floats:

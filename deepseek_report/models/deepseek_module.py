@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.base import Structure
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.attention import BRANCHES, RoutedAttention, mean_token
+from deepseek_report.models.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.encoding import Encoder
 from deepseek_report.models.experts import SparseExperts
@@ -25,16 +26,11 @@ from deepseek_report.models.regularisation import DropPath
 from deepseek_report.models.text_tokens import TextTokens
 from deepseek_report.models.tokens import FeatureTokens
 
-if TYPE_CHECKING:
-    from deepseek_report.models.deepseek import DeepSeek
-
-#: Reach of the local branch where the configuration names none.
-
 
 class RoutedLayer(nn.Module):
     """One layer: routed attention, then sparse experts, each with a norm before and a sum after."""
 
-    def __init__(self, config: DeepSeek, neighbours: Neighbours, drop_path: float) -> None:
+    def __init__(self, config: DeepSeekSettings, neighbours: Neighbours, drop_path: float) -> None:
         super().__init__()
         sizes = config.sizes
         self.attention_norm = nn.LayerNorm(sizes.width)
@@ -83,7 +79,7 @@ class DeepSeekModule(nn.Module):
     `token_columns` are those of the runs.
     """
 
-    def __init__(self, config: DeepSeek, schema: Schema, train: Split) -> None:
+    def __init__(self, config: DeepSeekSettings, schema: Schema, train: Split) -> None:
         super().__init__()
         self.config = config
         width, layers = config.sizes.width, config.sizes.layers
@@ -193,26 +189,26 @@ class DeepSeekModule(nn.Module):
         return kinds | {"norm": "normalisation", "output": "output"}
 
 
-def embedding_for(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+def embedding_for(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     """The embedding for such columns as the schema describes."""
     return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
 
 
-def _of_columns(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+def _of_columns(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     return FeatureTokens(schema, Encoder(schema, train, config.bins), config.sizes.width)
 
 
-def _of_tokens(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+def _of_tokens(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     del train
     return TextTokens(schema, config.sizes.width, config.masking)
 
 
-def _of_grid(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
+def _of_grid(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
     return Patches(schema, train, config.sizes.width, config.patch, config.masking)
 
 
 #: By what the columns are, see `DataKind.structure`.
-_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeek, Schema, Split], Embedding]] = {
+_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeekSettings, Schema, Split], Embedding]] = {
     "columns": _of_columns,
     "tokens": _of_tokens,
     "grid": _of_grid,

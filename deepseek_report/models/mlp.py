@@ -38,7 +38,14 @@ class MLP:
         from deepseek_report.models.seeding import seeded
 
         with seeded(seed):
-            return MLPModule(self, schema, train)
+            return MLPModule(
+                schema,
+                train,
+                hidden=self.hidden,
+                activation=self.activation,
+                bins=self.bins,
+                dropout=self.dropout,
+            )
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""

@@ -49,7 +49,15 @@ class NAM:
         from deepseek_report.models.seeding import seeded
 
         with seeded(seed):
-            return NAMModule(self, schema, train)
+            return NAMModule(
+                schema,
+                train,
+                hidden=self.hidden,
+                activation=self.activation,
+                bins=self.bins,
+                dropout=self.dropout,
+                feature_dropout=self.feature_dropout,
+            )
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""

@@ -95,11 +95,9 @@ class Patches(Embedding):
 
     def _cut(self, columns: Tensor) -> Tensor:
         """(instance, column) -> (instance, patch, column of it), 0 where a patch is smaller."""
-        return (
-            pad(columns, (0, 1))
-            .index_select(1, self.index.flatten())
-            .unflatten(1, self.index.shape)
-        )
+        cells = pad(columns, (0, 1)).index_select(1, self.index.flatten())
+        patches: Tensor = cells.unflatten(1, self.index.shape)
+        return patches
 
 
 def shortest(layout: Layout) -> int:

@@ -97,7 +97,8 @@ class ShiftedDistances(nn.Module):
         times = weighed.unsqueeze(1) * moved
         crossed = torch.bmm(own, times.flatten(1, 2).mT).unflatten(2, times.shape[1:3])
         fixed = (times * moved).sum(3).unsqueeze(1)
-        return torch.bmm(own**2, weighed.mT).unsqueeze(2) - 2 * crossed + fixed
+        distances: Tensor = torch.bmm(own**2, weighed.mT).unsqueeze(2) - 2 * crossed + fixed
+        return distances
 
     def _terms(self, units: Tensor, case: Tensor, weight: Tensor, best: Tensor) -> Tensor:
         """(instance, unit) the terms of one prototype, given the shifts (window, instance)."""

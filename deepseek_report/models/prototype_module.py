@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,9 +24,7 @@ from deepseek_report.models.prototype_distances import (
     column_distances,
     shift_of,
 )
-
-if TYPE_CHECKING:
-    from deepseek_report.models.prototype import Prototype
+from deepseek_report.models.prototype_settings import PrototypeSettings
 
 #: ε of the similarity: a case that is the prototype itself has similarity log(1 + 1/ε).
 NEAREST = 0.01
@@ -90,7 +88,7 @@ class PrototypeModule(EncodedModule):
     scale: Tensor
     owners: Tensor
 
-    def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
+    def __init__(self, config: PrototypeSettings, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
         self.kind = kind_of(schema)

@@ -128,14 +128,14 @@ class Sklearn:
         if self._is_booster:
             return self._booster_class
         if self.file is not None:
-            return self._described.class_name
+            return str(self._described.class_name)
         return self._dotted().rpartition(".")[2]
 
     @property
     def _booster_class(self) -> str:
         """The class of the library's own interface; empty where the file cannot be read."""
         try:
-            return self._load_booster().called
+            return str(self._load_booster().called)
         except ConfigError:
             return ""
 

@@ -55,13 +55,14 @@ class TorchModule:
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""
-        from deepseek_report.models.adapted_module import adapt, put_weights
+        from deepseek_report.models.adapted_module import OwnClass, adapt, put_weights
         from deepseek_report.models.foreign import find_class
         from deepseek_report.models.seeding import seeded
 
         cls = find_class(self.module, [self.module.partition(".")[0]])
+        own = OwnClass(cls, self.module, self.params)
         with seeded(seed):
-            module = adapt(self, cls, schema, train)
+            module = adapt(own, schema, train, inputs=self.inputs, bins=self.bins)
         if self.weights is not None:
             put_weights(module, Path(self.weights))
         return module

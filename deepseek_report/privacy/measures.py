@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    releases_of,
+    table_types,
+    traits_of,
+)
 from deepseek_report.artifacts.score import Category, Measurement, Score
-from deepseek_report.artifacts.table import releases_of, table_types
 from deepseek_report.privacy.cases import released_cases
 from deepseek_report.privacy.source import Source
 from deepseek_report.privacy.tables import released
@@ -39,7 +44,7 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
         for name, table in tables.items()
         if not releases[name].coarse and not releases[name].of_cases
     )
-    arrays = frozenset(getattr(plugin, "released_arrays", ()))
+    arrays = traits_of(plugin, MetricPart).released_arrays
     return Measurement(
         scores=scores,
         tables=tables,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.models import ComesFitted
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import NOT_JUDGED, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -82,7 +83,7 @@ def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, str]]:
     return [
         (ArtifactId.measure(key), reason)
         for key, plugin in experiment.multiple["metrics"].items()
-        if getattr(plugin, "needs_favourable", False)
+        if traits_of(plugin, MetricPart).needs_favourable
     ]
 
 

@@ -11,9 +11,14 @@ import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    PicturePart,
+    table_types,
+    traits_of,
+)
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
-from deepseek_report.artifacts.table import table_types
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
@@ -132,16 +137,16 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
     yield from _VOLATILE
     measured = [
         ArtifactId.measure(name)
-        for name, one in experiment.multiple["metrics"].items()
-        if one.volatile
+        for name, metric in experiment.multiple["metrics"].items()
+        if traits_of(metric, MetricPart).volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
     for name, metric in experiment.multiple["metrics"].items():
         for table, kind in table_types(metric).items():
-            if metric.volatile and kind.section:
+            if traits_of(metric, MetricPart).volatile and kind.section:
                 yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for name, picture in experiment.multiple["visualizations"].items():
-        if set(measured) & set(picture.needs):
+        if set(measured) & set(traits_of(picture, PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -254,7 +255,7 @@ class _Run:
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
             [one for one in stage.inputs if ArtifactId(one).is_within(need)]
-            for need in sorted(picture.needs)
+            for need in sorted(traits_of(picture, PicturePart).needs)
         ]
 
     def done(self, outcome: Outcome) -> None:

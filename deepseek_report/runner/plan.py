@@ -11,6 +11,12 @@ from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.artifacts.protocols.traits import (
+    ExplainerPart,
+    MetricPart,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import Places
@@ -123,12 +129,13 @@ class _Planner:
         config = [raw["explainers"][name], raw["explain"]["background"]]
         inputs = ("data", "training", "predictions")
         explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
-        seed = self.seeds.explain if explainer.samples else None
+        seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
         target = self.target("explainers", name)
         self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
+        scope = traits_of(plugin, MetricPart).scope
         config = self.config["metrics"][name]
         target = self.target("metrics", name)
         seed = self.seeds.measure if "seed" in plugin.reads else None
@@ -138,9 +145,9 @@ class _Planner:
         everything = tuple(
             ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
         )
-        if plugin.scope == "model":
+        if scope == "model":
             self.add(ArtifactId.measure(name), config, base, target, seed=seed)
-        elif plugin.scope == "explainers":
+        elif scope == "explainers":
             self.add(ArtifactId.measure(name), config, (*base, *everything), target, seed=seed)
         else:
             for explanation in everything:
@@ -176,8 +183,8 @@ class _Planner:
         )
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
-        wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
-        for need in wanted:
+        traits = traits_of(plugin, PicturePart)
+        for need in sorted({*traits.needs, *traits.also}):
             for stage in self.stages:
                 if ArtifactId(stage).is_within(need):
                     yield stage

@@ -21,10 +21,10 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext, Expla
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
 from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.artifacts.table import table_types
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.case_choice import choose_cases
@@ -152,7 +152,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     before, started = _memory(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
-    if not explainer.samples:
+    if not traits_of(explainer, ExplainerPart).samples:
         explanation = dataclasses.replace(explanation, seed=None)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
@@ -172,7 +172,7 @@ def _explain_context(
     dataset = _dataset(job.inputs["data"])
     target = dataset.schema.target.explained
     background = _background(job, dataset)
-    seed = job.seeds.explain if explainer.samples else DRAWS_NOTHING
+    seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
     return ExplainContext(classifier, inputs, positions, background, target, seed, progress)
 
 

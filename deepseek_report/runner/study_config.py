@@ -83,7 +83,8 @@ def _plain(value: Any) -> str:
     text = yaml.safe_dump([value], **style).strip()
     if not text.isprintable():
         text = yaml.safe_dump([value], default_style='"', **style).strip()
-    return text[1:-1]
+    inner: str = text[1:-1]
+    return inner
 
 
 def _head(name: str) -> list[str]:

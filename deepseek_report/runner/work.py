@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, Suit
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
 from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
 from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage
@@ -145,7 +146,7 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
         return planned_calls(experiment, stage.subject, size, again)
     if stage.subject:
         return instances * size.players
-    if metric.scope == "explainers":
+    if traits_of(metric, MetricPart).scope == "explainers":
         return instances * size.players * len(experiment.multiple["explainers"])
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
-from deepseek_report.findings.records import attribute_label, explainer_label, words_of
+from deepseek_report.findings.records import attribute_label, explainer_label
 from deepseek_report.sections.cells import (
     DASH,
     count_cell,
@@ -24,6 +24,7 @@ from deepseek_report.sections.cells import (
     value_cell,
 )
 from deepseek_report.wording import estimates
+from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 
 #: More rows than this are left to the files.

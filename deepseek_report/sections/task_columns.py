@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, attribute_label, is_crossing, unit_of
 from deepseek_report.sections.cells import (
@@ -19,7 +20,7 @@ from deepseek_report.sections.cells import (
 from deepseek_report.sections.draft import Draft
 from deepseek_report.tasks.task import Column
 from deepseek_report.wording import estimates
-from deepseek_report.wording.estimates import finite, in_sentence
+from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import sentence_case
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.intervals import Estimate, mean_of_rates
+from deepseek_report.statistics.intervals import mean_of_rates
 from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
 from deepseek_report.statistics.resampling import (
     Replicates,

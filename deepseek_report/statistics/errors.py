@@ -7,9 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.statistics.intervals import Z95, Estimate, mean_interval
+from deepseek_report.statistics.intervals import Z95, mean_interval
 from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap, bootstrapped
 
 Floats = NDArray[np.float64]

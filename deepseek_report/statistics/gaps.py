@@ -79,7 +79,7 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
 
     def statistic(rates: Floats) -> Floats:
         parts = np.split(rates, len(tables), axis=1)
-        return np.max([np.ptp(part, axis=1) for part in parts], axis=0)
+        return np.asarray(np.max([np.ptp(part, axis=1) for part in parts], axis=0))
 
     rates = np.concatenate([one.rates for one in tables])
     value = float(statistic(rates[None])[0])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.statistics.intervals import SHARE, Z95, Estimate
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.statistics.intervals import SHARE, Z95
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.statistics.classification import (
@@ -19,7 +20,7 @@ from deepseek_report.statistics.classification import (
     equal_mass_bins,
     require_both,
 )
-from deepseek_report.statistics.intervals import SHARE, Estimate, enough_events, rate
+from deepseek_report.statistics.intervals import SHARE, enough_events, rate
 from deepseek_report.statistics.ranking import (
     auc_estimate,
     macro_auc,

@@ -8,9 +8,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.excess import Moments, larger_mean_p_value, more_errors_p_value
-from deepseek_report.statistics.intervals import SHARE, Estimate, mean_interval, newcombe, rate
+from deepseek_report.statistics.intervals import SHARE, mean_interval, newcombe, rate
 
 Floats = NDArray[np.float64]
 Limits = tuple[float | None, float | None]

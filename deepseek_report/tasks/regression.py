@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.statistics.errors import error_estimates, paired_gain
-from deepseek_report.statistics.intervals import Estimate, mean_interval
+from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError

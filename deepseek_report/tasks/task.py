@@ -10,10 +10,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.score import Direction
-from deepseek_report.statistics.intervals import Estimate
 from deepseek_report.tasks.gaps import GapStatistic
 from deepseek_report.tasks.loss import Limits, Loss
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.tasks import task_of
 from deepseek_report.training.board import open_board
@@ -30,10 +31,7 @@ from deepseek_report.training.evaluation import evaluate
 from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.outputs import Facts, speeds, write_outputs
 from deepseek_report.training.precision import choose_precision
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.progress import Progress
-    from deepseek_report.training.trainer import GradientTrainer
+from deepseek_report.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Place:
 
 
 class Session:
-    """Trains one module; see `GradientTrainer` for the settings."""
+    """Trains one module; see `TrainingSettings`."""
 
     def __init__(
-        self, settings: GradientTrainer, module: Any, dataset: Dataset, place: Place
+        self, settings: TrainingSettings, module: Any, dataset: Dataset, place: Place
     ) -> None:
         self.settings, self.place = settings, place
         self.module = module.to(place.device)

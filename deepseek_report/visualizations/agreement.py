@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.labels import capital, extent, named, short, with_interval
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows
 from deepseek_report.visualizations.reading import required
@@ -26,7 +27,7 @@ _ROW = 0.25
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(PicturePart):
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.errors import ArtifactError
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
@@ -34,7 +35,7 @@ _ABREAST, _ABREAST_NARROW = 4, 2
 
 
 @dataclass(frozen=True)
-class AttentionMaps:
+class AttentionMaps(PicturePart):
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -99,7 +100,7 @@ class _View:
         """(query, key) how many of the steps above the even share each cell is."""
         even = self.even[branch]
         times = np.divide(self.maps[branch, head], even, out=np.zeros_like(even), where=even > 0)
-        return np.digitize(times, np.array(_STEPS))
+        return np.asarray(np.digitize(times, np.array(_STEPS)))
 
     def _preferred(
         self, weights: NDArray[np.float64], even: NDArray[np.float64]

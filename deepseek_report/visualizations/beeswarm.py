@@ -13,6 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
@@ -36,7 +37,7 @@ _TONES = (*VALUE, LIGHT["context"])
 
 
 @dataclass(frozen=True)
-class Beeswarm:
+class Beeswarm(PicturePart):
     """Draws one dot a case and feature: its attribution, coloured by the feature's value.
 
     explainer : whose attributions; empty takes the one that does best in the tests.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.numbers import count, percent, quantity
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.tasks import task_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 
-class CasePicture:
+class CasePicture(PicturePart):
     """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
 
     section: ClassVar[str] = "cases"
@@ -113,7 +114,7 @@ def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float
     """
     explanation = results.explanations[explainer]
     values, rows = explanation.values[[place]], explanation.inputs[[place]]
-    return kind_of(results.schema).by_player(values, rows)[0]
+    return np.asarray(kind_of(results.schema).by_player(values, rows)[0])
 
 
 def unit_of(results: Results, explainer: str) -> str:

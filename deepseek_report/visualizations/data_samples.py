@@ -13,6 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
@@ -42,7 +43,7 @@ _PIXELS = 96
 
 
 @dataclass(frozen=True)
-class DataSamples:
+class DataSamples(PicturePart):
     """Draws a few images or series of each class, so that a reader sees what is classified.
 
     They are spread evenly over the cases of a class in the test part: training rows stay out of a
@@ -99,7 +100,9 @@ def _groups(schema: Schema, part: Split) -> list[tuple[str, NDArray[np.int64]]]:
 
 
 def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    return places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
+    return np.asarray(
+        places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
+    )
 
 
 # --- images ---------------------------------------------------------------------------------------

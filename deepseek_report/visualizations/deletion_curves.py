@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.labels import (
@@ -52,7 +53,7 @@ _METRICS = ("deletion", "insertion")
 
 
 @dataclass(frozen=True)
-class DeletionCurves:
+class DeletionCurves(PicturePart):
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
@@ -51,7 +52,7 @@ _ABREAST, _ABREAST_NARROW = 6, 3
 
 
 @dataclass(frozen=True)
-class GlobalImportance:
+class GlobalImportance(PicturePart):
     """Draws the mean absolute attribution of the top features, one small panel an explainer.
 
     most : features shown, those with the greatest share over the explainers.

@@ -12,6 +12,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, points
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Column
 from deepseek_report.visualizations.labels import (
@@ -38,7 +39,7 @@ _ROW = 0.25
 
 
 @dataclass(frozen=True)
-class GroupRates:
+class GroupRates(PicturePart):
     """Draws decisions and their errors, or errors of numbers, group by group, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"

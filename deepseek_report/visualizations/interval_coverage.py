@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import declared, number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import percent_with_interval
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
@@ -28,7 +29,7 @@ _ROW = 0.42
 
 
 @dataclass(frozen=True)
-class IntervalCoverage:
+class IntervalCoverage(PicturePart):
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import LABEL_TASKS, TaskName
 from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
@@ -29,7 +30,7 @@ _ROW = 0.36
 
 
 @dataclass(frozen=True)
-class LabelsTable:
+class LabelsTable(PicturePart):
     """Draws ROC AUC and F1 of every label with intervals, the hardest label first.
 
     most : labels shown.

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.labels import extent, known, short, spoken
 from deepseek_report.visualizations.marks import grid, note, rows, value_ticks
 from deepseek_report.visualizations.reading import required
@@ -27,7 +28,7 @@ _ROW = 0.28
 
 
 @dataclass(frozen=True)
-class LayerProfile:
+class LayerProfile(PicturePart):
     """Draws the time that each layer takes, slowest first.
 
     most : layers shown.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import more_rows_help
 from deepseek_report.visualizations.labels import (
     capital,
@@ -44,7 +45,7 @@ _PROMISES = {
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(PicturePart):
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
     reveals: ClassVar[Reveals] = "aggregate"

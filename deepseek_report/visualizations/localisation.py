@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations.labels import (
     capital,
@@ -50,7 +51,7 @@ _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
 
 
 @dataclass(frozen=True)
-class Localisation:
+class Localisation(PicturePart):
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
     reveals: ClassVar[Reveals] = "aggregate"

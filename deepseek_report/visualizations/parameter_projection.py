@@ -13,6 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_name
 from deepseek_report.artifacts.numbers import count, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import short, spoken
 from deepseek_report.visualizations.marks import dots, grid, value_ticks
@@ -32,7 +33,7 @@ _AXES = {"pc1": "component 1", "pc2": "component 2", "pc3": "component 3"}
 
 
 @dataclass(frozen=True)
-class ParameterProjection:
+class ParameterProjection(PicturePart):
     """Draws each row of the weight matrices as a point on the first three principal components.
 
     points : how many are drawn, evenly spaced within each layer.

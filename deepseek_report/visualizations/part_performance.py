@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Column
@@ -49,7 +50,7 @@ _Columns = Sequence[tuple[Column, Scale]]
 
 
 @dataclass(frozen=True)
-class PartPerformance:
+class PartPerformance(PicturePart):
     """Draws how well the model does in each part of the data that is no group of people."""
 
     reveals: ClassVar[Reveals] = "aggregate"

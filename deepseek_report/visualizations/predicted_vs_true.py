@@ -13,6 +13,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, declared, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import known, spoken, with_interval
 from deepseek_report.visualizations.marks import dots, grid, note, value_ticks
@@ -29,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PredictedVsTrue:
+class PredictedVsTrue(PicturePart):
     """Draws every predicted number against the true one, with the line where both are equal.
 
     most : dots that are drawn, evenly over the true numbers.

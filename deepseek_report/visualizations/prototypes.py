@@ -13,6 +13,8 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, percent, plural
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.data_kinds import DataKind, kind_of
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
@@ -65,7 +67,7 @@ _PAGES = (_Page(WIDTH, 5, 5, 1.95), _Page(NARROW, 3, 2, 1.6))
 
 
 @dataclass(frozen=True)
-class Prototypes:
+class Prototypes(PicturePart):
     """Draws the cases that a prototype model compares with, those that count most often first.
 
     most : prototypes drawn; columns : features of a table that are shown.
@@ -74,7 +76,7 @@ class Prototypes:
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
-    requires: ClassVar[frozenset[str]] = frozenset({"prototypes"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
 
     most: Annotated[int, Field(ge=2, le=12)] = 10
     columns: Annotated[int, Field(ge=1, le=20)] = 8

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count, percent, points
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import known, percent_with_interval, short
 from deepseek_report.visualizations.marks import (
@@ -39,7 +40,7 @@ _BARS = 40
 
 
 @dataclass(frozen=True)
-class Reliability:
+class Reliability(PicturePart):
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -12,6 +12,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
 from deepseek_report.visualizations.labels import with_interval
 from deepseek_report.visualizations.marks import Look, dots, grid, upright_intervals, value_ticks
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ResidualsByPrediction:
+class ResidualsByPrediction(PicturePart):
     """Draws the error of every prediction, and its mean along the range of predictions.
 
     most : dots that are drawn, evenly over the predictions.

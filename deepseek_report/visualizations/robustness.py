@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.visualizations.labels import (
@@ -46,7 +47,7 @@ class _Judged:
 
 
 @dataclass(frozen=True)
-class Robustness:
+class Robustness(PicturePart):
     """Draws the AUC and the changed decisions, or a number's error and change, under noise."""
 
     reveals: ClassVar[Reveals] = "aggregate"

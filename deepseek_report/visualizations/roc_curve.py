@@ -11,6 +11,7 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import (
     known,
@@ -42,7 +43,7 @@ _GUESSING: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class RocCurve:
+class RocCurve(PicturePart):
     """Draws the ROC curve, with precision against recall beside it."""
 
     reveals: ClassVar[Reveals] = "aggregate"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations.labels import percent_with_interval, spoken
 from deepseek_report.visualizations.marks import Look, grid, note, percent_ticks, upright_intervals
 from deepseek_report.visualizations.reading import required
@@ -33,7 +34,7 @@ _ABREAST = 4
 
 
 @dataclass(frozen=True)
-class Routing:
+class Routing(PicturePart):
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
     reveals: ClassVar[Reveals] = "aggregate"

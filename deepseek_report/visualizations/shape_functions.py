@@ -12,6 +12,8 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, plural, quantity
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.visualizations.labels import capital, short, spoken
 from deepseek_report.visualizations.marks import grid, value_ticks
@@ -32,7 +34,7 @@ _CATEGORIES = 8
 
 
 @dataclass(frozen=True)
-class ShapeFunctions:
+class ShapeFunctions(PicturePart):
     """Draws what each value of the most important features adds to an additive model's output.
 
     most : features drawn, those whose contributions vary most.
@@ -41,7 +43,7 @@ class ShapeFunctions:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
-    requires: ClassVar[frozenset[str]] = frozenset({"shape_functions"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 8
 

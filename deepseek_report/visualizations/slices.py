@@ -11,6 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.loss import Loss
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Slices:
+class Slices(PicturePart):
     """Draws the error of the worst slices against that of the rest.
 
     most : slices shown, worst first.

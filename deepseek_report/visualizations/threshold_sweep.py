@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import percent
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
 from deepseek_report.visualizations.labels import known, setting, short
 from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, note, percent_ticks
@@ -27,7 +28,7 @@ _HANDFUL = 20
 
 
 @dataclass(frozen=True)
-class ThresholdSweep:
+class ThresholdSweep(PicturePart):
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
     reveals: ClassVar[Reveals] = "aggregate"

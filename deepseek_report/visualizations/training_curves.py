@@ -10,6 +10,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.visualizations.labels import capital, known, wrapped
 from deepseek_report.visualizations.marks import (
@@ -46,7 +47,7 @@ _SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
 
 
 @dataclass(frozen=True)
-class TrainingCurves:
+class TrainingCurves(PicturePart):
     """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
 
     reveals: ClassVar[Reveals] = "aggregate"

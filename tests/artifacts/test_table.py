@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.disclosure import WHOLE, TableRelease
+from deepseek_report.artifacts.protocols.traits import releases_of, table_types
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.artifacts.table import Column, TableType, estimate, releases_of, table_types
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.errors import ArtifactError
 
 TYPE = TableType(

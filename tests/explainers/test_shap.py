@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.explainers.shap import Shap, systematic
-from deepseek_report.explainers.shap_rounds import shap as package
+from deepseek_report.explainers.shap import Shap
+from deepseek_report.explainers.shap_package import shap as package
+from deepseek_report.explainers.shap_settings import systematic
 
 
 def brute_force(value, n: int) -> np.ndarray:

@@ -17,11 +17,12 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue
-from deepseek_report.artifacts.table import TableTypes, table_types
+from deepseek_report.artifacts.table import TableTypes
 
 LATE = tuple(
     Category(str(code), label) for code, label in [(-1, "paid duly"), (2, "2 months late")]

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.artifacts.table import table_types
 from deepseek_report.errors import NotApplicableError
 
 ROOT = Path(__file__).parents[2]

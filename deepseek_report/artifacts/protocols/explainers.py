@@ -59,7 +59,7 @@ class ExplainerPlugin(Protocol):
     """Explains a classifier on its original features.
 
     An explainer, a metric or a picture that cannot do with every kind of data or target declares
-    `modalities` or `tasks`, as a model does; without them it takes all.
+    `modalities` or `tasks`, as a model does; `traits` has all that a part may declare.
     """
 
     requires: ClassVar[frozenset[Capability]]

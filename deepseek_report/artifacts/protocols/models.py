@@ -50,9 +50,27 @@ def capabilities_of(model: ModelPlugin, schema: Schema) -> frozenset[Capability]
     return model.capabilities_for(schema) if isinstance(model, SuitsData) else model.capabilities
 
 
+@runtime_checkable
+class HasName(Protocol):
+    """The optional part of a ModelPlugin whose class is not what a person calls the model."""
+
+    @property
+    def called(self) -> str:
+        """What sentences call it."""
+
+
+@runtime_checkable
+class ReadsTokens(Protocol):
+    """The optional part of a ModelPlugin that knows the tokens of one checkpoint alone."""
+
+    @property
+    def reads_tokens_of(self) -> str | None:
+        """The checkpoint whose tokens the texts must be cut into; None where any will do."""
+
+
 def name_of(model: ModelPlugin) -> str:
     """What sentences call a model: the class of its plug-in, or what it says in `called`."""
-    return str(getattr(model, "called", type(model).__name__))
+    return model.called if isinstance(model, HasName) else type(model).__name__
 
 
 @runtime_checkable

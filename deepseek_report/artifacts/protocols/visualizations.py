@@ -17,6 +17,6 @@ class VisualizationPlugin(Protocol):
     needs: ClassVar[frozenset[str]]
     """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`,
     `conclusions` (then it is drawn again whenever anything that was measured changes).
-    Beside it a picture may declare `requires`, capabilities of the model, as a metric does."""
+    What else a picture may declare stands with its default in `traits.PicturePart`."""
 
     def draw(self, results: Results) -> Sequence[Picture]: ...
