@@ -15,7 +15,7 @@ from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.card import Description, Facts, make_card
 from deepseek_report.datasets.cells import Cells, is_date, is_identifier, read_cells
-from deepseek_report.datasets.columns import Column, message
+from deepseek_report.datasets.columns import Column, error_text
 from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.issues import find_issues
@@ -107,7 +107,7 @@ def encode(frame: pd.DataFrame, source: Source) -> Table:
             problems.append(str(error))
     answer = _target_or_problem(cells, source, problems)
     if not columns and not problems:
-        problems.append(message(source.file, "no feature is left", "at least one", "drop fewer"))
+        problems.append(error_text(source.file, "no feature is left", "at least one", "drop fewer"))
     if problems or answer is None:
         raise DataError("\n".join(problems))
     attributes, groups = _group(columns, source)
@@ -130,7 +130,7 @@ def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], lis
         except TypeError as error:
             do = f"drop it: `{override('dataset.drop', [str(name)])}`"
             where = _where(source, str(name))
-            problems.append(message(where, f"it {error}", "numbers, texts or booleans", do))
+            problems.append(error_text(where, f"it {error}", "numbers, texts or booleans", do))
     return cells, problems
 
 
@@ -261,7 +261,7 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
     if not kept:
         do = "set `dataset.use_sensitive=true`, or add columns"
-        raise DataError(message("dataset", "every feature is sensitive", "others too", do))
+        raise DataError(error_text("dataset", "every feature is sensitive", "others too", do))
     attributes = tuple(replace(one, source=None) for one in schema.attributes)
     features = tuple(schema.features[i] for i in kept)
     return replace(schema, features=features, attributes=attributes), replace(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 
 
 def drop_problems(drop: Collection[str], columns: Collection[str], target: str) -> list[str]:
     """What is wrong with `dataset.drop`: names that are no column, and the target."""
     features = [name for name in columns if name != target]
     return [
-        message(
+        error_text(
             "dataset",
             f"`dataset.drop` names `{name}`, which is "
             + ("the target" if name == target else "not a column"),

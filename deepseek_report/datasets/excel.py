@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.file_bytes import FileBytes, check_archive
 from deepseek_report.datasets.file_form import FileForm
 from deepseek_report.datasets.limits import ReadLimits
@@ -35,7 +35,7 @@ def excel_problem(path: Path) -> str | None:
     if find_spec("openpyxl") is not None:
         return None
     found = "workbooks are read by the package `openpyxl`, which is not installed"
-    return message(str(path), found, "an installed package", _INSTALL)
+    return error_text(str(path), found, "an installed package", _INSTALL)
 
 
 def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
@@ -102,7 +102,7 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         found = f"this is not a readable workbook ({reason})"
         do = "save it again as .xlsx without a password, or as CSV"
-        raise DataError(message(str(file.path), found, "an .xlsx file", do)) from None
+        raise DataError(error_text(str(file.path), found, "an .xlsx file", do)) from None
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any
     found = "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`"
     allowed = ", ".join(f"`{one}`" for one in titles) or "a sheet of cells"
     do = nearest(str(wanted), titles) if titles else "save a table in it"
-    raise DataError(message(str(path), found, allowed, do))
+    raise DataError(error_text(str(path), found, allowed, do))
 
 
 def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
@@ -153,7 +153,9 @@ def _plain(value: Any, row: int, path: Path) -> Any:
             value.encode()
         except UnicodeEncodeError:
             found = f"row {count(row)} holds half of a character (a lone surrogate)"
-            raise DataError(message(str(path), found, "whole characters", "correct it")) from None
+            raise DataError(
+                error_text(str(path), found, "whole characters", "correct it")
+            ) from None
     return value
 
 
@@ -161,7 +163,7 @@ def _header(row: list[Any], path: Path, title: str) -> list[str]:
     if not row:
         found = f"the first row of the sheet “{title}” is blank"
         do = "put the column names there, or name another sheet by `dataset.sheet`"
-        raise DataError(message(str(path), found, "a header", do))
+        raise DataError(error_text(str(path), found, "a header", do))
     names = ["" if one is None else str(one).strip() for one in row]
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
@@ -171,5 +173,5 @@ def _fitted(row: list[Any], width: int, number: int, path: Path) -> list[Any]:
     if len(row) > width:
         found = f"row {count(number)} has {len(row)} cells, the header has {width}"
         do = "give every column a name, or clear the cells beside the table"
-        raise DataError(message(str(path), found, "no more cells than names", do))
+        raise DataError(error_text(str(path), found, "no more cells than names", do))
     return [*row, *[None] * (width - len(row))] if row else []

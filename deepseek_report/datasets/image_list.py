@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -131,4 +131,4 @@ def _check_names(root: Path, files: list[tuple[str, str]]) -> None:
         except UnicodeEncodeError:
             shown = name.encode("utf-8", "replace").decode()
             found = f"the name `{shown}` is not written in UTF-8"
-            raise DataError(message(str(root), found, "names in UTF-8", "rename it")) from None
+            raise DataError(error_text(str(root), found, "names in UTF-8", "rename it")) from None

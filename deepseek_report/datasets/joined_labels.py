@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS
 from deepseek_report.errors import DataError
 
@@ -48,7 +48,7 @@ def separate(
     if not 2 <= len(labels) <= MOST_LABELS:
         found = f"{plural(len(labels), 'label')} with at least {FEWEST_OF_A_CLASS} rows"
         do = f"correct `dataset.label_separator` ({separator!r}), or merge labels"
-        raise DataError(message(where, found, f"2 to {MOST_LABELS} labels", do))
+        raise DataError(error_text(where, found, f"2 to {MOST_LABELS} labels", do))
     rare = [one for one in sizes if one not in labels]
     notes = (
         f"{plural(len(rare), 'label is', 'labels are')} left out, with fewer than "

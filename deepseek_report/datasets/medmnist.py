@@ -23,7 +23,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.fetched import Asked, fetching
 from deepseek_report.datasets.file_bytes import FileBytes, read_bytes
 from deepseek_report.datasets.file_form import Bounds
@@ -91,10 +91,10 @@ class MedMNIST(Bounds):
         if self.name not in known:
             found = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
-            return [message("dataset", found, ", ".join(known), do)]
+            return [error_text("dataset", found, ", ".join(known), do)]
         names = self._names
         return [
-            message(
+            error_text(
                 "dataset",
                 f"`dataset.{field}` is {wanted!r}, which is not a class of {self.name}",
                 ", ".join(names),
@@ -144,7 +144,7 @@ class MedMNIST(Bounds):
         if _md5(file.content) != self._facts["md5"]:
             found = "the file is not the one that MedMNIST published (another MD5)"
             do = "delete it, and it is fetched again"
-            raise DataError(message(str(file.path), found, f"MD5 {self._facts['md5']}", do))
+            raise DataError(error_text(str(file.path), found, f"MD5 {self._facts['md5']}", do))
         return file
 
     def _fetch(self, file: Path) -> None:
@@ -283,7 +283,7 @@ def _read(
     except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         do = "delete it, and it is fetched again"
         found_ = f"it does not hold the images and labels of MedMNIST ({error})"
-        raise DataError(message(str(file.path), found_, "a file of MedMNIST", do)) from None
+        raise DataError(error_text(str(file.path), found_, "a file of MedMNIST", do)) from None
     parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import message, not_columns, readable_name
+from deepseek_report.datasets.columns import error_text, not_columns, readable_name
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
 from deepseek_report.datasets.file_form import Decimal, WrittenFile
 from deepseek_report.datasets.grid import OnGrid, times_of, to_grid
@@ -77,7 +77,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         found = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
             do = "set `dataset.path=…`"
-            return [*found, message("dataset", "`dataset.path` is not set", "a file", do)]
+            return [*found, error_text("dataset", "`dataset.path` is not set", "a file", do)]
         if problem := file_problem(Path(self.path)):
             return [*found, problem]
         try:
@@ -103,7 +103,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         found = not_columns(str(self.path), self._roles(), names)
         if not found and not self._channels(names):
             do = "name the recorded columns: `dataset.values=[…]`"
-            found.append(message(str(self.path), "no column holds values", "at least one", do))
+            found.append(error_text(str(self.path), "no column holds values", "at least one", do))
         return found
 
     def _two_roles(self) -> list[str]:
@@ -113,7 +113,9 @@ class SeriesFile(DescribedArrays, WrittenFile):
         twice = sorted({name for name in used if used.count(name) > 1})
         do = "name each column once"
         return [
-            message("dataset", f"`{name}` has two roles", "one of id, time, values and target", do)
+            error_text(
+                "dataset", f"`{name}` has two roles", "one of id, time, values and target", do
+            )
             for name in twice
         ]
 
@@ -174,7 +176,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
                 example = cells.codes[cells.positions[int(np.argmax(cells.not_numbers))]]
                 do = f"leave the column out of `dataset.values`, or correct {example!r}"
                 found = f"{plural(int(cells.not_numbers.sum()), 'cell')} that are not numbers"
-                raise DataError(message(f"{file}, column `{name}`", found, "numbers", do))
+                raise DataError(error_text(f"{file}, column `{name}`", found, "numbers", do))
             values.append(cells.numbers)
         numbers = np.column_stack([times, *values])
         first = frame[self.id].astype(str).factorize()[0]
@@ -193,7 +195,9 @@ class SeriesFile(DescribedArrays, WrittenFile):
                 found = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
                 found += f"first in {which[0]!r}"
                 do = "give each series one value, or cut it into several ids"
-                raise DataError(message(file, found, "the same value in all rows of a series", do))
+                raise DataError(
+                    error_text(file, found, "the same value in all rows of a series", do)
+                )
         return grouped.first().reset_index(drop=True)
 
     @property

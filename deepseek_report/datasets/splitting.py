@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.split import PARTS, Split
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.strata import strata_of
 from deepseek_report.errors import DataError
 
@@ -45,7 +45,7 @@ class SplitRule:
             return []
         found = f"validation {self.validation_share} and test {self.test_share} leave no training"
         do = "lower `dataset.validation_share` or `dataset.test_share`"
-        return [message("dataset", found, "two shares with a sum under 1", do)]
+        return [error_text("dataset", found, "two shares with a sum under 1", do)]
 
 
 @dataclass(frozen=True)
@@ -225,14 +225,14 @@ def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
         found = f"{'; '.join(few)}, too few for a training, a validation and a test part"
         allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
         do = "use more rows, or merge the rare classes"
-        raise DataError(message("dataset", found, allowed, do))
+        raise DataError(error_text("dataset", found, allowed, do))
 
 
 def _check_enough(whole: Split) -> None:
     least = 3 * FEWEST_OF_A_CLASS
     if len(whole) < least:
         found = f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part"
-        raise DataError(message("dataset", found, f"at least {least} rows", "use more rows"))
+        raise DataError(error_text("dataset", found, f"at least {least} rows", "use more rows"))
 
 
 def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
@@ -247,7 +247,7 @@ def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
                 "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
                 "each part a larger share"
             )
-            raise DataError(message("dataset", found, "every class in every part", do))
+            raise DataError(error_text("dataset", found, "every class in every part", do))
 
 
 def shared_between(parts: Mapping[str, Split]) -> int:

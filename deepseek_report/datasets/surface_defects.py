@@ -20,7 +20,7 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
@@ -84,7 +84,7 @@ class SurfaceDefects(Shares):
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
         empty = [
-            message("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
+            error_text("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
             for name in ("textures", "kinds")
             if not getattr(self, name)
         ]

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly import Source, Table, assemble
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.damage import is_damaged
 from deepseek_report.datasets.groups import band_labels
 from deepseek_report.datasets.splitting import SplitRule, is_repeat, row_identity
@@ -143,7 +143,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
         kept &= ~conflict
     if not kept.any():
         do = "choose another column of texts"
-        raise DataError(message("dataset", "no text is left", "texts with words", do))
+        raise DataError(error_text("dataset", "no text is left", "texts with words", do))
     copies = Copies(
         n=len(texts),
         exact=int(exact.sum()),

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.leaks import auc
 from deepseek_report.datasets.shares import Shares
 
@@ -70,7 +70,7 @@ class Wide(Shares):
         if self.informative > blocks:
             has = f"{self.informative} informative columns in {blocks} blocks"
             do = "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`"
-            found.append(message("dataset", has, "at most one in each block", do))
+            found.append(error_text("dataset", has, "at most one in each block", do))
         return found
 
     @property
