@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import text_of
 
 if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
@@ -88,10 +89,10 @@ def _say_problems(console: Console, finished: Finished) -> None:
     from deepseek_report.wording.words import wording
 
     texts = wording(finished.record["config"]["report"]["language"])
-    failures = {one["stage"]: one["reason"] for one in finished.failures}
+    failures = {one["stage"]: text_of(one["reason"]) for one in finished.failures}
     refused = applicable(
         {
-            one["stage"]: one["reason"]
+            one["stage"]: text_of(one["reason"])
             for one in finished.record["problems"]
             if one["kind"] == "not applicable"
         }

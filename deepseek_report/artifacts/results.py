@@ -16,6 +16,7 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
 from deepseek_report.artifacts.schema import Schema
@@ -46,11 +47,11 @@ class Results:
         self,
         paths: Mapping[str, Path],
         config: Mapping[str, Any],
-        failures: Mapping[str, str] | None = None,
+        failures: Mapping[str, Text] | None = None,
         findings: tuple[Finding, ...] = (),
         provenance: Mapping[str, Any] | None = None,
         run_id: str = "",
-        refused: Mapping[str, str] | None = None,
+        refused: Mapping[str, Text] | None = None,
     ) -> None:
         self.paths = dict(paths)
         self.config = config
@@ -72,15 +73,15 @@ class Results:
         prefix = kind + "/"
         return [path.removeprefix(prefix) for path in self.paths if path.startswith(prefix)]
 
-    def missing(self, needs: frozenset[str]) -> dict[str, str]:
+    def missing(self, needs: frozenset[str]) -> dict[str, Text]:
         """Of these ids the ones that are not there, each with the reason."""
         return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
 
-    def why_missing(self, artifact: str) -> str:
+    def why_missing(self, artifact: str) -> Text:
         for failed, reason in (self.failures | self.refused).items():
             if failed == artifact or failed.startswith(artifact + "/"):
                 return reason
-        return "it was not asked for in the config"
+        return message("refusals.not_asked_for")
 
     # --- data ---
     @cached_property
@@ -89,11 +90,13 @@ class Results:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["data"] / "card.json"))
+        return dict(from_plain(load_json(self.paths["data"] / "card.json")))
 
     @cached_property
     def issues(self) -> list[DataIssue]:
-        return [DataIssue(**one) for one in load_json(self.paths["data"] / "issues.json")]
+        return [
+            DataIssue.from_json(issue) for issue in load_json(self.paths["data"] / "issues.json")
+        ]
 
     @cached_property
     def test(self) -> Split:
@@ -106,7 +109,7 @@ class Results:
 
     @cached_property
     def training(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "training.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "training.json")))
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
@@ -116,7 +119,7 @@ class Results:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "architecture.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "architecture.json")))
 
     @cached_property
     def predictions(self) -> Predictions:

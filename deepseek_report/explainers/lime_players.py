@@ -13,6 +13,7 @@ import numpy as np
 from lime.lime_base import LimeBase
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.lime_surrogate import Fit, Ridge
@@ -50,7 +51,7 @@ class OnOff:
         schema = context.classifier.schema
         self.references = baseline_rows(context.inputs, context.background, schema)
         self.owners, self.there = schema.owners, present(context.inputs, schema)
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Message, ...] = ()
         if self.there.shape[1] > most:
             effects = elementary_effects(context, screening) if screening else None
             order = partition_order(schema, context.background, effects, most)

@@ -50,7 +50,7 @@ def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
             "check": check.replace("_", " "),
             "n": sum(int(one.values.get("places", 1)) for one in found),
             "thing": str(found[0].values.get("thing", "feature")),
-            "text": " ".join(one.text for one in found[:SHOWN]),
+            "texts": [issue.text for issue in found[:SHOWN]],
             "more": max(len(found) - SHOWN, 0),
             "recommendation": found[0].recommendation,
             "classes": len(results.schema.target.classes),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
@@ -44,7 +45,7 @@ class Verdict:
     high: float | None = None
     n: int | None = None
     unit: str = ""
-    reason: str = ""
+    reason: Text = ""
 
 
 def outcome(
@@ -94,7 +95,7 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
     return [_of_score(common, score) for score in scores]
 
 
-def _why_not_measured(results: Results, metric: str) -> str:
+def _why_not_measured(results: Results, metric: str) -> Text:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and not results.schema.target.is_number:
         return NOT_JUDGED

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.embedding import Embedding
@@ -60,11 +61,9 @@ class Patches(Embedding):
         self.reset_parameters()
 
     @property
-    def described(self) -> str:
-        if self.image:
-            return f"{len(self.place)} patches of {self.length} × {self.length} pixels"
-        steps = "1 step" if self.length == 1 else f"{self.length} steps"
-        return f"{len(self.place)} windows of {steps}"
+    def described(self) -> Message:
+        kind = "patches" if self.image else "windows"
+        return message(f"tokens.{kind}", n=len(self.place), length=self.length)
 
     def reset_parameters(self) -> None:
         """Draw the summary token and the places anew."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
@@ -33,7 +33,6 @@ NEAREST = 0.01
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
 #: What may be moved, and by what.
-_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 #: Training cases over which the usual distances of images and series are taken.
 _REFERENCE = 256
 
@@ -157,22 +156,15 @@ class PrototypeModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"A prototype model: it compares a case with {len(self.classes)} cases of the training "
-            f"part, over {len(self.unit_features)} encoded columns, and decides for the class "
-            f"whose prototypes are near.{self._moves()}"
+        moves = self.layout is not None and bool(self.shift)
+        summary = message(
+            "architectures.prototype",
+            prototypes=len(self.classes),
+            columns=len(self.unit_features),
+            moved=self.layout.modality if self.layout is not None and moves else "",
+            shift=self.shift,
         )
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
-
-    def _moves(self) -> str:
-        """How far parts of a prototype may move, as a sentence; empty where none may."""
-        if self.layout is None or not self.shift:
-            return ""
-        part, step = _MOVED[self.layout.modality]
-        return (
-            f" A {part} of a prototype need not stand in its place: each is compared where it fits "
-            f"best, up to {plural(self.shift, step)} aside."
-        )
 
     def _in_use(self) -> Tensor:
         """(prototype, unit) the training cases; in training with the gradient of their places."""

@@ -11,6 +11,7 @@ import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.local_paths import without_local_paths
+from deepseek_report.artifacts.message import Text, plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.training import model_digest
@@ -154,7 +155,7 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     return copies
 
 
-def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, Any]]:
     for refusal in experiment.refused:
         yield _problem(refusal.artifact, refusal.reason, "not applicable")
     for outcome in execution.refused:
@@ -163,11 +164,11 @@ def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str
         yield _problem(outcome.stage, outcome.reason, "failed")
 
 
-def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
-    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
+def _problem(stage: str, reason: Text, kind: str) -> dict[str, Any]:
+    return {"stage": stage, "reason": plain(without_local_paths(reason)), "kind": kind}
 
 
-def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
+def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, Any]]:
     privacy, folders = experiment.privacy, execution.folders
     known = not privacy.is_full and "data" in folders
     source = source_of(folders, privacy) if known else None

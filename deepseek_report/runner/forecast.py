@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
@@ -57,7 +58,7 @@ class Forecast:
     run_id: str
     data: DataSeen
     stages: Sequence[Expected]
-    refused: Sequence[tuple[str, str]]
+    refused: Sequence[tuple[str, Text]]
     cost: Cost
     whole: bool
     language: str
@@ -103,8 +104,8 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
         schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))
-        card = load_json(folder / "card.json")
-        issues = tuple(DataIssue(**one) for one in load_json(folder / "issues.json"))
+        card = from_plain(load_json(folder / "card.json"))
+        issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
     return dataset, DataSeen(schema, card, issues, _favourable(schema))
 
 

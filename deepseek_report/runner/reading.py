@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.shipped import shipped
@@ -115,8 +116,9 @@ def _validator(version: int) -> Any:
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     """The results that a run folder holds."""
     problems = run["problems"]
-    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
-    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
+    reasons = [(one["stage"], text_of(one["reason"]), one["kind"]) for one in problems]
+    failures = {stage: reason for stage, reason, kind in reasons if kind == "failed"}
+    refused = {stage: reason for stage, reason, kind in reasons if kind == "not applicable"}
     results = Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],

@@ -124,7 +124,7 @@ def data(draft: Draft) -> dict[str, Any]:
             | {"predictor": row["predictor"]}
             for row in curve
         ],
-        "issues": [one.text for one in results.issues if one.severity != "info"]
+        "issues": [draft.words.say(one.text) for one in results.issues if one.severity != "info"]
         if results.has("data")
         else [],
     }
@@ -132,5 +132,5 @@ def data(draft: Draft) -> dict[str, Any]:
 
 def _not_measured(draft: Draft, artifact: str) -> str:
     """That nothing was measured, and why where the run knows it."""
-    reason = draft.results.refused.get(artifact, "").rstrip(".")
+    reason = draft.words.say(draft.results.refused.get(artifact, "")).rstrip(".")
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
@@ -30,9 +31,11 @@ def capacity(draft: Draft) -> dict[str, Any]:
 def _not_measured(draft: Draft) -> str:
     """That neither heads nor experts were looked at, and why where the run knows it."""
     known = [
-        draft.results.refused.get(f"measures/{one}", "") for one in ("ablation", "expert_load")
+        draft.results.refused[f"measures/{metric}"]
+        for metric in ("ablation", "expert_load")
+        if f"measures/{metric}" in draft.results.refused
     ]
-    reason = "; ".join(dict.fromkeys(one.rstrip(".") for one in known if one))
+    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 

@@ -28,7 +28,7 @@ class Data:
         draft = Draft("data", results)
         if results.has("data"):
             _answer(draft)
-            draft.caveats.extend(results.card.get("limits") or [])
+            draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
             draft.values |= _values(draft)
         return draft.content(self.title, self.needs, frozenset({"pictures/data_samples"}))
 
@@ -85,7 +85,7 @@ def _values(draft: Draft) -> dict[str, Any]:
         "compared_parts": _groups(results, "other"),
         "issues": [_issue(one, draft) for one in results.issues],
         **contents(draft),
-        "preparation": list(card.get("preparation") or []),
+        "preparation": [draft.words.say(note) for note in card.get("preparation") or []],
         "all_labels": [
             {"label": row["label"]}
             | count_cell("n", row["n"])
@@ -161,10 +161,10 @@ def _groups(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
 def _issue(one: Any, draft: Draft) -> dict[str, Any]:
     order = ("high", "medium", "low", "info").index(one.severity)
     return {
-        "severity": draft.words.label("issue_severities", one.severity),
+        "severity": draft.words.label("severities", one.severity),
         "severity__sort": order,
-        "found": one.text,
-        "todo": one.recommendation or "–",
+        "found": draft.words.say(one.text),
+        "todo": draft.words.say(one.recommendation) or "–",
     }
 
 

@@ -39,8 +39,9 @@ def contents(draft: Draft) -> dict[str, Any]:
     empty |= {f"{name}_cut": "" for name in _TABLES}
     empty["heading"] = draft.text(f"heading.{results.schema.modality}")
     if results.schema.layout is None:
-        return empty | {"facts": list(results.card.get("limited") or [])} | _table(draft)
-    found = {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
+        limits = [draft.words.say(limit) for limit in results.card.get("limited") or []]
+        return empty | {"facts": limits} | _table(draft)
+    found = {"facts": _facts(draft), "lengths": _lengths(draft), "channels": _channels(results)}
     return empty | found
 
 
@@ -123,10 +124,10 @@ def _facts(draft: Draft) -> list[str]:
     return [draft.text(f"values.{key}", modality=results.schema.modality, **slots) for key in keys]
 
 
-def _lengths(results: Results) -> list[dict[str, Any]]:
-    texts = results.card.get("texts") or {}
+def _lengths(draft: Draft) -> list[dict[str, Any]]:
+    texts = draft.results.card.get("texts") or {}
     return [
-        {"class": row["class"]} | count_cell("n", row["n"]) | _five(row, None)
+        {"class": draft.words.say(row["class"])} | count_cell("n", row["n"]) | _five(row, None)
         for row in texts.get("lengths") or []
     ]
 

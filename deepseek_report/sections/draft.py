@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.find import find
@@ -89,7 +90,7 @@ class Draft:
         failures = self.results.failures
         return any(one == artifact or one.startswith(artifact + "/") for one in failures)
 
-    def _reason(self, artifact: str, why: str) -> str:
+    def _reason(self, artifact: str, why: Text) -> str:
         reason = readable_reason(self.words, artifact, why)
         return f"{artifact_label(self.words, artifact)}: {reason}."
 

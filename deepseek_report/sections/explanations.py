@@ -62,7 +62,10 @@ class Explanations:
             "rank_columns": _rank_columns(draft, table),
             "methods": [_method(draft, name) for name in results.explanations],
             "method_notes": [
-                {"explainer": explainer_label(results, name), "notes": list(one.notes)}
+                {
+                    "explainer": explainer_label(results, name),
+                    "notes": list(map(draft.words.say, one.notes)),
+                }
                 for name, one in results.explanations.items()
                 if one.notes and name != CONTROL
             ],
@@ -159,7 +162,7 @@ def _method(draft: Draft, name: str) -> dict[str, Any]:
     return {
         "explainer": explainer_label(draft.results, name),
         "idea": draft.words.label("explainer_ideas", name),
-        "variant": one.variant,
+        "variant": draft.words.say(one.variant),
         "space": draft.words.label("output_spaces", one.output_space),
         **count_cell("n", len(one)),
         **count_cell("calls", one.n_model_calls),

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import LEFT_OUT
+from deepseek_report.artifacts.disclosure import is_left_out
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -70,12 +71,12 @@ def _without_actions(content: SectionContent) -> SectionContent:
     return replace(content, actions=(), caveats=())
 
 
-def _refused(results: Results, *, private: bool) -> dict[str, str]:
+def _refused(results: Results, *, private: bool) -> dict[str, Text]:
     """What cannot be applied here, or what shows more of single persons than the report may."""
     if private:  # pictures too: what they would show is told nowhere else
-        return {one: why for one, why in results.refused.items() if why.startswith(LEFT_OUT)}
+        return {one: why for one, why in results.refused.items() if is_left_out(why)}
     found = applicable(results.refused)
-    return {one: why for one, why in found.items() if not why.startswith(LEFT_OUT)}
+    return {one: why for one, why in found.items() if not is_left_out(why)}
 
 
 def _decision(draft: Draft) -> str:
@@ -216,7 +217,7 @@ def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
         "outcome": one.outcome,
         "set_by": one.set_by,
         "why": one.why,
-        "reason": one.reason,
+        "reason": draft.words.say(one.reason),
     }
 
 

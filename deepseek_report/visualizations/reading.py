@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.style import CONTROL
+from deepseek_report.wording.of_results import words_of
 
 #: What the findings take as the limits: see `findings/explainers.py`.
 _DEPENDS_ON_WEIGHTS, _GAP_ALLOWED = 0.5, 0.05
@@ -33,7 +34,7 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     """
     table = results.table(metric, name)
     if table is None:
-        reason = results.why_missing(f"measures/{metric}")
+        reason = words_of(results).say(results.why_missing(f"measures/{metric}"))
         raise ArtifactError(
             f"measures/{metric}: the table `{name}` is not there ({reason}); "
             f"add `{metric}` to the metrics, or leave this picture out"

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.bounds import bounded_texts
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.estimates import in_sentence
@@ -89,6 +89,8 @@ class Wording:
         """What fills a slot: messages worded, texts from the data cut to a page."""
         if isinstance(value, Message):
             return self.say(value)
+        if isinstance(value, Mapping):
+            return {name: self._filling(inside) for name, inside in value.items()}
         if isinstance(value, list | tuple):
             return bounded_texts([self._filling(inside) for inside in value])
         return bounded_texts(value)
@@ -107,8 +109,9 @@ class Wording:
 
     def finding(self, one: Finding) -> WordedFinding:
         """The four texts of a finding, and its labels."""
+        values = from_plain(one.values)
         said = {
-            part: self.text(f"findings.{one.message}.{part}", **one.values)
+            part: self.text(f"findings.{one.message}.{part}", **values)
             for part in ("claim", "detail", "why", "do")
         }
         return WordedFinding(
@@ -118,7 +121,7 @@ class Wording:
             section=one.section,
             section_title=self.label("section_titles", one.section),
             evidence=one.evidence,
-            limits=tuple(self.text(f"limits.{key}", **one.values) for key in one.limits),
+            limits=tuple(self.text(f"limits.{key}", **values) for key in one.limits),
             **said,
         )
 
@@ -189,6 +192,8 @@ def _environment(numbers: NumberFormat) -> Environment:
         "points": numbers.points,
         "p": numbers.p_sentence,
         "listing": numbers.listing,
+        "either": numbers.either,
+        "quoted": numbers.quoted,
         "seconds": numbers.seconds,
         "share": numbers.share,
         "value": numbers.value,
