@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.card import Description, Facts, make_card
@@ -29,7 +29,7 @@ from deepseek_report.datasets.splitting import (
     shared_between,
     split_rows,
 )
-from deepseek_report.datasets.strata import WITHIN, strata_of
+from deepseek_report.datasets.strata import strata_of
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
 from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.errors import DataError
@@ -52,7 +52,7 @@ class Source:
     target: TargetRule
     max_categories: int = 100
     decimal: str = "."
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class Encoder(Protocol):
@@ -80,7 +80,7 @@ class Table:
 
     schema: Schema
     rows: Split
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     together: Together = field(default_factory=Together)
     learn: Callable[[Split], Encoder] | None = None
     copies: Copies | None = None
@@ -136,7 +136,7 @@ def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], lis
 
 def _without_useless(
     cells: list[Cells], source: Source
-) -> tuple[list[Cells], tuple[str, ...], list[str]]:
+) -> tuple[list[Cells], tuple[str, ...], list[Message]]:
     """The features, the columns of dates, and notes.
 
     Dates and row numbers are left out, unless something is declared of them.
@@ -148,9 +148,9 @@ def _without_useless(
         declared = one.name in source.columns
         if not declared and is_date(one):
             dates.append(one.name)
-            notes.append(f"“{one.name}” holds dates and is left out; make numbers of them.")
+            notes.append(message("preparation.dates", column=one.name))
         elif not declared and is_identifier(one):
-            notes.append(f"“{one.name}” only numbers the rows and is left out.")
+            notes.append(message("preparation.identifier", column=one.name))
         else:
             kept.append(one)
     return kept, tuple(dates), notes
@@ -219,9 +219,7 @@ def assemble(
         **counts,
         n_same_inputs=shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(
-            rule, counts["n_duplicates"], together, WITHIN[schema.target.task]
-        ),
+        split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
@@ -287,18 +285,15 @@ def _contradictions(rows: Split) -> int:
 
 def _preparation(
     table: Table, rule: SplitRule, n_drawn: int, use_sensitive: bool
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     notes = list(table.notes)
     if n_drawn < len(table.rows):
-        notes.append(
-            f"Of {count(len(table.rows))} rows, {count(n_drawn)} were drawn at random "
-            f"{WITHIN[table.schema.target.task]}."
-        )
-    names = ", ".join(f"“{one.label}”" for one in table.schema.features if one.sensitive)
-    if names and use_sensitive:
-        notes.append(f"The model is given the sensitive features {names}.")
-    elif names:
-        notes.append(f"The model is not given {names}; groups are compared by them all the same.")
+        task = table.schema.target.task
+        notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
+    sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
+    if sensitive:
+        given = "given" if use_sensitive else "not_given"
+        notes.append(message(f"preparation.sensitive.{given}", features=sensitive))
     if table.learn is None:
-        notes.append("Values keep their own units; a model fits its scaling on the training part.")
+        notes.append(message("preparation.own_units"))
     return tuple(notes)

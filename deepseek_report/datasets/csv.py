@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -149,8 +150,7 @@ class TableFile(DeclaredTable, WrittenFile):
             notes=(*read.notes, *self._notes()),
         )
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self) -> tuple[Message, ...]:
         if not self.left_out:
             return ()
-        names = ", ".join(f"“{name}”" for name in self.left_out)
-        return (f"Left out as the config asks: {names}.",)
+        return (message("preparation.left_out", columns=list(self.left_out)),)

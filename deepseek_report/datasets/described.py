@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
 from deepseek_report.datasets.card import Description, Sector
 from deepseek_report.datasets.cells import observed, read_cells
@@ -31,10 +32,7 @@ if TYPE_CHECKING:
 _MOST_LEVELS = 12
 
 
-_DECISIONS = (
-    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
-    "decisions had is in the labels, and a model that predicts them well repeats it."
-)
+_DECISIONS = message("card.labels_are_decisions")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.datasets.columns import error_text, nearest
 
 
@@ -23,9 +24,6 @@ def drop_problems(drop: Collection[str], columns: Collection[str], target: str) 
     ]
 
 
-def drop_note(drop: Collection[str], labels: Collection[str]) -> tuple[str, ...]:
+def drop_note(drop: Collection[str], labels: Collection[str]) -> tuple[Message, ...]:
     """The sentence of the card on what was left out; `labels` as a person reads the columns."""
-    if not drop:
-        return ()
-    names = ", ".join(f"“{one}”" for one in labels)
-    return (f"Left out as the config asks: {names}.",)
+    return (message("preparation.left_out", columns=list(labels)),) if drop else ()

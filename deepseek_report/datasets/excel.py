@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.file_bytes import FileBytes, check_archive
@@ -49,7 +50,9 @@ def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
         return _header(next(_rows(sheet, file.path, form.limits), []), file.path, sheet.title)
 
 
-def read_sheet(file: FileBytes, form: FileForm) -> tuple[pd.DataFrame, list[str], tuple[str, ...]]:
+def read_sheet(
+    file: FileBytes, form: FileForm
+) -> tuple[pd.DataFrame, list[str], tuple[Message, ...]]:
     """All rows with the types that the workbook gives them, the names, and what is said of it.
 
     Raises
@@ -68,13 +71,9 @@ def read_sheet(file: FileBytes, form: FileForm) -> tuple[pd.DataFrame, list[str]
         for place, column in enumerate(zip(*[row for row in table if row], strict=True))
     }
     frame = pd.DataFrame(columns, columns=range(len(names))).infer_objects()
-    note = f"The sheet “{sheet.title}” was read"
-    if form.sheet is None and len(titles) > 1:
-        note = (
-            f"Of {len(titles)} sheets the first, “{sheet.title}”, was read (`dataset.sheet` names "
-            "another)"
-        )
-    return frame, names, (f"{note}; a formula counts with the value that is stored beside it.",)
+    several = form.sheet is None and len(titles) > 1
+    note = message("preparation.sheet", title=sheet.title, sheets=len(titles) if several else 1)
+    return frame, names, (note,)
 
 
 def _is_missing(cell: Any, missing: set[str]) -> bool:

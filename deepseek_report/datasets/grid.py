@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.datasets.cells import is_date, read_cells
 from deepseek_report.datasets.columns import error_text
@@ -29,7 +30,7 @@ class OnGrid:
     """(instance, step, channel); shorter series end in NaN. `notes` say what was done."""
 
     values: Floats
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
 
 def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
@@ -143,17 +144,13 @@ def _padded(pieces: Sequence[Floats]) -> Floats:
     return whole
 
 
-def _notes(whole: Sequence[Floats], uneven: Sequence[int], step: float) -> list[str]:
-    lengths = np.array([len(one) for one in whole])
-    notes = [f"A step is {number(step)} in the unit of the time column (seconds for dates)."]
+def _notes(whole: Sequence[Floats], uneven: Sequence[int], step: float) -> list[Message]:
+    lengths = [len(series) for series in whole]
+    notes = [message("preparation.step", step=float(step))]
     if uneven:
+        notes.append(message("preparation.uneven", n=len(uneven)))
+    if min(lengths) < max(lengths):
         notes.append(
-            f"{plural(len(uneven), 'series was', 'series were')} not evenly spaced; all were "
-            "brought to even steps by straight lines between neighbouring values."
-        )
-    if lengths.min() < lengths.max():
-        notes.append(
-            f"Series have {lengths.min()} to {lengths.max()} steps; the places behind the end of a "
-            "shorter one are empty."
+            message("preparation.unequal_lengths", shortest=min(lengths), longest=max(lengths))
         )
     return notes

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -294,14 +295,11 @@ class ImageFolder(DescribedArrays):
         if self.entity is None:
             return Together()
         units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
-        method = f"Images with the same “{self.entity}” stay in the same part."
+        method = message("preparation.split.images_together", entity=self.entity)
         return Together(units=units.astype(np.int64), method=method)
 
-    def _scaled(self) -> str:
-        kind = "colour" if self.colour else "grey"
-        return (
-            f"Images are scaled to {self.size} × {self.size} pixels, {kind} levels from 0 to 255."
-        )
+    def _scaled(self) -> Message:
+        return message("preparation.scaled", size=self.size, colour=self.colour)
 
 
 def _hash_or_dash(file: Path | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.decimals import recognise_decimals, without_groups
 from deepseek_report.datasets.excel import SUFFIXES as EXCEL_SUFFIXES
@@ -41,7 +42,7 @@ class ReadTable:
     frame: pd.DataFrame
     sha256: str
     decimal: Decimal = "."
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def is_parquet(path: Path) -> bool:

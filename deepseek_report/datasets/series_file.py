@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
@@ -243,15 +244,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
         if self.entity is None:
             return Together()
         units = np.unique(once[self.entity].astype(str), return_inverse=True)[1]
-        method = f"Series with the same “{self.entity}” stay in the same part."
+        method = message("preparation.split.series_together", entity=self.entity)
         return Together(units=units.astype(np.int64), method=method)
 
-    def _notes(self, series: OnGrid, kept: int) -> list[str]:
+    def _notes(self, series: OnGrid, kept: int) -> list[Text]:
         notes = [*series.notes]
         longest = series.values.shape[1]
         if longest > kept:
-            notes.append(
-                f"Series are cut after {count(kept)} steps; the longest has {count(longest)} "
-                "(`dataset.most_steps`)."
-            )
+            notes.append(message("preparation.cut_series", kept=kept, longest=longest))
         return notes

@@ -9,7 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.schema import Task
 from deepseek_report.artifacts.split import PARTS, Split
 from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.strata import strata_of
@@ -59,7 +61,7 @@ class Together:
 
     units: NDArray[np.int64] | None = None
     parts: NDArray[np.int64] | None = None
-    method: str = ""
+    method: Text = ""
 
     def take(self, positions: NDArray[np.int64]) -> Together:
         """Of the rows at these positions."""
@@ -266,19 +268,18 @@ def describe_rule(
     rule: SplitRule,
     n_copies: int,
     together: Together = Together(),
-    within: str = "within each class",
-) -> str:
+    task: Task = "classification",
+) -> Text:
     """How the rows were shared out, in one or two sentences."""
     if together.parts is not None:
         return together.method
-    train, validation, test = (f"{100 * share:.0f}\u00a0%" for share in rule.shares)
-    copies = {
-        "together": "rows with the same inputs stay in the same part",
-        "drop": f"of rows that are the same in every column only the first is kept "
-        f"({count(n_copies)} dropped), and rows with the same inputs stay in the same part",
-        "apart": "rows with the same inputs are shared out like all others",
-    }[rule.duplicates]
-    return (
-        f"The rows are shared out at random {within}: {train} training, {validation} "
-        f"validation, {test} test; {copies}." + (f" {together.method}" if together.method else "")
+    train, validation, test = rule.shares
+    return message(
+        f"preparation.split.drawn.{task}",
+        train=train,
+        validation=validation,
+        test=test,
+        duplicates=rule.duplicates,
+        copies=n_copies,
+        together=together.method,
     )

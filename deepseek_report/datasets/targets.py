@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.schema import Category, Declarer, Target, Task
 from deepseek_report.datasets.cells import Cells, observed
@@ -74,7 +75,7 @@ class Answer:
     target: Target
     labels: NDArray[Any]
     all_labels: NDArray[np.int64] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 def task_of(cells: Cells, rule: TargetRule) -> Task:
@@ -176,10 +177,7 @@ def _several(
         codes=("0", "1"),
         favourable_by=rule.declared_by,
     )
-    about = (
-        f"{count(len(names))} labels are predicted at once; the report is about "
-        f"“{names[index]}”, and “Performance” has a table of all."
-    )
+    about = message("preparation.several_labels", n=len(names), label=names[index])
     return Answer(target, given[:, index], given, (about, *notes))
 
 
@@ -206,13 +204,9 @@ def _truth(code: str) -> int:
 
 def _favourable_label(
     classes: tuple[str, str], rule: TargetRule, where: str
-) -> tuple[int | None, tuple[str, ...]]:
+) -> tuple[int | None, tuple[Message, ...]]:
     if rule.favourable is None:
-        note = (
-            f"The config does not say whether “{classes[1]}” or “{classes[0]}” is good for the "
-            "person concerned, so no decision on groups of people is judged: declare "
-            "`dataset.favourable` as 1 (with the label) or 0."
-        )
+        note = message("preparation.no_favourable_label", given=classes[1], without=classes[0])
         return None, (note,)
     truth = _truth(code_text(rule.favourable))
     if truth < 0:
@@ -308,23 +302,16 @@ def _order(
 
 def _favourable(
     categories: tuple[Category, ...], rule: TargetRule, where: str
-) -> tuple[int | None, tuple[str, ...]]:
+) -> tuple[int | None, tuple[Message, ...]]:
     if rule.favourable is not None:
         return find_class(categories, rule.favourable, where, "favourable"), ()
-    note = (
-        "The config does not say which class is favourable, so no decision on groups of people is "
-        "judged: declare `dataset.favourable`."
-    )
-    return None, (note,)
+    return None, (message("preparation.no_favourable_class"),)
 
 
 def _explained(
     categories: tuple[Category, ...], explained: int, rule: TargetRule
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     """Of two classes either tells all; of more the report is about one, which may be assumed."""
     if rule.positive is not None or len(categories) == 2:
         return ()
-    return (
-        "The config does not say of which class the probability is explained; "
-        f"“{categories[explained].label}” was taken: declare `dataset.positive`.",
-    )
+    return (message("preparation.explained_class", name=categories[explained].label),)

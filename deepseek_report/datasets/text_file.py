@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
@@ -209,7 +210,7 @@ class TextFile(Declared, Tokens, WrittenFile):
 
     def _answer(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Answer:
         rule = self.target_rule
-        notes: tuple[str, ...] = ()
+        notes: tuple[Message, ...] = ()
         columns = self.declared_columns
         if self.label_separator is not None:
             frame, labels, notes = separate(

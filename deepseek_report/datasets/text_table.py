@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.encodings import Unclear, first_word, is_known, recognise
@@ -24,19 +25,9 @@ if TYPE_CHECKING:
 
 #: What means missing in a text file; `None` does not, as it is a category in many tables.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _NO_SEPARATORS = ('"', "\n", "\r", "\0")
 _LOOKED_AT = 200
-_NAMES = {
-    "utf-8-sig": "UTF-8",
-    "utf-16": "UTF-16",
-    "utf-16-le": "UTF-16 (little-endian, without a byte-order mark)",
-    "utf-16-be": "UTF-16 (big-endian, without a byte-order mark)",
-    "utf-32": "UTF-32",
-    "gb18030": "GB18030",
-    "big5": "Big5",
-    "cp1252": "Windows-1252 (cp1252)",
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +37,7 @@ class Decoded:
     file: FileBytes
     codec: str
     limits: ReadLimits
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -75,7 +66,7 @@ class TextTable:
 
     text: Decoded
     separator: str
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 # --- encoding -------------------------------------------------------------------------------------
@@ -96,10 +87,8 @@ def decode(file: FileBytes, form: FileForm) -> Decoded:
     if found in {"utf-8", "utf-8-sig"}:
         return Decoded(file, "utf-8-sig", form.limits)
     word = first_word(file.content[: 1 << 22].decode(found, errors="ignore"))
-    reads = f": the first word beyond ASCII reads “{word}”" if word else ""
-    note = (
-        f"The file is read as {_NAMES[found]}, as it was recognised{reads} (`dataset.encoding` "
-        "declares another encoding)."
+    note = message(
+        "preparation.encoding", encoding=message(f"preparation.encodings.{found}"), word=word or ""
     )
     return Decoded(file, found, form.limits, (note,))
 
@@ -168,9 +157,7 @@ def open_table(file: FileBytes, form: FileForm) -> TextTable:
     separator = _recognise_separator(text)
     notes = text.notes
     if separator != ",":
-        name = _SEPARATORS[separator]
-        note = f"Columns are separated by {name}, as it was recognised (`dataset.separator`)."
-        notes = (*notes, note)
+        notes = (*notes, message(f"preparation.separator.{_SEPARATORS[separator]}"))
     return TextTable(text, separator, notes)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import (
     Attribute,
     Feature,
@@ -79,7 +80,7 @@ class Corpus:
     answer: Answer
     attributes: tuple[Attribute, ...] = ()
     groups: Mapping[str, NDArray[np.int64]] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     repaired: int = 0
 
 
@@ -115,10 +116,11 @@ def assemble_texts(
     return assemble(table, source, rule, seed)
 
 
-def _hidden_note(rule: TextRule) -> tuple[str, ...]:
+def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
     if not rule.hide:
         return ()
-    return (f"One sign each stands in place of all {' and '.join(rule.hide)}.",)
+    kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in rule.hide]
+    return (message("preparation.hidden", kinds=kinds),)
 
 
 # --- copies ---------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording.estimates import finite
+from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _values(draft: Draft) -> dict[str, Any]:
     results = draft.results
     card = results.card
     return {
-        "origin": _origin(card),
+        "origin": _origin(card, draft.words),
         "labels": [
             {"class": row["class"]}
             | count_cell("n", row["n"])
@@ -118,7 +119,7 @@ def _validation(results: Results) -> str:
     return "nothing" if fitted else "stop"
 
 
-def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
+def _origin(card: Mapping[str, Any], words: Wording) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row."""
     names = {
         "source": "Source",
@@ -131,7 +132,9 @@ def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
         "sha256": "SHA-256",
     }
     return [
-        {"what": label, "value": str(card[key])} for key, label in names.items() if card.get(key)
+        {"what": label, "value": words.say(card[key])}
+        for key, label in names.items()
+        if card.get(key)
     ]
 
 

@@ -80,7 +80,7 @@ def _refused(results: Results, *, private: bool) -> dict[str, Text]:
 
 
 def _decision(draft: Draft) -> str:
-    known = str(draft.results.card.get("decision") or "").strip()
+    known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
         sentence = known if known.endswith((".", "!", "?")) else f"{known}."
         asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
