@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -160,11 +160,9 @@ def _unfit(plugin: Any, nature: Nature) -> Message | None:
     readable = getattr(plugin, "modalities", {nature.modality})
     tasks = getattr(plugin, "tasks", {nature.task})
     if nature.modality not in readable:
-        return message(
-            "refusals.takes", kinds=_named("kinds_of_data", _KINDS, readable), kind=_of(nature)
-        )
+        return message("refusals.takes", kinds=_named_kinds(readable), kind=_of(nature))
     if nature.task not in tasks:
-        made_for = _named("predicted", _TASKS, tasks)
+        made_for = [message(f"predicted.{task}") for task in _TASKS if task in tasks]
         return message("refusals.made_for", tasks=made_for, task=nature.task)
     if getattr(plugin, "needs_truth", False) and not nature.truth:
         return message("refusals.no_truth")
@@ -178,9 +176,8 @@ def _of(nature: Nature) -> Message:
     return message(f"kinds_of_data.{nature.modality}")
 
 
-def _named(group: str, order: Iterable[str], chosen: Iterable[str]) -> list[Message]:
-    """The chosen ones, as a sentence names them; the names are in this group of the catalog."""
-    return [message(f"{group}.{kind}") for kind in order if kind in set(chosen)]
+def _named_kinds(chosen: Collection[str]) -> list[Message]:
+    return [message(f"kinds_of_data.{kind}") for kind in _KINDS if kind in chosen]
 
 
 #: What a part compares, by the kinds of attributes that it can do with.

@@ -71,11 +71,11 @@ NO_PERIOD = message("card.period.none")
 def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> Description:
     """The description of a data set that comes with the package.
 
-    What a reader is told stands in the catalogs under `data_sets.<name>`. limits : keys of the
-    sentences there. origin : the other fields, such as the citation, which stays as it is.
+    What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
+    keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
     """
     parts = ("title", "description", "period", "population", "decision")
-    told = {part: message(f"data_sets.{name}.{part}") for part in parts if part not in origin}
+    told = {part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin}
     sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
     return Description(name=name, limits=sentences, **told, **origin)
 

@@ -110,7 +110,7 @@ def _both(with_comma: list[str], with_point: list[str]) -> Message:
 def _about(key: str, names: list[str]) -> Message:
     """What is said of columns: the first by name, the others by number."""
     columns = message("preparation.columns", **_first(names))
-    return message(f"preparation.{key}", columns=columns, n=len(names))
+    return message(f"preparation.commas.{key}", columns=columns, n=len(names))
 
 
 def _first(names: list[str]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Shap:
             base_values=np.full(len(values), base),
             method="shap",
             variant=message(
-                "explainer_variants.shap_trees",
+                "explainer_variants.trees",
                 version=version(),
                 space=context.output_space,
             ),

@@ -63,7 +63,7 @@ class Patches(Embedding):
     @property
     def described(self) -> Message:
         kind = "patches" if self.image else "windows"
-        return message(f"tokens.{kind}", n=len(self.place), length=self.length)
+        return message(f"tokens.pieces.{kind}", n=len(self.place), length=self.length)
 
     def reset_parameters(self) -> None:
         """Draw the summary token and the places anew."""

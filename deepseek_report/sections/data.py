@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
@@ -54,9 +53,11 @@ def _answer_number(draft: Draft) -> None:
     """From where to where a predicted number goes."""
     found = draft.results.card.get("label_numbers")
     if found:
-        unit = found.get("unit")
+        unit = draft.words.name(found.get("unit") or "")
         names = ("min", "q25", "q75", "max", "mean")
-        ends = {name: quantity(round(float(found[name]), 6), unit) for name in names}
+        ends = {
+            name: draft.words.numbers.quantity(round(float(found[name]), 6), unit) for name in names
+        }
         cut = draft.results.card.get("ends") == "quantiles"
         draft.answer("labels", label=found["label"], cut=cut, **ends)
 

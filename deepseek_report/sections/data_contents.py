@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording.estimates import finite
+from deepseek_report.wording.words import Wording
 
 #: More rows than this of one table are left to card.json.
 MOST_SHOWN = 60
@@ -41,7 +41,7 @@ def contents(draft: Draft) -> dict[str, Any]:
     if results.schema.layout is None:
         limits = [draft.words.say(limit) for limit in results.card.get("limited") or []]
         return empty | {"facts": limits} | _table(draft)
-    found = {"facts": _facts(draft), "lengths": _lengths(draft), "channels": _channels(results)}
+    found = {"facts": _facts(draft), "lengths": _lengths(draft), "channels": _channels(draft)}
     return empty | found
 
 
@@ -53,7 +53,7 @@ def _table(draft: Draft) -> dict[str, Any]:
     card = results.card
     rows = {
         "features": [_feature(one, results) for one in results.schema.features],
-        "numeric": [_numeric(row) for row in card.get("numeric") or []],
+        "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": [
             {"a": row["label_a"], "b": row["label_b"]} | number_cell("spearman", row["spearman"])
@@ -79,16 +79,17 @@ def _feature(feature: Any, results: Results) -> dict[str, Any]:
     } | count_cell("missing", missing)
 
 
-def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"label": row["label"]} | _five(row, row.get("unit"))
+def _numeric(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
+    return {"label": row["label"]} | _five(row, words)
 
 
-def _five(row: Mapping[str, Any], unit: str | None) -> dict[str, Any]:
+def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
     """Smallest value, quartiles and largest value as cells."""
     cells: dict[str, Any] = {}
+    unit = words.name(row.get("unit") or "")
     for key in _FIVE:
         known = finite(row.get(key))
-        cells[key] = "–" if known is None else quantity(known, unit)
+        cells[key] = "–" if known is None else words.numbers.quantity(known, unit)
         if known is not None:
             cells[f"{key}__sort"] = known
     return cells
@@ -127,14 +128,16 @@ def _facts(draft: Draft) -> list[str]:
 def _lengths(draft: Draft) -> list[dict[str, Any]]:
     texts = draft.results.card.get("texts") or {}
     return [
-        {"class": draft.words.say(row["class"])} | count_cell("n", row["n"]) | _five(row, None)
+        {"class": draft.words.say(row["class"])}
+        | count_cell("n", row["n"])
+        | _five(row, draft.words)
         for row in texts.get("lengths") or []
     ]
 
 
-def _channels(results: Results) -> list[dict[str, Any]]:
-    values = results.card.get("values") or {}
+def _channels(draft: Draft) -> list[dict[str, Any]]:
+    values = draft.results.card.get("values") or {}
     return [
-        {"channel": str(row.get("label") or row["channel"])} | _five(row, row.get("unit"))
+        {"channel": str(row.get("label") or row["channel"])} | _five(row, draft.words)
         for row in values.get("channels") or []
     ]

@@ -70,7 +70,9 @@ class Draft:
             title=title,
             question=self.text("question"),
             answer=" ".join(self.answers),
-            values={"findings": found, "notes": _unique(self.measured), **self.values},
+            values=self.words.named(
+                {"findings": found, "notes": _unique(self.measured), **self.values}
+            ),
             caveats=_unique(self.caveats),
             actions=_unique(self.actions),
             incomplete=self._incomplete(needs, uses),

@@ -12,4 +12,5 @@ def words_of(results: Results) -> Wording:
     if not results.has("data"):
         return wording(language)
     schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
+    variant = "number" if schema.target.is_number else ""
+    return wording(language, variant, schema.player_noun, str(results.card.get("name") or ""))

@@ -45,11 +45,13 @@ class Wording:
     """The texts of one language, and its way to write numbers (`numbers`).
 
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
-    are explained by.
+    are explained by. data_set : its name, for names of columns and values that the package ships.
     """
 
-    def __init__(self, texts: Mapping[str, Any], noun: str = "feature") -> None:
+    def __init__(self, texts: Mapping[str, Any], noun: str = "feature", data_set: str = "") -> None:
         self._texts = texts
+        own = texts.get("data_sets", {}).get(data_set, {})
+        self._names: dict[str, str] = texts.get("names", {}) | own.get("names", {})
         symbols = dict(texts.get("formats", {}))
         self.numbers = NumberFormat(
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
@@ -85,15 +87,32 @@ class Wording:
         """A message in this language; a plain text as it stands."""
         return self.text(text.id, **text.values) if isinstance(text, Message) else text
 
+    def name(self, name: str) -> str:
+        """The name of a column, value, class or group in this language, where the package ships it.
+
+        Names from a person's own data stay as they are.
+        """
+        return self._names.get(name, name)
+
+    def named(self, value: Any) -> Any:
+        """The value with every name inside of lists and mappings in this language."""
+        if type(value) is str:
+            return self.name(value)
+        if isinstance(value, dict):
+            return {key: self.named(inside) for key, inside in value.items()}
+        if isinstance(value, list):
+            return [self.named(inside) for inside in value]
+        return value
+
     def _filling(self, value: Any) -> Any:
-        """What fills a slot: messages worded, texts from the data cut to a page."""
+        """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
             return self.say(value)
         if isinstance(value, Mapping):
             return {name: self._filling(inside) for name, inside in value.items()}
         if isinstance(value, list | tuple):
             return bounded_texts([self._filling(inside) for inside in value])
-        return bounded_texts(value)
+        return bounded_texts(self.named(value))
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
@@ -133,11 +152,14 @@ class Wording:
 
 
 @cache
-def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "feature") -> Wording:
+def wording(
+    language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "feature", data_set: str = ""
+) -> Wording:
     """The texts of a language; those of the default language where it has none.
 
     variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
+    data_set : the name of the data, for the names that the package ships with them.
     """
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
@@ -145,7 +167,7 @@ def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "fe
     texts = _catalog(folder, language)
     if variant:
         texts = _merged(texts, _texts(folder / f"{language}.{variant}.yaml"))
-    return Wording(texts, noun)
+    return Wording(texts, noun, data_set)
 
 
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
