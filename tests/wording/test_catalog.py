@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from jinja2 import meta
 
 import deepseek_report
 from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.datasets import boston, breast_cancer, credit, diabetes
 from deepseek_report.wording.words import wording
 
 #: Groups of `en.yaml` are asked for by key, from sections, findings and pictures. A group whose
@@ -113,3 +115,18 @@ def test_texts_in_the_folder_of_a_language_are_valid_templates() -> None:
     for key, text in KEYS.items():
         assert isinstance(text, str), key
         environment.parse(text)
+
+
+@pytest.mark.parametrize("module", [boston, breast_cancer, credit, diabetes])
+def test_names_of_the_columns_that_ship_are_in_the_catalog(module: ModuleType) -> None:
+    name = module.DESCRIPTION.name
+    known = {key.removeprefix(f"data_sets.{name}.names.") for key in KEYS}
+    for column in module.COLUMNS.values():
+        categories = column.categories if isinstance(column.categories, dict) else {}
+        named = [column.label, column.attribute_label, column.unit, *categories.values()]
+        named += (column.levels or {}).values()
+        assert [label for label in named if label and label not in known | UNITS] == []
+
+
+#: Units that are written in the same way everywhere.
+UNITS = {"%", "NT$", "kg/m²", "mmHg", "mg/dl"}

@@ -29,7 +29,8 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
     say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    texts = wording(plan.language)
+    data_set = str(plan.data.card.get("name") or "")
+    texts = wording(plan.language, noun=plan.data.schema.player_noun, data_set=data_set)
     _say_data(plan.data, texts)
     _say_issues(plan.data, texts)
     _say_stages(plan.stages)
