@@ -160,7 +160,7 @@ def test_refusals_name_the_estimator():
     assert name_of(model) == "LogisticRegression"
     from deepseek_report.explainers.input_x_gradient import InputXGradient
 
-    assert "LogisticRegression has none" in str(InputXGradient().refuses(model, None))
+    assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
 
 
 def test_without_a_boosting_library_the_extra_is_named(monkeypatch):

@@ -187,7 +187,7 @@ def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, 
 def test_what_is_not_a_tree_over_features_has_no_trees():
     assert LINEAR.capabilities == frozenset()
     assert Sklearn(FOREST.estimator, encoding="one_hot").capabilities == frozenset()
-    assert "needs decision trees" in str(Shap(algorithm="tree").refuses(LINEAR, Nature()))
+    assert "needs decision trees" in say(Shap(algorithm="tree").refuses(LINEAR, Nature()))
     assert Shap(algorithm="tree").refuses(FOREST, Nature()) is None
 
 

@@ -16,6 +16,7 @@ from jinja2 import meta
 import deepseek_report
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.datasets import boston, breast_cancer, credit, diabetes
+from deepseek_report.models import transformer_parts
 from deepseek_report.wording.words import wording
 
 #: Groups of `en.yaml` are asked for by key, from sections, findings and pictures. A group whose
@@ -130,3 +131,11 @@ def test_names_of_the_columns_that_ship_are_in_the_catalog(module: ModuleType) -
 
 #: Units that are written in the same way everywhere.
 UNITS = {"%", "NT$", "kg/m²", "mmHg", "mg/dl"}
+
+
+def test_kinds_of_layers_are_in_the_catalog() -> None:
+    kinds = {kind for _, kind in transformer_parts._KINDS}
+    trained = {
+        f"{kind}{suffix}" for kind in kinds for suffix in ("", ", frozen", ", partly trained")
+    }
+    assert {kind for kind in trained if f"names.{kind}" not in KEYS} == set()
