@@ -75,7 +75,9 @@ def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> D
     keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
     """
     parts = ("title", "description", "period", "population", "decision")
-    told = {part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin}
+    told: dict[str, Any] = {
+        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+    }
     sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
     return Description(name=name, limits=sentences, **told, **origin)
 

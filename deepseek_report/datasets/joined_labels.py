@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import plural
 from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS
@@ -30,7 +30,7 @@ def joined(cell: Any) -> Any:
 
 def separate(
     cells: pd.Series, separator: str, where: str
-) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[Message, ...]]:
     """One column of "0" and "1" a label, the labels by frequency, and notes on what was left out.
 
     An empty cell has no label. Labels of fewer than 10 rows cannot be learnt and are left out.

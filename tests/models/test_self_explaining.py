@@ -272,7 +272,7 @@ def test_windows_move_by_half_of_their_length_unless_told(asked, players, expect
 @pytest.mark.parametrize(
     ("data", "shift", "told"),
     [
-        (SQUARES, 1, "A patch of a prototype need not stand in its place"),
+        (SQUARES, 1, "A patch of a prototype need not stay in its place"),
         (STEPS, None, "up to 2 steps aside."),
         (STEPS, 0, ""),
     ],

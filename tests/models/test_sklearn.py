@@ -95,7 +95,7 @@ def test_a_training_folder_holds_what_applies(schema, train, tmp_path):
     assert (facts["epochs"], facts["rows"], facts["diverged"]) == (0, 300, False)
     architecture = load_json(tmp_path / "architecture.json")
     assert architecture["name"] == "RandomForestClassifier"
-    assert "over 5 columns (one column a feature" in say(architecture["summary"])
+    assert "over 5 columns (one column a feature" in say(text_of(architecture["summary"]))
 
 
 def test_trees_read_one_column_a_feature_and_tell_missing_values_apart(schema, train):
