@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,8 @@ _OF_INSTANCES: frozenset[Category] = frozenset(
     {"performance", "calibration", "fairness", "explanation", "slices", "data", "robustness"}
 )
 
+
+Said = TypeVar("Said", bound=Text)
 
 #: How sentences tell the size of a group.
 _COUNTED = re.compile(r"\((\d+)\)")
@@ -112,7 +114,7 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
     return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
 
 
-def without_private(texts: Iterable[Text], source: Source) -> list[Text]:
+def without_private(texts: Iterable[Said], source: Source) -> list[Said]:
     """The sentences that name nothing that is withheld, and count no group of few instances."""
     return [one for one in texts if not is_private(one, source)]
 
