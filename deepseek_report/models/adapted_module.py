@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -24,12 +25,6 @@ from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.torch_module import TorchModule
-
-_READS = {
-    "encoded": "encoded columns",
-    "plain": "original features, one number each",
-    "layout": "standardised values in the layout of the data",
-}
 
 
 class AdaptedModule(EncodedModule):
@@ -78,9 +73,10 @@ class AdaptedModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"{self.config.module}, a module of the user’s own, over {len(self.unit_features)} "
-            f"{_READS[self.config.inputs]}."
+        summary = message(
+            f"architectures.own_module.{self.config.inputs}",
+            name=self.config.module,
+            n=len(self.unit_features),
         )
         kinds = {
             f"net.{path}".rstrip("."): type(layer).__name__

@@ -10,15 +10,13 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.message import message, plain
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.training import HISTORY, untrained_facts
 
 #: What a reader must know of a model that was trained elsewhere.
-CAME_TRAINED = (
-    "The model was loaded from a file and not trained here. Whether it has seen the test cases "
-    "before is not known; if it has, every number on how well it does is too good."
-)
+CAME_TRAINED = message("training_notes.came_trained")
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def write_folder(
     rows : how many it was fitted to; 0 means that it came trained.
     """
     facts = untrained_facts(architecture["parameters"], seed, rows)
-    save_json(folder / "training.json", facts | {"notes": [] if rows else [CAME_TRAINED]})
-    save_json(folder / "architecture.json", architecture)
+    save_json(folder / "training.json", facts | {"notes": plain([] if rows else [CAME_TRAINED])})
+    save_json(folder / "architecture.json", plain(architecture))
     save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
     timing = {
         "seconds": seconds,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.architecture import describe
@@ -44,10 +45,8 @@ class MLPModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        hidden = " and ".join(str(size) for size in self.config.hidden) or "no"
-        summary = (
-            f"A multilayer perceptron with {hidden} hidden units over {len(self.unit_features)} "
-            f"encoded columns."
+        summary = message(
+            "architectures.mlp", hidden=list(self.config.hidden), columns=len(self.unit_features)
         )
         kinds = {
             f"hidden.{i}": "linear"
