@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import text_of
 
 if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
@@ -46,9 +47,12 @@ def _texts(finished: Finished) -> Wording:
     from deepseek_report.artifacts.schema import Schema
     from deepseek_report.wording.of_results import words_for
 
-    file = finished.folder / "artifacts" / "data" / "schema.json"
-    schema = Schema.from_json(load_json(file)) if file.is_file() else None
-    return words_for(str(finished.record["config"]["report"]["language"]), schema)
+    language = str(finished.record["config"]["report"]["language"])
+    data = finished.folder / "artifacts" / "data"
+    if not (data / "schema.json").is_file():
+        return words_for(language, None)
+    schema = Schema.from_json(load_json(data / "schema.json"))
+    return words_for(language, schema, str(load_json(data / "card.json").get("name") or ""))
 
 
 def _say_thresholds(console: Console, finished: Finished) -> None:
@@ -96,8 +100,12 @@ def _say_problems(console: Console, finished: Finished) -> None:
     from deepseek_report.findings.rules_failures import by_reason
 
     texts = _texts(finished)
-    failures = {one["stage"]: one["reason"] for one in finished.failures}
-    unfit = {one["stage"]: one["reason"] for one in finished.record["problems"] if one.get("named")}
+    failures = {entry["stage"]: text_of(entry["reason"]) for entry in finished.failures}
+    unfit = {
+        entry["stage"]: text_of(entry["reason"])
+        for entry in finished.record["problems"]
+        if entry.get("named")
+    }
     if failures:
         console.print(f"\nFailed ({len(failures)}); the report says so where they are missing")
         _say_some(console, by_reason(texts, failures), "[red]✗[/]")

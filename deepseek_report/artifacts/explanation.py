@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.message import Text, plain, text_of
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
@@ -48,7 +49,7 @@ class Explanation:
     positions: NDArray[np.int64]
     feature_names: tuple[str, ...]
     method: str
-    variant: str
+    variant: Text
     target: int
     output_space: OutputSpace
     seed: int | None
@@ -58,7 +59,7 @@ class Explanation:
     standard_error: NDArray[np.float64] | None = None
     signed: bool = True
     dims: tuple[str, ...] = ("instance", "feature")
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     seconds: float | None = None
     peak_memory: float | None = None
 
@@ -76,7 +77,7 @@ class Explanation:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}
         save_arrays(folder / "explanation.npz", **arrays)
         meta = {n: v for n, v in vars(self).items() if n not in _ARRAYS + _TIMING}
-        save_json(folder / "explanation.json", meta)
+        save_json(folder / "explanation.json", plain(meta))
         if self.seconds is not None:
             save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
@@ -85,6 +86,8 @@ class Explanation:
         meta = load_json(folder / "explanation.json")
         timing = folder / "timing.json"
         meta |= load_json(timing) if timing.exists() else {}
-        for name in ("feature_names", "dims", "notes"):
+        for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])
+        meta["variant"] = text_of(meta["variant"])
+        meta["notes"] = tuple(map(text_of, meta["notes"]))
         return cls(**load_arrays(folder / "explanation.npz"), **meta)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +25,9 @@ class Message:
     id: str
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     def to_json(self) -> dict[str, Any]:
         """`{"message": id, "values": {…}}`, as plain data."""
         return {_ID: self.id, _VALUES: {key: plain(value) for key, value in self.values.items()}}
@@ -37,6 +40,12 @@ Text = str | Message
 def message(id: str, /, **values: Any) -> Message:  # noqa: A002 - it is one
     """The sentence of this id with these values: `message("data.duplicates.text", n=3)`."""
     return Message(id, values)
+
+
+def all_reasons(reasons: Iterable[Text]) -> Text:
+    """Reasons as one, each told once."""
+    different = list(dict.fromkeys(reasons))
+    return different[0] if len(different) == 1 else message("refusals.several", reasons=different)
 
 
 def plain(value: Any) -> Any:

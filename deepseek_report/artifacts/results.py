@@ -20,6 +20,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import (
     SUMMARY,
@@ -54,8 +55,8 @@ class Results:
 
     paths: Mapping[str, Path]
     config: Mapping[str, Any]
-    failures: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Text] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     named: frozenset[str] = frozenset()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Results:
         for name in ("paths", "failures", "refused", "provenance"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-    def with_failures(self, failures: Mapping[str, str]) -> Results:
+    def with_failures(self, failures: Mapping[str, Text]) -> Results:
         """The same results with further parts that failed, as {artifact id: reason}."""
         return replace(self, failures={**self.failures, **failures}) if failures else self
 
@@ -90,15 +91,15 @@ class Results:
         whole = ArtifactId.measure(metric)
         return [known.subject for known in self.ids if known.is_within(whole) and known.subject]
 
-    def missing(self, needs: frozenset[str]) -> dict[str, str]:
+    def missing(self, needs: frozenset[str]) -> dict[str, Text]:
         """Of these ids the ones that are not there, each with the reason."""
         return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
 
-    def why_missing(self, artifact: str) -> str:
+    def why_missing(self, artifact: str) -> Text:
         for failed, reason in {**self.failures, **self.refused}.items():
             if ArtifactId(failed).is_within(artifact):
                 return reason
-        return "it was not asked for in the config"
+        return message("refusals.not_asked_for")
 
     # --- data ---
     @cached_property
@@ -107,11 +108,13 @@ class Results:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["data"] / "card.json"))
+        return dict(from_plain(load_json(self.paths["data"] / "card.json")))
 
     @cached_property
     def issues(self) -> list[DataIssue]:
-        return [DataIssue(**one) for one in load_json(self.paths["data"] / "issues.json")]
+        return [
+            DataIssue.from_json(issue) for issue in load_json(self.paths["data"] / "issues.json")
+        ]
 
     @cached_property
     def test(self) -> Split:
@@ -124,7 +127,7 @@ class Results:
 
     @cached_property
     def training(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "training.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "training.json")))
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
@@ -134,7 +137,7 @@ class Results:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "architecture.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "architecture.json")))
 
     @cached_property
     def predictions(self) -> Predictions:

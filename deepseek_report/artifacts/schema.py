@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.errors import NotApplicableError
 
@@ -37,7 +38,7 @@ CROSS = " × "
 #: Who says which class is favourable: the config of the person, or the data set's own module.
 Declarer = Literal["config", "data set"]
 #: Why nothing is concluded on groups of people where nobody says which class is good for them.
-NOT_JUDGED = "not judged: the favourable class is not declared"
+NOT_JUDGED = message("refusals.not_judged")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.seeds import Seeds
@@ -108,7 +109,7 @@ class Refusal:
     """A part that a set or a file chose and that cannot be applied here, with the reason."""
 
     artifact: str
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import (
+    Message,
+    Text,
+    all_reasons,
+    message,
+)
 from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, Nature, TellsNature
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
@@ -22,7 +28,12 @@ from deepseek_report.artifacts.protocols.models import (
     ReadsTokens,
     name_of,
 )
-from deepseek_report.artifacts.protocols.traits import MetricPart, Part, PicturePart, traits_of
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    Part,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
@@ -34,6 +45,7 @@ from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import wording
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
@@ -56,7 +68,8 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
                 todo = f"leave {key} out, or choose another model or dataset"
-                found = reason if key in reason else f"{key}: {reason}"
+                told = wording().say(reason)
+                found = told if key in told else f"{key}: {told}"
                 problems.append(Problem(_named(composed, group), found, todo=todo))
             else:
                 refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
@@ -166,32 +179,25 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
             yield Problem(where, text)
 
 
-#: Kinds of data and of targets as a sentence names them.
-_NATURES: dict[str, str] = {
-    **{name: kind.words.plural for name, kind in KINDS.items()},
-    **{str(task.name): task.noun for task in TASKS.values()},
-}
-
-
 def nature_of(experiment: Experiment) -> Nature:
     """What the chosen data are; a table with classes where the plug-in does not say."""
     dataset = experiment.single["dataset"]
     return dataset.nature if isinstance(dataset, TellsNature) else Nature()
 
 
-def _unfit(plugin: Any, nature: Nature) -> str | None:
+def _unfit(plugin: Any, nature: Nature) -> Message | None:
     """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not _reads(traits, nature):
-        kinds = _either(traits.modalities or ())
-        return f"takes {kinds}, and these data are {_NATURES[nature.modality]}"
+        kinds = _named_kinds(traits.modalities or ())
+        return message("refusals.takes", kinds=kinds, kind=_of(nature))
     if nature.task not in traits.tasks:
-        here = TASKS[nature.task].predicted
-        return f"is made for {_either(traits.tasks)}, and here {here} predicted"
+        made_for = [message(f"predicted.{task}") for task in TASKS if task in traits.tasks]
+        return message(f"refusals.made_for.{nature.task}", tasks=made_for)
     if traits.needs_truth and not nature.truth:
-        return "needs data in which the cause of the label is known (a mask, say); here it is not"
+        return message("refusals.no_truth")
     if traits.needs_two_classes and (nature.classes or 2) != 2:
-        return f"needs a decision between two classes, and here there are {nature.classes}"
+        return message("refusals.two_classes", n=nature.classes)
     return _without_groups(traits.needs_groups, nature)
 
 
@@ -199,37 +205,42 @@ def _reads(traits: Part, nature: Nature) -> bool:
     return traits.modalities is None or nature.modality in traits.modalities
 
 
+def _of(nature: Nature) -> Message:
+    """What the data are: "texts"."""
+    return message(f"kinds_of_data.{nature.modality}")
+
+
+def _named_kinds(chosen: Collection[str]) -> list[Message]:
+    return [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in chosen]
+
+
 #: What a part compares, by the kinds of attributes that it can do with.
 _COMPARED: dict[frozenset[AttributeKind], str] = {
-    PEOPLE: "groups of people",
-    PARTS: "parts other than groups of people",
-    PEOPLE | PARTS: "groups of people or other parts",
+    PEOPLE: "people",
+    PARTS: "parts",
+    PEOPLE | PARTS: "either",
 }
 
 
-def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> str | None:
+def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> Message | None:
     """Why there is nothing to compare; only reading tells where the data do not say it before."""
     if not needed or nature.groups is None or needed & nature.groups:
         return None
     what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
-    return f"needs {what} to compare, and these data name none"
+    return message(f"refusals.nothing_to_compare.{what}")
 
 
-def _misfit(plugin: Any, nature: Nature) -> str | None:
+def _misfit(plugin: Any, nature: Nature) -> Message | None:
     """The same for a part that is left out; it names no part, so that a family shares it."""
     if not _reads(traits_of(plugin, Part), nature):
-        return f"made for other kinds of data than {_NATURES[nature.modality]}"
-    return (_unfit(plugin, nature) or "").removeprefix("is ") or None
-
-
-def _either(kinds: Iterable[str]) -> str:
-    return " or ".join(words for kind, words in _NATURES.items() if kind in set(kinds))
+        return message("refusals.other_data", kind=_of(nature))
+    return _unfit(plugin, nature)
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     model = experiment.single["model"]
     if reason := _unfit(model, nature_of(experiment)):
-        found = f"{name_of(model)} {reason}"
+        found = f"{name_of(model)}: {wording().say(reason)}"
         yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
     elif problem := _other_tokens(experiment, composed):
         yield problem
@@ -247,18 +258,18 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     return Problem(locate(composed, ("dataset", "tokenizer")), found, todo=todo)
 
 
-def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
+def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
     model, nature = experiment.single["model"], nature_of(experiment)
     for key, plugin in experiment.multiple[group].items():
-        reason = plugin.refuses(model, nature) if group == "explainers" else None
+        reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or _misfit(plugin, nature) or _unable(plugin, model)
         reason = reason or _cannot_ask(plugin, model, group)
         if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
-            reason = f"{key} measures time or memory, and measure_time is false"
+            reason = message("refusals.untimed", name=key)
         if reason:
             yield key, reason
         elif group == "metrics" and _judges_nothing(plugin, experiment):
-            yield key, f"{key} judges explanations, and no explainer is chosen"
+            yield key, message("refusals.no_explainer", name=key)
 
 
 def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
@@ -267,7 +278,7 @@ def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
     return not of_model and not experiment.multiple["explainers"]
 
 
-def _cannot_ask(plugin: Any, model: Any, group: str) -> str | None:
+def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
     """Why a part that asks the model about rows has none to ask, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
@@ -275,24 +286,13 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> str | None:
     return model.unasked if asks else None
 
 
-#: What a capability is to a person, where its name does not say it.
-_HANDED_OUT = {
-    "module": "the layers, weights and training epochs of a torch module",
-    "trees": "decision trees",
-    "routing": "weights of attention heads that a router chooses for each case",
-    "intrinsic": "an account of its own output",
-    "shape_functions": "one function a feature",
-    "prototypes": "the cases that it compares with",
-}
-
-
-def _unable(plugin: Any, model: Any) -> str | None:
+def _unable(plugin: Any, model: Any) -> Message | None:
     """Why the model lacks what a part requires of it, or None; names no part, like `_misfit`."""
     lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
         return None
-    what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
-    return f"needs a model that hands out {what}; {name_of(model)} has none"
+    what = [message(f"capabilities.{capability}") for capability in lacking]
+    return message("refusals.lacks_capability", what=what, model=name_of(model))
 
 
 def _needs(plugin: Any) -> Iterable[str]:
@@ -334,8 +334,8 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
         elif unable := _unable(plugin, model):
             yield Refusal(ArtifactId.picture(key), unable)
         elif lacking := _lacking(experiment, plugin):
-            why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
-            yield Refusal(ArtifactId.picture(key), "; ".join(dict.fromkeys(why)))
+            why = [reasons.get(need, message("refusals.unmeasured", name=need)) for need in lacking]
+            yield Refusal(ArtifactId.picture(key), all_reasons(why))
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -13,8 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.schema import (
+    CROSS,
+    Attribute,
+    AttributeKind,
+    Schema,
+)
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.composed import Composed
@@ -22,6 +28,7 @@ from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.renamed import score_hint
 from deepseek_report.config.where import locate
+from deepseek_report.wording.words import wording
 
 #: The explainer that others are judged against, and that no threshold judges.
 _CONTROL = "random"
@@ -185,7 +192,7 @@ def measured(
                 yield one.problem(found, "", "remove attribute, or choose a measure of groups")
         elif metric in known:
             key = known[metric][0].metric
-            reason = reasons.get(key, f"the metric {key} is not chosen")
+            reason = wording().say(reasons.get(key, f"the metric {key} is not chosen"))
             todo = "take it away (report.thresholds=[] takes all away)"
             todo = todo if key in reasons else f"add {key} to metrics=[…], or {todo}"
             yield one.problem(f"it will not be measured: {reason}", "", todo)
@@ -195,7 +202,7 @@ def _about_explainer(
     one: _Declared,
     sources: Sequence[_Source],
     experiment: Experiment,
-    reasons: Mapping[str, str],
+    reasons: Mapping[str, Text],
 ) -> Iterator[Problem]:
     """The explainer must be one that runs and that is judged by the metric."""
     if not (explainer := one.text("explainer")):
@@ -208,7 +215,7 @@ def _about_explainer(
         found = "random is what explanations are judged against, so it is never judged itself"
         yield one.problem(found, choices(there))
     elif explainer not in there:
-        reason = f" ({reasons[explainer]})" if explainer in reasons else ""
+        reason = f" ({wording().say(reasons[explainer])})" if explainer in reasons else ""
         found = f'no explainer "{explainer}" runs here{reason}'
         yield one.problem(found, choices(there), nearest(explainer, there))
 

@@ -244,13 +244,6 @@ class DataKind(ABC):
     def summary(self) -> str:
         """How large an input is and what is explained, in one line; empty for named columns."""
 
-    def tokens_words(self, count: int, length: int) -> str:
-        """What a model makes tokens of: `40 windows of 8 steps`.
-
-        count : how many tokens there are. length : places of each along every axis.
-        """
-        return f"{count} {self.nouns[1]} of {length} {self.words.place[length != 1]}"
-
     def filled(self, text: str) -> str:
         """A text of `words` with `{nouns}` and `{Nouns}` replaced by what players are called."""
         many = self.nouns[1]

@@ -22,32 +22,18 @@ class Image(Grid):
         instance=("image", "images"),
         place=("pixel", "pixels"),
         player="patch",
-        group=("block of patches", "blocks of patches"),
-        alike="neighbours",
-        substitute="the typical pixels of training rows",
         becomes="typical pixels",
         removed="made typical pixels",
         baseline="median or mode of the training part",
-        path=(
-            "the median of every pixel among training rows",
-            "points on it are blends of the two images",
-        ),
         replaced="Patches are replaced by the typical pixels, so the images that the model is "
         "asked about are broken ones; a method with the same reference is favoured by this choice.",
         nearest="Nearest training cases are those of least Euclidean distance between pixels.",
         noise="noise is in robust standard deviations of the training part (distance between the "
         "quartiles / 1.349, or the standard deviation where that is 0) and stays within the "
         "training range",
-        shortcut="Look at some images of each class: where a margin, a mark or the light differs, "
-        "the model may read that and not the thing; cut it away, or take the images of all classes "
-        "alike.",
     )
 
     def summary(self) -> str:
         rows, columns, channels = self.shape
         size = f"{rows} × {columns} pixels, {plural(channels, 'channel')}"
         return f"Images of {size}; {self._explained()}"
-
-    def tokens_words(self, count: int, length: int) -> str:
-        """`64 patches of 4 × 4 pixels`."""
-        return f"{count} patches of {length} × {length} pixels"

@@ -22,25 +22,15 @@ class Series(Grid):
         instance=("series", "series"),
         place=("step", "steps"),
         player="window",
-        group=("stretch of windows", "stretches of windows"),
-        alike="neighbours",
-        substitute="the typical course of training rows",
         becomes="the typical course",
         removed="made the typical course",
         baseline="median or mode of the training part",
-        path=(
-            "the median of every step among training rows",
-            "points on it are blends of the two courses",
-        ),
         replaced="Windows are replaced by the typical course, so the series that the model is "
         "asked about are broken ones; a method with the same reference is favoured by this choice.",
         nearest="Nearest training cases are those of least Euclidean distance between steps.",
         noise="noise is in robust standard deviations of the training part (distance between the "
         "quartiles / 1.349, or the standard deviation where that is 0) and stays within the "
         "training range",
-        shortcut="Look at some series of each class: where they start at another level or moment "
-        "by the way they were recorded, the model may read that; if it is the event itself, ask "
-        "whether it is known when the decision is taken.",
     )
 
     def summary(self) -> str:

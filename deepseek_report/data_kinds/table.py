@@ -32,16 +32,9 @@ class Table(DataKind):
         instance=("row", "rows"),
         place=("number", "numbers"),
         player="feature",
-        group=("group of correlated columns", "groups of correlated columns"),
-        alike="correlated columns",
-        substitute="the typical value among training rows",
         becomes="typical value",
         removed="made typical",
         baseline="median or mode of the training part",
-        path=(
-            "the median (or most frequent value) of every feature among training rows",
-            "points between two categories stand for nobody",
-        ),
         replaced="Features are replaced by the typical value one by one, so some of the rows that "
         "the model is asked about are implausible; a method that starts from the same typical row, "
         "such as integrated gradients, is favoured by this choice.",
@@ -51,7 +44,6 @@ class Table(DataKind):
         noise="noise is in robust standard deviations of the training part (distance between the "
         "quartiles / 1.349, or the standard deviation where that is 0) and stays within the "
         "training range",
-        shortcut="Leave the column out if it is not known when the decision is taken.",
     )
 
     @property

@@ -32,22 +32,14 @@ class Text(DataKind):
         instance=("text", "texts"),
         place=("token", "tokens"),
         player="word",
-        group=("run of words", "runs of words"),
-        alike="neighbours",
-        substitute="the mask",
         becomes="masked",
         removed="masked",
         baseline="the mask",
-        path=(
-            "the same text with every token masked",
-            "points between the mask and a token are no text",
-        ),
         replaced="{Nouns} are replaced by the mask, so the texts that the model is asked about are "
         "broken ones; a method that takes the mask for its reference is favoured by this choice.",
         nearest="Nearest training cases share the most {nouns}, weighted by how rare these are "
         "(one minus the cosine), whatever their order.",
         noise="{nouns} are drawn independently of one another",
-        shortcut="Leave the word out if it would not be there when the decision is taken.",
     )
 
     @property

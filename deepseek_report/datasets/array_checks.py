@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets import array_card
@@ -22,18 +22,14 @@ def near_leak(facts: Facts) -> list[DataIssue]:
     if not leaks:
         return []
     first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))
-    words = kind_of(facts.schema).words
-    one, many = words.place
-    n, of = len(leaks), len(facts.schema.features)
-    told = plural(n, f"{one} nearly gives", f"{many} each nearly give")
-    lead = f"{told} the label away, of {count(of)}. " if n > 1 else ""
+    kind, n, of = kind_of(facts.schema).name, len(leaks), len(facts.schema.features)
     return [
         DataIssue(
             "near_leak",
             "high",
-            lead + first.text,
-            {**first.values, "places": n, "of": of, "thing": one},
-            words.shortcut,
+            message(f"data.leaking_places.text.{kind}", n=n, of=of, first=first.text),
+            {**first.values, "places": n, "of": of},
+            message(f"data.leaking_places.do.{kind}"),
         )
     ]
 
@@ -43,18 +39,16 @@ def constant_columns(facts: Facts) -> list[DataIssue]:
     same = array_card.constant_columns(facts.whole.inputs)
     if not same:
         return []
-    n = len(facts.schema.features)
-    words = kind_of(facts.schema).words
-    one, many = words.place
+    n, kind = len(facts.schema.features), kind_of(facts.schema).name
     return [
         DataIssue(
             "constant_feature",
             "info",
-            f"{plural(len(same), f'{one} has', f'{many} have')} the same value in all "
-            f"{count(len(facts.whole))} {words.instance[1]} "
-            f"({percent(len(same) / n)} of {count(n)}).",
-            {"places": len(same), "of": n, "thing": one},
-            "Nothing can be learnt there; an attribution there is not about the data.",
+            message(
+                f"data.constant_places.text.{kind}", n=len(same), of=n, instances=len(facts.whole)
+            ),
+            {"places": len(same), "of": n},
+            message("data.constant_places.do"),
         )
     ]
 
@@ -66,15 +60,18 @@ def missing_values(facts: Facts) -> list[DataIssue]:
     if not holed:
         return []
     total, share = int(gaps.sum()), holed / len(facts.whole)
-    one, many = kind_of(facts.schema).words.instance
     return [
         DataIssue(
             "missing_values",
             "high" if share > 0.5 else "medium" if share > 0.1 else "low",
-            f"{plural(total, 'value is', 'values are')} missing in {plural(holed, one, many)} "
-            f"({percent(share)}).",
+            message(
+                f"data.gaps.text.{kind_of(facts.schema).name}",
+                n=total,
+                instances=holed,
+                share=share,
+            ),
             {"cells": total, "instances": holed, "share": share},
-            "Find out why they are missing; if that depends on the outcome, the model may use it.",
+            message("data.missing.do"),
         )
     ]
 

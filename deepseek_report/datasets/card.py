@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -52,17 +52,36 @@ class Description:
     """
 
     name: str
-    title: str
-    description: str = ""
+    title: Text
+    description: Text = ""
     source: str = ""
     licence: str = ""
     citation: str = ""
     doi: str = ""
-    period: str = ""
-    population: str = ""
-    decision: str = ""
-    limits: tuple[str, ...] = ()
+    period: Text = ""
+    population: Text = ""
+    decision: Text = ""
+    limits: tuple[Text, ...] = ()
     sector: Sector = ""
+
+
+#: Periods that are no time: the source does not say it, or the data are made up.
+NOT_STATED = message("card.period.not_stated")
+NO_PERIOD = message("card.period.none")
+
+
+def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> Description:
+    """The description of a data set that comes with the package.
+
+    What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
+    keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
+    """
+    parts = ("title", "description", "period", "population", "decision")
+    told: dict[str, Any] = {
+        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+    }
+    sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
+    return Description(name=name, limits=sentences, **told, **origin)
 
 
 @dataclass(frozen=True)
@@ -88,8 +107,8 @@ class Facts:
     n_shared: int
     n_same_inputs: int
     dropped: bool
-    split_method: str
-    preparation: tuple[str, ...]
+    split_method: Text
+    preparation: tuple[Text, ...]
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
 
@@ -118,22 +137,19 @@ class Facts:
         return correlated_pairs(self.schema, self.whole, self.compared)
 
     @property
-    def limited(self) -> list[str]:
+    def limited(self) -> list[Message]:
         """What was not searched in full, one sentence each."""
         n = len(self.schema.features)
         if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
             return []
-        return [
-            f"Of {count(n)} features, the {count(len(self.compared))} that go most with the label "
-            "were compared with one another; pairs among the others were not searched."
-        ]
+        return [message("card.limited", features=n, compared=len(self.compared))]
 
 
 def make_card(facts: Facts) -> dict[str, Any]:
     """The card as `docs/contracts.md` lays it down."""
     whole, schema = facts.whole, facts.schema
     return {
-        **asdict(facts.description),
+        **vars(facts.description),
         "file": facts.file,
         "sha256": facts.sha256,
         "rows": len(whole),

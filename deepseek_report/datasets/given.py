@@ -14,7 +14,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.datasets.assembly import Source, assemble, encode
 from deepseek_report.datasets.cells import observed, read_cells
-from deepseek_report.datasets.columns import Column, message, not_columns
+from deepseek_report.datasets.columns import Column, error_text, not_columns
 from deepseek_report.datasets.declared import DeclaredTable
 from deepseek_report.datasets.shares import Share
 from deepseek_report.datasets.splitting import SplitRule, Together, assign_parts
@@ -114,7 +114,9 @@ class GivenTable(GivenInPython, DeclaredTable):
         return [
             *not_columns(ROWS, asked, features),
             *(
-                message(ROWS, f"`{name}` has two roles", "one of sensitive, compare_by, drop", do)
+                error_text(
+                    ROWS, f"`{name}` has two roles", "one of sensitive, compare_by, drop", do
+                )
                 for name in sorted(used)
             ),
         ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import (
     Attribute,
     Feature,
@@ -19,7 +20,7 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly import Source, Table, assemble
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.damage import is_damaged
 from deepseek_report.datasets.groups import band_labels
 from deepseek_report.datasets.splitting import SplitRule, Together, is_repeat, row_identity
@@ -81,7 +82,7 @@ class Corpus:
     answer: Answer
     attributes: tuple[Attribute, ...] = ()
     groups: Mapping[str, NDArray[np.int64]] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     repaired: int = 0
     together: Callable[[Split], Together] | None = None
 
@@ -119,10 +120,11 @@ def assemble_texts(
     return assemble(table, source, rule, seed)
 
 
-def _hidden_note(rule: TextRule) -> tuple[str, ...]:
+def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
     if not rule.hide:
         return ()
-    return (f"One sign each stands in place of all {' and '.join(rule.hide)}.",)
+    kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in rule.hide]
+    return (message("preparation.hidden", kinds=kinds),)
 
 
 # --- copies ---------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
         kept &= ~conflict
     if not kept.any():
         do = "choose another column of texts"
-        raise DataError(message("dataset", "no text is left", "texts with words", do))
+        raise DataError(error_text("dataset", "no text is left", "texts with words", do))
     copies = Copies(
         n=len(texts),
         exact=int(exact.sum()),

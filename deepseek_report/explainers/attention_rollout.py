@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -30,11 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.float64]
-
-_MAGNITUDE = (
-    "Attention says where the model looks, not whether a feature raises or lowers the output: the "
-    "values have no sign and no unit."
-)
 
 
 @dataclass(frozen=True)
@@ -66,9 +62,6 @@ class AttentionRollout(ExplainerPart):
         """
         classifier, n = context.classifier, len(context.inputs)
         routed = "routing" in classifier.capabilities
-        heads = (
-            "heads and branches weighted by the router" if routed else "all heads weighted alike"
-        )
         before = classifier.calls
         predictions = context.output(context.inputs)
         values = self._values(context)
@@ -77,19 +70,19 @@ class AttentionRollout(ExplainerPart):
             values=values,
             predictions=predictions,
             method="attention_rollout",
-            variant=f"rollout of attention, {heads}",
+            variant=message("explainer_variants.rollout", routed=routed),
             output_space="none",
             signed=False,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
-            notes=(_MAGNITUDE,),
+            notes=(message("explainer_notes.magnitude"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> Array:
@@ -119,10 +112,7 @@ def attention_layers(module: Any, inputs: Array) -> list[Array]:
         _, traces = module.trace(gradients.as_tensor(module, inputs))
     layers = [combine(one.attention, one.routes) for one in traces if one.attention]
     if not layers:
-        raise NotApplicableError(
-            "attention_rollout reads attention weights; no layer of this model hands any out. "
-            "Remove attention_rollout from explainers, or choose a model with attention."
-        )
+        raise NotApplicableError(message("explainer_refusals.no_attention"))
     return layers
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -21,11 +22,6 @@ from deepseek_report.explainers.attributions import (
     missing_capability,
     subject,
     sum_units,
-)
-
-_LOCAL = (
-    "One gradient at the instance, times its embedding: a first-order view that says nothing of "
-    "larger changes, and that has no base value to be compared with."
 )
 
 
@@ -58,18 +54,18 @@ class InputXGradient(ExplainerPart):
             values=values,
             predictions=predictions,
             method="input_x_gradient",
-            variant="InputXGradient of captum, in embedding space",
+            variant=message("explainer_variants.input_x_gradient"),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
-            notes=(_LOCAL,),
+            notes=(message("explainer_notes.local"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> NDArray[np.float64]:

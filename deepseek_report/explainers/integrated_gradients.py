@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.numbers import percent
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -31,12 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.float64]
-
-_PATH = "The path runs in the space of embeddings, from {start} to the instance; {between}."
-_JUMPS = (
-    "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: "
-    "more points on the path do not close that part of the distance."
-)
 
 
 @dataclass(frozen=True)
@@ -76,21 +70,26 @@ class IntegratedGradients(ExplainerPart):
         predictions, base = context.margin(context.inputs), context.margin(baseline)
         values = self._values(context, baseline)
         classifier.calls += n * self.n_steps
-        start, between = kind.words.path
         gap = values.sum(axis=1) - (predictions - base)
         return Explanation(
             values=values,
             predictions=predictions,
             base_values=base,
             method="integrated_gradients",
-            variant=f"IntegratedGradients of captum, {self.n_steps} points ({self.rule})",
+            variant=message(
+                "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
+            ),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | _about_baseline(baseline),
             notes=(
-                _PATH.format(start=start, between=between),
+                message(f"explainer_notes.path.{kind.name}"),
                 _about_gap(gap, predictions - base),
-                *([_JUMPS] if "experts" in classifier.capabilities else []),
+                *(
+                    [message("explainer_notes.jumps")]
+                    if "experts" in classifier.capabilities
+                    else []
+                ),
             ),
             **subject(context),
         )
@@ -98,7 +97,7 @@ class IntegratedGradients(ExplainerPart):
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances * (self.n_steps + 2)
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext, baseline: Array) -> Array:
@@ -137,10 +136,7 @@ def _about_baseline(baseline: Array) -> dict[str, Any]:
     return {"baseline": baseline[0].tolist()} if same else {}
 
 
-def _about_gap(gap: Array, distance: Array) -> str:
+def _about_gap(gap: Array, distance: Array) -> Message:
     scale = np.abs(distance).mean()
-    share = np.abs(gap).mean() / scale if scale > 0 else float("nan")
-    return (
-        f"The attributions miss the whole distance from the start of the path by {percent(share)} "
-        f"of it on average ({len(gap)} instances)."
-    )
+    share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+    return message("explainer_notes.gap", share=share, n=len(gap))

@@ -13,6 +13,7 @@ import numpy as np
 from lime.lime_base import LimeBase
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
@@ -52,7 +53,7 @@ class OnOff:
         kind = kind_of(schema)
         self.references = kind.baseline(context.inputs, context.background)
         self.owners, self.there = schema.owners, kind.present(context.inputs)
-        self.notes: tuple[str, ...] = ()
+        self.notes: tuple[Message, ...] = ()
         self.are_joined = self.there.shape[1] > most
         if self.are_joined:
             effects = elementary_effects(context, screening) if screening else None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -45,17 +46,17 @@ class Random(ExplainerPart):
             values=_draw(context.inputs, context.seed),
             predictions=predictions,
             method="random",
-            variant="standard normal values, drawn anew for every row",
+            variant=message("explainer_variants.random"),
             output_space="none",
             n_model_calls=context.classifier.calls - before,
-            notes=("The control: its values are drawn at random and explain nothing.",),
+            notes=(message("explainer_notes.control"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return None
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -30,11 +31,7 @@ Array = NDArray[np.float64]
 #: Players of which all coalitions can be asked for.
 _MOST_EXACT = 16
 
-_INDEPENDENT = (
-    "Features that are left out are replaced by those of training rows, each independently of the "
-    "features that stay (interventional Shapley values); strongly correlated features therefore "
-    "share credit, and some of the rows that the model was asked about are implausible."
-)
+_INDEPENDENT = message("explainer_notes.shap.independent")
 
 
 @dataclass(frozen=True)
@@ -82,8 +79,7 @@ class Shap(ShapSettings, ExplainerPart):
         players = len(context.classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
             raise NotApplicableError(
-                f"explainers.shap.algorithm=exact asks for all 2 ** {players} coalitions of "
-                f"{players} features; at most {_MOST_EXACT} are possible. Set algorithm=auto."
+                message("explainer_refusals.too_many_players", players=players, most=_MOST_EXACT)
             )
         if suited.algorithm == "owen" or suited.reference == "baseline":
             return suited._of_players(context)
@@ -119,11 +115,18 @@ class Shap(ShapSettings, ExplainerPart):
             predictions=predictions,
             base_values=np.full(len(values), base),
             method="shap",
-            variant=f"TreeExplainer of shap {version()} (interventional, {context.output_space})",
+            variant=message(
+                "explainer_variants.trees",
+                version=version(),
+                space=context.output_space,
+            ),
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
-            notes=(_INDEPENDENT, _about_trees(len(context.background))),
+            notes=(
+                _INDEPENDENT,
+                message("explainer_notes.shap.trees", rows=len(context.background)),
+            ),
             **subject(context),
         )
 
@@ -149,11 +152,11 @@ class Shap(ShapSettings, ExplainerPart):
             predictions=context.output(context.inputs),
             base_values=np.full(n, base),
             method="shap",
-            variant=f"{algorithm.capitalize()}Explainer of shap {version()}",
+            variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
-            notes=(_INDEPENDENT, *_about_background(backgrounds)),
+            notes=(_INDEPENDENT, _about_background(backgrounds)),
             **subject(context),
         )
 
@@ -198,7 +201,7 @@ class Shap(ShapSettings, ExplainerPart):
     def _for_base(self, n_instances: int, n_background: int) -> int:
         return n_instances if self.reference == "baseline" else n_background
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         if self.algorithm == "tree":
             return missing_capability(frozenset({"trees"}), model)
         return None
@@ -216,25 +219,9 @@ def _standard_error(values: Array) -> Array | None:
     return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
-def _about_trees(rows: int) -> str:
-    return (
-        f"The average is that of {rows} training rows. The values are exact for these rows, so "
-        "they have no standard error; the trees were walked, and the model was only asked for its "
-        "predictions."
-    )
-
-
-def _about_background(backgrounds: Array) -> tuple[str, ...]:
+def _about_background(backgrounds: Array) -> Message:
     rounds, rows, _ = backgrounds.shape
-    text = (
-        f"The average is that of {rounds * rows} training rows, {rows} in each of {rounds} rounds, "
-        "spread evenly over the range of the model's outputs"
-    )
-    if rounds == 1:
-        return (text + "; one round gives no standard error.",)
-    return (
-        text + "; the standard error is the spread between rounds, which errs on the high side.",
-    )
+    return message("explainer_notes.shap.background", rounds=rounds, rows=rows)
 
 
 @contextmanager

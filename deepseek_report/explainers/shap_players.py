@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import spread_evenly
@@ -18,12 +18,6 @@ from deepseek_report.explainers.shap_settings import ShapSettings
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-_VARIANTS = {
-    "exact": "Shapley values from all coalitions of {}",
-    "permutation": "Shapley values of {}, random orders walked both ways",
-    "owen": "Owen values of {}, the largest parts halved first",
-}
 
 
 class Players:
@@ -47,8 +41,8 @@ class Players:
             self._compare_with_rows()
 
     @property
-    def variant(self) -> str:
-        return _VARIANTS[self.algorithm].format(self.kind.nouns[1])
+    def variant(self) -> Message:
+        return message(f"explainer_variants.players_{self.algorithm}")
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
@@ -127,35 +121,23 @@ class Players:
 _MOST_CELLS = 2**22
 
 
-def about_players(config: ShapSettings, players: Players) -> tuple[str, ...]:
+def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]:
     """What was taken away, what it was compared with, and how finely."""
-    name, many = players.kind.nouns
-    words = players.kind.words
     notes = []
     if config.reference == "baseline":
-        notes.append(
-            f"A {name} that is left out becomes {words.substitute}; the values add up to the "
-            "distance from the output for an input in which everything is left out."
-        )
+        notes.append(message(f"explainer_notes.players.becomes.{players.kind.name}"))
     else:
-        notes.append(
-            f"Columns that are left out are replaced by those of {players.rounds} training rows, "
-            "one in each round, spread evenly over the range of the model's outputs."
-        )
+        notes.append(message("explainer_notes.players.replaced", rows=players.rounds))
     if players.present.shape[1] < len(players.owners):
-        notes.append(
-            f"Each {name} was taken away as a whole; what it is worth is spread evenly over its "
-            "columns, so that the sum is what counts."
-        )
+        notes.append(message("explainer_notes.players.whole"))
     if players.algorithm == "owen" and players.parts:
         total, parts = players.present.shape[1], float(np.mean(players.parts))
+        alike = message(f"explainer_notes.players.alike.{players.kind.name}")
         notes.append(
-            f"{count(total)} {many} are too many to tell apart one by one. They were halved again "
-            f"and again, {words.alike} together and the parts of largest value first, until "
-            f"{parts:.0f} parts had a value of their own; inside a part the value is spread evenly."
+            message("explainer_notes.players.halved", alike=alike, total=total, parts=parts)
         )
         if config.screening:
             notes.append(about_screening(config.screening, total))
     if players.rounds > 1:
-        notes.append(f"The standard error is the spread between {players.rounds} random orders.")
+        notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
     return tuple(notes)

@@ -7,6 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
@@ -123,7 +124,9 @@ def is_crossing(row: Row) -> bool:
     return bool(row.get("crossing")) or " × " in str(row.get("attribute", ""))
 
 
-def period_of(results: Results) -> str:
+def period_of(results: Results) -> Text:
     """What time the data are from, as a sentence takes it; empty where the card cannot say."""
-    period = str(results.card.get("period") or "")
+    period: Text = results.card.get("period") or ""
+    if isinstance(period, Message):
+        return "" if period.id.startswith("card.period.") else period
     return "" if period.startswith("not stated") else period

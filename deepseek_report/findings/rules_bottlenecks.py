@@ -7,6 +7,7 @@ import math
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.limits import SIGNIFICANT, more_rows_help
@@ -175,7 +176,7 @@ def noise(results: Results) -> str:
     """The declared noise in words."""
     level = setting(results, "metrics", "robustness", "declared_level", math.nan)
     text = "sections.robustness.noise" if math.isfinite(level) else "sections.robustness.some_noise"
-    places = kind_of(results.schema).words.place[1]
+    places = message(f"noise_on.{kind_of(results.schema).name}")
     return words_of(results).text(text, level=level, places=places)
 
 

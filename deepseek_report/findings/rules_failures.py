@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.wording.estimates import in_sentence, listing
@@ -38,7 +39,7 @@ def failures(results: Results) -> list[Finding]:
     ]
 
 
-def applicable(refused: Mapping[str, str]) -> dict[str, str]:
+def applicable(refused: Mapping[str, Text]) -> dict[str, Text]:
     """Parts that cannot be applied here, each with the reason.
 
     Leaves out the control, which needs no excuse, and pictures: what they would show is named.
@@ -50,7 +51,7 @@ def applicable(refused: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def by_reason(words: Wording, parts: Mapping[str, str]) -> list[str]:
+def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     """Parts with the reason why they are not there, those with one reason in one sentence.
 
     Many parts with one reason, such as all that is measured of classes where a number is predicted,
@@ -70,9 +71,11 @@ def _named_or_counted(names: list[str]) -> str:
     return f"{len(names)} parts, such as {shown}"
 
 
-def readable_reason(words: Wording, artifact: str, reason: str) -> str:
+def readable_reason(words: Wording, artifact: str, why: Text) -> str:
     """A reason in which the keys of the artifact are replaced by their names."""
-    for key in (ArtifactId(artifact).name, ArtifactId(artifact).subject):
+    known = ArtifactId(artifact)
+    reason = words.say(why)
+    for key in (known.name, known.subject):
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
             name = in_sentence(words.label(group, key))

@@ -8,6 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
@@ -64,7 +65,7 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
     return [_of_score(common, score) for score in scores]
 
 
-def _why_not_measured(results: Results, metric: str) -> str:
+def _why_not_measured(results: Results, metric: str) -> Text:
     undeclared = results.has("data") and not results.schema.target.is_judged
     if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -40,7 +41,7 @@ class AdaptedModule(EncodedModule):
     """The user's own module, `net`, over the encoded columns; see `TorchModule`."""
 
     #: What `net` reads, as the summary of the architecture names it.
-    reads: ClassVar[str] = "encoded columns"
+    reads: ClassVar[Inputs] = "encoded"
 
     def __init__(self, own: OwnClass, schema: Schema, train: Split, bins: int) -> None:
         super().__init__(schema, train, bins)
@@ -85,9 +86,10 @@ class AdaptedModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"{self.own.path}, a module of the user’s own, over {len(self.unit_features)} "
-            f"{self.reads}."
+        summary = message(
+            f"architectures.own_module.{self.reads}",
+            name=self.own.path,
+            n=len(self.unit_features),
         )
         kinds = {
             f"net.{path}".rstrip("."): type(layer).__name__
@@ -100,7 +102,7 @@ class AdaptedModule(EncodedModule):
 class PlainModule(AdaptedModule):
     """Units are the original features themselves."""
 
-    reads: ClassVar[str] = "original features, one number each"
+    reads: ClassVar[Inputs] = "plain"
 
     fill: Tensor
 
@@ -124,7 +126,7 @@ class LayoutModule(PlainModule):
     training part.
     """
 
-    reads: ClassVar[str] = "standardised values in the layout of the data"
+    reads: ClassVar[Inputs] = "layout"
 
     mean: Tensor
     deviation: Tensor

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -164,14 +165,17 @@ class DeepSeekModule(nn.Module):
         length = int(present.any(0).nonzero()[-1]) + 1
         return tokens[:, :length], present[:, :length]
 
-    def _summary(self) -> str:
+    def _summary(self) -> Message:
         sizes = self.config.sizes
-        shared = " and one that all share" if self.config.shared_expert else ""
-        return (
-            f"A transformer over {self.tokens.described}, of width {sizes.width}, and a summary "
-            f"token: {sizes.layers} layers, each with {sizes.heads} local and {sizes.heads} global "
-            f"attention heads weighted per instance by a router, and {sizes.experts} experts of "
-            f"which {sizes.experts_per_token} work on each token{shared}."
+        return message(
+            "architectures.deepseek",
+            tokens=self.tokens.described,
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            experts=sizes.experts,
+            chosen=sizes.experts_per_token,
+            shared=bool(self.config.shared_expert),
         )
 
     def _kinds(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -108,27 +109,29 @@ class Fitted:
             if np.isfinite(inputs).all() or self.encoding == "words":
                 raise
             name = type(self.single).__name__
-            raise NotApplicableError(
-                f"{name} cannot be asked about missing values; fit it with an imputer before it"
-            ) from None
+            raise NotApplicableError(message("model_refusals.missing_values", model=name)) from None
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`; an estimator has no layers."""
         name = getattr(self.single, "called", "") or type(self.single).__name__
         columns = getattr(self.estimator, "n_features_in_", None)
-        width = f" over {columns} columns" if columns else ""
-        width += ", one for each label," if self._several else ""
-        summary = f"{name}{self._origin()}{width} ({_READS[self.encoding]})."
+        summary = message(
+            f"architectures.estimator.{self.encoding}",
+            name=name,
+            library=self._library(),
+            columns=columns or 0,
+            several=bool(self._several),
+        )
         return {"name": name, "summary": summary, "parameters": None, "layers": []}
 
-    def _origin(self) -> str:
-        """The library that the estimator comes from; a function has none."""
+    def _library(self) -> str:
+        """The library that the estimator comes from, with its version; empty of a function."""
         from deepseek_report.provenance import version_of
 
         package = getattr(self.single, "library", type(self.single).__module__.partition(".")[0])
         if package in {"", "__main__"}:
-            return ", given in Python"
-        return f" of {'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
+            return ""
+        return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
     def positions(self) -> list[int]:
         """For each class of the estimator its position in the schema.
@@ -195,7 +198,7 @@ class EstimatorClassifier:
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed
-        raise NotApplicableError(f"{self.name} has no weights that could be drawn anew")
+        raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
 
 
 def scaled(found: Floats, positions: list[int], classes: int) -> Floats:

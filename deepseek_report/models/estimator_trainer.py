@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import MODEL_FILES
@@ -36,7 +37,7 @@ class EstimatorTrainer:
     """
 
     loaded: bool
-    origin: str = CAME_TRAINED
+    origin: Message = CAME_TRAINED
 
     def fit(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.activations import ACTIVATIONS, Activation
@@ -50,10 +51,8 @@ class MLPModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        hidden = " and ".join(str(size) for size in self.hidden_units) or "no"
-        summary = (
-            f"A multilayer perceptron with {hidden} hidden units over {len(self.unit_features)} "
-            f"encoded columns."
+        summary = message(
+            "architectures.mlp", hidden=list(self.hidden_units), columns=len(self.unit_features)
         )
         kinds = {
             f"hidden.{i}": "linear"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.activations import ACTIVATIONS, Activation
@@ -137,9 +137,11 @@ class NAMModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"A neural additive model: {self._terms()}; their outputs are added up and nothing "
-            "else."
+        summary = message(
+            "architectures.nam",
+            numeric=len(self.encoder.numeric),
+            coded=len(self.encoder.coded),
+            hidden=list(self.hidden_units),
         )
         kinds = {
             f"networks.{i}": "one linear layer a feature"
@@ -147,17 +149,6 @@ class NAMModule(EncodedModule):
             if isinstance(layer, GroupedLinear)
         }
         return describe(self, "NAM", summary, {**kinds, "output": "sum of the features"})
-
-    def _terms(self) -> str:
-        """What the terms of the sum are, kind by kind."""
-        sizes = " and ".join(str(size) for size in self.hidden_units)
-        numeric, coded = len(self.encoder.numeric), len(self.encoder.coded)
-        network = f"a network of {sizes} hidden units{' each' if numeric > 1 else ''}"
-        terms = [
-            (numeric, f"{plural(numeric, 'numeric feature')} with {network}"),
-            (coded, f"{plural(coded, 'feature')} with a number for each category"),
-        ]
-        return " and ".join(told for n, told in terms if n)
 
     def _hidden(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, hidden): what the last layer adds up."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -62,8 +63,8 @@ class Patches(Embedding):
         self.reset_parameters()
 
     @property
-    def described(self) -> str:
-        return self.kind.tokens_words(len(self.place), self.length)
+    def described(self) -> Message:
+        return message(f"tokens.pieces.{self.kind.name}", n=len(self.place), length=self.length)
 
     def reset_parameters(self) -> None:
         """Draw the summary token and the places anew."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -155,21 +155,19 @@ class PrototypeModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"A prototype model: it compares a case with {len(self.classes)} cases of the training "
-            f"part, over {len(self.unit_features)} encoded columns, and decides for the class "
-            f"whose prototypes are near.{self._moves()}"
+        summary = message(
+            "architectures.prototype",
+            prototypes=len(self.classes),
+            columns=len(self.unit_features),
+            moves=self._moves(),
         )
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
 
-    def _moves(self) -> str:
+    def _moves(self) -> Text:
         """How far parts of a prototype may move, as a sentence; empty where none may."""
         if not self.shift:
             return ""
-        return (
-            f" A {self.kind.noun} of a prototype need not stand in its place: each is compared "
-            f"where it fits best, up to {plural(self.shift, *self.kind.words.place)} aside."
-        )
+        return message(f"architectures.moves.{self.kind.name}", shift=self.shift)
 
     def _in_use(self) -> Tensor:
         """(prototype, unit) the training cases; in training with the gradient of their places."""

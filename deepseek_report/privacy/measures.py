@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
     releases_of,
@@ -20,12 +21,15 @@ from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.privacy.cases import released_cases
 from deepseek_report.privacy.source import Source
 from deepseek_report.privacy.tables import released
+from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.
 _OF_INSTANCES: frozenset[Category] = frozenset(
     {"performance", "calibration", "fairness", "explanation", "slices", "data", "robustness"}
 )
 
+
+Said = TypeVar("Said", bound=Text)
 
 #: How sentences tell the size of a group.
 _COUNTED = re.compile(r"\((\d+)\)")
@@ -121,12 +125,13 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
     return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
 
 
-def without_private(texts: Iterable[str], source: Source) -> list[str]:
+def without_private(texts: Iterable[Said], source: Source) -> list[Said]:
     """The sentences that name nothing that is withheld, and count no group of few instances."""
     return [one for one in texts if not is_private(one, source)]
 
 
-def is_private(text: str, source: Source) -> bool:
+def is_private(text: Text, source: Source) -> bool:
     """Whether a sentence names a rare group or value, or counts one: `driver (2)`."""
-    counted = (int(digits) for digits in _COUNTED.findall(text))
-    return source.withheld.mentions(text) or any(source.is_small(n) for n in counted)
+    sentence = wording().say(text)
+    counted = (int(digits) for digits in _COUNTED.findall(sentence))
+    return source.withheld.mentions(sentence) or any(source.is_small(n) for n in counted)

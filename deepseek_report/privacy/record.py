@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.privacy.measures import is_private
 from deepseek_report.privacy.source import Source
 
@@ -37,16 +38,12 @@ def told_problems(
         if privacy.is_full or not _is_quoting(one, source):
             yield dict(one)
         else:
-            yield {**one, "reason": _UNTOLD.format(privacy.level)}
-
-
-#: Why a part is missing, where its own reason must not be told.
-_UNTOLD = (
-    "report.privacy is {}, and the reason may quote the data or count few rows of it; the terminal "
-    "told it"
-)
+            reason = message("refusals.withheld", level=privacy.level)
+            yield {**one, "reason": reason.to_json()}
 
 
 def _is_quoting(problem: Mapping[str, Any], source: Source | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
-    return problem["kind"] == "failed" or source is None or is_private(problem["reason"], source)
+    if problem["kind"] == "failed" or source is None:
+        return True
+    return is_private(text_of(problem["reason"]), source)

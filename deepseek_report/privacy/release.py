@@ -20,6 +20,7 @@ from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.config.experiment import Experiment
@@ -101,8 +102,8 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> Non
 def _data(stage: _Stage, source: Source) -> None:
     dataset = source.dataset
     save_json(stage.target / "schema.json", released_schema(dataset.schema, source).to_json())
-    save_json(stage.target / "card.json", released_card(dataset.card, source))
-    issues = [vars(one) for one in released_issues(dataset.issues, source)]
+    save_json(stage.target / "card.json", plain(released_card(dataset.card, source)))
+    issues = [issue.to_json() for issue in released_issues(dataset.issues, source)]
     save_json(stage.target / "issues.json", issues)
 
 
@@ -114,7 +115,8 @@ def _training(stage: _Stage, source: Source) -> None:
     facts = stage.target / "training.json"
     if facts.is_file():
         found = load_json(facts)
-        save_json(facts, {**found, "notes": without_private(found.get("notes") or [], source)})
+        notes = without_private(map(text_of, found.get("notes") or []), source)
+        save_json(facts, {**found, "notes": plain(notes)})
 
 
 def _predictions(stage: _Stage, source: Source) -> None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
 from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
-from deepseek_report.artifacts.schema import NOT_JUDGED, Schema
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
@@ -75,11 +76,11 @@ def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Proble
     ]
 
 
-def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, str]]:
+def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, Text]]:
     """(artifact, reason) of each measurement that will not be made for want of a declaration."""
     if not _is_undeclared(schema) or not schema.attributes_of("person"):
         return []
-    reason = f"{NOT_JUDGED}; add one of: {', '.join(_overrides(schema))}"
+    reason = message("refusals.declare_favourable", overrides=list(_overrides(schema)))
     return [
         (ArtifactId.measure(key), reason)
         for key, plugin in experiment.multiple["metrics"].items()

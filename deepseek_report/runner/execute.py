@@ -13,6 +13,13 @@ from typing import Any
 
 from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import (
+    Text,
+    all_reasons,
+    message,
+    plain,
+    text_of,
+)
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -37,16 +44,14 @@ from deepseek_report.runner.stages import StageJob, run_stage
 from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, tell
 from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
-_DIED_ONCE = "its process was ended from outside; it is tried once more, with nothing beside it"
-_DIED_TWICE = (
-    "its process was ended from outside, and once more when it ran alone, perhaps for want of "
-    "memory; free some, or make this part smaller, and run the same command again"
-)
+_DIED_ONCE = message("refusals.died_once")
+_DIED_TWICE = message("refusals.died_twice")
 
 
 def run_locked(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Outcome:
@@ -72,7 +77,7 @@ def _find_or_compute(
     try:
         folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
-        return _refuse(store, stage, str(error))
+        return _refuse(store, stage, error.reason)
     return Outcome(stage.id, folder, time.perf_counter() - started)
 
 
@@ -83,15 +88,16 @@ def _is_bad_data(stage: Stage, error: DataError) -> bool:
 
 def _kept(store: Store, stage: Stage, folder: Path) -> Outcome:
     """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = str(store.manifest(stage.id, stage.key).get("refused", ""))
+    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
     if reason:
         return Outcome(stage.id, reason=reason, applicable=False, cached=True)
     return Outcome(stage.id, folder, cached=True)
 
 
-def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
+def _refuse(store: Store, stage: Stage, reason: Text) -> Outcome:
     """Keep a refusal like a result: it follows from the same inputs."""
-    store.publish(stage.id, stage.key, store.work_folder(stage.id, stage.key), {"refused": reason})
+    folder = store.work_folder(stage.id, stage.key)
+    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
     return Outcome(stage.id, reason=reason, applicable=False)
 
 
@@ -161,6 +167,7 @@ class _Run:
     ) -> None:
         self.experiment, self.store, self.device = experiment, store, device
         self.reporter = reporter
+        self.words = wording(experiment.single["report"].language)
         self.execution = Execution()
         self.waiting = {stage.id: stage for stage in stages}
         self.order = [stage.id for stage in stages]
@@ -222,10 +229,10 @@ class _Run:
         """Why a stage is not run: what it lacks, or the reasons why that cannot be applied here."""
         outcomes, roots = self.execution.outcomes, self.roots(lost)
         if any(outcomes[one].applicable for one in lost):
-            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in roots)
-            reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
+            broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
+            reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
             return Outcome(stage.id, reason=reason, roots=tuple(roots))
-        reason = "; ".join(dict.fromkeys(outcomes[one].reason for one in roots))
+        reason = all_reasons(outcomes[root].reason for root in roots)
         return Outcome(stage.id, reason=reason, applicable=False, roots=tuple(roots))
 
     def roots(self, lost: list[str]) -> list[str]:
@@ -263,14 +270,14 @@ class _Run:
         self.waiting.pop(outcome.stage, None)
         if not outcome.cached:
             told_before = outcome.roots and not outcome.applicable
-            reason = "" if told_before else outcome.reason
+            reason = "" if told_before else self.words.say(outcome.reason)
             self.reporter.finished(
                 outcome.stage, outcome.seconds, reason, applicable=outcome.applicable
             )
         if outcome.stage in _TELLING and not outcome.cached:
             self.tell_cost()
         if outcome.bad_data:
-            raise DataError(outcome.reason)
+            raise DataError(self.words.say(outcome.reason))
         if outcome.stage == "data" and outcome.folder is not None:
             _check_against_data(self.experiment, outcome.folder)
 
@@ -318,7 +325,7 @@ class _Run:
         if for_good:
             self.done(Outcome(stage.id, reason=_DIED_TWICE))
         else:
-            self.reporter.finished(stage.id, 0.0, _DIED_ONCE)
+            self.reporter.finished(stage.id, 0.0, self.words.say(_DIED_ONCE))
 
     def on_message(self, message: Any) -> None:
         if message[0] == "started":

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
@@ -16,10 +17,21 @@ from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.calibration import seconds_of_a_row
-from deepseek_report.runner.cost import Cost, cost_of, row_by_training, span_of
+from deepseek_report.runner.cost import (
+    Cost,
+    cost_of,
+    row_by_training,
+    span_of,
+)
 from deepseek_report.runner.past_times import PastTimes
 from deepseek_report.runner.plan import Stage, make_plan, run_id
-from deepseek_report.runner.work import Size, instances_of, like_of, planned_calls, work_of
+from deepseek_report.runner.work import (
+    Size,
+    instances_of,
+    like_of,
+    planned_calls,
+    work_of,
+)
 from deepseek_report.store import Store
 
 
@@ -61,8 +73,8 @@ class Forecast:
     run_id: str
     data: DataSeen
     stages: Sequence[Expected]
-    refused: Sequence[tuple[str, str]]
-    unfit: Sequence[tuple[str, str]]
+    refused: Sequence[tuple[str, Text]]
+    unfit: Sequence[tuple[str, Text]]
     cost: Cost
     whole: bool
     language: str
@@ -91,7 +103,7 @@ def forecast(experiment: Experiment) -> Forecast:
     )
 
 
-def _left_out(experiment: Experiment) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tuple[str, Text]]]:
     """What sets brought along and what files name that cannot be applied, with the reasons."""
     reasons = [(one.artifact, one.reason) for one in experiment.refused]
     named = [one for one in reasons if experiment.is_named(one[0])]
@@ -116,8 +128,8 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
         schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))
-        card = load_json(folder / "card.json")
-        issues = tuple(DataIssue(**one) for one in load_json(folder / "issues.json"))
+        card = from_plain(load_json(folder / "card.json"))
+        issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
     return dataset, DataSeen(schema, card, issues, _favourable(schema))
 
 

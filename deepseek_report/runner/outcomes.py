@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.problems import not_applicable, problem, refusals
@@ -22,7 +23,7 @@ class Outcome:
     stage: str
     folder: Path | None = None
     seconds: float = 0.0
-    reason: str = ""
+    reason: Text = ""
     applicable: bool = True
     details: str = ""
     cached: bool = False

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.local_paths import without_local_paths
+from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.privacy.record import told_problems
 from deepseek_report.privacy.release import source_of
@@ -18,20 +19,20 @@ def refusals(experiment: Experiment) -> Iterator[dict[str, Any]]:
         yield not_applicable(experiment, refusal.artifact, refusal.reason)
 
 
-def not_applicable(experiment: Experiment, stage: str, reason: str) -> dict[str, Any]:
+def not_applicable(experiment: Experiment, stage: str, reason: Text) -> dict[str, Any]:
     """The entry of a part that cannot be applied; `named` is true where a person named it."""
     entry: dict[str, Any] = problem(stage, reason, "not applicable")
     return entry | {"named": True} if experiment.is_named(stage) else entry
 
 
-def problem(stage: str, reason: str, kind: str) -> dict[str, str]:
+def problem(stage: str, reason: Text, kind: str) -> dict[str, Any]:
     """One entry of `problems` in `run.json`."""
-    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
+    return {"stage": stage, "reason": plain(without_local_paths(reason)), "kind": kind}
 
 
-def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, str]:
+def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Text]:
     """{stage: reason} of the problems of one kind."""
-    return {entry["stage"]: entry["reason"] for entry in problems if entry["kind"] == kind}
+    return {entry["stage"]: text_of(entry["reason"]) for entry in problems if entry["kind"] == kind}
 
 
 def told(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
@@ -48,8 +49,8 @@ class StageJob:
     inputs: Mapping[str, Path]
     device: str
     source: str = ""
-    failures: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
+    failures: Mapping[str, Text] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
 
     @property
     def seeds(self) -> Seeds:

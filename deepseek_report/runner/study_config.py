@@ -12,6 +12,7 @@ from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.tasks import task_of
+from deepseek_report.wording.words import wording
 
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
@@ -111,10 +112,11 @@ def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]
     yield from _target(schema.target, codes)
     yield from _sensitive(schema.features)
     for note in dataset.card.get("preparation", ()):
-        if "dataset.favourable" not in note:  # asked for above
-            yield f"  # {_comment(note)}"
+        sentence = wording().say(note)
+        if "dataset.favourable" not in sentence:  # asked for above
+            yield f"  # {_comment(sentence)}"
     for issue in dataset.issues:
-        yield f"  # found ({issue.severity}): {_comment(issue.text)}"
+        yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
     yield from _columns(dataset)
 
 

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
@@ -215,7 +216,7 @@ def _write_conclusions(
     recorded = [dict(one) for one in opened.run["problems"]]
     known = {one["stage"] for one in recorded}
     broken = [
-        {"stage": stage, "reason": reason, "kind": "failed"}
+        {"stage": stage, "reason": plain(reason), "kind": "failed"}
         for stage, reason in results.failures.items()
         if stage not in known
     ]
@@ -224,7 +225,7 @@ def _write_conclusions(
         "format_version": 1,
         "run_digest": opened.run_digest,
         "findings": [_finding(one) for one in results.findings],
-        "thresholds": [dataclasses.asdict(one) for one in verdicts],
+        "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "problems": broken,
     }
     save_json(work / CONCLUSIONS, conclusions)
@@ -232,7 +233,7 @@ def _write_conclusions(
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return dict(vars(finding))
+    return {name: plain(value) for name, value in vars(finding).items()}
 
 
 def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:

@@ -8,11 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.sections.cells import (
-    count_cell,
-    p_cell,
-    percent_cell,
-)
+from deepseek_report.sections.cells import count_cell, p_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.task_columns import cells_of, headings
 from deepseek_report.tasks import task_of
@@ -86,7 +82,7 @@ def data(draft: Draft) -> dict[str, Any]:
         )
         if gain is not None and known
         else _not_measured(draft, "measures/learning_curve"),
-        "issues": [one.text for one in results.issues if one.severity != "info"]
+        "issues": [draft.words.say(one.text) for one in results.issues if one.severity != "info"]
         if results.has("data")
         else [],
     }
@@ -94,5 +90,5 @@ def data(draft: Draft) -> dict[str, Any]:
 
 def _not_measured(draft: Draft, artifact: str) -> str:
     """That nothing was measured, and why where the run knows it."""
-    reason = draft.results.refused.get(artifact, "").rstrip(".")
+    reason = draft.words.say(draft.results.refused.get(artifact, "")).rstrip(".")
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")

@@ -6,6 +6,7 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.draft import Draft
@@ -37,10 +38,11 @@ def capacity(draft: Draft) -> dict[str, Any]:
 def _not_measured(draft: Draft) -> str:
     """That neither heads nor experts were looked at, and why where the run knows it."""
     known = [
-        draft.results.refused.get(ArtifactId.measure(one), "")
-        for one in ("ablation", "expert_load")
+        draft.results.refused[artifact]
+        for artifact in map(ArtifactId.measure, ("ablation", "expert_load"))
+        if artifact in draft.results.refused
     ]
-    reason = "; ".join(dict.fromkeys(one.rstrip(".") for one in known if one))
+    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 

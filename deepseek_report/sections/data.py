@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
@@ -17,6 +16,7 @@ from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.tables import ShownTable
 from deepseek_report.tasks import task_of
+from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Data:
         draft = Draft("data", results)
         if results.has("data"):
             _answer(draft)
-            draft.caveats.extend(results.card.get("limits") or [])
+            draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
             draft.values |= _values(draft)
         return draft.content(self.title, self.needs, frozenset({"pictures/data_samples"}))
 
@@ -55,9 +55,11 @@ def _answer_number(draft: Draft) -> None:
     """From where to where a predicted number goes."""
     found = draft.results.card.get("label_numbers")
     if found:
-        unit = found.get("unit")
+        unit = draft.words.name(found.get("unit") or "")
         names = ("min", "q25", "q75", "max", "mean")
-        ends = {name: quantity(round(float(found[name]), 6), unit) for name in names}
+        ends = {
+            name: draft.words.numbers.quantity(round(float(found[name]), 6), unit) for name in names
+        }
         cut = draft.results.card.get("ends") == "quantiles"
         draft.answer("labels", label=found["label"], cut=cut, **ends)
 
@@ -80,7 +82,7 @@ def _values(draft: Draft) -> dict[str, Any]:
         "is_number": is_number,
     }
     return {
-        "origin": _origin(card),
+        "origin": _origin(card, draft.words),
         "labels": draft.table("labels", _shares("class"), card.get("labels") or [], **counted),
         "all_labels": draft.table(
             "all-labels", _shares("label"), card.get("all_labels") or [], **counted
@@ -92,7 +94,7 @@ def _values(draft: Draft) -> dict[str, Any]:
         ),
         "issues": draft.table("issues", _ISSUES, [_issue(one, draft) for one in results.issues]),
         **contents(draft),
-        "preparation": list(card.get("preparation") or []),
+        "preparation": [draft.words.say(note) for note in card.get("preparation") or []],
         "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
         "same_inputs": _leakage(card, "same_inputs_across"),
@@ -121,7 +123,7 @@ def _validation(results: Results) -> str:
     return "nothing" if fitted else "stop"
 
 
-def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
+def _origin(card: Mapping[str, Any], words: Wording) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row."""
     names = {
         "source": "Source",
@@ -134,7 +136,9 @@ def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
         "sha256": "SHA-256",
     }
     return [
-        {"what": label, "value": str(card[key])} for key, label in names.items() if card.get(key)
+        {"what": label, "value": words.say(card[key])}
+        for key, label in names.items()
+        if card.get(key)
     ]
 
 
@@ -172,10 +176,10 @@ def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
 def _issue(one: Any, draft: Draft) -> dict[str, Any]:
     order = ("high", "medium", "low", "info").index(one.severity)
     return {
-        "severity": draft.words.label("issue_severities", one.severity),
+        "severity": draft.words.label("severities", one.severity),
         "severity__sort": order,
-        "found": one.text,
-        "todo": one.recommendation or "–",
+        "found": draft.words.say(one.text),
+        "todo": draft.words.say(one.recommendation) or "–",
     }
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.tables import ShownTable
+from deepseek_report.wording.words import Wording
 
 #: More rows than this of one table are left to card.json.
 MOST_SHOWN = 60
@@ -67,7 +67,7 @@ def contents(draft: Draft) -> dict[str, Any]:
     results = draft.results
     heading = {"heading": draft.text(f"heading.{results.schema.modality}")}
     if kind_of(results.schema).named_columns:
-        facts = list(results.card.get("limited") or [])
+        facts = [draft.words.say(limit) for limit in results.card.get("limited") or []]
         return heading | {"facts": facts, "features": _features(draft), "spread": []}
     spread = [_lengths(draft), _channels(draft)]
     return heading | {"facts": _facts(draft), "features": [], "spread": spread}
@@ -88,7 +88,7 @@ def _features(draft: Draft) -> list[ShownTable]:
     card = results.card
     rows: dict[str, list[dict[str, Any]]] = {
         "features": [_feature(feature, results) for feature in results.schema.features],
-        "numeric": [_numeric(row) for row in card.get("numeric") or []],
+        "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
         "correlations": list(card.get("correlations") or []),
     }
@@ -115,16 +115,17 @@ def _feature(feature: Any, results: Results) -> dict[str, Any]:
     }
 
 
-def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"label": row["label"]} | _five(row, row.get("unit"))
+def _numeric(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
+    return {"label": row["label"]} | _five(row, words)
 
 
-def _five(row: Mapping[str, Any], unit: str | None) -> dict[str, Any]:
+def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
     """Smallest value, quartiles and largest value as cells."""
     cells: dict[str, Any] = {}
+    unit = words.name(row.get("unit") or "")
     for key in _FIVE:
         known = finite(row.get(key))
-        cells[key] = "–" if known is None else quantity(known, unit)
+        cells[key] = "–" if known is None else words.numbers.quantity(known, unit)
         if known is not None:
             cells[f"{key}__sort"] = known
     return cells
@@ -156,7 +157,7 @@ def _facts(draft: Draft) -> list[str]:
 def _lengths(draft: Draft) -> ShownTable:
     texts = draft.results.card.get("texts") or {}
     rows = [
-        {"class": row["class"], "n": row["n"], **_five(row, None)}
+        {"class": draft.words.say(row["class"]), "n": row["n"], **_five(row, draft.words)}
         for row in texts.get("lengths") or []
     ]
     kind = TableType((Column("class"), Column("n", "count"), *_SPREAD))
@@ -166,7 +167,7 @@ def _lengths(draft: Draft) -> ShownTable:
 def _channels(draft: Draft) -> ShownTable:
     values = draft.results.card.get("values") or {}
     rows = [
-        {"channel": str(row.get("label") or row["channel"]), **_five(row, row.get("unit"))}
+        {"channel": str(row.get("label") or row["channel"]), **_five(row, draft.words)}
         for row in values.get("channels") or []
     ]
     return draft.table("channels", TableType((Column("channel"), *_SPREAD)), rows, **_ends(draft))

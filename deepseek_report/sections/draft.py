@@ -7,6 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import TableType
@@ -87,7 +88,9 @@ class Draft:
             title=title,
             question=self.text("question"),
             answer=" ".join(self.answers),
-            values={"findings": found, "notes": _unique(self.measured), **self.values},
+            values=self.words.named(
+                {"findings": found, "notes": _unique(self.measured), **self.values}
+            ),
             caveats=_unique(self.caveats),
             actions=_unique(self.actions),
             incomplete=self._incomplete(needs, uses),
@@ -107,7 +110,7 @@ class Draft:
         failures = self.results.failures
         return any(ArtifactId(failed).is_within(artifact) for failed in failures)
 
-    def _reason(self, artifact: str, why: str) -> str:
+    def _reason(self, artifact: str, why: Text) -> str:
         reason = readable_reason(self.words, artifact, why)
         return f"{artifact_label(self.words, artifact)}: {reason}."
 

@@ -70,7 +70,10 @@ class Explanations:
                 "methods", _METHODS, [_method(draft, name) for name in results.explanations]
             ),
             "method_notes": [
-                {"explainer": explainer_label(results, name), "notes": list(one.notes)}
+                {
+                    "explainer": explainer_label(results, name),
+                    "notes": list(map(draft.words.say, one.notes)),
+                }
                 for name, one in results.explanations.items()
                 if one.notes and name != CONTROL
             ],
@@ -178,7 +181,7 @@ def _method(draft: Draft, name: str) -> dict[str, Any]:
     return {
         "explainer": name,
         "idea": draft.words.label("explainer_ideas", name),
-        "variant": one.variant,
+        "variant": draft.words.say(one.variant),
         "space": draft.words.label("output_spaces", one.output_space),
         "n": len(one),
         "calls": one.n_model_calls,

@@ -28,7 +28,7 @@ class Model:
         draft = Draft("model", results)
         if results.has("training"):
             _answer(draft)
-            draft.caveats.extend(results.training.get("notes") or [])
+            draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
         draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
@@ -40,7 +40,9 @@ def _answer(draft: Draft) -> None:
     training, architecture = draft.results.training, draft.results.architecture
     draft.answer(
         "what",
-        summary=str(architecture.get("summary") or architecture.get("name") or "").rstrip("."),
+        summary=draft.words.say(
+            architecture.get("summary") or str(architecture.get("name") or "")
+        ).rstrip("."),
         parameters=architecture.get("parameters"),
     )
     if training.get("epochs") == 0 and not training.get("diverged"):
@@ -67,7 +69,7 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         input_share=finite(time.get("input_share")),
         device=draft.words.label("devices", str(training.get("device") or "")),
         precision=training.get("precision"),
-        reason=str(training.get("precision_reason") or "").rstrip("."),
+        reason=draft.words.say(training.get("precision_reason") or "").rstrip("."),
         accumulation=training.get("accumulation") or 1,
     )
     return {"layers": _layers(results), "training": sentence if training.get("rows") != 0 else ""}

@@ -10,9 +10,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.disclosure import LEFT_OUT
+from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -76,7 +77,7 @@ def _without_actions(content: SectionContent) -> SectionContent:
     return replace(content, actions=(), caveats=())
 
 
-def _refused(results: Results) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
     """What cannot be applied here, each with the reason.
 
     Returns
@@ -85,9 +86,7 @@ def _refused(results: Results) -> tuple[dict[str, str], dict[str, str], dict[str
     private : what shows more of single persons than the report may; pictures too, since what they
         would show is told nowhere else.
     """
-    private = {
-        artifact: why for artifact, why in results.refused.items() if why.startswith(LEFT_OUT)
-    }
+    private = {artifact: why for artifact, why in results.refused.items() if is_left_out(why)}
     named = {
         artifact: why for artifact, why in results.refused.items() if artifact in results.named
     }
@@ -95,12 +94,12 @@ def _refused(results: Results) -> tuple[dict[str, str], dict[str, str], dict[str
     return _without(named, private), _without(of_sets, private), private
 
 
-def _without(parts: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+def _without(parts: Mapping[str, Text], others: Mapping[str, Text]) -> dict[str, Text]:
     return {artifact: why for artifact, why in parts.items() if artifact not in others}
 
 
 def _decision(draft: Draft) -> str:
-    known = str(draft.results.card.get("decision") or "").strip()
+    known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
         sentence = known if known.endswith((".", "!", "?")) else f"{known}."
         asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
@@ -237,7 +236,7 @@ def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
         "outcome": one.outcome,
         "set_by": one.set_by,
         "why": one.why,
-        "reason": one.reason,
+        "reason": draft.words.say(one.reason),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.bounds import TEXT, bounded
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.layers import layer_kind, layer_name
-from deepseek_report.artifacts.numbers import count, quantity
+from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType
 from deepseek_report.findings.records import attribute_label, explainer_label
@@ -113,7 +113,7 @@ class _Writer:
             identity,
             caption,
             {column.key: self._head(column) for column in shown},
-            tuple(self._row(row, shown) for row in kept[:MOST_ROWS]),
+            tuple(self.words.named(self._row(row, shown)) for row in kept[:MOST_ROWS]),
             (self._text("heading", self.kind.heading) or caption) if self.kind.folded else "",
             self.kind.folded,
             self._cut(len(kept)),
@@ -179,7 +179,8 @@ class _Writer:
     def _number(self, column: Column, value: float) -> str:
         if column.kind in {"quantity", "half_width"}:
             unit = self.slots["unit"] if column.unit == OF_TARGET else column.unit
-            return ("±\u00a0" if column.kind == "half_width" else "") + quantity(value, unit)
+            written = self.words.numbers.quantity(value, self.words.name(unit or ""))
+            return ("±\u00a0" if column.kind == "half_width" else "") + written
         if column.kind in {"declared", "declared_share"}:
             return estimates.bound(value, as_percent=column.kind == "declared_share")
         if column.kind == "place":

@@ -46,10 +46,7 @@ class Classification(Task):
     """One of several classes; with two of them a threshold decides, else the most probable one."""
 
     name: ClassVar[TaskName] = "classification"
-    predicted = "classes are"
     decides = True
-    noun = "classes"
-    label_noun = "label"
     extreme = "the most certain ones"
     within = "classes"
     outcome = "the decided class"

@@ -10,9 +10,7 @@ class MultiLabel(Classification):
     """Several labels at once; the one that is reported is decided as two classes are."""
 
     name = "multi_label"
-    predicted = "several labels are"
     several = True
-    noun = "several labels"
 
     def n_outputs(self, target: Target) -> int:
         return len(target.labels)

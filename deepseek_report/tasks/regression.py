@@ -28,10 +28,7 @@ class Regression(Task):
     """A number in the target's unit; nothing is decided."""
 
     name = "regression"
-    predicted = "a number is"
     decides = False
-    noun = "a number"
-    label_noun = "number"
     extreme = "the largest errors"
     within = "bands of the number"
     outcome = "the prediction"

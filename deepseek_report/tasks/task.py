@@ -87,18 +87,14 @@ class Task(ABC):
     what a perturbation of the inputs is judged by (`held`, `moved`). Metrics, findings, sections
     and pictures ask it and do not branch. A new task is a module of this folder and its words.
 
-    name : as the config and the schema call it. predicted : subject and verb of "… predicted".
+    name : as the config and the schema call it, and as texts of the catalogs end that depend on it.
     """
 
     name: ClassVar[TaskName]
-    predicted: ClassVar[str]
     #: Whether something is decided, so that there are decisions, probabilities and thresholds.
     decides: ClassVar[bool]
     #: Whether each of several labels is given or not, independently of the others.
     several: ClassVar[bool] = False
-    #: What is predicted, and what a label is called.
-    noun: ClassVar[str]
-    label_noun: ClassVar[str]
     #: Which cases are picked for the case pages, and within what the others are drawn.
     extreme: ClassVar[str]
     within: ClassVar[str]

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.tasks import task_of
@@ -52,7 +53,8 @@ class Session:
         self.settings, self.place = settings, place
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
-        self.forward, self.compile_note = module.forward_with_balance, ""
+        self.forward = module.forward_with_balance
+        self.compile_note: Text = ""
         if settings.compile:
             self.forward, self.compile_note = compiled(module.forward_with_balance)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)

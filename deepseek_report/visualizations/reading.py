@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
+from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
     """
     table = results.table(metric, name)
     if table is None:
-        reason = results.why_missing(ArtifactId.measure(metric))
+        reason = words_of(results).say(results.why_missing(ArtifactId.measure(metric)))
         raise ArtifactError(
             f"measures/{metric}: the table `{name}` is not there ({reason}); "
             f"add `{metric}` to the metrics, or leave this picture out"

@@ -179,6 +179,14 @@ class NumberFormat:
         """Items as a person lists them: `a`, `a and b`, `a, b and c`."""
         return format_list([str(item) for item in items], locale=self._locale)
 
+    def either(self, items: Sequence[Any]) -> str:
+        """Items of which one is enough: `a`, `a or b`, `a, b or c`."""
+        return format_list([str(item) for item in items], style="or", locale=self._locale)
+
+    def quoted(self, items: Sequence[Any]) -> list[str]:
+        """Each item in the quotation marks of the language: `“a”`."""
+        return [self._fill("quoted", text=str(item)) for item in items]
+
     # --- how it is written ---
     @cached_property
     def _locale(self) -> Locale:

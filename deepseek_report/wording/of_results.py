@@ -11,11 +11,13 @@ from deepseek_report.wording.words import Wording, wording
 def words_of(results: Results) -> Wording:
     """The texts of the language that the report is in, worded for what is predicted."""
     language = str((results.config.get("report") or {}).get("language") or "en")
-    return words_for(language, results.schema if results.has("data") else None)
+    if not results.has("data"):
+        return words_for(language, None)
+    return words_for(language, results.schema, str(results.card.get("name") or ""))
 
 
-def words_for(language: str, schema: Schema | None) -> Wording:
+def words_for(language: str, schema: Schema | None, data_set: str = "") -> Wording:
     """The texts of a language, worded for what such data predict and are made of."""
     if schema is None:
         return wording(language)
-    return wording(language, schema.target.task, kind_of(schema).noun)
+    return wording(language, schema.target.task, kind_of(schema).noun, data_set)

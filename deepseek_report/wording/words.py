@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 
 from deepseek_report.artifacts.bounds import bounded_texts
 from deepseek_report.artifacts.finding import Finding
-from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.estimates import in_sentence
@@ -45,11 +45,13 @@ class Wording:
     """The texts of one language, and its way to write numbers (`numbers`).
 
     texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
-    are explained by.
+    are explained by. data_set : its name, for names of columns and values that the package ships.
     """
 
-    def __init__(self, texts: Mapping[str, Any], noun: str = "feature") -> None:
+    def __init__(self, texts: Mapping[str, Any], noun: str = "feature", data_set: str = "") -> None:
         self._texts = texts
+        own = texts.get("data_sets", {}).get(data_set, {})
+        self._names: dict[str, str] = texts.get("names", {}) | own.get("names", {})
         symbols = dict(texts.get("formats", {}))
         self.numbers = NumberFormat(
             symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
@@ -85,13 +87,32 @@ class Wording:
         """A message in this language; a plain text as it stands."""
         return self.text(text.id, **text.values) if isinstance(text, Message) else text
 
+    def name(self, name: str) -> str:
+        """The name of a column, value, class or group in this language, where the package ships it.
+
+        Names from a person's own data stay as they are.
+        """
+        return self._names.get(name, name)
+
+    def named(self, value: Any) -> Any:
+        """The value with every name inside of lists and mappings in this language."""
+        if type(value) is str:
+            return self.name(value)
+        if isinstance(value, dict):
+            return {key: self.named(inside) for key, inside in value.items()}
+        if isinstance(value, list):
+            return [self.named(inside) for inside in value]
+        return value
+
     def _filling(self, value: Any) -> Any:
-        """What fills a slot: messages worded, texts from the data cut to a page."""
+        """What fills a slot: messages worded, names in this language, texts cut to a page."""
         if isinstance(value, Message):
             return self.say(value)
+        if isinstance(value, Mapping):
+            return {name: self._filling(inside) for name, inside in value.items()}
         if isinstance(value, list | tuple):
             return bounded_texts([self._filling(inside) for inside in value])
-        return bounded_texts(value)
+        return bounded_texts(self.named(value))
 
     def label(self, group: str, name: str) -> str:
         """The readable name of a key, such as `label("explainers", "shap")`."""
@@ -107,8 +128,9 @@ class Wording:
 
     def finding(self, one: Finding) -> WordedFinding:
         """The four texts of a finding, and its labels."""
+        values = from_plain(one.values)
         said = {
-            part: self.text(f"findings.{one.message}.{part}", **one.values)
+            part: self.text(f"findings.{one.message}.{part}", **values)
             for part in ("claim", "detail", "why", "do")
         }
         return WordedFinding(
@@ -118,7 +140,7 @@ class Wording:
             section=one.section,
             section_title=self.label("section_titles", one.section),
             evidence=one.evidence,
-            limits=tuple(self.text(f"limits.{key}", **one.values) for key in one.limits),
+            limits=tuple(self.text(f"limits.{key}", **values) for key in one.limits),
             **said,
         )
 
@@ -130,18 +152,21 @@ class Wording:
 
 
 @cache
-def wording(language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature") -> Wording:
+def wording(
+    language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature", data_set: str = ""
+) -> Wording:
     """The texts of a language; those of the default language where it has none.
 
     task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
+    data_set : the name of the data, for the names that the package ships with them.
     """
     folder = shipped("templates") / "locale"
     if not (folder / f"{language}.yaml").is_file():
         language = DEFAULT_LANGUAGE
     texts = dict(_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
-    return Wording(_merged(texts, own), noun)
+    return Wording(_merged(texts, own), noun, data_set)
 
 
 def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
@@ -188,6 +213,8 @@ def _environment(numbers: NumberFormat) -> Environment:
         "points": numbers.points,
         "p": numbers.p_sentence,
         "listing": numbers.listing,
+        "either": numbers.either,
+        "quoted": numbers.quoted,
         "seconds": numbers.seconds,
         "share": numbers.share,
         "value": numbers.value,

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.runner.parts import write_section
 from deepseek_report.runner.reading import read_run, results_of
+from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
 SECTIONS, PICTURES = CHOICES["sections"], CHOICES["visualizations"]
@@ -53,7 +54,7 @@ def test_every_metric_that_was_not_refused_gave_something(results: Results) -> N
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_well_formed_and_says_what_it_shows(results: Results, name: str) -> None:
     if f"pictures/{name}" in results.refused:
-        pytest.skip(results.refused[f"pictures/{name}"])
+        pytest.skip(say(results.refused[f"pictures/{name}"]))
     folder = results.paths[f"pictures/{name}"]
     drawn = [results.pictures[path.stem] for path in sorted(folder.glob("*.svg"))]
     assert drawn

@@ -38,17 +38,12 @@ class Basket(DataKind):
         instance=("basket", "baskets"),
         place=("article", "articles"),
         player="article",
-        group=("handful of articles", "handfuls of articles"),
-        alike="neighbours",
-        substitute="an empty place",
         becomes="taken out",
         removed="taken out",
         baseline="the empty basket",
-        path=("the empty basket", "points on it are no basket"),
         replaced="{Nouns} are taken out.",
         nearest="Nearest baskets share the most {nouns}.",
         noise="{nouns} are taken out at random",
-        shortcut="Look at the baskets with that article.",
     )
 
     def present(self, rows: Array) -> Bools:

@@ -17,6 +17,7 @@ from deepseek_report.datasets.multi_label_demo import MultiLabelDemo
 from deepseek_report.datasets.strata import bands
 from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
+from tests.worded import say
 
 N = 300
 
@@ -120,7 +121,7 @@ def test_rows_with_the_same_inputs_and_another_number_contradict(tmp_path: Path)
     dataset = load(str(tmp_path / "twice.csv"), target="y", columns={"x": Column(kind="numeric")})
     assert dataset.card["leakage"]["contradictory_rows"] == 120
     found = next(one for one in dataset.issues if one.check == "duplicates")
-    assert found.text == "120 rows have the inputs of a row with another number."
+    assert say(found.text) == "120 rows have the inputs of a row with another number."
 
 
 def test_bands_have_nearly_the_same_size_and_keep_equal_values_together() -> None:
@@ -149,4 +150,4 @@ def test_the_generated_labels_depend_on_the_words_and_not_on_the_idle_counts() -
     }
     idle = [value for name, value in strength.items() if name.startswith("idle")]
     assert max(idle) < 0.1 < max(strength.values())
-    assert "generated" in str(dataset.card["title"]).lower()
+    assert "generated" in say(dataset.card["title"]).lower()

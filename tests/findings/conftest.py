@@ -77,7 +77,7 @@ class Run:
         folder = self.place("data")
         save_json(folder / "schema.json", make_schema(**target).to_json())
         save_json(folder / "card.json", CARD)
-        save_json(folder / "issues.json", [vars(one) for one in issues])
+        save_json(folder / "issues.json", [one.to_json() for one in issues])
         return self
 
     def training(self, **facts: Any) -> Run:

@@ -9,6 +9,7 @@ from jinja2 import UndefinedError
 
 from deepseek_report.artifacts.bounds import TEXT
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.tasks import TASKS
@@ -43,8 +44,8 @@ def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
     for key, text in flat(tree):
         assert isinstance(text, str), key
         words._environment.parse(text)
-    for message, parts in tree["findings"].items():
-        assert set(parts) == {"claim", "detail", "why", "do"}, message
+    for key, parts in tree["findings"].items():
+        assert set(parts) == {"claim", "detail", "why", "do"}, key
 
 
 @pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
@@ -100,3 +101,21 @@ def test_a_label_of_any_length_leaves_a_sentence_that_can_be_read():
     said = words.text("a", level="x" * 10_000, levels=["y" * 10_000, "z"])
     assert len(said) < 2 * TEXT + 30
     assert said.endswith("z.")
+
+
+def test_names_that_ship_with_a_data_set_are_said_in_the_language_and_others_stay():
+    texts = {
+        "names": {"missing": "fehlt"},
+        "data_sets": {"loans": {"names": {"Age": "Alter"}}},
+        "a": "{{ label }}: {{ value }} {{ levels|join(', ') }}",
+    }
+    said = {"label": "Age", "value": "missing", "levels": ["Age", "Aged"]}
+    assert Wording(texts, data_set="loans").text("a", **said) == "Alter: fehlt Alter, Aged"
+    assert Wording(texts, data_set="mine").text("a", **said) == "Age: fehlt Age, Aged"
+    named = Wording(texts, data_set="loans").named({"Age": [{"label": "Age"}, 3]})
+    assert named == {"Age": [{"label": "Alter"}, 3]}
+
+
+def test_messages_inside_of_lists_of_mappings_are_worded():
+    words = Wording({"a": "{% for part in parts %}{{ part.why }}{% endfor %}", "b": "so"})
+    assert words.text("a", parts=[{"why": message("b")}]) == "so"

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import ModelPlugin
@@ -76,7 +77,7 @@ class ExplainerPlugin(Protocol):
         players of a layout. For texts it is the most, since they differ in length.
         """
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Text | None:
         """Why this method cannot explain the model of such data, or None if it can."""
 
 

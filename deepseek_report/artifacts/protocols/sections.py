@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.results import Results
 
@@ -27,7 +28,7 @@ class SectionContent:
     caveats: Sequence[str] = ()
     actions: Sequence[str] = ()
     incomplete: Sequence[str] = ()
-    failure: str = ""
+    failure: Text = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "section")

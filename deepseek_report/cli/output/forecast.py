@@ -16,9 +16,11 @@ from deepseek_report.cli.output.console import (
 from deepseek_report.cli.output.units import duration, duration_range
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.of_results import words_for
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
+    from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
     from deepseek_report.runner.cost import Basis, Cost
     from deepseek_report.runner.forecast import DataSeen, Expected, Forecast
@@ -36,25 +38,27 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
     say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    _say_data(plan.data)
-    _say_issues(plan.data, plan.language)
+    data_set = str(plan.data.card.get("name") or "")
+    texts = words_for(plan.language, plan.data.schema, data_set)
+    _say_data(plan.data, texts)
+    _say_issues(plan.data, texts)
     _say_stages(plan.stages)
-    _say_left_out("Asked for by name, and not applicable here", plan.unfit)
-    _say_left_out("Left out", plan.refused)
+    _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
+    _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
 
 
-def _say_left_out(heading: str, parts: Sequence[tuple[str, str]]) -> None:
+def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:
     if parts:
         say(f"\n{heading} ({len(parts)})")
     for reason, artifacts in _by_reason(parts).items():
-        say(f"  – {_some_of(artifacts)}: {reason}")
+        say(f"  – {_some_of(artifacts)}: {texts.say(reason)}")
 
 
 # --- data -----------------------------------------------------------------------------------------
 
 
-def _say_data(data: DataSeen) -> None:
+def _say_data(data: DataSeen, texts: Wording) -> None:
     size, schema = data.size, data.schema
     parts = f"{count(size.train)} to train on, {count(size.validation)} to validate, "
     parts += f"{count(size.test)} to test on"
@@ -71,7 +75,7 @@ def _say_data(data: DataSeen) -> None:
         say(f"  {kind_of(schema).summary()}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
-        say(f"  – {note}")
+        say(f"  – {texts.say(note)}")
     if len(notes) > _MOST_NOTES:
         say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
 
@@ -140,14 +144,13 @@ def _few(names: Sequence[str], most: int) -> str:
     return f"{', '.join(names[:most])} and {count(len(names) - most)} more"
 
 
-def _say_issues(data: DataSeen, language: str) -> None:
+def _say_issues(data: DataSeen, texts: Wording) -> None:
     if not data.issues:
         say("\nThe checks of the data found nothing.")
         return
-    texts = wording(language)
     say(f"\nFound in the data ({len(data.issues)})")
     for issue in data.issues[:_MOST_ISSUES]:
-        say(f"  {texts.label('issue_severities', issue.severity)}: {issue.text}")
+        say(f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}")
     if len(data.issues) > _MOST_ISSUES:
         say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
 
@@ -189,8 +192,8 @@ def _cached(stages: Sequence[Expected]) -> str:
     return "yes" if there else "no"
 
 
-def _by_reason(refused: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    reasons: dict[str, list[str]] = {}
+def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
+    reasons: dict[Text, list[str]] = {}
     for artifact, reason in refused:
         reasons.setdefault(reason, []).append(artifact)
     return reasons
