@@ -135,6 +135,8 @@ class _Planner:
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
         targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
+        if (language := self.config["report"]["language"]) != "en":  # words inside of the drawing
+            config = {"picture": config, "language": language}
         if not privacy.is_full:  # drawn from what may be told alone
             config = {"picture": config, "privacy": vars(privacy)}
             targets.append(f"{RELEASE}.release")

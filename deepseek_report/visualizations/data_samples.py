@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import rasters
-from deepseek_report.visualizations.labels import capital, extent, short
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import extent, short
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,7 +55,7 @@ class DataSamples:
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        groups = _groups(results.schema, results.test)
+        groups = _groups(results.schema, results.test, words_of(results))
         shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
         draw = _images if results.schema.modality == "image" else _series
         marked = results.schema.modality == "image" and results.test.truth is not None
@@ -62,11 +65,7 @@ class DataSamples:
                 svg=draw(results, shown),
                 title=_title(results, groups, len(shown)),
                 alt=_alt(results, shown),
-                how_to_read=(
-                    "Each row is a class; its cases are spread evenly over the test part, not "
-                    "picked."
-                    + (" A black and white line marks what makes the label." if marked else "")
-                ),
+                how_to_read=caption("data_samples.how_to_read", marked=marked),
             )
         ]
 
@@ -79,14 +78,16 @@ class _Row:
     places: NDArray[np.int64]
 
 
-def _groups(schema: Schema, part: Split) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, NDArray[np.int64]]]:
     """(class, all its positions), classes without a case left out."""
     names, labels = schema.target.classes, part.labels
     if schema.target.is_number:
         edges = np.quantile(part.labels, [1 / 3, 2 / 3])
-        names, labels = ("low", "middle", "high"), np.searchsorted(edges, part.labels)
-    found = [(name, np.flatnonzero(labels == one)) for one, name in enumerate(names)]
-    return [(name, places) for name, places in found if len(places)]
+        thirds = ("low", "middle", "high")
+        names = tuple(words.text(f"pictures.data_samples.{third}") for third in thirds)
+        labels = np.searchsorted(edges, part.labels)
+    groups = [(name, np.flatnonzero(labels == code)) for code, name in enumerate(names)]
+    return [(name, places) for name, places in groups if len(places)]
 
 
 def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
@@ -179,22 +180,30 @@ def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float])
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _title(results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int) -> str:
-    noun = "images" if results.schema.modality == "image" else "series"
-    what = "third" if results.schema.target.is_number else "class"
-    many = "thirds" if results.schema.target.is_number else "classes"
-    left_out = len(groups) - n_shown
-    cut = f"; {plural(left_out, f'further {what} is', f'further {many} are')} not shown"
-    return f"What the {noun} of {plural(n_shown, what, many)} look like" + (cut if left_out else "")
+def _title(
+    results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int
+) -> Message:
+    return caption(
+        "data_samples.title",
+        modality=results.schema.modality,
+        thirds=results.schema.target.is_number,
+        n=n_shown,
+        left_out=len(groups) - n_shown,
+    )
 
 
-def _alt(results: Results, shown: Sequence[_Row]) -> str:
-    shape = results.schema.layout.shape if results.schema.layout else ()
+def _alt(results: Results, shown: Sequence[_Row]) -> Message:
+    shape = results.schema.layout.shape if results.schema.layout else (0, 0)
+    classes = [
+        caption("data_samples.alt_class", label=short(row.label, 40), n=len(row.places))
+        for row in shown
+    ]
     if results.schema.modality == "image":
-        kind = f"Images of {shape[0]} by {shape[1]} pixels"
-    else:
-        drawn = min(shape[1], _MOST_CHANNELS)
-        some = f" of {shape[1]}" if drawn < shape[1] else ""
-        kind = f"Curves of {shape[0]} steps, {plural(drawn, 'channel')}{some}"
-    told = "; ".join(f"{short(row.label, 40)}: {len(row.places)}" for row in shown)
-    return capital(f"{kind}, one row a class. {told}.")
+        return caption("data_samples.alt_images", height=shape[0], width=shape[1], classes=classes)
+    return caption(
+        "data_samples.alt_series",
+        steps=shape[0],
+        drawn=min(shape[1], _MOST_CHANNELS),
+        channels=shape[1],
+        classes=classes,
+    )

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
-from deepseek_report.visualizations.labels import short, with_interval
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import short
 from deepseek_report.visualizations.marks import value_ticks
-from deepseek_report.visualizations.numbers import in_unit, with_unit
+from deepseek_report.visualizations.numbers import in_unit
 from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,43 +47,42 @@ class ErrorSlices:
         table = required(results, "error_slices", "slices").head(self.most)
         unit, score = results.schema.target.unit, results.find("parts_examined")
         examined = int(score[0].value) if score else len(table)
-        height = height_of(table)
+        height, words = height_of(table), words_of(results)
         return [
             Picture(
                 name="error_slices",
-                svg=draw_svg("error_slices", height, lambda fig: _paint(fig, table, unit)),
+                svg=draw_svg("error_slices", height, lambda fig: _paint(fig, table, unit, words)),
                 title=_title(table, unit),
                 alt=_alt(table, examined),
-                how_to_read=(
-                    "Coloured points are the mean absolute error in a part of the data with its "
-                    "95 % interval, grey diamonds that among all other cases; hollow points could "
-                    f"be chance, after correcting for the {count(examined)} parts looked at."
-                ),
+                how_to_read=caption("error_slices.how_to_read", examined=examined),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
-    label = in_unit("mean absolute error", unit)
-    paint_parts(figure, table, ("mae", "rest_mae"), value_ticks, label)
+def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
+    label = in_unit(words.text("pictures.common.mae"), unit, words)
+    paint_parts(figure, table, ("mae", "rest_mae"), value_ticks, label, words)
 
 
-def _title(table: pd.DataFrame, unit: str | None) -> str:
+def _title(table: pd.DataFrame, unit: str | None) -> Message:
     sure = table[table["p_adjusted"] < LEVEL]
     if sure.empty:
-        return "No part of the data has larger errors than the rest beyond what chance explains"
-    worst = sure.iloc[0]
-    off = with_unit(float(worst["mae"]), unit, worst["low"], worst["high"])
-    rest = number(worst["rest_mae"], worst["low"], worst["high"])
-    elsewhere = f"against {rest} elsewhere"
-    return f"Where {short(worst['slice'], 130)}, predictions are off by {off}, {elsewhere}"
+        return caption("error_slices.title_none")
+    return _part("error_slices.title", sure.iloc[0], unit)
 
 
-def _alt(table: pd.DataFrame, examined: int) -> str:
-    parts = [
-        f"{short(row.slice, 130)} {with_interval(row.mae, row.low, row.high)} in "
-        f"{count(row.n)} cases against {number(row.rest_mae)}"
-        for row in table.head(5).itertuples()
-    ]
-    head = f"Mean absolute error in the worst of {count(examined)} parts: "
-    return head + "; ".join(parts) + "."
+def _part(name: str, row: pd.Series, unit: str | None = None) -> Message:
+    """What is known of one part of the data."""
+    return caption(
+        name,
+        part=short(row["slice"], 130),
+        n=row["n"],
+        error=measured(row, "mae"),
+        elsewhere=row["rest_mae"],
+        unit=unit,
+    )
+
+
+def _alt(table: pd.DataFrame, examined: int) -> Message:
+    parts = [_part("error_slices.alt_part", row) for _, row in table.head(5).iterrows()]
+    return caption("error_slices.alt", examined=examined, parts=parts)

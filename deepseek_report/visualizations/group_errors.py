@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import spoken, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
-from deepseek_report.visualizations.numbers import in_unit, with_unit
+from deepseek_report.visualizations.numbers import in_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,40 +51,37 @@ class GroupErrors:
                 f"measures/{self.metric}: no single attribute has {self.noun}s"
             )
         unit, tests = results.schema.target.unit, results.table(self.metric, "tests")
-        height = 1.0 + _ROW * len(table)
+        height, words = 1.0 + _ROW * len(table), words_of(results)
         return [
             Picture(
                 name=self.metric,
-                svg=draw_svg(self.metric, height, lambda fig: _paint(fig, table, unit)),
-                title=_title(tests, unit, self.noun),
-                alt=_alt(table, self.noun),
-                how_to_read=(
-                    f"Left, how far predictions are off in each {self.noun}; right, whether they "
-                    "are too high (above 0) or too low. Lines are 95 % intervals, hollow points "
-                    "have too few cases to be judged."
-                ),
+                svg=draw_svg(self.metric, height, lambda fig: _paint(fig, table, unit, words)),
+                title=_title(tests, unit, self.metric),
+                alt=_alt(table, self.metric),
+                how_to_read=caption(f"{self.metric}.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
     height = figure.get_size_inches()[1]
     left = panel(figure, 2.1, 0.55, 4.3, height - 0.3)
     right = panel(figure, 4.55, 0.55, 6.6, height - 0.3)
     rows(
         left, [wrapped(f"{one.attribute_label}: {one.level}", 26, 2) for one in table.itertuples()]
     )
-    _column(left, table, "mae")
+    _column(left, table, "mae", words)
     left.set_xlim(left=-0.02 * left.get_xlim()[1])
-    left.set_xlabel(in_unit("mean absolute error", unit))
+    left.set_xlabel(in_unit(words.text("pictures.common.mae"), unit, words))
     rows(right, [""] * len(table))
     right.axvline(0, color=LIGHT["context"], linewidth=1)
-    _column(right, table, "mean_error")
-    right.set_xlabel(in_unit("mean error", unit))
-    beside(right, table["n"].map(count), "cases", 40)
+    _column(right, table, "mean_error", words)
+    right.set_xlabel(in_unit(words.text("pictures.common.mean_error"), unit, words))
+    cases = words.text("pictures.common.cases")
+    beside(right, table["n"].map(words.numbers.count), cases, 40)
 
 
-def _column(axes: Axes, table: pd.DataFrame, name: str) -> None:
+def _column(axes: Axes, table: pd.DataFrame, name: str, words: Wording) -> None:
     few = table["too_few"].to_numpy(dtype=bool)
     places = np.arange(len(table))
     for hollow in (False, True):
@@ -90,30 +90,36 @@ def _column(axes: Axes, table: pd.DataFrame, name: str) -> None:
         look = Look(SERIES[0] if name == "mae" else SERIES[1], hollow=hollow)
         intervals(axes, places[few == hollow], part[name], ends, look)
     grid(axes, "x")
-    value_ticks(axes, "x", 4)
+    value_ticks(axes, "x", words, 4)
 
 
-def _title(tests: pd.DataFrame | None, unit: str | None, noun: str) -> str:
+def _title(tests: pd.DataFrame | None, unit: str | None, metric: str) -> Message:
     if tests is None or tests.empty:
-        return f"Errors by {noun}; there are not two {noun}s large enough to compare"
+        return caption(f"{metric}.title_too_few")
     sure = tests[tests["p_adjusted"] < 0.05]
     if sure.empty:
-        return f"No difference in errors between {noun}s goes beyond chance"
+        return caption(f"{metric}.title_none")
     worst = sure.loc[sure["p_adjusted"].idxmin()]
-    attribute = spoken(worst["attribute_label"])
-    gap = with_unit(abs(float(worst["value"])), unit, worst["low"], worst["high"])
-    what = "are further off" if worst["metric"] == "mae_gap" else "are higher against the truth"
-    return (
-        f"{attribute}: predictions for “{spoken(worst['widest_level'])}” {what} than for "
-        f"“{spoken(worst['narrowest_level'])}”, by {gap}"
+    return caption(
+        "group_errors.title",
+        attribute=spoken(worst["attribute_label"]),
+        size=bool(worst["metric"] == "mae_gap"),
+        widest=spoken(worst["widest_level"]),
+        narrowest=spoken(worst["narrowest_level"]),
+        gap=measured(worst, "value"),
+        unit=unit,
     )
 
 
-def _alt(table: pd.DataFrame, noun: str) -> str:
-    parts = [
-        f"{spoken(row.attribute_label)} {spoken(row.level)} "
-        f"{with_interval(row.mae, row.mae_low, row.mae_high)} and "
-        f"{with_interval(row.mean_error, row.mean_error_low, row.mean_error_high)}"
-        for row in table.itertuples()
+def _alt(table: pd.DataFrame, metric: str) -> Message:
+    levels = [
+        caption(
+            "group_errors.alt_level",
+            attribute=spoken(row["attribute_label"]),
+            level=spoken(row["level"]),
+            mae=measured(row, "mae", "mae_low", "mae_high"),
+            mean_error=measured(row, "mean_error", "mean_error_low", "mean_error_high"),
+        )
+        for _, row in table.iterrows()
     ]
-    return f"Mean absolute error and mean error of each {noun}: " + "; ".join(parts) + "."
+    return caption(f"{metric}.alt", levels=levels)

@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, percent, points
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import (
-    capital,
-    extent,
-    percent_with_interval,
-    short,
-    spoken,
-)
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import extent, short, spoken
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +28,8 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _ROW = 0.25
+#: Columns of the panels, from left to right.
+_RATES = ("selection", "fnr", "fpr")
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,13 @@ class GroupRates:
     def draw(self, results: Results) -> Sequence[Picture]:
         table = _with_errors(required(results, "group_rates", "groups"))
         favourable = short(results.schema.target.favourable_class, 20)
-        line = _overall(results)
+        line, words = _overall(results), words_of(results)
         parts = {
             "group_rates": table[~table["crossing"].astype(bool)],
             "group_rates_crossings": table[table["crossing"].astype(bool)],
         }
         return [
-            _picture(name, _View(part.reset_index(drop=True), favourable, line))
+            _picture(name, _View(part.reset_index(drop=True), favourable, line, words))
             for name, part in parts.items()
             if len(part)
         ]
@@ -63,14 +62,11 @@ class _View:
     table: pd.DataFrame
     favourable: str
     overall: dict[str, float]
+    words: Wording
 
-    @property
-    def panels(self) -> list[tuple[str, str]]:
-        return [
-            ("selection", f"decided\n“{short(self.favourable, 15)}”"),
-            ("fnr", f"wrongly denied\n“{short(self.favourable, 15)}”"),
-            ("fpr", f"wrongly given\n“{short(self.favourable, 15)}”"),
-        ]
+    def heading(self, rate: str) -> str:
+        """What the panel of a rate is called, on two lines."""
+        return f"{self.words.text(f'pictures.group_rates.{rate}')}\n“{short(self.favourable, 15)}”"
 
     @property
     def attributes(self) -> list[str]:
@@ -108,24 +104,21 @@ def _picture(name: str, view: _View) -> Picture:
         svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
         title=_title(view),
         alt=_alt(view),
-        how_to_read=(
-            "Points are groups with 95 % intervals; the grey line is the rate over all cases. "
-            "Hollow points are groups too small to judge. Different rates can have different "
-            "causes: this picture shows the difference, not why."
-        ),
+        how_to_read=caption("group_rates.how_to_read"),
     )
 
 
 def _paint(figure: Figure, view: _View) -> None:
+    count = view.words.numbers.count
     labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
     heads = [short(one, 34) for one in dict.fromkeys(view.table["attribute_label"])]
     left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
     width, height = (WIDTH - left - 0.05) / 3, figure.get_size_inches()[1]
-    for column, (rate, title) in enumerate(view.panels):
+    for column, rate in enumerate(_RATES):
         begin = left + column * width
         axes = panel(figure, begin, 0.35, begin + width - 0.3, height - 0.55)
         _points(axes, view, rate)
-        axes.set_title(title, fontsize=SMALL)
+        axes.set_title(view.heading(rate), fontsize=SMALL)
         _row_labels(axes, view, labels if column == 0 else None)
 
 
@@ -141,7 +134,7 @@ def _points(axes: Axes, view: _View, rate: str) -> None:
     grid(axes, "x")
     axes.set_ylim(places[-1] + 0.6, -0.6)
     axes.set_xlim(*_limits(view, rate))
-    percent_ticks(axes, "x", 2)
+    percent_ticks(axes, "x", view.words, 2)
 
 
 def _limits(view: _View, rate: str) -> tuple[float, float]:
@@ -199,34 +192,41 @@ def _overlap(low: pd.Series, high: pd.Series) -> bool:
     return not low["selection_high"] < high["selection_low"]
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     pair = _widest(view)
     if pair is None:
-        return "The groups are too small to compare how often they are decided favourably"
+        return caption("group_rates.title_none")
     low, high = pair
-    gap = points(_gap(low, high)).lstrip("+")
-    sure = "; their intervals overlap" if _overlap(low, high) else ""
-    return (
-        f"Decisions for “{view.favourable}” differ most by "
-        f"{spoken(low['attribute_label']).lower()}: "
-        f"{percent(low['selection'])} of “{spoken(low['level'])}”, {percent(high['selection'])} "
-        f"of “{spoken(high['level'])}”, {gap} apart{sure}"
+    return caption(
+        "group_rates.title",
+        favourable=view.favourable,
+        attribute=spoken(low["attribute_label"]),
+        low=spoken(low["level"]),
+        low_share=low["selection"],
+        high=spoken(high["level"]),
+        high_share=high["selection"],
+        gap={"value": _gap(low, high), "low": None, "high": None},
+        overlap=bool(_overlap(low, high)),
     )
 
 
-def _alt(view: _View) -> str:
-    parts = []
+def _alt(view: _View) -> Message:
+    attributes = []
     for name in view.attributes:
         part = view.table[view.table["attribute"] == name]
-        said = [
-            f"{spoken(row.level)} "
-            + percent_with_interval(row.selection, row.selection_low, row.selection_high)
-            for row in part.itertuples()
+        levels = [
+            caption(
+                "group_rates.alt_level",
+                level=spoken(row["level"]),
+                share=measured(row, "selection", "selection_low", "selection_high"),
+            )
+            for _, row in part.iterrows()
         ]
-        parts.append(f"{capital(spoken(part['attribute_label'].iloc[0]))}: " + ", ".join(said))
-    return (
-        f"Share decided “{view.favourable}” by group, over all "
-        f"{percent(view.overall['selection'])}. "
-        + "; ".join(parts)
-        + ". The two error rates stand beside it."
+        label = spoken(part["attribute_label"].iloc[0])
+        attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
+    return caption(
+        "group_rates.alt",
+        favourable=view.favourable,
+        overall=view.overall["selection"],
+        attributes=attributes,
     )

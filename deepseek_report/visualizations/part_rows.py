@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.visualizations.labels import wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
 from deepseek_report.visualizations.style import LIGHT, SERIES, panel
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,9 @@ def paint_parts(
     figure: Figure,
     table: pd.DataFrame,
     columns: tuple[str, str],
-    ticks: Callable[[Axes, Literal["x", "y"]], None],
+    ticks: Callable[[Axes, Literal["x", "y"], Wording], None],
     label: str,
+    words: Wording,
 ) -> None:
     """A point with its interval for each part, a diamond for the rest, and the number of cases.
 
@@ -54,6 +55,7 @@ def paint_parts(
         intervals(axes, own, part[value], (part["low"], part["high"]), look)
     grid(axes, "x")
     axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
-    ticks(axes, "x")
+    ticks(axes, "x", words)
     axes.set_xlabel(label)
-    beside(axes, table["n"].map(count), "cases", 44)
+    cases = words.text("pictures.common.cases")
+    beside(axes, table["n"].map(words.numbers.count), cases, 44)

@@ -7,17 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import (
-    capital,
-    known,
-    percent_with_interval,
-    setting,
-    spoken,
-    with_interval,
-    wrapped,
-)
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import known, spoken, wrapped
 from deepseek_report.visualizations.marks import (
     Look,
     grid,
@@ -25,9 +18,10 @@ from deepseek_report.visualizations.marks import (
     upright_intervals,
     value_ticks,
 )
-from deepseek_report.visualizations.numbers import with_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,29 +39,19 @@ class _Judged:
     """What is judged under perturbation, and what it moves: of decisions, or of a number.
 
     above, below : columns of the value and its interval. calm : the score of undisturbed inputs.
+    texts : where the catalogs have the words for it.
     """
 
     above: _Columns
     below: _Columns
     calm: str
-    names: tuple[str, str]
-    moved: str
+    texts: str
 
 
 _CLASSES = _Judged(
-    ("roc_auc", "low", "high"),
-    ("flipped", "flipped_low", "flipped_high"),
-    "roc_auc",
-    ("ROC AUC", "decisions changed"),
-    "changes few decisions",
+    ("roc_auc", "low", "high"), ("flipped", "flipped_low", "flipped_high"), "roc_auc", "decisions"
 )
-_NUMBER = _Judged(
-    ("mae", "low", "high"),
-    ("change", "change_low", "change_high"),
-    "mae",
-    ("MAE", "mean change"),
-    "moves its predictions little",
-)
+_NUMBER = _Judged(("mae", "low", "high"), ("change", "change_low", "change_high"), "mae", "number")
 
 
 @dataclass(frozen=True)
@@ -84,22 +68,23 @@ class Robustness:
         judged = _NUMBER if results.schema.target.is_number else _CLASSES
         score = results.score(judged.calm)
         calm = score.value if score is not None and known(score.value) else None
+        words = words_of(results)
         return [
             Picture(
                 name="robustness",
-                svg=draw_svg("robustness", _HEIGHT, lambda fig: _paint(fig, table, calm, judged)),
-                title=_number_title(table, results) if judged is _NUMBER else _title(table),
-                alt=_alt(table, calm, judged),
-                how_to_read=(
-                    "In each column the inputs are disturbed more from left to right; a robust "
-                    "model stays near the grey line of undisturbed inputs (above) and "
-                    f"{judged.moved} (below). Upright lines are 95 % intervals."
+                svg=draw_svg(
+                    "robustness", _HEIGHT, lambda fig: _paint(fig, table, calm, judged, words)
                 ),
+                title=_title(table, judged, results.schema.target.unit),
+                alt=_alt(table, calm, judged),
+                how_to_read=caption(f"robustness.{judged.texts}.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, calm: float | None, judged: _Judged) -> None:
+def _paint(
+    figure: Figure, table: pd.DataFrame, calm: float | None, judged: _Judged, words: Wording
+) -> None:
     names = list(dict.fromkeys(table["label"]))
     width = (WIDTH - 0.7) / len(names)
     for column, name in enumerate(names):
@@ -107,30 +92,35 @@ def _paint(figure: Figure, table: pd.DataFrame, calm: float | None, judged: _Jud
         own = table[table["label"] == name].sort_values("level")
         above = panel(figure, left, 2.4, right, _HEIGHT - 0.45)
         below = panel(figure, left, 0.6, right, 2.15)
-        _line(above, own, judged.above, SERIES[0])
-        _line(below, own, judged.below, SERIES[1])
-        _frame(above, below, table, calm, judged)
-        above.set_title(wrapped(capital(name), int(width * 12)))
+        _line(above, own, judged.above, SERIES[0], words)
+        _line(below, own, judged.below, SERIES[1], words)
+        _frame((above, below), table, calm, judged, words)
+        above.set_title(wrapped(sentence_case(name), int(width * 12)))
         if column == 0:
-            above.set_ylabel(judged.names[0])
-            below.set_ylabel(judged.names[1])
+            above.set_ylabel(words.text(f"pictures.robustness.{judged.texts}.above"))
+            below.set_ylabel(words.text(f"pictures.robustness.{judged.texts}.below"))
         for axes in (above, below):
             axes.tick_params(labelleft=column == 0)
 
 
-def _line(axes: Axes, own: pd.DataFrame, columns: tuple[str, str, str], colour: str) -> None:
+def _line(axes: Axes, own: pd.DataFrame, columns: _Columns, colour: str, words: Wording) -> None:
     value, low, high = columns
     places = range(len(own))
     axes.plot(places, own[value], color=colour)
     upright_intervals(axes, places, own[value], (own[low], own[high]), Look(colour))
-    axes.set_xticks(places, [setting(level) for level in own["level"]])
+    axes.set_xticks(places, [words.numbers.setting(level) for level in own["level"]])
     axes.set_xlim(-0.4, len(own) - 0.6)
     grid(axes, "y")
 
 
 def _frame(
-    above: Axes, below: Axes, table: pd.DataFrame, calm: float | None, judged: _Judged
+    pair: tuple[Axes, Axes],
+    table: pd.DataFrame,
+    calm: float | None,
+    judged: _Judged,
+    words: Wording,
 ) -> None:
+    above, below = pair
     columns = table[list(judged.above)]
     shown = columns.to_numpy(float)[~columns.isna().to_numpy()]
     low, high = float(shown.min()), max(float(shown.max()), calm or 0.0)
@@ -138,47 +128,41 @@ def _frame(
     below.set_ylim(0, float(table[list(judged.below)].max().max()) * 1.1 + 0.001)
     if calm is not None:
         above.axhline(calm, color=LIGHT["context"], linewidth=1.4, zorder=1)
-    value_ticks(above, "y", 4)
-    (value_ticks if judged is _NUMBER else percent_ticks)(below, "y", 4)
+    value_ticks(above, "y", words, 4)
+    (value_ticks if judged is _NUMBER else percent_ticks)(below, "y", words, 4)
     above.tick_params(labelbottom=False)
-    below.set_xlabel("level")
+    below.set_xlabel(words.text("pictures.robustness.level"))
 
 
 def _last(table: pd.DataFrame, name: str) -> pd.Series:
     return table[table["label"] == name].sort_values("level").iloc[-1]
 
 
-def _title(table: pd.DataFrame) -> str:
-    worst = table.loc[table["flipped"].idxmax()]
-    if worst["flipped"] == 0:
-        return "Nothing that was tried changes a decision"
-    share = percent(worst["flipped"], worst["flipped_low"], worst["flipped_high"])
-    what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
-    return f"{what} changes most decisions, {share}"
-
-
-def _number_title(table: pd.DataFrame, results: Results) -> str:
-    worst = table.loc[table["change"].idxmax()]
-    moved = with_unit(
-        float(worst["change"]),
-        results.schema.target.unit,
-        worst["change_low"],
-        worst["change_high"],
+def _title(table: pd.DataFrame, judged: _Judged, unit: str | None) -> Message:
+    worst = table.loc[table[judged.below[0]].idxmax()]
+    if judged is _CLASSES and worst["flipped"] == 0:
+        return caption("robustness.decisions.title_none")
+    return caption(
+        f"robustness.{judged.texts}.title",
+        perturbation=spoken(worst["label"]),
+        level=worst["level"],
+        moved=measured(worst, *judged.below),
+        unit=unit,
     )
-    what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
-    return f"{what} moves predictions most, by {moved} on average"
 
 
-def _alt(table: pd.DataFrame, calm: float | None, judged: _Judged) -> str:
-    write = with_interval if judged is _NUMBER else percent_with_interval
-    parts = []
+def _alt(table: pd.DataFrame, calm: float | None, judged: _Judged) -> Message:
+    perturbations = []
     for name in dict.fromkeys(table["label"]):
         last = _last(table, name)
-        above, below = ([last[key] for key in keys] for keys in (judged.above, judged.below))
-        parts.append(
-            f"{spoken(name)} at level {setting(last['level'])}: {judged.names[0]} "
-            f"{with_interval(*above)}, {judged.names[1]} {write(*below)}"
+        perturbations.append(
+            caption(
+                f"robustness.{judged.texts}.alt_perturbation",
+                perturbation=spoken(name),
+                level=last["level"],
+                score=measured(last, *judged.above),
+                moved=measured(last, *judged.below),
+            )
         )
-    before = "" if calm is None else f", {with_interval(calm, None, None)} undisturbed"
-    head = f"{judged.names[0]}{before}, and {judged.names[1]}, by level: "
-    return head + "; ".join(parts) + "."
+    values = {"calm": calm, "perturbations": perturbations}
+    return caption(f"robustness.{judged.texts}.alt", **values)

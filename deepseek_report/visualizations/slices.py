@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import percent_with_interval, short, wrapped
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import short, wrapped
 from deepseek_report.visualizations.marks import percent_ticks
 from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,69 +45,69 @@ class Slices:
         table = required(results, "slices", "slices").head(self.most)
         score = results.find("slices_examined")
         examined = int(score[0].value) if score else len(table)
+        words = words_of(results)
         return [
             Picture(
                 name="slices",
-                svg=draw_svg("slices", height_of(table), lambda fig: _paint(fig, table)),
+                svg=draw_svg("slices", height_of(table), lambda fig: _paint(fig, table, words)),
                 title=_title(table),
                 alt=_alt(table, examined),
-                how_to_read=(
-                    "Coloured points are the share of wrong decisions in a slice with its 95 % "
-                    "interval, grey diamonds that among all other cases; hollow points could be "
-                    f"chance, after correcting for the {count(examined)} slices looked at."
-                ),
-                interactive=_twin(table),
+                how_to_read=caption("slices.how_to_read", examined=examined),
+                interactive=_twin(table, words),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     columns = ("error_rate", "rest_error_rate")
-    paint_parts(figure, table, columns, percent_ticks, "share of wrong decisions")
+    paint_parts(figure, table, columns, percent_ticks, words.text("pictures.slices.axis"), words)
 
 
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> Message:
     sure = table[table["p_adjusted"] < LEVEL]
-    if sure.empty:
-        return "No slice errs more often than the rest beyond what chance explains"
-    worst = sure.iloc[0]
-    wrong = f"{percent(worst['error_rate'])} of {count(worst['n'])} decisions are wrong"
-    elsewhere = f"against {percent(worst['rest_error_rate'])} elsewhere"
-    return f"Where {short(worst['slice'], 130)}, {wrong}, {elsewhere}"
+    return caption("slices.title_none") if sure.empty else _part("slices.title", sure.iloc[0])
 
 
-def _alt(table: pd.DataFrame, examined: int) -> str:
-    parts = [
-        f"{short(row.slice, 130)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
-        f"{count(row.n)} against {percent(row.rest_error_rate)}"
-        for row in table.head(5).itertuples()
-    ]
-    head = f"Share of wrong decisions in the worst of {count(examined)} slices: "
-    return head + "; ".join(parts) + "."
+def _part(name: str, row: pd.Series) -> Message:
+    """What is known of one slice."""
+    return caption(
+        name,
+        slice=short(row["slice"], 130),
+        n=row["n"],
+        wrong=measured(row, "error_rate"),
+        elsewhere=row["rest_error_rate"],
+    )
 
 
-def _twin(table: pd.DataFrame) -> dict[str, Any]:
+def _alt(table: pd.DataFrame, examined: int) -> Message:
+    slices = [_part("slices.alt_slice", row) for _, row in table.head(5).iterrows()]
+    return caption("slices.alt", examined=examined, slices=slices)
+
+
+def _twin(table: pd.DataFrame, words: Wording) -> dict[str, Any]:
     places = range(len(table))
-    hover = [
-        twin.text(short(row.slice, 130))
-        + f"<br>{percent_with_interval(row.error_rate, row.low, row.high)} of {count(row.n)} wrong"
-        + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
-        for row in table.itertuples()
-    ]
     filled = ["circle" if p < LEVEL else "circle-open" for p in table["p_adjusted"]]
     fields = {
-        "text": hover,
+        "text": [_hover(row, words) for _, row in table.iterrows()],
         "error_x": twin.error_bars(table["error_rate"], table["low"], table["high"]),
         "marker": {"symbol": filled},
-        "name": "slice",
+        "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
+    others = words.text("pictures.slices.others")
     rest = twin.points(
-        table["rest_error_rate"], places, LIGHT["context"], marker=diamond, name="all other cases"
+        table["rest_error_rate"], places, LIGHT["context"], marker=diamond, name=others
     )
     layout = {
-        "xaxis": twin.share_axis("share of wrong decisions", rangemode="tozero"),
+        "xaxis": twin.share_axis(words.text("pictures.slices.axis"), rangemode="tozero"),
         "yaxis": twin.row_axis([wrapped(one, 38, 3) for one in table["slice"]]),
     }
     traces = [rest, twin.points(table["error_rate"], places, SERIES[1], **fields)]
-    return twin.twin(traces, layout, height=120 + 52 * len(table))
+    return twin.twin(traces, layout, words, height=120 + 52 * len(table))
+
+
+def _hover(row: pd.Series, words: Wording) -> str:
+    wrong = words.say(_part("slices.hover_wrong", row))
+    elsewhere = words.say(_part("slices.hover_elsewhere", row))
+    p = words.text("pictures.slices.hover_p", p=float(row["p_adjusted"]))
+    return f"{twin.text(short(row['slice'], 130))}<br>{wrong}<br>{elsewhere}<br>{twin.text(p)}"
