@@ -158,21 +158,21 @@ def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "fe
     variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
     """
-    return _wording(_folders(), language, variant, noun)
+    known = language if language in languages() else DEFAULT_LANGUAGE
+    return _wording(_folders(), known, variant, noun)
 
 
 @cache
 def _wording(folders: tuple[Path, ...], language: str, variant: str, noun: str) -> Wording:
-    having = [folder for folder in folders if (folder / f"{language}.yaml").is_file()]
-    if not having:
-        return _wording(folders, DEFAULT_LANGUAGE, variant, noun)
-    texts = _catalog(having[0], language)
-    if variant:
-        texts = _merged(texts, _texts(having[0] / f"{language}.{variant}.yaml"))
+    folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
+    texts = read_catalog(folder, language)
+    further = folder / f"{language}.{variant}.yaml"
+    if variant and further.is_file():
+        texts = _merged(texts, _texts(further))
     return Wording(texts, noun)
 
 
-def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
+def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
     """`<language>.yaml`, with what further files in the folder `<language>` add to it."""
     texts = _texts(folder / f"{language}.yaml")
     for path in sorted((folder / language).glob("*.yaml")):
