@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.message import Message, Text, text_of
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.errors import NotApplicableError
@@ -81,8 +81,8 @@ def _says(column: pd.Series) -> bool:
     return bool(column.notna().any() and (column.fillna(0) != 0).any())
 
 
-def _score_name(summary: Mapping[str, Any]) -> str:
-    return str(summary.get("score") or "ROC AUC")
+def _score_name(summary: Mapping[str, Any]) -> Text:
+    return text_of(summary["score"]) if summary.get("score") else caption("common.roc_auc")
 
 
 def _paint(
