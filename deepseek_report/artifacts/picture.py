@@ -56,5 +56,5 @@ class Picture:
         small = folder / "narrow" / f"{name}.svg"
         narrow = small.read_text(encoding="utf-8") if small.exists() else None
         fields = load_json(folder / f"{name}.json")
-        texts = {key: text_of(fields.pop(key)) for key in _TEXTS if key in fields}
+        texts: dict[str, Any] = {key: text_of(fields.pop(key)) for key in _TEXTS if key in fields}
         return cls(svg=svg, narrow=narrow, **texts, **fields)

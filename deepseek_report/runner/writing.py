@@ -59,9 +59,9 @@ class WriteOptions:
     """How documents are made.
 
     formats, engine, language : instead of what the run's config says.
-    trust : packages of which sections and pictures may be loaded. people : files of statements to add; None
-    leaves what is wrong in people's files to the report, else it is refused before anything is
-    written.
+    trust : packages of which sections and pictures may be loaded.
+    people : files of statements to add; None leaves what is wrong in people's files to the
+    report, else it is refused before anything is written.
     """
 
     formats: Sequence[Format] = ()

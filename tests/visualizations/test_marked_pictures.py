@@ -21,8 +21,8 @@ from .wordings import draw
 
 Build = Callable[..., Results]
 _WORD = re.compile(r"[^\W\d_]{2,}")
-#: What the schema says in place of a value or before it.
-_OF_VALUES = {"missing", "mean"}
+#: What the schema says in place of a value or before it, and `layer_name` of a module's parts.
+_OF_VALUES = {"missing", "mean", "layer"}
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,14 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _of_the_data(results: Results) -> set[str]:
-    """Words of names and values: of the schema, and of the cells of tables."""
+    """Words of names and values: of the schema, the cells of tables, and the training's score."""
     texts = list(_strings(results.schema.to_json())) + list(results.schema.player_labels)
+    texts += _strings(results.training.get("score")) if results.has("training") else []
     folders = [path for name, path in results.paths.items() if name.startswith("measures/")]
     for table in (one for path in folders for one in Measurement.load(path).tables.values()):
         for column in table.columns:
             texts += [cell for cell in table[column] if isinstance(cell, str)]
-    return {word for text in texts for word in _WORD.findall(text.replace("_", " "))}
+    return {word for text in texts for word in _WORD.findall(text.replace("_", " ").lower())}
 
 
 def _shown(picture: Picture) -> Iterator[list[str]]:
@@ -68,7 +69,8 @@ def _of_twin(figure: dict[str, Any]) -> Iterator[str]:
     for value in figure["layout"].values():
         if isinstance(value, dict):
             yield from _strings([value.get("title", {}), value.get("ticktext")])
-            yield from _strings([inside.get("title") for inside in value.values() if isinstance(inside, dict)])  # fmt: skip
+            inner = [inside for inside in value.values() if isinstance(inside, dict)]
+            yield from _strings([inside.get("title") for inside in inner])
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -81,4 +83,4 @@ def test_no_word_of_a_picture_stands_outside_of_the_catalogs(
     allowed = _of_the_data(results) | _OF_VALUES
     for picture in draw(plugin(key), results):
         for texts in _shown(picture):
-            assert not [word for word in words_outside(texts) if word not in allowed], texts
+            assert not {word.lower() for word in words_outside(texts)} - allowed, texts

@@ -26,7 +26,7 @@ from deepseek_report.wording.words import CATALOGS, Wording, languages, wording
         ("{{ n|plural('row is', 'rows are') }}", "{{ n|plural('⟦row is⟧', '⟦rows are⟧') }}"),
         ("{{ 'up' if x == 'high' else 'down' }}", "{{ '⟦up⟧' if x == 'high' else '⟦down⟧' }}"),
         ("{{ label('explainers', name) }}", "{{ label('explainers', name) }}"),
-        ("{% if way in ['up', 'down'] %}on{% endif %}", "{% if way in ['up', 'down'] %}⟦on⟧{% endif %}"),
+        ("{% if a in ['up', 'no'] %}on{% endif %}", "{% if a in ['up', 'no'] %}⟦on⟧{% endif %}"),
         ("{{ a|map('explainer')|join('; ') }}", "{{ a|map('explainer')|join('; ') }}"),
         ("{{ {'value': x, 'low': none}|gap }}", "{{ {'value': x, 'low': none}|gap }}"),
         ("{{ x }} – {{ y }}", "{{ x }} – {{ y }}"),
@@ -56,7 +56,8 @@ def test_formats_stay_and_numbers_are_patterns() -> None:
 
 def _texts(value: object, key: str = "") -> dict[str, str]:
     if isinstance(value, dict):
-        return {k: t for name, inside in value.items() for k, t in _texts(inside, f"{key}.{name}").items()}  # fmt: skip
+        parts = [_texts(inside, f"{key}.{name}") for name, inside in value.items()]
+        return {place: text for part in parts for place, text in part.items()}
     return {key[1:]: value} if isinstance(value, str) else {}
 
 
