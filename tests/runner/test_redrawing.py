@@ -12,7 +12,10 @@ from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
 from deepseek_report.cli.render import command
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
+from deepseek_report.runner.plan import make_plan
 from deepseek_report.runner.redrawing import draw_again
 from deepseek_report.store.run_folder import look_into
 from deepseek_report.wording.pseudo import LANGUAGE, OPEN, write_catalog
@@ -87,3 +90,16 @@ def test_no_code_but_that_of_pictures_is_loaded_as_a_picture(tmp_path: Path) -> 
     results.config["visualizations"]["own"]["_target_"] = target  # type: ignore[index]
     draw_again(results, tmp_path / "drawn")
     assert results.pictures["own"].title == "Title"
+
+
+@pytest.mark.usefixtures("catalogs")
+def test_the_language_of_a_run_is_in_the_keys_of_its_pictures_alone() -> None:
+    english, marked = (
+        {
+            stage.id: stage.key
+            for stage in make_plan(validate(compose(["debug=fast", f"report.language={language}"])))
+        }
+        for language in ("en", LANGUAGE)
+    )
+    changed = {stage for stage, key in english.items() if marked[stage] != key}
+    assert changed == {stage for stage in english if stage.startswith("pictures/")}
