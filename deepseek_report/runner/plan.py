@@ -15,6 +15,7 @@ from deepseek_report.config.portable import Places
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import texts_digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
@@ -135,8 +136,7 @@ class _Planner:
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
         targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
-        if (language := self.config["report"]["language"]) != "en":  # words inside of the drawing
-            config = {"picture": config, "language": language}
+        config = {"picture": config, "texts": texts_digest(self.config["report"]["language"])}
         if not privacy.is_full:  # drawn from what may be told alone
             config = {"picture": config, "privacy": vars(privacy)}
             targets.append(f"{RELEASE}.release")

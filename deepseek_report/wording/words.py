@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Mapping
@@ -158,8 +159,12 @@ def wording(language: str = DEFAULT_LANGUAGE, variant: str = "", noun: str = "fe
     variant : texts of `<language>.<variant>.yaml` replace those of the language, as "number" does
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
     """
-    known = language if language in languages() else DEFAULT_LANGUAGE
-    return _wording(_folders(), known, variant, noun)
+    return _wording(_folders(), _having_texts(language), variant, noun)
+
+
+def _having_texts(language: str) -> str:
+    """The language, or the default one where it has no catalog."""
+    return language if language in languages() else DEFAULT_LANGUAGE
 
 
 @cache
@@ -170,6 +175,14 @@ def _wording(folders: tuple[Path, ...], language: str, variant: str, noun: str) 
     if variant and further.is_file():
         texts = _merged(texts, _texts(further))
     return Wording(texts, noun)
+
+
+def texts_digest(language: str) -> str:
+    """SHA-256 of the files of a language: what words inside of pictures are made from."""
+    language = _having_texts(language)
+    folder = next(path for path in _folders() if (path / f"{language}.yaml").is_file())
+    files = sorted([*folder.glob(f"{language}*.yaml"), *(folder / language).glob("*.yaml")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:

@@ -92,14 +92,18 @@ def test_no_code_but_that_of_pictures_is_loaded_as_a_picture(tmp_path: Path) -> 
     assert results.pictures["own"].title == "Title"
 
 
+def _keys(language: str) -> dict[str, str]:
+    experiment = validate(compose(["debug=fast", f"report.language={language}"]))
+    return {stage.id: stage.key for stage in make_plan(experiment)}
+
+
 @pytest.mark.usefixtures("catalogs")
-def test_the_language_of_a_run_is_in_the_keys_of_its_pictures_alone() -> None:
-    english, marked = (
-        {
-            stage.id: stage.key
-            for stage in make_plan(validate(compose(["debug=fast", f"report.language={language}"])))
-        }
-        for language in ("en", LANGUAGE)
-    )
-    changed = {stage for stage, key in english.items() if marked[stage] != key}
-    assert changed == {stage for stage in english if stage.startswith("pictures/")}
+def test_the_texts_of_the_language_are_in_the_keys_of_pictures_alone(tmp_path: Path) -> None:
+    english, marked = _keys("en"), _keys(LANGUAGE)
+    pictures = {stage for stage in english if stage.startswith("pictures/")}
+    assert {stage for stage, key in english.items() if marked[stage] != key} == pictures
+
+    path = tmp_path / "catalogs" / f"{LANGUAGE}.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("Loss", "Cost"), encoding="utf-8")
+    mended = _keys(LANGUAGE)
+    assert {stage for stage, key in marked.items() if mended[stage] != key} == pictures
