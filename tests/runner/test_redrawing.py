@@ -78,7 +78,7 @@ def test_a_picture_of_a_package_that_is_not_trusted_stays_as_it_was_stored(
 def test_a_picture_that_cannot_be_drawn_again_says_why(tmp_path: Path) -> None:
     results = _stored(tmp_path)
     target = "deepseek_report.visualizations.slices.Slices"
-    results.config["visualizations"]["own"]["_target_"] = target  # type: ignore[index]
+    results.config["visualizations"]["own"]["_target_"] = target
     draw_again(results, tmp_path / "drawn")
     assert "own" not in results.pictures
     assert "slices" in results.failures["pictures/own"]
@@ -87,7 +87,7 @@ def test_a_picture_that_cannot_be_drawn_again_says_why(tmp_path: Path) -> None:
 def test_no_code_but_that_of_pictures_is_loaded_as_a_picture(tmp_path: Path) -> None:
     results = _stored(tmp_path)
     target = "deepseek_report.sections.bias.Bias"
-    results.config["visualizations"]["own"]["_target_"] = target  # type: ignore[index]
+    results.config["visualizations"]["own"]["_target_"] = target
     draw_again(results, tmp_path / "drawn")
     assert results.pictures["own"].title == "Title"
 
