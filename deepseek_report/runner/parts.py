@@ -1,4 +1,4 @@
-"""The sections that a run folder names, built only from code that this person trusts."""
+"""The sections and pictures that a run folder names, built only from code that is trusted here."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pydantic import TypeAdapter
 
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
+from deepseek_report.artifacts.protocols.visualizations import VisualizationPlugin
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.trust import trusted_packages
 from deepseek_report.wording.words import sentence_case
 
-_OWN = "deepseek_report.sections."
+_OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
 _PACKAGE = "deepseek_report"
 
 
@@ -32,6 +33,18 @@ def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> Section
     ------
     UntrustedPartError : the target is no section of this package or of a trusted one.
     """
+    section: SectionPlugin = _load(entry, "section", trust)
+    return section
+
+
+def load_picture(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> VisualizationPlugin:
+    """Build the plug-in of a picture; it raises as `load_section` does."""
+    picture: VisualizationPlugin = _load(entry, "picture", trust)
+    return picture
+
+
+def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
+    """The plug-in of this kind that an entry of the config names."""
     target = str(entry.get("_target_", ""))
     module, _, name = target.rpartition(".")
     package = module.partition(".")[0]
@@ -40,14 +53,13 @@ def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> Section
             f"its code is {target or 'not named'}, and {package or 'that package'} is not trusted "
             f"here; render the run again with --trust {package or 'PACKAGE'} if you trust it"
         )
-    if package == _PACKAGE and not module.startswith(_OWN):
-        raise UntrustedPartError(f"its code is {target}, which is no section of this package")
+    if package == _PACKAGE and not module.startswith(_OWN[kind]):
+        raise UntrustedPartError(f"its code is {target}, which is no {kind} of this package")
     found = getattr(importlib.import_module(module), name)
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-        raise UntrustedPartError(f"its code is {target}, which is no section")
+        raise UntrustedPartError(f"its code is {target}, which is no {kind}")
     fields = {key: value for key, value in entry.items() if key != "_target_"}
-    built: SectionPlugin = TypeAdapter(found).validate_python(fields)
-    return built
+    return TypeAdapter(found).validate_python(fields)
 
 
 def write_section(

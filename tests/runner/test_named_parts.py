@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Refusal
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.assemble import _problems
+from deepseek_report.runner.outcomes import Execution, Outcome
 from deepseek_report.runner.plan import make_plan, run_id
 
 
@@ -16,11 +16,12 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
         refused=[Refusal("measures/latency", "a"), Refusal("measures/mae", "b")],
         is_named=lambda artifact: artifact.startswith(("measures/latency", "measures/gap")),
     )
-    failed, refused = (
-        SimpleNamespace(stage=f"measures/gap/{name}", reason="c") for name in ("shap", "lime")
+    outcomes = (
+        Outcome("measures/gap/lime", reason="c", applicable=False),
+        Outcome("measures/gap/shap", reason="c"),
     )
-    execution = SimpleNamespace(refused=[refused], failures=[failed])
-    problems = list(_problems(experiment, execution))  # type: ignore[arg-type]
+    execution = Execution({outcome.stage: outcome for outcome in outcomes})
+    problems = execution.problems(experiment)  # type: ignore[arg-type]
     assert [problem for problem in problems if "named" in problem] == [
         {"stage": "measures/latency", "reason": "a", "kind": "not applicable", "named": True},
         {"stage": "measures/gap/lime", "reason": "c", "kind": "not applicable", "named": True},
