@@ -35,7 +35,6 @@ from deepseek_report.artifacts.protocols.traits import (
     traits_of,
 )
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
-from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed
@@ -45,7 +44,7 @@ from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.tasks import TASKS
-from deepseek_report.wording.words import wording
+from deepseek_report.wording.words import languages, wording
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
@@ -157,12 +156,6 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         where = locate(composed, ("report", "language"))
         todo = nearest(language, there) or f"set report.language={there[0]}"
         yield Problem(where, found, choices(there), todo)
-
-
-def languages() -> list[str]:
-    """The languages that have a catalogue in `templates/locale`, sorted."""
-    files = (shipped("templates") / "locale").glob("*.yaml")
-    return sorted(file.stem for file in files if "." not in file.stem)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

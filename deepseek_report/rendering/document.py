@@ -26,6 +26,8 @@ from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
 from deepseek_report.sections.tables import ShownTable, measured_table
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
@@ -184,7 +186,8 @@ class _Writer:
             return Markdown("See ") + markdown.reference("fig", name) + Markdown(".\n\n")
         self.used.add(f"fig-{name}")
         self._write_picture(found)
-        return Markdown(_figure(found, twin=self._has_twin(found)))
+        words = words_of(self.results)
+        return Markdown(_figure(found, words, twin=self._has_twin(found)))
 
     def _absent(self, name: str) -> Markup:
         reasons = [
@@ -280,12 +283,11 @@ class _Writer:
         return markdown.reference("sec", name)
 
 
-def _figure(picture: Picture, twin: bool) -> str:
+def _figure(picture: Picture, words: Wording, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
-    title, alt = markdown.plain_braces(picture.title), markdown.plain_braces(picture.alt)
+    title, alt = (markdown.plain_braces(words.say(one)) for one in (picture.title, picture.alt))
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
-    if picture.how_to_read:
-        how = markdown.escape(picture.how_to_read)
+    if how := markdown.escape(words.say(picture.how_to_read)):
         parts.append(f"::: {{.how-to-read}}\n[How to read it.]{{.lead-in}} {how}\n:::")
     if twin:
         parts.append(

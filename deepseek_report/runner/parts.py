@@ -1,4 +1,4 @@
-"""The sections that a run folder names, built only from code that this person trusts."""
+"""The sections and pictures that a run folder names, built only from code that is trusted here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pydantic import TypeAdapter
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
+from deepseek_report.artifacts.protocols.visualizations import VisualizationPlugin
 from deepseek_report.artifacts.results import Results
 from deepseek_report.config.trust import trusted_packages
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import sentence_case
 
-_OWN = "deepseek_report.sections."
+_OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
 _PACKAGE = "deepseek_report"
 
 
@@ -38,19 +39,30 @@ def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> Section
     ------
     UntrustedPartError : the target is no section of this package or of a trusted one.
     """
+    section: SectionPlugin = _load(entry, "section", trust)
+    return section
+
+
+def load_picture(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> VisualizationPlugin:
+    """Build the plug-in of a picture; it raises as `load_section` does."""
+    picture: VisualizationPlugin = _load(entry, "picture", trust)
+    return picture
+
+
+def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
+    """The plug-in of this kind that an entry of the config names."""
     target = str(entry.get("_target_", ""))
     module, _, name = target.rpartition(".")
     package = module.partition(".")[0]
     if package not in trusted_packages(trust) or not module:
         raise UntrustedPartError(message("refusals.untrusted", target=target, package=package))
-    if package == _PACKAGE and not module.startswith(_OWN):
-        raise UntrustedPartError(message("refusals.no_own_section", target=target))
+    if package == _PACKAGE and not module.startswith(_OWN[kind]):
+        raise UntrustedPartError(message(f"refusals.no_own_part.{kind}", target=target))
     found = getattr(importlib.import_module(module), name)
     if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-        raise UntrustedPartError(message("refusals.no_section", target=target))
+        raise UntrustedPartError(message(f"refusals.no_part.{kind}", target=target))
     fields = {key: value for key, value in entry.items() if key != "_target_"}
-    built: SectionPlugin = TypeAdapter(found).validate_python(fields)
-    return built
+    return TypeAdapter(found).validate_python(fields)
 
 
 def write_section(

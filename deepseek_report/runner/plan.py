@@ -24,6 +24,7 @@ from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import texts_digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
@@ -178,6 +179,7 @@ class _Planner:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
+        config = {"picture": config, "texts": texts_digest(self.config["report"]["language"])}
         self._released(
             ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from deepseek_report.store.run_folder import (
     result_problems,
     run_digest,
 )
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
 FORMAT_VERSION = 2
@@ -46,6 +47,17 @@ class OpenRun:
     run: Mapping[str, Any]
     contents: Contents
     run_digest: str
+
+    @property
+    def language(self) -> str:
+        """The language that its report is written in."""
+        return str(self.run["config"]["report"].get("language") or DEFAULT_LANGUAGE)
+
+    def in_language(self, language: str) -> OpenRun:
+        """The same results, of which a report in another language is to be written."""
+        config = self.run["config"]
+        config = {**config, "report": {**config["report"], "language": language}}
+        return replace(self, run={**self.run, "config": config})
 
     @property
     def results(self) -> Results:

@@ -39,6 +39,7 @@ from deepseek_report.rendering.options import Engine, Format, ReportOptions
 from deepseek_report.rendering.render import render
 from deepseek_report.runner.parts import write_section
 from deepseek_report.runner.reading import OpenRun, open_run, read_run
+from deepseek_report.runner.redrawing import drawn_again
 from deepseek_report.store import MANIFEST, digest
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
@@ -50,6 +51,7 @@ from deepseek_report.store.run_folder import (
     look_into,
     readable_manifest,
 )
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
 
 #: What was concluded from the results while writing: findings, thresholds, problems of writing.
 CONCLUSIONS = "findings.json"
@@ -57,17 +59,19 @@ CONCLUSIONS = "findings.json"
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How documents are made. formats, engine : instead of what the run's config says.
+    """How documents are made.
 
-    trust : packages of which sections may be loaded. people : files of statements to add; None
-    leaves what is wrong in people's files to the report, else it is refused before anything is
-    written.
+    formats, engine, language : instead of what the run's config says.
+    trust : packages of which sections and pictures may be loaded.
+    people : files of statements to add; None leaves what is wrong in people's files to the
+    report, else it is refused before anything is written.
     """
 
     formats: Sequence[Format] = ()
     engine: Engine | None = None
     trust: Sequence[str] = ()
     people: Sequence[Path] | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,13 +112,18 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     if options.people is not None:
         prepare_people(opened.results, options.people)
         opened = replace(opened, contents=look_into(folder))
+    stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run["config"]["report"])
     asked = tuple(options.formats) or report.formats
     there = [name for name in _formats_there(opened) if name not in asked]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
         _copy_people(opened, work)
-        results, verdicts = _write(work, opened.results, report, options, (*asked, *there))
+        results = opened.results
+        with tempfile.TemporaryDirectory() as drawn:
+            if opened.language != stored:
+                results = drawn_again(results, Path(drawn), options.trust)
+            results, verdicts = _write(work, results, report, options, (*asked, *there))
         problems = _write_conclusions(work, opened, results, verdicts)
         kept, sealed = _publish(work, opened)
     finally:
@@ -248,7 +257,7 @@ def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
         (work / name).replace(folder / name)
     for name in set(old.of_class("document")) - set(made):
         (folder / name).unlink()
-    return kept, seal_documents(folder, opened.run_digest)
+    return kept, seal_documents(folder, opened.run_digest, opened.language)
 
 
 def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
@@ -265,10 +274,11 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
     return [keep_edited(folder, SOURCE, folder)]
 
 
-def seal_documents(folder: Path, run_digest: str) -> str:
+def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
     """Write `documents.json`: every document and what people wrote, bound to the run digest.
 
     It holds the hash of all that writes, so that a later run knows whether they are current.
+    language : of the documents, where it is not that of the run's config.
 
     Returns
     -------
@@ -283,7 +293,7 @@ def seal_documents(folder: Path, run_digest: str) -> str:
         "format_version": 1,
         "run_digest": run_digest,
         "document_digest": sealed,
-        "writing": writing_key(load_json(folder / RUN)["config"]),
+        "writing": writing_key(load_json(folder / RUN)["config"], language),
         "files": documents,
         "people": people,
     }
@@ -310,14 +320,17 @@ def concluded_record(folder: Path) -> dict[str, Any]:
     return {**run, **kept, "problems": problems}
 
 
-def writing_key(config: Mapping[str, Any]) -> str:
+def writing_key(config: Mapping[str, Any], language: str = "") -> str:
     """Hash of all that turns results into text: templates, sections, findings, renderer.
 
     config : the run's. The code of its sections counts, those of other packages included.
+    language : of the documents, where it is not that of the config.
     """
+    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
     targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
     modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
-    return digest([_templates_key(), {name: code_of(name) for name in [__name__, *modules]}])
+    code = {name: code_of(name) for name in [__name__, *modules]}
+    return digest([_templates_key(), code, language])
 
 
 @cache

@@ -10,23 +10,19 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, points
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Column
-from deepseek_report.visualizations.labels import (
-    capital,
-    extent,
-    listed,
-    short,
-    spoken,
-)
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import extent, short, spoken
 from deepseek_report.visualizations.marks import Look, grid, intervals, note
 from deepseek_report.visualizations.part_rows import over_all
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,13 +70,17 @@ class _View:
     favourable: str
     overall: dict[str, float]
 
-    def name(self, column: Column) -> str:
-        """What a panel shows."""
-        return column.label.format(favourable=short(self.favourable, 15))
+    @property
+    def words(self) -> Wording:
+        return self.panels[0][1].words
 
-    def spoken(self, column: Column) -> str:
-        """The same inside a sentence."""
-        return column.label.format(favourable=self.favourable).replace("\n", " ")
+    def heading(self, column: Column) -> str:
+        """What a panel shows; of decisions on two lines, the second for which one."""
+        name = self.words.text(f"pictures.common.columns.{column.key}")
+        if not self.favourable:
+            return name
+        favourable = self.words.text("pictures.common.quoted", text=short(self.favourable, 15))
+        return f"{name}\n{favourable}"
 
     @property
     def attributes(self) -> list[str]:
@@ -121,31 +121,26 @@ def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
 
 def _picture(name: str, view: _View) -> Picture:
     height = 0.95 + _ROW * (view.places[-1] + 1)
-    signed = [view.spoken(column) for column, _ in view.panels if column.signed]
-    line = f"the value, of the {signed[0]} 0," if signed else "the rate"
     return Picture(
         name=name,
         svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
         title=_title(view),
         alt=_alt(view),
-        how_to_read=(
-            f"Points are groups with 95 % intervals; the grey line is {line} over all cases. "
-            "Hollow points are groups too small to judge. Different rates can have different "
-            "causes: this picture shows the difference, not why."
-        ),
+        how_to_read=caption("group_rates.how_to_read"),
     )
 
 
 def _paint(figure: Figure, view: _View) -> None:
+    count = view.words.numbers.count
     labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
-    heads = [short(one, 34) for one in dict.fromkeys(view.table["attribute_label"])]
+    heads = [short(label, 34) for label in dict.fromkeys(view.table["attribute_label"])]
     left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
     width = (WIDTH - left - 0.05) / len(view.panels)
     for place, (column, scale) in enumerate(view.panels):
         begin = left + place * width
         axes = panel(figure, begin, 0.35, begin + width - 0.3, figure.get_size_inches()[1] - 0.55)
         _points(axes, view, column, scale)
-        axes.set_title(scale.label(view.name(column)), fontsize=SMALL)
+        axes.set_title(scale.label(view.heading(column)), fontsize=SMALL)
         _row_labels(axes, view, labels if place == 0 else None)
 
 
@@ -224,36 +219,42 @@ def _overlap(column: Column, low: pd.Series, high: pd.Series) -> bool:
     return not low[most] < high[least]
 
 
-def _title(view: _View) -> str:
-    column, scale = view.panels[0]
-    share = "share " if scale.is_share else ""
-    what, pair = capital(share + view.spoken(column)), _widest(view)
+def _title(view: _View) -> Message:
+    (column, scale), pair = view.panels[0], _widest(view)
     if pair is None:
-        return f"{what}: the groups are too small to compare, or all alike"
+        return caption("group_rates.title_none")
     low, high = pair
-    gap = _gap(column, low, high)
-    apart = points(gap).lstrip("+") if scale.is_share else scale.full(gap)
-    sure = "; their intervals overlap" if _overlap(column, low, high) else ""
-    return (
-        f"{what} differs most by {spoken(low['attribute_label']).lower()}: "
-        f"{scale.plain(low[column.key])} for “{spoken(low['level'])}”, "
-        f"{scale.plain(high[column.key])} for “{spoken(high['level'])}”, {apart} apart{sure}"
+    return caption(
+        "group_rates.title",
+        favourable=view.favourable,
+        attribute=spoken(low["attribute_label"]),
+        low=spoken(low["level"]),
+        low_value=scale.plain(low[column.key]),
+        high=spoken(high["level"]),
+        high_value=scale.plain(high[column.key]),
+        gap=scale.distance(_gap(column, low, high)),
+        overlap=bool(_overlap(column, low, high)),
     )
 
 
-def _alt(view: _View) -> str:
-    (column, scale), others = view.panels[0], view.panels[1:]
-    parts = []
+def _alt(view: _View) -> Message:
+    column, scale = view.panels[0]
+    attributes = []
     for name in view.attributes:
         part = view.table[view.table["attribute"] == name]
         levels = [
-            f"{spoken(row['level'])} "
-            + scale.with_interval(row[column.key], *(row[end] for end in column.interval))
+            caption(
+                "group_rates.alt_level",
+                level=spoken(row["level"]),
+                value=scale.with_interval(row[column.key], *(row[end] for end in column.interval)),
+            )
             for row in part.to_dict("records")
         ]
-        parts.append(f"{capital(spoken(part['attribute_label'].iloc[0]))}: " + ", ".join(levels))
-    beside = listed([view.spoken(other) for other, _ in others])
-    return (
-        f"{capital(view.spoken(column))} by group, over all "
-        f"{scale.full(view.overall[column.key])}. {'; '.join(parts)}. Beside it: {beside}."
+        label = spoken(part["attribute_label"].iloc[0])
+        attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
+    return caption(
+        "group_rates.alt",
+        favourable=view.favourable,
+        overall=scale.full(view.overall[column.key]),
+        attributes=attributes,
     )

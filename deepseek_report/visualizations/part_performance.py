@@ -9,34 +9,19 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Column
-from deepseek_report.visualizations.labels import (
-    capital,
-    listed,
-    spoken,
-    wrapped,
-)
-from deepseek_report.visualizations.marks import (
-    Look,
-    beside,
-    grid,
-    intervals,
-    rows,
-)
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import spoken, wrapped
+from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
 from deepseek_report.visualizations.part_rows import over_all
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
-from deepseek_report.visualizations.style import (
-    LIGHT,
-    SERIES,
-    draw_svg,
-    panel,
-)
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,38 +53,26 @@ class PartPerformance(PicturePart):
                 svg=draw_svg(
                     "part_performance", height, lambda figure: _paint(figure, table, columns)
                 ),
-                title=_title(table, results.table("part_performance", "tests"), *columns[0]),
+                title=_title(table, results.table("part_performance", "tests"), columns),
                 alt=_alt(table, columns),
-                how_to_read=_how_to_read(drawn),
+                how_to_read=caption("part_performance.how_to_read"),
             )
         ]
 
 
-def _how_to_read(drawn: Sequence[Column]) -> str:
-    zero = "".join(
-        f"; of the {column.label} it is 0, with values too high to its right"
-        for column in drawn
-        if column.signed
-    )
-    return (
-        f"Points are {listed([column.label for column in drawn])} in each part, with 95 % "
-        f"intervals; the grey line is the value over all cases{zero}. Hollow points have too few "
-        "cases to be judged."
-    )
-
-
 def _paint(figure: Figure, table: pd.DataFrame, columns: _Columns) -> None:
     left, height = (2.6 if len(columns) == 1 else 2.1), figure.get_size_inches()[1]
-    width = (6.4 - left) / len(columns)
-    names = [wrapped(f"{one.attribute_label}: {one.level}", 34) for one in table.itertuples()]
+    width, words = (6.4 - left) / len(columns), columns[0][1].words
+    names = [wrapped(f"{row.attribute_label}: {row.level}", 34) for row in table.itertuples()]
     for place, (column, scale) in enumerate(columns):
         start = left + place * width
         axes = panel(figure, start, 0.55, start + width - (0.15 if place else 0), height - 0.3)
         rows(axes, names if not place else [""] * len(table))
         _points(axes, table, column, SERIES[place])
         scale.ticks(axes, "x", *((4,) if len(columns) > 1 else ()))
-        axes.set_xlabel(scale.label(column.label))
-    beside(axes, table["n"].map(count), "cases", 44)
+        axes.set_xlabel(scale.label(words.text(f"pictures.common.columns.{column.key}")))
+    cases = words.text("pictures.common.cases")
+    beside(axes, table["n"].map(words.numbers.count), cases, 44)
 
 
 def _points(axes: Axes, table: pd.DataFrame, column: Column, colour: str) -> None:
@@ -114,42 +87,54 @@ def _points(axes: Axes, table: pd.DataFrame, column: Column, colour: str) -> Non
     grid(axes, "x")
 
 
-def _title(table: pd.DataFrame, tests: pd.DataFrame | None, column: Column, scale: Scale) -> str:
-    what = capital(column.label)
+def _title(table: pd.DataFrame, tests: pd.DataFrame | None, columns: _Columns) -> Message:
     known = None if tests is None else tests[tests["value"].notna()]
     if known is None or known.empty:
-        return f"{what} by part of the data; no two parts are large enough to compare"
+        return caption("part_performance.title_too_few")
     sure = known[known["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
-        return f"{what}: no two parts of the data differ beyond chance"
-    attribute = sure.loc[sure["p_adjusted"].idxmin(), "attribute"]
-    judged = table[(table["attribute"] == attribute) & ~table["too_few"].astype(bool)]
-    best, worst = (
+        return caption("part_performance.title_none")
+    surest = sure.loc[sure["p_adjusted"].idxmin()]
+    column, scale = _compared(columns, surest["metric"])
+    judged = table[(table["attribute"] == surest["attribute"]) & ~table["too_few"].astype(bool)]
+    high, low = (
         judged.loc[place] for place in (judged[column.key].idxmax(), judged[column.key].idxmin())
     )
-    return (
-        f"{spoken(best['attribute_label'])}, {column.label}: {_in_part(worst, column, scale)}, "
-        f"{_in_part(best, column, scale)}"
+    return caption(
+        f"part_performance.titles.{column.key}",
+        attribute=spoken(high["attribute_label"]),
+        low=spoken(low["level"]),
+        low_value=_value(low, column, scale),
+        high=spoken(high["level"]),
+        high_value=_value(high, column, scale),
     )
 
 
-def _in_part(row: pd.Series, column: Column, scale: Scale) -> str:
+def _compared(columns: _Columns, metric: str) -> tuple[Column, Scale]:
+    """The drawn column whose gap was tested, such as `mae` by `mae_gap`; else the first one."""
+    drawn = (pair for pair in columns if pair[0].key == metric.removesuffix("_gap"))
+    return next(drawn, columns[0])
+
+
+def _value(row: pd.Series, column: Column, scale: Scale) -> Message:
     low, high = column.interval
-    value = scale.full(float(row[column.key]), row[low], row[high])
-    return f"{value} in “{spoken(row['level'])}”"
+    return scale.full(row[column.key], row[low], row[high])
 
 
-def _alt(table: pd.DataFrame, columns: _Columns) -> str:
+def _alt(table: pd.DataFrame, columns: _Columns) -> Message:
     parts = [
-        f"{spoken(row['attribute_label'])} {spoken(row['level'])} "
-        + " and ".join(
-            scale.with_interval(row[column.key], *(row[end] for end in column.interval))
-            for column, scale in columns
+        caption(
+            "part_performance.alt_part",
+            attribute=spoken(row["attribute_label"]),
+            level=spoken(row["level"]),
+            values=[
+                scale.with_interval(row[column.key], *(row[end] for end in column.interval))
+                for column, scale in columns
+            ],
+            n=row["n"],
         )
-        + f" of {count(row['n'])}"
         for row in table.to_dict("records")
     ]
-    names = listed([column.label for column, _ in columns])
     first, scale = columns[0]
-    whole = scale.full(over_all(table, first.key))
-    return f"{capital(names)} by part, {whole} over all: " + "; ".join(parts) + "."
+    overall = scale.full(over_all(table, first.key))
+    return caption("part_performance.alt", overall=overall, parts=parts)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
+from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, panel
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ROW = 0.46
@@ -30,7 +28,7 @@ def paint_parts(
     figure: Figure,
     table: pd.DataFrame,
     columns: tuple[str, str],
-    ticks: Callable[[Axes, Literal["x", "y"]], None],
+    scale: Scale,
     label: str,
 ) -> None:
     """A point with its interval for each part, a diamond for the rest, and the number of cases.
@@ -38,7 +36,8 @@ def paint_parts(
     Parameters
     ----------
     table : one row a part: `slice, n, low, high, p_adjusted`, and the two of `columns`.
-    columns : what the part has, and what all other cases have. ticks : draws those of the x axis.
+    columns : what the part has, and what all other cases have.
+    scale, label : how the values are written, and what their axis says.
     """
     value, rest = columns
     axes = panel(figure, 3.4, 0.55, 6.4, figure.get_size_inches()[1] - 0.35)
@@ -53,9 +52,11 @@ def paint_parts(
         intervals(axes, own, part[value], (part["low"], part["high"]), look)
     grid(axes, "x")
     axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
-    ticks(axes, "x")
-    axes.set_xlabel(label)
-    beside(axes, table["n"].map(count), "cases", 44)
+    scale.ticks(axes, "x")
+    axes.set_xlabel(scale.label(label))
+    words = scale.words
+    cases = words.text("pictures.common.cases")
+    beside(axes, table["n"].map(words.numbers.count), cases, 44)
 
 
 def over_all(table: pd.DataFrame, column: str) -> float:

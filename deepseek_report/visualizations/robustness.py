@@ -7,25 +7,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
-from deepseek_report.visualizations.labels import (
-    capital,
-    known,
-    setting,
-    spoken,
-    wrapped,
-)
-from deepseek_report.visualizations.marks import (
-    Look,
-    grid,
-    upright_intervals,
-)
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import known, spoken, wrapped
+from deepseek_report.visualizations.marks import Look, grid, upright_intervals
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, WIDTH, draw_svg, panel
+from deepseek_report.wording.words import sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +37,16 @@ class _Judged:
     measure: Measure
     columns: tuple[str, str, str]
     scale: Scale
+
+    @property
+    def name(self) -> Message:
+        """What a person calls it."""
+        return caption(f"robustness.measures.{self.measure.key}")
+
+    def told(self, row: pd.Series) -> Message:
+        """Its value in a row of the table, with the interval."""
+        value, low, high = (row[column] for column in self.columns)
+        return self.scale.with_interval(value, low, high)
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,7 @@ class Robustness(PicturePart):
                 ),
                 title=_title(table, moved),
                 alt=_alt(table, calm, (held, moved)),
-                how_to_read=(
-                    "In each column the inputs are disturbed more from left to right; a robust "
-                    "model stays near the grey line of undisturbed inputs (above), and "
-                    f"{moved.measure.label} near 0 (below). Upright lines are 95 % intervals."
-                ),
+                how_to_read=caption("robustness.how_to_read"),
             )
         ]
 
@@ -85,6 +84,7 @@ def _paint(
     figure: Figure, table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]
 ) -> None:
     held, moved = judged
+    words = held.scale.words
     names = list(dict.fromkeys(table["label"]))
     width = (WIDTH - 0.7) / len(names)
     for column, name in enumerate(names):
@@ -92,19 +92,20 @@ def _paint(
         own = table[table["label"] == name].sort_values("level")
         above = panel(figure, left, 2.4, right, _HEIGHT - 0.45)
         below = panel(figure, left, 0.6, right, 2.15)
-        _line(above, own, held.columns, SERIES[0])
-        _line(below, own, moved.columns, SERIES[1])
+        _line(above, own, held, SERIES[0])
+        _line(below, own, moved, SERIES[1])
         _frame(above, below, table, calm, judged)
-        above.set_title(wrapped(capital(name), int(width * 12)))
+        above.set_title(wrapped(sentence_case(name), int(width * 12)))
         if column == 0:
-            above.set_ylabel(held.measure.label)
-            below.set_ylabel(moved.measure.label)
+            above.set_ylabel(words.say(held.name))
+            below.set_ylabel(words.say(moved.name))
         for axes in (above, below):
             axes.tick_params(labelleft=column == 0)
 
 
-def _line(axes: Axes, own: pd.DataFrame, columns: tuple[str, str, str], colour: str) -> None:
-    value, low, high = columns
+def _line(axes: Axes, own: pd.DataFrame, judged: _Judged, colour: str) -> None:
+    value, low, high = judged.columns
+    setting = judged.scale.words.numbers.setting
     places = range(len(own))
     axes.plot(places, own[value], color=colour)
     upright_intervals(axes, places, own[value], (own[low], own[high]), Look(colour))
@@ -131,33 +132,45 @@ def _frame(
     held.scale.ticks(above, "y", 4)
     moved.scale.ticks(below, "y", 4)
     above.tick_params(labelbottom=False)
-    below.set_xlabel("level")
+    below.set_xlabel(held.scale.words.text("pictures.robustness.level"))
 
 
 def _last(table: pd.DataFrame, name: str) -> pd.Series:
     return table[table["label"] == name].sort_values("level").iloc[-1]
 
 
-def _title(table: pd.DataFrame, moved: _Judged) -> str:
+def _title(table: pd.DataFrame, moved: _Judged) -> Message:
     value, low, high = moved.columns
     worst = table.loc[table[value].idxmax()]
     if worst[value] == 0:
-        return "Nothing that was tried changes a prediction"
-    size = moved.scale.full(float(worst[value]), worst[low], worst[high])
-    what = f"{capital(spoken(worst['label']))} at level {setting(worst['level'])}"
-    return f"{what} changes most, {moved.measure.label}: {size}"
+        return caption("robustness.title_none")
+    return caption(
+        "robustness.title",
+        perturbation=spoken(worst["label"]),
+        level=worst["level"],
+        moved=moved.scale.full(worst[value], worst[low], worst[high]),
+    )
 
 
-def _alt(table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]) -> str:
-    parts = []
-    for name in dict.fromkeys(table["label"]):
-        last = _last(table, name)
-        values = [
-            f"{one.measure.label} {one.scale.with_interval(*(last[key] for key in one.columns))}"
-            for one in judged
-        ]
-        parts.append(f"{spoken(name)} at level {setting(last['level'])}: {', '.join(values)}")
+def _alt(table: pd.DataFrame, calm: float | None, judged: tuple[_Judged, _Judged]) -> Message:
     held, moved = judged
-    before = "" if calm is None else f", {held.scale.plain(calm)} undisturbed"
-    head = f"{held.measure.label}{before}, and {moved.measure.label}, by level: "
-    return head + "; ".join(parts) + "."
+    rows = [(name, _last(table, name)) for name in dict.fromkeys(table["label"])]
+    perturbations = [
+        caption(
+            "robustness.alt_perturbation",
+            perturbation=spoken(name),
+            level=row["level"],
+            held=held.name,
+            score=held.told(row),
+            moved=moved.name,
+            change=moved.told(row),
+        )
+        for name, row in rows
+    ]
+    return caption(
+        "robustness.alt",
+        held=held.name,
+        calm=None if calm is None else held.scale.plain(calm),
+        moved=moved.name,
+        perturbations=perturbations,
+    )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.loss import Loss
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import capital, short, wrapped
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import short, wrapped
 from deepseek_report.visualizations.part_rows import height_of, paint_parts
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
@@ -48,7 +48,6 @@ class Slices(PicturePart):
         loss = task_of(results.schema.target).loss
         view = _View(
             table.assign(value=table[loss.key], rest=table[f"rest_{loss.key}"]),
-            loss,
             Scale.of(loss, results),
             int(score[0].value) if score else len(table),
         )
@@ -58,11 +57,7 @@ class Slices(PicturePart):
                 svg=draw_svg("slices", height_of(table), lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    f"Coloured points are the {loss.label} in a slice with its 95 % interval, grey "
-                    "diamonds that among all other cases; hollow points could be chance, after "
-                    f"correcting for the {count(view.examined)} slices looked at."
-                ),
+                how_to_read=caption("slices.how_to_read", examined=view.examined),
                 interactive=_twin(view),
             )
         ]
@@ -73,63 +68,71 @@ class _View:
     """The slices of the picture, worst first, with `value` and `rest`, and how they are written."""
 
     table: pd.DataFrame
-    loss: Loss
     scale: Scale
     examined: int
 
 
 def _paint(figure: Figure, view: _View) -> None:
-    label = view.scale.label(view.loss.label)
-    paint_parts(figure, view.table, ("value", "rest"), view.scale.ticks, label)
+    label = view.scale.words.text("pictures.slices.axis")
+    paint_parts(figure, view.table, ("value", "rest"), view.scale, label)
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     sure = view.table[view.table["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
-        return f"No slice has {view.loss.excess} than the rest beyond what chance explains"
+        return caption("slices.title_none")
     worst, scale = sure.iloc[0], view.scale
     ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
-    value = scale.full(float(worst["value"]), *ends)
-    wrong = view.loss.wrong.format(value=value, n=count(worst["n"]))
-    elsewhere = f"against {scale.plain(worst['rest'], *ends)} elsewhere"
-    return f"Where {short(worst['slice'], 130)}, {wrong}, {elsewhere}"
+    return caption(
+        "slices.title",
+        slice=short(worst["slice"], 130),
+        error=scale.full(worst["value"], *ends),
+        n=worst["n"],
+        elsewhere=scale.plain(worst["rest"], *ends),
+    )
 
 
-def _alt(view: _View) -> str:
-    scale = view.scale
-    parts = [
-        f"{short(row.slice, 130)} {scale.with_interval(row.value, row.low, row.high)} of "
-        f"{count(row.n)} against {scale.plain(row.rest)}"
-        for row in view.table.head(5).itertuples()
-    ]
-    head = f"{capital(view.loss.label)} in the worst of {count(view.examined)} slices: "
-    return head + "; ".join(parts) + "."
+def _part(name: str, row: pd.Series, scale: Scale) -> Message:
+    """The error in a slice with its interval, and that of the rest."""
+    return caption(
+        name,
+        slice=short(row["slice"], 130),
+        error=scale.with_interval(row["value"], row["low"], row["high"]),
+        n=row["n"],
+        elsewhere=scale.plain(row["rest"]),
+    )
+
+
+def _alt(view: _View) -> Message:
+    worst = [row for _, row in view.table.head(5).iterrows()]
+    slices = [_part("slices.alt_slice", row, view.scale) for row in worst]
+    return caption("slices.alt", examined=view.examined, slices=slices)
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    table, scale = view.table, view.scale
+    table, scale, words = view.table, view.scale, view.scale.words
     places = range(len(table))
-    hover = [
-        twin.text(short(row.slice, 130))
-        + f"<br>{scale.with_interval(row.value, row.low, row.high)}: {view.loss.label} of "
-        + f"{count(row.n)}<br>{scale.plain(row.rest)} elsewhere"
-        + f"<br>p = {number(row.p_adjusted)}, corrected"
-        for row in table.itertuples()
-    ]
     filled = ["circle" if p < SIGNIFICANT else "circle-open" for p in table["p_adjusted"]]
     fields = {
-        "text": hover,
+        "text": [_hover(row, scale) for _, row in table.iterrows()],
         "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
         "marker": {"symbol": filled},
-        "name": "slice",
+        "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
-    rest = twin.points(
-        table["rest"], places, LIGHT["context"], marker=diamond, name="all other cases"
-    )
+    others = words.text("pictures.slices.others")
+    rest = twin.points(table["rest"], places, LIGHT["context"], marker=diamond, name=others)
     layout = {
-        "xaxis": scale.axis(view.loss.label, rangemode="tozero"),
-        "yaxis": twin.row_axis([wrapped(one, 38, 3) for one in table["slice"]]),
+        "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
+        "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
     }
     traces = [rest, twin.points(table["value"], places, SERIES[1], **fields)]
-    return twin.twin(traces, layout, height=120 + 52 * len(table))
+    return twin.twin(traces, layout, words, height=120 + 52 * len(table))
+
+
+def _hover(row: pd.Series, scale: Scale) -> str:
+    words = scale.words
+    error = words.say(_part("slices.hover_error", row, scale))
+    elsewhere = words.say(_part("slices.hover_elsewhere", row, scale))
+    p = words.text("pictures.slices.hover_p", p=float(row["p_adjusted"]))
+    return f"{twin.text(short(row['slice'], 130))}<br>{error}<br>{elsewhere}<br>{twin.text(p)}"

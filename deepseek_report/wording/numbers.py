@@ -74,10 +74,7 @@ class NumberFormat:
         """
         if value is None or not math.isfinite(value):
             return self.texts["not_defined"]
-        sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
-        small = 5e-5 <= size < 0.05
-        digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
-        return self._fill("points", number=sign + self._decimal(size, digits))
+        return self._fill("points", number=self._signed_points(value))
 
     def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
         """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""
@@ -118,6 +115,34 @@ class NumberFormat:
             return text.replace("-", self._minus)
         written = self._decimal(float(text), len(text.partition(".")[2]))
         return self._fill("percent", number=written) if as_percent else written
+
+    def setting(self, value: float) -> str:
+        """A number that somebody set, such as a threshold, without trailing zeros: `0.31`."""
+        return self.declared(float(f"{value:.3g}"))
+
+    def attribution(self, attribution: Mapping[str, Any], *, unit: bool = True) -> str:
+        """An attribution as a person reads it: `+3.1 points`, `−0.42`; or without its unit.
+
+        attribution : `{value, space}`; in the space "probability" the value is a share of one.
+        """
+        value = attribution["value"]
+        if attribution["space"] != "probability" or value is None:
+            return f"{'+' if (value or 0) > 0 else ''}{self.number(value)}"
+        return self.points(value) if unit else self._signed_points(value)
+
+    def library_text(self, text: str) -> str:
+        """A number that a library wrote with point and minus, in the signs of this language."""
+        return (
+            text.replace("-", self._minus)
+            .replace("−", self._minus)
+            .translate({ord("."): self.separators[0]})
+        )
+
+    @property
+    def separators(self) -> str:
+        """The sign of decimals and that of groups of digits, as Plotly wants them."""
+        decimal, group = get_decimal_symbol(self._locale), get_group_symbol(self._locale)
+        return self.symbols.get("decimal", decimal) + self.symbols.get("group", group)
 
     def quantity(
         self, value: float, unit: str | None, low: float | None = None, high: float | None = None
@@ -213,6 +238,12 @@ class NumberFormat:
         rounded = float(f"{value:.{digits}f}")
         written = format_decimal(rounded, format=pattern, locale=self._locale)
         return written.translate(self._written)
+
+    def _signed_points(self, value: float) -> str:
+        sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
+        small = 5e-5 <= size < 0.05
+        digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
+        return sign + self._decimal(size, digits)
 
     def _percentage(self, value: float, digits: int) -> str:
         return self._fill("percent", number=self._decimal(value, digits))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, StrictUndefined, Template
 
-from deepseek_report.artifacts.bounds import bounded_texts
+from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, from_plain
 from deepseek_report.artifacts.shipped import shipped
@@ -62,13 +64,13 @@ class Wording:
         self._nouns["the_noun"] = "" if named else f"the {self._nouns['noun']} "
         self._nouns["the_nouns"] = "" if named else f"the {self._nouns['nouns']} "
         self._templates: dict[str, Template] = {}
-        self._environment = _environment(self.numbers)
+        self._environment = _environment(self)
 
     def has(self, key: str) -> bool:
         """Whether there is a text of this key, such as `findings.failed.claim`."""
         return isinstance(self._look_up(key), str)
 
-    def text(self, key: str, **values: Any) -> str:
+    def text(self, key: str, /, **values: Any) -> str:
         """The text of a key with its slots filled, on one line.
 
         `noun` and `nouns` are always filled: what the columns of these data are explained by, a
@@ -119,6 +121,11 @@ class Wording:
         found = self._texts.get(group, {}).get(name)
         return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
 
+    def explainer(self, name: str) -> str:
+        """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
+        known = self._texts.get("explainers_in_sentences", {}).get(name)
+        return bounded(known or name.replace("_x_", " × ").replace("_", " "))
+
     def table(self, group: str) -> dict[str, str]:
         """The texts of a flat group, such as `glossary`; an empty one is left out.
 
@@ -151,7 +158,23 @@ class Wording:
         return found
 
 
-@cache
+#: Names a folder of further catalogs, for languages that are being translated and for tests. It
+#: is read from the environment alone: no config and no run folder can name texts of its own.
+CATALOGS = "DEEPSEEK_REPORT_CATALOGS"
+
+
+def languages() -> list[str]:
+    """The languages that have a catalog, sorted."""
+    files = [path for folder in _folders() for path in folder.glob("*.yaml")]
+    return sorted({path.stem for path in files if "." not in path.stem})
+
+
+def _folders() -> tuple[Path, ...]:
+    """Where catalogs are: those of the package, and the folder that the environment names."""
+    further = os.environ.get(CATALOGS)
+    return (shipped("templates") / "locale", *([Path(further)] if further else []))
+
+
 def wording(
     language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature", data_set: str = ""
 ) -> Wording:
@@ -161,15 +184,33 @@ def wording(
     where a number is predicted and nothing is decided. noun : what the columns are explained by.
     data_set : the name of the data, for the names that the package ships with them.
     """
-    folder = shipped("templates") / "locale"
-    if not (folder / f"{language}.yaml").is_file():
-        language = DEFAULT_LANGUAGE
-    texts = dict(_catalog(folder, language))
+    return _wording(_folders(), _having_texts(language), task, noun, data_set)
+
+
+def _having_texts(language: str) -> str:
+    """The language, or the default one where it has no catalog."""
+    return language if language in languages() else DEFAULT_LANGUAGE
+
+
+@cache
+def _wording(
+    folders: tuple[Path, ...], language: str, task: str, noun: str, data_set: str
+) -> Wording:
+    folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
+    texts = dict(read_catalog(folder, language))
     own = texts.pop("tasks", {}).get(task, {})
     return Wording(_merged(texts, own), noun, data_set)
 
 
-def _catalog(folder: Path, language: str) -> Mapping[str, Any]:
+def texts_digest(language: str) -> str:
+    """SHA-256 of the files of a language: what words inside of pictures are made from."""
+    language = _having_texts(language)
+    folder = next(path for path in _folders() if (path / f"{language}.yaml").is_file())
+    files = sorted([*folder.glob(f"{language}*.yaml"), *(folder / language).glob("*.yaml")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
     """`<language>.yaml`, with what further files in the folder `<language>` add to it."""
     texts = _texts(folder / f"{language}.yaml")
     for path in sorted((folder / language).glob("*.yaml")):
@@ -199,7 +240,8 @@ def sentence_case(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _environment(numbers: NumberFormat) -> Environment:
+def _environment(words: Wording) -> Environment:
+    numbers = words.numbers
     made = Environment(
         autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
         undefined=StrictUndefined,
@@ -221,10 +263,13 @@ def _environment(numbers: NumberFormat) -> Environment:
         "plural": numbers.plural,
         "form": numbers.form,
         "bound": numbers.declared,
+        "setting": numbers.setting,
+        "attribution": numbers.attribution,
+        "explainer": words.explainer,
         "gap": numbers.gap,
         "quantity": numbers.quantity,
         "inline": in_sentence,
         "sentence": sentence_case,
     }
-    made.globals["interval"] = numbers.interval
+    made.globals |= {"interval": numbers.interval, "label": words.label}
     return made

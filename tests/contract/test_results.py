@@ -14,6 +14,7 @@ from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.runner.parts import write_section
 from deepseek_report.runner.reading import read_run, results_of
+from deepseek_report.wording.of_results import words_of
 from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
@@ -61,7 +62,8 @@ def test_a_picture_is_well_formed_and_says_what_it_shows(results: Results, name:
     for picture in drawn:
         ET.fromstring(picture.svg)  # noqa: S314 - drawn by ourselves a moment ago
         assert len(picture.svg) < 150_000
-        assert min(len(picture.title), len(picture.alt), len(picture.how_to_read)) > 20
+        texts = (picture.title, picture.alt, picture.how_to_read)
+        assert min(len(words_of(results).say(text)) for text in texts) > 20
 
 
 @pytest.mark.parametrize("name", SECTIONS)

@@ -13,6 +13,7 @@ from deepseek_report.visualizations.robustness import Robustness
 from deepseek_report.visualizations.slices import Slices
 
 from .conftest import number_results
+from .wordings import draw
 
 
 @pytest.mark.parametrize(
@@ -20,26 +21,30 @@ from .conftest import number_results
     [
         (
             GroupRates(),
-            "Mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
-            "and over”, 1.20 NT$ apart",
-            "Beside it: mean error",
+            "The mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
+            "and over”, NT$ 1.20 apart",
+            "The mean error stands beside it",
         ),
         (
             PartPerformance(),
-            "Sex, mean absolute error: NT$ 5.00 in “men”, NT$ 5.30 in “women”",
-            "Mean absolute error and mean error by part",
+            "Sex: predictions are off by NT$ 5.30 on average in “women”, by NT$ 5.00 in “men”",
+            "and mean error by part",
         ),
-        (Slices(), "predictions are off by NT$ 9.0 in 120 cases, against 5.0 elsewhere", "of 90"),
-        (Robustness(), "Noise on numbers at level 0.5 changes most, mean change: NT$ 0.5", "MAE"),
+        (
+            Slices(),
+            "predictions of 120 cases are off by NT$ 9.0 on average, against 5.0 elsewhere",
+            "in 120 cases against 5.00",
+        ),
+        (Robustness(), "Noise on numbers at level 0.5 moves predictions most, by NT$ 0.5", "MAE"),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
 )
 def test_errors_of_numbers_are_told_in_their_unit(
     plugin: Any, title: str, alt: str, tmp_path: Path
 ) -> None:
-    (picture, *_) = plugin.draw(number_results(tmp_path))
-    plain = (text.replace("\u00a0", " ") for text in (picture.title, picture.alt))
-    told, described = plain
+    (picture, *_) = draw(plugin, number_results(tmp_path))
+    texts = (str(text).replace("\u00a0", " ") for text in (picture.title, picture.alt))
+    told, described = texts
     assert title in told
     assert alt in described
     assert "%" not in told

@@ -69,3 +69,31 @@ def test_lists_are_joined_as_the_locale_joins_them():
 def test_what_is_not_a_number_is_said_in_words():
     assert ENGLISH.number(math.nan) == ENGLISH.percent(None) == "not defined"
     assert ENGLISH.interval(None, 1.0) == "no interval"
+
+
+def test_a_setting_has_no_trailing_zeros() -> None:
+    assert [ENGLISH.setting(value) for value in (0.31, 0.5, -1.0)] == ["0.31", "0.5", "−1"]
+    assert NumberFormat("de").setting(0.31) == "0,31"
+
+
+@pytest.mark.parametrize(
+    ("value", "space", "with_unit", "alone"),
+    [
+        (0.031, "probability", "+3.1\u00a0points", "+3.1"),
+        (-0.42, "logit", "−0.420", "−0.420"),
+        (0.42, "none", "+0.420", "+0.420"),
+    ],
+)
+def test_an_attribution_is_signed_and_in_points_where_it_is_a_probability(
+    value: float, space: str, with_unit: str, alone: str
+) -> None:
+    attribution = {"value": value, "space": space}
+    assert ENGLISH.attribution(attribution) == with_unit
+    assert ENGLISH.attribution(attribution, unit=False) == alone
+
+
+def test_what_a_library_wrote_gets_the_signs_of_the_language() -> None:
+    assert NumberFormat("de").library_text("-0.50") == "-0,50"
+    assert ENGLISH.library_text("-0.50") == "−0.50"
+    assert NumberFormat("de").separators == ",."
+    assert ENGLISH.separators == ".\u202f"
