@@ -20,6 +20,7 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.predictions import (
     SUMMARY,
@@ -28,7 +29,7 @@ from deepseek_report.artifacts.predictions import (
     PredictionSummary,
 )
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score, tidy
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.table import Table
 
@@ -211,7 +212,7 @@ class Results:
         found = self.measurement(metric, explainer)
         return found.arrays if found else {}
 
-    def notes(self, metric: str) -> list[str]:
+    def notes(self, metric: str) -> list[Text]:
         found = [self.measurement(*key) for key in self._keys(metric)]
         return [note for one in found if one for note in one.notes]
 
@@ -231,11 +232,6 @@ class Results:
     @cached_property
     def all_scores(self) -> list[Score]:
         return [score for measurement in self.measurements for score in measurement.scores]
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """Every score, one row each; see `artifacts.score.tidy` for the columns."""
-        return tidy(self.all_scores)
 
     def find(self, metric: str, **where: str) -> list[Score]:
         """Scores of this metric whose fields have these values, e.g. `explainer="shap"`."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.statistics.classification import (
@@ -49,13 +50,13 @@ class Classification(Task):
     decides = True
     noun = "classes"
     label_noun = "label"
-    extreme = "the most certain ones"
-    within = "classes"
-    outcome = "the decided class"
-    watched = "probability of the decided class"
+    extreme = message("task_words.classification.extreme")
+    within = message("task_words.classification.within")
+    outcome = message("task_words.classification.outcome")
+    watched = message("task_words.classification.watched")
     watched_bounds = SHARE
-    fit_unit = "nats"
-    tells = "tell the classes apart best"
+    fit_unit = message("task_words.classification.fit_unit")
+    tells = message("task_words.classification.tells")
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
     group_gaps = ()
@@ -230,7 +231,7 @@ class Classification(Task):
             instance_ids=model.instance_ids,
             decisions=decide(outputs, threshold, model.explained),
             threshold=threshold,
-            rule="as often as the model on the validation part",
+            rule="as_often_as_the_model",
             explained=model.explained,
         )
 
@@ -255,22 +256,14 @@ class Classification(Task):
             *(macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
         )
 
-    def gain_note(self, label: str, n: int) -> str:
-        return f"Model minus {label}, on the same {n} instances."
+    def gain_note(self, reference: Text, n: int) -> Text:
+        return message("notes.baselines.gain_in_auc", reference=reference, n=n)
 
-    def reference_notes(self, n_rows: str, n_classes: int) -> tuple[str, ...]:
-        trained = (
-            f"The baselines were trained on the {n_rows} rows of the training part, with settings "
-            "that were not tuned."
-        )
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        trained = message("notes.baselines.trained", n=n_rows)
         if n_classes != 2:
-            return trained, "Each baseline decides for its most probable class."
-        return (
-            trained,
-            "Each baseline's threshold was set on the validation part so that it decides for the "
-            "explained class as often as the model does; the majority always decides for its "
-            "class.",
-        )
+            return trained, message("notes.baselines.most_probable")
+        return trained, message("notes.baselines.matched_threshold")
 
     # --- perturbed inputs -------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from deepseek_report.visualizations.style import (
     draw_svg,
     panel,
 )
+from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-#: Short titles; a measure that is not among them has its own label.
+#: Short titles; a measure that is not among them has its label of the catalog.
 _TITLES = {
     "pointing_game": "Main {noun} on it",
     "relevance_mass": "Attribution on it",
@@ -62,7 +63,12 @@ class Localisation:
         table = required(results, "localisation", "localisation")
         noun = kind_of(results.schema).noun
         titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
-        table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
+        words = words_of(results)
+        labels = {
+            measure: titles.get(measure, words.label("localisation_measures", measure))
+            for measure in table["measure"]
+        }
+        table = table.assign(label=table["measure"].map(labels))
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
         height = _HEAD + _ROW * len(names) + _FOOT

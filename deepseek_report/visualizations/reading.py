@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.errors import ArtifactError, NotApplicableError
 from deepseek_report.visualizations.style import CONTROL
+from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,8 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
             f"add `{metric}` to the metrics, or leave this picture out"
         )
     if table.empty:
-        notes = " ".join(results.notes(metric)) or "the metric found nothing to list"
+        say = words_of(results).say
+        notes = " ".join(map(say, results.notes(metric))) or "the metric found nothing to list"
         raise NotApplicableError(f"measures/{metric}: the table `{name}` has no rows: {notes}")
     return table.reset_index(drop=True)
 

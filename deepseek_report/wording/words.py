@@ -194,6 +194,7 @@ def _environment(numbers: NumberFormat) -> Environment:
         "plural": numbers.plural,
         "form": numbers.form,
         "bound": numbers.declared,
+        "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,
         "inline": in_sentence,
