@@ -19,6 +19,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.runner.reading import open_run, reading, results_of
 from deepseek_report.runner.writing import concluded_record
+from deepseek_report.wording.of_results import score_table
 from deepseek_report.wording.words import WordedFinding
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Run:
     def scores(self) -> pd.DataFrame:
         """Every score with its interval, one row each; `docs/contracts.md` names the columns."""
         with reading(self.path):
-            return self.results.scores
+            return score_table(self.results.all_scores)
 
     @property
     def explanations(self) -> dict[str, Explanation]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.score import Category, Direction, Score
 
 
@@ -17,14 +18,15 @@ class Estimate:
     value : NaN where it is not defined.
     low, high : ends of the interval, or None where there is none.
     n : how many instances were counted; 0 where nobody says.
-    method : how the interval was made; empty where nobody says.
+    method : how the interval was made, see `interval_methods` of the catalogs; empty where nobody
+        says.
     """
 
     value: float
     low: float | None = None
     high: float | None = None
     n: int = 0
-    method: str = ""
+    method: Text = ""
 
     @classmethod
     def of_score(cls, score: Score) -> Estimate:
@@ -33,7 +35,7 @@ class Estimate:
 
     @classmethod
     def of(
-        cls, value: Any, low: Any = None, high: Any = None, n: Any = None, method: str = ""
+        cls, value: Any, low: Any = None, high: Any = None, n: Any = None, method: Text = ""
     ) -> Estimate:
         """From anything that may be missing, as the cells of a table are."""
         known = finite(value)
@@ -94,5 +96,5 @@ def restored(value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     if set(value) == _FIELDS:
-        return Estimate.of(**value)
+        return Estimate.of(**{**value, "method": text_of(value["method"])})
     return {key: restored(item) for key, item in value.items()}

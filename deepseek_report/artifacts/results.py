@@ -29,7 +29,7 @@ from deepseek_report.artifacts.predictions import (
     PredictionSummary,
 )
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score, tidy
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
 from deepseek_report.artifacts.table import Table
 
@@ -214,7 +214,7 @@ class Results:
         found = self.measurement(metric, explainer)
         return found.arrays if found else {}
 
-    def notes(self, metric: str) -> list[str]:
+    def notes(self, metric: str) -> list[Text]:
         found = [self.measurement(*key) for key in self._keys(metric)]
         return [note for one in found if one for note in one.notes]
 
@@ -234,11 +234,6 @@ class Results:
     @cached_property
     def all_scores(self) -> list[Score]:
         return [score for measurement in self.measurements for score in measurement.scores]
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """Every score, one row each; see `artifacts.score.tidy` for the columns."""
-        return tidy(self.all_scores)
 
     def find(self, metric: str, **where: str) -> list[Score]:
         """Scores of this metric whose fields have these values, e.g. `explainer="shap"`."""

@@ -107,12 +107,16 @@ def more_data(results: Results) -> list[Finding]:
             values={
                 "gain": estimates.of_score(gain),
                 "rows": max((int(row["rows"]) for row in curve), default=None),
-                "predictor": curve[-1]["predictor"] if curve else "",
+                "predictor": _predictor(results, curve[-1]["predictor"]) if curve else "",
             },
             evidence=("measures/learning_curve",),
             section="bottlenecks",
         )
     ]
+
+
+def _predictor(results: Results, name: str) -> str:
+    return words_of(results).label("predictors", name)
 
 
 def label_noise(results: Results) -> list[Finding]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
@@ -218,7 +219,7 @@ def _agreement(metric: str, pairs: int) -> Score:
         direction="higher" if metric == "agreement" else "none",
         bounds=(-1.0, 1.0),
         reference=_KRISHNA,
-        note=f"Spearman correlation of magnitudes, mean of {pairs} pairs of explainers.",
+        note=message("notes.explainer_agreement.pairs", pairs=pairs),
     )
 
 

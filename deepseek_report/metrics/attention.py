@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -59,15 +60,14 @@ class Attention(ModelMetric):
             "explanation",
             "none",
             bounds=SHARE,
-            note="Mean over instances, heads and tokens, over the log of the number of tokens that "
-            "the token can look at; a token that can look at one alone is left out.",
+            note=message("notes.attention.entropy"),
         )
         tables = {
             "tokens": _token_table(context),
             "branches": pd.DataFrame({"branch": found.branches}),
         }
         arrays = {"mean": found.mean, "even": found.even, "there": found.there}
-        notes = ("Attention shows where a head looks, not what decides the output.",)
+        notes = (message("notes.attention.no_reason"),)
         return Measurement((score,), tables, arrays, notes)
 
 

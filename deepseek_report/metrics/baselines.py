@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
@@ -26,6 +26,7 @@ from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.metrics.reference_predictors import Predictor, fit_predictor, limits_of
 from deepseek_report.tasks import Task, task_of
 from deepseek_report.tasks.task import REFERENCES
+from deepseek_report.wording.words import wording
 
 Floats = NDArray[np.float64]
 _Estimates = Mapping[str, Estimate]
@@ -113,11 +114,11 @@ def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -
 
 
 def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
-    names = {"model": "the model"} | REFERENCES
+    words = wording()
     rows = [
         {
             "predictor": predictor,
-            "label": names[predictor],
+            "label": words.label("predictor_names", predictor),
             "metric": measure.key,
             "metric_label": measure.label,
             "value": summary[measure.key].value,
@@ -132,10 +133,10 @@ def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame
     return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
 
 
-def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[str, ...]:
+def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[Text, ...]:
     """How the baselines were made, and what they do not look at."""
     schema = context.dataset.schema
     n_classes = len(schema.target.classes)
     limits = (limits_of(task, kind, schema.features, n_classes) for kind in kinds)
-    trained = task.reference_notes(count(len(context.dataset.train)), n_classes)
+    trained = task.reference_notes(len(context.dataset.train), n_classes)
     return (*trained, *(limit for limit in limits if limit))

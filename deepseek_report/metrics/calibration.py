@@ -14,6 +14,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -87,7 +88,13 @@ def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimat
     except (Warning, np.linalg.LinAlgError, ValueError):
         return Estimate(math.nan, None, None, n, "")
     low, high = fitted.conf_int()[-1]
-    return Estimate(float(fitted.params[-1]), float(low), float(high), n, "Wald, logistic")
+    return Estimate(
+        float(fitted.params[-1]),
+        float(low),
+        float(high),
+        n,
+        message("interval_methods.wald_logistic"),
+    )
 
 
 def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
@@ -114,7 +121,9 @@ def calibration_estimate(
     chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
     found = bootstrapped(replicates, len(scores), seed)
     if found.value <= np.quantile(chance, 0.95):
-        found = replace(found, low=0.0, method=f"{found.method}; from 0, as chance explains it")
+        found = replace(
+            found, low=0.0, method=message("interval_methods.from_zero", method=found.method)
+        )
     return found, float(chance.mean())
 
 
@@ -159,12 +168,11 @@ class ExpectedCalibrationError(ClassMetric):
         bins, _ = equal_mass_bins(scores, self.n_bins)
         error, chance = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
         slope, intercept = recalibration(happened, scores)
-        subject = (
-            f"of the class {target.explained_class!r}" if len(target.classes) == 2 else "top-label"
-        )
-        note = (
-            f"L1, {subject}, {bins.max() + 1} bins of equal size; noise alone would give "
-            f"{chance:.3f} on average if every probability were right."
+        note = message(
+            "notes.expected_calibration_error.error",
+            explained=target.explained_class if len(target.classes) == 2 else "",
+            bins=int(bins.max()) + 1,
+            chance=chance,
         )
         joined = (
             error.score(
@@ -178,13 +186,10 @@ class ExpectedCalibrationError(ClassMetric):
         return Measurement(joined, {"bins": table}, notes=notes)
 
 
-def _notes(slope: Estimate, bins: int, asked: int) -> tuple[str, ...]:
+def _notes(slope: Estimate, bins: int, asked: int) -> tuple[Text, ...]:
     notes = []
     if math.isnan(slope.value):
-        notes.append(
-            "The calibration slope could not be estimated: the probabilities separate the classes "
-            "completely, or do not vary."
-        )
+        notes.append(message("notes.expected_calibration_error.no_slope"))
     if bins < asked:
-        notes.append(f"Tied probabilities leave {bins} bins instead of {asked}.")
+        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=asked))
     return tuple(notes)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
@@ -97,10 +98,18 @@ class Ablation(ModelMetric):
             "compute",
             "none",
             bounds=SHARE,
-            note=f"Share of {len(removable)} heads whose removal raises the loss by less than "
-            f"{self.tolerance:g} {unit}, at the upper end of the interval.",
+            note=message(
+                "notes.ablation.removable",
+                heads=len(removable),
+                tolerance=self.tolerance,
+                unit=unit,
+            ),
         )
-        return Measurement((score,), {"units": table}, notes=(_ONE_BY_ONE, _drawn(len(rows))))
+        notes = (
+            message("notes.ablation.one_at_a_time"),
+            message("notes.ablation.rows", n=len(rows)),
+        )
+        return Measurement((score,), {"units": table}, notes=notes)
 
     def _increases(
         self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
@@ -117,16 +126,6 @@ class Ablation(ModelMetric):
             columns.append(_losses(context, inputs, labels, off) - whole)
             context.progress.advance()
         return np.stack(columns, axis=1)
-
-
-_ONE_BY_ONE = (
-    "Heads were switched off one at a time; that each of several can go does not mean that all of "
-    "them can go together."
-)
-
-
-def _drawn(n: int) -> str:
-    return f"Losses are means over {n} test rows, without training the rest anew."
 
 
 def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:

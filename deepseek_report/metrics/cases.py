@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import OF_CASES, Releases, Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
@@ -29,27 +30,6 @@ from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
-
-_CHANGE_NOTE = (
-    "The smallest change was searched among values seen in the training part, each feature changed "
-    "on its own; a smaller one may exist, and what it would take a person is not modelled."
-)
-_WIDE_NOTE = (
-    "Only the {} features whose means differ most between the classes of the training part were "
-    "tried for the smallest change and looked at for errors."
-)
-_MASKING_NOTE = (
-    "The {plural} without which the decision is another one were searched greedily, each "
-    "{done}; a smaller set may exist."
-)
-_MANY_NOTE = (
-    "The cases are chosen, where there are any, among those whose label or decision is “{}”, the "
-    "class that the reasons are about."
-)
-_SHARED_NOTE = (
-    "Errors like this: values of the case for which the model errs more often in the validation "
-    "part than elsewhere, after Holm's correction for all values of the case."
-)
 
 
 @dataclass(frozen=True)
@@ -187,18 +167,21 @@ class CasePages(ExplanationMetric):
         ]
 
 
-def _notes(schema: Schema) -> tuple[str, ...]:
+def _notes(schema: Schema) -> tuple[Text, ...]:
     kind = kind_of(schema)
-    near = kind.filled(kind.words.nearest)
+    near: Text = kind.filled(kind.words.nearest)
     if not task_of(schema.target).decides:
         return (near,)
     if len(schema.target.classes) > 2:
-        near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
+        chosen = message("notes.cases.of_class", name=schema.target.explained_class)
+        near = message("notes.joined", notes=[near, chosen])
     if not kind.named_columns:
-        return (_MASKING_NOTE.format(plural=kind.nouns[1], done=kind.words.removed), near)
+        masked = message("notes.cases.masking", parts=kind.nouns[1], removed=kind.words.removed)
+        return (masked, near)
+    notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
     if len(schema.features) > tables.MOST_COLUMNS:
-        return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
-    return (_CHANGE_NOTE, near, _SHARED_NOTE)
+        return (*notes, message("notes.cases.most_telling", n=tables.MOST_COLUMNS))
+    return notes
 
 
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:

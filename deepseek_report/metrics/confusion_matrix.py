@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import (
     Bounds,
@@ -70,14 +71,14 @@ class ConfusionMatrix(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         decided, truths = p.decisions == p.explained, p.truths
-        about = f"Of the class {target.explained_class!r}."
-        rows: list[tuple[str, Direction, Any, Any, str]] = [
+        about = message("notes.confusion_matrix.of_class", name=target.explained_class)
+        rows: list[tuple[str, Direction, Any, Any, Text]] = [
             ("true_positive_rate", "higher", truths & decided, truths, about),
             ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
             ("precision", "higher", truths & decided, decided, about),
         ]
         if target.is_judged:
-            note = f"Share decided {target.favourable_class!r}."
+            note = message("notes.confusion_matrix.favourable", name=target.favourable_class)
             favoured = p.decisions == target.declared_favourable
             rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
         scores = tuple(

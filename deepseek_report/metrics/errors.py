@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.metrics.plugin import NumberMetric, Resamples
@@ -24,7 +25,7 @@ class ErrorMetric(NumberMetric):
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     name: ClassVar[str] = ""
-    note: ClassVar[str] = ""
+    note: ClassVar[Text] = ""
     n_resamples: Resamples = 1000
 
     def measure(self, context: MeasureContext) -> Measurement:
@@ -66,7 +67,7 @@ class RSquared(ErrorMetric):
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"r2": (None, 1.0)}
     name: ClassVar[str] = "r2"
-    note: ClassVar[str] = "Against the mean of the test labels; below 0 is worse than that mean."
+    note: ClassVar[Text] = message("notes.r2.against_mean")
 
 
 @dataclass(frozen=True)

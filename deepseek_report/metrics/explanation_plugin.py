@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.score import Category
@@ -34,17 +35,16 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     return context.explanation
 
 
-def about_sample(context: MeasureContext) -> tuple[str, ...]:
+def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     """That some explained instances were picked and not drawn, and so are no random sample."""
     picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
     if not picked:
         return ()
     task = task_of(context.dataset.schema.target)
-    extreme, within = task.extreme, task.within
-    return (
-        f"{picked} of the {n} explained instances were picked for the case pages, {extreme} among "
-        f"them; the others are a random sample of the test part within {within}.",
+    about = message(
+        "notes.explained.picked", picked=picked, n=n, extreme=task.extreme, within=task.within
     )
+    return (about,)
 
 
 def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:

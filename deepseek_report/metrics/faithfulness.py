@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import (
@@ -31,7 +32,7 @@ from deepseek_report.metrics.explanation_plugin import (
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.statistics.resampling import bootstrap
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
@@ -157,8 +158,6 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
     task, baseline = task_of(schema.target), kind_of(schema).words.baseline
-    outcome, watched = task.outcome, task.watched
-    ranked = f"attribution toward {outcome}" if explanation.signed else "magnitude"
     return Score(
         metric=mode,
         category="explanation",
@@ -168,7 +167,14 @@ def _template(context: MeasureContext, explanation: Explanation, mode: Mode, poi
         bounds=task.watched_bounds,
         explainer=explanation.method,
         reference=_PETSIUK,
-        note=f"Order by {ranked}; {points} points; {watched}; baseline: {baseline}.",
+        note=message(
+            "notes.faithfulness.curve",
+            signed=explanation.signed,
+            outcome=task.outcome,
+            points=points,
+            watched=task.watched,
+            baseline=baseline,
+        ),
     )
 
 
@@ -180,7 +186,7 @@ def _gain(template: Score) -> Score:
         metric=f"{template.metric}_gain",
         direction="higher",
         bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
-        note="Paired difference to the random order; above 0 is better than chance.",
+        note=message("notes.faithfulness.gain"),
     )
 
 
@@ -200,17 +206,14 @@ def _curve_table(
     )
 
 
-def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
-    notes = []
+def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[Text]:
+    notes: list[Text] = []
     if control is None and explanation.method != CONTROL:
-        notes.append("There is no random control among the explainers, so no gain over chance.")
+        notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
     if several and explanation.signed and (decided != explanation.target).any():
-        notes.append(
-            "Where another class than the explained one was decided, features against the "
-            "explained class count as features for the decision."
-        )
+        notes.append(message("notes.faithfulness.other_class"))
     kind = kind_of(context.dataset.schema)
     return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
 
@@ -251,10 +254,9 @@ class CompletenessGap(ExplanationMetric):
             direction="lower",
             bounds=(0.0, None),
             explainer=explanation.method,
-            interval_method=f"BCa bootstrap of instances, {self.resamples} resamples, "
-            f"seed {context.seed}",
+            interval_method=bootstrap_method("BCa", self.resamples, context.seed),
             reference=_SUNDARARAJAN,
-            note="Relative to the mean distance between prediction and base value.",
+            note=message("notes.completeness.relative"),
         )
         return Measurement(scores=(score,), arrays={"per_instance": gap})
 

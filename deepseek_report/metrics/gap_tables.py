@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.metrics.groups import Bools, Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
@@ -119,10 +120,8 @@ def gap_score(
     grouping, gap = one.grouping, one.gap
     if gap is None:
         return Estimate(math.nan, None, None, one.n, "").score(
-            one.metric, category, "zero", attribute=grouping.name, note="Too few to judge."
+            one.metric, category, "zero", attribute=grouping.name, note=message("notes.too_few")
         )
-    highest, lowest = grouping.levels[gap.highest], grouping.levels[gap.lowest]
-    chance = "Permutation p-value" + (", Holm-corrected." if corrected else ".")
     return gap.estimate.score(
         one.metric,
         category,
@@ -132,26 +131,35 @@ def gap_score(
         bounds=bounds,
         p_value=p_value,
         reference=reference,
-        note=f"From {lowest} (lowest) to {highest} (highest); chance alone would give "
-        f"{gap.null_mean:.3f} on average. {chance}",
+        note=message(
+            "notes.gaps.ends",
+            lowest=grouping.levels[gap.lowest],
+            highest=grouping.levels[gap.highest],
+            chance=gap.null_mean,
+            corrected=corrected,
+        ),
     )
 
 
 def gap_notes(
-    groupings: Sequence[Grouping], judged: Sequence[Grouping], n_tests: int, too_few: str
-) -> tuple[str, ...]:
+    groupings: Sequence[Grouping], judged: Sequence[Grouping], n_tests: int, too_few: Text
+) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
     Parameters
     ----------
     too_few : the clause that says when a level is not compared.
     """
-    tests = f"The p-values are corrected (Holm) for the {n_tests} gaps of this table."
     dropped = [
-        f"{whole.label} ({', '.join(sorted(set(whole.levels) - set(kept.levels)))})"
+        message(
+            "notes.gaps.levels",
+            attribute=whole.label,
+            levels=sorted(set(whole.levels) - set(kept.levels)),
+        )
         for whole, kept in zip(groupings, judged, strict=True)
         if not whole.crossing and len(kept.levels) < len(whole.levels)
     ]
-    notes = [tests] if n_tests else []
-    notes += [f"Levels {too_few} are not compared: {'; '.join(dropped)}."] if dropped else []
+    notes = [message("notes.gaps.corrected", n=n_tests)] if n_tests else []
+    if dropped:
+        notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
     return tuple(notes)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -65,10 +66,7 @@ class GapMetric(ClassMetric):
         table = gap_table(comparisons)
         doi = "doi:10.48550/arXiv.1610.02413"
         scores = gap_scores("fairness", comparisons, table, doi)
-        too_few = (
-            f"with under {self.min_cell} people in a cell, or where equal rates would give under "
-            f"{self.min_events} favourable decisions,"
-        )
+        too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
         notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
         return Measurement(scores, {"tests": table}, notes=notes)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
@@ -86,23 +87,27 @@ class GroupRates(ModelMetric):
             notes=gaps.notes(groups, p, n_tests),
         )
 
-    def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[str]:
+    def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
         few = table.loc[table["too_few"], "level"].tolist()
         if few and "n_favourable" in table:
-            yield (
-                f"Too few to judge (under {self.min_cell} people, or under {self.min_events} "
-                f"favourable decisions to be expected at the overall rate): {', '.join(few)}."
+            yield message(
+                "notes.group_rates.too_few",
+                people=self.min_cell,
+                decisions=self.min_events,
+                levels=few,
             )
         left_out = [one for one in groups if one.crossing and (one.codes < 0).any()]
         if left_out:
-            people = ", ".join(f"{one.label} {(one.codes < 0).sum()}" for one in left_out)
-            yield (
-                f"Crossings with under {self.min_cell} people are not shown; instances left out: "
-                f"{people}."
-            )
+            without = [
+                message(
+                    "notes.group_rates.left_out", crossing=one.label, n=int((one.codes < 0).sum())
+                )
+                for one in left_out
+            ]
+            yield message("notes.group_rates.crossings", people=self.min_cell, left_out=without)
         unknown = [one.label for one in groups if not one.crossing and UNKNOWN in one.levels]
         if unknown:
-            yield f"Where the attribute is missing, it is a level of its own: {', '.join(unknown)}."
+            yield message("notes.group_rates.unknown", attributes=unknown)
 
 
 def group_table(
@@ -143,5 +148,5 @@ def _selection(table: pd.DataFrame) -> Iterator[Score]:
             attribute=row["attribute"],
             level=row["level"],
             bounds=SHARE,
-            note="Too few to judge." if row["too_few"] else "",
+            note=message("notes.too_few") if row["too_few"] else "",
         )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
@@ -118,7 +119,7 @@ class Outcomes:
         return cls(predictions.decisions == favourable, predictions.labels == favourable)
 
 
-def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, str | None]:
+def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, Text | None]:
     """The level to compare with, and the caveat to print where it was not declared.
 
     Raises
@@ -134,6 +135,4 @@ def reference_level(grouping: Grouping, declared: dict[str, str]) -> tuple[str, 
             )
         return level, None
     level = grouping.levels[int(np.argmax(grouping.sizes))]
-    return level, (
-        f"The reference level of {grouping.label} was not declared; the largest was taken: {level}."
-    )
+    return level, message("notes.impact_ratio.reference", attribute=grouping.label, level=level)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
@@ -29,6 +30,7 @@ from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
 from deepseek_report.metrics.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import bootstrap_method
 
 Array = NDArray[np.float64]
 #: A token must stand in so many explained texts to be told of.
@@ -103,13 +105,15 @@ class Importance(ExplanationMetric):
         )
 
 
-def _about_units(units: Units, schema: Schema) -> Iterator[str]:
+def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
     if about := kind_of(schema).about_units(LEAST_OCCURRENCES):
         yield about
     if len(units.names) > MOST_INTERVALS:
-        yield (
-            f"Of {len(units.names)} features the {MOST_INTERVALS} first have an interval, and the "
-            f"{MOST_BY_GROUP} first are compared by group."
+        yield message(
+            "notes.global_importance.first",
+            n=len(units.names),
+            with_interval=MOST_INTERVALS,
+            by_group=MOST_BY_GROUP,
         )
 
 
@@ -157,8 +161,8 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
         bounds=(0.0, 1.0),
         unit="share",
         explainer=explanation.method,
-        interval_method=f"BCa bootstrap of instances, {draws[0]} resamples, seed {draws[1]}",
-        note=f"The first feature is {units.names[top]}.",
+        interval_method=bootstrap_method("BCa", *draws),
+        note=message("notes.global_importance.top", name=units.names[top]),
     )
 
 

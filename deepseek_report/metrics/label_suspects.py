@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -106,17 +107,16 @@ class LabelSuspects(ClassMetric):
             "lower",
             bounds=SHARE,
             reference="doi:10.1613/jair.1.12125",
-            note=f"The model favours another class beyond that class's own mean, and at most "
-            f"{100 * self.most_agreeing:.0f} % of {self.n_neighbours} neighbours agree.",
+            note=message(
+                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
+            ),
         )
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)
-        notes = [
-            "A suspect is an unexpected label, not a proven error: where the outcome depends on "
-            "chance, rightly recorded labels are among them. Let a person look before any change.",
-        ]
+        notes = [message("notes.label_suspects.no_proof")]
         if len(suspects) > self.most:
-            notes.append(f"Of {len(suspects)} suspects the {self.most} least likely are listed.")
+            listed = message("notes.label_suspects.listed", n=len(suspects), most=self.most)
+            notes.append(listed)
         return Measurement((score,), {"suspects": table}, notes=tuple(notes))
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import (
@@ -136,7 +137,11 @@ class LabelsTable(LabelsMetric):
             | _ends("f1", estimates[j])
             for j, name in enumerate(target.labels)
         ]
-        return Measurement(scores, {"labels": pd.DataFrame(rows)}, notes=(_NOTE,))
+        return Measurement(
+            scores,
+            {"labels": pd.DataFrame(rows)},
+            notes=(message("notes.labels_table.thresholds"),),
+        )
 
     def _row(
         self, name: str, reported: bool, label: tuple[Bools, Floats], seed: int
@@ -183,10 +188,3 @@ def _ends(name: str, one: Estimate | None) -> dict[str, float]:
     values = (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
     names = (name, f"{name}_low", f"{name}_high")
     return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))
-
-
-_NOTE = (
-    "Each label is decided at its own threshold, the one with the highest F1 on the validation "
-    "part; the reported label has a further threshold for the rest of this report, chosen as the "
-    "config says."
-)

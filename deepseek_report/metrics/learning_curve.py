@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
@@ -70,14 +71,15 @@ class LearningCurve(ClassMetric):
         table = pd.DataFrame(
             [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
         )
-        notes: tuple[str, ...] = (
-            f"The curve is that of {REFERENCES[self.predictor]}, trained anew on each part, not of "
-            f"the model itself; its AUC is for {target.label} on the test part.",
+        about = message(
+            "notes.learning_curve.reference",
+            reference=REFERENCES[self.predictor],
+            target=target.label,
         )
         limits = limits_of(
             task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
         )
-        notes = (*notes, limits) if limits else notes
+        notes = (about, limits) if limits else (about,)
         gain = _last_doubling(rankings, REFERENCES[self.predictor])
         return Measurement((gain,), {"curve": table}, notes=notes)
 
@@ -116,11 +118,11 @@ class LearningCurve(ClassMetric):
             "roc_auc": found.value,
             "low": found.low,
             "high": found.high,
-            "predictor": REFERENCES[self.predictor],
+            "predictor": self.predictor,
         }
 
 
-def _last_doubling(rankings: dict[int, _Ranking], label: str) -> Score:
+def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
     half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
@@ -132,6 +134,7 @@ def _last_doubling(rankings: dict[int, _Ranking], label: str) -> Score:
         p_value=p_value,
         unit="AUC",
         bounds=(-1.0, 1.0),
-        note=f"{label}, from {half} to {most} training rows; the interval covers the test sample "
-        "alone, not the draw of the training rows.",
+        note=message(
+            "notes.learning_curve.last_doubling", reference=reference, first=half, last=most
+        ),
     )

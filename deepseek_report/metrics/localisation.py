@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
@@ -35,26 +36,22 @@ Bools = NDArray[np.bool_]
 
 _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
-#: {score: (label, what it is, reference)}, in the order of the report.
+#: {score: (what it is, reference)}, in the order of the report.
 _MEASURES = {
     "pointing_game": (
-        "cases whose strongest part lies on the cause",
-        "Share of cases whose most important part holds a column of the known cause.",
+        message("notes.localisation.pointing_game"),
         _ZHANG,
     ),
     "relevance_mass": (
-        "share of the attribution on the cause",
-        "Attribution on columns of the known cause, of the whole.",
+        message("notes.localisation.relevance_mass"),
         _ARRAS,
     ),
     "relevance_rank": (
-        "share of the top ranks on the cause",
-        "As many top columns are taken as the known cause has.",
+        message("notes.localisation.relevance_rank"),
         _ARRAS,
     ),
     "localisation_auc": (
-        "ROC AUC of the cause by attribution",
-        "Chance that a column of the known cause has a larger attribution than one outside.",
+        message("notes.localisation.localisation_auc"),
         "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",
     ),
 }
@@ -83,7 +80,6 @@ class Localisation(ExplanationMetric):
             (
                 Column("explainer", "explainer"),
                 Column("measure"),
-                Column("label"),
                 estimate("value"),
                 Column("chance", "number"),
                 Column("control", "number"),
@@ -255,10 +251,7 @@ def order_of_truth(evidence: Array, truth: Bools) -> float:
 def _template(
     name: str, explanation: Explanation, chance: Array, control: Mapping[str, float]
 ) -> Score:
-    _, what, reference = _MEASURES[name]
-    beside = f" Chance: {chance.mean():.3f}."
-    if name in control:
-        beside += f" Random control: {control[name]:.3f}."
+    what, reference = _MEASURES[name]
     return Score(
         metric=name,
         category="explanation",
@@ -268,7 +261,12 @@ def _template(
         bounds=(0.0, 1.0),
         explainer=explanation.method,
         reference=reference,
-        note=what + beside,
+        note=message(
+            "notes.localisation.beside",
+            what=what,
+            chance=float(chance.mean()),
+            control=control.get(name),
+        ),
     )
 
 
@@ -282,8 +280,7 @@ def _gain(explanation: Explanation) -> Score:
         bounds=(-1.0, 1.0),
         explainer=explanation.method,
         reference=_ARRAS,
-        note="Relevance mass less the share of the truth in the instance; above 0 is better than "
-        "chance.",
+        note=message("notes.localisation.gain"),
     )
 
 
@@ -295,7 +292,6 @@ def _table(
             {
                 "explainer": one.explainer,
                 "measure": one.metric,
-                "label": _MEASURES[one.metric][0],
                 "value": one.value,
                 "low": np.nan if one.low is None else one.low,
                 "high": np.nan if one.high is None else one.high,
@@ -308,16 +304,8 @@ def _table(
     )
 
 
-def _notes(explanation: Explanation, schema: Schema, n: int) -> list[str]:
-    notes = [f"For {n} of {len(explanation)} explained cases it is known what makes the label."]
+def _notes(explanation: Explanation, schema: Schema, n: int) -> list[Text]:
+    notes = [message("notes.localisation.known", n=n, of=len(explanation))]
     if n_players(schema) < len(schema.features):
-        parts = kind_of(schema).nouns[1]
-        notes.append(
-            f"A method that takes whole {parts} away spreads their value evenly inside of them, so "
-            f"it cannot follow an outline that is finer than the {parts}."
-        )
-    notes.append(
-        "A model may rightly look elsewhere, at what goes with the cause: pointing beside the "
-        "truth is a fault of the explanation only where the model uses the truth."
-    )
-    return notes
+        notes.append(message("notes.localisation.whole_parts", parts=kind_of(schema).nouns[1]))
+    return [*notes, message("notes.localisation.elsewhere")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Category, Score
@@ -82,14 +83,20 @@ class PartGaps:
 
     def notes(
         self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
-    ) -> tuple[str, ...]:
+    ) -> tuple[Text, ...]:
         """What was corrected, which levels are not compared, and what the statistics are."""
         first = self.statistics[0]
         judged = [self.judged(grouping, first, predictions) for grouping in groupings]
-        few = f"with under {self.floor[0]} cases"
-        if first.events:
-            few += f", or where equal rates would give under {self.floor[1]} {first.events},"
-        own = dict.fromkeys(one.explained for one in self.statistics if one.explained)
+        few = message(
+            "notes.gaps.few_cases",
+            cases=self.floor[0],
+            least_events=self.floor[1],
+            events=first.events,
+        )
+        own: list[Text] = []
+        for statistic in self.statistics:
+            if statistic.explained and statistic.explained not in own:
+                own.append(statistic.explained)
         return (*gap_notes(groupings, judged, n_tests, few), *own)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -31,10 +32,10 @@ Ints = NDArray[np.int64]
 _CURVE_ROWS = 200
 
 
-def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
+def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
     if len(schema.target.classes) == 2:
         return ()
-    return (f"{what} is the plain mean over the classes, each against the rest.",)
+    return (message("notes.mean_over_classes", metric=metric),)
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class RocAuc(ClassMetric):
         score = found.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
-        notes = _many_classes(context.dataset.schema, "ROC AUC")
+        notes = _many_classes(context.dataset.schema, "roc_auc")
         return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
 
 
@@ -171,9 +172,9 @@ class AveragePrecision(ClassMetric):
         found, _ = average_precision_and_brier(
             p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
         )
-        note = f"Guessing would give {p.truths.mean():.3f}, the share of the explained class."
+        note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
         score = found.score("average_precision", "performance", "higher", bounds=SHARE, note=note)
-        notes = _many_classes(context.dataset.schema, "Average precision")
+        notes = _many_classes(context.dataset.schema, "average_precision")
         curve = precision_points(p.truths, p.scores)
         return Measurement((score,), {"curve": curve}, notes=notes)
 

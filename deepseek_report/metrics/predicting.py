@@ -12,14 +12,14 @@ from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifi
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.metrics.odds import softmax
-from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.metrics.threshold_choice import choose_threshold
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.decisions import decide
 
 Floats = NDArray[np.float64]
 
-MOST_PROBABLE = "the most probable class"
-NO_DECISION = "a number is predicted, and nothing is decided"
+MOST_PROBABLE = "most_probable"
+NO_DECISION = "none"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def predict(
             instance_ids=part.instance_ids,
             decisions=decide(shares[name], threshold, target.explained),
             threshold=threshold,
-            rule=MOST_PROBABLE if threshold is None else RULES[rule.name],
+            rule=MOST_PROBABLE if threshold is None else rule.name,
             explained=target.explained,
             groups=part.groups,
             all_labels=part.all_labels,

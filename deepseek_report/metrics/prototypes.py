@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -197,7 +198,7 @@ def _in_use(decided: NDArray[np.int64]) -> Score:
         direction="none",
         bounds=(0.0, 1.0),
         unit="share",
-        note=f"{int((decided > 0).sum())} of {len(decided)} prototypes decide for a test case.",
+        note=message("notes.prototypes.in_use", n=int((decided > 0).sum()), of=len(decided)),
     )
 
 

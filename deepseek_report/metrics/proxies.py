@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import (
     PEOPLE,
@@ -83,7 +84,9 @@ def permutation_importance(
         fall = auc - float(np.mean([one for one, _ in others]))
         spread = influence - np.mean([one for _, one in others], axis=0)
         half = Z95 * float(np.sqrt(spread @ spread))
-        found.append(Estimate(fall, fall - half, fall + half, n, "paired DeLong"))
+        found.append(
+            Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
+        )
     return found
 
 
@@ -127,29 +130,22 @@ class Proxies(ModelMetric):
             )
         scores: list[Score] = []
         rows: list[dict[str, object]] = []
-        notes: list[str] = []
+        notes: list[Text] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
             features = _other_features(context.dataset, attribute)
             proxy = self._proxy(context, attribute, features)
             context.progress.advance()
             if proxy is None:
-                notes.append(f"{attribute.label} has too few known levels to be predicted.")
+                notes.append(message("notes.proxies.few_levels", attribute=attribute.label))
                 continue
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
-            notes.append(
-                f"Only the {_MOST_FEATURES} features whose means differ most between the levels "
-                "were looked at."
-            )
-        notes += [
-            "Each attribute was predicted by gradient boosting from all features but the one that "
-            "it was made from; this shows what could stand in for it, not what the model uses.",
-            "The importance of features that carry the same information is shared among them.",
-        ]
+            notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
+        notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
         return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
 
     def _proxy(
@@ -233,6 +229,5 @@ def _score(attribute: Attribute, auc: Estimate) -> Score:
         "none",
         attribute=attribute.name,
         bounds=SHARE,
-        note=("Mean over the levels, each against the rest. " if several else "")
-        + "0.5 means that the other features say nothing about it.",
+        note=message("notes.proxies.auc", several=several),
     )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.data_kinds.encoding import MOST_WORDS, encoding_of
 from deepseek_report.tasks.classification import TREES, iterations
@@ -132,17 +133,23 @@ def _are_words(features: Sequence[Feature]) -> bool:
 
 def limits_of(
     task: Task, kind: Predictor, features: Sequence[Feature], n_outputs: int
-) -> str | None:
+) -> Text | None:
     """What a predictor does not look at, as a sentence, or None where it looks at everything."""
-    limits = []
-    if _are_words(features):
-        limits.append(f"reads the {MOST_WORDS} most frequent words in any order")
+    limits, of_words = [], _are_words(features)
+    if of_words:
+        limits.append(message("notes.reference_limits.words", n=MOST_WORDS))
     if kind == "gradient_boosting":
-        if _are_words(features) or len(features) > MOST_BOOSTED:
-            name = "words" if _are_words(features) else "columns"
-            limits.append(f"is given the {MOST_BOOSTED} {name} that {task.tells}")
+        if of_words or len(features) > MOST_BOOSTED:
+            columns = message(
+                "notes.reference_limits.columns",
+                n=MOST_BOOSTED,
+                of_words=of_words,
+                tells=task.tells,
+            )
+            limits.append(columns)
         if iterations(n_outputs) < TREES:
-            limits.append(f"stops after {iterations(n_outputs)} trees a class")
+            limits.append(message("notes.reference_limits.trees", n=iterations(n_outputs)))
     if kind == "majority" or not limits:
         return None
-    return f"{REFERENCES[task.references[kind]].capitalize()} {' and '.join(limits)}."
+    reference = REFERENCES[task.references[kind]]
+    return message("notes.reference_limits.sentence", reference=reference, limits=limits)

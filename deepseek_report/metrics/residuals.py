@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -68,12 +69,14 @@ class Residuals(NumberMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         mean, low, high = (float(one) for one in mean_interval(p.errors))
-        score = Estimate(mean, low, high, len(p), "normal, of the mean error").score(
+        score = Estimate(
+            mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
+        ).score(
             "mean_error",
             "calibration",
             "zero",
             unit=target.unit or "",
-            note="Above 0 the predictions are too high on the whole, below 0 too low.",
+            note=message("notes.residuals.mean_error"),
         )
         tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
         return Measurement((score,), tables)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import (
@@ -81,14 +82,16 @@ class Robustness(ModelMetric):
         plan = list(self._plan(data.schema))
         context.progress.start("perturbed inputs", len(plan))
         effects: list[Effect] = []
-        notes: list[str] = []
+        notes: list[Text] = []
         for kind, level in plan:
             perturbed = _perturb(kind, level, context, inputs, rng)
             outputs = context.classifier.probabilities(perturbed)
             context.progress.advance()
             if not np.isfinite(outputs).all():
-                what = f"{_label(kind, data.schema)} at {level:g}"
-                notes.append(f"The model gives no finite output with {what}.")
+                disturbance = _label(kind, data.schema)
+                notes.append(
+                    message("notes.robustness.not_finite", disturbance=disturbance, level=level)
+                )
                 continue
             effects.append(Effect(kind, level, *task.effect(p, rows, outputs)))
         notes += _about(len(rows), data.schema)
@@ -108,18 +111,20 @@ class Robustness(ModelMetric):
             yield from ((disturbance.name, level) for level in sorted(levels[disturbance.levels]))
 
     def _scores(self, effects: list[Effect], schema: Schema) -> tuple[Score, ...]:
-        data, level_words = kind_of(schema), f"{self.declared_level:g} robust standard deviations"
-        noise = f"Noise of {level_words} on all {data.words.place[1]}."
+        data = kind_of(schema)
         for effect in effects:
             if effect.kind == "noise" and effect.level == self.declared_level:
+                noise = message(
+                    "notes.robustness.noise", level=effect.level, places=data.words.place[1]
+                )
                 return _pair("noise", effect, schema, noise)
             if effect.kind == "mask":
-                text = f"Each {data.noun} masked with a chance of {effect.level:g}."
-                return _pair("masking", effect, schema, text)
+                masked = message("notes.robustness.masking", part=data.noun, chance=effect.level)
+                return _pair("masking", effect, schema, masked)
         return ()
 
 
-def _pair(under: str, effect: Effect, schema: Schema, note: str) -> tuple[Score, ...]:
+def _pair(under: str, effect: Effect, schema: Schema, note: Text) -> tuple[Score, ...]:
     """The scores of what should hold, and of what should not move."""
     task = task_of(schema.target)
     return tuple(
@@ -135,12 +140,16 @@ def _pair(under: str, effect: Effect, schema: Schema, note: str) -> tuple[Score,
     )
 
 
-def _about(n: int, schema: Schema) -> tuple[str, ...]:
+def _about(n: int, schema: Schema) -> tuple[Text, ...]:
     kind = kind_of(schema)
     return (
-        f"{n} test {kind.words.instance[1]} were perturbed; {kind.filled(kind.words.noise)}.",
-        "These are plain random errors; they do not show what a person could reach by choosing "
-        "the worst change.",
+        message(
+            "notes.robustness.perturbed",
+            n=n,
+            instances=kind.words.instance[1],
+            noise=kind.filled(kind.words.noise),
+        ),
+        message("notes.robustness.random"),
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
@@ -31,7 +32,7 @@ from deepseek_report.metrics.tracing import (
     traces,
 )
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-from deepseek_report.statistics.resampling import Replicates, bootstrap
+from deepseek_report.statistics.resampling import bootstrap, bootstrapped
 from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
@@ -42,14 +43,6 @@ def normalised_entropy(weights: Floats) -> Floats:
     positive = np.maximum(weights, 1e-300)
     entropy = -(weights * np.log(positive)).sum(axis=-1)
     return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
-
-
-def resampled(replicates: Replicates, n: int, seed: int, bounds: tuple[float, float]) -> Estimate:
-    """A value with the interval of a bootstrap of instances."""
-    low, high = replicates.interval(*bounds)
-    draws = len(replicates.resamples)
-    method = f"{replicates.method} bootstrap of instances, {draws} resamples, seed {seed}"
-    return Estimate(float(replicates.value), float(low), float(high), n, method)
 
 
 @dataclass(frozen=True)
@@ -90,28 +83,26 @@ class ExpertLoad(ModelMetric):
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
         table["layer"] = np.array(layers)[table["layer"]]
-        imbalance = resampled(replicates, n, context.seed, (1.0, float(experts)))
+        imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             imbalance.score(
                 "expert_load_imbalance",
                 "compute",
                 "one",
                 bounds=(1.0, float(experts)),
-                note="Load of the busiest expert over an even share, in the most uneven layer.",
+                note=message("notes.expert_load.imbalance"),
             ),
             Estimate(unused, None, None, n, "").score(
                 "unused_experts",
                 "compute",
                 "zero",
                 bounds=(0.0, float(share.size)),
-                note=f"Of {share.size}: with under {100 * self.unused_below:.0f} % of an even "
-                "share.",
+                note=message(
+                    "notes.expert_load.unused", of=int(share.size), below=self.unused_below
+                ),
             ),
         )
-        notes = (
-            f"Load is the share of choices over the tokens of {n} test rows; an expert that serves "
-            "every token is not counted.",
-        )
+        notes = (message("notes.expert_load.load", n=n),)
         return Measurement(scores, {"load": table}, notes=notes)
 
 
@@ -194,13 +185,12 @@ class RouteEntropy(ModelMetric):
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
-        score = resampled(replicates, len(rows), context.seed, SHARE).score(
+        score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
             "route_entropy",
             "compute",
             "none",
             bounds=SHARE,
-            note="Mean over instances and layers, over the log of the number of heads; 1 means "
-            "that all heads weigh alike.",
+            note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
         overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
@@ -96,10 +97,7 @@ class ShapeFunctions(ModelMetric):
                 if density
                 else pd.DataFrame(columns=["feature", "from", "to", "share"]),
             },
-            notes=(
-                "The curves are the model itself, so they have no sampling error; another training "
-                "would give other curves, which these do not show.",
-            ),
+            notes=(message("notes.shape_functions.the_model"),),
         )
 
     def _values(self, feature: Feature, train: Floats) -> Floats:

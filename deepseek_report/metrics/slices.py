@@ -13,6 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -185,14 +186,21 @@ class Slices(ModelMetric):
         wider = (Moments.of(losses[conditions[end[k]].holds]) for end in (c.first, c.second))
         return any(loss.p_values(inside, one.without(inside))[0] > self.alpha for one in wider)
 
-    def _notes(self, loss: Loss, table: pd.DataFrame, examined: int, least: int) -> tuple[str, ...]:
+    def _notes(
+        self, loss: Loss, table: pd.DataFrame, examined: int, least: int
+    ) -> tuple[Text, ...]:
         sure = int((table["p_adjusted"] < self.alpha).sum())
         return (
-            f"{examined} slices of at least {least} instances were looked at; of the {len(table)} "
-            f"listed {sure} have {loss.excess} than chance explains ({loss.test}, Holm-corrected "
-            "for all).",
-            "Slices were searched and tested on the same test rows: the worst of many looks worse "
-            "than it is; expect smaller differences on new data.",
+            message(
+                "notes.slices.examined",
+                examined=examined,
+                least=least,
+                listed=len(table),
+                sure=sure,
+                excess=loss.excess,
+                test=loss.test,
+            ),
+            message("notes.slices.same_rows"),
         )
 
 
@@ -206,15 +214,14 @@ def _no_attribute(schema: Schema) -> str | None:
     return "slices of texts, images and series are cut by attributes, and these data name none"
 
 
-def _limits(schema: Schema, task: Task) -> tuple[str, ...]:
+def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
     wide = len(schema.features)
     if not kind_of(schema).named_columns:
-        return ("Slices are cut by attributes alone, since a place in the input names no group.",)
+        return (message("notes.slices.attributes_alone"),)
     if wide <= _MOST_COLUMNS:
         return ()
     return (
-        f"Of {wide} features only the {_MOST_COLUMNS} that {task.tells} in the training part were "
-        "looked at.",
+        message("notes.slices.most_telling", features=wide, most=_MOST_COLUMNS, tells=task.tells),
     )
 
 
@@ -263,7 +270,6 @@ def _scores(
         unit=task.unit(schema.target, loss),
         bounds=loss.bounds,
         p_value=float(worst["p_adjusted"]),
-        note=f"Chosen as the worst of {examined} slices; the p-value is corrected for that, the "
-        "interval is not.",
+        note=message("notes.slices.worst", examined=examined),
     )
     return (score, looked_at)

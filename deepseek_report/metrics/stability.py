@@ -12,6 +12,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
@@ -86,7 +87,7 @@ class MaxSensitivity(ExplanationMetric):
             bounds=(0.0, None),
             explainer=explanation.method,
             reference=_YEH,
-            note="Divided by the sensitivity of attributions that are drawn anew each time.",
+            note=message("notes.max_sensitivity.ratio"),
         )
         return Measurement(
             scores=(
@@ -125,8 +126,7 @@ class MaxSensitivity(ExplanationMetric):
             bounds=(0.0, None),
             explainer=explanation.method,
             reference=_YEH,
-            note=f"{self.perturbations} moves per instance, {move}; the greatest change found, "
-            "relative to the attributions' own size, so the true maximum is no smaller.",
+            note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
         )
 
 
@@ -205,9 +205,7 @@ class ParameterRandomisation(ExplanationMetric):
             bounds=(-1.0, 1.0),
             explainer=explanation.method,
             reference=_ADEBAYO,
-            note=f"All weights drawn anew at once; mean of {self.draws} draws; the interval is "
-            "over instances alone. Methods that multiply by the distance from a baseline keep some "
-            "of their order whatever the weights.",
+            note=message("notes.parameter_randomisation.draws", n=self.draws),
         )
         return Measurement(
             scores=(mean_score(template, found, self.resamples, context.seed),),
@@ -230,10 +228,10 @@ def _both_known(a: Array, b: Array) -> tuple[Array, Array]:
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
 
 
-def _about_control(explanation: Explanation) -> tuple[str, ...]:
+def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     if explanation.method != CONTROL:
         return ()
-    return ("The control does not look at the model, so it fails this check by construction.",)
+    return (message("notes.parameter_randomisation.control"),)
 
 
 def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:

@@ -1,18 +1,12 @@
-"""How the decision threshold is chosen on the validation part, and what to call the rule."""
+"""How the decision threshold is chosen on the validation part."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: What each rule of `decision.rule` means, as the report says it.
-RULES = {
-    "declared": "declared in the config",
-    "balanced_accuracy": "highest balanced accuracy on the validation part",
-    "f1": "highest F1 score on the validation part",
-    "accuracy": "highest accuracy on the validation part",
-    "base_rate": "as many decisions for the class as there are labels of it in the validation part",
-}
+#: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
+RULES = ("declared", "balanced_accuracy", "f1", "accuracy", "base_rate")
 
 
 def choose_threshold(rule: str, scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:

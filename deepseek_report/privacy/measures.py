@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
-from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.protocols.traits import (
     MetricPart,
     releases_of,
@@ -41,7 +41,7 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
         return Measurement()
     releases = releases_of(plugin)
     tables = _tables(found.tables, releases, source)
-    notes = without_private(found.notes, source)
+    notes = tuple(note for note in found.notes if not is_private(_english(note), source))
     scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
     left_out = len(scores) < len(found.scores) or any(
         len(table) < len(found.tables[name])
@@ -62,11 +62,13 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
     )
 
 
-def _note(source: Source) -> str:
-    return (
-        f"What is about fewer than {source.privacy.floor} instances is left out here, and so is "
-        "that from which it could be worked out."
-    )
+def _note(source: Source) -> Message:
+    return message("notes.privacy.left_out", floor=source.privacy.floor)
+
+
+def _english(text: Text) -> str:
+    """A sentence as one language says it, since what it names is the same in all of them."""
+    return wording().say(text)
 
 
 def _tables(
@@ -91,7 +93,7 @@ def _told(
     """Whether a score may be told: of enough instances, and of nothing that was left out."""
     if score.category in _OF_INSTANCES and source.is_small(score.n):
         return False
-    if source.withheld.mentions(" ".join((score.level, score.slice, score.note))):
+    if source.withheld.mentions(" ".join((score.level, score.slice, _english(score.note)))):
         return False
     if score.slice and "slices" in after:
         return score.slice in set(after["slices"]["slice"])

@@ -47,6 +47,7 @@ from deepseek_report.store.run_folder import (
     RUN,
     SCORES,
 )
+from deepseek_report.wording.of_results import score_table
 
 #: Training rows stay in the store: a report needs none of them, and they are people's data.
 _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
@@ -96,7 +97,7 @@ def assemble(
     }
     save_json(folder / RUN, run)
     paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
-    save_table(folder / SCORES, Results(paths, config).scores)
+    save_table(folder / SCORES, score_table(Results(paths, config).all_scores))
 
 
 def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:

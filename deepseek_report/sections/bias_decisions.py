@@ -138,12 +138,18 @@ def _differences(draft: Draft) -> list[dict[str, Any]]:
     ]
 
 
+def _thresholds(draft: Draft, listed: str) -> str:
+    """The thresholds of the levels, or the one of all."""
+    alone = listed.replace(".", "", 1).isdigit()
+    return draft.words.text("policy_thresholds.all", threshold=listed) if alone else listed
+
+
 def _policy(draft: Draft, row: Row) -> dict[str, Any]:
     return (
         {
             "attribute": attribute_label(draft.results, row["attribute"]),
-            "policy": row["policy"],
-            "thresholds": str(row["threshold_by_level"]),
+            "policy": draft.words.table("policies").get(row["policy"], row["policy"]),
+            "thresholds": _thresholds(draft, str(row["threshold_by_level"])),
         }
         | percent_cell("balanced_accuracy", row["balanced_accuracy"])
         | percent_cell("accuracy", row["accuracy"])

@@ -78,7 +78,7 @@ def data(draft: Draft) -> dict[str, Any]:
         "sentence": draft.text(
             "curve",
             gain=estimates.of_score(gain),
-            predictor=curve[-1]["predictor"] if curve else "",
+            predictor=draft.words.label("predictors", curve[-1]["predictor"]) if curve else "",
         )
         if gain is not None and known
         else _not_measured(draft, "measures/learning_curve"),

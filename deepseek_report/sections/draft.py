@@ -54,7 +54,7 @@ class Draft:
         for metric in metrics:
             names = self.results.explainers_of(metric) or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
-            self.measured.extend(note for one in found if one for note in one.notes)
+            self.measured.extend(self.words.say(note) for one in found if one for note in one.notes)
 
     def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
         """A table that this section makes; its words are `tables.<section>.<name>`."""

@@ -100,7 +100,7 @@ def _decision(draft: Draft) -> str:
         "decision.threshold",
         target=target.explained_class,
         threshold=float(predictions.threshold),
-        rule=predictions.rule,
+        rule=draft.words.table("threshold_rules").get(predictions.rule, predictions.rule),
     )
 
 

@@ -209,7 +209,7 @@ def _score(draft: Draft, one: Score) -> dict[str, Any]:
         **cell("value", estimate),
         "better": draft.words.label("directions", one.direction),
         "n": one.n,
-        "method": one.interval_method or "no interval",
+        "method": draft.words.say(one.interval_method) or draft.words.text("numbers.no_interval"),
     }
 
 
@@ -229,7 +229,7 @@ def _comparison(draft: Draft) -> list[dict[str, Any]]:
     table = rows(draft.results, "baselines", "comparison")
     predictors = list(dict.fromkeys(row["predictor"] for row in table))
     return [
-        {"predictor": next(row["label"] for row in table if row["predictor"] == name)}
+        {"predictor": draft.words.label("predictor_names", name)}
         | {
             key: cell
             for row in table

@@ -113,7 +113,9 @@ def _localised(draft: Draft) -> ShownTable:
             for kind, hit in (("hit", True), ("missed", False))
         }
         draft.answer("localised", **names)
-    measures = {row["measure"]: row["label"] for row in table}
+    measures = {
+        row["measure"]: draft.words.label("localisation_measures", row["measure"]) for row in table
+    }
     shown: dict[str, Row] = {}
     for row in table:
         label = explainer_label(draft.results, row["explainer"])

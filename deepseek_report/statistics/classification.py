@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +45,7 @@ def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int
     replicates = bootstrap_rates(
         right, trials, lambda rates: rates.mean(axis=1), n_resamples, np.random.default_rng(seed)
     )
-    found = bootstrapped(replicates, len(labels), seed)
-    return replace(found, method=found.method.replace("instances", "instances within classes"))
+    return bootstrapped(replicates, len(labels), seed, drawn="within_classes")
 
 
 def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:

@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95, mean_interval
-from deepseek_report.statistics.resampling import Replicates, as_one, bootstrap, bootstrapped
+from deepseek_report.statistics.resampling import (
+    Replicates,
+    as_one,
+    bootstrap,
+    bootstrapped,
+)
 
 Floats = NDArray[np.float64]
 #: What is computed of errors, and which way is better.
@@ -95,7 +101,7 @@ def paired_gain(own: Floats, theirs: Floats) -> tuple[Estimate, float]:
     gains = np.abs(theirs) - np.abs(own)
     mean, low, high = (float(one) for one in mean_interval(gains))
     half = (high - low) / 2
-    estimate = Estimate(mean, low, high, len(gains), "normal, of paired differences")
+    estimate = Estimate(mean, low, high, len(gains), message("interval_methods.normal_of_pairs"))
     if not half > 0:
         return estimate, 1.0 if mean == 0 else 0.0
     return estimate, math.erfc(abs(mean) * Z95 / half / math.sqrt(2))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import (
     SHARE,
     Z95,
@@ -17,6 +18,7 @@ from deepseek_report.statistics.intervals import (
     newcombe,
 )
 from deepseek_report.statistics.resampling import (
+    bootstrap_method,
     bootstrap_rates,
     permutation_p_value,
     permuted_counts,
@@ -108,9 +110,9 @@ def _widened(found: Estimate, table: RateTable, ends: list[int], *, by_chance: b
     if set(table.rates[ends]) & {0.0, 1.0}:
         pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
         low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
-        method += "; joined with Newcombe's of the two levels"
+        method = message("interval_methods.joined_with_newcombe", method=method)
     if by_chance and low:
-        low, method = 0.0, f"{method}; from 0, as chance explains it"
+        low, method = 0.0, message("interval_methods.from_zero", method=method)
     return replace(found, low=max(low or 0.0, 0.0), high=high, method=method)
 
 
@@ -126,7 +128,9 @@ def _folded(table: RateTable, value: float) -> Estimate:
     low, high = (float(end) for end in newcombe(x, n, other, other_n))
     ends = (min(abs(low), abs(high)), max(abs(low), abs(high)))
     least = 0.0 if low <= 0 <= high else ends[0]
-    return Estimate(value, least, ends[1], int(n + other_n), "Newcombe, folded at zero")
+    return Estimate(
+        value, least, ends[1], int(n + other_n), message("interval_methods.newcombe_folded")
+    )
 
 
 def _resampled(
@@ -140,10 +144,7 @@ def _resampled(
     rng = np.random.default_rng(seed)
     replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng)
     low, high = replicates.interval(*SHARE)
-    method = (
-        f"{replicates.method} bootstrap of cases within groups, {n_resamples} resamples, "
-        f"seed {seed}"
-    )
+    method = bootstrap_method(replicates.method, n_resamples, seed, "cases_within_groups")
     return Estimate(float(replicates.value), float(low), float(high), int(trials.sum()), method)
 
 
@@ -194,7 +195,7 @@ def largest_mean_gap(
     gap = float(means[highest] - means[lowest])
     variance = sum(float(parts[k].var(ddof=1)) / len(parts[k]) for k in (highest, lowest))
     half = Z95 * math.sqrt(variance)
-    method = "normal, of the difference between the two groups furthest apart"
+    method = message("interval_methods.normal_of_furthest")
     return Gap(
         estimate=Estimate(gap, max(gap - half, 0.0), gap + half, len(values), method),
         null_mean=float(null.mean()),

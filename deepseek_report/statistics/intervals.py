@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 
 Floats = NDArray[np.float64]
 #: Two-sided 95 % quantile of the normal distribution.
@@ -50,7 +51,7 @@ def rate(successes: float, trials: float) -> Estimate:
     """A rate with its Wilson interval."""
     low, high = wilson(successes, trials)
     value = successes / trials if trials else math.nan
-    return Estimate(value, float(low), float(high), int(trials), "Wilson")
+    return Estimate(value, float(low), float(high), int(trials), message("interval_methods.wilson"))
 
 
 def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
@@ -64,7 +65,13 @@ def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
     low, high = wilson(successes, trials)
     mean, k = float(rates.mean()), len(rates)
     below, above = (float(np.linalg.norm(one)) / k for one in (rates - low, high - rates))
-    return Estimate(mean, mean - below, mean + above, int(trials.sum()), "Wilson, joined (MOVER)")
+    return Estimate(
+        mean,
+        mean - below,
+        mean + above,
+        int(trials.sum()),
+        message("interval_methods.wilson_joined"),
+    )
 
 
 def newcombe(
@@ -174,7 +181,8 @@ def compare_rates(
 
     Returns
     -------
-    test : name for the reader. p_value : in [0, 1]; NaN where nothing was tried.
+    test : "score", "boschloo", "fisher", "equal_rates" where none is needed, or "none".
+    p_value : in [0, 1]; NaN where nothing was tried.
 
     References
     ----------
@@ -185,9 +193,9 @@ def compare_rates(
         return "none", math.nan
     hits = successes + other_successes
     if hits in (0, total):
-        return "none needed: the rates are equal", 1.0
+        return "equal_rates", 1.0
     if min(trials, other_trials) * min(hits, total - hits) / total >= 5:
-        return "score test", _score_test(successes, trials, other_successes, other_trials)
+        return "score", _score_test(successes, trials, other_successes, other_trials)
     from scipy import stats
 
     table = [
@@ -195,8 +203,8 @@ def compare_rates(
         [trials - successes, other_trials - other_successes],
     ]
     if total <= _BOSCHLOO_MOST:
-        return "Boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
-    return "Fisher", float(stats.fisher_exact(table).pvalue)
+        return "boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
+    return "fisher", float(stats.fisher_exact(table).pvalue)
 
 
 def _score_test(successes: int, trials: int, other_successes: int, other_trials: int) -> float:

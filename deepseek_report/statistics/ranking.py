@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.statistics.intervals import Z95, wilson
 from deepseek_report.statistics.resampling import Statistic
 
@@ -90,11 +91,11 @@ def delong(auc: float, influence: Floats, fewest: int) -> Estimate:
         return Estimate(auc, None, None, n, "")
     if auc in (0.0, 1.0):
         ends = [float(end) for end in wilson(auc * fewest, fewest)]
-        return Estimate(auc, ends[0], ends[1], n, "Wilson for the smaller class")
+        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.wilson_smaller_class"))
     half = Z95 * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
     middle = math.log(auc / (1 - auc))
     low, high = (1 / (1 + math.exp(-end)) for end in (middle - half, middle + half))
-    return Estimate(auc, low, high, n, "DeLong, logit scale")
+    return Estimate(auc, low, high, n, message("interval_methods.delong_logit"))
 
 
 def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
@@ -128,7 +129,13 @@ def paired_difference(
     """
     gap = first[0] - other[0]
     spread = math.sqrt(float(np.sum((first[1] - other[1]) ** 2)))
-    estimate = Estimate(gap, gap - Z95 * spread, gap + Z95 * spread, len(first[1]), "paired DeLong")
+    estimate = Estimate(
+        gap,
+        gap - Z95 * spread,
+        gap + Z95 * spread,
+        len(first[1]),
+        message("interval_methods.delong_paired"),
+    )
     if spread == 0:
         return estimate, 1.0 if gap == 0 else 0.0
     return estimate, math.erfc(abs(gap) / spread / math.sqrt(2))

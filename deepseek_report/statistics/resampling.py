@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.statistics.intervals import SHARE, Z95
 
 Floats = NDArray[np.float64]
@@ -44,6 +46,10 @@ class Replicates:
     def method(self) -> str:
         """Which interval `bca` gives for a single value."""
         return "BCa" if abs(float(_bias(self))) <= _MOST_BIAS else "basic"
+
+
+#: What a bootstrap draws anew.
+Drawn = Literal["instances", "within_classes", "within_groups", "cases_within_groups"]
 
 
 def as_one(n: int) -> Ints:
@@ -210,15 +216,23 @@ def permutation_p_value(null: Floats, value: float) -> float:
 
 
 def bootstrapped(
-    replicates: Replicates, n: int, seed: int, bounds: tuple[float, float] = SHARE
+    replicates: Replicates,
+    n: int,
+    seed: int,
+    bounds: tuple[float, float] = SHARE,
+    drawn: Drawn = "instances",
 ) -> Estimate:
-    """A value with its BCa interval, and the sentence on how it was made."""
+    """A value with its interval, and how it was made."""
     low, high = replicates.interval(*bounds)
-    method = (
-        f"{replicates.method} bootstrap of instances, {len(replicates.resamples)} resamples, "
-        f"seed {seed}"
-    )
+    method = bootstrap_method(replicates.method, len(replicates.resamples), seed, drawn)
     return Estimate(float(replicates.value), float(low), float(high), n, method)
+
+
+def bootstrap_method(kind: str, resamples: int, seed: int, drawn: Drawn = "instances") -> Message:
+    """How an interval was made: `kind` is "BCa" or "basic", see `Replicates.method`."""
+    return message(
+        "interval_methods.bootstrap", kind=kind, resamples=resamples, seed=seed, drawn=drawn
+    )
 
 
 def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.statistics.classification import (
@@ -32,7 +33,13 @@ from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks.decisions import decide, threshold_for_share
 from deepseek_report.tasks.gaps import AccuracyGap
 from deepseek_report.tasks.loss import ErrorRate
-from deepseek_report.tasks.task import Column, Measure, Row, Side, Task
+from deepseek_report.tasks.task import (
+    Column,
+    Measure,
+    Row,
+    Side,
+    Task,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -47,13 +54,13 @@ class Classification(Task):
 
     name: ClassVar[TaskName] = "classification"
     decides = True
-    extreme = "the most certain ones"
-    within = "classes"
-    outcome = "the decided class"
-    watched = "probability of the decided class"
+    extreme = message("task_words.classification.extreme")
+    within = message("task_words.classification.within")
+    outcome = message("task_words.classification.outcome")
+    watched = message("task_words.classification.watched")
     watched_bounds = SHARE
-    fit_unit = "nats"
-    tells = "tell the classes apart best"
+    fit_unit = message("task_words.classification.fit_unit")
+    tells = message("task_words.classification.tells")
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
     group_gaps = ()
@@ -228,7 +235,7 @@ class Classification(Task):
             instance_ids=model.instance_ids,
             decisions=decide(outputs, threshold, model.explained),
             threshold=threshold,
-            rule="as often as the model on the validation part",
+            rule="as_often_as_the_model",
             explained=model.explained,
         )
 
@@ -253,22 +260,14 @@ class Classification(Task):
             *(macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
         )
 
-    def gain_note(self, label: str, n: int) -> str:
-        return f"Model minus {label}, on the same {n} instances."
+    def gain_note(self, reference: Text, n: int) -> Text:
+        return message("notes.baselines.gain_in_auc", reference=reference, n=n)
 
-    def reference_notes(self, n_rows: str, n_classes: int) -> tuple[str, ...]:
-        trained = (
-            f"The baselines were trained on the {n_rows} rows of the training part, with settings "
-            "that were not tuned."
-        )
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        trained = message("notes.baselines.trained", n=n_rows)
         if n_classes != 2:
-            return trained, "Each baseline decides for its most probable class."
-        return (
-            trained,
-            "Each baseline's threshold was set on the validation part so that it decides for the "
-            "explained class as often as the model does; the majority always decides for its "
-            "class.",
-        )
+            return trained, message("notes.baselines.most_probable")
+        return trained, message("notes.baselines.matched_threshold")
 
     # --- perturbed inputs -------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.gaps import Gap, RateTable, largest_gap, largest_mean_gap
 from deepseek_report.statistics.intervals import SHARE
@@ -32,8 +33,8 @@ class GapStatistic(ABC):
     bounds: ClassVar[Limits]
     in_unit: ClassVar[bool]
     corrected: ClassVar[bool]
-    events: ClassVar[str] = ""
-    explained: ClassVar[str] = ""
+    events: ClassVar[Text] = ""
+    explained: ClassVar[Text] = ""
 
     @abstractmethod
     def values(self, predictions: Predictions) -> NDArray[Any]:
@@ -55,7 +56,7 @@ class AccuracyGap(GapStatistic):
     bounds = SHARE
     in_unit = False
     corrected = True
-    events = "right decisions"
+    events = message("task_words.gaps.right_decisions")
 
     def values(self, predictions: Predictions) -> Bools:
         return predictions.correct
@@ -74,12 +75,7 @@ class MeanErrorGap(GapStatistic):
     bounds = (0.0, None)
     in_unit = True
     corrected = False
-    explained = (
-        "An error is the predicted number minus the true one: above 0 is too high. Gaps are tested "
-        "by dealing out the errors to the groups by chance. The interval of a gap is that of two "
-        "groups named in advance; as the furthest apart were chosen, the gap looks a little larger "
-        "than it is."
-    )
+    explained = message("notes.gaps.of_errors")
 
     def values(self, predictions: Predictions) -> NDArray[Any]:
         return predictions.errors

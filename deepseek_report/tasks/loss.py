@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.statistics.excess import Moments, larger_mean_p_value, more_errors_p_value
-from deepseek_report.statistics.intervals import SHARE, mean_interval, newcombe, rate
+from deepseek_report.statistics.intervals import (
+    SHARE,
+    mean_interval,
+    newcombe,
+    rate,
+)
 
 Floats = NDArray[np.float64]
 Limits = tuple[float | None, float | None]
@@ -36,11 +42,11 @@ class Loss(ABC):
     is_share: ClassVar[bool]
     least_part: ClassVar[int]
     prunes: ClassVar[bool]
-    interval: ClassVar[str]
+    interval: ClassVar[Text]
     in_unit: ClassVar[bool]
     wrong: ClassVar[str]
     excess: ClassVar[str]
-    test: ClassVar[str]
+    test: ClassVar[Text]
 
     @abstractmethod
     def of(self, predictions: Predictions) -> Floats:
@@ -75,11 +81,11 @@ class ErrorRate(Loss):
     is_share = True
     least_part = 50
     prunes = True
-    interval = "Wilson"
+    interval = message("interval_methods.wilson")
     in_unit = False
     wrong = "{value} of {n} decisions are wrong"
     excess = "more errors"
-    test = "Fisher’s exact test"
+    test = message("task_words.tests.fisher")
 
     def of(self, predictions: Predictions) -> Floats:
         return (~predictions.correct).astype(np.float64)
@@ -109,11 +115,11 @@ class AbsoluteError(Loss):
     is_share = False
     least_part = 30
     prunes = False
-    interval = "normal"
+    interval = message("interval_methods.normal")
     in_unit = True
     wrong = "predictions are off by {value} in {n} cases"
     excess = "larger errors"
-    test = "Welch’s test"
+    test = message("task_words.tests.welch")
 
     def of(self, predictions: Predictions) -> Floats:
         return np.abs(predictions.errors)

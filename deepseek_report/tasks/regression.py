@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target
@@ -17,7 +18,13 @@ from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
-from deepseek_report.tasks.task import Column, Measure, Row, Side, Task
+from deepseek_report.tasks.task import (
+    Column,
+    Measure,
+    Row,
+    Side,
+    Task,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,13 +36,13 @@ class Regression(Task):
 
     name = "regression"
     decides = False
-    extreme = "the largest errors"
-    within = "bands of the number"
-    outcome = "the prediction"
-    watched = "distance from the number at the baseline, in training standard deviations"
+    extreme = message("task_words.regression.extreme")
+    within = message("task_words.regression.within")
+    outcome = message("task_words.regression.outcome")
+    watched = message("task_words.regression.watched")
     watched_bounds = (None, None)
-    fit_unit = "times the variance of the label"
-    tells = "go most with the number"
+    fit_unit = message("task_words.regression.fit_unit")
+    tells = message("task_words.regression.tells")
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
     group_gaps = part_gaps
@@ -181,14 +188,11 @@ class Regression(Task):
     def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
         return paired_gain(model.errors, other.errors)
 
-    def gain_note(self, label: str, n: int) -> str:
-        return f"Absolute error of {label} minus that of the model, on the same {n} instances."
+    def gain_note(self, reference: Text, n: int) -> Text:
+        return message("notes.baselines.gain_in_error", reference=reference, n=n)
 
-    def reference_notes(self, n_rows: str, n_classes: int) -> tuple[str, ...]:
-        return (
-            f"The baselines were trained on the {n_rows} rows of the training part, with settings "
-            "that were not tuned beyond the penalty of the ridge.",
-        )
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        return (message("notes.baselines.trained_but_ridge", n=n_rows),)
 
     # --- perturbed inputs -------------------------------------------------------------------------
 
@@ -213,4 +217,6 @@ def _mean(name: str, values: Floats) -> Row:
 
 def _absolute_mean(differences: Floats) -> Estimate:
     mean, low, high = (float(end) for end in mean_interval(np.abs(differences)))
-    return Estimate(mean, max(low, 0.0), high, len(differences), "normal, of the mean")
+    return Estimate(
+        mean, max(low, 0.0), high, len(differences), message("interval_methods.normal_of_mean")
+    )

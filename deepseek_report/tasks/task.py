@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.score import Direction
@@ -25,12 +26,12 @@ Form = Literal["share", "percent", "value", "number"]
 Side = Literal["left", "right"]
 Row = dict[str, object]
 #: What the report calls the simple predictors that a model is compared with.
-REFERENCES: dict[str, str] = {
-    "majority": "majority class",
-    "mean": "mean of the training part",
-    "logistic_regression": "logistic regression",
-    "ridge": "ridge regression",
-    "gradient_boosting": "gradient boosting",
+REFERENCES: dict[str, Message] = {
+    "majority": message("predictor_names.majority"),
+    "mean": message("predictor_names.mean"),
+    "logistic_regression": message("predictor_names.logistic_regression"),
+    "ridge": message("predictor_names.ridge"),
+    "gradient_boosting": message("predictor_names.gradient_boosting"),
 }
 
 
@@ -96,16 +97,16 @@ class Task(ABC):
     #: Whether each of several labels is given or not, independently of the others.
     several: ClassVar[bool] = False
     #: Which cases are picked for the case pages, and within what the others are drawn.
-    extreme: ClassVar[str]
-    within: ClassVar[str]
+    extreme: ClassVar[Text]
+    within: ClassVar[Text]
     #: What explanations are for, what is watched while inputs are taken away, and its bounds.
-    outcome: ClassVar[str]
-    watched: ClassVar[str]
+    outcome: ClassVar[Text]
+    watched: ClassVar[Text]
     watched_bounds: ClassVar[Limits]
     #: Unit of the loss that training minimises.
-    fit_unit: ClassVar[str]
+    fit_unit: ClassVar[Text]
     #: What the columns do that `telling` chooses.
-    tells: ClassVar[str]
+    tells: ClassVar[Text]
     loss: ClassVar[Loss]
     #: Statistics by which parts of the data that are no groups of people are compared.
     part_gaps: ClassVar[tuple[GapStatistic, ...]]
@@ -242,11 +243,11 @@ class Task(ABC):
         """By how much the model does better than another, paired, above 0 is better; p-value."""
 
     @abstractmethod
-    def gain_note(self, label: str, n: int) -> str:
+    def gain_note(self, reference: Text, n: int) -> Text:
         """What the gain over this predictor is, in a sentence."""
 
     @abstractmethod
-    def reference_notes(self, n_rows: str, n_classes: int) -> tuple[str, ...]:
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
         """How the simple predictors were trained, and how they decide."""
 
     # --- perturbed inputs -------------------------------------------------------------------------

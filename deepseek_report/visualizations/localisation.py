@@ -60,9 +60,7 @@ class Localisation(PicturePart):
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
         words = words_of(results)
-        table = table.assign(
-            label=[_label(row.measure, row.label, words) for row in table.itertuples()]
-        )
+        table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
         height = _HEAD + _ROW * len(names) + _FOOT
@@ -81,10 +79,10 @@ class Localisation(PicturePart):
         ]
 
 
-def _label(measure: str, label: str, words: Wording) -> str:
-    """A short title; a measure that has none keeps the label of the table."""
+def _label(measure: str, words: Wording) -> str:
+    """A short title; a measure that has none keeps its label of the catalog."""
     key = f"pictures.localisation.measures.{measure}"
-    return words.text(key) if words.has(key) else label
+    return words.text(key) if words.has(key) else words.label("localisation_measures", measure)
 
 
 def _paint(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
@@ -20,7 +21,7 @@ from deepseek_report.visualizations.labels import known, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, value_ticks
 from deepseek_report.visualizations.numbers import evenly, in_unit
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
-from deepseek_report.wording.estimates import Estimate, of_score
+from deepseek_report.wording.estimates import of_score
 from deepseek_report.wording.of_results import words_of
 from deepseek_report.wording.words import Wording
 

@@ -33,7 +33,8 @@ def required(results: Results, metric: str, name: str) -> pd.DataFrame:
             f"add `{metric}` to the metrics, or leave this picture out"
         )
     if table.empty:
-        notes = " ".join(results.notes(metric)) or "the metric found nothing to list"
+        say = words_of(results).say
+        notes = " ".join(map(say, results.notes(metric))) or "the metric found nothing to list"
         raise NotApplicableError(f"measures/{metric}: the table `{name}` has no rows: {notes}")
     return table.reset_index(drop=True)
 

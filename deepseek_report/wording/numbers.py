@@ -108,6 +108,10 @@ class NumberFormat:
             return text
         return self._fill("estimate", value=text, interval=self._range_of_percentages(low, high))
 
+    def digits(self, value: float, digits: int) -> str:
+        """A number with this many decimals: `0.527`."""
+        return self._decimal(value, digits)
+
     def declared(self, value: float, *, as_percent: bool = False) -> str:
         """A number as somebody declared it: `0.8`, `90 %`."""
         text = f"{100 * value if as_percent else value:g}"

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import pandas as pd
+
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Score, tidy
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.wording.words import Wording, wording
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
+
+
+def score_table(scores: Sequence[Score]) -> pd.DataFrame:
+    """All scores as one long table, one row a score, with its sentences in English.
+
+    The columns are those of `artifacts.score.Score`. Code reads this table, so it has one language
+    whatever that of the report is; the artifacts keep the messages.
+    """
+    return tidy(scores, wording(DEFAULT_LANGUAGE).say)
 
 
 def words_of(results: Results) -> Wording:

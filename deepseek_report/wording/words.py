@@ -266,6 +266,7 @@ def _environment(words: Wording) -> Environment:
         "setting": numbers.setting,
         "attribution": numbers.attribution,
         "explainer": words.explainer,
+        "digits": numbers.digits,
         "gap": numbers.gap,
         "quantity": numbers.quantity,
         "inline": in_sentence,

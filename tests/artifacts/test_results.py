@@ -39,5 +39,5 @@ def test_further_failures_make_other_results_and_keep_the_rest(tmp_path: Path) -
 
 def test_a_copy_reads_its_own_artifacts_again() -> None:
     results = Results({}, {})
-    assert results.scores.empty
-    assert "scores" not in vars(replace(results, run_id="r"))
+    assert results.explanations == {}
+    assert "explanations" not in vars(replace(results, run_id="r"))

@@ -23,6 +23,7 @@ from deepseek_report.metrics.importance import Importance
 from deepseek_report.metrics.robustness import Robustness
 from deepseek_report.metrics.stability import MaxSensitivity
 from deepseek_report.visualizations.labels import player
+from deepseek_report.wording.words import wording
 from tests.worded import say
 
 
@@ -234,7 +235,7 @@ def test_metrics_measure_every_kind_without_asking_which_it_is(metric, sample) -
     context = ExplainContext(**(vars(context) | {"inputs": sample.train[:6]}))
     measurement = metric.measure(measured(sample, Shap().explain(context)))
     assert measurement.scores or measurement.tables
-    assert all("{" not in note for note in measurement.notes)
+    assert all("{" not in wording().say(note) for note in measurement.notes)
 
 
 def test_a_kind_cannot_be_made_without_what_differs(sample) -> None:

@@ -44,6 +44,7 @@ from deepseek_report.runner.against_data import not_judged
 from deepseek_report.runner.forecast import forecast
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.wording.words import wording
 from tests.worded import refused, say
 
 JUDGES = (
@@ -217,7 +218,7 @@ def test_the_share_of_favourable_decisions_is_left_out_where_none_is(table: Path
     assert {"true_positive_rate", "precision"} <= named
     declared = as_labelled(load(table, favourable="genehmigt"))
     assert "selection_rate" in {one.metric for one in ConfusionMatrix().measure(declared).scores}
-    note = ThresholdSweep().measure(as_labelled(load(table))).notes[0]
+    note = wording().say(ThresholdSweep().measure(as_labelled(load(table))).notes[0])
     assert "the selection rate is of “genehmigt”" in note  # the explained class, by its name
 
 

@@ -33,6 +33,7 @@ from deepseek_report.statistics.errors import (
 )
 from deepseek_report.statistics.gaps import widest_means
 from deepseek_report.tasks.loss import AbsoluteError
+from deepseek_report.wording.words import wording
 
 RNG = np.random.default_rng
 
@@ -224,7 +225,9 @@ def test_parts_of_numbers_are_compared_by_their_errors() -> None:
 
 def test_groups_of_numbers_that_are_too_small_have_no_gap_and_it_is_said() -> None:
     found = GroupRates(min_cell=5000, n_resamples=100).measure(context())
-    assert all(np.isnan(score.value) and "few" in score.note for score in found.scores)
+    assert all(
+        np.isnan(score.value) and "few" in wording().say(score.note) for score in found.scores
+    )
     assert found.tables["groups"]["too_few"].all()
 
 

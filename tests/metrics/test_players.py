@@ -31,6 +31,7 @@ from deepseek_report.metrics.slices import Slices
 from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import wording
 
 PLANTED = 3.0
 
@@ -154,7 +155,7 @@ def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -
     assert area.direction == ("lower" if isinstance(metric, Deletion) else "higher")
     assert (area.bounds == (None, None)) == (task == "regression")
     if task == "regression":
-        assert "probability" not in area.note
+        assert "probability" not in wording().say(area.note)
 
 
 def test_taking_the_planted_word_first_drops_the_probability_at_once(given) -> None:
@@ -218,7 +219,7 @@ def test_stability_is_measured_on_every_layout(modality, given) -> None:
     context = given(modality)
     moved = MaxSensitivity(resamples=200).measure(context).scores[0]
     assert moved.value >= 0
-    assert ("replaced by the mask" in moved.note) == (modality == "text")
+    assert ("replaced by the mask" in wording().say(moved.note)) == (modality == "text")
 
 
 def test_an_explanation_that_ignores_the_weights_is_found_out(given) -> None:
@@ -343,7 +344,7 @@ def test_predictors_find_the_planted_word(kind: Any, given) -> None:
     )
     right = predict(data.test.inputs).argmax(axis=1) == data.test.labels
     assert right.mean() > 0.95
-    assert "words" in limits_of(task, kind, data.schema.features, 2)
+    assert "words" in wording().say(limits_of(task, kind, data.schema.features, 2))
     assert neighbours_agreeing(data, np.arange(3), 5).shape == (3,)
 
 
@@ -360,10 +361,9 @@ def test_the_columns_that_tell_the_classes_apart_are_kept() -> None:
 def test_what_boosting_leaves_out_is_told() -> None:
     wide = tuple(Feature(f"x{j}", "x", "numeric") for j in range(300))
     task = TASKS["classification"]
-    assert "200 columns" in limits_of(task, "gradient_boosting", wide, 2)
-    assert "30 trees a class" in limits_of(
-        TASKS["classification"], "gradient_boosting", wide[:5], 10
-    )
+    assert "200 columns" in wording().say(limits_of(task, "gradient_boosting", wide, 2))
+    limits = limits_of(task, "gradient_boosting", wide[:5], 10)
+    assert "30 trees a class" in wording().say(limits)
     assert limits_of(task, "gradient_boosting", wide[:5], 2) is None
     assert limits_of(task, "majority", wide, 10) is None
 
@@ -381,4 +381,4 @@ def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
     found = Slices(min_size=20).measure(
         replace(context, dataset=replace(data, schema=schema, **parts))
     )
-    assert "only the 64" in found.notes[-1]
+    assert "only the 64" in wording().say(found.notes[-1])

@@ -52,7 +52,7 @@ def _groups() -> list[dict[str, Any]]:
 def _pairs() -> list[dict[str, Any]]:
     common = {"rate": 0.8, "reference_rate": 0.82, "ratio": 0.98, "low": 0.95, "high": 1.0}
     common |= {"difference": -0.02, "difference_low": -0.05, "difference_high": 0.01}
-    common |= {"n": 300, "n_reference": 400, "test": "Boschloo", "p_value": 0.2, "p_adjusted": 0.4}
+    common |= {"n": 300, "n_reference": 400, "test": "boschloo", "p_value": 0.2, "p_adjusted": 0.4}
     sex = {"attribute": "sex", "attribute_label": "Sex", "level": "men", "reference": "women"}
     age = {"attribute": "age_band", "attribute_label": "Age band"}
     age |= {"level": "under 25", "reference": "25 or over"}

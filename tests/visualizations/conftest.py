@@ -210,7 +210,7 @@ def _predictions(b: Builder) -> None:
         instance_ids=np.arange(N, dtype=np.int64) + 17000,
         decisions=(p >= 0.31).astype(np.int64),
         threshold=0.31,
-        rule="highest balanced accuracy on the validation part",
+        rule="balanced_accuracy",
     ).save(b.place("predictions/test"))
     roles = {"most_certain_right": 3, "most_certain_wrong": 40, "group:sex:women": 77}
     Cases(np.arange(0, N, N // EXPLAINED, dtype=np.int64), roles).save(b.place("cases"))
