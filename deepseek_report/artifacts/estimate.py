@@ -37,7 +37,11 @@ class Estimate:
     def of(
         cls, value: Any, low: Any = None, high: Any = None, n: Any = None, method: Text = ""
     ) -> Estimate:
-        """From anything that may be missing, as the cells of a table are."""
+        """From anything that may be missing, as the cells of a table are.
+
+        >>> Estimate.of(0.5, float("nan")).ends is None
+        True
+        """
         known = finite(value)
         size = finite(n)
         return cls(
@@ -58,7 +62,12 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
     def negated(self) -> Estimate:
-        """The same difference seen from the other side."""
+        """The same difference seen from the other side.
+
+        >>> estimate = Estimate(0.2, 0.1, 0.4).negated()
+        >>> estimate.value, estimate.ends
+        (-0.2, (-0.4, -0.1))
+        """
         low = None if self.high is None else -self.high
         high = None if self.low is None else -self.low
         return Estimate(-self.value, low, high, self.n, self.method)
@@ -80,7 +89,11 @@ class Estimate:
 
 
 def finite(value: Any) -> float | None:
-    """The number, or None where it is missing or not finite."""
+    """The number, or None where it is missing or not finite.
+
+    >>> finite(2), finite(float("inf")), finite(None)
+    (2.0, None, None)
+    """
     if value is None or not math.isfinite(value):
         return None
     return float(value)

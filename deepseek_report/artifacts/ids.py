@@ -13,6 +13,11 @@ class ArtifactId(str):
         `sections`, `frameworks`.
     name : key of the plug-in, or part of the data; empty where the kind stands alone.
     subject : the explainer that a measurement judges, or empty.
+
+    >>> ArtifactId.measure("deletion", "shap")
+    'measures/deletion/shap'
+    >>> ArtifactId("measures/deletion/shap").subject
+    'shap'
     """
 
     @classmethod
@@ -62,5 +67,9 @@ class ArtifactId(str):
         return str(self[len(other) + 1 :]) if self.is_within(other) else ""
 
     def is_within(self, other: str) -> bool:
-        """Whether this is that artifact, or one below it: `explanations/shap` in `explanations`."""
+        """Whether this is that artifact, or one below it: `explanations/shap` in `explanations`.
+
+        >>> ArtifactId("explanations/shap").is_within("explanations")
+        True
+        """
         return self == other or self.startswith(f"{other}/")

@@ -49,7 +49,11 @@ def all_reasons(reasons: Iterable[Text]) -> Text:
 
 
 def plain(value: Any) -> Any:
-    """The value with every message in it as plain data, so that it can be written as JSON."""
+    """The value with every message in it as plain data, so that it can be written as JSON.
+
+    >>> plain([message("data.rows", n=3)])
+    [{'message': 'data.rows', 'values': {'n': 3}}]
+    """
     if isinstance(value, Message):
         return value.to_json()
     if isinstance(value, Mapping):
@@ -60,7 +64,11 @@ def plain(value: Any) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """The value with everything that `plain` wrote of a message as a message again."""
+    """The value with everything that `plain` wrote of a message as a message again.
+
+    >>> from_plain({"message": "data.rows", "values": {"n": 3}})
+    Message(id='data.rows', values={'n': 3})
+    """
     if isinstance(value, Mapping):
         if value.keys() == {_ID, _VALUES}:
             inside = {str(key): from_plain(one) for key, one in value[_VALUES].items()}
@@ -72,6 +80,10 @@ def from_plain(value: Any) -> Any:
 
 
 def text_of(value: Any) -> Text:
-    """What a person will read, from plain data: a message again, or a text as it stands."""
+    """What a person will read, from plain data: a message again, or a text as it stands.
+
+    >>> text_of("Age of the applicant")
+    'Age of the applicant'
+    """
     read = from_plain(value)
     return read if isinstance(read, Message) else str(read)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
 
 from deepseek_report.config.problems import nearest
 
+_PACKAGE = "deepseek_report"
+_NAMES = Path(__file__).with_name("renamed_modules.yaml")
+#: What Python says of `from MODULE import NAME` where the module is there and the name is not.
+_NO_SUCH_NAME = re.compile(r"cannot import name '(\w+)'")
 _M, _V = "deepseek_report.metrics", "deepseek_report.visualizations"
 
 #: {(group, file): file} of parts that are chosen by name.
@@ -54,7 +65,60 @@ def score_hint(score: str, known: Iterable[str]) -> str:
 
 def target_hint(target: str) -> str:
     """What to write in the place of a class that is not there, or nothing."""
-    return _renamed(TARGETS.get(target))
+    earlier = TARGETS.get(target, target)
+    name = earlier_names().member(earlier) or earlier
+    return "" if name == target else _renamed(name)
+
+
+def import_hint(error: ImportError) -> str:
+    """What to import instead of something of this package that is not there, or nothing."""
+    missing = error.name or ""
+    if (unknown := _NO_SUCH_NAME.match(str(error))) is not None:
+        missing += f".{unknown[1]}"
+    name = earlier_names().module(missing) or earlier_names().member(missing)
+    return f"import it by its new name: `{missing}` was {_renamed(name)}" if name else ""
+
+
+@dataclass(frozen=True)
+class EarlierNames:
+    """Modules and what is in them, as they were called before.
+
+    Names are given and told in full; those that lead nowhere today are not told.
+
+    modules : {earlier module: module}, both below the package.
+    classes : {module as it is called now, and earlier class: class}.
+    """
+
+    modules: Mapping[str, str]
+    classes: Mapping[str, str]
+
+    def module(self, name: str) -> str:
+        """Today's name of a module, or "" where it has no other."""
+        package, _, below = name.partition(".")
+        new = f"{package}.{self.modules.get(below, '')}"
+        is_known = package == _PACKAGE and below in self.modules
+        return new if is_known and _is_there(new) else ""
+
+    def member(self, name: str) -> str:
+        """Today's name of a class or function in a module, or "" where it has no other."""
+        module, _, earlier = name.rpartition(".")
+        module = self.module(module) or module
+        below = module.partition(".")[2]
+        new = f"{module}.{self.classes.get(f'{below}.{earlier}', earlier)}"
+        return new if new != name and _is_there(module) else ""
+
+
+@cache
+def earlier_names() -> EarlierNames:
+    """What `renamed_modules.yaml` lists."""
+    return EarlierNames(**yaml.safe_load(_NAMES.read_text(encoding="utf-8")))
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # a folder above it is not there, or the name is empty
+        return False
 
 
 def _renamed(name: str | None) -> str:

@@ -18,7 +18,7 @@ from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
-from deepseek_report.config.renamed import part_hint, setting_hint, target_hint
+from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
 from deepseek_report.config.trust import (
     OWN,
     PACKAGES_VARIABLE,
@@ -163,8 +163,9 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            todo = target_hint(target) or "correct the dotted path, or install the package"
-            if package != OWN:
+            moved = import_hint(error) if isinstance(error, ImportError) else ""
+            todo = target_hint(target) or moved or "correct the dotted path, or install the package"
+            if package != OWN and not moved:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None

@@ -113,7 +113,8 @@ def run_schema_problems(run: Any) -> list[str]:
     version = run.get("format_version")
     if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
         known = " and ".join(str(one) for one in _SCHEMAS)
-        return [f"format_version is {str(version)[:40]!r}; this version reads {known}"]
+        told = f"format_version is {str(version)[:40]!r}; this version reads {known}"
+        return [f"{told}; the version of deepseek-report that wrote the folder reads it"]
     errors = sorted(_validator(version).iter_errors(run), key=lambda one: one.json_path)
     return [f"{one.json_path}: {one.message[:200]}" for one in errors]
 

@@ -57,6 +57,10 @@ def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
     References
     ----------
     Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
+
+    >>> probabilities = np.array([[0.2, 0.8], [0.5, 0.5]])
+    >>> brier_errors(np.array([1, 0]), probabilities, explained=1).round(2).tolist()
+    [0.04, 0.25]
     """
     truth = labels[:, None] == np.arange(probabilities.shape[1])
     squares = (probabilities - truth) ** 2
@@ -94,6 +98,10 @@ def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
     Returns
     -------
     bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
+
+    >>> bins, edges = equal_mass_bins(np.array([0.1, 0.2, 0.6, 0.9]), 2)
+    >>> bins.tolist()
+    [0, 0, 1, 1]
     """
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, n_bins + 1)))
     if len(edges) == 1:
@@ -119,6 +127,10 @@ def calibration_error(
     ----------
     Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
     arXiv:1904.01685.
+
+    >>> happened, scores = np.array([True, False]), np.array([0.8, 0.8])
+    >>> calibration_error(happened, scores, np.array([0, 0])).round(2).tolist()
+    [0.3]
     """
     if weights is None:
         weights = np.ones((1, len(scores)))
@@ -127,7 +139,11 @@ def calibration_error(
 
 
 def cross_entropy(logits: Floats, labels: Ints) -> Floats:
-    """(instance,) −log p of the label, in nats."""
+    """(instance,) −log p of the label, in nats.
+
+    >>> cross_entropy(np.array([[0.0, 0.0]]), np.array([1])).round(4).tolist()  # −log ½
+    [0.6931]
+    """
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=1))
     return np.asarray(log_total - shifted[np.arange(len(labels)), labels])

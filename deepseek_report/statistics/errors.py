@@ -54,7 +54,12 @@ def weighted_errors(weights: Floats, labels: Floats, values: Floats) -> Floats:
 
 
 def weighted_median(values: Floats, weights: Floats) -> Floats:
-    """(resample,) the median where each value counts as often as its weight says."""
+    """(resample,) the median where each value counts as often as its weight says.
+
+    >>> weights = np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 3.0]])
+    >>> weighted_median(np.array([1.0, 2.0, 9.0]), weights).tolist()
+    [2.0, 9.0]
+    """
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[:, order], axis=1)
     half = reached[:, -1:] / 2

@@ -75,6 +75,9 @@ def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> F
     Parameters
     ----------
     errors, sizes : (part,) counts. all_errors, n : errors and instances in the whole.
+
+    >>> more_errors_p_value(np.array([3]), np.array([3]), all_errors=3, n=6).round(2).tolist()
+    [0.05]
     """
     from scipy.stats import hypergeom
 

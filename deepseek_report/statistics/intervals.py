@@ -34,6 +34,10 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
     References
     ----------
     Wilson 1927, doi:10.1080/01621459.1927.10502953.
+
+    >>> low, high = wilson(0, 20)
+    >>> float(low), round(float(high), 3)
+    (0.0, 0.161)
     """
     from statsmodels.stats.proportion import proportion_confint
 
@@ -48,7 +52,11 @@ def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def rate(successes: float, trials: float) -> Estimate:
-    """A rate with its Wilson interval."""
+    """A rate with its Wilson interval.
+
+    >>> rate(8, 10).value
+    0.8
+    """
     low, high = wilson(successes, trials)
     value = successes / trials if trials else math.nan
     return Estimate(value, float(low), float(high), int(trials), message("interval_methods.wilson"))
@@ -84,6 +92,10 @@ def newcombe(
     References
     ----------
     Newcombe 1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
+
+    >>> low, high = newcombe(8, 10, 4, 10)
+    >>> round(float(low), 2), round(float(high), 2)
+    (-0.02, 0.67)
     """
     low, high = wilson(successes, trials)
     other_low, other_high = wilson(other_successes, other_trials)
@@ -147,6 +159,9 @@ def koopman(
     References
     ----------
     Koopman 1984, doi:10.2307/2531405; closed form of the restricted estimate: Nam 1995.
+
+    >>> koopman(0, 10, 5, 10)[0], koopman(5, 10, 0, 10)[1]
+    (0.0, inf)
     """
     counts = (float(successes), float(trials), float(other_successes), float(other_trials))
     if not (trials and other_trials):
@@ -166,6 +181,9 @@ def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> NDArray[
 
     Whether a rate can be judged must not depend on the events that were found: a group that is
     never favoured is the gravest case, not an empty one.
+
+    >>> bool(enough_events(trials=40, overall=0.1, least=5))
+    False
     """
     expected = np.asarray(trials, np.float64) * np.asarray(overall, np.float64)
     return np.asarray(expected >= least - 1e-9)
@@ -187,6 +205,9 @@ def compare_rates(
     References
     ----------
     Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x.
+
+    >>> compare_rates(0, 10, 0, 20)
+    ('none needed: the rates are equal', 1.0)
     """
     total = trials + other_trials
     if not (trials and other_trials):

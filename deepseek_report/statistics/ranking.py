@@ -35,6 +35,10 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     References
     ----------
     DeLong et al. 1988, doi:10.2307/2531595; Sun & Xu 2014, doi:10.1109/LSP.2014.2337313.
+
+    >>> auc, _ = auc_influence(np.array([True, False, True]), np.array([0.9, 0.1, 0.1]))
+    >>> auc
+    0.75
     """
     from scipy.stats import rankdata
 
@@ -164,5 +168,9 @@ def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:
 
 
 def thin(n: int, most: int) -> NDArray[np.int64]:
-    """At most `most` positions of 0 … n − 1, evenly spread, with both ends."""
+    """At most `most` positions of 0 … n − 1, evenly spread, with both ends.
+
+    >>> thin(100, 3).tolist()
+    [0, 50, 99]
+    """
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

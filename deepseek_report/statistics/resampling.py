@@ -211,7 +211,11 @@ def permuted_counts(
 
 
 def permutation_p_value(null: Floats, value: float) -> float:
-    """Share of the null at least as great as the value, counting the value itself: in (0, 1]."""
+    """Share of the null at least as great as the value, counting the value itself: in (0, 1].
+
+    >>> permutation_p_value(np.array([0.1, 0.2, 0.3]), 0.3)
+    0.5
+    """
     return float((1 + np.count_nonzero(null >= value - 1e-12)) / (1 + len(null)))
 
 
@@ -236,7 +240,12 @@ def bootstrap_method(kind: str, resamples: int, seed: int, drawn: Drawn = "insta
 
 
 def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:
-    """An order of all instances whose every beginning has the classes in nearly their shares."""
+    """An order of all instances whose every beginning has the classes in nearly their shares.
+
+    >>> labels = np.array([0, 0, 0, 0, 1, 1])
+    >>> labels[stratified_order(labels, np.random.default_rng(0))][:3].sum()
+    np.int64(1)
+    """
     place = np.empty(len(labels))
     for one in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == one))

@@ -17,6 +17,10 @@ def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:
     Parameters
     ----------
     columns : (instance, column). labels : (instance,) classes. most : how many columns.
+
+    >>> noise_and_label = np.array([[3.0, 0.0], [1.0, 0.1], [2.0, 0.9], [2.0, 1.0]])
+    >>> most_telling(noise_and_label, np.array([0, 0, 1, 1]), most=1).tolist()
+    [1]
     """
     if columns.shape[1] <= most:
         return np.arange(columns.shape[1])

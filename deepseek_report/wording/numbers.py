@@ -34,6 +34,10 @@ class NumberFormat:
     locale : CLDR name, such as `en_GB` or `zh_Hans`.
     symbols : what is written otherwise than CLDR says: `group`, `decimal`, `minus`.
     texts : the words and patterns around numbers, the group `numbers` of a catalog.
+
+    >>> french = NumberFormat("fr", texts={"not_defined": "non défini"})
+    >>> french.number(0.775), french.number(None)
+    ('0,775', 'non défini')
     """
 
     locale: str
@@ -197,7 +201,12 @@ class NumberFormat:
         return f"{self.count(value)} {self.form(value, one, many, **forms)}"
 
     def form(self, value: float, one: str, many: str | None = None, **forms: str) -> str:
-        """The form of a word that goes with this number, without the number."""
+        """The form of a word that goes with this number, without the number.
+
+        >>> polish = NumberFormat("pl")
+        >>> [polish.form(n, "wiersz", few="wiersze", many_="wierszy") for n in (1, 2, 5)]
+        ['wiersz', 'wiersze', 'wierszy']
+        """
         category = self._locale.plural_form(value)
         known = {"one": one, "other": many or one + "s"} | {
             k.rstrip("_"): v for k, v in forms.items()
@@ -205,7 +214,11 @@ class NumberFormat:
         return known.get(category, known["other"])
 
     def listing(self, items: Sequence[Any]) -> str:
-        """Items as a person lists them: `a`, `a and b`, `a, b and c`."""
+        """Items as a person lists them: `a`, `a and b`, `a, b and c`.
+
+        >>> NumberFormat("en_GB").listing(["a", "b", "c"])
+        'a, b and c'
+        """
         return format_list([str(item) for item in items], locale=self._locale)
 
     def either(self, items: Sequence[Any]) -> str:

@@ -308,7 +308,9 @@ def test_a_folder_of_a_newer_version_is_told_as_such(
     run = json.loads((received / "run.json").read_text())
     (received / "run.json").write_text(json.dumps(run | {"format_version": 99}))
     assert command(["render", str(received)]) == 1
-    assert "format_version is '99'; this version reads 1 and 2" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "format_version is '99'; this version reads 1 and 2" in told
+    assert "the version of deepseek-report that wrote the folder reads it" in told
 
 
 def as_first_format(folder: Path) -> None:
