@@ -17,12 +17,16 @@ Kind = Literal[
     "text",
     "attribute",  # name of an attribute, or of a crossing: written as its label
     "explainer",  # key of an explainer: written as its label
+    "metric",  # key of a score: written as its label
+    "impact_verdict",  # on which side of a declared ratio a group is: written in words
     "layer",  # path of a layer
     "layer_kind",  # class of a layer
     "yes_no",
     "count",
     "number",
     "share",  # of one, written in per cent
+    "points",  # difference of two shares, with its sign, in points that the head names
+    "gap",  # distance of two shares, written in points
     "declared",  # a number that somebody chose: written as it was declared
     "declared_share",  # a share that somebody chose
     "p_value",
@@ -33,7 +37,9 @@ Kind = Literal[
     "place",  # counted from 0, written from 1
     "row",  # row of the source
 ]
-_TEXTS = frozenset({"text", "attribute", "explainer", "layer", "layer_kind"})
+_TEXTS = frozenset(
+    {"text", "attribute", "explainer", "metric", "impact_verdict", "layer", "layer_kind"}
+)
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
 
@@ -48,7 +54,8 @@ class Column:
     shown : False where readers get it in the files alone.
     optional : whether a table may lack it. required : rows without a value here are not shown.
     mark : a yes-or-no column that adds words to the cell, such as "(reported)".
-    unless : a yes-or-no column; where it is true the cell says that there are too few to judge.
+    unless : a yes-or-no column; where it is true the first such cell of a row says that there are
+        too few to judge, and the others are empty.
     label : the head in the words of a plug-in of one's own; what ships with the package has its
         words in `templates/locale`.
     """
@@ -161,10 +168,9 @@ def table_types(plugin: object) -> dict[str, TableType]:
 
 
 def releases_of(plugin: object) -> Releases:
-    """{table: how it is passed on}, from `tables`, and from `releases` of tables without a type."""
-    typed = {name: kind.release for name, kind in table_types(plugin).items()}
-    known = {name: release for name, release in typed.items() if release is not None}
-    return {**getattr(plugin, "releases", {}), **known}
+    """{table: how it is passed on} of the tables that are; the others are left out."""
+    declared = {name: kind.release for name, kind in table_types(plugin).items()}
+    return {name: release for name, release in declared.items() if release is not None}
 
 
 def _without_lost(column: Column, known: set[str]) -> Column:

@@ -96,6 +96,7 @@ class Ablation(ModelMetric):
             "removable_heads",
             "compute",
             "none",
+            unit="share",
             bounds=SHARE,
             note=f"Share of {len(removable)} heads whose removal raises the loss by less than "
             f"{self.tolerance:g} {unit}, at the upper end of the interval.",

@@ -10,13 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import OF_CASES, Releases, Reveals
+from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
@@ -51,6 +52,84 @@ _SHARED_NOTE = (
     "part than elsewhere, after Holm's correction for all values of the case."
 )
 
+_CASE = Column("case", "place")
+_FEATURE = (Column("feature"), Column("label"))
+_TABLES = {
+    "cases": TableType(
+        (
+            _CASE,
+            Column("role"),
+            Column("role_label"),
+            Column("instance_id", "row"),
+            Column("position", "place"),
+            Column("label"),
+            Column("decision"),
+            Column("probability", "share"),
+            Column("threshold", "number"),
+            Column("correct", "yes_no"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("error", "quantity", unit=OF_TARGET),
+        ),
+        release=OF_CASES,
+    ),
+    "inputs": TableType((_CASE, *_FEATURE, Column("display"), Column("typical")), release=OF_CASES),
+    "neighbours": TableType(
+        (
+            _CASE,
+            Column("rank", "count"),
+            Column("instance_id", "row"),
+            Column("distance", "number"),
+            Column("label"),
+            Column("probability", "share"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("text"),
+        )
+    ),
+    "reasons": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            *_FEATURE,
+            Column("display"),
+            Column("attribution", "number"),
+            Column("rank", "count"),
+            Column("output_space"),
+        ),
+        release=OF_CASES,
+    ),
+    "counterfactuals": TableType(
+        (
+            _CASE,
+            Column("status"),
+            *_FEATURE,
+            Column("from_display"),
+            Column("to_display"),
+            Column("probability_after", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "agreement": TableType(
+        (
+            _CASE,
+            Column("explainer_a", "explainer"),
+            Column("explainer_b", "explainer"),
+            Column("spearman", "number"),
+            Column("top3_overlap", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "errors_like_this": TableType(
+        (
+            _CASE,
+            Column("slice"),
+            Column("n", "count"),
+            Column("error_rate", "share"),
+            Column("rest_error_rate", "share"),
+        ),
+        release=OF_CASES,
+    ),
+}
+
 
 @dataclass(frozen=True)
 class CasePages(ExplanationMetric):
@@ -66,9 +145,7 @@ class CasePages(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "cases"
-    releases: ClassVar[Releases] = dict.fromkeys(
-        ("cases", "inputs", "reasons", "counterfactuals", "agreement", "errors_like_this"), OF_CASES
-    )
+    tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3

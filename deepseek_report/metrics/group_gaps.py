@@ -8,11 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.metrics.gap_tables import (
+    GAPS,
     Cell,
     Comparison,
     gap_notes,
@@ -33,6 +35,7 @@ Ints = NDArray[np.int64]
 class GapMetric(ClassMetric):
     """What the three gaps share: groups, floor, test and table."""
 
+    tables: ClassVar[TableTypes] = {"tests": GAPS}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
@@ -89,7 +92,6 @@ class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
 
@@ -111,7 +113,6 @@ class EqualOpportunityDifference(GapMetric):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
@@ -133,7 +134,6 @@ class EqualizedOddsDifference(GapMetric):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
 

@@ -126,6 +126,7 @@ class PredictionIntervals(NumberMetric):
             "prediction_interval_coverage",
             "calibration",
             "none",
+            unit="share",
             bounds=(0.0, 1.0),
             reference=_REFERENCE,
             note=f"The intervals are made to hold {100 * self.level:g} % of the true numbers.",

@@ -13,7 +13,7 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.numbers import count, points
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.task import Column
+from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.labels import (
     capital,
     extent,
@@ -69,15 +69,15 @@ class _View:
     """The groups of one picture, in the order of the table, and the rates over all."""
 
     table: pd.DataFrame
-    panels: tuple[tuple[Column, Scale], ...]
+    panels: tuple[tuple[Drawn, Scale], ...]
     favourable: str
     overall: dict[str, float]
 
-    def name(self, column: Column) -> str:
+    def name(self, column: Drawn) -> str:
         """What a panel shows."""
         return column.label.format(favourable=short(self.favourable, 15))
 
-    def spoken(self, column: Column) -> str:
+    def spoken(self, column: Drawn) -> str:
         """The same inside a sentence."""
         return column.label.format(favourable=self.favourable).replace("\n", " ")
 
@@ -148,7 +148,7 @@ def _paint(figure: Figure, view: _View) -> None:
         _row_labels(axes, view, labels if place == 0 else None)
 
 
-def _points(axes: Axes, view: _View, column: Column, scale: Scale) -> None:
+def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
     axes.axvline(view.overall[column.key], color=LIGHT["context"], linewidth=1.4)
     few = view.table["too_few"].astype(bool).to_numpy()
     places = np.array(view.places)
@@ -163,7 +163,7 @@ def _points(axes: Axes, view: _View, column: Column, scale: Scale) -> None:
     scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
 
 
-def _limits(view: _View, column: Column) -> tuple[float, float]:
+def _limits(view: _View, column: Drawn) -> tuple[float, float]:
     """All intervals of the groups that can be judged, with a little room; rates inside [0, 1]."""
     sure = view.table[~view.table["too_few"].astype(bool)]
     shown = (sure if len(sure) else view.table)[[column.key, *column.interval]].to_numpy(float)
@@ -214,11 +214,11 @@ def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
     )
 
 
-def _gap(column: Column, low: pd.Series, high: pd.Series) -> float:
+def _gap(column: Drawn, low: pd.Series, high: pd.Series) -> float:
     return float(high[column.key] - low[column.key])
 
 
-def _overlap(column: Column, low: pd.Series, high: pd.Series) -> bool:
+def _overlap(column: Drawn, low: pd.Series, high: pd.Series) -> bool:
     least, most = column.interval
     return not low[most] < high[least]
 

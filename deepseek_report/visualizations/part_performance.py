@@ -13,7 +13,7 @@ from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.task import Column
+from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.labels import (
     capital,
     listed,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _ROW = 0.36
-_Columns = Sequence[tuple[Column, Scale]]
+_Columns = Sequence[tuple[Drawn, Scale]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class PartPerformance:
         ]
 
 
-def _how_to_read(drawn: Sequence[Column]) -> str:
+def _how_to_read(drawn: Sequence[Drawn]) -> str:
     zero = "".join(
         f"; of the {column.label} it is 0, with values too high to its right"
         for column in drawn
@@ -101,7 +101,7 @@ def _paint(figure: Figure, table: pd.DataFrame, columns: _Columns) -> None:
     beside(axes, table["n"].map(count), "cases", 44)
 
 
-def _points(axes: Axes, table: pd.DataFrame, column: Column, colour: str) -> None:
+def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None:
     centre = 0.0 if column.signed else over_all(table, column.key)
     axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
     places, few = np.arange(len(table)), table["too_few"].to_numpy(dtype=bool)
@@ -113,7 +113,7 @@ def _points(axes: Axes, table: pd.DataFrame, column: Column, colour: str) -> Non
     grid(axes, "x")
 
 
-def _title(table: pd.DataFrame, tests: pd.DataFrame | None, column: Column, scale: Scale) -> str:
+def _title(table: pd.DataFrame, tests: pd.DataFrame | None, column: Drawn, scale: Scale) -> str:
     what = capital(column.label)
     known = None if tests is None else tests[tests["value"].notna()]
     if known is None or known.empty:
@@ -132,7 +132,7 @@ def _title(table: pd.DataFrame, tests: pd.DataFrame | None, column: Column, scal
     )
 
 
-def _in_part(row: pd.Series, column: Column, scale: Scale) -> str:
+def _in_part(row: pd.Series, column: Drawn, scale: Scale) -> str:
     low, high = column.interval
     value = scale.full(float(row[column.key]), row[low], row[high])
     return f"{value} in “{spoken(row['level'])}”"

@@ -215,10 +215,10 @@ def test_the_control_is_not_compared_with_itself(full):
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    attributes = {one["name"]: one["rows"] for one in Bias().content(full).values["attributes"]}
-    small = attributes["age_band"][0]
-    assert small["selection"] == "too few to judge"
-    assert "tpr" not in small
+    tables = [one["table"] for one in Bias().content(full).values["attributes"]]
+    small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
+    assert small["selection_rate"] == "too few to judge"
+    assert small["tpr"] == "–"
 
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
