@@ -103,6 +103,11 @@ class TableType:
     caption: str = ""
     heading: str = ""
 
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame) -> TableType:
+        """What can be told of a table that nobody declared, as those of older runs are."""
+        return cls(tuple(Column(str(key), _kind_of(cells)) for key, cells in frame.items()))
+
     @property
     def keys(self) -> list[str]:
         """The columns of the frame, in order."""
@@ -171,6 +176,14 @@ def releases_of(plugin: object) -> Releases:
     """{table: how it is passed on} of the tables that are; the others are left out."""
     declared = {name: kind.release for name, kind in table_types(plugin).items()}
     return {name: release for name, release in declared.items() if release is not None}
+
+
+def _kind_of(cells: pd.Series[Any]) -> Kind:
+    if pd.api.types.is_bool_dtype(cells):
+        return "yes_no"
+    if pd.api.types.is_integer_dtype(cells):
+        return "count"
+    return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
 
 
 def _without_lost(column: Column, known: set[str]) -> Column:

@@ -22,7 +22,7 @@ _END = "<!-- end of tables -->"
 
 def declared_tables() -> dict[str, TableTypes]:
     """{key of a shipped metric: its tables}, of those that declare any."""
-    declared = {}
+    declared: dict[str, TableTypes] = {}
     for path in sorted((shipped("conf") / "metrics").glob("*.yaml")):
         for key, settings in yaml.safe_load(path.read_text("utf-8")).items():
             if not isinstance(settings, Mapping) or "_target_" not in settings:

@@ -64,7 +64,8 @@ def _spread(
     told: dict[str, Any] = {}
     for name, row in zip(("most", "least"), ends, strict=True):
         told[name] = row["level"]
-        told[f"{name}_value"] = Estimate.of(*(row.get(key) for key in column.with_ends), row["n"])
+        low, high = row.get(column.low), row.get(column.high)
+        told[f"{name}_value"] = Estimate.of(row[column.key], low, high, row["n"])
         told[f"{name}_base"] = estimates.of_row(row, "base_rate", "base")
     return draft.text(
         f"{texts}spread",

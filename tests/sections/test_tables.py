@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,9 @@ from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estima
 from deepseek_report.config.table_pages import declared_tables, page_with, written
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.bias import Bias
 from deepseek_report.sections.performance import Performance
+from deepseek_report.sections.robustness import Robustness
 from deepseek_report.sections.tables import View, own_table
 from deepseek_report.wording.words import wording
 
@@ -140,7 +143,7 @@ def test_a_table_of_ones_own_metric_stands_in_the_section_that_it_names(run, tmp
     results = run.results()
     content = Performance().content(results)
     options = ReportOptions(title="A title")
-    text = write_qmd(results, [content], options, tmp_path / "report").read_text("utf-8")
+    text = write_qmd(results, [content], options, tmp_path / "report").path.read_text("utf-8")
     assert "## Further tables" in text
     assert "30\u202f000" in text
     assert "20\u00a0% (10–30\u00a0%)" in text
@@ -159,6 +162,38 @@ def test_a_table_that_its_template_places_is_not_shown_twice(run, tmp_path):
     run.data().training().predictions().measure("latency", latency=rows)
     results = run.results()
     content = Bottlenecks().content(results)
-    text = write_qmd(results, [content], ReportOptions(), tmp_path).read_text("utf-8")
+    text = write_qmd(results, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert text.count("{#tbl-bottlenecks-latency}") == 1
     assert "Further tables" not in text
+
+
+def text_of(results, section, folder):
+    """The document of one section."""
+    document = write_qmd(results, [section.content(results)], ReportOptions(), folder)
+    assert not document.failures
+    return document.path.read_text("utf-8")
+
+
+def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_path):
+    bias = text_of(full, Bias(), tmp_path / "bias")
+    assert "Decisions and errors by sex; brackets hold 95 % intervals" in bias
+    assert "| Favourable decisions |" in bias
+    assert "Mean probability of “default”" in bias
+    assert "clearly above" in bias
+    assert "−2.0 (−5.0 to 1.0)" in bias
+    performance = text_of(full, Performance(), tmp_path / "performance")
+    assert "The model and simpler ones on the same test cases" in performance
+    assert "78.0\u00a0% (77.0–79.0\u00a0%)" in performance  # accuracy of the model, a share
+    robustness = text_of(full, Robustness(), tmp_path / "robustness")
+    assert "Decisions flipped" in robustness
+    assert "3.0\u00a0% (2.0–5.0\u00a0%)" in robustness
+
+
+def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(full, tmp_path):
+    for path in full.paths.values():
+        (path / "tables.json").unlink(missing_ok=True)
+    older = replace(full)
+    bias = text_of(older, Bias(), tmp_path / "bias")
+    assert "Decisions and errors by sex" in bias
+    assert "0.800" in bias  # nobody says that it is a share
+    assert "What random changes of the input do" in text_of(older, Robustness(), tmp_path / "rest")
