@@ -227,8 +227,8 @@ def _comparison(draft: Draft) -> ShownTable:
 
 
 def _place(measure: Measure) -> int:
-    """Where the measure stands among the scores that are shown."""
-    return SCORES.index(measure.key)
+    """Where the measure stands among the scores that are shown; others come last."""
+    return SCORES.index(measure.key) if measure.key in SCORES else len(SCORES)
 
 
 def _counted(results: Results) -> str:
