@@ -27,8 +27,8 @@ _ALLOWED: Mapping[Level, frozenset[Reveals]] = {
 class TableRelease:
     """How a table of a metric is released below `report.privacy: full`.
 
-    A metric names its tables in `releases: ClassVar[Mapping[str, TableRelease]]`; a table that it
-    does not name is left out.
+    A metric gives it with the type of the table (`TableType.release`); a table without it is left
+    out.
 
     counts : columns that count the instances behind a row. A row with a count from 1 to one below
         the floor is left out.

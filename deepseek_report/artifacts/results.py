@@ -31,7 +31,7 @@ from deepseek_report.artifacts.predictions import (
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
-from deepseek_report.artifacts.table import Table
+from deepseek_report.artifacts.table import Table, TableType
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,12 +191,13 @@ class Results:
         return pd.concat(frames, ignore_index=True) if frames else None
 
     def typed_table(self, metric: str, name: str) -> Table | None:
-        """The same with what its columns mean; None where its metric declares no type."""
+        """The same with what its columns mean, as far as that can be told; None without it."""
         frame = self.table(metric, name)
         measured = (self.measurement(*key) for key in self._keys(metric))
         declared = (found.types[name] for found in measured if found and name in found.types)
-        kind = next(declared, None)
-        return None if frame is None or kind is None else Table(frame, kind)
+        if frame is None:
+            return None
+        return Table(frame, next(declared, None) or TableType.of_frame(frame))
 
     def tables_of(self, section: str) -> list[tuple[str, str]]:
         """Metric and name of each table that this section shows, in config order."""

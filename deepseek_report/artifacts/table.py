@@ -17,12 +17,17 @@ Kind = Literal[
     "text",
     "attribute",  # name of an attribute, or of a crossing: written as its label
     "explainer",  # key of an explainer: written as its label
+    "metric",  # key of a score: written as its label
+    "impact_verdict",  # on which side of a declared ratio a group is: written in words
+    "policy",  # key of a policy of thresholds: written as its label
     "layer",  # path of a layer
     "layer_kind",  # class of a layer
     "yes_no",
     "count",
     "number",
     "share",  # of one, written in per cent
+    "points",  # difference of two shares, with its sign, in points that the head names
+    "gap",  # distance of two shares, written in points
     "declared",  # a number that somebody chose: written as it was declared
     "declared_share",  # a share that somebody chose
     "p_value",
@@ -33,7 +38,9 @@ Kind = Literal[
     "place",  # counted from 0, written from 1
     "row",  # row of the source
 ]
-_TEXTS = frozenset({"text", "attribute", "explainer", "layer", "layer_kind"})
+_TEXTS = frozenset(
+    {"text", "attribute", "explainer", "metric", "impact_verdict", "policy", "layer", "layer_kind"}
+)
 #: The unit of a column that holds values of what is predicted.
 OF_TARGET = "target"
 
@@ -48,7 +55,8 @@ class Column:
     shown : False where readers get it in the files alone.
     optional : whether a table may lack it. required : rows without a value here are not shown.
     mark : a yes-or-no column that adds words to the cell, such as "(reported)".
-    unless : a yes-or-no column; where it is true the cell says that there are too few to judge.
+    unless : a yes-or-no column; where it is true the first such cell of a row says that there are
+        too few to judge, and the others are empty.
     label : the head in the words of a plug-in of one's own; what ships with the package has its
         words in `templates/locale`.
     """
@@ -95,6 +103,11 @@ class TableType:
     release: TableRelease | None = field(default=None, compare=False)
     caption: str = ""
     heading: str = ""
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame) -> TableType:
+        """What can be told of a table that nobody declared, as those of older runs are."""
+        return cls(tuple(Column(str(key), _kind_of(cells)) for key, cells in frame.items()))
 
     @property
     def keys(self) -> list[str]:
@@ -153,6 +166,14 @@ class Table:
 
 
 TableTypes = Mapping[str, TableType]
+
+
+def _kind_of(cells: pd.Series[Any]) -> Kind:
+    if pd.api.types.is_bool_dtype(cells):
+        return "yes_no"
+    if pd.api.types.is_integer_dtype(cells):
+        return "count"
+    return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
 
 
 def _without_lost(column: Column, known: set[str]) -> Column:

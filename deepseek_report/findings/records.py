@@ -17,25 +17,6 @@ from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]
-#: Scores that are read as percentages.
-SHARES = frozenset(
-    {
-        "balanced_accuracy",
-        "accuracy",
-        "true_positive_rate",
-        "false_positive_rate",
-        "precision",
-        "selection_rate",
-        "expected_calibration_error",
-        "worst_slice_error_rate",
-        "label_suspects",
-        "flipped_under_noise",
-        "removable_heads",
-        "prediction_interval_coverage",
-        "hamming_loss",
-        "subset_accuracy",
-    }
-)
 
 
 def rows(results: Results, metric: str, table: str) -> list[Row]:
@@ -44,9 +25,9 @@ def rows(results: Results, metric: str, table: str) -> list[Row]:
     return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
 
 
-def is_share(metric: str, unit: str = "") -> bool:
-    """Whether a score is read as a percentage."""
-    return metric in SHARES or unit == "share"
+def is_share(measured: Score | Verdict) -> bool:
+    """Whether it is read as a percentage, as its metric declares by the unit."""
+    return measured.unit == "share"
 
 
 def first(found: Iterable[Row]) -> Row | None:

@@ -75,7 +75,7 @@ def _missed(results: Results, one: Verdict) -> Finding:
             "metric": words.label("metrics", one.metric),
             "subject": ", ".join(subject_of(results, one)),
             "estimate": estimates.estimate(one.value, one.low, one.high, one.n),
-            "as_percent": is_share(one.metric, one.unit),
+            "as_percent": is_share(one),
             "bound": one.bound,
             "side": one.side,
             "set_by": one.set_by,

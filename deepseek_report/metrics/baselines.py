@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
@@ -22,6 +22,7 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.metrics.reference_predictors import Predictor, fit_predictor, limits_of
 from deepseek_report.tasks import Task, task_of
@@ -41,7 +42,19 @@ class Baselines(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"comparison": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "comparison": TableType(
+            (
+                Column("predictor"),
+                Column("label"),
+                Column("metric", "metric"),
+                Column("metric_label"),
+                estimate("value"),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "validation_predictions", "seed"}

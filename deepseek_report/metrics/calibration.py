@@ -176,7 +176,12 @@ class ExpectedCalibrationError(ClassMetric):
         )
         joined = (
             error.score(
-                "expected_calibration_error", "calibration", "lower", bounds=SHARE, note=note
+                "expected_calibration_error",
+                "calibration",
+                "lower",
+                unit="share",
+                bounds=SHARE,
+                note=note,
             ),
             slope.score("calibration_slope", "calibration", "one"),
             intercept.score("calibration_intercept", "calibration", "zero"),

@@ -97,6 +97,7 @@ class Ablation(ModelMetric):
             "removable_heads",
             "compute",
             "none",
+            unit="share",
             bounds=SHARE,
             note=message(
                 "notes.ablation.removable",

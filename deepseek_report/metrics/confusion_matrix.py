@@ -83,7 +83,7 @@ class ConfusionMatrix(ClassMetric):
             rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
         scores = tuple(
             rate(int(hits.sum()), int(among.sum())).score(
-                name, "performance", direction, bounds=SHARE, note=note
+                name, "performance", direction, unit="share", bounds=SHARE, note=note
             )
             for name, direction, hits, among, note in rows
         )

@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.metrics.groups import Bools, Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
 from deepseek_report.statistics.intervals import SHARE, holm
@@ -20,6 +22,23 @@ from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).
 Cell = tuple[Bools, Bools]
+#: What is told of the gaps of a table, see `gap_table`.
+GAPS = TableType(
+    (
+        Column("metric", "metric"),
+        Column("attribute", "attribute"),
+        Column("attribute_label", shown=False),
+        estimate("value"),
+        Column("null_mean", "number", shown=False),
+        Column("null_high", "number"),
+        Column("p_value", "p_value", shown=False),
+        Column("p_adjusted", "p_value"),
+        Column("widest_level", shown=False),
+        Column("narrowest_level", shown=False),
+        Column("n", "count"),
+    ),
+    release=WHOLE,
+)
 _NUMBERS = ("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted")
 
 

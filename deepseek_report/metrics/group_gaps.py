@@ -8,12 +8,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.metrics.gap_tables import (
+    GAPS,
     Cell,
     Comparison,
     gap_notes,
@@ -22,7 +24,14 @@ from deepseek_report.metrics.gap_tables import (
     rate_table,
     with_enough,
 )
-from deepseek_report.metrics.groups import Bools, Grouping, MinCell, MinEvents, Outcomes, groupings
+from deepseek_report.metrics.groups import (
+    Bools,
+    Grouping,
+    MinCell,
+    MinEvents,
+    Outcomes,
+    groupings,
+)
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.gaps import Gap, largest_gap
 from deepseek_report.statistics.intervals import SHARE
@@ -34,6 +43,7 @@ Ints = NDArray[np.int64]
 class GapMetric(ClassMetric):
     """What the three gaps share: groups, floor, test and table."""
 
+    tables: ClassVar[TableTypes] = {"tests": GAPS}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
@@ -87,7 +97,6 @@ class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
 
@@ -109,7 +118,6 @@ class EqualOpportunityDifference(GapMetric):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
@@ -131,7 +139,6 @@ class EqualizedOddsDifference(GapMetric):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
 

@@ -9,16 +9,29 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.metrics.groups import UNKNOWN, Grouping, MinCell, MinEvents, groupings
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.gap_tables import GAPS
+from deepseek_report.metrics.groups import (
+    UNKNOWN,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
 from deepseek_report.metrics.part_gaps import PartGaps, tested
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, rate
-from deepseek_report.tasks import task_of
+from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
 @dataclass(frozen=True)
@@ -34,9 +47,20 @@ class GroupRates(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "groups": TableRelease(counts=("n",), lines=(("attribute",),)),
-        "tests": WHOLE,
+    tables: ClassVar[TableTypes] = {
+        "groups": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
+                Column("too_few", "yes_no", shown=False),
+                Column("crossing", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+        "tests": GAPS,
     }
     bounds: ClassVar[Bounds] = {
         "selection_rate": SHARE,
@@ -145,6 +169,7 @@ def _selection(table: pd.DataFrame) -> Iterator[Score]:
             "selection_rate",
             "fairness",
             "none",
+            unit="share",
             attribute=row["attribute"],
             level=row["level"],
             bounds=SHARE,

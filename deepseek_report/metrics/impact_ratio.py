@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.groups import (
     Grouping,
     MinCell,
@@ -97,7 +98,27 @@ class ImpactRatio(ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n", "n_reference"))}
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("reference"),
+                Column("n", "count"),
+                Column("n_reference", "count", shown=False),
+                Column("rate", "share"),
+                Column("reference_rate", "share"),
+                estimate("ratio"),
+                estimate("difference", "points", prefix="difference"),
+                Column("test", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value"),
+                Column("verdict", "impact_verdict"),
+            ),
+            release=TableRelease(counts=("n", "n_reference")),
+        )
+    }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})

@@ -105,6 +105,7 @@ class LabelSuspects(ClassMetric):
             "label_suspects",
             "data",
             "lower",
+            unit="share",
             bounds=SHARE,
             reference="doi:10.1613/jair.1.12125",
             note=message(

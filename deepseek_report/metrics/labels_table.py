@@ -48,6 +48,8 @@ OF_SET: dict[str, Direction] = {
     "hamming_loss": "lower",
     "subset_accuracy": "higher",
 }
+#: Of these the shares; F1 is none.
+_SHARES = frozenset({"hamming_loss", "subset_accuracy"})
 
 
 def set_measures(weights: Floats, given: Bools, decided: Bools) -> Floats:
@@ -127,7 +129,13 @@ class LabelsTable(LabelsMetric):
         estimates = [_part(found, k, n, seed) for k in range(found.value.shape[0])]
         k = given.shape[1]
         scores = tuple(
-            one.score(name, "performance", direction, bounds=SHARE)
+            one.score(
+                name,
+                "performance",
+                direction,
+                unit="share" if name in _SHARES else "",
+                bounds=SHARE,
+            )
             for (name, direction), one in zip(OF_SET.items(), estimates[k:], strict=True)
         )
         target = context.dataset.schema.target

@@ -7,15 +7,17 @@ from typing import ClassVar
 
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.gap_tables import GAPS
 from deepseek_report.metrics.groups import Grouping, MinCell, MinEvents, groupings
 from deepseek_report.metrics.part_gaps import PartGaps, tested
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.tasks import task_of
+from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,19 @@ class PartPerformance(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "parts": TableRelease(counts=("n",), lines=(("attribute",),)),
-        "tests": WHOLE,
+    tables: ClassVar[TableTypes] = {
+        "parts": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+        "tests": GAPS,
     }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})

@@ -50,7 +50,9 @@ class Accuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         right = context.predictions.correct
         found = rate(int(right.sum()), len(right))
-        return Measurement((found.score("accuracy", "performance", "higher", bounds=SHARE),))
+        return Measurement(
+            (found.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
+        )
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class BalancedAccuracy(ClassMetric):
         p = context.predictions
         require_both(p.labels, "balanced accuracy")
         found = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
-        score = found.score("balanced_accuracy", "performance", "higher", bounds=SHARE)
+        score = found.score(
+            "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
+        )
         return Measurement((score,))
 
 

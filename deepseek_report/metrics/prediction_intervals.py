@@ -127,6 +127,7 @@ class PredictionIntervals(NumberMetric):
             "prediction_interval_coverage",
             "calibration",
             "none",
+            unit="share",
             bounds=(0.0, 1.0),
             reference=_REFERENCE,
             note=message("notes.prediction_intervals.promised", level=self.level),

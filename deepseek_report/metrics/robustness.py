@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -22,11 +22,12 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.disturbances import Disturbance, Levels
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE
-from deepseek_report.tasks import Task, task_of
+from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 
 Floats = NDArray[np.float64]
 Chance = Annotated[float, Field(gt=0, le=1)]
@@ -52,7 +53,20 @@ class Robustness(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"perturbations": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "perturbations": TableType(
+            (
+                Column("perturbation", shown=False),
+                Column("label"),
+                Column("level", "declared"),
+                *of_some_task([task.held.column()] for task in TASKS.values()),
+                *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
+                Column("n", "count"),
+            ),
+            section="robustness",
+            release=TableRelease(counts=("n",)),
+        )
+    }
     bounds: ClassVar[Bounds] = {
         "roc_auc_under_noise": SHARE,
         "flipped_under_noise": SHARE,

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
@@ -23,6 +23,7 @@ from deepseek_report.artifacts.score import (
     Measurement,
     Score,
 )
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
@@ -36,7 +37,7 @@ from deepseek_report.metrics.conditions import (
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.statistics.excess import Moments, joined_moments
 from deepseek_report.statistics.intervals import SHARE, holm
-from deepseek_report.tasks import Task, task_of
+from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
 from deepseek_report.tasks.loss import Loss
 
 Floats = NDArray[np.float64]
@@ -99,7 +100,23 @@ class Slices(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
+    tables: ClassVar[TableTypes] = {
+        "slices": TableType(
+            (
+                Column("slice"),
+                Column("features", shown=False),
+                Column("n", "count"),
+                Column("share", "share"),
+                *of_some_task(task.slice_table for task in TASKS.values()),
+                Column("difference", "number", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=TableRelease(counts=("n",), overlapping=True),
+        )
+    }
     bounds: ClassVar[Bounds] = {
         "worst_slice_error_rate": SHARE,
         "worst_slice_mae": (0.0, None),

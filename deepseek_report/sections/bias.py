@@ -10,6 +10,7 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -24,7 +25,6 @@ from deepseek_report.sections.bias_undeclared import (
     is_undeclared,
     undeclared_values,
 )
-from deepseek_report.sections.cells import DASH, count_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution, quality
 from deepseek_report.wording import estimates
@@ -136,19 +136,30 @@ def _caveats(draft: Draft) -> None:
         draft.caveat("no_verdict")
 
 
+_PROXIES = TableType(
+    (
+        Column("attribute", "attribute"),
+        Column("auc", "number"),
+        Column("features"),
+        Column("n", "count"),
+    )
+)
+
+
 def _sources(draft: Draft) -> dict[str, Any]:
     """Where differences come from: proxies, attributions and explanation quality by group."""
     results = draft.results
+    proxies = [
+        {
+            "attribute": score.attribute,
+            "auc": estimates.of_score(score),
+            "features": ", ".join(proxy_features(results, score.attribute)) or None,
+            "n": score.n,
+        }
+        for score in results.find("proxy_auc")
+    ]
     return {
-        "proxy_scores": [
-            {
-                "attribute": attribute_label(results, score.attribute),
-                **value_cell("auc", estimates.of_score(score)),
-                "features": ", ".join(proxy_features(results, score.attribute)) or DASH,
-                **count_cell("n", score.n),
-            }
-            for score in results.find("proxy_auc")
-        ],
-        "attribution": attribution(draft, "person"),
-        "quality": quality(draft, "person"),
+        "proxy_scores": draft.table("proxies", _PROXIES, proxies),
+        "attribution": attribution(draft, "bias-attribution", "person"),
+        "quality": quality(draft, "bias-explanations", "person"),
     }

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.sections.cells import count_cell, p_cell, percent_cell
 from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.task_columns import cells_of, headings
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.task import Column
 from deepseek_report.wording import estimates
 
 
@@ -20,18 +16,9 @@ def accuracy(draft: Draft) -> dict[str, Any]:
     """The parts of the data with most errors, and labels that may be wrong."""
     results = draft.results
     table = rows(results, "slices", "slices")
-    columns = task_of(results.schema.target).slice_columns
     suspects = results.score("label_suspects")
     return {
         "sentence": _slice_sentence(draft, table),
-        "slices": [_slice(row, columns) for row in table],
-        "columns": {
-            "slice": "Part",
-            "n": "n",
-            "share": "Share",
-            **headings(columns, results),
-            "p": "p",
-        },
         "suspect_sentence": ""
         if suspects is None
         else draft.text("suspects", share=estimates.of_score(suspects)),
@@ -55,16 +42,6 @@ def _slice_sentence(draft: Draft, table: list[Row]) -> str:
         extra=round((worst[loss.key] - rest) * worst["n"]),
         clear=len(clear),
         unit=unit_of(draft.results),
-    )
-
-
-def _slice(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
-    return (
-        {"slice": row["slice"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        | cells_of(columns, row)
-        | p_cell("p", row["p_adjusted"])
     )
 
 

@@ -43,6 +43,15 @@ def p_cell(key: str, value: Any) -> dict[str, Any]:
     return _cell(key, finite(value), estimates.p_value(finite(value)))
 
 
+def points_cell(key: str, gap: Estimate | float) -> dict[str, Any]:
+    """A difference of two shares in points with its sign and interval, without the unit."""
+    measured = gap if isinstance(gap, Estimate) else Estimate.of(gap)
+    text = estimates.points(finite(measured.value)).removesuffix("\u00a0points")
+    if measured.low is not None and measured.high is not None:
+        text += f" ({estimates.interval(100 * measured.low, 100 * measured.high)})"
+    return _cell(key, finite(measured.value), text)
+
+
 def seconds_cell(key: str, value: Any) -> dict[str, Any]:
     """A duration in seconds."""
     return _cell(key, finite(value), estimates.seconds(finite(value)))

@@ -17,6 +17,7 @@ from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.tables import (
     Row,
     ShownTable,
+    View,
     measured_table,
     own_table,
 )
@@ -61,9 +62,19 @@ class Draft:
         words = f"{self.name}.{name}"
         return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
 
-    def metric_table(self, metric: str, name: str, rows: Iterable[Row] | None = None) -> ShownTable:
-        """A table of a metric, or of it `rows`; its words are `tables.<metric>.<name>`."""
-        return measured_table(self.results, self.name, metric, name, rows)
+    def metric_table(
+        self,
+        metric: str,
+        name: str,
+        rows: Iterable[Row] | None = None,
+        view: View | None = None,
+        **slots: Any,
+    ) -> ShownTable:
+        """A table of a metric, or of it `rows`, or a `view` of it.
+
+        Its words are `tables.<metric>.<name>`, or those of the view.
+        """
+        return measured_table(self.results, self.name, metric, name, rows, view, **slots)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""

@@ -78,7 +78,7 @@ class Explanations:
                 if one.notes and name != CONTROL
             ],
             "prototypes": _prototypes(draft),
-            "part_attribution": attribution(draft, "other"),
+            "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.title, self.needs, _USES)
 

@@ -6,21 +6,30 @@ from typing import Any
 
 from deepseek_report.findings.records import rows
 from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.task_columns import gap_cells, headings, level_tables
+from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.sections.task_columns import Levels, gap_table, levels_of
 from deepseek_report.tasks import task_of
+
+_METRIC = "part_performance"
 
 
 def part_values(draft: Draft) -> dict[str, Any]:
     """The tables on parts of the data; empty where the data name none."""
-    columns = task_of(draft.results.schema.target).part_columns
-    table = rows(draft.results, "part_performance", "parts")
-    tests = rows(draft.results, "part_performance", "tests")
+    judged_by = task_of(draft.results.schema.target).part_table[0]
+    table, tests = (rows(draft.results, _METRIC, name) for name in ("parts", "tests"))
     return {
-        "parts": level_tables(draft, table, columns, "parts.", tests),
-        "part_columns": {
-            "level": "Part",
-            "n": "n",
-            **headings(columns, draft.results),
-        },
-        "part_tests": [gap_cells(draft, row) for row in tests],
+        "parts": [
+            part.values(table=_part(draft, part))
+            for part in levels_of(draft, table, judged_by, "parts.", tests)
+        ],
+        "part_tests": gap_table(
+            draft, "performance-parts-tests", f"{_METRIC}.tests", [_METRIC], folded=True
+        ),
     }
+
+
+def _part(draft: Draft, part: Levels) -> ShownTable:
+    shown = task_of(draft.results.schema.target).part_table
+    columns = ("level", "n", *(column.key for column in shown))
+    view = View(f"performance-parts-{part.name}", f"{_METRIC}.parts", columns)
+    return draft.metric_table(_METRIC, "parts", part.rows, view, by=part.inline)

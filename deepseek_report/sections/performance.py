@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -14,11 +14,10 @@ from deepseek_report.findings.records import Row, is_share, rows
 from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.parts import part_values
-from deepseek_report.sections.performance_tables import (
-    answer_numbers,
-    class_values,
-)
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.performance_tables import answer_numbers, class_values
+from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Measure
 from deepseek_report.wording import estimates
 
 #: Scores in the order in which they are shown.
@@ -49,17 +48,6 @@ SCORES = (
 )
 #: Scores about the explained class alone.
 _OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
-#: Columns of the comparison with simpler models, in order.
-_COMPARED = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "brier_score": "Brier score (lower is better)",
-    "mae": "Mean absolute error (lower is better)",
-    "rmse": "Root mean squared error (lower is better)",
-    "r2": "R²",
-}
 _METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -100,11 +88,9 @@ class Performance:
         _answer(draft)
         _caveats(draft)
         draft.notes(_METRICS)
-        comparison = _comparison(draft)
         draft.values |= {
             "scores": _scores(draft),
-            "comparison": comparison,
-            "compared": _compared_columns(comparison),
+            "comparison": _comparison(draft),
             **class_values(draft),
             **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
@@ -203,7 +189,7 @@ def _scores(draft: Draft) -> ShownTable:
 
 def _score(draft: Draft, one: Score) -> dict[str, Any]:
     estimate = estimates.of_score(one)
-    cell = share_cell if is_share(one.metric, one.unit) else value_cell
+    cell = share_cell if is_share(one) else value_cell
     return {
         "metric": _named(draft, one),
         **cell("value", estimate),
@@ -221,34 +207,26 @@ def _named(draft: Draft, one: Score) -> str:
         return f"{name} of “{target.explained_class}”"
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
         return f"Share decided “{_counted(draft.results)}”"
-    return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
+    return f"{name}, {one.unit}" if one.unit and not is_share(one) else name
 
 
-def _comparison(draft: Draft) -> list[dict[str, Any]]:
+def _comparison(draft: Draft) -> ShownTable:
     """One row for each predictor, one column for each metric."""
     table = rows(draft.results, "baselines", "comparison")
-    predictors = list(dict.fromkeys(row["predictor"] for row in table))
-    return [
-        {"predictor": draft.words.label("predictor_names", name)}
-        | {
-            key: cell
-            for row in table
-            if row["predictor"] == name
-            for key, cell in _compared(row).items()
-        }
-        for name in predictors
-    ]
+    predictors: dict[str, Row] = {}
+    for row in table:
+        name = draft.words.label("predictor_names", row["predictor"])
+        cells = predictors.setdefault(row["predictor"], {"label": name})
+        cells[row["metric"]] = estimates.of_row(row, "value")
+    compared = sorted(task_of(draft.results.schema.target).compared, key=_place)
+    columns = tuple(replace(measure.column(), optional=True) for measure in compared)
+    view = View("performance-baselines", "baselines.comparison", ("label", *columns))
+    return draft.metric_table("baselines", "comparison", predictors.values(), view)
 
 
-def _compared_columns(comparison: list[dict[str, Any]]) -> dict[str, str]:
-    """The columns that the comparison has."""
-    there = {key for row in comparison for key in row}
-    return {"predictor": "Predictor"} | {k: v for k, v in _COMPARED.items() if k in there}
-
-
-def _compared(row: Row) -> dict[str, Any]:
-    cell = share_cell if is_share(row["metric"]) else value_cell
-    return cell(row["metric"], estimates.of_row(row, "value"))
+def _place(measure: Measure) -> int:
+    """Where the measure stands among the scores that are shown; others come last."""
+    return SCORES.index(measure.key) if measure.key in SCORES else len(SCORES)
 
 
 def _counted(results: Results) -> str:

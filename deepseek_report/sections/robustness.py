@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import noise
-from deepseek_report.sections.cells import count_cell, share_cell, value_cell
 from deepseek_report.sections.draft import Draft
-from deepseek_report.tasks import Task, task_of
+from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
 _USES = frozenset({"measures/robustness", "pictures/robustness"})
@@ -31,8 +30,6 @@ class Robustness:
             _answer(draft, table)
         draft.caveat("not_adversarial")
         draft.notes(["robustness"])
-        task = task_of(results.schema.target)
-        draft.values |= {"rows": [_row(row, task) for row in table], "columns": _columns(task)}
         return draft.content(self.title, self.needs, _USES)
 
 
@@ -56,24 +53,3 @@ def _answer(draft: Draft, table: list[Row]) -> None:
         moved=estimates.of_row(worst, task.moved.key, task.moved.key),
         unit=unit,
     )
-
-
-def _row(row: Row, task: Task) -> dict[str, Any]:
-    cells = {"label": row["label"]} | {
-        "level": estimates.bound(row["level"]),
-        "level__sort": row["level"],
-    }
-    held, moved = task.held.key, task.moved.key
-    cell = share_cell if task.moved.is_share else value_cell
-    return (
-        cells
-        | value_cell(held, estimates.of_row(row, held))
-        | cell(moved, estimates.of_row(row, moved, moved))
-        | count_cell("n", row["n"])
-    )
-
-
-def _columns(task: Task) -> dict[str, str]:
-    """What the table shows: what should hold, and what should not move."""
-    judged = {one.key: one.heading for one in (task.held, task.moved)}
-    return {"label": "Change", "level": "Level", **judged, "n": "n"}

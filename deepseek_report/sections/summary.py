@@ -170,7 +170,7 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     if score is None:
         return {}
     one = estimates.of_score(score)
-    share = is_share(score.metric, score.unit)
+    share = is_share(score)
     write = estimates.percent if share else estimates.number
     note = ""
     if score.has_interval:
@@ -223,7 +223,7 @@ def _time_fact(draft: Draft) -> dict[str, str]:
 
 
 def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
-    share = is_share(one.metric, one.unit)
+    share = is_share(one)
     bound = estimates.bound(one.bound, as_percent=share)
     measured = estimates.estimate(one.value, one.low, one.high, one.n)
     write = estimates.share if share else estimates.value

@@ -19,6 +19,7 @@ from deepseek_report.sections.cells import (
     number_cell,
     p_cell,
     percent_cell,
+    points_cell,
     seconds_cell,
     share_cell,
     value_cell,
@@ -53,24 +54,46 @@ class ShownTable:
         return bool(self.rows and self.columns)
 
 
+@dataclass(frozen=True)
+class View:
+    """What a section shows of a table of a metric, where that is not the table as it is.
+
+    id : of the table in the document. words : where its words stand below `tables` of the locale.
+    columns : those that are shown, in order, by key; a column that the section adds as a whole.
+    """
+
+    id: str
+    words: str
+    columns: tuple[str | Column, ...]
+    folded: bool = False
+
+    def of(self, kind: TableType) -> TableType:
+        """The type of what is shown; columns that the table does not have are left out."""
+        known = {column.key: column for column in kind.columns}
+        columns = (known.get(one) if isinstance(one, str) else one for one in self.columns)
+        return TableType(tuple(column for column in columns if column), folded=self.folded)
+
+
 def measured_table(
     results: Results,
     section: str,
     metric: str,
     name: str,
     rows: Iterable[Row] | None = None,
+    view: View | None = None,
     **slots: Any,
 ) -> ShownTable:
     """A table of a metric as a section shows it; empty where it was not measured.
 
     rows : in the place of all rows of the table. slots : of its words, beside those of all tables.
     """
-    identity = "-".join(dict.fromkeys((section, metric, name)))
+    identity = view.id if view else "-".join(dict.fromkeys((section, metric, name)))
     table = results.typed_table(metric, name)
     if table is None:
         return ShownTable(identity)
     given = table.frame.to_dict("records") if rows is None else rows
-    return own_table(results, identity, f"{metric}.{name}", table.type, given, **slots)
+    kind, words = (view.of(table.type), view.words) if view else (table.type, f"{metric}.{name}")
+    return own_table(results, identity, words, kind, given, **slots)
 
 
 def own_table(
@@ -140,14 +163,16 @@ class _Writer:
 
     def _row(self, row: Row, columns: Iterable[Column]) -> Cells:
         cells: Cells = {}
+        too_few = self.words.text("cells.too_few")
         for column in columns:
-            cells |= self._cell(row, column)
+            if column.unless and _is_true(row.get(column.unless)):
+                cells[column.key] = DASH if too_few in cells.values() else too_few
+            else:
+                cells |= self._cell(row, column)
         return cells
 
     def _cell(self, row: Row, column: Column) -> Cells:
         value = row.get(column.key)
-        if column.unless and _is_true(row.get(column.unless)):
-            return {column.key: self.words.text("cells.too_few")}
         if not _is_known(value):
             return {column.key: DASH}
         cells = self._written(column, value, _estimate(row, column))
@@ -174,6 +199,8 @@ class _Writer:
             return self.words.text("cells.yes" if value else "cells.no")
         if column.kind in _LABELS:
             return _LABELS[column.kind](self.results, value)
+        if column.kind in _WORDED:
+            return self.words.label(_WORDED[column.kind], value)
         return str(value)
 
     def _number(self, column: Column, value: float) -> str:
@@ -185,9 +212,17 @@ class _Writer:
             return estimates.bound(value, as_percent=column.kind == "declared_share")
         if column.kind == "place":
             return count(value + 1)
+        if column.kind == "gap":
+            return estimates.gap(Estimate.of(value))
         return self.words.text(f"cells.{column.kind}", value=value)
 
 
+#: {kind: the part of the locale that has its words}.
+_WORDED: Mapping[str, str] = {
+    "metric": "metrics",
+    "impact_verdict": "impact_verdicts",
+    "policy": "policies",
+}
 #: {kind: how a name in a frame becomes the one that people read}.
 _LABELS: Mapping[str, Callable[[Results, str], str]] = {
     "attribute": attribute_label,
@@ -200,6 +235,7 @@ _Measured = tuple[Callable[[str, Estimate], Cells], Callable[[str, Any], Cells]]
 _MEASURED: Mapping[str, _Measured] = {
     "number": (value_cell, number_cell),
     "share": (share_cell, percent_cell),
+    "points": (points_cell, points_cell),
 }
 _NUMBERS: Mapping[str, Callable[[str, Any], Cells]] = {
     "count": count_cell,

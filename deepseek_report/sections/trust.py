@@ -68,7 +68,7 @@ class Trust:
             "faithfulness": _quality(draft, "faithfulness", _FAITHFULNESS),
             "soundness": _quality(draft, "soundness", _SOUNDNESS),
             "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
-            "part_quality": quality(draft, "other"),
+            "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text("taken_away"),
             "located": _localised(draft),
             "verdicts": draft.table(

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
+from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.classification import (
     average_precision_and_brier,
     balanced_accuracy,
@@ -34,7 +35,7 @@ from deepseek_report.tasks.decisions import decide, threshold_for_share
 from deepseek_report.tasks.gaps import AccuracyGap
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.task import (
-    Column,
+    Drawn,
     Measure,
     Row,
     Side,
@@ -64,32 +65,38 @@ class Classification(Task):
     loss = ErrorRate()
     part_gaps = (AccuracyGap(),)
     group_gaps = ()
-    slice_columns = (
-        Column("error_rate", "Error rate", "share"),
-        Column("rest_error_rate", "Elsewhere", "percent"),
-        Column("missed_rate", "Missed", "percent"),
-        Column("rest_missed_rate", "Missed elsewhere", "percent"),
+    slice_table = (
+        estimate("error_rate", "share"),
+        Column("rest_error_rate", "share"),
+        Column("errors", "count", shown=False),
+        Column("missed_rate", "share"),
+        Column("rest_missed_rate", "share"),
     )
-    parts_drawn = (Column("accuracy", "decided rightly", "share", "accuracy"),)
-    group_columns = (
-        Column("selection_rate", "Favourable decisions", "share", "selection"),
-        Column("base_rate", "Favourable labels", "share", "base"),
-        Column("tpr", "Favourable, rightly", "share", "tpr"),
-        Column("fpr", "Favourable, wrongly", "share", "fpr"),
+    parts_drawn = (Drawn("accuracy", "decided rightly", "accuracy", is_share=True),)
+    part_table = (
+        estimate("accuracy", "share", prefix="accuracy"),
+        estimate("base_rate", "share", prefix="base"),
+        estimate("roc_auc", prefix="roc_auc"),
+        Column("mean_score", "share"),
+        Column("ece", "share"),
     )
+    group_table = (
+        Column("n_favourable", "count"),
+        estimate("selection_rate", "share", prefix="selection"),
+        estimate("base_rate", "share", prefix="base"),
+        estimate("tpr", "share", prefix="tpr"),
+        estimate("fpr", "share", prefix="fpr"),
+        estimate("precision", "share", prefix="precision"),
+        *part_table[:1],
+        *part_table[2:],
+    )
+    group_columns = ("selection_rate", "base_rate", "tpr", "fpr")
+    group_quality = ("accuracy", "roc_auc", "mean_score", "ece")
     groups_drawn = (
-        Column("selection_rate", "decided\n“{favourable}”", "share", "selection"),
-        Column("fnr", "wrongly denied\n“{favourable}”", "share", "fnr"),
-        Column("fpr", "wrongly given\n“{favourable}”", "share", "fpr"),
+        Drawn("selection_rate", "decided\n“{favourable}”", "selection", is_share=True),
+        Drawn("fnr", "wrongly denied\n“{favourable}”", "fnr", is_share=True),
+        Drawn("fpr", "wrongly given\n“{favourable}”", "fpr", is_share=True),
     )
-    part_columns = (
-        Column("accuracy", "Decided rightly", "share", "accuracy"),
-        Column("base_rate", "“{explained}” in the labels", "share", "base"),
-        Column("roc_auc", "ROC AUC", "value", "roc_auc"),
-        Column("mean_score", "Mean probability of “{explained}”", "percent"),
-        Column("ece", "Calibration error", "percent"),
-    )
-    group_quality = (part_columns[0], *part_columns[2:])
     references: ClassVar[Mapping[str, str]] = {
         "majority": "majority",
         "logistic_regression": "logistic_regression",
@@ -97,23 +104,16 @@ class Classification(Task):
     }
     not_told = frozenset({"majority"})
     compared = (
-        Measure("accuracy", "accuracy", "higher", SHARE),
-        Measure("balanced_accuracy", "balanced accuracy", "higher", SHARE),
+        Measure("accuracy", "accuracy", "higher", SHARE, is_share=True),
+        Measure("balanced_accuracy", "balanced accuracy", "higher", SHARE, is_share=True),
         Measure("roc_auc", "ROC AUC", "higher", SHARE),
         Measure("average_precision", "average precision", "higher", SHARE),
         Measure("brier_score", "Brier score", "lower"),
     )
     gain = Measure("roc_auc_gain", "ROC AUC", "higher", (-1.0, 1.0))
     gain_reference = "doi:10.2307/2531595"
-    held = Measure("roc_auc", "ROC AUC", "higher", SHARE, heading="ROC AUC")
-    moved = Measure(
-        "flipped",
-        "decisions changed",
-        "lower",
-        SHARE,
-        is_share=True,
-        heading="Decisions flipped",
-    )
+    held = Measure("roc_auc", "ROC AUC", "higher", SHARE)
+    moved = Measure("flipped", "decisions changed", "lower", SHARE, is_share=True)
 
     # --- labels and outputs -----------------------------------------------------------------------
 

@@ -24,14 +24,16 @@ class GapStatistic(ABC):
     """The largest difference of one statistic between two levels of an attribute.
 
     name : of the score. bounds : its least and greatest possible value. in_unit : whether it has
-    the unit of what is predicted. corrected : whether the score's p-value is corrected (Holm) for
-    all gaps of its table. events : what must be expected `min_events` times, or nothing.
+    the unit of what is predicted. is_share : whether it is read as a percentage.
+    corrected : whether the score's p-value is corrected (Holm) for all gaps of its table.
+    events : what must be expected `min_events` times, or nothing.
     explained : how a reader takes the number, in sentences.
     """
 
     name: ClassVar[str]
     bounds: ClassVar[Limits]
     in_unit: ClassVar[bool]
+    is_share: ClassVar[bool] = False
     corrected: ClassVar[bool]
     events: ClassVar[Text] = ""
     explained: ClassVar[Text] = ""

@@ -13,13 +13,14 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.statistics.errors import error_estimates, paired_gain
 from deepseek_report.statistics.intervals import mean_interval
 from deepseek_report.statistics.telling import most_correlated
 from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.task import (
-    Column,
+    Drawn,
     Measure,
     Row,
     Side,
@@ -46,23 +47,24 @@ class Regression(Task):
     loss = AbsoluteError()
     part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
     group_gaps = part_gaps
-    slice_columns = (
-        Column("mae", "Mean absolute error", "value"),
-        Column("rest_mae", "Elsewhere", "number"),
-        Column("mean_error", "Mean error", "number"),
+    slice_table = (
+        estimate("mae"),
+        Column("rest_mae", "number"),
+        Column("mean_error", "number"),
     )
     parts_drawn = (
-        Column("mae", "mean absolute error", "value", "mae"),
-        Column("mean_error", "mean error", "value", "mean_error", signed=True),
+        Drawn("mae", "mean absolute error", "mae"),
+        Drawn("mean_error", "mean error", "mean_error", signed=True),
     )
     groups_drawn = parts_drawn
-    part_columns = (
-        Column("mae", "Mean absolute error", "value", "mae"),
-        Column("mean_error", "Mean error", "value", "mean_error"),
-        Column("mean_label", "Mean of the true numbers", "number"),
-        Column("mean_prediction", "Mean prediction", "number"),
+    part_table = (
+        estimate("mae", prefix="mae"),
+        estimate("mean_error", prefix="mean_error"),
+        Column("mean_label", "number"),
+        Column("mean_prediction", "number"),
     )
-    group_columns = part_columns
+    group_table = part_table
+    group_columns = ("mae", "mean_error", "mean_label", "mean_prediction")
     references: ClassVar[Mapping[str, str]] = {
         "majority": "mean",
         "logistic_regression": "ridge",
@@ -75,15 +77,8 @@ class Regression(Task):
         Measure("r2", "R²", "higher", (None, 1.0)),
     )
     gain = Measure("mae_gain", "mean absolute error", "higher", in_unit=True)
-    held = Measure("mae", "MAE", "lower", (0.0, None), in_unit=True, heading="Mean absolute error")
-    moved = Measure(
-        "change",
-        "mean change",
-        "lower",
-        (0.0, None),
-        in_unit=True,
-        heading="Mean change of the prediction",
-    )
+    held = Measure("mae", "MAE", "lower", (0.0, None), in_unit=True)
+    moved = Measure("change", "mean change", "lower", (0.0, None), in_unit=True)
 
     # --- labels and outputs -----------------------------------------------------------------------
 

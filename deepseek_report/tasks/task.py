@@ -15,14 +15,13 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.score import Direction
+from deepseek_report.artifacts.table import Column, estimate
 from deepseek_report.tasks.gaps import GapStatistic
 from deepseek_report.tasks.loss import Limits, Loss
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-#: How the cells of a column are read: a percentage with its interval, one without, a number …
-Form = Literal["share", "percent", "value", "number"]
 Side = Literal["left", "right"]
 Row = dict[str, object]
 #: What the report calls the simple predictors that a model is compared with.
@@ -41,7 +40,7 @@ class Measure:
 
     key : name of the score. label : what a person calls it, within a sentence. direction : which
     way is better. bounds : least and greatest value. in_unit : whether it has the target's unit.
-    is_share : whether it is read as a percentage. heading : of its column, where tables show it.
+    is_share : whether it is read as a percentage.
     """
 
     key: str
@@ -50,40 +49,38 @@ class Measure:
     bounds: Limits = (None, None)
     in_unit: bool = False
     is_share: bool = False
-    heading: str = ""
+
+    def column(self, prefix: str = "") -> Column:
+        """Its column in a table; the ends of its interval begin with `prefix`, if there is one."""
+        return estimate(self.key, "share" if self.is_share else "number", prefix=prefix)
 
 
 @dataclass(frozen=True)
-class Column:
-    """A column of the tables on slices, parts and groups.
+class Drawn:
+    """A column of the tables on parts and groups as pictures show it.
 
     key : column of the value. label : its heading, in which `{explained}` and `{favourable}` are
-    classes. form : "share" and "value" have an interval, from `<ends>_low` to `<ends>_high`, or
-    `low` to `high` where `ends` is None. signed : whether 0 lies between two kinds of error.
+    classes. ends : the ends of its interval are `<ends>_low` and `<ends>_high`. is_share : whether
+    it is read as a percentage. signed : whether 0 lies between two kinds of error.
     """
 
     key: str
     label: str
-    form: Form
-    ends: str | None = None
+    ends: str
+    is_share: bool = False
     signed: bool = False
-
-    @property
-    def is_share(self) -> bool:
-        """Whether the value is read as a percentage."""
-        return self.form in ("share", "percent")
 
     @property
     def interval(self) -> tuple[str, str]:
         """The columns of the interval's ends."""
-        return ("low", "high") if self.ends is None else (f"{self.ends}_low", f"{self.ends}_high")
+        return f"{self.ends}_low", f"{self.ends}_high"
 
 
 class Task(ABC):
     """One kind of prediction: one of several classes, a number, or several labels.
 
     A task knows what counts as an error and how errors are compared (`loss`, `part_gaps`,
-    `group_gaps`), what stands in the tables on parts and groups (`part_columns`), which simple
+    `group_gaps`), what stands in the tables on parts and groups (`part_table`), which simple
     predictors a model is set against and by which numbers (`references`, `compared`, `gain`), and
     what a perturbation of the inputs is judged by (`held`, `moved`). Metrics, findings, sections
     and pictures ask it and do not branch. A new task is a module of this folder and its words.
@@ -112,15 +109,16 @@ class Task(ABC):
     part_gaps: ClassVar[tuple[GapStatistic, ...]]
     #: Statistics by which groups of people are compared where no decision is favourable.
     group_gaps: ClassVar[tuple[GapStatistic, ...]]
-    #: Columns on slices; the first is the mean loss.
-    slice_columns: ClassVar[tuple[Column, ...]]
-    #: Columns on parts of the data, and those that the picture shows.
-    part_columns: ClassVar[tuple[Column, ...]]
-    parts_drawn: ClassVar[tuple[Column, ...]]
-    #: Columns on groups of people, those in a second table, and those that the picture shows.
-    group_columns: ClassVar[tuple[Column, ...]]
-    group_quality: ClassVar[tuple[Column, ...]] = ()
-    groups_drawn: ClassVar[tuple[Column, ...]]
+    #: Columns of the mean loss of a slice, of that elsewhere, and of `slice_facts`.
+    slice_table: ClassVar[tuple[Column, ...]]
+    #: Columns of `part_facts`; the first is what parts are told apart by. Those of the picture.
+    part_table: ClassVar[tuple[Column, ...]]
+    parts_drawn: ClassVar[tuple[Drawn, ...]]
+    #: Columns of `group_facts`, and of them those that a first and a second table show.
+    group_table: ClassVar[tuple[Column, ...]]
+    group_columns: ClassVar[tuple[str, ...]]
+    group_quality: ClassVar[tuple[str, ...]] = ()
+    groups_drawn: ClassVar[tuple[Drawn, ...]]
     #: {name in the config: the predictor that stands for it}, from the plainest on.
     references: ClassVar[Mapping[str, str]]
     #: Of these a gain is no finding: they cannot be beaten by much, or always are.
@@ -133,7 +131,9 @@ class Task(ABC):
     moved: ClassVar[Measure]
 
     def unit(self, target: Target, measure: Measure | GapStatistic | Loss | None = None) -> str:
-        """The target's unit, or nothing where it or the measure has none."""
+        """The target's unit, "share" of what is read as a percentage, or nothing."""
+        if measure is not None and measure.is_share:
+            return "share"
         return (target.unit or "") if measure is None or measure.in_unit else ""
 
     def n_outputs(self, target: Target) -> int:
@@ -175,11 +175,11 @@ class Task(ABC):
 
     @abstractmethod
     def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
-        """What is told of a part of the data; its columns are `part_columns` with their ends."""
+        """What is told of a part of the data; its columns are those of `part_table`."""
 
     @abstractmethod
     def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
-        """What is told of a group of people.
+        """What is told of a group of people; its columns are those of `group_table`.
 
         Raises
         ------

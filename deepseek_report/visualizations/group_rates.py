@@ -14,14 +14,26 @@ from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.task import Column
+from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.labels import extent, short, spoken
-from deepseek_report.visualizations.marks import Look, grid, intervals, note
+from deepseek_report.visualizations.marks import (
+    Look,
+    grid,
+    intervals,
+    note,
+)
 from deepseek_report.visualizations.part_rows import over_all
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    SMALL,
+    WIDTH,
+    draw_svg,
+    panel,
+)
 from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
@@ -66,7 +78,7 @@ class _View:
     """The groups of one picture, in the order of the table, and the rates over all."""
 
     table: pd.DataFrame
-    panels: tuple[tuple[Column, Scale], ...]
+    panels: tuple[tuple[Drawn, Scale], ...]
     favourable: str
     overall: dict[str, float]
 
@@ -74,7 +86,7 @@ class _View:
     def words(self) -> Wording:
         return self.panels[0][1].words
 
-    def heading(self, column: Column) -> str:
+    def heading(self, column: Drawn) -> str:
         """What a panel shows; of decisions on two lines, the second for which one."""
         name = self.words.text(f"pictures.common.columns.{column.key}")
         if not self.favourable:
@@ -144,7 +156,7 @@ def _paint(figure: Figure, view: _View) -> None:
         _row_labels(axes, view, labels if place == 0 else None)
 
 
-def _points(axes: Axes, view: _View, column: Column, scale: Scale) -> None:
+def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
     axes.axvline(view.overall[column.key], color=LIGHT["context"], linewidth=1.4)
     few = view.table["too_few"].astype(bool).to_numpy()
     places = np.array(view.places)
@@ -159,7 +171,7 @@ def _points(axes: Axes, view: _View, column: Column, scale: Scale) -> None:
     scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
 
 
-def _limits(view: _View, column: Column) -> tuple[float, float]:
+def _limits(view: _View, column: Drawn) -> tuple[float, float]:
     """All intervals of the groups that can be judged, with a little room; rates inside [0, 1]."""
     sure = view.table[~view.table["too_few"].astype(bool)]
     shown = (sure if len(sure) else view.table)[[column.key, *column.interval]].to_numpy(float)
@@ -210,11 +222,11 @@ def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
     )
 
 
-def _gap(column: Column, low: pd.Series, high: pd.Series) -> float:
+def _gap(column: Drawn, low: pd.Series, high: pd.Series) -> float:
     return float(high[column.key] - low[column.key])
 
 
-def _overlap(column: Column, low: pd.Series, high: pd.Series) -> bool:
+def _overlap(column: Drawn, low: pd.Series, high: pd.Series) -> bool:
     least, most = column.interval
     return not low[most] < high[least]
 

@@ -14,14 +14,25 @@ from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.tasks import task_of
-from deepseek_report.tasks.task import Column
+from deepseek_report.tasks.task import Drawn
 from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.labels import spoken, wrapped
-from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
+from deepseek_report.visualizations.marks import (
+    Look,
+    beside,
+    grid,
+    intervals,
+    rows,
+)
 from deepseek_report.visualizations.part_rows import over_all
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.scales import Scale
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    draw_svg,
+    panel,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +42,7 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 _ROW = 0.36
-_Columns = Sequence[tuple[Column, Scale]]
+_Columns = Sequence[tuple[Drawn, Scale]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,7 @@ def _paint(figure: Figure, table: pd.DataFrame, columns: _Columns) -> None:
     beside(axes, table["n"].map(words.numbers.count), cases, 44)
 
 
-def _points(axes: Axes, table: pd.DataFrame, column: Column, colour: str) -> None:
+def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None:
     centre = 0.0 if column.signed else over_all(table, column.key)
     axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
     places, few = np.arange(len(table)), table["too_few"].to_numpy(dtype=bool)
@@ -110,13 +121,13 @@ def _title(table: pd.DataFrame, tests: pd.DataFrame | None, columns: _Columns) -
     )
 
 
-def _compared(columns: _Columns, metric: str) -> tuple[Column, Scale]:
+def _compared(columns: _Columns, metric: str) -> tuple[Drawn, Scale]:
     """The drawn column whose gap was tested, such as `mae` by `mae_gap`; else the first one."""
     drawn = (pair for pair in columns if pair[0].key == metric.removesuffix("_gap"))
     return next(drawn, columns[0])
 
 
-def _value(row: pd.Series, column: Column, scale: Scale) -> Message:
+def _value(row: pd.Series, column: Drawn, scale: Scale) -> Message:
     low, high = column.interval
     return scale.full(row[column.key], row[low], row[high])
 

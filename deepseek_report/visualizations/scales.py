@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Scaled(Protocol):
-    """Something that a task measures: a `Loss`, a `Measure` or a `Column`."""
+    """Something that a task measures: a `Loss`, a `Measure` or a `Drawn`."""
 
     @property
     def is_share(self) -> bool: ...

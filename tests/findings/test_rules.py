@@ -122,7 +122,10 @@ def test_training_is_judged_by_how_it_ended(run, facts, message):
 
 def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score, say):
     run.promise(metric="expected_calibration_error", at_most=0.05, set_by="the risk board")
-    run.measure("expected_calibration_error", score("expected_calibration_error", 0.08, 0.07, 0.09))
+    run.measure(
+        "expected_calibration_error",
+        score("expected_calibration_error", 0.08, 0.07, 0.09, unit="share"),
+    )
     (found,) = rules_performance.thresholds(run.results())
     text = say(found)
     assert found.severity == "high"

@@ -215,8 +215,8 @@ def test_the_control_is_not_compared_with_itself(full):
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    attributes = {one["name"]: one["rows"] for one in Bias().content(full).values["attributes"]}
-    small = attributes["age_band"][0]
+    tables = [one["table"] for one in Bias().content(full).values["attributes"]]
+    small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
     assert small["selection_rate"] == "too few to judge"
     assert small["tpr"] == "–"
 

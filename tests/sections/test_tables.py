@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -13,25 +12,16 @@ import pytest
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, estimate
+from deepseek_report.config.table_pages import declared_tables, page_with, written
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.sections.bias import Bias
 from deepseek_report.sections.performance import Performance
-from deepseek_report.sections.tables import own_table
+from deepseek_report.sections.robustness import Robustness
+from deepseek_report.sections.tables import View, own_table
 from deepseek_report.wording.words import wording
 
 ROOT = Path(__file__).parents[2]
-
-
-def _script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("table_docs", ROOT / "scripts" / "table_docs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-table_docs = _script()
 
 
 def cell(run, column: Column, **row):
@@ -62,6 +52,10 @@ def cell(run, column: Column, **row):
         (Column("x", "layer"), {"x": "net.blocks.0"}, "block 1"),
         (Column("x", mark="reported"), {"x": "a", "reported": True}, "a (reported)"),
         (Column("x", "share", unless="few"), {"x": 0.5, "few": True}, "too few to judge"),
+        (Column("x", "gap"), {"x": 0.03}, "3.0\u00a0points"),
+        (estimate("x", "points"), {"x": -0.02, "low": -0.05, "high": 0.01}, "−2.0 (−5.0 to 1.0)"),
+        (Column("x", "metric"), {"x": "roc_auc"}, "ROC AUC"),
+        (Column("x", "impact_verdict"), {"x": "clear above"}, "clearly above"),
     ],
 )  # fmt: skip
 def test_a_cell_is_written_by_what_its_column_means(run, column, row, text):
@@ -82,6 +76,20 @@ def test_a_very_long_table_is_cut_and_says_so(run):
     assert table.before.startswith("The first 300 of 400 rows")
 
 
+def test_a_row_says_once_that_there_are_too_few(run):
+    kind = TableType(tuple(Column(key, "share", unless="few") for key in "xy"))
+    rows = [{"x": 0.5, "y": 0.5, "few": True}]
+    table = own_table(run.data().results(), "t", "none.none", kind, rows)
+    assert table.rows == ({"x": "too few to judge", "y": "–"},)
+
+
+def test_a_view_shows_its_columns_in_its_order_and_those_that_the_section_adds():
+    kind = TableType((Column("a"), Column("b", "count"), Column("c", shown=False)))
+    view = View("id", "words", ("b", Column("new"), "a", "lost"), folded=True)
+    assert [column.key for column in view.of(kind).columns] == ["b", "new", "a"]
+    assert view.of(kind).folded
+
+
 def test_a_mark_that_nobody_words_is_written_as_it_is(run):
     assert cell(run, Column("x", mark="no_such_mark"), x="a", no_such_mark=1) == "a (no such mark)"
 
@@ -96,7 +104,7 @@ def test_words_of_ones_own_are_text_and_no_template(run):
 def shown_types():
     return [
         pytest.param(metric, name, declared, id=f"{metric}-{name}")
-        for metric, types in table_docs.declared_tables().items()
+        for metric, types in declared_tables().items()
         for name, declared in types.items()
         if declared.section
     ]
@@ -112,10 +120,9 @@ def test_a_shipped_table_that_the_report_shows_has_its_words_in_the_locale(metri
 
 
 def test_the_columns_in_the_contracts_are_those_that_the_metrics_declare():
-    text = table_docs.PAGE.read_text("utf-8")
-    tables = table_docs.written(table_docs.declared_tables())
+    text = (ROOT / "docs" / "contracts.md").read_text("utf-8")
     assert "| latency | `latency` |" in text
-    assert table_docs.page_with(text, tables) == text, "run python scripts/table_docs.py"
+    assert page_with(text, written(declared_tables())) == text, "run make settings"
 
 
 OWN = TableType(
@@ -158,3 +165,35 @@ def test_a_table_that_its_template_places_is_not_shown_twice(run, tmp_path):
     text = write_qmd(results, [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert text.count("{#tbl-bottlenecks-latency}") == 1
     assert "Further tables" not in text
+
+
+def text_of(results, section, folder):
+    """The document of one section."""
+    document = write_qmd(results, [section.content(results)], ReportOptions(), folder)
+    assert not document.failures
+    return document.path.read_text("utf-8")
+
+
+def test_tables_of_groups_baselines_and_disturbances_have_their_words(full, tmp_path):
+    bias = text_of(full, Bias(), tmp_path / "bias")
+    assert "Decisions and errors by sex; brackets hold 95 % intervals" in bias
+    assert "| Favourable decisions |" in bias
+    assert "Mean probability of “default”" in bias
+    assert "clearly above" in bias
+    assert "−2.0 (−5.0 to 1.0)" in bias
+    performance = text_of(full, Performance(), tmp_path / "performance")
+    assert "The model and simpler ones on the same test cases" in performance
+    assert "78.0\u00a0% (77.0–79.0\u00a0%)" in performance  # accuracy of the model, a share
+    robustness = text_of(full, Robustness(), tmp_path / "robustness")
+    assert "Decisions flipped" in robustness
+    assert "3.0\u00a0% (2.0–5.0\u00a0%)" in robustness
+
+
+def test_tables_of_a_run_that_declares_none_are_shown_as_they_are(full, tmp_path):
+    for path in full.paths.values():
+        (path / "tables.json").unlink(missing_ok=True)
+    older = replace(full)
+    bias = text_of(older, Bias(), tmp_path / "bias")
+    assert "Decisions and errors by sex" in bias
+    assert "0.800" in bias  # nobody says that it is a share
+    assert "What random changes of the input do" in text_of(older, Robustness(), tmp_path / "rest")

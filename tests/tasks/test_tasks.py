@@ -87,12 +87,15 @@ def test_the_columns_of_the_tables_are_facts_of_the_task(task: Task) -> None:
     inside = np.arange(N) < 80
     part = task.part_facts(p, inside)
     group = task.group_facts(p, target, inside)
-    own = {task.loss.key, f"rest_{task.loss.key}", *task.slice_facts(p, inside)}
-    for columns, row in ((task.part_columns, part), (task.group_columns, group)):
-        for column in columns:
-            ends = column.interval if column.form in ("share", "value") else ()
-            assert {column.key, *ends} <= set(row)
-    assert {column.key for column in task.slice_columns} <= own
+    key = task.loss.key
+    own = {key, "low", "high", f"rest_{key}", *task.slice_facts(p, inside)}
+    for columns, facts in (
+        (task.part_table, set(part)),
+        (task.group_table, set(group)),
+        (task.slice_table, own),
+    ):
+        assert {end for column in columns for end in column.with_ends} == facts
+    assert {*task.group_columns, *task.group_quality} <= set(group)
     assert {column.key for column in task.parts_drawn} <= set(part)
 
 

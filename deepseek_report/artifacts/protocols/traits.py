@@ -55,8 +55,6 @@ class MetricPart(Part):
     """Least and greatest value of each score; None for one score of its own key, without limits."""
     tables: ClassVar[TableTypes] = {}
     """What its tables hold."""
-    releases: ClassVar[Releases] = {}
-    """How tables without a type are passed on below `report.privacy: full`."""
     released_arrays: ClassVar[frozenset[str]] = frozenset()
     """Arrays that are passed on below `report.privacy: full`."""
 
@@ -91,8 +89,6 @@ def table_types(plugin: object) -> TableTypes:
 
 
 def releases_of(plugin: object) -> Releases:
-    """{table: how it is passed on}, from `tables`, and from `releases` of tables without a type."""
-    traits = traits_of(plugin, MetricPart)
-    typed = {name: kind.release for name, kind in traits.tables.items()}
-    known = {name: release for name, release in typed.items() if release is not None}
-    return {**traits.releases, **known}
+    """{table: how it is passed on} of the tables that are; the others are left out."""
+    declared = {name: kind.release for name, kind in table_types(plugin).items()}
+    return {name: release for name, release in declared.items() if release is not None}

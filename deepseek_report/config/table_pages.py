@@ -1,11 +1,10 @@
-"""Writes the tables of measurements into docs/contracts.md, from what the metrics declare.
+"""Writes the tables of measurements into `docs/contracts.md`, from what the metrics declare.
 
-`python scripts/table_docs.py` writes them; with `--check` it only says whether they are stale.
+`python -m deepseek_report.config.table_pages docs/contracts.md`, or `make settings`.
 """
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 from collections.abc import Mapping
@@ -14,25 +13,25 @@ from pathlib import Path
 
 import yaml
 
-from deepseek_report.artifacts.table import Column, TableType, TableTypes, table_types
+from deepseek_report.artifacts.protocols.traits import table_types
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "contracts.md"
-_START = "<!-- tables: written by scripts/table_docs.py -->"
+_START = "<!-- tables: written by `make settings` -->"
 _END = "<!-- end of tables -->"
 
 
-def declared_tables(conf: Path = ROOT / "conf") -> dict[str, TableTypes]:
+def declared_tables() -> dict[str, TableTypes]:
     """{key of a shipped metric: its tables}, of those that declare any."""
-    found = {}
-    for path in sorted((conf / "metrics").glob("*.yaml")):
+    declared: dict[str, TableTypes] = {}
+    for path in sorted((shipped("conf") / "metrics").glob("*.yaml")):
         for key, settings in yaml.safe_load(path.read_text("utf-8")).items():
             if not isinstance(settings, Mapping) or "_target_" not in settings:
                 continue
             module, _, name = str(settings["_target_"]).rpartition(".")
             if types := table_types(getattr(import_module(module), name)):
-                found[str(key)] = types
-    return found
+                declared[str(key)] = types
+    return declared
 
 
 def written(tables: Mapping[str, TableTypes]) -> str:
@@ -61,21 +60,7 @@ def page_with(text: str, tables: str) -> str:
     return block.sub(lambda _: f"{_START}\n\n{tables}\n\n{_END}", text)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Write the page, or say that it is stale; the exit code is 1 then."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    check = parser.parse_args(arguments).check
-    text = PAGE.read_text("utf-8")
-    new = page_with(text, written(declared_tables()))
-    if new == text:
-        return 0
-    if check:
-        sys.stderr.write(f"{PAGE.relative_to(ROOT)}: run python scripts/table_docs.py\n")
-        return 1
-    PAGE.write_text(new, encoding="utf-8", newline="\n")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    page = Path(sys.argv[1])
+    new = page_with(page.read_text("utf-8"), written(declared_tables()))
+    page.write_text(new, encoding="utf-8", newline="\n")
