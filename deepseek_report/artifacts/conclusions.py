@@ -75,4 +75,4 @@ class Conclusions:
 
 def _finding(entry: Mapping[str, Any]) -> Finding:
     lists = {name: tuple(entry[name]) for name in ("evidence", "limits")}
-    return Finding(**{**entry, **lists})
+    return Finding.from_json({**entry, **lists})
