@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import Text, plain, text_of
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]
@@ -42,7 +43,7 @@ class Verdict:
     high: float | None = None
     n: int | None = None
     unit: str = ""
-    reason: str = ""
+    reason: Text = ""
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,21 @@ class Conclusions:
     leading_for_cases: str | None = None
 
     def save(self, folder: Path) -> None:
-        save_json(folder / _FILE, asdict(self))
+        save_json(
+            folder / _FILE,
+            {
+                **vars(self),
+                "findings": [plain(vars(finding)) for finding in self.findings],
+                "verdicts": [plain(vars(verdict)) for verdict in self.verdicts],
+            },
+        )
 
     @classmethod
     def load(cls, folder: Path) -> Conclusions:
         content = load_json(folder / _FILE)
         return cls(
             findings=tuple(_finding(entry) for entry in content["findings"]),
-            verdicts=tuple(Verdict(**entry) for entry in content["verdicts"]),
+            verdicts=tuple(_verdict(entry) for entry in content["verdicts"]),
             leading=content["leading"],
             leading_for_cases=content["leading_for_cases"],
         )
@@ -76,3 +84,7 @@ class Conclusions:
 def _finding(entry: Mapping[str, Any]) -> Finding:
     lists = {name: tuple(entry[name]) for name in ("evidence", "limits")}
     return Finding.from_json({**entry, **lists})
+
+
+def _verdict(entry: Mapping[str, Any]) -> Verdict:
+    return Verdict(**{**entry, "reason": text_of(entry["reason"])})
