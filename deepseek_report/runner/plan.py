@@ -74,6 +74,8 @@ class _Planner:
         self.experiment = experiment
         self.config = Places(experiment.raw, Path.cwd()).config  # no path is part of a key
         self.seeds = experiment.seeds
+        #: Of the language's words, which stand in conclusions and inside of pictures.
+        self.texts = texts_digest(self.config["report"]["language"])
         self.stages: dict[str, Stage] = {}
 
     def add(
@@ -163,7 +165,7 @@ class _Planner:
     def _conclusions(self) -> None:
         """Findings and verdicts hang on all that was measured, and on what was left out."""
         refused = sorted((one.artifact, one.reason) for one in self.experiment.refused)
-        config = [concluded_from(self.config), refused]
+        config = [concluded_from(self.config), refused, self.texts]
         self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
 
     def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
@@ -179,7 +181,7 @@ class _Planner:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
-        config = {"picture": config, "texts": texts_digest(self.config["report"]["language"])}
+        config = {"picture": config, "texts": self.texts}
         self._released(
             ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
         )

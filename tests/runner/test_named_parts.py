@@ -16,11 +16,9 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
         refused=[Refusal("measures/latency", "a"), Refusal("measures/mae", "b")],
         is_named=lambda artifact: artifact.startswith(("measures/latency", "measures/gap")),
     )
-    outcomes = (
-        Outcome("measures/gap/lime", reason="c", applicable=False),
-        Outcome("measures/gap/shap", reason="c"),
-    )
-    execution = Execution({outcome.stage: outcome for outcome in outcomes})
+    failed = Outcome("measures/gap/shap", reason="c")
+    refused = Outcome("measures/gap/lime", reason="c", applicable=False)
+    execution = Execution({outcome.stage: outcome for outcome in (failed, refused)})
     problems = execution.problems(experiment)  # type: ignore[arg-type]
     assert [problem for problem in problems if "named" in problem] == [
         {"stage": "measures/latency", "reason": "a", "kind": "not applicable", "named": True},

@@ -18,7 +18,7 @@ from deepseek_report.errors import ConfigError
 from deepseek_report.runner.plan import make_plan
 from deepseek_report.runner.redrawing import drawn_again
 from deepseek_report.store.run_folder import look_into
-from deepseek_report.wording.pseudo import LANGUAGE, OPEN, write_catalog
+from deepseek_report.wording.pseudo import CLOSE, LANGUAGE, OPEN, write_catalog
 from deepseek_report.wording.words import CATALOGS
 
 
@@ -44,6 +44,7 @@ def test_a_report_in_another_language_is_drawn_and_written_anew_and_back(
     source = (folder / "report.qmd").read_text(encoding="utf-8")
     assert f"\nlang: {LANGUAGE}\n" in source
     assert f"![{OPEN}" in source
+    assert f"{OPEN}logistic regression{CLOSE} {OPEN}ranks cases" in source  # a finding
     drawings = sorted((folder / "figures").glob("*.svg"))
     assert drawings
     for path in drawings:
@@ -98,12 +99,14 @@ def _keys(language: str) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("catalogs")
-def test_the_texts_of_the_language_are_in_the_keys_of_pictures_alone(tmp_path: Path) -> None:
+def test_the_texts_of_the_language_are_in_the_keys_of_conclusions_and_pictures_alone(
+    tmp_path: Path,
+) -> None:
     english, marked = _keys("en"), _keys(LANGUAGE)
-    pictures = {stage for stage in english if stage.startswith("pictures/")}
-    assert {stage for stage, key in english.items() if marked[stage] != key} == pictures
+    told = {stage for stage in english if stage.startswith(("pictures/", "conclusions"))}
+    assert {stage for stage, key in english.items() if marked[stage] != key} == told
 
     path = tmp_path / "catalogs" / f"{LANGUAGE}.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("Loss", "Cost"), encoding="utf-8")
     mended = _keys(LANGUAGE)
-    assert {stage for stage, key in marked.items() if mended[stage] != key} == pictures
+    assert {stage for stage, key in marked.items() if mended[stage] != key} == told
