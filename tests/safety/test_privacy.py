@@ -379,7 +379,7 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
     experiment = validate(composed, trust=[plug_ins])
     reasons = {one.artifact: one.reason for one in experiment.refused}
     for artifact in ("measures/silent", "pictures/drawn"):
-        assert "does not declare what it reveals" in reasons[artifact]
+        assert "does not declare what it reveals" in say(reasons[artifact])
     assert "open" in experiment.multiple["metrics"]
     assert "silent" not in experiment.multiple["metrics"]
     assert "drawn" not in experiment.multiple["visualizations"]
