@@ -50,16 +50,16 @@ SCORES = (
 #: Scores about the explained class alone.
 _OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
 #: Columns of the comparison with simpler models, in order.
-_COMPARED = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "brier_score": "Brier score (lower is better)",
-    "mae": "Mean absolute error (lower is better)",
-    "rmse": "Root mean squared error (lower is better)",
-    "r2": "R²",
-}
+_COMPARED = (
+    "roc_auc",
+    "average_precision",
+    "balanced_accuracy",
+    "accuracy",
+    "brier_score",
+    "mae",
+    "rmse",
+    "r2",
+)
 _METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -104,7 +104,7 @@ class Performance:
         draft.values |= {
             "scores": _scores(draft),
             "comparison": comparison,
-            "compared": _compared_columns(comparison),
+            "compared": _compared_columns(draft, comparison),
             **class_values(draft),
             **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
@@ -218,9 +218,11 @@ def _named(draft: Draft, one: Score) -> str:
     name = draft.words.label("metrics", one.metric)
     target = draft.results.schema.target
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
-        return f"{name} of “{target.explained_class}”"
+        return draft.words.text(
+            "templates.performance.of_class", name=name, level=target.explained_class
+        )
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
-        return f"Share decided “{_counted(draft.results)}”"
+        return draft.words.text("templates.performance.decided", level=_counted(draft.results))
     return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
 
 
@@ -240,10 +242,12 @@ def _comparison(draft: Draft) -> list[dict[str, Any]]:
     ]
 
 
-def _compared_columns(comparison: list[dict[str, Any]]) -> dict[str, str]:
+def _compared_columns(draft: Draft, comparison: list[dict[str, Any]]) -> dict[str, str]:
     """The columns that the comparison has."""
-    there = {key for row in comparison for key in row}
-    return {"predictor": "Predictor"} | {k: v for k, v in _COMPARED.items() if k in there}
+    filled = {key for row in comparison for key in row}
+    shown = ["predictor", *(metric for metric in _COMPARED if metric in filled)]
+    heads = "templates.performance.compared_heads"
+    return {column: draft.words.text(f"{heads}.{column}") for column in shown}
 
 
 def _compared(row: Row) -> dict[str, Any]:
