@@ -122,6 +122,10 @@ def test_markdown_stays_in_its_slot_and_all_around_it_is_escaped() -> None:
     assert said == r"\*b\* in `a_b.csv`, \[`a_b.csv`\]"
 
 
+def test_a_slot_may_have_any_name() -> None:
+    assert texts("{{ key }} {{ self_ }}").text("said", key="a", self_="b") == "a b"
+
+
 def test_data_cannot_name_a_slot() -> None:
     said = texts("{{ name }}: {{ file }}").text(
         "said", name="\ue0040\ue005 \ue0047\ue005", file=Markdown("*m*")
