@@ -46,7 +46,7 @@ def test_texts_of_the_catalog_cannot_leave_their_place_in_the_page() -> None:
     assert text.count("</script>") == 1
 
 
-def test_the_language_is_that_of_the_head(monkeypatch) -> None:
+def test_the_language_is_that_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(page_words, "wording", asked.append)
     for text in ("---\nlang: de\n---\n\nx", "x", "---\n- : [\n---\n", "---\nlang: [a]\n---\n"):
