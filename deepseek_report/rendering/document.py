@@ -25,8 +25,9 @@ from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.rendering.texts import TemplateTexts
 from deepseek_report.sections.tables import ShownTable, measured_table
-from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.of_results import words_for, words_of
 from deepseek_report.wording.words import Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
@@ -84,6 +85,7 @@ class _Writer:
     options: ReportOptions
     folder: Path
     templates: Sequence[Path] = ()
+    words: Wording = field(init=False)
     environment: Environment = field(init=False)
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
@@ -94,7 +96,10 @@ class _Writer:
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
-        self.environment = build_environment([*self.templates, shipped("templates")])
+        schema = self.results.schema if self.results.has("data") else None
+        self.words = words_for(self.options.language, schema)
+        folders = [*self.templates, shipped("templates")]
+        self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
             picture=self.picture,
             picture_names=self.picture_names,
@@ -119,7 +124,7 @@ class _Writer:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
+        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
         self.section = content.name
@@ -147,7 +152,7 @@ class _Writer:
 
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
         told = without_local_paths(f"{type(error).__name__}: {error}")
-        reason = f"its template failed ({told})"
+        reason = self._text("template_failed", reason=told)
         self.failures[ArtifactId.of("sections", content.name)] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
@@ -157,6 +162,10 @@ class _Writer:
 
     def _render(self, name: str, values: Mapping[str, Any]) -> str:
         return self.environment.get_template(name).render(values)
+
+    def _text(self, name: str, /, **values: Any) -> str:
+        """What the document itself says, from the catalog's `templates.document`."""
+        return TemplateTexts(self.words).text(f"templates.document.{name}", **values)
 
     # --- functions of the templates ---
 
@@ -168,11 +177,14 @@ class _Writer:
         """The pictures of a section that stand nowhere yet, under a heading of their own."""
         mine = [name for name, one in self.results.pictures.items() if one.section == section]
         left = [self.picture(name) for name in mine if f"fig-{name}" not in self.used]
-        return (
-            Markdown("\n\n## Further pictures\n\n") + Markdown("").join(left)
-            if left
-            else Markdown("")
-        )
+        return self._under("further_pictures", left)
+
+    def _under(self, heading: str, blocks: Sequence[Markup]) -> Markup:
+        """The blocks under a heading; nothing where there are none."""
+        if not blocks:
+            return Markdown("")
+        title = markdown.escape(self._text(heading))
+        return Markdown(f"\n\n## {title}\n\n") + Markdown("").join(blocks)
 
     def picture(self, name: str) -> Markup:
         """A figure: caption, static picture, alternative text, how to read it, interactive twin.
@@ -183,15 +195,16 @@ class _Writer:
         if found is None:
             return self._absent(name)
         if f"fig-{name}" in self.used:
-            return Markdown("See ") + markdown.reference("fig", name) + Markdown(".\n\n")
+            shown = self._text("see", reference=markdown.reference("fig", name))
+            return Markdown(shown + Markdown("\n\n"))
         self.used.add(f"fig-{name}")
         self._write_picture(found)
-        words = words_of(self.results)
-        return Markdown(_figure(found, words, twin=self._has_twin(found)))
+        words, lead = words_of(self.results), self._text("how_to_read")
+        return Markdown(_figure(found, words, lead, twin=self._has_twin(found)))
 
     def _absent(self, name: str) -> Markup:
         reasons = [
-            f"the picture {name} could not be drawn: {reason}"
+            self._text("not_drawn", name=name, reason=reason)
             for failed, reason in self.results.failures.items()
             if failed == ArtifactId.picture(name)
         ]
@@ -232,7 +245,7 @@ class _Writer:
         rows = tables.as_rows(rows)
         chosen = tables.choose_columns(rows, columns)
         if not rows or not chosen:
-            return Markdown("\n\n*No rows.*\n\n")
+            return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
         text = markdown.caption(caption)
         if csv:
             self._write_csv(name, rows, [column.key for column in chosen])
@@ -261,9 +274,7 @@ class _Writer:
         """The tables that name this section and stand nowhere yet, under a heading of their own."""
         keys = [key for key in self.results.tables_of(section) if key not in self.measured]
         left = [table for key in keys if (table := self.measured_table(*key))]
-        if not left:
-            return Markdown("")
-        return Markdown("\n\n## Further tables\n\n") + Markdown("").join(left)
+        return self._under("further_tables", left)
 
     def _unused(self, name: str) -> str:
         number = 1
@@ -283,12 +294,13 @@ class _Writer:
         return markdown.reference("sec", name)
 
 
-def _figure(picture: Picture, words: Wording, *, twin: bool) -> str:
+def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
     title, alt = (markdown.plain_braces(words.say(one)) for one in (picture.title, picture.alt))
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
     if how := markdown.escape(words.say(picture.how_to_read)):
-        parts.append(f"::: {{.how-to-read}}\n[How to read it.]{{.lead-in}} {how}\n:::")
+        lead = markdown.escape(how_to_read)
+        parts.append(f"::: {{.how-to-read}}\n[{lead}]{{.lead-in}} {how}\n:::")
     if twin:
         parts.append(
             '::: {.content-visible when-format="html"}\n```{=html}\n'
@@ -297,13 +309,15 @@ def _figure(picture: Picture, words: Wording, *, twin: bool) -> str:
     return "\n\n" + "\n\n".join(parts) + "\n\n"
 
 
-def _resolve(text: str) -> str:
+def _resolve(text: str, say: Callable[..., str]) -> str:
     """References to what the document defines; what it does not define is named as absent."""
     defined = set(_DEFINED.findall(text))
 
     def written(found: re.Match[str]) -> str:
         target = found[1]
-        return f"@{target}" if target in defined else f"“{target.partition('-')[2]}” (not shown)"
+        if target in defined:
+            return f"@{target}"
+        return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     return _REFERENCE.sub(written, text)
 

@@ -18,6 +18,7 @@ from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.cells import number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import Wording
 
 _FIRST = (
     *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
@@ -146,7 +147,9 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "neighbours_caption": pages.draft.text(
             "near_caption", row=case_sentences.row_of(pages.draft, row)
         ),
-        "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
+        "neighbours": [
+            _neighbour(pages.draft.words, one) for one in pages.rows("neighbours", number)
+        ],
         "neighbour_sentence": case_sentences.neighbours(pages, row),
         "change": case_sentences.change(pages, row),
         "errors": [
@@ -169,9 +172,9 @@ def _inputs(pages: Pages, number: Any) -> list[dict[str, Any]]:
     return [{key: one[key] for key in ("label", "display", "typical")} for one in found]
 
 
-def _neighbour(row: Row) -> dict[str, Any]:
+def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
     return {
-        "row": f"Row {count(int(row['instance_id']))}",
+        "row": words.text("templates.cases.row", n=int(row["instance_id"])),
         "label": row["label"],
         "text": row.get("text") or "",
         **number_cell("distance", row["distance"]),

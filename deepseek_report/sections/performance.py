@@ -204,9 +204,11 @@ def _named(draft: Draft, one: Score) -> str:
     name = draft.words.label("metrics", one.metric)
     target = draft.results.schema.target
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
-        return f"{name} of “{target.explained_class}”"
+        return draft.words.text(
+            "templates.performance.of_class", name=name, level=target.explained_class
+        )
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
-        return f"Share decided “{_counted(draft.results)}”"
+        return draft.words.text("templates.performance.decided", level=_counted(draft.results))
     return f"{name}, {one.unit}" if one.unit and not is_share(one) else name
 
 
