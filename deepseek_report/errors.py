@@ -15,6 +15,8 @@ A message says where, what was found, what is allowed and what to do.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class DeepseekReportError(Exception):
     """Base of all errors that a user can act on; printed without a traceback."""
@@ -33,7 +35,14 @@ class UnknownCaseError(DataError):
 
 
 class NotApplicableError(DeepseekReportError):
-    """A method cannot be applied to this model or data; the message is the reason."""
+    """A method cannot be applied to this model or data.
+
+    reason : why: a plain text, or an `artifacts.message.Message` that is worded where it is shown.
+    """
+
+    def __init__(self, reason: Any) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ArtifactError(DeepseekReportError):

@@ -11,10 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import text_of
 
 if TYPE_CHECKING:
     from deepseek_report.doctor import Examined
     from deepseek_report.runner.run import Finished
+    from deepseek_report.wording.words import Wording
 
 #: The summary of a run fits on one screen; the report lists everything.
 _MOST_FINDINGS = 5
@@ -27,29 +29,43 @@ _URGENT = ("not met", "not measured", "too uncertain to say", "met")
 def say_finished(finished: Finished) -> None:
     """One screen: what was promised and found, what failed, where the report is."""
     console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    texts = _texts(finished)
     if finished.from_store:
-        console.print("Nothing has changed since this run was made.")
-    _say_thresholds(console, finished)
-    _say_findings(console, finished)
-    _say_problems(console, finished)
+        console.print(escape(texts.text("terminal.unchanged")))
+    _say_thresholds(console, finished, texts)
+    _say_findings(console, finished, texts)
+    _say_problems(console, finished, texts)
     for name in finished.kept:
-        console.print(f"{escape(name)}: your edited copy, kept beside what was written anew")
-    console.print(f"run digest sha256:{finished.run_digest}")
+        console.print(escape(texts.text("terminal.kept", name=name)))
+    console.print(escape(texts.text("terminal.digest", digest=f"sha256:{finished.run_digest}")))
     for page in finished.pages:
         print(page)
 
 
-def _say_thresholds(console: Console, finished: Finished) -> None:
+def _texts(finished: Finished) -> Wording:
+    """The texts of the report, worded for what these data predict and are made of."""
+    from deepseek_report.artifacts.files import load_json
+    from deepseek_report.artifacts.schema import Schema
+    from deepseek_report.wording.of_results import words_for
+
+    language = str(finished.record["config"]["report"]["language"])
+    data = finished.folder / "artifacts" / "data"
+    if not (data / "schema.json").is_file():
+        return words_for(language, None)
+    schema = Schema.from_json(load_json(data / "schema.json"))
+    return words_for(language, schema, str(load_json(data / "card.json").get("name") or ""))
+
+
+def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:
     from deepseek_report.artifacts.numbers import interval, number
-    from deepseek_report.findings.wording import wording
 
     declared = finished.record["thresholds"]
     if not declared:
         return
-    texts = wording(finished.record["config"]["report"]["language"])
-    table = Table(box=None, pad_edge=False, title_justify="left", title="Thresholds")
-    for heading in ("promised", "measured", "95 % interval", "verdict"):
-        table.add_column(heading, overflow="fold")
+    title = escape(texts.text("terminal.thresholds"))
+    table = Table(box=None, pad_edge=False, title_justify="left", title=title)
+    for column in ("promised", "measured", "interval", "verdict"):
+        table.add_column(escape(texts.text(f"terminal.heads.{column}")), overflow="fold")
     for one in sorted(declared, key=_urgency)[:_MOST_THRESHOLDS]:
         sign = "≥" if one["side"] == "at_least" else "≤"
         by = texts.label("explainers", one["explainer"]) if one["explainer"] else ""
@@ -59,10 +75,12 @@ def _say_thresholds(console: Console, finished: Finished) -> None:
         low, high = one["low"], one["high"]
         measured = "" if one["value"] is None else number(one["value"], low, high)
         spread = "" if low is None or high is None else interval(low, high)
-        table.add_row(escape(promised), measured, spread, one["outcome"])
+        outcome = texts.label("outcomes", one["outcome"])
+        table.add_row(escape(promised), measured, spread, escape(outcome))
     console.print(table)
     if len(declared) > _MOST_THRESHOLDS:
-        console.print(f"and {len(declared) - _MOST_THRESHOLDS} more in the report")
+        more = len(declared) - _MOST_THRESHOLDS
+        console.print(escape(texts.text("terminal.more_thresholds", n=more)))
 
 
 def _urgency(threshold: Mapping[str, Any]) -> int:
@@ -71,49 +89,43 @@ def _urgency(threshold: Mapping[str, Any]) -> int:
     return _URGENT.index(outcome) if outcome in _URGENT else 0
 
 
-def _say_findings(console: Console, finished: Finished) -> None:
-    from deepseek_report.findings.wording import wording
-
-    texts = wording(finished.record["config"]["report"]["language"])
-    found = [Finding(**one) for one in finished.record["findings"]]
+def _say_findings(console: Console, finished: Finished, texts: Wording) -> None:
+    found = [Finding.from_json(record) for record in finished.record["findings"]]
     grave = [one for one in found if one.severity != "info"] or found
-    console.print(f"\nFindings ({len(found)} in the report)")
+    console.print("\n" + escape(texts.text("terminal.findings", n=len(found))))
     for one in grave[:_MOST_FINDINGS]:
         said = texts.finding(one)
         console.print(f"  {escape(said.severity_label)}: {escape(said.claim)}")
 
 
-def _say_problems(console: Console, finished: Finished) -> None:
-    from deepseek_report.findings.rules_failures import applicable, by_reason
-    from deepseek_report.findings.wording import wording
+def _say_problems(console: Console, finished: Finished, texts: Wording) -> None:
+    from deepseek_report.findings.rules_failures import by_reason
 
-    texts = wording(finished.record["config"]["report"]["language"])
-    failures = {one["stage"]: one["reason"] for one in finished.failures}
-    refused = applicable(
-        {
-            one["stage"]: one["reason"]
-            for one in finished.record["problems"]
-            if one["kind"] == "not applicable"
-        }
-    )
+    failures = {entry["stage"]: text_of(entry["reason"]) for entry in finished.failures}
+    unfit = {
+        entry["stage"]: text_of(entry["reason"])
+        for entry in finished.record["problems"]
+        if entry.get("named")
+    }
     if failures:
-        console.print(f"\nFailed ({len(failures)}); the report says so where they are missing")
-        _say_some(console, by_reason(texts, failures), "[red]✗[/]")
-    if refused:
-        console.print(f"\nNot applicable here ({len(refused)})")
-        _say_some(console, by_reason(texts, refused), "–")
+        console.print("\n" + escape(texts.text("terminal.failed", n=len(failures))))
+        _say_some(console, texts, by_reason(texts, failures), "[red]✗[/]")
+    if unfit:
+        console.print("\n" + escape(texts.text("terminal.unfit", n=len(unfit))))
+        _say_some(console, texts, by_reason(texts, unfit), "[yellow]–[/]")
     for stage, details in finished.details.items():
         print(f"\n{stage}\n{details}", file=sys.stderr)
     console.print()
 
 
-def _say_some(console: Console, lines: Sequence[str], sign: str) -> None:
+def _say_some(console: Console, texts: Wording, lines: Sequence[str], sign: str) -> None:
     """The first lines, and how many more the report lists."""
     shown = lines[:_MOST_LINES] if len(lines) > _MOST_LINES + 1 else lines
     for line in shown:
         console.print(f"  {sign} {escape(line)}")
     if len(shown) < len(lines):
-        console.print(f"  – and {len(lines) - len(shown)} more, listed in the report")
+        more = texts.text("terminal.more", n=len(lines) - len(shown))
+        console.print(f"  – {escape(more)}")
 
 
 def say_doctor(findings: Sequence[Examined]) -> None:

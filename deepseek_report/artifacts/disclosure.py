@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
+from deepseek_report.artifacts.message import Message, Text, message
+
 #: What a run folder may hold: everything; aggregates and the cases that the config names;
 #: aggregates alone.
 Level = Literal["full", "cases", "aggregate"]
@@ -19,18 +21,14 @@ _ALLOWED: Mapping[Level, frozenset[Reveals]] = {
     "cases": frozenset({"aggregate", "cases"}),
     "aggregate": frozenset({"aggregate"}),
 }
-_SHOWN: Mapping[Reveals, str] = {
-    "cases": "shows single cases",
-    "rows": "shows single rows of the data",
-}
 
 
 @dataclass(frozen=True)
 class TableRelease:
     """How a table of a metric is released below `report.privacy: full`.
 
-    A metric names its tables in `releases: ClassVar[Mapping[str, TableRelease]]`; a table that it
-    does not name is left out.
+    A metric gives it with the type of the table (`TableType.release`); a table without it is left
+    out.
 
     counts : columns that count the instances behind a row. A row with a count from 1 to one below
         the floor is left out.
@@ -87,19 +85,25 @@ class Privacy:
     def is_full(self) -> bool:
         return self.level == "full"
 
-    def refuses(self, plugin: object) -> str | None:
+    def refuses(self, plugin: object) -> Message | None:
         """Why a part is left out at this level, or None; names no part, so that many share it."""
         reveals = reveals_of(plugin)
         if (reveals or "rows") not in _ALLOWED[self.level]:
-            shown = _SHOWN[reveals] if reveals else "does not declare what it reveals"
-            return f"{LEFT_OUT} {self.level}, and it {shown}"
+            return message(f"refusals.private.{reveals or 'undeclared'}", level=self.level)
         if self.level == "cases" and reveals == "cases" and not self.named:
-            return f"{LEFT_OUT} cases, and report.cases names none"
+            return message("refusals.private.no_case")
         return None
 
 
-#: How the reason begins where a part is left out for privacy.
-LEFT_OUT = "left out: report.privacy is"
+#: How the reason begins in runs whose reasons were stored as sentences.
+_LEFT_OUT = "left out: report.privacy is"
+
+
+def is_left_out(reason: Text) -> bool:
+    """Whether a part is missing for privacy."""
+    if isinstance(reason, Message):
+        return reason.id.startswith("refusals.private.")
+    return reason.startswith(_LEFT_OUT)
 
 
 def reveals_of(plugin: object) -> Reveals | None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.message import Text, plain, text_of
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")
@@ -37,6 +38,7 @@ class Explanation:
         counts as one evaluation).
     variant : which algorithm was chosen ("PermutationExplainer of shap 0.49"), for the reader.
     notes : what the reader must know about how the method did in this run, as whole sentences.
+    seed : where the method started to draw, None for one that draws nothing.
     seconds, peak_memory : wall time and peak resident memory in MiB, measured by the runner. They
         are kept in a file of their own, `timing.json`, since they differ from run to run.
     """
@@ -47,17 +49,17 @@ class Explanation:
     positions: NDArray[np.int64]
     feature_names: tuple[str, ...]
     method: str
-    variant: str
+    variant: Text
     target: int
     output_space: OutputSpace
-    seed: int
+    seed: int | None
     n_model_calls: int
     params: Mapping[str, Any] = field(default_factory=dict)
     base_values: NDArray[np.float64] | None = None
     standard_error: NDArray[np.float64] | None = None
     signed: bool = True
     dims: tuple[str, ...] = ("instance", "feature")
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     seconds: float | None = None
     peak_memory: float | None = None
 
@@ -69,13 +71,13 @@ class Explanation:
         """(instance,) sum of attributions − (prediction − base value); 0 means complete."""
         if self.base_values is None:
             return None
-        return self.values.sum(axis=1) - (self.predictions - self.base_values)
+        return np.asarray(self.values.sum(axis=1) - (self.predictions - self.base_values))
 
     def save(self, folder: Path) -> None:
         arrays = {n: getattr(self, n) for n in _ARRAYS if getattr(self, n) is not None}
         save_arrays(folder / "explanation.npz", **arrays)
         meta = {n: v for n, v in vars(self).items() if n not in _ARRAYS + _TIMING}
-        save_json(folder / "explanation.json", meta)
+        save_json(folder / "explanation.json", plain(meta))
         if self.seconds is not None:
             save_json(folder / "timing.json", {n: getattr(self, n) for n in _TIMING})
 
@@ -84,6 +86,8 @@ class Explanation:
         meta = load_json(folder / "explanation.json")
         timing = folder / "timing.json"
         meta |= load_json(timing) if timing.exists() else {}
-        for name in ("feature_names", "dims", "notes"):
+        for name in ("feature_names", "dims"):
             meta[name] = tuple(meta[name])
+        meta["variant"] = text_of(meta["variant"])
+        meta["notes"] = tuple(map(text_of, meta["notes"]))
         return cls(**load_arrays(folder / "explanation.npz"), **meta)

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.errors import ArtifactError
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -41,10 +42,10 @@ def _plain(value: Any) -> Any:
         return value.as_posix()
     if isinstance(value, (set, frozenset)):
         return sorted(value)
-    if hasattr(value, "__dataclass_fields__"):
-        return dict(vars(value))
-    if isinstance(value, Mapping):
-        return dict(value)
+    if isinstance(value, Message):
+        return value.to_json()
+    if isinstance(value, Mapping) or hasattr(value, "__dataclass_fields__"):
+        return dict(value if isinstance(value, Mapping) else vars(value))
     raise TypeError(f"cannot store a {type(value).__name__} as JSON")
 
 

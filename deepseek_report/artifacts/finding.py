@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from deepseek_report.artifacts.estimate import restored
+
 Severity = Literal["high", "medium", "low", "info"]
 SEVERITIES: tuple[Severity, ...] = ("high", "medium", "low", "info")
 
@@ -29,3 +31,8 @@ class Finding:
     evidence: tuple[str, ...] = ()
     section: str = ""
     limits: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Finding:
+        """From what `save_json` wrote of it."""
+        return cls(**{**record, "values": restored(record["values"])})

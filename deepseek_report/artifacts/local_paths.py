@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
+
+from deepseek_report.artifacts.message import Message
+
+T = TypeVar("T")
 
 #: An absolute path in quotes, which may hold blanks.
 _QUOTED = re.compile(r"""(?P<mark>['"`])(?P<path>(?:~?/|~?\\|[A-Za-z]:[\\/])[^'"`\n]+)(?P=mark)""")
@@ -31,8 +37,23 @@ def without_known_folders(text: str) -> str:
     return text
 
 
-def without_local_paths(text: str) -> str:
-    """The text in which no absolute path stands: of those elsewhere, only the last name is left."""
+def without_local_paths(text: T) -> T:
+    """The text in which no absolute path stands: of those elsewhere, only the last name is left.
+
+    Of a message, and in lists and mappings, each text is changed.
+    """
+    if isinstance(text, str):
+        return _without_paths(text)  # type: ignore[return-value]
+    if isinstance(text, Message):
+        return replace(text, values=without_local_paths(text.values))
+    if isinstance(text, Mapping):
+        return {key: without_local_paths(value) for key, value in text.items()}  # type: ignore[return-value]
+    if isinstance(text, list | tuple):
+        return [without_local_paths(value) for value in text]  # type: ignore[return-value]
+    return text
+
+
+def _without_paths(text: str) -> str:
     text = without_known_folders(text)
     text = _QUOTED.sub(lambda found: f"{found['mark']}{_last(found['path'])}{found['mark']}", text)
     return _BARE.sub(lambda found: _last(found[0]), text)

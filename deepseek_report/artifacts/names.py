@@ -20,7 +20,11 @@ _DEVICES = frozenset(
 
 
 def unfit_name(name: object) -> str:
-    """Why something cannot be a file's name on every system; empty where it can."""
+    """Why something cannot be a file's name on every system; empty where it can.
+
+    >>> unfit_name("credit-risk"), unfit_name("a/b"), unfit_name("con.txt")
+    ('', 'is not a plain name', 'is a name that Windows keeps for a device')
+    """
     if not isinstance(name, str) or not _PLAIN.fullmatch(name) or name.endswith("."):
         return "is not a plain name"
     if name.partition(".")[0].lower() in _DEVICES:
@@ -38,7 +42,11 @@ def check_name(name: str, what: str) -> None:
 
 
 def twins(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of names that differ in capitals alone, so that some systems take them for one."""
+    """Pairs of names that differ in capitals alone, so that some systems take them for one.
+
+    >>> twins(["Age", "sex", "age"])
+    [('Age', 'age')]
+    """
     first: dict[str, str] = {}
     return [
         (first[name.casefold()], name)

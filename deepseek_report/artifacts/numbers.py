@@ -16,12 +16,20 @@ def count(value: float) -> str:
 
 
 def plural(value: int, one: str, many: str | None = None) -> str:
-    """`1 row`, `2 rows`."""
+    """`1 row`, `2 rows`.
+
+    >>> plural(1, "row"), plural(2, "row"), plural(0, "class", "classes")
+    ('1 row', '2 rows', '0 classes')
+    """
     return f"{count(value)} {one if value == 1 else many or one + 's'}"
 
 
 def decimals_supported(low: float, high: float, most: int = 4) -> int:
-    """How many decimals an interval supports: two significant digits of its half-width."""
+    """How many decimals an interval supports: two significant digits of its half-width.
+
+    >>> decimals_supported(0.76, 0.79), decimals_supported(12, 90)
+    (3, 0)
+    """
     half = abs(high - low) / 2
     if not math.isfinite(half) or half == 0:
         return min(3, most)
@@ -32,18 +40,21 @@ def number(value: float, low: float | None = None, high: float | None = None) ->
     """A value rounded to what its interval supports, or to three significant digits without one.
 
     Without one, numbers below 0.001 keep two digits, down to the sixth decimal.
+
+    >>> number(0.77512, 0.6, 0.9), number(0.77512), number(float("nan"))
+    ('0.78', '0.775', 'not defined')
     """
     if value is None or not math.isfinite(value):
         return "not defined"
     if low is not None and high is not None and math.isfinite(low) and math.isfinite(high):
         digits = decimals_supported(low, high)
     else:
-        value, digits = _without_interval(value)
+        value, digits = digits_without_interval(value)
     text = f"{value:,.{digits}f}".replace(",", THIN)
     return text.replace("-", MINUS) if float(f"{value:.{digits}f}") else text.replace("-", "")
 
 
-def _without_interval(value: float) -> tuple[float, int]:
+def digits_without_interval(value: float) -> tuple[float, int]:
     """The value, rounded where it is small, and how many decimals it is written with."""
     size = abs(value)
     if 5e-7 <= size < 1e-3:
@@ -64,7 +75,11 @@ def percent(value: float, low: float | None = None, high: float | None = None) -
 
 
 def declared(value: float, *, as_percent: bool = False) -> str:
-    """A number as somebody declared it: `0.8`, `90 %`."""
+    r"""A number as somebody declared it: `0.8`, `90 %`.
+
+    >>> declared(0.8), declared(0.9, as_percent=True).replace("\u00a0", " ")
+    ('0.8', '90 %')
+    """
     return f"{100 * value:g}\u00a0%" if as_percent else f"{value:g}".replace("-", MINUS)
 
 
@@ -80,7 +95,11 @@ def points(value: float) -> str:
 
 
 def interval(low: float, high: float, *, as_percent: bool = False) -> str:
-    """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""
+    r"""The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`.
+
+    >>> interval(0.6, 0.9), interval(0.874, 0.895, as_percent=True).replace("\u00a0", " ")
+    ('0.60–0.90', '87.4–89.5 %')
+    """
     if not (math.isfinite(low) and math.isfinite(high)):
         return "no interval"
     if as_percent:
@@ -98,9 +117,12 @@ def _range(low: str, high: str) -> str:
 def quantity(
     value: float, unit: str | None, low: float | None = None, high: float | None = None
 ) -> str:
-    """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals.
+    r"""A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals.
 
     low, high : its interval, where it has one, says how many digits are written.
+
+    >>> quantity(34, "years").replace("\u00a0", " ")
+    '34 years'
     """
     whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
     text = count(value) if whole else number(value, low, high)

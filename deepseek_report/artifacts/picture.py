@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.estimate import restored
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.message import Text, plain, text_of
 from deepseek_report.artifacts.names import check_name
+
+#: The fields that a person reads.
+_TEXTS = ("title", "alt", "how_to_read")
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,9 @@ class Picture:
 
     svg : text of the static picture.
     title : states what the picture shows in this run ("Late payments decide; …").
-    alt : what it shows, for a reader who cannot see it. how_to_read : one sentence.
+    alt : what it shows, for a reader who cannot see it. how_to_read : one sentence. These three
+    are messages, worded in the language of the report, or plain texts that stand as they are;
+    words inside of the drawing and its twin are in the language that it was drawn in.
     interactive : a Plotly figure as plain JSON ({"data": …, "layout": …}), or None.
     section : the section that shows it; the runner writes here what the plug-in declares.
     narrow : the same picture laid out for a narrow page, or None where the wide one will do.
@@ -24,9 +31,9 @@ class Picture:
 
     name: str
     svg: str
-    title: str
-    alt: str
-    how_to_read: str
+    title: Text
+    alt: Text
+    how_to_read: Text
     interactive: dict[str, Any] | None = None
     section: str = ""
     narrow: str | None = None
@@ -41,12 +48,15 @@ class Picture:
             (folder / "narrow").mkdir(exist_ok=True)
             path = folder / "narrow" / f"{self.name}.svg"
             path.write_text(self.narrow, encoding="utf-8", newline="\n")
-        said = {k: v for k, v in vars(self).items() if k not in {"svg", "narrow"}}
-        save_json(folder / f"{self.name}.json", said)
+        fields = {k: plain(v) for k, v in vars(self).items() if k not in {"svg", "narrow"}}
+        save_json(folder / f"{self.name}.json", fields)
 
     @classmethod
     def load(cls, folder: Path, name: str) -> Picture:
         svg = (folder / f"{name}.svg").read_text(encoding="utf-8")
         small = folder / "narrow" / f"{name}.svg"
         narrow = small.read_text(encoding="utf-8") if small.exists() else None
-        return cls(svg=svg, narrow=narrow, **load_json(folder / f"{name}.json"))
+        fields = load_json(folder / f"{name}.json")
+        stored = {key: fields.pop(key) for key in _TEXTS if key in fields}
+        texts: dict[str, Any] = {key: text_of(restored(value)) for key, value in stored.items()}
+        return cls(svg=svg, narrow=narrow, **texts, **fields)

@@ -23,8 +23,8 @@ class Predictions:
     decisions : (instance,) int64, the class decided for. With two classes the explained class is
         decided where its probability is at least `threshold`; else it is the most probable class.
     threshold : the probability of the explained class from which it is decided, or None.
-    rule : how the threshold was chosen, in words ("declared", "highest balanced accuracy on the
-        validation part").
+    rule : how the threshold was chosen ("declared", "balanced_accuracy"; see
+        `metrics.threshold_choice.RULES`).
     explained : position of the class whose probability `threshold` applies to.
     all_labels, all_probabilities : (instance, label), where the target is several labels.
 
@@ -56,7 +56,7 @@ class Predictions:
     @property
     def errors(self) -> NDArray[np.float64]:
         """(instance,) the predicted number minus the true one."""
-        return self.values - self.labels
+        return np.asarray(self.values - self.labels)
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -66,12 +66,12 @@ class Predictions:
     @property
     def truths(self) -> NDArray[np.bool_]:
         """(instance,) whether the label is the explained class."""
-        return self.labels == self.explained
+        return np.asarray(self.labels == self.explained)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
         """(instance,) whether the decision is the label."""
-        return self.decisions == self.labels
+        return np.asarray(self.decisions == self.labels)
 
     def save(self, folder: Path) -> None:
         groups = {f"group/{name}": codes for name, codes in self.groups.items()}

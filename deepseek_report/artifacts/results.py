@@ -4,83 +4,102 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, from_plain, message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.predictions import SUMMARY, Cases, Predictions, PredictionSummary
+from deepseek_report.artifacts.predictions import (
+    SUMMARY,
+    Cases,
+    Predictions,
+    PredictionSummary,
+)
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Measurement, Score, tidy
+from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
+from deepseek_report.artifacts.table import Table, TableType
 
 
+@dataclass(frozen=True, eq=False)
 class Results:
-    """Reads the artifacts of a run lazily.
+    """Reads the artifacts of a run lazily; `dataclasses.replace` makes one that differs.
 
     Parameters
     ----------
     paths : {artifact id: folder or file}. Ids: `data`, `training`, `predictions/test`,
         `predictions/validation`, `cases`, `explanations/<explainer>`, `measures/<metric>` or
-        `measures/<metric>/<explainer>`, `pictures/<visualization>`.
+        `measures/<metric>/<explainer>`, `conclusions`, `pictures/<visualization>`.
     config : the resolved config.
     failures : {artifact id: reason} for what was asked for and failed.
     refused : {artifact id: reason} for what cannot be applied to this model or data.
-    findings, provenance : filled once they exist.
-
-    Attributes
-    ----------
+    findings : what the report concludes, gravest first; empty before that is known.
+    named : ids of `refused` that the configuration names itself; the others come from sets.
+    provenance : what the run was made from, see `runner/reading.py`.
     folder : the run folder, in which all paths lie; None where there is none.
     today : the day of writing, against which dates that people wrote are checked; never printed.
     """
 
-    def __init__(
-        self,
-        paths: Mapping[str, Path],
-        config: Mapping[str, Any],
-        failures: Mapping[str, str] | None = None,
-        findings: tuple[Finding, ...] = (),
-        provenance: Mapping[str, Any] | None = None,
-        run_id: str = "",
-        refused: Mapping[str, str] | None = None,
-    ) -> None:
-        self.paths = dict(paths)
-        self.config = config
-        self.failures = dict(failures or {})
-        self.refused = dict(refused or {})
-        self.findings = findings
-        self.provenance = dict(provenance or {})
-        self.run_id = run_id
-        self.folder: Path | None = None
-        self.today: dt.date | None = None
-        self._measurements: dict[str, Measurement] = {}
+    paths: Mapping[str, Path]
+    config: Mapping[str, Any]
+    failures: Mapping[str, Text] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    named: frozenset[str] = frozenset()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    run_id: str = ""
+    folder: Path | None = None
+    today: dt.date | None = None
+    _measurements: dict[str, Measurement] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("paths", "failures", "refused", "provenance"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def with_failures(self, failures: Mapping[str, Text]) -> Results:
+        """The same results with further parts that failed, as {artifact id: reason}."""
+        return replace(self, failures={**self.failures, **failures}) if failures else self
+
+    @property
+    def ids(self) -> list[ArtifactId]:
+        """The ids of all artifacts, in config order."""
+        return [ArtifactId(artifact) for artifact in self.paths]
 
     def has(self, artifact: str) -> bool:
         """Whether the artifact, or any below that id, is there."""
-        return artifact in self.paths or any(p.startswith(artifact + "/") for p in self.paths)
+        return any(known.is_within(artifact) for known in self.ids)
 
-    def names(self, kind: str) -> list[str]:
-        """Names below a kind: `names("explanations") -> ["shap", "lime", …]`, in config order."""
-        prefix = kind + "/"
-        return [path.removeprefix(prefix) for path in self.paths if path.startswith(prefix)]
+    def names(self, artifact: str) -> list[str]:
+        """What lies below an id, in config order: `names("explanations") -> ["shap", …]`."""
+        return [name for known in self.ids if (name := known.below(artifact))]
 
-    def missing(self, needs: frozenset[str]) -> dict[str, str]:
+    def explainers_of(self, metric: str) -> list[str]:
+        """The explainers that a metric judged one by one, in config order."""
+        whole = ArtifactId.measure(metric)
+        return [known.subject for known in self.ids if known.is_within(whole) and known.subject]
+
+    def missing(self, needs: frozenset[str]) -> dict[str, Text]:
         """Of these ids the ones that are not there, each with the reason."""
         return {one: self.why_missing(one) for one in sorted(needs) if not self.has(one)}
 
-    def why_missing(self, artifact: str) -> str:
-        for failed, reason in (self.failures | self.refused).items():
-            if failed == artifact or failed.startswith(artifact + "/"):
+    def why_missing(self, artifact: str) -> Text:
+        for failed, reason in {**self.failures, **self.refused}.items():
+            if ArtifactId(failed).is_within(artifact):
                 return reason
-        return "it was not asked for in the config"
+        return message("refusals.not_asked_for")
 
     # --- data ---
     @cached_property
@@ -89,11 +108,13 @@ class Results:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["data"] / "card.json"))
+        return dict(from_plain(load_json(self.paths["data"] / "card.json")))
 
     @cached_property
     def issues(self) -> list[DataIssue]:
-        return [DataIssue(**one) for one in load_json(self.paths["data"] / "issues.json")]
+        return [
+            DataIssue.from_json(issue) for issue in load_json(self.paths["data"] / "issues.json")
+        ]
 
     @cached_property
     def test(self) -> Split:
@@ -106,7 +127,7 @@ class Results:
 
     @cached_property
     def training(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "training.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "training.json")))
 
     @cached_property
     def training_time(self) -> dict[str, Any]:
@@ -116,7 +137,7 @@ class Results:
 
     @cached_property
     def architecture(self) -> dict[str, Any]:
-        return dict(load_json(self.paths["training"] / "architecture.json"))
+        return dict(from_plain(load_json(self.paths["training"] / "architecture.json")))
 
     @cached_property
     def predictions(self) -> Predictions:
@@ -148,12 +169,12 @@ class Results:
     @cached_property
     def explanations(self) -> dict[str, Explanation]:
         return {
-            name: Explanation.load(self.paths[f"explanations/{name}"])
+            name: Explanation.load(self.paths[ArtifactId.explanation(name)])
             for name in self.names("explanations")
         }
 
     def measurement(self, metric: str, explainer: str = "") -> Measurement | None:
-        key = f"measures/{metric}" + (f"/{explainer}" if explainer else "")
+        key = ArtifactId.measure(metric, explainer)
         if key not in self.paths:
             return None
         if key not in self._measurements:
@@ -169,28 +190,51 @@ class Results:
         ]
         return pd.concat(frames, ignore_index=True) if frames else None
 
+    def typed_table(self, metric: str, name: str) -> Table | None:
+        """The same with what its columns mean, as far as that can be told; None without it."""
+        frame = self.table(metric, name)
+        measured = (self.measurement(*key) for key in self._keys(metric))
+        declared = (found.types[name] for found in measured if found and name in found.types)
+        if frame is None:
+            return None
+        return Table(frame, next(declared, None) or TableType.of_frame(frame))
+
+    def tables_of(self, section: str) -> list[tuple[str, str]]:
+        """Metric and name of each table that this section shows, in config order."""
+        shown = (
+            (artifact.name, name)
+            for artifact in self._measured
+            for measurement in [self.measurement(artifact.name, artifact.subject)]
+            if measurement is not None
+            for name, declared in measurement.types.items()
+            if declared.section == section
+        )
+        return list(dict.fromkeys(shown))
+
     def arrays(self, metric: str, explainer: str = "") -> Mapping[str, NDArray[np.float64]]:
         found = self.measurement(metric, explainer)
         return found.arrays if found else {}
 
-    def notes(self, metric: str) -> list[str]:
+    def notes(self, metric: str) -> list[Text]:
         found = [self.measurement(*key) for key in self._keys(metric)]
         return [note for one in found if one for note in one.notes]
 
     def _keys(self, metric: str) -> list[tuple[str, str]]:
-        names = self.names(f"measures/{metric}")
-        return [(metric, name) for name in names] or [(metric, "")]
+        return [(metric, explainer) for explainer in self.explainers_of(metric)] or [(metric, "")]
+
+    @property
+    def measurements(self) -> list[Measurement]:
+        """Everything that was measured, in config order."""
+        loaded = [self.measurement(known.name, known.subject) for known in self._measured]
+        return [measurement for measurement in loaded if measurement is not None]
+
+    @property
+    def _measured(self) -> list[ArtifactId]:
+        return [known for known in self.ids if known.kind == "measures" and known.name]
 
     @cached_property
     def all_scores(self) -> list[Score]:
-        keys = [tuple(name.split("/")) for name in self.names("measures")]
-        found = [self.measurement(*key) for key in keys]
-        return [score for one in found if one for score in one.scores]
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """Every score, one row each; see `artifacts.score.tidy` for the columns."""
-        return tidy(self.all_scores)
+        return [score for measurement in self.measurements for score in measurement.scores]
 
     def find(self, metric: str, **where: str) -> list[Score]:
         """Scores of this metric whose fields have these values, e.g. `explainer="shap"`."""
@@ -203,11 +247,11 @@ class Results:
     def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
         found = []
-        for name in self.names("measures"):
-            measured = self.measurement(*name.split("/"))
+        for artifact in self._measured:
+            measured = self.measurement(artifact.name, artifact.subject)
             scores = measured.scores if measured else ()
             if any(one.metric == metric and explainer in ("", one.explainer) for one in scores):
-                found.append(f"measures/{name}")
+                found.append(artifact)
         return tuple(found)
 
     def score(self, metric: str, **where: str) -> Score | None:
@@ -216,13 +260,18 @@ class Results:
         found = self.find(metric, **{**subject, **where})
         return found[0] if found else None
 
-    # --- pictures ---
+    # --- conclusions and pictures ---
+    @cached_property
+    def conclusions(self) -> Conclusions:
+        """What was concluded before the pictures were drawn; older folders hold none."""
+        return Conclusions.load(self.paths["conclusions"])
+
     @cached_property
     def pictures(self) -> dict[str, Picture]:
         """Every picture by its own name."""
         return {
             path.stem: Picture.load(folder, path.stem)
             for name in self.names("pictures")
-            for folder in [self.paths[f"pictures/{name}"]]
+            for folder in [self.paths[ArtifactId.picture(name)]]
             for path in sorted(folder.glob("*.svg"))
         }

@@ -11,22 +11,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.errors import NotApplicableError
 
 Kind = Literal["numeric", "ordinal", "categorical", "token"]
-#: How the columns of a data set stand to one another.
-Modality = Literal["table", "text", "image", "series"]
+#: Name of a kind of data: table, text, image, series; what it means is in `data_kinds`.
+Modality = str
 #: What is predicted: one of several classes, a number, or any subset of several labels.
-Task = Literal["classification", "regression", "multi_label"]
+TaskName = Literal["classification", "regression", "multi_label"]
 #: What an attribute cuts the data into: groups of people, or other parts (sites, machines, topics).
 AttributeKind = Literal["person", "other"]
-ALL_MODALITIES: frozenset[Modality] = frozenset(get_args(Modality))
-ALL_TASKS: frozenset[Task] = frozenset(get_args(Task))
+ALL_TASKS: frozenset[TaskName] = frozenset(get_args(TaskName))
 #: Tasks where something is decided: each of several labels is reported as two classes.
-CLASS_TASKS: frozenset[Task] = frozenset({"classification", "multi_label"})
-NUMBER_TASKS: frozenset[Task] = frozenset({"regression"})
-LABEL_TASKS: frozenset[Task] = frozenset({"multi_label"})
+CLASS_TASKS: frozenset[TaskName] = frozenset({"classification", "multi_label"})
+NUMBER_TASKS: frozenset[TaskName] = frozenset({"regression"})
+LABEL_TASKS: frozenset[TaskName] = frozenset({"multi_label"})
 
 
 #: Kinds of attributes that a part may need to compare by.
@@ -38,7 +38,7 @@ CROSS = " × "
 #: Who says which class is favourable: the config of the person, or the data set's own module.
 Declarer = Literal["config", "data set"]
 #: Why nothing is concluded on groups of people where nobody says which class is good for them.
-NOT_JUDGED = "not judged: the favourable class is not declared"
+NOT_JUDGED = message("refusals.not_judged")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Target:
     favourable: int | None = None
     explained: int = 1
     labels_are_decisions: bool = False
-    task: Task = "classification"
+    task: TaskName = "classification"
     unit: str | None = None
     labels: tuple[str, ...] = ()
     label_index: int = 0
@@ -168,11 +168,6 @@ class Target:
     def is_number(self) -> bool:
         return self.task == "regression"
 
-    @property
-    def n_outputs(self) -> int:
-        """How many numbers a model gives: one a class, one a label, or the number itself."""
-        return len(self.labels) if self.task == "multi_label" else len(self.classes)
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -207,14 +202,6 @@ class Layout:
         return self.channels[position] if self.channels else str(position + 1)
 
 
-_PLAYERS: dict[Modality, str] = {
-    "table": "feature",
-    "text": "word",
-    "image": "patch",
-    "series": "window",
-}
-
-
 @dataclass(frozen=True)
 class Schema:
     """The features in column order, the target, the attributes to compare groups by, the layout."""
@@ -239,27 +226,13 @@ class Schema:
     @property
     def vocabulary(self) -> tuple[str, ...]:
         """The tokens of a text, position by position; empty for other data."""
-        tokens = self.features[0].categories if self.modality == "text" else ()
-        return tuple(one.label for one in tokens)
+        tokens = (one.categories for one in self.features if one.kind == "token")
+        return tuple(token.label for token in next(tokens, ()))
 
     @property
     def player_labels(self) -> list[str]:
         """What the players are called; in a table every feature is one."""
         return list(self.layout.player_labels) if self.layout else self.labels
-
-    @property
-    def player_noun(self) -> str:
-        """What a player is called: a feature, patch or window; of a text a word or a piece."""
-        first, _, number = next(iter(self.player_labels), "").partition(" ")
-        if self.modality == "text" and number.isdigit():
-            return first
-        return _PLAYERS[self.modality]
-
-    @property
-    def player_nouns(self) -> tuple[str, str]:
-        """What one player is called, and several: `("word", "words")`."""
-        one = self.player_noun
-        return one, one + ("es" if one.endswith("ch") else "s")
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,10 @@ from deepseek_report.artifacts.files import (
     save_json,
     save_table,
 )
+from deepseek_report.artifacts.message import Text, text_of
 from deepseek_report.artifacts.names import check_name
+from deepseek_report.artifacts.table import TableType, TableTypes
+from deepseek_report.errors import ArtifactError
 
 Direction = Literal["higher", "lower", "zero", "one", "none"]
 Category = Literal[
@@ -42,8 +45,8 @@ class Score:
     """One measured number.
 
     metric : key of the number; category : family it belongs to.
-    low, high : 95 % interval, or None where there is none; interval_method says how it was made
-        ("DeLong", "Wilson", "BCa bootstrap of instances, 2000 resamples, seed 7").
+    low, high : 95 % interval, or None where there is none; interval_method says how it was made,
+        and is empty where nobody says.
     n : what was counted (instances, pairs, batches); unit names the value's unit ("ms", "share").
     direction : which way is better; "zero"/"one" mean nearer to that is better.
     bounds : least and greatest possible value, None where unbounded.
@@ -59,7 +62,7 @@ class Score:
     direction: Direction
     low: float | None = None
     high: float | None = None
-    interval_method: str = ""
+    interval_method: Text = ""
     unit: str = ""
     bounds: tuple[float | None, float | None] = (None, None)
     predictor: str = "model"
@@ -69,7 +72,7 @@ class Score:
     slice: str = ""
     p_value: float | None = None
     reference: str = ""
-    note: str = ""
+    note: Text = ""
 
     @property
     def has_interval(self) -> bool:
@@ -80,14 +83,28 @@ class Score:
 class Measurement:
     """What one metric gives for one subject: scores, the tables and arrays behind them.
 
-    `notes` are caveats that this run triggers, as whole sentences.
+    `notes` are caveats that this run triggers, each a whole sentence or more. `types` say what the
+    columns of the tables mean; the runner adds what the metric declares in `tables`.
     `per_instance` : {score metric: (instance,)} where the number is a mean over instances.
     """
 
     scores: tuple[Score, ...] = ()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
+    types: TableTypes = field(default_factory=dict)
+
+    def typed(self, types: TableTypes) -> Measurement:
+        """The same with the types of those of its tables that are declared.
+
+        Raises
+        ------
+        ArtifactError : a table does not have the columns that its type declares.
+        """
+        known = {name: types[name] for name in self.tables if name in types}
+        for name, declared in known.items():
+            declared.validate(name, self.tables[name])
+        return replace(self, types=known)
 
     def save(self, folder: Path) -> None:
         save_json(folder / "scores.json", [vars(score) for score in self.scores])
@@ -95,30 +112,59 @@ class Measurement:
         for name, table in self.tables.items():
             check_name(name, "table")
             save_table(folder / f"{name}.parquet", table)
+        if self.types:
+            types = {name: declared.to_json() for name, declared in self.types.items()}
+            save_json(folder / _TYPES, types)
         if self.arrays:
             save_arrays(folder / "arrays.npz", **self.arrays)
 
     @classmethod
     def load(cls, folder: Path) -> Measurement:
+        """Read it back; raises ArtifactError where a table is not what its type says."""
         arrays = folder / "arrays.npz"
-        return cls(
+        measurement = cls(
             scores=tuple(_score(one) for one in load_json(folder / "scores.json")),
             tables={path.stem: load_table(path) for path in sorted(folder.glob("*.parquet"))},
             arrays=load_arrays(arrays) if arrays.exists() else {},
-            notes=tuple(load_json(folder / "notes.json")),
+            notes=tuple(text_of(note) for note in load_json(folder / "notes.json")),
         )
+        try:
+            return measurement.typed(_types(folder / _TYPES))
+        except ArtifactError as error:
+            raise ArtifactError(f"{folder}: {error}") from None
+
+
+#: The file that says what the columns of the tables mean.
+_TYPES = "tables.json"
+
+
+def _types(path: Path) -> dict[str, TableType]:
+    declared = load_json(path) if path.exists() else {}
+    if not isinstance(declared, dict):
+        raise ArtifactError(f"{path.name} is no mapping")
+    return {name: TableType.from_json(record) for name, record in declared.items()}
 
 
 def _score(data: Mapping[str, Any]) -> Score:
     value = math.nan if data["value"] is None else data["value"]
-    return Score(**{**data, "value": value, "bounds": tuple(data["bounds"])})
+    texts = {name: text_of(data[name]) for name in WORDED if name in data}
+    return Score(**{**data, **texts, "value": value, "bounds": tuple(data["bounds"])})
 
 
-def tidy(scores: Sequence[Score]) -> pd.DataFrame:
-    """All scores as one long table, one row a score."""
-    frame = pd.DataFrame(
-        [vars(score) for score in scores], columns=list(Score.__dataclass_fields__)
-    )
+#: The columns of the tidy table that hold sentences.
+WORDED = ("interval_method", "note")
+
+
+def tidy(scores: Sequence[Score], say: Callable[[Text], str]) -> pd.DataFrame:
+    """All scores as one long table, one row a score.
+
+    say : words what a person reads, so that no cell holds the data of a message.
+    """
+    records = [
+        {**vars(score), "interval_method": say(score.interval_method), "note": say(score.note)}
+        for score in scores
+    ]
+    frame = pd.DataFrame(records, columns=list(Score.__dataclass_fields__))
     bounds = frame.pop("bounds") if len(frame) else pd.Series(dtype=object)
     frame["least"] = [b[0] for b in bounds] if len(frame) else []
     frame["greatest"] = [b[1] for b in bounds] if len(frame) else []

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
 
 Part = Literal["train", "validation", "test"]
@@ -83,14 +84,23 @@ class Split:
 class DataIssue:
     """Something found in the data that a reader must know.
 
-    `check` names the check, `values` are the facts it counted, `text` says it in one sentence.
+    `check` names the check, `values` are the facts it counted, `text` says it in one sentence, and
+    `recommendation` what to do about it, if anything.
     """
 
     check: str
     severity: Severity
-    text: str
+    text: Text
     values: Mapping[str, Any] = field(default_factory=dict)
-    recommendation: str = ""
+    recommendation: Text = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, from which `from_json` makes the issue again."""
+        return {name: plain(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> DataIssue:
+        return cls(**{name: from_plain(value) for name, value in data.items()})
 
 
 @dataclass(frozen=True)
@@ -113,8 +123,8 @@ class Dataset:
 
     def save(self, folder: Path) -> None:
         save_json(folder / "schema.json", self.schema.to_json())
-        save_json(folder / "card.json", dict(self.card))
-        save_json(folder / "issues.json", [vars(issue) for issue in self.issues])
+        save_json(folder / "card.json", plain(self.card))
+        save_json(folder / "issues.json", [issue.to_json() for issue in self.issues])
         for part in PARTS:
             getattr(self, part).save(folder / f"{part}.npz")
 
@@ -123,7 +133,7 @@ class Dataset:
         parts: dict[str, Any] = {part: Split.load(folder / f"{part}.npz") for part in PARTS}
         return cls(
             schema=Schema.from_json(load_json(folder / "schema.json")),
-            card=load_json(folder / "card.json"),
-            issues=tuple(DataIssue(**one) for one in load_json(folder / "issues.json")),
+            card=from_plain(load_json(folder / "card.json")),
+            issues=tuple(map(DataIssue.from_json, load_json(folder / "issues.json"))),
             **parts,
         )

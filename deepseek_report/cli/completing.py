@@ -13,7 +13,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "": (*_COMPOSING, "--multirun", "--cfg", "--version"),
     "init": ("--data", "--target", "--name", "--copy", "--help"),
     "check": _COMPOSING,
-    "render": ("--to", "--engine", "--people", "--trust", "--help"),
+    "render": ("--to", "--engine", "--language", "--people", "--trust", "--help"),
     "verify": ("--expect", "--help"),
     "runs": ("--config-dir", "--help"),
     "clean": ("--config-dir", "--older-than", "--all", "--yes", "--apply", "--help"),

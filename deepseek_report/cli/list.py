@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from deepseek_report.cli.parsing import make_parser
 from deepseek_report.errors import ConfigError
 
 
 def command(arguments: list[str]) -> int:
-    """Print the groups and their choices, one line each."""
+    """Print the groups, their choices and their sets, one line each."""
     parser = make_parser("list", overrides=False)
     parser.add_argument("group", nargs="?", metavar="GROUP", help="such as explainers or model")
     parser.add_argument("--config-dir", "-cd", metavar="DIR", help="your own YAMLs as well")
     options = parser.parse_args(arguments)
     from deepseek_report.config.catalogue import describe, folders, groups, yaml_file
     from deepseek_report.config.problems import choices, nearest
+    from deepseek_report.config.sets import describe_set, find_sets
 
     roots = folders(options.config_dir)
     known = groups(roots)
@@ -22,10 +25,19 @@ def command(arguments: list[str]) -> int:
         raise ConfigError(
             f'list: "{options.group}" is not a group. Allowed: {choices(known)}. {hint}'.strip()
         )
+    sets = find_sets(roots, known)
     for group in [options.group] if options.group else known:
-        print(group)
-        width = max((len(name) for name in known[group]), default=0)
-        for name in known[group]:
-            file = yaml_file(roots, group, name)
-            print(f"  {name:<{width}}  {describe(file) if file else ''}".rstrip())
+        files = {name: yaml_file(roots, group, name) for name in known[group]}
+        _say(group, {name: describe(file) if file else "" for name, file in files.items()})
+        if group in sets:
+            named = sets[group]
+            _say(f"{group}, sets of them", {one: describe_set(named, one) for one in named.names})
     return 0
+
+
+def _say(heading: str, lines: Mapping[str, str]) -> None:
+    """A heading, and below it what each name means."""
+    print(heading)
+    width = max(map(len, lines), default=0)
+    for name, meaning in lines.items():
+        print(f"  {name:<{width}}  {meaning}".rstrip())

@@ -17,6 +17,9 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
     parser.add_argument("--to", default="", metavar="FORMATS", help="of html, pdf, docx")
     parser.add_argument("--engine", choices=["auto", "quarto", "embedded"])
+    parser.add_argument(
+        "--language", default="", metavar="LANG", help="write it in this language, such as en"
+    )
     said = "a YAML of statements, copied to people/ of the run folder; may be repeated"
     parser.add_argument(
         "--people", action="append", default=[], type=Path, metavar="FILE", help=said
@@ -26,14 +29,14 @@ def command(arguments: list[str]) -> int:
     formats: Any = [one.strip() for one in options.to.split(",") if one.strip()]
     if unknown := [one for one in formats if one not in {"html", "pdf", "docx"}]:
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
+    _check_language(options.language)
     from deepseek_report.runner.reading import reading
     from deepseek_report.runner.writing import WriteOptions, write_report
 
     gc.disable()  # one report, then the process ends: nothing is worth collecting
     with reading(options.run):
-        written = write_report(
-            options.run, WriteOptions(formats, options.engine, options.trust, options.people)
-        )
+        chosen = (formats, options.engine, options.trust, options.people, options.language)
+        written = write_report(options.run, WriteOptions(*chosen))
     for name in written.kept:
         print(f"{options.run / name}: your edited copy; the report was written anew beside it")
     for page in written.pages:
@@ -41,3 +44,14 @@ def command(arguments: list[str]) -> int:
     print(f"run digest       sha256:{written.run_digest}", file=sys.stderr)
     print(f"document digest  sha256:{written.document_digest}", file=sys.stderr)
     return 1 if written.failed else 0
+
+
+def _check_language(language: str) -> None:
+    """Refuse a language that has no catalog."""
+    from deepseek_report.wording.words import languages
+
+    if language and language not in languages():
+        known = ", ".join(languages())
+        raise ConfigError(
+            f"--language {language}: there are no texts in this language; use one of: {known}"
+        )

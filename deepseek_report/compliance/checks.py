@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deepseek_report.artifacts.files import load_json, load_table
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count, number
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
@@ -18,8 +19,6 @@ from deepseek_report.compliance.sources import (
     SanityTest,
     ScoreCheck,
 )
-
-MEASURES = "measures/"
 
 
 @dataclass(frozen=True)
@@ -61,10 +60,10 @@ def _run(check: Check, subject: Subject) -> Outcome:
 
 def scores_of(results: Results, artifact: str, metric: str) -> list[Score]:
     """Scores of one metric in one artifact; empty for artifacts that hold no scores."""
-    if not artifact.startswith(MEASURES):
+    measured = ArtifactId(artifact)
+    if measured.kind != "measures":
         return []
-    name, _, explainer = artifact.removeprefix(MEASURES).partition("/")
-    found = results.measurement(name, explainer)
+    found = results.measurement(measured.name, measured.subject)
     return [score for score in found.scores if score.metric == metric] if found else []
 
 
@@ -147,7 +146,8 @@ def _check_rows(check: RowsCheck, subject: Subject) -> Outcome:
 
 
 def _check_sanity(subject: Subject) -> Outcome:
-    explainer = subject.artifact.rpartition("/")[2]
+    judged = ArtifactId(subject.artifact)
+    explainer = judged.subject or judged.name
     label = explainer.replace("_", " ")
     problems: list[str] = []
     untested: list[str] = []

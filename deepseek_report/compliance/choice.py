@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.compliance.framework import FRAMEWORK_FILE, FrameworkChoice, FrameworkError
 
 
@@ -31,7 +32,7 @@ def _own_file(entry: Mapping[str, Any], paths: Mapping[str, Path]) -> Path | Non
     """The run's copy of a framework of one's own; what the config names may lie elsewhere."""
     if not entry.get("file"):
         return None
-    folder = paths.get(f"frameworks/{entry['id']}")
+    folder = paths.get(ArtifactId.of("frameworks", entry["id"]))
     if folder is None:
         raise FrameworkError(
             f"framework `{entry['id']}`: the run folder holds no copy of {Path(entry['file']).name}"

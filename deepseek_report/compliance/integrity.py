@@ -10,6 +10,7 @@ from typing import Any, Literal
 from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.training import model_digest
+from deepseek_report.wording.of_results import words_of
 
 _TRAINING = "training/"
 
@@ -47,7 +48,7 @@ def examine(
     """
     folder = results.paths.get(artifact)
     if folder is None:
-        reason = results.why_missing(artifact).rstrip(".")
+        reason = words_of(results).say(results.why_missing(artifact)).rstrip(".")
         return Integrity("absent", problems=(f"{artifact} is missing ({reason})",))
     if lost := [name for name in names if not (folder / name).is_file()]:
         return Integrity("absent", problems=tuple(f"{artifact} has no {name}" for name in lost))

@@ -16,6 +16,7 @@ from deepseek_report.compliance.framework import frameworks_folder
 from deepseek_report.compliance.statements import Exemption, Opinion, Statement
 from deepseek_report.compliance.status import Judgement
 from deepseek_report.errors import ArtifactError
+from deepseek_report.wording.words import wording
 
 TOOL = "deepseek-report"
 EVIDENCE = "evidence.json"
@@ -112,7 +113,7 @@ def _score(score: Score) -> dict[str, Any]:
         "value": score.value,
         "n": score.n,
         "ci": [score.low, score.high] if score.has_interval else None,
-        "interval_method": score.interval_method,
+        "interval_method": wording().say(score.interval_method),
         "p_value": score.p_value,
         **named,
     }

@@ -15,6 +15,7 @@ from deepseek_report.artifacts.files import load_table
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord
+from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.compliance.integrity import dig
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
@@ -114,7 +115,7 @@ def _thresholds(results: Results) -> list[Any]:
 
 #: Keys that are no path into the provenance.
 _DERIVED: Mapping[str, Callable[[Results], Any]] = {
-    "seed": lambda results: results.config.get("seed"),
+    "seeds": lambda results: Seeds.recorded(results.config),
     "git": lambda results: record_of(results).git,
     "log.started": _started,
     "log.finished": _finished,
@@ -126,9 +127,9 @@ _DERIVED: Mapping[str, Callable[[Results], Any]] = {
 
 def _log_fact(results: Results) -> str:
     stages = results.provenance.get("stages") or []
-    failed = len(results.failures)
+    failed, seeds = len(results.failures), Seeds.recorded(results.config)
     return (
-        f"start and end stand in {PROVENANCE}; seed {results.config.get('seed')}; "
+        f"start and end stand in {PROVENANCE}; {seeds.told() if seeds else 'no seed'}; "
         f"{plural(len(stages), 'stage')} with keys in run.json; "
         f"{plural(failed, 'part') if failed else 'no part'} failed"
     )

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.evaluate import ComplianceReport
 from deepseek_report.compliance.framework import Framework, frameworks_folder, read_yaml
@@ -112,7 +113,8 @@ def check_document(path: Path, report: ComplianceReport, results: Results) -> No
     quoted += [part for one in _signers(human) for part in (one.name, one.role)]
     quoted += [str(one) for one in human.problems]
     if results.has("data"):
-        quoted += [*_texts(results.schema.to_json()), *_texts(results.card), *_cases(results)]
+        card = plain(results.card)
+        quoted += [*_texts(results.schema.to_json()), *_texts(card), *_cases(results)]
     text = path.read_text(encoding="utf-8")
     own = _PERSONS_NOTE.sub(lambda note: "\n" * note[0].count("\n"), text)
     refuse_forbidden(own, quoted, path.name)
@@ -126,8 +128,8 @@ def _signers(human: HumanInput) -> Iterator[Statement | Opinion | Exemption]:
 
 def _cases(results: Results) -> Iterator[str]:
     """What single cases say: the columns `text` of all measured tables, which quote the data."""
-    for key in results.names("measures"):
-        for table in results.measurement(*key.split("/")).tables.values():  # type: ignore[union-attr]
+    for measurement in results.measurements:
+        for table in measurement.tables.values():
             if "text" in table:
                 yield from table["text"].dropna().astype(str)
 

@@ -22,6 +22,7 @@ from deepseek_report.config.catalogue import (
     yaml_file,
 )
 from deepseek_report.config.files import MULTIPLE, WHOLE, read_yaml
+from deepseek_report.config.sets import bare_name, set_names
 
 #: What is offered can stand on a command line as it is; a file with another name is not offered.
 _SAFE = re.compile(r"[\w.+~=,\[\]/-]+")
@@ -40,6 +41,7 @@ class Completer:
         self.words = words
         self.roots = folders(config_dir)
         self.groups = groups(self.roots)
+        self.sets = set_names(self.roots, self.groups)
         self.whole: Mapping[str, Any] = read_yaml(self.roots[-1] / "config.yaml")
 
     def overrides(self, current: str) -> list[str]:
@@ -65,10 +67,11 @@ class Completer:
                 yield f"{key}=["
         elif head and key not in MULTIPLE and not {"-m", "--multirun"} & set(self.words):
             return
-        taken = {one.strip("[") for one in begun.split(",")}
-        for choice in self.groups[key]:
-            if choice.startswith(last) and choice not in taken:
-                yield f"{key}={head}{choice}"
+        taken = {bare_name(word) for word in begun.strip("[").split(",")}
+        sign = last.removesuffix(bare_name(last)) if key in MULTIPLE else ""
+        for choice in (*self.groups[key], *self.sets.get(key, ())):
+            if choice.startswith(last.removeprefix(sign)) and choice not in taken:
+                yield f"{key}={head}{sign}{choice}"
 
     def _known_values(self, key: str) -> Sequence[str]:
         value = self._value_of(key)

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.files import line_with, malformed, parts, unreadable
-from deepseek_report.config.interpolation import TooMuch, Unresolved, only, resolve
-from deepseek_report.config.overrides import forced, names, parse, quoted, refused, twice
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.files import (
+    MULTIPLE,
+    line_with,
+    malformed,
+    parts,
+    unreadable,
+)
+from deepseek_report.config.interpolation import (
+    TooMuch,
+    Unresolved,
+    only,
+    resolve,
+)
+from deepseek_report.config.layers import read_layers
+from deepseek_report.config.overrides import (
+    forced,
+    names,
+    parse,
+    quoted,
+    refused,
+    twice,
+)
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
+from deepseek_report.config.sets import (
+    Layer,
+    Sets,
+    bare_name,
+    find_sets,
+)
+from deepseek_report.config.where import locate
 
 _CONFIG_NAME = "config"
-
-
-@dataclass(frozen=True)
-class Composed:
-    """A composed configuration that nobody has validated yet.
-
-    raw : plain data, interpolations resolved. overrides : as given on the command line.
-    chosen : {group: names chosen on the command line}. roots : the config folders.
-    choices : {group: the name that counts in the end}, for groups of which one is chosen.
-    problems : overrides that were left out, since they cannot be read or name an unknown choice.
-    """
-
-    raw: Mapping[str, Any]
-    overrides: tuple[str, ...]
-    chosen: Mapping[str, tuple[str, ...]]
-    roots: tuple[Path, ...]
-    choices: Mapping[str, str] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
-
-    def explicit(self, group: str) -> bool:
-        """Whether the person chose this group on the command line."""
-        return group in self.chosen
 
 
 def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Composed:
@@ -52,33 +59,95 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     """
     roots = tuple(folders(config_dir))
     shipped_groups = groups(roots[-1:])
-    if broken := [one for root in roots[:-1] for one in misplaced(root, shipped_groups)]:
+    if broken := [problem for root in roots[:-1] for problem in misplaced(root, shipped_groups)]:
         raise ConfigProblems(broken)
     if broken := malformed(roots[:-1]):
         raise ConfigProblems(broken)
     known = groups(roots)
-    parsed, problems = parse(overrides)
-    problems.extend(twice(parsed))
-    kept = []
-    for one in parsed:
-        found = [_with_hint(problem, one, roots) for problem in refused(one, known)]
-        problems.extend(found)
-        kept.extend([] if found else [one])
-    chosen = {one.key_or_group: names(one) for one in kept if one.key_or_group in known}
+    sets = find_sets(roots, known)
+    kept, problems = _readable(overrides, roots, known, sets)
+    chosen = {
+        override.key_or_group: names(override)
+        for override in kept
+        if override.key_or_group in known
+    }
     study = _leave_default_study(chosen, overrides)
-    given = [*study, *(forced(one, chosen) for one in kept)]
+    layers = _layers(kept, study, roots)
+    problems.extend(_unknown_words(sets, layers, roots))
+    selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
+    values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
+    given = [*study, *values, *starmap(_listed, selected.items())]
     raw, chosen_names, unresolved = _compose(given, roots)
-    composed = Composed(raw, tuple(overrides), chosen, roots, chosen_names, tuple(problems))
+    composed = Composed(raw, tuple(overrides), selected, roots, chosen_names, tuple(problems))
     if unresolved:
         raise ConfigProblems([*problems, *(_told(one, composed) for one in unresolved)])
     return composed
 
 
-def _with_hint(problem: Problem, override: Any, roots: Sequence[Path]) -> Problem:
+def _readable(
+    overrides: Sequence[str],
+    roots: Sequence[Path],
+    known: Mapping[str, Sequence[str]],
+    sets: Mapping[str, Sets],
+) -> tuple[list[Any], list[Problem]]:
+    """The overrides that can be used, and the problems of the others."""
+    allowed = {**known, **{group: [*known[group], *sets[group].names] for group in MULTIPLE}}
+    parsed, problems = parse(overrides)
+    problems.extend(twice(parsed))
+    kept = []
+    for override in parsed:
+        found = refused(override, allowed)
+        words = () if override.is_sweep_override() or override.is_delete() else names(override)
+        group = override.key_or_group
+        problems.extend(_with_hint(problem, group, words, roots) for problem in found)
+        kept.extend([] if found else [override])
+    return kept, problems
+
+
+def _layers(
+    kept: Sequence[Any], study: Sequence[str], roots: Sequence[Path]
+) -> dict[str, list[Layer]]:
+    """The lists of parts that files and the command line write, the last word first."""
+    single = {
+        override.key_or_group: override
+        for override in kept
+        if override.key_or_group not in MULTIPLE
+    }
+    chosen = {
+        group: None if override.is_delete() else override.value()
+        for group, override in single.items()
+    }
+    if "~experiment" in study:
+        chosen["experiment"] = None
+    layers = read_layers(roots, chosen)
+    for override in kept:
+        if (group := override.key_or_group) in MULTIPLE:
+            place = f"command line, {override.input_line}"
+            layers[group].insert(0, Layer(names(override), "command line", place))
+    return layers
+
+
+def _unknown_words(
+    sets: Mapping[str, Sets], layers: Mapping[str, Sequence[Layer]], roots: Sequence[Path]
+) -> Iterator[Problem]:
+    """Words of lists in files that are neither parts nor sets."""
+    for group in MULTIPLE:
+        words = [word for layer in layers[group] for word in layer.words]
+        for problem in sets[group].problems(layers[group]):
+            yield _with_hint(problem, group, words, roots)
+
+
+def _listed(group: str, parts: Iterable[str]) -> str:
+    """The override by which Hydra takes these parts and no others."""
+    return f"{group}=[{','.join(map(quoted, parts))}]"
+
+
+def _with_hint(
+    problem: Problem, group: str, words: Iterable[str], roots: Sequence[Path]
+) -> Problem:
     """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
-    group = override.key_or_group
-    chosen = [] if override.is_sweep_override() or override.is_delete() else names(override)
-    unknown = (name for name in chosen if problem.found.startswith(f'"{name}" is not in'))
+    bare = (bare_name(word) for word in words)
+    unknown = (name for name in bare if problem.found.startswith(f'"{name}" is not in'))
     hints = (found_elsewhere(group, name, roots) for name in unknown)
     hint = next(filter(None, hints), "")
     return replace(problem, todo=hint) if hint else problem
@@ -95,8 +164,6 @@ def _leave_default_study(
 
 
 def _told(one: Unresolved, composed: Composed) -> Problem:
-    from deepseek_report.config.where import locate
-
     return Problem(locate(composed, one.path), one.found, todo=one.todo)
 
 
@@ -171,4 +238,4 @@ def _missing(
         return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
     allowed = known.get(group, ())
     found = f'"{name}" is not in the group {group}'
-    return Problem(where, found, choices(allowed), nearest(name, allowed))
+    return Problem(where, found, choices(allowed), part_hint(group, name, allowed))

@@ -10,7 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.protocols.given import GivenInPython
+from deepseek_report.artifacts.seeds import Seeds
 
 
 def _plain(name: str) -> str:
@@ -19,6 +22,7 @@ def _plain(name: str) -> str:
     return name
 
 
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 #: A name that becomes a folder or a file on every system.
 PlainName = Annotated[str, AfterValidator(_plain)]
@@ -39,15 +43,38 @@ class DecisionRule:
 
 @dataclass(frozen=True)
 class ExplainOptions:
-    """How many test instances are explained, and against how many training rows."""
+    """How many test instances are explained, and against how many training rows.
+
+    instances : test instances that every explainer explains.
+    background : training rows that stand for a typical input.
+    """
 
     instances: Annotated[int, Field(ge=10, le=100_000)] = 200
     background: Annotated[int, Field(ge=1, le=10_000)] = 64
 
 
 @dataclass(frozen=True)
+class SeedOptions:
+    """The seed of each step that draws at random; null takes `seed`. See `artifacts/seeds.py`."""
+
+    data: Seed | None = None
+    training: Seed | None = None
+    explain: Seed | None = None
+    measure: Seed | None = None
+
+    def over(self, shared: int) -> Seeds:
+        """The seeds of all steps, the shared one where none is named."""
+        named = vars(self).items()
+        return Seeds(**{step: shared if seed is None else seed for step, seed in named})
+
+
+@dataclass(frozen=True)
 class Paths:
-    """Where reports go, and where finished stages are kept."""
+    """Where reports go, and where finished stages are kept.
+
+    reports : the folder of the run folders, one for each experiment and run.
+    store : the folder of finished stages, which a later run takes up.
+    """
 
     reports: str = "reports"
     store: str = "reports/.store"
@@ -57,14 +84,18 @@ class Paths:
 class Settings:
     """Everything in `conf/config.yaml` that is not a plug-in.
 
-    seed : decides every random draw. device : "auto" takes a GPU where there is one.
+    seed : decides every random draw; `seeds` overrides it step by step.
+    device : "auto" takes a GPU where there is one.
     measure_time : with False nothing that differs from run to run is measured or printed, so two
         runs from an empty store give the same bytes.
     jobs : processes that explain, measure and draw at the same time.
+    decision : how a probability becomes a decision. explain : how much is explained.
+    paths : where reports go.
     """
 
     name: PlainName = "experiment"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    seed: Seed = 1
+    seeds: SeedOptions = field(default_factory=SeedOptions)
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
     jobs: Annotated[int, Field(ge=1, le=64)] = 2
@@ -75,10 +106,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A part that came with the defaults and cannot be applied here, with the reason."""
+    """A part that a set or a file chose and that cannot be applied here, with the reason."""
 
     artifact: str
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
@@ -87,7 +118,8 @@ class Experiment:
 
     raw : the resolved config as plain data, all defaults written out; it is what `run.json` keeps.
     single, multiple : the built plug-ins by group, and by group and key.
-    refused : parts of the default lists that this model or data cannot have.
+    refused : chosen parts that this model or data cannot have.
+    named : ids of the parts that a person named one by one: `measures/latency`. Others are of sets.
     trusted, trusted_types : packages whose classes may be named, and types that a model's file may
         hold beyond the fixed rule. Both come from the person running it and are written nowhere.
     threshold_places : where each threshold was declared, for messages after the data are read.
@@ -98,6 +130,7 @@ class Experiment:
     single: Mapping[str, Any]
     multiple: Mapping[str, Mapping[str, Any]]
     refused: tuple[Refusal, ...] = ()
+    named: frozenset[str] = frozenset()
     trusted: tuple[str, ...] = ()
     trusted_types: tuple[str, ...] = ()
     threshold_places: tuple[str, ...] = ()
@@ -107,9 +140,27 @@ class Experiment:
         return self.settings.name
 
     @property
+    def seeds(self) -> Seeds:
+        """The seed of each step that draws at random."""
+        return self.settings.seeds.over(self.settings.seed)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its rows, its model or its attributions were given in Python.
+
+        Such objects are never pickled, so every stage then runs in this process.
+        """
+        several = (plugin for group in self.multiple.values() for plugin in group.values())
+        return any(isinstance(one, GivenInPython) for one in (*self.single.values(), *several))
+
+    @property
     def privacy(self) -> Privacy:
         """What the run folder may hold of single persons."""
         return Privacy.of(self.raw["report"])
+
+    def is_named(self, artifact: str) -> bool:
+        """Whether a person named the part that an artifact comes from: `measures/deletion/shap`."""
+        return "/".join(artifact.split("/")[:2]) in self.named
 
     @property
     def reports(self) -> Path:

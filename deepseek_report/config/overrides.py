@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.interpolation import LOCAL
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.sets import bare_name, unknown, words_of
 
 #: A value that begins so is meant as a list, a mapping, a quoted text or an interpolation.
 _STRUCTURED = ("[", "{", "'", '"', "$")
@@ -121,10 +122,16 @@ def _twice_quoted(text: str) -> str:
 
 
 def names(override: Any) -> tuple[str, ...]:
-    """The choices that an override of a group names."""
-    value = override.value()
-    chosen = value if isinstance(value, list) else [value]
-    return tuple(str(name) for name in chosen if name is not None)
+    """The choices that an override of a group names, with their signs.
+
+    Of a group of which several are chosen, `+group=name` is `group=[+name]`, and `~group=name` is
+    `group=[-name]`.
+    """
+    words = words_of(override.value())
+    if override.key_or_group not in MULTIPLE:
+        return words
+    sign = "-" if override.is_delete() else "+" if override.is_add() else ""
+    return tuple(word if word.startswith(("+", "-")) else f"{sign}{word}" for word in words)
 
 
 def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
@@ -139,7 +146,8 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
         return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
         return []
-    if override.is_delete() or override.value() is None:
+    shortened = group in MULTIPLE and override.is_delete() and override.value() is not None
+    if (override.is_delete() and not shortened) or override.value() is None:
         return _nothing(where, override, known[group])
     if isinstance(override.value(), list) and group not in MULTIPLE:
         return [Problem(where, "several choices", f"one of {choices(known[group])}")]
@@ -161,16 +169,15 @@ def _nothing(where: str, override: Any, known: Sequence[str]) -> list[Problem]:
 def _unknown(
     where: str, group: str, chosen: Sequence[str], known: Sequence[str]
 ) -> Iterator[Problem]:
-    for name in chosen:
-        if name not in known:
-            found = f'"{name}" is not in the group {group}'
-            yield Problem(where, found, choices(known), nearest(name, known))
+    for word in chosen:
+        if (bare_name(word) if group in MULTIPLE else word) not in known:
+            yield unknown(where, word, group, known)
 
 
-def forced(override: Any, chosen: Mapping[str, Any]) -> str:
+def forced(override: Any, groups: Container[str]) -> str:
     """A value override may set any field of a plug-in, also one that its YAML does not list."""
     text = str(override.input_line)
-    is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in chosen
+    is_value = override.type.name in {"CHANGE", "ADD"} and override.key_or_group not in groups
     return f"++{text.lstrip('+')}" if is_value and not text.startswith("hydra") else text
 
 

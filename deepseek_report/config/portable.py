@@ -17,6 +17,8 @@ from typing import Any
 from deepseek_report.artifacts.local_paths import without_known_folders, without_local_paths
 
 PROGRAM = "deepseek-report"
+#: Stands for the program where rows or a model were given in Python.
+CALL = "deepseek_report.report"
 #: Settings of one machine: where output goes, and on what and how many processes it is computed.
 _LEFT_OUT = frozenset({"paths", "device", "jobs"})
 #: Overrides that belong to one machine or one run of it, not to the experiment.

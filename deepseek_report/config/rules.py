@@ -1,34 +1,57 @@
 """Rules that cross groups: what needs what, and what cannot be applied to this model.
 
 A part that a person named on the command line and that cannot be applied is a problem. A part that
-came with the default lists is left out instead, and the report says so with the reason.
+came from a set, or that a configuration file names, is left out instead, and the report says so
+with the reason: of parts of sets in a list to unfold, of a named one where nobody overlooks it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.protocols.datasets import Nature
-from deepseek_report.artifacts.protocols.models import NamesOthers, name_of
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import (
+    Message,
+    Text,
+    all_reasons,
+    message,
+)
+from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, Nature, TellsNature
+from deepseek_report.artifacts.protocols.given import GivenInPython
+from deepseek_report.artifacts.protocols.models import (
+    NamesOthers,
+    OnlyAnswered,
+    ReadsTokens,
+    name_of,
+)
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    Part,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
-from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config import thresholds
 from deepseek_report.config.catalogue import groups
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.devices import has_device
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
 from deepseek_report.config.where import locate
+from deepseek_report.data_kinds import KINDS
+from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import languages, wording
 
 _ARTIFACT = {"explainers": "explanations", "metrics": "measures", "visualizations": "pictures"}
 
 
 def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[Problem]]:
     """The experiment without what cannot be applied, and the problems found."""
+    named = frozenset(_named_parts(experiment, composed))
     problems = [
         *_paths(experiment, composed),
         *_device(experiment, composed),
@@ -42,12 +65,13 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     multiple = {group: dict(plugins) for group, plugins in experiment.multiple.items()}
     for group in ("explainers", "metrics"):
         for key, reason in _refused(experiment, group):
-            if composed.explicit(group):
+            if composed.origin(group, key) == "command line":
                 todo = f"leave {key} out, or choose another model or dataset"
-                found = reason if key in reason else f"{key}: {reason}"
+                told = wording().say(reason)
+                found = told if key in told else f"{key}: {told}"
                 problems.append(Problem(_named(composed, group), found, todo=todo))
             else:
-                refused.append(Refusal(f"{_ARTIFACT[group]}/{key}", reason))
+                refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
     places = thresholds.places(composed)
     kept = dataclasses.replace(experiment, multiple=multiple, threshold_places=places)
@@ -56,11 +80,21 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     undrawable = list(_undrawable(kept, refused))
     refused.extend(undrawable)
     for one in undrawable:
-        del multiple["visualizations"][one.artifact.removeprefix("pictures/")]
+        del multiple["visualizations"][ArtifactId(one.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(thresholds.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
-    return dataclasses.replace(kept, multiple=multiple, refused=tuple(refused)), problems
+    return dataclasses.replace(
+        kept, multiple=multiple, refused=tuple(refused), named=named
+    ), problems
+
+
+def _named_parts(experiment: Experiment, composed: Composed) -> Iterator[str]:
+    """Ids of the parts that a person named, whether they can be applied or not."""
+    for group, kind in _ARTIFACT.items():
+        for key in experiment.multiple[group]:
+            if composed.origin(group, key) != "set":
+                yield f"{kind}/{key}"
 
 
 def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]:
@@ -124,12 +158,6 @@ def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         yield Problem(where, found, choices(there), todo)
 
 
-def languages() -> list[str]:
-    """The languages that have a catalogue in `templates/locale`, sorted."""
-    files = (shipped("templates") / "locale").glob("*.yaml")
-    return sorted(file.stem for file in files if "." not in file.stem)
-
-
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     where = locate(composed, ("dataset",))
     for text in experiment.single["dataset"].problems():
@@ -144,72 +172,68 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
             yield Problem(where, text)
 
 
-#: Kinds of data and of targets as a sentence names them.
-_NATURES = {
-    "table": "tables",
-    "text": "texts",
-    "image": "images",
-    "series": "series",
-    "classification": "classes",
-    "regression": "a number",
-    "multi_label": "several labels",
-}
-
-
 def nature_of(experiment: Experiment) -> Nature:
     """What the chosen data are; a table with classes where the plug-in does not say."""
-    found: Nature = getattr(experiment.single["dataset"], "nature", Nature())
-    return found
+    dataset = experiment.single["dataset"]
+    return dataset.nature if isinstance(dataset, TellsNature) else Nature()
 
 
-def _unfit(plugin: Any, nature: Nature) -> str | None:
+def _unfit(plugin: Any, nature: Nature) -> Message | None:
     """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
-    readable = getattr(plugin, "modalities", {nature.modality})
-    tasks = getattr(plugin, "tasks", {nature.task})
-    if nature.modality not in readable:
-        return f"takes {_either(readable)}, and these data are {_NATURES[nature.modality]}"
-    if nature.task not in tasks:
-        verb = "is" if nature.task == "regression" else "are"
-        return f"is made for {_either(tasks)}, and here {_NATURES[nature.task]} {verb} predicted"
-    if getattr(plugin, "needs_truth", False) and not nature.truth:
-        return "needs data in which the cause of the label is known (a mask, say); here it is not"
-    if getattr(plugin, "needs_two_classes", False) and (nature.classes or 2) != 2:
-        return f"needs a decision between two classes, and here there are {nature.classes}"
-    return _without_groups(plugin, nature)
+    traits = traits_of(plugin, Part)
+    if not _reads(traits, nature):
+        kinds = _named_kinds(traits.modalities or ())
+        return message("refusals.takes", kinds=kinds, kind=_of(nature))
+    if nature.task not in traits.tasks:
+        made_for = [message(f"predicted.{task}") for task in TASKS if task in traits.tasks]
+        return message(f"refusals.made_for.{nature.task}", tasks=made_for)
+    if traits.needs_truth and not nature.truth:
+        return message("refusals.no_truth")
+    if traits.needs_two_classes and (nature.classes or 2) != 2:
+        return message("refusals.two_classes", n=nature.classes)
+    return _without_groups(traits.needs_groups, nature)
+
+
+def _reads(traits: Part, nature: Nature) -> bool:
+    return traits.modalities is None or nature.modality in traits.modalities
+
+
+def _of(nature: Nature) -> Message:
+    """What the data are: "texts"."""
+    return message(f"kinds_of_data.{nature.modality}")
+
+
+def _named_kinds(chosen: Collection[str]) -> list[Message]:
+    return [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in chosen]
 
 
 #: What a part compares, by the kinds of attributes that it can do with.
 _COMPARED: dict[frozenset[AttributeKind], str] = {
-    PEOPLE: "groups of people",
-    PARTS: "parts other than groups of people",
-    PEOPLE | PARTS: "groups of people or other parts",
+    PEOPLE: "people",
+    PARTS: "parts",
+    PEOPLE | PARTS: "either",
 }
 
 
-def _without_groups(plugin: Any, nature: Nature) -> str | None:
+def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> Message | None:
     """Why there is nothing to compare; only reading tells where the data do not say it before."""
-    needed: frozenset[AttributeKind] = getattr(plugin, "needs_groups", frozenset())
     if not needed or nature.groups is None or needed & nature.groups:
         return None
     what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
-    return f"needs {what} to compare, and these data name none"
+    return message(f"refusals.nothing_to_compare.{what}")
 
 
-def _misfit(plugin: Any, nature: Nature) -> str | None:
+def _misfit(plugin: Any, nature: Nature) -> Message | None:
     """The same for a part that is left out; it names no part, so that a family shares it."""
-    if nature.modality not in getattr(plugin, "modalities", {nature.modality}):
-        return f"made for other kinds of data than {_NATURES[nature.modality]}"
-    return (_unfit(plugin, nature) or "").removeprefix("is ") or None
-
-
-def _either(kinds: Iterable[str]) -> str:
-    return " or ".join(words for kind, words in _NATURES.items() if kind in set(kinds))
+    if not _reads(traits_of(plugin, Part), nature):
+        return message("refusals.other_data", kind=_of(nature))
+    return _unfit(plugin, nature)
 
 
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     model = experiment.single["model"]
     if reason := _unfit(model, nature_of(experiment)):
-        found = f"{name_of(model)} {reason}"
+        found = f"{name_of(model)}: {wording().say(reason)}"
         yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
     elif problem := _other_tokens(experiment, composed):
         yield problem
@@ -217,9 +241,9 @@ def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem
 
 def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     """A checkpoint knows its own tokens alone; the texts must be cut into them."""
-    checkpoint = getattr(experiment.single["model"], "reads_tokens_of", None)
-    dataset = experiment.single["dataset"]
-    cut_by = getattr(dataset, "tokenizer", checkpoint)
+    model, dataset = experiment.single["model"], experiment.single["dataset"]
+    checkpoint = model.reads_tokens_of if isinstance(model, ReadsTokens) else None
+    cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
         return None
     found = f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone'
@@ -227,52 +251,54 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     return Problem(locate(composed, ("dataset", "tokenizer")), found, todo=todo)
 
 
-def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, str]]:
+def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
     model, nature = experiment.single["model"], nature_of(experiment)
     for key, plugin in experiment.multiple[group].items():
-        reason = plugin.refuses(model, nature) if group == "explainers" else None
+        reason: Text | None = plugin.refuses(model, nature) if group == "explainers" else None
         reason = reason or _misfit(plugin, nature) or _unable(plugin, model)
-        if getattr(plugin, "volatile", False) and not experiment.settings.measure_time:
-            reason = f"{key} measures time or memory, and measure_time is false"
+        reason = reason or _cannot_ask(plugin, model, group)
+        if traits_of(plugin, Part).volatile and not experiment.settings.measure_time:
+            reason = message("refusals.untimed", name=key)
         if reason:
             yield key, reason
-        elif (
-            group == "metrics" and plugin.scope != "model" and not experiment.multiple["explainers"]
-        ):
-            yield key, f"{key} judges explanations, and no explainer is chosen"
+        elif group == "metrics" and _judges_nothing(plugin, experiment):
+            yield key, message("refusals.no_explainer", name=key)
 
 
-#: What a capability is to a person, where its name does not say it.
-_HANDED_OUT = {
-    "module": "the layers, weights and training epochs of a torch module",
-    "trees": "decision trees",
-    "routing": "weights of attention heads that a router chooses for each case",
-    "intrinsic": "an account of its own output",
-    "shape_functions": "one function a feature",
-    "prototypes": "the cases that it compares with",
-}
+def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
+    """Whether a metric of explanations has none to judge."""
+    of_model = traits_of(metric, MetricPart).scope == "model"
+    return not of_model and not experiment.multiple["explainers"]
 
 
-def _unable(plugin: Any, model: Any) -> str | None:
+def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
+    """Why a part that asks the model about rows has none to ask, or None."""
+    if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
+        return None
+    asks = group == "explainers" or "classifier" in plugin.reads
+    return model.unasked if asks else None
+
+
+def _unable(plugin: Any, model: Any) -> Message | None:
     """Why the model lacks what a part requires of it, or None; names no part, like `_misfit`."""
-    lacking = sorted(set(getattr(plugin, "requires", ())) - set(model.capabilities))
+    lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
         return None
-    what = " and ".join(_HANDED_OUT.get(one, one) for one in lacking)
-    return f"needs a model that hands out {what}; {name_of(model)} has none"
+    what = [message(f"capabilities.{capability}") for capability in lacking]
+    return message("refusals.lacks_capability", what=what, model=name_of(model))
 
 
 def _needs(plugin: Any) -> Iterable[str]:
-    return sorted(getattr(plugin, "needs", ()))
+    return sorted(traits_of(plugin, PicturePart).needs)
 
 
-def _lacking(experiment: Experiment, plugin: Any) -> list[str]:
+def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
     metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
     lacking = []
-    for need in _needs(plugin):
-        kind, _, name = need.partition("/")
-        if (kind == "measures" and name not in metrics) or (
-            kind == "explanations" and (name not in explainers if name else not explainers)
+    for need in map(ArtifactId, _needs(plugin)):
+        name = need.rest
+        if (need.kind == "measures" and name not in metrics) or (
+            need.kind == "explanations" and (name not in explainers if name else not explainers)
         ):
             lacking.append(need)
     return lacking
@@ -281,15 +307,15 @@ def _lacking(experiment: Experiment, plugin: Any) -> list[str]:
 def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
-    if not composed.explicit(group):
-        return
     reasons = {one.artifact: one.reason for one in refused}
     for key, plugin in experiment.multiple[group].items():
+        if composed.origin(group, key) != "command line":
+            continue
         for need in _lacking(experiment, plugin):
-            kind, _, name = need.partition("/")
-            if kind == "measures" and need not in reasons:
-                found = f'{group.removesuffix("s")} "{key}" needs metric "{name}"'
-                yield Problem(_named(composed, group), found, todo=f"add {name} to metrics=[…]")
+            if need.kind == "measures" and need not in reasons:
+                found = f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"'
+                todo = f"add {need.rest} to metrics=[…]"
+                yield Problem(_named(composed, group), found, todo=todo)
 
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
@@ -297,19 +323,19 @@ def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refu
     model = experiment.single["model"]
     for key, plugin in experiment.multiple["visualizations"].items():
         if unfit := _misfit(plugin, nature_of(experiment)):
-            yield Refusal(f"pictures/{key}", unfit)
+            yield Refusal(ArtifactId.picture(key), unfit)
         elif unable := _unable(plugin, model):
-            yield Refusal(f"pictures/{key}", unable)
+            yield Refusal(ArtifactId.picture(key), unable)
         elif lacking := _lacking(experiment, plugin):
-            why = [reasons.get(need, f"{need} was not asked for") for need in lacking]
-            yield Refusal(f"pictures/{key}", "; ".join(dict.fromkeys(why)))
+            why = [reasons.get(need, message("refusals.unmeasured", name=need)) for need in lacking]
+            yield Refusal(ArtifactId.picture(key), all_reasons(why))
 
 
 def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Pictures that no section would ever show."""
     known = {*groups(composed.roots)["sections"], *experiment.multiple["sections"]}
     for key, plugin in experiment.multiple["visualizations"].items():
-        section = getattr(plugin, "section", None)
+        section = traits_of(plugin, PicturePart).section
         if section in known:
             continue
         found = f'picture "{key}" belongs to the section "{section}", which does not exist'

@@ -12,13 +12,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_report.artifacts.schema import CROSS, Attribute, AttributeKind, Schema
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.schema import (
+    CROSS,
+    Attribute,
+    AttributeKind,
+    Schema,
+)
 from deepseek_report.artifacts.score import Bounds
 from deepseek_report.config.catalogue import target_of
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Refusal
 from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.config.renamed import score_hint
 from deepseek_report.config.where import locate
+from deepseek_report.wording.words import wording
 
 #: The explainer that others are judged against, and that no threshold judges.
 _CONTROL = "random"
@@ -58,13 +68,12 @@ class _Source:
 
     @property
     def of_model(self) -> bool:
-        return getattr(self.plugin, "scope", "model") == "model"
+        return traits_of(self.plugin, MetricPart).scope == "model"
 
     @property
     def kinds(self) -> frozenset[AttributeKind]:
         """The kinds of attributes by which the score is given."""
-        found: frozenset[AttributeKind] = getattr(self.plugin, "needs_groups", frozenset())
-        return found
+        return traits_of(self.plugin, MetricPart).needs_groups
 
 
 _Sources = Mapping[str, Sequence[_Source]]
@@ -87,7 +96,7 @@ def places(composed: Composed) -> tuple[str, ...]:
 
 def bounds_of(key: str, plugin: Any) -> Bounds:
     """Every score that a metric of this key may give, with its bounds."""
-    declared: Bounds | None = getattr(plugin, "bounds", None)
+    declared = traits_of(plugin, MetricPart).bounds
     return {key: (None, None)} if declared is None else declared
 
 
@@ -125,7 +134,7 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
         yield from _sides(one)
         metric = one.text("metric")
         if metric and metric not in sources:
-            hint = nearest(metric, sources)
+            hint = score_hint(metric, sources)
             found = f'a threshold is declared for "{metric}", which no metric measures'
             yield Problem(one.where, found, choices(sources), hint)
         elif metric:
@@ -173,7 +182,7 @@ def measured(
     chosen = _chosen(experiment)
     known = {**_shipped(composed), **chosen}
     yield from _stated(declared, known)
-    reasons = {one.artifact.partition("/")[2]: one.reason for one in refused}
+    reasons = {ArtifactId(one.artifact).rest: one.reason for one in refused}
     for one in declared:
         metric = one.text("metric")
         if metric in chosen:
@@ -183,7 +192,7 @@ def measured(
                 yield one.problem(found, "", "remove attribute, or choose a measure of groups")
         elif metric in known:
             key = known[metric][0].metric
-            reason = reasons.get(key, f"the metric {key} is not chosen")
+            reason = wording().say(reasons.get(key, f"the metric {key} is not chosen"))
             todo = "take it away (report.thresholds=[] takes all away)"
             todo = todo if key in reasons else f"add {key} to metrics=[…], or {todo}"
             yield one.problem(f"it will not be measured: {reason}", "", todo)
@@ -193,7 +202,7 @@ def _about_explainer(
     one: _Declared,
     sources: Sequence[_Source],
     experiment: Experiment,
-    reasons: Mapping[str, str],
+    reasons: Mapping[str, Text],
 ) -> Iterator[Problem]:
     """The explainer must be one that runs and that is judged by the metric."""
     if not (explainer := one.text("explainer")):
@@ -206,7 +215,7 @@ def _about_explainer(
         found = "random is what explanations are judged against, so it is never judged itself"
         yield one.problem(found, choices(there))
     elif explainer not in there:
-        reason = f" ({reasons[explainer]})" if explainer in reasons else ""
+        reason = f" ({wording().say(reasons[explainer])})" if explainer in reasons else ""
         found = f'no explainer "{explainer}" runs here{reason}'
         yield one.problem(found, choices(there), nearest(explainer, there))
 

@@ -14,10 +14,11 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
 from deepseek_report.config import local_code, rules, thresholds
-from deepseek_report.config.compose import Composed
+from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment, Settings
 from deepseek_report.config.files import MULTIPLE, SINGLE
-from deepseek_report.config.problems import ConfigProblems, Problem, choices, nearest
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
 from deepseek_report.config.trust import (
     OWN,
     PACKAGES_VARIABLE,
@@ -138,10 +139,12 @@ class _Checker:
             return None
         target = self.load(path, str(entry["_target_"]))
         values = {key: value for key, value in entry.items() if key != "_target_"}
-        return self.build(target, values, path) if target else None
+        plugin = self.build(target, values, path) if target else None
+        held = self.composed.given.get(path)
+        return plugin if plugin is None or held is None else plugin.holding(held)
 
     def near(self, path: tuple[str, ...]) -> str:
-        return nearest(path[-1], self.known_choices(path[0]))
+        return part_hint(path[0], path[-1], self.known_choices(path[0]))
 
     def known_choices(self, group: str) -> list[str]:
         files = (file for root in self.composed.roots for file in (root / group).glob("*.yaml"))
@@ -160,8 +163,9 @@ class _Checker:
         try:
             found_class = getattr(importlib.import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
-            todo = "correct the dotted path, or install the package"
-            if package != OWN:
+            moved = import_hint(error) if isinstance(error, ImportError) else ""
+            todo = target_hint(target) or moved or "correct the dotted path, or install the package"
+            if package != OWN and not moved:
                 todo += f", or run in the folder that holds {package}"
             self.add((*path, "_target_"), f"cannot load {target}: {error}", "", todo)
             return None
@@ -201,7 +205,8 @@ class _Checker:
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        return Problem(self.where(location), found, choices(known), nearest(location[-1], known))
+        todo = setting_hint(tuple(location), known)
+        return Problem(self.where(location), found, choices(known), todo)
 
     def add(self, path: Sequence[str], found: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), found, allowed, todo))
@@ -236,13 +241,14 @@ def _class_at(cls: Any, location: Sequence[Any]) -> Any:
 
 
 def _resolved(
-    settings: Settings | None,
+    settings: Settings,
     single: Mapping[str, Any],
     multiple: Mapping[str, Mapping[str, Any]],
     raw: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The configuration with every default written out."""
     plain = _plain(settings)
+    plain["seeds"] = dataclasses.asdict(settings.seeds.over(settings.seed))
     for group, plugin in single.items():
         plain[group] = {"_target_": raw[group]["_target_"], **_plain(plugin)}
     for group, plugins in multiple.items():

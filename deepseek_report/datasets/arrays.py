@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -39,7 +40,7 @@ class Arrays:
     all_labels: NDArray[np.int64] | None = None
     truth: NDArray[np.bool_] | None = None
     together: Together = field(default_factory=Together)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
     def table(self) -> Table:
         """The same instances as columns."""

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.card import Description, Facts, make_card
 from deepseek_report.datasets.cells import Cells, is_date, is_identifier, read_cells
-from deepseek_report.datasets.columns import Column, message
+from deepseek_report.datasets.columns import Column, error_text
 from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.groups import group_by
 from deepseek_report.datasets.issues import find_issues
@@ -29,10 +29,11 @@ from deepseek_report.datasets.splitting import (
     shared_between,
     split_rows,
 )
-from deepseek_report.datasets.strata import WITHIN, strata_of
+from deepseek_report.datasets.strata import strata_of
 from deepseek_report.datasets.targets import Answer, TargetRule, encode_target
 from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class Source:
     target: TargetRule
     max_categories: int = 100
     decimal: str = "."
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
 class Encoder(Protocol):
@@ -80,7 +81,7 @@ class Table:
 
     schema: Schema
     rows: Split
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     together: Together = field(default_factory=Together)
     learn: Callable[[Split], Encoder] | None = None
     copies: Copies | None = None
@@ -107,7 +108,7 @@ def encode(frame: pd.DataFrame, source: Source) -> Table:
             problems.append(str(error))
     answer = _target_or_problem(cells, source, problems)
     if not columns and not problems:
-        problems.append(message(source.file, "no feature is left", "at least one", "drop fewer"))
+        problems.append(error_text(source.file, "no feature is left", "at least one", "drop fewer"))
     if problems or answer is None:
         raise DataError("\n".join(problems))
     attributes, groups = _group(columns, source)
@@ -130,13 +131,13 @@ def _read_columns(frame: pd.DataFrame, source: Source) -> tuple[list[Cells], lis
         except TypeError as error:
             do = f"drop it: `{override('dataset.drop', [str(name)])}`"
             where = _where(source, str(name))
-            problems.append(message(where, f"it {error}", "numbers, texts or booleans", do))
+            problems.append(error_text(where, f"it {error}", "numbers, texts or booleans", do))
     return cells, problems
 
 
 def _without_useless(
     cells: list[Cells], source: Source
-) -> tuple[list[Cells], tuple[str, ...], list[str]]:
+) -> tuple[list[Cells], tuple[str, ...], list[Message]]:
     """The features, the columns of dates, and notes.
 
     Dates and row numbers are left out, unless something is declared of them.
@@ -148,9 +149,9 @@ def _without_useless(
         declared = one.name in source.columns
         if not declared and is_date(one):
             dates.append(one.name)
-            notes.append(f"“{one.name}” holds dates and is left out; make numbers of them.")
+            notes.append(message("preparation.dates", column=one.name))
         elif not declared and is_identifier(one):
-            notes.append(f"“{one.name}” only numbers the rows and is left out.")
+            notes.append(message("preparation.identifier", column=one.name))
         else:
             kept.append(one)
     return kept, tuple(dates), notes
@@ -203,7 +204,7 @@ def assemble(
     kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
     whole, together = drawn.take(kept), table.together.take(chosen[kept])
     schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
-    names = () if schema.target.is_number else schema.target.classes
+    names = schema.target.classes if task_of(schema.target).decides else ()
     parts = split_rows(whole, rule, seed, names, together)
     counts = _count_copies(table, whole, parts, int(repeat.sum()))
     encoder = table.learn(parts["train"]) if table.learn else None
@@ -219,9 +220,7 @@ def assemble(
         **counts,
         n_same_inputs=shared_between(parts),
         dropped=rule.duplicates == "drop",
-        split_method=describe_rule(
-            rule, counts["n_duplicates"], together, WITHIN[schema.target.task]
-        ),
+        split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
         preparation=_preparation(table, rule, len(drawn), use_sensitive),
         texts=encoder.facts(whole, parts) if encoder else None,
         dates=table.dates,
@@ -261,7 +260,7 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
     if not kept:
         do = "set `dataset.use_sensitive=true`, or add columns"
-        raise DataError(message("dataset", "every feature is sensitive", "others too", do))
+        raise DataError(error_text("dataset", "every feature is sensitive", "others too", do))
     attributes = tuple(replace(one, source=None) for one in schema.attributes)
     features = tuple(schema.features[i] for i in kept)
     return replace(schema, features=features, attributes=attributes), replace(
@@ -287,18 +286,15 @@ def _contradictions(rows: Split) -> int:
 
 def _preparation(
     table: Table, rule: SplitRule, n_drawn: int, use_sensitive: bool
-) -> tuple[str, ...]:
+) -> tuple[Text, ...]:
     notes = list(table.notes)
     if n_drawn < len(table.rows):
-        notes.append(
-            f"Of {count(len(table.rows))} rows, {count(n_drawn)} were drawn at random "
-            f"{WITHIN[table.schema.target.task]}."
-        )
-    names = ", ".join(f"“{one.label}”" for one in table.schema.features if one.sensitive)
-    if names and use_sensitive:
-        notes.append(f"The model is given the sensitive features {names}.")
-    elif names:
-        notes.append(f"The model is not given {names}; groups are compared by them all the same.")
+        task = table.schema.target.task
+        notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
+    sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
+    if sensitive:
+        given = "given" if use_sensitive else "not_given"
+        notes.append(message(f"preparation.sensitive.{given}", features=sensitive))
     if table.learn is None:
-        notes.append("Values keep their own units; a model fits its scaling on the training part.")
+        notes.append(message("preparation.own_units"))
     return tuple(notes)

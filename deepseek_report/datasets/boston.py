@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.file_form import FileForm
@@ -29,29 +30,15 @@ _FILE = Path(__file__).parent / "data" / "boston_hmda.parquet"
 _TARGET = "deny"
 _RATIOS = ("pirat", "hirat", "lvrat")
 
-DESCRIPTION = Description(
-    name="boston_hmda",
-    title="Mortgage decisions, Boston 1990",
-    description="Payments, income, loan and property, credit record and a few facts about the "
-    "applicant for applications for a home mortgage, with what the lender decided.",
+DESCRIPTION = shipped_description(
+    "boston_hmda",
+    limits=("decisions", "sample", "one_area"),
     source="Federal Reserve Bank of Boston (Home Mortgage Disclosure Act data and a survey of "
     "lenders), in the extract distributed with Stock and Watson, Introduction to Econometrics",
     licence="none stated; published by a public body for research",
     citation="Munnell, A. H., Tootell, G. M. B., Browne, L. E. and McEneaney, J. (1996). Mortgage "
     "Lending in Boston: Interpreting HMDA Data. American Economic Review 86(1), 25–53.",
-    period="applications made in 1990",
-    population="White and African-American applicants for a mortgage on a single-family home in "
-    "greater Boston",
-    decision="The model predicts which applications for a home mortgage in greater Boston a lender "
-    "would deny; “approved” is the decision that is good for the applicant.",
     sector="credit",
-    limits=(
-        "The labels are decisions of lenders in 1990, not outcomes: whether an approved loan was "
-        "repaid is not in the data, and whatever bias the lenders had is in the labels.",
-        "The survey took all applications of minority applicants but only a sample of the others, "
-        "so the sizes of the groups are not those of Boston.",
-        "All applications are from one metropolitan area, one year and two groups of applicants.",
-    ),
 )
 
 _YES_NO: dict[Code, str] = {"no": "no", "yes": "yes"}
@@ -153,12 +140,9 @@ COLUMNS: dict[str, Column] = {
 }
 
 _NOTES = (
-    "The three ratios of the file are given in percent.",
-    "Codes of the credit records are ordered by their number; that “too little history” stands "
-    "between late and overdue payments, and “no mortgage before” below late ones, is an "
-    "assumption.",
-    "What an applicant can change is taken to be the debts, the housing expense, the size of the "
-    "loan and the kind of home; credit records, work and schooling are history.",
+    message("data_sets.boston_hmda.preparation.percent"),
+    message("data_sets.boston_hmda.preparation.ordered"),
+    message("data_sets.boston_hmda.preparation.changeable"),
 )
 
 

@@ -7,11 +7,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.shares import Shares
@@ -20,11 +21,9 @@ from deepseek_report.datasets.targets import TargetRule
 _FILE = "breast_cancer.csv of scikit-learn"
 _TARGET = "diagnosis"
 
-DESCRIPTION = Description(
-    name="breast_cancer",
-    title="Breast cancer, Wisconsin (diagnostic)",
-    description="Size, shape and texture of the cell nuclei in a digitised image of a fine-needle "
-    "sample of a breast mass, one row for each patient, with the diagnosis.",
+DESCRIPTION = shipped_description(
+    "breast_cancer",
+    limits=("no_units", "one_hospital", "no_groups", "prevalence"),
     source="UCI Machine Learning Repository, Breast Cancer Wisconsin (Diagnostic), in the copy "
     "that comes with scikit-learn",
     licence="CC BY 4.0",
@@ -32,21 +31,7 @@ DESCRIPTION = Description(
     "techniques to diagnose breast cancer from image-processed nuclear features of fine needle "
     "aspirates. Cancer Letters 77(2–3), 163–171.",
     doi="10.24432/C5DW2B",
-    period="the years before November 1995, when the data were given to the repository",
-    population="569 consecutive patients with a breast mass at the University of Wisconsin "
-    "hospitals",
-    decision="The model predicts whether a breast mass is malignant from its cell nuclei; "
-    "“benign” is the result that is good for the patient.",
     sector="health",
-    limits=(
-        "The source does not state the units of lengths and areas, so that they compare within the "
-        "data only.",
-        "All samples are from one hospital and one way of marking the nuclei, over 30 years ago.",
-        "Age, sex, ethnicity and other facts about the patients are not in the data, so that "
-        "differences between groups of patients cannot be assessed.",
-        "Two of five masses are malignant, far more than in screening: the probabilities do not "
-        "carry over to another share.",
-    ),
 )
 
 #: What is measured at each nucleus: label, unit, what it means.
@@ -90,10 +75,7 @@ COLUMNS: dict[str, Column] = {
     _TARGET: Column(label="Diagnosis", categories={"benign": "benign", "malignant": "malignant"}),
 }
 
-_NOTES = (
-    "Nothing that the model is given can be changed by the patient, so that no smallest change is "
-    "looked for.",
-)
+_NOTES = (message("data_sets.breast_cancer.preparation.unchangeable"),)
 
 
 @dataclass(frozen=True)

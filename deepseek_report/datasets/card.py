@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.array_card import describe_values
 from deepseek_report.datasets.correlations import MOST_COMPARED, correlated_pairs, most_telling
 from deepseek_report.datasets.number_card import (
@@ -22,6 +23,7 @@ from deepseek_report.datasets.number_card import (
     part_means,
 )
 from deepseek_report.datasets.text_card import TextFacts, describe_texts
+from deepseek_report.tasks import task_of
 
 _SHOWN_CORRELATIONS = 30
 
@@ -50,17 +52,36 @@ class Description:
     """
 
     name: str
-    title: str
-    description: str = ""
+    title: Text
+    description: Text = ""
     source: str = ""
     licence: str = ""
     citation: str = ""
     doi: str = ""
-    period: str = ""
-    population: str = ""
-    decision: str = ""
-    limits: tuple[str, ...] = ()
+    period: Text = ""
+    population: Text = ""
+    decision: Text = ""
+    limits: tuple[Text, ...] = ()
     sector: Sector = ""
+
+
+#: Periods that are no time: the source does not say it, or the data are made up.
+NOT_STATED = message("card.period.not_stated")
+NO_PERIOD = message("card.period.none")
+
+
+def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> Description:
+    """The description of a data set that comes with the package.
+
+    What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
+    keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
+    """
+    parts = ("title", "description", "period", "population", "decision")
+    told: dict[str, Any] = {
+        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+    }
+    sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
+    return Description(name=name, limits=sentences, **told, **origin)
 
 
 @dataclass(frozen=True)
@@ -86,8 +107,8 @@ class Facts:
     n_shared: int
     n_same_inputs: int
     dropped: bool
-    split_method: str
-    preparation: tuple[str, ...]
+    split_method: Text
+    preparation: tuple[Text, ...]
     texts: TextFacts | None = None
     dates: tuple[str, ...] = ()
 
@@ -107,7 +128,7 @@ class Facts:
     def compared(self) -> NDArray[np.int64]:
         """Positions of the columns that are searched for correlated pairs, ascending."""
         kept = [i for i, one in enumerate(self.schema.features) if one.kind != "categorical"]
-        if self.schema.layout is not None:
+        if not kind_of(self.schema).named_columns:
             kept = []
         return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
 
@@ -116,22 +137,19 @@ class Facts:
         return correlated_pairs(self.schema, self.whole, self.compared)
 
     @property
-    def limited(self) -> list[str]:
+    def limited(self) -> list[Message]:
         """What was not searched in full, one sentence each."""
         n = len(self.schema.features)
-        if self.schema.layout is not None or n <= MOST_COMPARED:
+        if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
             return []
-        return [
-            f"Of {count(n)} features, the {count(len(self.compared))} that go most with the label "
-            "were compared with one another; pairs among the others were not searched."
-        ]
+        return [message("card.limited", features=n, compared=len(self.compared))]
 
 
 def make_card(facts: Facts) -> dict[str, Any]:
     """The card as `docs/contracts.md` lays it down."""
     whole, schema = facts.whole, facts.schema
     return {
-        **asdict(facts.description),
+        **vars(facts.description),
         "file": facts.file,
         "sha256": facts.sha256,
         "rows": len(whole),
@@ -155,7 +173,7 @@ def _outcomes(facts: Facts) -> dict[str, Any]:
     """How the labels are spread over all rows, the groups and the parts."""
     schema, whole = facts.schema, facts.whole
     target, groups = schema.target, {one: whole.groups[one.name] for one in schema.attributes}
-    if target.is_number:
+    if not task_of(target).decides:
         return {
             "positive_class": None,
             "labels": [],
@@ -176,16 +194,16 @@ def _outcomes(facts: Facts) -> dict[str, Any]:
 def _contents(facts: Facts) -> dict[str, Any]:
     """What is in the columns: each of them in a table, all together in other data."""
     schema, whole = facts.schema, facts.whole
-    layout = schema.layout
-    is_table = layout is None
+    kind = kind_of(schema)
+    named = kind.named_columns
     return {
         "modality": schema.modality,
-        "missing": missing(schema, whole) if is_table else {},
-        "numeric": numeric_rows(schema, whole) if is_table else [],
-        "categorical": categorical_rows(schema, whole) if is_table else [],
+        "missing": missing(schema, whole) if named else {},
+        "numeric": numeric_rows(schema, whole) if named else [],
+        "categorical": categorical_rows(schema, whole) if named else [],
         "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
         "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
-        "values": describe_values(schema, layout, whole) if layout and not facts.texts else None,
+        "values": None if named or facts.texts else describe_values(schema, kind.layout, whole),
     }
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card import Facts, category_counts
@@ -40,16 +39,21 @@ def _issue(facts: Facts, codes: tuple[str, ...], features: list[Feature]) -> Dat
     return DataIssue(
         "undocumented_codes",
         "medium" if share >= _MANY else "low",
-        f"In {plural(rows, 'row')} ({percent(share)}), {_names(features)} "
-        f"{'holds' if len(features) == 1 else 'hold'} codes that the code book does not know "
-        f"({_totals(table, codes)}).",
+        message(
+            "data.undocumented_codes.text",
+            rows=rows,
+            share=share,
+            features=[feature.label for feature in features],
+            named=len(features) <= _SHOWN,
+            codes=_totals(table, codes),
+        ),
         {
             "rows": rows,
             "share": share,
             "features": [one.name for one in features],
             "codes": table,
         },
-        "Ask the source what the codes mean; until then do not read a meaning into their effect.",
+        message("data.undocumented_codes.do"),
     )
 
 
@@ -72,13 +76,8 @@ def _rows_with(facts: Facts, features: list[Feature], codes: tuple[str, ...]) ->
     return hit
 
 
-def _totals(table: list[dict[str, Any]], codes: tuple[str, ...]) -> str:
-    sums = {code: sum(row["n"] for row in table if row["code"] == code) for code in codes}
-    return ", ".join(f"code {code}: {count(n)} times" for code, n in sums.items())
-
-
-def _names(features: Sequence[Feature]) -> str:
-    if len(features) <= _SHOWN:
-        return ", ".join(f"“{one.label}”" for one in features)
-    first, last = features[0].label, features[-1].label
-    return f"{len(features)} features (“{first}” … “{last}”)"
+def _totals(table: list[dict[str, Any]], codes: tuple[str, ...]) -> list[dict[str, Any]]:
+    """How often each code occurs in all the features together."""
+    return [
+        {"code": code, "n": sum(row["n"] for row in table if row["code"] == code)} for code in codes
+    ]

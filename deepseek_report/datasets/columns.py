@@ -116,7 +116,7 @@ def sorted_codes(codes: Iterable[str]) -> list[str]:
     return sorted(found, key=float) if all(map(is_number, found)) else sorted(found)
 
 
-def message(where: str, found: str, allowed: str, do: str) -> str:
+def error_text(where: str, found: str, allowed: str, do: str) -> str:
     """The four things that every message about data says."""
     return f"{where}: {found}. Allowed: {allowed}. What to do: {do}."
 
@@ -145,7 +145,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
 def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
     """One message for each field without a value; `wanted` are pairs of field and what it holds."""
     return [
-        message("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
+        error_text("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
         for name, allowed in wanted
         if getattr(plugin, name) is None
     ]
@@ -159,7 +159,7 @@ def not_columns(file: str, asked: Iterable[tuple[str, str]], names: Sequence[str
     asked : pairs of a field of the config and a column that it names. names : the file's columns.
     """
     return [
-        message(
+        error_text(
             file,
             f"`dataset.{field}` names `{name}`, which is not a column",
             "a column of the file",

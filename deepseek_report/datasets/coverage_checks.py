@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Attribute
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card import Facts
+from deepseek_report.tasks import task_of
 
 SMALL_GROUP = 100
 FEW_OF_A_CLASS = 10
@@ -15,7 +16,7 @@ FEW_OF_A_CLASS = 10
 
 def label_balance(facts: Facts) -> list[DataIssue]:
     """One class is much rarer than the others; a number has no classes."""
-    if facts.schema.target.is_number:
+    if not task_of(facts.schema.target).decides:
         return []
     sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
     rarest = int(np.argmin(sizes))
@@ -30,11 +31,15 @@ def label_balance(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "label_balance",
             severity,
-            f"Only {percent(share)} of the rows are “{name}” ({count(sizes[rarest])} of "
-            f"{count(sizes.sum())}).",
+            message(
+                "data.label_balance.text",
+                share=share,
+                name=name,
+                n=int(sizes[rarest]),
+                of=int(sizes.sum()),
+            ),
             {"class": name, "n": int(sizes[rarest]), "share": share, "majority": majority},
-            f"Do not judge by accuracy: always deciding for the largest class is right in "
-            f"{percent(majority)} of the cases. Read balanced accuracy and average precision.",
+            message("data.label_balance.do", majority=majority),
         )
     ]
 
@@ -53,7 +58,7 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
     test = facts.parts["test"]
     inside = test.groups[attribute.name] == code
     n = int(inside.sum())
-    if facts.schema.target.is_number:
+    if not task_of(facts.schema.target).decides:
         return _small_by_size(attribute, level, n)
     classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
     fewest = int(np.argmin(classes))
@@ -63,8 +68,14 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
     return DataIssue(
         "small_group",
         "medium",
-        f"{_capital(attribute.label)} “{level}” has {plural(n, 'row')} in the test part, "
-        f"{count(classes[fewest])} of them “{name}”.",
+        message(
+            "data.small_group.text",
+            attribute=attribute.label,
+            level=level,
+            n=n,
+            fewest=int(classes[fewest]),
+            name=name,
+        ),
         {
             "attribute": attribute.name,
             "level": level,
@@ -72,7 +83,7 @@ def _small(facts: Facts, attribute: Attribute, code: int, level: str) -> DataIss
             "class": name,
             "n_class": int(classes[fewest]),
         },
-        "Read its rates with their intervals, or collect more rows; no verdict rests on it.",
+        message("data.small_group.do"),
     )
 
 
@@ -83,15 +94,10 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
     return DataIssue(
         "small_group",
         "medium",
-        f"{_capital(attribute.label)} “{level}” has {plural(n, 'row')} in the test part.",
+        message("data.small_group_by_size.text", attribute=attribute.label, level=level, n=n),
         {"attribute": attribute.name, "level": level, "n": n},
-        "Read its errors with their intervals, or collect more rows; no verdict rests on it.",
+        message("data.small_group_by_size.do"),
     )
-
-
-def _capital(label: str) -> str:
-    """The label as a sentence begins with it."""
-    return label[:1].upper() + label[1:]
 
 
 def population_limits(facts: Facts) -> list[DataIssue]:
@@ -103,9 +109,9 @@ def population_limits(facts: Facts) -> list[DataIssue]:
             DataIssue(
                 "population_limits",
                 "medium",
-                " ".join(told.limits),
+                message("data.limits.text", limits=list(told.limits)),
                 {"limits": list(told.limits), "period": told.period},
-                "Measure the model anew before using it for other people, places or times.",
+                message("data.limits.do"),
             )
         )
     fields = ("source", "period", "population", "decision")
@@ -115,11 +121,9 @@ def population_limits(facts: Facts) -> list[DataIssue]:
             DataIssue(
                 "population_limits",
                 "medium",
-                f"The config does not say this of the data: {', '.join(silent)}.",
+                message("data.undeclared.text", fields=silent),
                 {"undeclared": silent},
-                "Say in the config where the data come from: "
-                + ", ".join(f"dataset.{name}=…" for name in silent)
-                + ".",
+                message("data.undeclared.do", fields=silent),
             )
         )
     return found

@@ -9,11 +9,12 @@ from typing import Annotated
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.columns import Code, Column
 from deepseek_report.datasets.file_form import FileForm
 from deepseek_report.datasets.reading import file_problem, read_table
@@ -27,29 +28,16 @@ _TARGET = "default_next_month"
 _LATEST = "The latest month stands for the months to come: the client can change it."
 _PAST = "An earlier month: it can no longer be changed."
 
-DESCRIPTION = Description(
-    name="taiwan_credit",
-    title="Default of credit-card clients, Taiwan 2005",
-    description="Credit limit, age, sex, education, marital status, and six months of bills, "
-    "payments and repayment status of credit-card clients, with whether they defaulted in the "
-    "month after.",
+DESCRIPTION = shipped_description(
+    "taiwan_credit",
+    limits=("one_bank", "granted_only", "codes"),
     source="UCI Machine Learning Repository, Default of Credit Card Clients (I-Cheng Yeh)",
     licence="CC BY 4.0",
     citation="Yeh, I.-C. and Lien, C.-h. (2009). The comparisons of data mining techniques for the "
     "predictive accuracy of probability of default of credit card clients. Expert Systems with "
     "Applications 36(2), 2473–2480. doi:10.1016/j.eswa.2007.12.020",
     doi="10.24432/C55S3H",
-    period="April to September 2005, with the defaults of October 2005",
-    population="Clients of one bank in Taiwan who had been granted a credit card",
-    decision="The model predicts which credit-card clients of a bank in Taiwan will default next "
-    "month; “no default” is the decision that is good for the client.",
     sector="credit",
-    limits=(
-        "All clients are from one bank in Taiwan, and all months from half a year in 2005.",
-        "Only people who had been granted credit are in the data: nothing is known about "
-        "applicants who were rejected.",
-        "The code book does not explain the repayment codes −2 and 0, and most clients have one.",
-    ),
 )
 
 _STATUS: dict[Code, str] = {
@@ -135,13 +123,10 @@ COLUMNS: dict[str, Column] = {
 }
 
 _NOTES = (
-    "The repayment status is ordered by its number; that the undocumented codes −2 and 0 stand "
-    "below “1 month late” is an assumption.",
-    "Categories of the code book that no client has are left out (9 or more months late; in some "
-    "months 1 month late).",
-    "What a client can change is taken to be the latest month (status, bill, amount paid), which "
-    "stands for the months to come; earlier months are history, and the bank sets the limit.",
-    "Marital status code 0 is not in the code book: these clients are in no group.",
+    message("data_sets.taiwan_credit.preparation.ordered"),
+    message("data_sets.taiwan_credit.preparation.unused"),
+    message("data_sets.taiwan_credit.preparation.changeable"),
+    message("data_sets.taiwan_credit.preparation.status_zero"),
 )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source, assemble, encode
-from deepseek_report.datasets.columns import message, not_columns, not_set
+from deepseek_report.datasets.columns import error_text, not_columns, not_set
 from deepseek_report.datasets.declared import DeclaredTable
 from deepseek_report.datasets.file_form import WrittenFile
 from deepseek_report.datasets.file_task import task_in_file
@@ -99,7 +100,7 @@ class TableFile(DeclaredTable, WrittenFile):
         both.extend(name for name in self.targets if name in self.compared)
         both.extend(name for name in self.sensitive if name in self.compare_by)
         return [
-            message(
+            error_text(
                 "dataset",
                 f"`{name}` has two roles",
                 "one of target, sensitive, compare_by, and left out (`drop`, `id_column`)",
@@ -149,8 +150,7 @@ class TableFile(DeclaredTable, WrittenFile):
             notes=(*read.notes, *self._notes()),
         )
 
-    def _notes(self) -> tuple[str, ...]:
+    def _notes(self) -> tuple[Message, ...]:
         if not self.left_out:
             return ()
-        names = ", ".join(f"“{name}”" for name in self.left_out)
-        return (f"Left out as the config asks: {names}.",)
+        return (message("preparation.left_out", columns=list(self.left_out)),)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
-from deepseek_report.artifacts.numbers import count, interval, percent, plural
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.text_card import TextFacts, outcomes
@@ -26,12 +26,13 @@ _NAMED: frozenset[Form] = frozenset({"handle", "hashtag", "link"})
 _TOLD = 3
 _LISTED = 20
 
-_NAMES: Mapping[Form, tuple[str, str, str]] = {
-    "handle": ("handle", "handles", "handles"),
-    "hashtag": ("hashtag", "hashtags", "hashtags"),
-    "link": ("link", "links", "links"),
-    "number": ("number", "numbers", "numbers"),
-    "mark": ("sign", "signs", ""),
+#: What `dataset.hide` calls the words of each form that says nothing of the label by itself.
+_HIDEABLE: Mapping[Form, str] = {
+    "handle": "handles",
+    "hashtag": "hashtags",
+    "link": "links",
+    "number": "numbers",
+    "mark": "",
 }
 
 
@@ -45,7 +46,7 @@ class Cue:
 
     word: str
     form: Form
-    outcome: str
+    outcome: Text
     n: int
     hits: int
     base: float
@@ -61,13 +62,10 @@ class Cue:
     def excess(self) -> float:
         return self.hits - self.n * self.base
 
-    def told(self) -> str:
+    def told(self) -> Message:
         """`of the 2 981 texts with “@usairways”, 2 317 (77.7 %, 76.2–79.2 %) are “negative”`."""
-        ends = interval(self.low, self.high, as_percent=True)
-        return (
-            f"of the {count(self.n)} texts with “{self.word}”, {count(self.hits)} "
-            f"({percent(self.rate)}, {ends}) are “{self.outcome}”"
-        )
+        names = ("word", "outcome", "n", "hits", "rate", "low", "high")
+        return message("data.cue", **{name: getattr(self, name) for name in names})
 
     def plain(self) -> dict[str, object]:
         """The counted facts, for `DataIssue.values`."""
@@ -76,7 +74,7 @@ class Cue:
 
 
 def find_cues(
-    words: Sequence[frozenset[str]], groups: Sequence[tuple[str, NDArray[np.bool_]]]
+    words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, NDArray[np.bool_]]]
 ) -> list[Cue]:
     """All words that raise the share of a class by 10 points for certain, strongest first.
 
@@ -100,7 +98,7 @@ def find_cues(
 
 
 def _of_class(
-    outcome: str,
+    outcome: Text,
     often: Sequence[str],
     counts: tuple[Mapping[str, int], Mapping[str, int]],
     setting: tuple[float, int],
@@ -132,7 +130,9 @@ def cue_issues(facts: Facts) -> list[DataIssue]:
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
     rest = [cue for cue in cues if cue not in leaks]
-    names = [_names(form, [cue for cue in rest if cue.form == form], facts.told) for form in _NAMES]
+    names = [
+        _names(form, [cue for cue in rest if cue.form == form], facts.told) for form in _HIDEABLE
+    ]
     telling = [cue for cue in rest if cue.form == "word"]
     return [
         *(_leak(cue) for cue in leaks[:_TOLD]),
@@ -150,10 +150,9 @@ def _leak(cue: Cue) -> DataIssue:
     return DataIssue(
         "near_leak",
         "high",
-        f"“{cue.word}” alone decides the label where it stands: {cue.told()}, against "
-        f"{percent(cue.base)} of all texts.",
+        message("data.leaking_word.text", word=cue.word, cue=cue.told(), base=cue.base),
         cue.plain(),
-        "Find out whether it was added with the label or after it; if so, take it out.",
+        message("data.leaking_word.do"),
     )
 
 
@@ -161,27 +160,20 @@ def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
     if not cues:
         return None
     words = texts.words
-    one, many, kind = _NAMES[form]
-    hidden = "" if kind in texts.hidden else kind
-    found = {cue.word for cue in cues}
-    covered = sum(not found.isdisjoint(text) for text in words)
+    names = {cue.word for cue in cues}
+    covered = sum(not names.isdisjoint(text) for text in words)
     share = covered / len(words)
-    first, *others = cues
-    also = "; ".join(cue.told() for cue in others[: _TOLD - 1])
-    said = (
-        f"although {many} are not what a text says"
-        if form in _NAMED
-        else "and a reader must judge whether that is what a text says"
-    )
-    text = (
-        f"{plural(len(found), one, many)} alone {'predicts' if len(found) == 1 else 'predict'} the "
-        f"label, {said}: {first.told()}, against {percent(first.base)} of all texts"
-        f"{f'; {also}' if also else ''}. "
-        f"{count(covered)} of {count(len(words))} texts ({percent(share)}) have one of them."
+    text = message(
+        f"data.names.text.{form}",
+        n=len(names),
+        cues=[cue.told() for cue in cues[:_TOLD]],
+        base=cues[0].base,
+        covered=covered,
+        of=len(words),
     )
     listed = [cue.plain() for cue in cues[:_LISTED]]
     values = {"form": form, "n": covered, "share": share, "n_cues": len(cues), "cues": listed}
-    return DataIssue("spurious_cues", _weight(form, share), text, values, _todo(many, hidden))
+    return DataIssue("spurious_cues", _weight(form, share), text, values, _todo(form, texts))
 
 
 def _weight(form: Form, share: float) -> Severity:
@@ -191,33 +183,29 @@ def _weight(form: Form, share: float) -> Severity:
     return "high" if share >= 0.1 else "medium" if share >= 0.02 else "low"
 
 
-def _todo(many: str, hidden: str) -> str:
-    replace = (
-        f"measure the model again with {override('dataset.hide', [hidden])}, which puts "
-        f"“{HIDDEN[hidden]}” in their place"
-        if hidden
-        else "measure the model again on texts without them"
-    )
-    return (
-        f"See what the explanations attribute to these {many}: a model that reads them has learnt "
-        f"who or what a text is about, not what it says; {replace}."
+def _todo(form: Form, texts: TextFacts) -> Message:
+    """What to do; a form that is not hidden yet, and can be, is named with the override."""
+    kind = _HIDEABLE[form]
+    hideable = bool(kind) and kind not in texts.hidden
+    return message(
+        f"data.names.do.{form}",
+        override=override("dataset.hide", [kind]) if hideable else "",
+        placeholder=HIDDEN[kind] if hideable else "",
     )
 
 
-def _telling(cues: list[Cue], groups: Sequence[tuple[str, NDArray[np.bool_]]]) -> DataIssue:
-    by_class = {name: [cue for cue in cues if cue.outcome == name] for name, _ in groups}
-    said = [
-        f"“{name}”: " + ", ".join(f"“{cue.word}” ({percent(cue.rate)})" for cue in found[:5])
-        for name, found in by_class.items()
-        if found
+def _telling(cues: list[Cue], groups: Sequence[tuple[Text, NDArray[np.bool_]]]) -> DataIssue:
+    by_class = [(name, [cue for cue in cues if cue.outcome == name]) for name, _ in groups]
+    told = [
+        {"name": name, "words": [{"word": cue.word, "rate": cue.rate} for cue in strongest[:5]]}
+        for name, strongest in by_class
+        if strongest
     ]
     n = len({cue.word for cue in cues})
     return DataIssue(
         "telling_words",
         "info",
-        f"{plural(n, 'word', 'words')} alone {'raises' if n == 1 else 'raise'} the share of a "
-        f"class by 10 points or more; most of all, with the share of their texts that have it, for "
-        f"{'; for '.join(said)}.",
+        message("data.telling_words.text", n=n, classes=told),
         {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]},
-        "Judge of each whether it says something about the label, or only about the topic.",
+        message("data.telling_words.do"),
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.datasets.file_form import Decimal
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Decimals:
     """The sign before decimals, and what is said of it."""
 
     sign: Decimal
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
 
 def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
@@ -53,14 +53,12 @@ def recognise_decimals(frame: pd.DataFrame, names: list[str]) -> Decimals:
     ]
     if with_point:
         return Decimals(".", (_both(with_comma, with_point),))
-    note = (
-        f"Numbers are read with a decimal comma, which {_named(with_comma)} "
-        f"{'shows' if len(with_comma) == 1 else 'show'} (`dataset.decimal` declares another sign)."
-    )
-    return Decimals(",", (note,))
+    return Decimals(",", (_about("decimal_comma", with_comma),))
 
 
-def without_groups(frame: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+def without_groups(
+    frame: pd.DataFrame, names: list[str]
+) -> tuple[pd.DataFrame, tuple[Message, ...]]:
     """The frame without points that group thousands before a decimal comma, and what is said.
 
     Only a column that is numbers throughout, of which one shows the grouping beyond doubt.
@@ -74,7 +72,7 @@ def without_groups(frame: pd.DataFrame, names: list[str]) -> tuple[pd.DataFrame,
             grouped.append(name)
     if not grouped:
         return frame, ()
-    return frame, (f"Points in {_named(grouped)} group thousands and are left out.",)
+    return frame, (_about("grouped", grouped),)
 
 
 def _has(column: pd.Series, sign: str) -> bool:
@@ -95,31 +93,25 @@ def _is_pointed(column: pd.Series) -> bool:
     return _all(column, _POINT) and not _all(with_point, _GROUPED)
 
 
-def _unclear(names: list[str]) -> tuple[str, ...]:
-    if not names:
-        return ()
-    holds = "holds" if len(names) == 1 else "hold"
-    return (
-        f"{_named(names)} {holds} commas before three digits, which may group thousands or mark "
-        "decimals, so that these cells are read as texts: declare `dataset.decimal`, or write the "
-        "numbers without commas.",
+def _unclear(names: list[str]) -> tuple[Message, ...]:
+    return (_about("unclear_commas", names),) if names else ()
+
+
+def _both(with_comma: list[str], with_point: list[str]) -> Message:
+    return message(
+        "preparation.both_decimals",
+        commas=message("preparation.columns", **_first(with_comma)),
+        points=message("preparation.columns", **_first(with_point)),
+        n_commas=len(with_comma),
+        n_points=len(with_point),
     )
 
 
-def _both(with_comma: list[str], with_point: list[str]) -> str:
-    looks = "looks" if len(with_comma) == 1 else "look"
-    has = "has" if len(with_point) == 1 else "have"
-    return (
-        f"{_named(with_comma)} {looks} like numbers with decimal commas, but {_named(with_point)} "
-        f"{has} decimal points; points were taken as decimal: declare `dataset.decimal`, or write "
-        "all numbers alike."
-    )
+def _about(key: str, names: list[str]) -> Message:
+    """What is said of columns: the first by name, the others by number."""
+    columns = message("preparation.columns", **_first(names))
+    return message(f"preparation.commas.{key}", columns=columns, n=len(names))
 
 
-def _named(names: list[str]) -> str:
-    """`“a”, “b”, “c” and 2 further columns`."""
-    quoted = [f"“{one}”" for one in names[:_SHOWN]]
-    more = len(names) - _SHOWN
-    if more > 0:
-        return f"{', '.join(quoted)} and {plural(more, 'further column')}"
-    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if quoted[1:] else quoted[0]
+def _first(names: list[str]) -> dict[str, Any]:
+    return {"names": names[:_SHOWN], "more": max(len(names) - _SHOWN, 0)}

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from deepseek_report.artifacts.schema import AttributeKind, Task
-from deepseek_report.datasets.columns import Column, message
+from deepseek_report.artifacts.schema import AttributeKind, TaskName
+from deepseek_report.datasets.columns import Column, error_text
 from deepseek_report.datasets.described import Described
 from deepseek_report.datasets.encoding import MOST_CATEGORIES
 from deepseek_report.datasets.targets import TargetRule
@@ -28,7 +28,7 @@ class Declared(Described):
     """
 
     target: str | tuple[str, ...] | None = None
-    task: Literal["auto"] | Task = "auto"
+    task: Literal["auto"] | TaskName = "auto"
     sensitive: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
     columns: dict[str, Column] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class Declared(Described):
         if self.task == "regression" and (self.favourable, self.positive) != (None, None):
             do = "remove `dataset.favourable` and `dataset.positive`"
             found.append(("a number has no classes", "a target of classes for these", do))
-        return [message("dataset", *one) for one in found]
+        return [error_text("dataset", *one) for one in found]
 
 
 @dataclass(frozen=True)

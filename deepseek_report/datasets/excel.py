@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.file_bytes import FileBytes, check_archive
 from deepseek_report.datasets.file_form import FileForm
 from deepseek_report.datasets.limits import ReadLimits
@@ -35,7 +36,7 @@ def excel_problem(path: Path) -> str | None:
     if find_spec("openpyxl") is not None:
         return None
     found = "workbooks are read by the package `openpyxl`, which is not installed"
-    return message(str(path), found, "an installed package", _INSTALL)
+    return error_text(str(path), found, "an installed package", _INSTALL)
 
 
 def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
@@ -49,7 +50,9 @@ def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
         return _header(next(_rows(sheet, file.path, form.limits), []), file.path, sheet.title)
 
 
-def read_sheet(file: FileBytes, form: FileForm) -> tuple[pd.DataFrame, list[str], tuple[str, ...]]:
+def read_sheet(
+    file: FileBytes, form: FileForm
+) -> tuple[pd.DataFrame, list[str], tuple[Message, ...]]:
     """All rows with the types that the workbook gives them, the names, and what is said of it.
 
     Raises
@@ -68,13 +71,9 @@ def read_sheet(file: FileBytes, form: FileForm) -> tuple[pd.DataFrame, list[str]
         for place, column in enumerate(zip(*[row for row in table if row], strict=True))
     }
     frame = pd.DataFrame(columns, columns=range(len(names))).infer_objects()
-    note = f"The sheet “{sheet.title}” was read"
-    if form.sheet is None and len(titles) > 1:
-        note = (
-            f"Of {len(titles)} sheets the first, “{sheet.title}”, was read (`dataset.sheet` names "
-            "another)"
-        )
-    return frame, names, (f"{note}; a formula counts with the value that is stored beside it.",)
+    several = form.sheet is None and len(titles) > 1
+    note = message("preparation.sheet", title=sheet.title, sheets=len(titles) if several else 1)
+    return frame, names, (note,)
 
 
 def _is_missing(cell: Any, missing: set[str]) -> bool:
@@ -102,7 +101,7 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         found = f"this is not a readable workbook ({reason})"
         do = "save it again as .xlsx without a password, or as CSV"
-        raise DataError(message(str(file.path), found, "an .xlsx file", do)) from None
+        raise DataError(error_text(str(file.path), found, "an .xlsx file", do)) from None
 
 
 @contextmanager
@@ -128,7 +127,7 @@ def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any
     found = "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`"
     allowed = ", ".join(f"`{one}`" for one in titles) or "a sheet of cells"
     do = nearest(str(wanted), titles) if titles else "save a table in it"
-    raise DataError(message(str(path), found, allowed, do))
+    raise DataError(error_text(str(path), found, allowed, do))
 
 
 def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
@@ -153,7 +152,9 @@ def _plain(value: Any, row: int, path: Path) -> Any:
             value.encode()
         except UnicodeEncodeError:
             found = f"row {count(row)} holds half of a character (a lone surrogate)"
-            raise DataError(message(str(path), found, "whole characters", "correct it")) from None
+            raise DataError(
+                error_text(str(path), found, "whole characters", "correct it")
+            ) from None
     return value
 
 
@@ -161,7 +162,7 @@ def _header(row: list[Any], path: Path, title: str) -> list[str]:
     if not row:
         found = f"the first row of the sheet “{title}” is blank"
         do = "put the column names there, or name another sheet by `dataset.sheet`"
-        raise DataError(message(str(path), found, "a header", do))
+        raise DataError(error_text(str(path), found, "a header", do))
     names = ["" if one is None else str(one).strip() for one in row]
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
@@ -171,5 +172,5 @@ def _fitted(row: list[Any], width: int, number: int, path: Path) -> list[Any]:
     if len(row) > width:
         found = f"row {count(number)} has {len(row)} cells, the header has {width}"
         do = "give every column a name, or clear the cells beside the table"
-        raise DataError(message(str(path), found, "no more cells than names", do))
+        raise DataError(error_text(str(path), found, "no more cells than names", do))
     return [*row, *[None] * (width - len(row))] if row else []

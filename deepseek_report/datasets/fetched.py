@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.protocols.datasets import Nature
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -85,11 +85,11 @@ class Asked:
             f"a machine that has one; or {self.otherwise}"
         )
         found = f"it could not be fetched ({why})"
-        return DataError(message(self.where, found, "a network, or a filled cache", do))
+        return DataError(error_text(self.where, found, "a network, or a filled cache", do))
 
     def refused(self, why: object) -> DataError:
         """The publisher was reached, and does not give it."""
-        return DataError(message(self.where, f"{why}".rstrip("."), self.wanted, self.look_up))
+        return DataError(error_text(self.where, f"{why}".rstrip("."), self.wanted, self.look_up))
 
 
 @contextmanager
@@ -131,4 +131,4 @@ def require_assumed(assumed: Nature, found: Nature, where: str, what: str) -> No
         return
     problem = f"the target turned out to be of task {found.task}, which was not known before"
     do = f"run again, now that {what} in the cache, or set `dataset.task={found.task}`"
-    raise DataError(message(where, problem, "classes", do))
+    raise DataError(error_text(where, problem, "classes", do))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -69,7 +69,7 @@ def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
     raw = stream.read(size + 1)
     if len(raw) > size:
         found = "the file grew while it was read"
-        raise DataError(message(where, found, "a finished file", "run again when it is written"))
+        raise DataError(error_text(where, found, "a finished file", "run again when it is written"))
     return raw
 
 
@@ -104,13 +104,13 @@ def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             found = "this is not a regular file"
-            raise DataError(message(str(path), found, "a file on a disk", "copy it to one"))
+            raise DataError(error_text(str(path), found, "a file on a disk", "copy it to one"))
         with path.open("rb") as stream:
             raw = read_open(stream, str(path), limits)
     except OSError as error:
         found = f"the file cannot be read ({error.strerror or error})"
         do = "correct its rights, or copy it"
-        raise DataError(message(str(path), found, "a file that can be read", do)) from None
+        raise DataError(error_text(str(path), found, "a file that can be read", do)) from None
     return raw, hashlib.sha256(raw).hexdigest()
 
 
@@ -127,7 +127,7 @@ def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         found = f"it cannot be unpacked ({reason})"
         do = "pack it again, or unpack it yourself and name the file"
-        raise DataError(message(str(path), found, f"a whole {suffix} file", do)) from None
+        raise DataError(error_text(str(path), found, f"a whole {suffix} file", do)) from None
 
 
 def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
@@ -138,7 +138,7 @@ def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
         if len(files) != 1:
             found = f"the archive holds {len(files)} files"
             do = "unpack it, and name the file that holds the table"
-            raise DataError(message(str(path), found, "one file", do))
+            raise DataError(error_text(str(path), found, "one file", do))
         with archive.open(files[0]) as stream:
             return _bounded(stream, str(path), limits)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.artifacts.schema import Task
+from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.datasets.cells import read_cells
 from deepseek_report.datasets.file_form import Decimal, FileForm
 from deepseek_report.datasets.targets import TargetRule, task_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Reader = Callable[[Path, FileForm, str], tuple["pd.Series", Decimal]]
 
 
-def task_in_file(path: Path, form: FileForm, rule: TargetRule, read: Reader) -> Task:
+def task_in_file(path: Path, form: FileForm, rule: TargetRule, read: Reader) -> TaskName:
     """As declared, else as the column shows it; what cannot be read is told by `problems`."""
     if rule.task != "auto":
         return rule.task
@@ -33,7 +33,7 @@ def task_in_file(path: Path, form: FileForm, rule: TargetRule, read: Reader) -> 
 
 
 @lru_cache(maxsize=8)
-def _task(stamp: tuple[str, int, int], form: FileForm, rule: TargetRule, read: Reader) -> Task:
+def _task(stamp: tuple[str, int, int], form: FileForm, rule: TargetRule, read: Reader) -> TaskName:
     """Asked again only when the file has changed."""
     column, decimal = read(Path(stamp[0]), form, rule.name)
     return task_of(read_cells(column, rule.name, decimal), rule)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.numbers import number, plural
 from deepseek_report.datasets.cells import is_date, read_cells
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class OnGrid:
     """(instance, step, channel); shorter series end in NaN. `notes` say what was done."""
 
     values: Floats
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
 
 def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
@@ -52,8 +53,8 @@ def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
     if bad.any():
         found = f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
         found += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
-        raise DataError(message(where, found, "numbers or dates", "correct these rows"))
-    return times
+        raise DataError(error_text(where, found, "numbers or dates", "correct these rows"))
+    return np.asarray(times)
 
 
 def to_grid(
@@ -76,11 +77,11 @@ def to_grid(
     for piece, name in zip(pieces, names, strict=True):
         if (np.diff(piece[:, 0]) <= 0).any():
             found = f"series {name!r} has two rows of one moment"
-            raise DataError(message(file, found, "one row a moment", "remove or merge them"))
+            raise DataError(error_text(file, found, "one row a moment", "remove or merge them"))
     gaps = np.concatenate([np.diff(piece[:, 0]) for piece in pieces])
     if not len(gaps):
         do = "check `dataset.id` and `dataset.time`"
-        raise DataError(message(file, "every series has one moment only", "several", do))
+        raise DataError(error_text(file, "every series has one moment only", "several", do))
     usual = float(np.median(gaps)) if step is None else step
     uneven = [
         i
@@ -103,7 +104,7 @@ def _uneven(piece: Floats, name: str, n: int, usual: float, file: str) -> str:
         f"{number(usual)}"
     )
     do = "set `dataset.irregular=resampled`, or fill the gaps in the file"
-    return message(file, found, "even steps", do)
+    return error_text(file, found, "even steps", do)
 
 
 def _check_growth(pieces: Sequence[Floats], usual: float, file: str) -> None:
@@ -113,7 +114,7 @@ def _check_growth(pieces: Sequence[Floats], usual: float, file: str) -> None:
             f"with a step of {number(usual)} the longest series would have {number(longest)} steps"
         )
         do = "set a longer `dataset.step`"
-        raise DataError(message(file, found, "a step that fits the moments", do))
+        raise DataError(error_text(file, found, "a step that fits the moments", do))
 
 
 def _resampled(piece: Floats, step: float) -> Floats:
@@ -143,17 +144,13 @@ def _padded(pieces: Sequence[Floats]) -> Floats:
     return whole
 
 
-def _notes(whole: Sequence[Floats], uneven: Sequence[int], step: float) -> list[str]:
-    lengths = np.array([len(one) for one in whole])
-    notes = [f"A step is {number(step)} in the unit of the time column (seconds for dates)."]
+def _notes(whole: Sequence[Floats], uneven: Sequence[int], step: float) -> list[Message]:
+    lengths = [len(series) for series in whole]
+    notes = [message("preparation.step", step=float(step))]
     if uneven:
+        notes.append(message("preparation.uneven", n=len(uneven)))
+    if min(lengths) < max(lengths):
         notes.append(
-            f"{plural(len(uneven), 'series was', 'series were')} not evenly spaced; all were "
-            "brought to even steps by straight lines between neighbouring values."
-        )
-    if lengths.min() < lengths.max():
-        notes.append(
-            f"Series have {lengths.min()} to {lengths.max()} steps; the places behind the end of a "
-            "shorter one are empty."
+            message("preparation.unequal_lengths", shortest=min(lengths), longest=max(lengths))
         )
     return notes

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import NOT_STATED, shipped_description
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
@@ -27,12 +27,9 @@ _PACKAGE = ("skimage", "scikit-image")
 _FILE = "data/ihc.png"
 _DAB = 2  # third axis of the haematoxylin, eosin, DAB space
 
-DESCRIPTION = Description(
-    name="histology",
-    title="Patches of a stained tissue section",
-    description="Square colour patches of one section of colonic glands in which the protein FHL2 "
-    "is stained brown (DAB) and everything else blue (haematoxylin). A patch is “stained” where "
-    "enough of its pixels are brown by colour deconvolution.",
+DESCRIPTION = shipped_description(
+    "histology",
+    limits=("one_section", "computed_label", "overlap"),
     source="Image `ihc.png` of scikit-image, taken at the Center for Microscopy and Molecular "
     "Imaging",
     licence="no known copyright restrictions",
@@ -41,19 +38,8 @@ DESCRIPTION = Description(
     "histochemical staining by color deconvolution. Analytical and Quantitative Cytology and "
     "Histology 23(4), 291–299.",
     doi="10.7717/peerj.453",
-    period="not stated",
-    population="one section of tissue, 512 × 512 pixels; nothing is known about the patient",
-    decision="The model says whether a patch of tissue is stained; no outcome is good or bad for "
-    "anybody.",
     sector="health",
-    limits=(
-        "All patches come from one section of one patient: nothing follows for other sections, "
-        "stainings, scanners or patients.",
-        "The label is computed from the colour of the pixels, not given by a pathologist, so that "
-        "the pixels that make it are known exactly; it is no diagnosis.",
-        "Patches of one part overlap, so they are not independent and the intervals in this "
-        "report are too narrow.",
-    ),
+    period=NOT_STATED,
 )
 
 
@@ -143,19 +129,16 @@ class Histology(Shares):
             notes=self._notes(threshold),
         )
 
-    def _method(self) -> str:
-        return (
-            "The section is cut into three regions side by side, from left to right training, "
-            f"validation and test, with {self.gap} pixels between them, and patches are taken "
-            "inside of each: patches of different parts neither overlap nor touch. The seed does "
-            "not move the regions."
-        )
+    def _method(self) -> Message:
+        return message("data_sets.histology.split", gap=self.gap)
 
-    def _notes(self, threshold: float) -> tuple[str, ...]:
-        how = "Otsu's threshold of the section" if self.threshold is None else "as declared"
+    def _notes(self, threshold: float) -> tuple[Message, ...]:
         return (
-            "Pixels are colour levels from 0 to 255.",
-            f"A pixel is brown where its DAB value is above {number(threshold)} ({how}); a patch "
-            f"is “stained” from {percent(self.stained_share)} brown pixels on. In stained patches "
-            "the brown pixels are the known truth that explanations are compared with.",
+            message("data_sets.histology.preparation.levels"),
+            message(
+                "data_sets.histology.preparation.truth",
+                threshold=float(threshold),
+                declared=self.threshold is not None,
+                share=self.stained_share,
+            ),
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.columns import message, not_set
+from deepseek_report.datasets.columns import error_text, not_set
 from deepseek_report.datasets.fetched import Asked, Fetched, fetching, file_name, require_assumed
 from deepseek_report.datasets.joined_labels import BETWEEN, joined
 from deepseek_report.datasets.text_file import TextFile
@@ -60,14 +60,14 @@ class HuggingFaceText(TextFile):
         found = not_set(self, wanted)
         if self.path is not None:
             do = "remove it, or use `dataset=text_file`"
-            found.append(message("dataset", "`path` is set beside `name`", "`name` alone", do))
+            found.append(error_text("dataset", "`path` is set beside `name`", "`name` alone", do))
         return found
 
     def _missing_package(self) -> list[str]:
         if find_spec("datasets") is not None:
             return []
         found = "the package `datasets` is not installed, and the texts are not in the cache"
-        return [message("dataset", found, "an installed package, or a filled cache", _INSTALL)]
+        return [error_text("dataset", found, "an installed package, or a filled cache", _INSTALL)]
 
     @property
     def nature(self) -> Nature:

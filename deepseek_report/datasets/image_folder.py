@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
 from deepseek_report.datasets.file_form import FileForm
 from deepseek_report.datasets.image_list import (
@@ -84,14 +85,16 @@ class ImageFolder(DescribedArrays):
             do = "set `dataset.path=…`"
             return [
                 *found,
-                message("dataset", "`dataset.path` is not set", "a folder or a file", do),
+                error_text("dataset", "`dataset.path` is not set", "a folder or a file", do),
             ]
         if self.masks is not None and not Path(self.masks).is_dir():
             do = "correct `dataset.masks`, or leave it out"
-            found.append(message(self.masks, "there is no such folder", "a folder of images", do))
+            found.append(
+                error_text(self.masks, "there is no such folder", "a folder of images", do)
+            )
         if self.root is not None and not Path(self.root).is_dir():
             do = "correct `dataset.root`, or leave it out"
-            found.append(message(self.root, "there is no such folder", "a folder of images", do))
+            found.append(error_text(self.root, "there is no such folder", "a folder of images", do))
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -108,7 +111,7 @@ class ImageFolder(DescribedArrays):
         for name in (self.image_column, *self.targets, *self.compared, *self._entities):
             if name not in names:
                 has = f"there is no column `{name}`"
-                raise DataError(message(str(path), has, "a column", nearest(name, names)))
+                raise DataError(error_text(str(path), has, "a column", nearest(name, names)))
 
     def _check_folder(self, path: Path) -> None:
         folders = class_folders(path, self.bounds)
@@ -117,7 +120,9 @@ class ImageFolder(DescribedArrays):
             if folders.links:
                 found += f", and {plural(folders.links, 'link')}, which are not followed"
             do = "put the images of each class in a sub-folder of its name"
-            raise DataError(message(str(path), found, "a sub-folder for each of two classes", do))
+            raise DataError(
+                error_text(str(path), found, "a sub-folder for each of two classes", do)
+            )
         if (
             self.compared
             or self._entities
@@ -126,7 +131,7 @@ class ImageFolder(DescribedArrays):
         ):
             found = "groups, entities, numbers and several labels are asked for of a plain folder"
             do = "name the images in a table, and set `dataset.path` to it"
-            raise DataError(message(str(path), found, "one class for each sub-folder", do))
+            raise DataError(error_text(str(path), found, "one class for each sub-folder", do))
 
     @property
     def _entities(self) -> tuple[str, ...]:
@@ -228,7 +233,7 @@ class ImageFolder(DescribedArrays):
             found = f"{paths} out of `{self._root}`, first `{outside[0]}`"
             do = "name a folder that holds all images by `dataset.root`, or copy them there"
             allowed = "paths and links that stay in that folder"
-            raise DataError(message(str(self.path), found, allowed, do))
+            raise DataError(error_text(str(self.path), found, allowed, do))
 
     def _read_all(
         self, listed: ListedImages, progress: Progress
@@ -255,7 +260,7 @@ class ImageFolder(DescribedArrays):
             shown = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
             found = f"{plural(len(broken), 'image')} of {count(len(names))} cannot be read: {shown}"
             do = "correct or remove them; paths are taken from the folder of the table"
-            raise DataError(message(str(self.path), found, ", ".join(SUFFIXES), do))
+            raise DataError(error_text(str(self.path), found, ", ".join(SUFFIXES), do))
         return images, truths, listed.digest(digests)
 
     def _read_one(
@@ -290,14 +295,11 @@ class ImageFolder(DescribedArrays):
         if self.entity is None:
             return Together()
         units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
-        method = f"Images with the same “{self.entity}” stay in the same part."
+        method = message("preparation.split.images_together", entity=self.entity)
         return Together(units=units.astype(np.int64), method=method)
 
-    def _scaled(self) -> str:
-        kind = "colour" if self.colour else "grey"
-        return (
-            f"Images are scaled to {self.size} × {self.size} pixels, {kind} levels from 0 to 255."
-        )
+    def _scaled(self) -> Message:
+        return message("preparation.scaled", size=self.size, colour=self.colour)
 
 
 def _hash_or_dash(file: Path | None) -> str:

@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -26,7 +27,7 @@ class ListedImages:
 
     frame: pd.DataFrame
     column: str
-    notes: tuple[str, ...]
+    notes: tuple[Text, ...]
 
     @property
     def names(self) -> list[str]:
@@ -60,15 +61,9 @@ class ClassFolders:
 
         return pd.DataFrame(list(self.files), columns=["path", CLASS])
 
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Message, ...]:
         """What the card says of links, if there were any."""
-        if not self.links:
-            return ()
-        was = "link was" if self.links == 1 else "links were"
-        return (
-            f"{self.links} {was} left out: links to folders are not followed, nor are links that "
-            "lead out of the folder or nowhere.",
-        )
+        return (message("preparation.links", n=self.links),) if self.links else ()
 
 
 def class_folders(root: Path, limits: ReadLimits) -> ClassFolders:
@@ -131,4 +126,4 @@ def _check_names(root: Path, files: list[tuple[str, str]]) -> None:
         except UnicodeEncodeError:
             shown = name.encode("utf-8", "replace").decode()
             found = f"the name `{shown}` is not written in UTF-8"
-            raise DataError(message(str(root), found, "names in UTF-8", "rename it")) from None
+            raise DataError(error_text(str(root), found, "names in UTF-8", "rename it")) from None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
 from deepseek_report.datasets import array_checks, checks, coverage_checks, text_checks
 from deepseek_report.datasets.card import Facts
 from deepseek_report.datasets.code_book import undocumented_codes
@@ -25,8 +26,9 @@ _ARRAYS: tuple[Check, ...] = (
     array_checks.missing_values,
 )
 
-CHECKS: Mapping[Modality, tuple[Check, ...]] = {
-    "table": (
+#: By what the columns are, see `DataKind.structure`.
+CHECKS: Mapping[Structure, tuple[Check, ...]] = {
+    "columns": (
         *_OF_ROWS,
         checks.near_leak,
         undocumented_codes,
@@ -36,15 +38,14 @@ CHECKS: Mapping[Modality, tuple[Check, ...]] = {
         checks.constant_feature,
         checks.left_out_dates,
     ),
-    "text": text_checks.CHECKS,
-    "image": _ARRAYS,
-    "series": _ARRAYS,
+    "tokens": text_checks.CHECKS,
+    "grid": _ARRAYS,
 }
 
 
 def find_issues(facts: Facts) -> tuple[DataIssue, ...]:
     """All that the checks find, gravest first."""
     grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
-    made = (*CHECKS[facts.schema.modality], *_ALWAYS)
+    made = (*CHECKS[kind_of(facts.schema).structure], *_ALWAYS)
     found = [issue for check in made for issue in check(facts)]
     return tuple(sorted(found, key=lambda issue: grave.index(issue.severity)))

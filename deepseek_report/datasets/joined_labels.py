@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.datasets.columns import message
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.numbers import plural
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.splitting import FEWEST_OF_A_CLASS
 from deepseek_report.errors import DataError
 
@@ -29,7 +30,7 @@ def joined(cell: Any) -> Any:
 
 def separate(
     cells: pd.Series, separator: str, where: str
-) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[Message, ...]]:
     """One column of "0" and "1" a label, the labels by frequency, and notes on what was left out.
 
     An empty cell has no label. Labels of fewer than 10 rows cannot be learnt and are left out.
@@ -48,15 +49,11 @@ def separate(
     if not 2 <= len(labels) <= MOST_LABELS:
         found = f"{plural(len(labels), 'label')} with at least {FEWEST_OF_A_CLASS} rows"
         do = f"correct `dataset.label_separator` ({separator!r}), or merge labels"
-        raise DataError(message(where, found, f"2 to {MOST_LABELS} labels", do))
+        raise DataError(error_text(where, found, f"2 to {MOST_LABELS} labels", do))
     rare = [one for one in sizes if one not in labels]
-    notes = (
-        f"{plural(len(rare), 'label is', 'labels are')} left out, with fewer than "
-        f"{FEWEST_OF_A_CLASS} rows: {', '.join(sorted(rare)[:10])}"
-        f"{f' and {count(len(rare) - 10)} more' if len(rare) > 10 else ''}.",
-    )
+    note = message("preparation.rare_labels", labels=sorted(rare), fewest=FEWEST_OF_A_CLASS)
     frame = pd.DataFrame({one: ["1" if one in row else "0" for row in rows] for one in labels})
-    return frame, labels, notes if rare else ()
+    return frame, labels, (note,) if rare else ()
 
 
 def _can_be_learnt(n: int, rows: int) -> bool:

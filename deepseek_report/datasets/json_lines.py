@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.file_bytes import inner_suffix, read_bytes
 from deepseek_report.datasets.file_form import FileForm
 from deepseek_report.datasets.limits import ReadLimits
@@ -51,7 +51,9 @@ def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not rows:
-        raise DataError(message(str(path), "there is no line", "at least one", "export it again"))
+        raise DataError(
+            error_text(str(path), "there is no line", "at least one", "export it again")
+        )
     return pd.DataFrame(rows)
 
 
@@ -85,7 +87,7 @@ def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         do = "write one object a line, each with the keys that the config names"
         told = f"line {count(position + 1)} is no JSON object"
-        raise DataError(message(str(text.path), told, "one JSON object a line", do))
+        raise DataError(error_text(str(text.path), told, "one JSON object a line", do))
     text.limits.check("depth", depth, where)
     if "\\ud" in line.lower():
         _check_whole(found, where)
@@ -111,4 +113,4 @@ def _check_whole(found: dict[str, Any], where: str) -> None:
         half = f"\\u{ord(error.object[error.start]):04x}"
         told = f"it holds half of a character ({half}, a lone surrogate)"
         do = "write the whole character, or leave it out; `\\ufffd` stands for one that is lost"
-        raise DataError(message(where, told, "whole characters", do)) from None
+        raise DataError(error_text(where, told, "whole characters", do)) from None

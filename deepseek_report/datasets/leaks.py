@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count, number, percent
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card import Facts
@@ -26,7 +26,7 @@ class Leak:
 
     feature: str
     label: str
-    text: str
+    text: Text
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -87,7 +87,7 @@ def areas(
     n_negative = known.sum(axis=0) - n_positive
     above = positive @ np.nan_to_num(ranks) - n_positive * (n_positive + 1) / 2
     pairs = n_positive * n_negative
-    return np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0)
+    return np.asarray(np.divide(above, pairs, out=np.full_like(above, 0.5), where=pairs > 0))
 
 
 def _n_classes(facts: Facts) -> int:
@@ -132,10 +132,7 @@ def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
 
 def _by_auc(facts: Facts, feature: Feature, one: int, area: float) -> Leak:
     name = facts.schema.target.classes[one]
-    text = (
-        f"“{feature.label}” alone tells “{name}” from the rest almost perfectly "
-        f"(area under the ROC curve {number(area)})."
-    )
+    text = message("data.leak.by_auc", feature=feature.label, name=name, auc=area)
     values = {"feature": feature.name, "label": feature.label, "class": name, "auc": area}
     return Leak(feature.name, feature.label, text, values)
 
@@ -166,13 +163,18 @@ def _category_leak(
     name = facts.schema.target.classes[one]
     n, hits = int(counts.sum()), int(counts[one])
     known = not feature.is_numeric and category < len(feature.categories)
-    what = feature.categories[category].label if known else "missing"
+    what: Text = feature.categories[category].label if known else message("values.missing")
     if feature.is_numeric and category == 0:
-        what = "known"
+        what = message("values.known")
     share = float((facts.whole.labels == one).mean())
-    text = (
-        f"Of the {count(n)} rows with “{feature.label}: {what}”, {count(hits)} "
-        f"({percent(hits / n)}) are “{name}”, against {percent(share)} of all rows."
+    text = message(
+        "data.leak.by_category",
+        feature=feature.label,
+        category=what,
+        name=name,
+        n=n,
+        hits=hits,
+        share=share,
     )
     values = {
         "feature": feature.name,

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.errors import DataError
 
 Bound = Annotated[int, Field(ge=1)]
@@ -72,4 +72,4 @@ class ReadLimits:
             "use a smaller file, or, where this one is what you expect and the machine has the "
             f"memory, raise the bound: `{raised}`"
         )
-        return DataError(message(where, told, f"at most {count(bound)} (`{name}`)", do))
+        return DataError(error_text(where, told, f"at most {count(bound)} (`{name}`)", do))

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import message, nearest
+from deepseek_report.datasets.columns import error_text, nearest
 from deepseek_report.datasets.fetched import Asked, fetching
 from deepseek_report.datasets.file_bytes import FileBytes, read_bytes
 from deepseek_report.datasets.file_form import Bounds
@@ -91,10 +91,10 @@ class MedMNIST(Bounds):
         if self.name not in known:
             found = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
-            return [message("dataset", found, ", ".join(known), do)]
+            return [error_text("dataset", found, ", ".join(known), do)]
         names = self._names
         return [
-            message(
+            error_text(
                 "dataset",
                 f"`dataset.{field}` is {wanted!r}, which is not a class of {self.name}",
                 ", ".join(names),
@@ -144,7 +144,7 @@ class MedMNIST(Bounds):
         if _md5(file.content) != self._facts["md5"]:
             found = "the file is not the one that MedMNIST published (another MD5)"
             do = "delete it, and it is fetched again"
-            raise DataError(message(str(file.path), found, f"MD5 {self._facts['md5']}", do))
+            raise DataError(error_text(str(file.path), found, f"MD5 {self._facts['md5']}", do))
         return file
 
     def _fetch(self, file: Path) -> None:
@@ -219,7 +219,7 @@ class MedMNIST(Bounds):
             target=self._target(),
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
-            together=Together(parts=parts, method="The parts are those that MedMNIST publishes."),
+            together=Together(parts=parts, method=message("data_sets.medmnist.split")),
             notes=self._notes(len(images), n_all),
         )
 
@@ -238,35 +238,32 @@ class MedMNIST(Bounds):
         good = None if self.favourable is None else names.index(self.favourable)
         return Target("finding", "Finding", names, good, explained, favourable_by="config")
 
-    def _notes(self, n: int, n_all: int) -> tuple[str, ...]:
-        notes = ["Pixels are levels from 0 to 255."]
+    def _notes(self, n: int, n_all: int) -> tuple[Message, ...]:
+        notes = [message("data_sets.medmnist.preparation.levels")]
         if n < n_all:
-            notes.append(
-                f"Of {count(n_all)} images, {count(n)} were drawn at random within each class "
-                "(`dataset.rows`)."
-            )
+            notes.append(message("data_sets.medmnist.preparation.drawn", n=n, of=n_all))
         return tuple(notes)
 
     def _description(self) -> Description:
         facts = self._facts
+        shows = message(f"data_sets.medmnist.shows.{self.name}")
+        where = message("data_sets.medmnist.see_sources")
         return Description(
             name=self.name,
-            title=f"MedMNIST: {facts['shows']}",
-            description=f"Images of 28 × 28 pixels: {facts['shows']}.",
+            title=message("data_sets.medmnist.title", shows=shows),
+            description=message("data_sets.medmnist.description", shows=shows),
             source=f"MedMNIST v2, {self.name} (zenodo.org/records/10519652)",
             licence=facts["licence"],
             citation="Yang, J. et al. (2023). MedMNIST v2: a large-scale lightweight benchmark for "
             "2D and 3D biomedical image classification. Scientific Data 10, 41.",
             doi="10.1038/s41597-022-01721-8",
-            period="see the sources that MedMNIST names for this set",
-            population="see the sources that MedMNIST names for this set",
-            decision=f"The model names what is seen in {facts['shows']}.",
+            period=where,
+            population=where,
+            decision=message("data_sets.medmnist.decision", shows=shows),
             sector="health",
             limits=(
-                "The images are scaled down to 28 × 28 pixels for benchmarks; MedMNIST says itself "
-                "that they are not meant for clinical use.",
-                "Age, sex and other facts about the patients are not in the data, so that "
-                "differences between groups of patients cannot be assessed.",
+                message("data_sets.medmnist.limits.benchmark"),
+                message("data_sets.medmnist.limits.no_groups"),
             ),
         )
 
@@ -283,7 +280,7 @@ def _read(
     except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         do = "delete it, and it is fetched again"
         found_ = f"it does not hold the images and labels of MedMNIST ({error})"
-        raise DataError(message(str(file.path), found_, "a file of MedMNIST", do)) from None
+        raise DataError(error_text(str(file.path), found_, "a file of MedMNIST", do)) from None
     parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts

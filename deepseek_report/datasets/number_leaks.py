@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import number
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card import Facts
@@ -41,10 +41,7 @@ def _leak(facts: Facts, position: int, feature: Feature) -> Leak | None:
     if abs(rho) < RHO_LIMIT:
         return None
     target = facts.schema.target.label
-    text = (
-        f"“{feature.label}” alone orders the rows almost as “{target}” does "
-        f"(rank correlation {number(rho)})."
-    )
+    text = message("data.leak.by_rank", feature=feature.label, target=target, spearman=rho)
     about = {"feature": feature.name, "label": feature.label, "spearman": rho}
     return Leak(feature.name, feature.label, text, about)
 
@@ -57,9 +54,11 @@ def _by_category(
     squared = r_squared(means[_codes(values, len(feature.categories))], labels)
     if squared < R_SQUARED_LIMIT:
         return None
-    text = (
-        f"The mean of “{facts.schema.target.label}” in each category of “{feature.label}” alone "
-        f"predicts it almost perfectly (R² {number(squared)} outside of the training part)."
+    text = message(
+        "data.leak.by_means",
+        feature=feature.label,
+        target=facts.schema.target.label,
+        r_squared=squared,
     )
     about = {"feature": feature.name, "label": feature.label, "r2": squared}
     return Leak(feature.name, feature.label, text, about)

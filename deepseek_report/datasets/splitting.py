@@ -9,9 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, Split
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.strata import strata_of
 from deepseek_report.errors import DataError
 
@@ -45,7 +47,7 @@ class SplitRule:
             return []
         found = f"validation {self.validation_share} and test {self.test_share} leave no training"
         do = "lower `dataset.validation_share` or `dataset.test_share`"
-        return [message("dataset", found, "two shares with a sum under 1", do)]
+        return [error_text("dataset", found, "two shares with a sum under 1", do)]
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Together:
 
     units: NDArray[np.int64] | None = None
     parts: NDArray[np.int64] | None = None
-    method: str = ""
+    method: Text = ""
 
     def take(self, positions: NDArray[np.int64]) -> Together:
         """Of the rows at these positions."""
@@ -141,13 +143,23 @@ def split_rows(
     if together.parts is not None:
         part = together.parts
     else:
-        units = _units(whole, rule, together)
-        part = _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
+        part = assign_parts(whole, rule, seed, together)
     parts: dict[str, Split] = {
         name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
     }
     _check_parts(parts, classes)
     return parts
+
+
+def assign_parts(
+    whole: Split, rule: SplitRule, seed: int, together: Together = Together()
+) -> NDArray[np.int64]:
+    """(instance,) the position in `PARTS` of each row, drawn as `split_rows` says.
+
+    A training share of 0 leaves the training part empty.
+    """
+    units = _units(whole, rule, together)
+    return _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
 
 
 def _units(whole: Split, rule: SplitRule, together: Together) -> NDArray[np.int64]:
@@ -225,14 +237,14 @@ def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
         found = f"{'; '.join(few)}, too few for a training, a validation and a test part"
         allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
         do = "use more rows, or merge the rare classes"
-        raise DataError(message("dataset", found, allowed, do))
+        raise DataError(error_text("dataset", found, allowed, do))
 
 
 def _check_enough(whole: Split) -> None:
     least = 3 * FEWEST_OF_A_CLASS
     if len(whole) < least:
         found = f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part"
-        raise DataError(message("dataset", found, f"at least {least} rows", "use more rows"))
+        raise DataError(error_text("dataset", found, f"at least {least} rows", "use more rows"))
 
 
 def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
@@ -247,7 +259,7 @@ def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
                 "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
                 "each part a larger share"
             )
-            raise DataError(message("dataset", found, "every class in every part", do))
+            raise DataError(error_text("dataset", found, "every class in every part", do))
 
 
 def shared_between(parts: Mapping[str, Split]) -> int:
@@ -266,19 +278,18 @@ def describe_rule(
     rule: SplitRule,
     n_copies: int,
     together: Together = Together(),
-    within: str = "within each class",
-) -> str:
+    task: TaskName = "classification",
+) -> Text:
     """How the rows were shared out, in one or two sentences."""
     if together.parts is not None:
         return together.method
-    train, validation, test = (f"{100 * share:.0f}\u00a0%" for share in rule.shares)
-    copies = {
-        "together": "rows with the same inputs stay in the same part",
-        "drop": f"of rows that are the same in every column only the first is kept "
-        f"({count(n_copies)} dropped), and rows with the same inputs stay in the same part",
-        "apart": "rows with the same inputs are shared out like all others",
-    }[rule.duplicates]
-    return (
-        f"The rows are shared out at random {within}: {train} training, {validation} "
-        f"validation, {test} test; {copies}." + (f" {together.method}" if together.method else "")
+    train, validation, test = rule.shares
+    return message(
+        f"preparation.split.drawn.{task}",
+        train=train,
+        validation=validation,
+        test=test,
+        duplicates=rule.duplicates,
+        copies=n_copies,
+        together=together.method,
     )

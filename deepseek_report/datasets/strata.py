@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Task
 from deepseek_report.artifacts.split import Split
 
 #: A number is cut into at most so many bands of equal size, with at least so many rows each.
@@ -13,14 +12,8 @@ BANDS, FEWEST_IN_BAND = 10, 10
 #: Combinations of labels with fewer rows are joined with those that share the reported label.
 FEWEST_OF_COMBINATION = 30
 
+
 #: How a sentence about the split names the strata.
-WITHIN: dict[Task, str] = {
-    "classification": "within each class",
-    "regression": "within bands of the number to predict",
-    "multi_label": "within each combination of labels that is not rare",
-}
-
-
 def strata_of(rows: Split) -> NDArray[np.int64]:
     """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
     if rows.all_labels is not None:

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
-from deepseek_report.artifacts.numbers import percent
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.card import Description
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.card import NOT_STATED, shipped_description
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.packages import package_problem, packaged_file
 from deepseek_report.datasets.regions import Cuts, bands, cut
@@ -35,26 +35,15 @@ Kind = Literal["scratch", "crack", "stain", "pits"]
 _FEWEST_PIXELS = 6
 _MOST_TRIES = 50
 
-DESCRIPTION = Description(
-    name="surface_defects",
-    title="Drawn defects on real surfaces",
-    description="Grey crops of photographed surfaces (brick, grass, gravel). Into some of them a "
-    "scratch, a crack, a stain or a group of pits is drawn, so that the defective pixels are known "
-    "exactly.",
+DESCRIPTION = shipped_description(
+    "surface_defects",
+    limits=("drawn", "overlap"),
     source="Textures of scikit-image (CC0); defects drawn by the package defect-synthesis",
     licence="CC0 textures; the drawing package is Apache-2.0",
     citation="van der Walt, S. et al. (2014). scikit-image: image processing in Python. PeerJ 2, "
     "e453.",
     doi="10.7717/peerj.453",
-    period="not stated",
-    population="three photographs of 512 × 512 pixels",
-    decision="The model says whether a crop of a surface is defective; “sound” is the result that "
-    "lets the piece pass.",
-    limits=(
-        "The defects are drawn by a program: how well real defects are found does not follow.",
-        "Crops of one part come from one region of a photograph and overlap, so they are not "
-        "independent and the intervals in this report are too narrow.",
-    ),
+    period=NOT_STATED,
 )
 
 
@@ -84,7 +73,7 @@ class SurfaceDefects(Shares):
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
         empty = [
-            message("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
+            error_text("dataset", f"`dataset.{name}` is empty", "at least one", "name one")
             for name in ("textures", "kinds")
             if not getattr(self, name)
         ]
@@ -176,21 +165,18 @@ class SurfaceDefects(Shares):
             notes=self._notes(masks),
         )
 
-    def _method(self) -> str:
-        return (
-            "Each photograph is cut into three regions side by side, from left to right training, "
-            f"validation and test, with {self.gap} pixels between them, and crops are taken inside "
-            "of each: crops of different parts neither overlap nor touch. The seed decides where "
-            "defects are drawn, not the regions."
-        )
+    def _method(self) -> Message:
+        return message("data_sets.surface_defects.split", gap=self.gap)
 
-    def _notes(self, masks: NDArray[np.bool_]) -> tuple[str, ...]:
-        covered = masks[masks.any(axis=(1, 2))].mean()
+    def _notes(self, masks: NDArray[np.bool_]) -> tuple[Message, ...]:
         return (
-            "Pixels are grey levels from 0 (black) to 255 (white).",
-            f"Into {percent(self.defective_share)} of the crops, drawn at random, a defect was "
-            f"drawn ({', '.join(self.kinds)}); it covers {percent(covered)} of such a crop on "
-            "average. The changed pixels are the known truth that explanations are compared with.",
+            message("data_sets.surface_defects.preparation.levels"),
+            message(
+                "data_sets.surface_defects.preparation.truth",
+                share=self.defective_share,
+                kinds=list(self.kinds),
+                covered=float(masks[masks.any(axis=(1, 2))].mean()),
+            ),
         )
 
 

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.schema import Category, Declarer, Target, Task
+from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
 from deepseek_report.datasets.cells import Cells, observed
 from deepseek_report.datasets.columns import (
     Code,
     Column,
     code_text,
+    error_text,
     is_number,
     match_code,
-    message,
     readable_name,
     rows_text,
 )
@@ -51,7 +52,7 @@ class TargetRule:
     favourable: Code | None = None
     positive: Code | None = None
     labels_are_decisions: bool = False
-    task: Literal["auto"] | Task = "auto"
+    task: Literal["auto"] | TaskName = "auto"
     unit: str | None = None
     labels: tuple[str, ...] = ()
     declared_by: Declarer = "data set"
@@ -74,10 +75,10 @@ class Answer:
     target: Target
     labels: NDArray[Any]
     all_labels: NDArray[np.int64] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
 
 
-def task_of(cells: Cells, rule: TargetRule) -> Task:
+def task_of(cells: Cells, rule: TargetRule) -> TaskName:
     """What is predicted: as declared, or a number where too many different ones are no classes."""
     if rule.labels:
         return "multi_label"
@@ -117,7 +118,7 @@ def _check_whole(cells: Cells, where: str) -> None:
     if empty.any():
         found = f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}"
         do = "remove these rows from the file; a label must not be guessed"
-        raise DataError(message(where, found, "a value in every row", do))
+        raise DataError(error_text(where, found, "a value in every row", do))
 
 
 # --- a number -------------------------------------------------------------------------------------
@@ -129,10 +130,10 @@ def _number(cells: Cells, column: Column, rule: TargetRule, where: str) -> Answe
         found = f"{plural(int(bad.sum()), 'cell')} of the target {_is_are(bad)} no finite number, "
         found += f"first in {rows_text(bad, list(cells.texts()))}"
         do = "correct them, or set `dataset.task=classification`"
-        raise DataError(message(where, found, "finite numbers", do))
+        raise DataError(error_text(where, found, "finite numbers", do))
     if len(np.unique(cells.numbers)) < 2:
         found = f"all rows have the same value, {observed(cells)[0]}"
-        raise DataError(message(where, found, "different values", "choose another target"))
+        raise DataError(error_text(where, found, "different values", "choose another target"))
     label = column.label or readable_name(cells.name)
     target = Target(
         name=cells.name,
@@ -176,10 +177,7 @@ def _several(
         codes=("0", "1"),
         favourable_by=rule.declared_by,
     )
-    about = (
-        f"{count(len(names))} labels are predicted at once; the report is about "
-        f"“{names[index]}”, and “Performance” has a table of all."
-    )
+    about = message("preparation.several_labels", n=len(names), label=names[index])
     return Answer(target, given[:, index], given, (about, *notes))
 
 
@@ -191,11 +189,11 @@ def _given(cells: Cells, where: str) -> NDArray[np.int64]:
         found = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
         found += f"{'says' if bad.sum() == 1 else 'say'} neither"
         do = "write 1 and 0 in the columns of labels, or name one target column"
-        raise DataError(message(where, found, "0 and 1, no and yes, or false and true", do))
+        raise DataError(error_text(where, found, "0 and 1, no and yes, or false and true", do))
     given: NDArray[np.int64] = known[cells.positions]
     if given.min() == given.max():
         found = f"the label is {'always' if given.min() else 'never'} given"
-        raise DataError(message(where, found, "a label that varies", "leave this label out"))
+        raise DataError(error_text(where, found, "a label that varies", "leave this label out"))
     return given
 
 
@@ -206,19 +204,15 @@ def _truth(code: str) -> int:
 
 def _favourable_label(
     classes: tuple[str, str], rule: TargetRule, where: str
-) -> tuple[int | None, tuple[str, ...]]:
+) -> tuple[int | None, tuple[Message, ...]]:
     if rule.favourable is None:
-        note = (
-            f"The config does not say whether “{classes[1]}” or “{classes[0]}” is good for the "
-            "person concerned, so no decision on groups of people is judged: declare "
-            "`dataset.favourable` as 1 (with the label) or 0."
-        )
+        note = message("preparation.no_favourable_label", given=classes[1], without=classes[0])
         return None, (note,)
     truth = _truth(code_text(rule.favourable))
     if truth < 0:
         found = f"`dataset.favourable` is {rule.favourable!r}"
         do = "write 1 where having the label is good, else 0"
-        raise DataError(message(where, found, "0 or 1", do))
+        raise DataError(error_text(where, found, "0 or 1", do))
     return truth, ()
 
 
@@ -258,7 +252,7 @@ def _check_classes(cells: Cells, column: Column, most: int, where: str) -> None:
     n = len(observed(cells))
     if n < 2:
         found = f"all rows have the same class, {observed(cells)[0]!r}"
-        raise DataError(message(where, found, "at least two classes", "choose another target"))
+        raise DataError(error_text(where, found, "at least two classes", "choose another target"))
     if n > most:
         numeric = not cells.not_numbers.any()
         found = f"the target has {count(n)} different {'numbers' if numeric else 'values'}"
@@ -269,10 +263,10 @@ def _check_classes(cells: Cells, column: Column, most: int, where: str) -> None:
             else ""
         )
         do = f"{hint}{raised}merge classes, or choose another `dataset.target`"
-        raise DataError(message(where, found, f"2 to {most} classes", do))
+        raise DataError(error_text(where, found, f"2 to {most} classes", do))
     if column.kind == "numeric":
         do = "remove `kind: numeric` from the target, or set `dataset.task=regression`"
-        raise DataError(message(where, "the target is declared numeric", "classes", do))
+        raise DataError(error_text(where, "the target is declared numeric", "classes", do))
 
 
 def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field: str) -> int:
@@ -287,7 +281,7 @@ def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field
     lowered = {one.lower(): one for one in (*[one.label for one in categories], *codes)}
     near = get_close_matches(text.lower(), list(lowered), n=1, cutoff=0.6)
     do = f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`"
-    raise DataError(message(where, found, allowed, do))
+    raise DataError(error_text(where, found, allowed, do))
 
 
 def _order(
@@ -308,23 +302,16 @@ def _order(
 
 def _favourable(
     categories: tuple[Category, ...], rule: TargetRule, where: str
-) -> tuple[int | None, tuple[str, ...]]:
+) -> tuple[int | None, tuple[Message, ...]]:
     if rule.favourable is not None:
         return find_class(categories, rule.favourable, where, "favourable"), ()
-    note = (
-        "The config does not say which class is favourable, so no decision on groups of people is "
-        "judged: declare `dataset.favourable`."
-    )
-    return None, (note,)
+    return None, (message("preparation.no_favourable_class"),)
 
 
 def _explained(
     categories: tuple[Category, ...], explained: int, rule: TargetRule
-) -> tuple[str, ...]:
+) -> tuple[Message, ...]:
     """Of two classes either tells all; of more the report is about one, which may be assumed."""
     if rule.positive is not None or len(categories) == 2:
         return ()
-    return (
-        "The config does not say of which class the probability is explained; "
-        f"“{categories[explained].label}” was taken: declare `dataset.positive`.",
-    )
+    return (message("preparation.explained_class", name=categories[explained].label),)

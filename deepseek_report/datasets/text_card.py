@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.tasks import task_of
 
 _FIVE = ("min", "q25", "median", "q75", "max")
 
@@ -61,18 +63,20 @@ class TextFacts:
         return longer
 
 
-def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]]:
+def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, NDArray[np.bool_]]]:
     """The classes with their members; where the target is a number, its two halves."""
-    if target.is_number:
+    if not task_of(target).decides:
         middle = float(np.median(labels))
-        return [("the upper half", labels > middle), ("the lower half", labels <= middle)]
+        upper, lower = message("data.halves.upper"), message("data.halves.lower")
+        return [(upper, labels > middle), (lower, labels <= middle)]
     return [(name, labels == i) for i, name in enumerate(target.classes)]
 
 
 def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, Any]:
     """Vocabulary, lengths by class, and shares of unknown tokens and of texts that were cut."""
     width = len(schema.features)
-    rows = [("all", np.ones(len(whole), dtype=bool)), *outcomes(schema.target, whole.labels)]
+    everything = (message("data.all_texts"), np.ones(len(whole), dtype=bool))
+    rows = [everything, *outcomes(schema.target, whole.labels)]
     return {
         "tokenizer": facts.tokenizer,
         "noun": facts.noun,
@@ -86,7 +90,7 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
     }
 
 
-def _lengths(name: str, lengths: NDArray[np.int64]) -> dict[str, Any]:
+def _lengths(name: Text, lengths: NDArray[np.int64]) -> dict[str, Any]:
     """Five numbers of the tokens of a text, before it was cut."""
     quarters = [0, 0.25, 0.5, 0.75, 1]
     five = np.quantile(lengths, quarters, method="lower") if len(lengths) else [None] * 5

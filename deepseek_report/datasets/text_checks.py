@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, number, percent, plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card import Facts
+from deepseek_report.datasets.checks import fate_of_copies
 from deepseek_report.datasets.cues import cue_issues
 from deepseek_report.datasets.leaks import auc
 from deepseek_report.datasets.text_card import outcomes
@@ -15,7 +16,6 @@ from deepseek_report.datasets.text_card import outcomes
 TELLING_LENGTH = 0.6
 #: Share of texts with the tokens of a text in another part from which it weighs more.
 SAME_INPUTS = 0.02
-_SAME = "but for case, links, punctuation and blanks"
 
 
 def copies_across_parts(facts: Facts) -> list[DataIssue]:
@@ -27,11 +27,9 @@ def copies_across_parts(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "duplicates_across_parts",
             "high",
-            f"{count(facts.n_shared)} of {count(n)} texts of the validation and test part "
-            f"({percent(facts.n_shared / n)}) are those of another part {_SAME}.",
+            message("data.texts_across_parts.text", n=facts.n_shared, of=n),
             {"n": facts.n_shared, "of": n},
-            "Set dataset.duplicates=drop or together; until then the measured performance is too "
-            "good.",
+            message("data.texts_across_parts.do"),
         )
     ]
 
@@ -41,18 +39,13 @@ def same_inputs_across_parts(facts: Facts) -> list[DataIssue]:
     n, of = facts.n_same_inputs, _measured(facts)
     if n <= facts.n_shared:
         return []
-    places = count(len(facts.schema.features))
     return [
         DataIssue(
             "same_inputs_across_parts",
             "medium" if n / of >= SAME_INPUTS else "low",
-            f"{count(n)} of {count(of)} texts of the validation and test part ({percent(n / of)}) "
-            "have exactly the tokens of a text in another part, once words that the vocabulary "
-            f"does not have are one unknown token and texts end at {places} tokens. The model "
-            "cannot tell them apart, and a nearest training case can be such a text.",
+            message("data.same_tokens.text", n=n, of=of, places=len(facts.schema.features)),
             {"n": n, "of": of},
-            "Use a larger dataset.vocabulary or dataset.max_length, or dataset.tokenizer=pieces, "
-            "so that different texts stay different.",
+            message("data.same_tokens.do"),
         )
     ]
 
@@ -73,21 +66,18 @@ def copies(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "duplicates",
             "medium" if share >= 0.05 else "low",
-            f"{plural(n, 'text repeats', 'texts repeat')} an earlier one ({percent(share)} of "
-            f"{count(found.n)}): {count(found.exact)} word for word, {count(found.near)} {_SAME}; "
-            f"{_fate(facts)}.",
+            message(
+                "data.copied_texts.text",
+                n=n,
+                of=found.n,
+                exact=found.exact,
+                near=found.near,
+                fate=fate_of_copies(facts),
+            ),
             {"n": n, "share": share, "exact": found.exact, "near": found.near},
-            "Find out whether they are different cases or the same case entered twice.",
+            message("data.copied_texts.do"),
         )
     ]
-
-
-def _fate(facts: Facts) -> str:
-    if facts.dropped:
-        return "only the first of each is kept"
-    if facts.n_shared:
-        return "copies are in different parts of the split"
-    return "copies are kept in one part of the split"
 
 
 def contradictions(facts: Facts) -> list[DataIssue]:
@@ -96,15 +86,18 @@ def contradictions(facts: Facts) -> list[DataIssue]:
     if not found.conflicting:
         return []
     share = found.conflicting / found.n
-    fate = "all of them are left out" if found.conflicts_dropped else "they are kept"
     return [
         DataIssue(
             "contradictions",
             "medium" if share >= 0.02 else "low",
-            f"{plural(found.conflicting, 'text comes', 'texts come')} with more than one label, "
-            f"compared {_SAME} ({percent(share)} of {count(found.n)}); {fate}.",
+            message(
+                "data.contradictions.text",
+                n=found.conflicting,
+                of=found.n,
+                dropped=found.conflicts_dropped,
+            ),
             {"n": found.conflicting, "share": share, "dropped": found.conflicts_dropped},
-            "Read some of the texts that have two labels: no model can be right about both.",
+            message("data.contradictions.do"),
         )
     ]
 
@@ -119,10 +112,9 @@ def empty_texts(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "missing_values",
             "medium" if share > 0.05 else "low",
-            f"{plural(found.empty, 'text is', 'texts are')} empty and left out "
-            f"(of {count(found.n)}).",
+            message("data.empty_texts.text", n=found.empty, of=found.n),
             {"n": found.empty, "share": share},
-            "Find out why they are empty; a model cannot be asked about such cases.",
+            message("data.empty_texts.do"),
         )
     ]
 
@@ -138,10 +130,9 @@ def cut_texts(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "cut_texts",
             "medium" if share > 0.1 else "low" if share > 0.01 else "info",
-            f"{plural(n, 'text is', 'texts are')} longer than {count(width)} tokens "
-            f"({percent(share)}), and the model does not read {'its' if n == 1 else 'their'} end.",
+            message("data.cut_texts.text", n=n, share=share, places=width),
             {"n": n, "share": share, "places": width},
-            "Raise dataset.max_length if what decides stands at the end.",
+            message("data.cut_texts.do"),
         )
     ]
 
@@ -155,11 +146,9 @@ def unknown_tokens(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "unknown_tokens",
             "medium" if share > 0.15 else "low",
-            f"{percent(share)} of the tokens of the test part are not in the vocabulary, and the "
-            "model reads them all as the same unknown token.",
+            message("data.unknown_tokens.text", share=share),
             {"share": share},
-            "Use more texts or a larger dataset.vocabulary, or tokenizer=pieces, which cuts rare "
-            "words into known parts.",
+            message("data.unknown_tokens.do"),
         )
     ]
 
@@ -178,12 +167,15 @@ def telling_length(facts: Facts) -> list[DataIssue]:
         DataIssue(
             "telling_length",
             "high" if max(area, 1 - area) >= 0.9 else "medium",
-            f"The length alone tells “{name}” from the rest (area under the ROC curve "
-            f"{number(max(area, 1 - area))}): the median text has {count(medians[0])} tokens, that "
-            f"of the others {count(medians[1])}.",
+            message(
+                "data.telling_length.text",
+                name=name,
+                auc=max(area, 1 - area),
+                median=medians[0],
+                rest=medians[1],
+            ),
             {"class": name, "auc": max(area, 1 - area), "median": medians[0], "rest": medians[1]},
-            "Compare the texts by length in “Performance”: a model may count words instead of "
-            "reading them.",
+            message("data.telling_length.do"),
         )
     ]
 
@@ -194,21 +186,13 @@ def damaged_signs(facts: Facts) -> list[DataIssue]:
     if texts is None or not (texts.damaged or texts.repaired):
         return []
     n, share = texts.damaged, texts.damaged / len(facts.whole)
-    lost = f"{plural(n, 'text holds', 'texts hold')} signs that cannot be read ({percent(share)})"
-    mended = (
-        f"in {plural(texts.repaired, 'text')} of the source, quotation marks, dashes and other "
-        "signs that a wrong encoding had damaged were put right"
-    )
-    said = [lost] if n else []
-    said += [mended] if texts.repaired else []
     return [
         DataIssue(
             "damaged_signs",
             "medium" if share >= 0.05 else "low",
-            "; ".join(said)[:1].upper() + "; ".join(said)[1:] + ".",
+            message("data.damaged_signs.text", n=n, share=share, repaired=texts.repaired),
             {"n": n, "share": share, "repaired": texts.repaired},
-            "Read the source by the encoding that it was written in (dataset.encoding of a file of "
-            "your own); emoji and accents that are lost tell the model nothing.",
+            message("data.damaged_signs.do"),
         )
     ]
 

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
 from deepseek_report.datasets.cells import read_cells
-from deepseek_report.datasets.columns import Column, message, nearest, not_columns, not_set
+from deepseek_report.datasets.columns import Column, error_text, nearest, not_columns, not_set
 from deepseek_report.datasets.declared import Declared
 from deepseek_report.datasets.encoding import encode_feature
 from deepseek_report.datasets.file_form import Decimal, FileForm, WrittenFile
@@ -119,7 +120,7 @@ class TextFile(Declared, Tokens, WrittenFile):
         if self.task not in {"auto", "multi_label"}:
             do = "remove one of the two"
             found.append((f"a label separator with task {self.task}", "multi_label", do))
-        return [message("dataset", *one) for one in found]
+        return [error_text("dataset", *one) for one in found]
 
     def _rules(self) -> list[str]:
         return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
@@ -154,7 +155,7 @@ class TextFile(Declared, Tokens, WrittenFile):
         allowed, do = "one of text, target, sensitive, compare_by", "remove it from one"
         return [
             *not_columns(str(self.path), asked, names),
-            *(message("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
+            *(error_text("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
         ]
 
     # --- load -------------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ class TextFile(Declared, Tokens, WrittenFile):
 
     def _answer(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Answer:
         rule = self.target_rule
-        notes: tuple[str, ...] = ()
+        notes: tuple[Message, ...] = ()
         columns = self.declared_columns
         if self.label_separator is not None:
             frame, labels, notes = separate(
@@ -231,7 +232,7 @@ class TextFile(Declared, Tokens, WrittenFile):
             return self.report_label
         found = f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label"
         do = nearest(self.report_label, labels)
-        raise DataError(message("dataset", found, ", ".join(labels[:12]), do))
+        raise DataError(error_text("dataset", found, ", ".join(labels[:12]), do))
 
 
 def _read(path: Path, form: FileForm) -> ReadTable:
@@ -247,5 +248,7 @@ def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Deci
     """One column as it is read when all are; `problems` tells where there is none."""
     read = _read(path, form)
     if name not in read.frame:
-        raise DataError(message(str(path), f"`{name}` is not a column", "a column", "correct it"))
+        raise DataError(
+            error_text(str(path), f"`{name}` is not a column", "a column", "correct it")
+        )
     return read.frame[name], read.decimal

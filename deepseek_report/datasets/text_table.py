@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.encodings import Unclear, first_word, is_known, recognise
 from deepseek_report.datasets.file_bytes import FileBytes, inner_suffix
 from deepseek_report.datasets.file_form import FileForm
@@ -24,19 +25,9 @@ if TYPE_CHECKING:
 
 #: What means missing in a text file; `None` does not, as it is a category in many tables.
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _NO_SEPARATORS = ('"', "\n", "\r", "\0")
 _LOOKED_AT = 200
-_NAMES = {
-    "utf-8-sig": "UTF-8",
-    "utf-16": "UTF-16",
-    "utf-16-le": "UTF-16 (little-endian, without a byte-order mark)",
-    "utf-16-be": "UTF-16 (big-endian, without a byte-order mark)",
-    "utf-32": "UTF-32",
-    "gb18030": "GB18030",
-    "big5": "Big5",
-    "cp1252": "Windows-1252 (cp1252)",
-}
 
 
 @dataclass(frozen=True)
@@ -46,7 +37,7 @@ class Decoded:
     file: FileBytes
     codec: str
     limits: ReadLimits
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -75,7 +66,7 @@ class TextTable:
 
     text: Decoded
     separator: str
-    notes: tuple[str, ...]
+    notes: tuple[Message, ...]
 
 
 # --- encoding -------------------------------------------------------------------------------------
@@ -96,10 +87,8 @@ def decode(file: FileBytes, form: FileForm) -> Decoded:
     if found in {"utf-8", "utf-8-sig"}:
         return Decoded(file, "utf-8-sig", form.limits)
     word = first_word(file.content[: 1 << 22].decode(found, errors="ignore"))
-    reads = f": the first word beyond ASCII reads “{word}”" if word else ""
-    note = (
-        f"The file is read as {_NAMES[found]}, as it was recognised{reads} (`dataset.encoding` "
-        "declares another encoding)."
+    note = message(
+        "preparation.encoding", encoding=message(f"preparation.encodings.{found}"), word=word or ""
     )
     return Decoded(file, found, form.limits, (note,))
 
@@ -108,7 +97,7 @@ def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
     if not is_known(encoding):
         found = f"`{encoding}` is not the name of an encoding of files"
         do = "correct `dataset.encoding`, or leave it out"
-        raise DataError(message(str(file.path), found, "utf-8, cp1252, gb18030, utf-16, …", do))
+        raise DataError(error_text(str(file.path), found, "utf-8, cp1252, gb18030, utf-16, …", do))
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
     try:
         file.content.decode(codec)
@@ -124,7 +113,7 @@ def _other_encoding(file: FileBytes, encoding: str, error: UnicodeError) -> str:
         advice = f"try `{override('dataset.encoding', found)}`"
     place = getattr(error, "start", 0) + 1
     reason = getattr(error, "reason", str(error))
-    return message(
+    return error_text(
         str(file.path),
         f"the file is not written in {encoding}, first at byte {count(place)} ({reason})",
         "the encoding that `dataset.encoding` names",
@@ -143,7 +132,7 @@ def _unclear(path: Path, found: Unclear) -> str:
         name = "cp1251"
     do = f"declare it, such as `{override('dataset.encoding', name)}`, or save the file as UTF-8"
     allowed = "UTF-8, UTF-16, GB18030, Big5 or Windows-1252, or another encoding that is declared"
-    return message(str(path), told, allowed, do)
+    return error_text(str(path), told, allowed, do)
 
 
 # --- separator and header -------------------------------------------------------------------------
@@ -160,7 +149,7 @@ def open_table(file: FileBytes, form: FileForm) -> TextTable:
     if form.separator in _NO_SEPARATORS:
         found = f"`dataset.separator` is {form.separator!r}"
         do = "leave it out, and it is recognised"
-        raise DataError(message("dataset", found, "a sign between cells", do))
+        raise DataError(error_text("dataset", found, "a sign between cells", do))
     if form.separator:
         return TextTable(text, form.separator, text.notes)
     if inner_suffix(file.path) == ".tsv":
@@ -168,9 +157,7 @@ def open_table(file: FileBytes, form: FileForm) -> TextTable:
     separator = _recognise_separator(text)
     notes = text.notes
     if separator != ",":
-        name = _SEPARATORS[separator]
-        note = f"Columns are separated by {name}, as it was recognised (`dataset.separator`)."
-        notes = (*notes, note)
+        notes = (*notes, message(f"preparation.separator.{_SEPARATORS[separator]}"))
     return TextTable(text, separator, notes)
 
 
@@ -188,7 +175,7 @@ def _recognise_separator(text: Decoded) -> str:
     if len(even) > 1:
         ways = " and ".join(f"{widths[one][0]} columns by {_SEPARATORS[one]}" for one in even)
         do = f"declare it: `{override('dataset.separator', even[-1])}`"
-        raise DataError(message(str(text.path), f"it reads as {ways}", "one separator", do))
+        raise DataError(error_text(str(text.path), f"it reads as {ways}", "one separator", do))
     if even:
         return even[0]
     return max(_SEPARATORS, key=lambda one: widths[one][0] if widths[one] else 0)
@@ -218,11 +205,11 @@ def header_of(table: TextTable) -> list[str]:
     except csv.Error as error:
         do = "correct the quotes there, or declare `dataset.separator`"
         found = f"the first line cannot be read ({error})"
-        raise DataError(message(str(path), found, "a header", do)) from None
+        raise DataError(error_text(str(path), found, "a header", do)) from None
     limits.check("columns", len(first), str(path))
     if not any(cell.strip() for cell in first):
         do = "export the table with its column names"
-        raise DataError(message(str(path), "the first line is blank", "a header", do))
+        raise DataError(error_text(str(path), "the first line is blank", "a header", do))
     return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)]
 
 
@@ -275,11 +262,11 @@ def _check_lines(table: TextTable, width: int) -> None:
             raise limits.exceeded("line", limits.line + 1, where, at_least=True) from None
         found = f"line {count(reader.line_num)} cannot be read ({error})"
         do = "correct the quotes there, or declare `dataset.separator`"
-        raise DataError(message(str(path), found, "one record a line", do)) from None
+        raise DataError(error_text(str(path), found, "one record a line", do)) from None
 
 
 def _width_problem(path: Path, line: int, found: int, width: int) -> str:
-    return message(
+    return error_text(
         str(path),
         f"line {count(line)} has {found} cells, the header has {width}",
         "as many cells in every line as in the header",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import (
     Attribute,
     Feature,
@@ -19,15 +20,16 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly import Source, Table, assemble
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.damage import is_damaged
 from deepseek_report.datasets.groups import band_labels
-from deepseek_report.datasets.splitting import SplitRule, is_repeat, row_identity
+from deepseek_report.datasets.splitting import SplitRule, Together, is_repeat, row_identity
 from deepseek_report.datasets.targets import Answer
 from deepseek_report.datasets.text_card import Copies, TextFacts
 from deepseek_report.datasets.tokenizing import Tokenizer, learn, tokenizer_problem
 from deepseek_report.datasets.words import core, hide, is_chinese, pieces
 from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
 
 Hidden = Literal["handles", "hashtags", "links", "numbers"]
 #: From this share of Chinese characters on, a text is measured in characters, not in words.
@@ -72,15 +74,17 @@ class Corpus:
     """Texts with what is predicted of them, row by row of the source.
 
     groups : {attribute: (instance,) position of its level}, for each of `attributes`.
-    repaired : texts in which damaged signs were put right.
+    repaired : texts in which damaged signs were put right. together : says of the rows that are
+    used what the split must respect.
     """
 
     texts: Sequence[str]
     answer: Answer
     attributes: tuple[Attribute, ...] = ()
     groups: Mapping[str, NDArray[np.int64]] | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Text, ...] = ()
     repaired: int = 0
+    together: Callable[[Split], Together] | None = None
 
 
 def assemble_texts(
@@ -111,14 +115,16 @@ def assemble_texts(
         return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
 
     notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
-    table = Table(schema, rows, notes, learn=learn_encoder, copies=copies)
+    together = corpus.together(rows) if corpus.together else Together()
+    table = Table(schema, rows, notes, together, learn_encoder, copies)
     return assemble(table, source, rule, seed)
 
 
-def _hidden_note(rule: TextRule) -> tuple[str, ...]:
+def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
     if not rule.hide:
         return ()
-    return (f"One sign each stands in place of all {' and '.join(rule.hide)}.",)
+    kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in rule.hide]
+    return (message("preparation.hidden", kinds=kinds),)
 
 
 # --- copies ---------------------------------------------------------------------------------------
@@ -135,7 +141,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     near = is_repeat(same) & ~exact & ~empty
     conflict = _conflicting(same, said) & ~empty
     drops = rule.duplicates == "drop"
-    drops_conflicts = drops and not answer.target.is_number
+    drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
         kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), said))
@@ -143,7 +149,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
         kept &= ~conflict
     if not kept.any():
         do = "choose another column of texts"
-        raise DataError(message("dataset", "no text is left", "texts with words", do))
+        raise DataError(error_text("dataset", "no text is left", "texts with words", do))
     copies = Copies(
         n=len(texts),
         exact=int(exact.sum()),

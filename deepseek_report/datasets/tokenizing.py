@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from deepseek_report.datasets.columns import message
+from deepseek_report.datasets.columns import error_text
 from deepseek_report.datasets.words import is_chinese, pieces
 
 UNKNOWN, MASK = "[unknown]", "[mask]"
@@ -190,13 +190,15 @@ def tokenizer_problem(kind: str) -> str | None:
         if any((folder / name).exists() for name in _TOKENIZER_FILES):
             return None
         do = "name the folder that holds tokenizer.json"
-        return message(f"dataset.tokenizer={kind}", "no tokenizer is in this folder", allowed, do)
+        return error_text(
+            f"dataset.tokenizer={kind}", "no tokenizer is in this folder", allowed, do
+        )
     close = get_close_matches(kind.lower(), NOUNS, n=1, cutoff=0.7)
     if close:
         do = f"did you mean `{close[0]}`?"
-        return message("dataset", f"`dataset.tokenizer` is `{kind}`", allowed, do)
+        return error_text("dataset", f"`dataset.tokenizer` is `{kind}`", allowed, do)
     if kind.startswith((".", "/", "~")):
-        return message("dataset", f"there is no folder `{kind}`", allowed, "correct the path")
+        return error_text("dataset", f"there is no folder `{kind}`", allowed, "correct the path")
     return None
 
 

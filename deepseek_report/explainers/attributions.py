@@ -8,30 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
 
 Array = NDArray[np.float64]
 
-#: Why a capability is needed, for the sentence that refuses a model.
-_NEEDED = {
-    "gradients": "needs gradients of the model",
-    "attention": "needs attention weights",
-    "routing": "needs a router that weighs the attention heads",
-    "experts": "needs the choice of experts",
-    "trees": "needs decision trees that read one column a feature",
-    "intrinsic": "needs the account that a model gives of its own output",
-}
 
-
-def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> str | None:
+def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
     """Why a method cannot explain the model, or None where it has all that is required.
 
     It does not name the method, so that methods with the same reason are told in one sentence.
     """
     for capability in sorted(requires - model.capabilities):
-        return f"{_NEEDED[capability]}; {name_of(model)} has none to hand out"
+        return message(f"explainer_refusals.needs.{capability}", model=name_of(model))
     return None
 
 

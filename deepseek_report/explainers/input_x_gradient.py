@@ -11,10 +11,12 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
@@ -22,18 +24,15 @@ from deepseek_report.explainers.attributions import (
     sum_units,
 )
 
-_LOCAL = (
-    "One gradient at the instance, times its embedding: a first-order view that says nothing of "
-    "larger changes, and that has no base value to be compared with."
-)
-
 
 @dataclass(frozen=True)
-class InputXGradient:
+class InputXGradient(ExplainerPart):
     """Gradient of the log-odds at the input, times the input's embedding (captum).
 
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
     target class. One gradient per instance: the cheapest signed method.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
     Reference: Shrikumar, Greenside, Shcherbina & Kundaje 2016, arXiv:1605.01713.
     """
@@ -55,18 +54,18 @@ class InputXGradient:
             values=values,
             predictions=predictions,
             method="input_x_gradient",
-            variant="InputXGradient of captum, in embedding space",
+            variant=message("explainer_variants.input_x_gradient"),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
-            notes=(_LOCAL,),
+            notes=(message("explainer_notes.local"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> NDArray[np.float64]:

@@ -11,19 +11,19 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.numbers import percent
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import (
     chunks,
     missing_capability,
     subject,
     sum_units,
 )
-from deepseek_report.metrics.reference import baseline_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,39 +32,17 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_PATH = "The path runs in the space of embeddings, from {start} to the instance; {between}."
-_STARTS: dict[Modality, tuple[str, str]] = {
-    "table": (
-        "the median (or most frequent value) of every feature among training rows",
-        "points between two categories stand for nobody",
-    ),
-    "text": (
-        "the same text with every token masked",
-        "points between the mask and a token are no text",
-    ),
-    "image": (
-        "the median of every pixel among training rows",
-        "points on it are blends of the two images",
-    ),
-    "series": (
-        "the median of every step among training rows",
-        "points on it are blends of the two courses",
-    ),
-}
-_JUMPS = (
-    "Where another expert is chosen on the path the output jumps, and no gradient sees a jump: "
-    "more points on the path do not close that part of the distance."
-)
-
 
 @dataclass(frozen=True)
-class IntegratedGradients:
+class IntegratedGradients(ExplainerPart):
     """Gradients of the log-odds, summed along a straight path from a typical input (captum).
 
     Of a number the gradients are its own. In a text the path starts where every token is masked.
 
     (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of the baseline,
     summed over the units of a feature. F is the log-odds of the target class.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
 
     Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
     """
@@ -87,25 +65,31 @@ class IntegratedGradients:
         """
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
-        baseline = baseline_rows(context.inputs, context.background, classifier.schema)
+        kind = kind_of(classifier.schema)
+        baseline = kind.baseline(context.inputs, context.background)
         predictions, base = context.margin(context.inputs), context.margin(baseline)
         values = self._values(context, baseline)
         classifier.calls += n * self.n_steps
-        start, between = _STARTS[classifier.schema.modality]
         gap = values.sum(axis=1) - (predictions - base)
         return Explanation(
             values=values,
             predictions=predictions,
             base_values=base,
             method="integrated_gradients",
-            variant=f"IntegratedGradients of captum, {self.n_steps} points ({self.rule})",
+            variant=message(
+                "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
+            ),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | _about_baseline(baseline),
             notes=(
-                _PATH.format(start=start, between=between),
+                message(f"explainer_notes.path.{kind.name}"),
                 _about_gap(gap, predictions - base),
-                *([_JUMPS] if "experts" in classifier.capabilities else []),
+                *(
+                    [message("explainer_notes.jumps")]
+                    if "experts" in classifier.capabilities
+                    else []
+                ),
             ),
             **subject(context),
         )
@@ -113,7 +97,7 @@ class IntegratedGradients:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances * (self.n_steps + 2)
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext, baseline: Array) -> Array:
@@ -152,10 +136,7 @@ def _about_baseline(baseline: Array) -> dict[str, Any]:
     return {"baseline": baseline[0].tolist()} if same else {}
 
 
-def _about_gap(gap: Array, distance: Array) -> str:
+def _about_gap(gap: Array, distance: Array) -> Message:
     scale = np.abs(distance).mean()
-    share = np.abs(gap).mean() / scale if scale > 0 else float("nan")
-    return (
-        f"The attributions miss the whole distance from the start of the path by {percent(share)} "
-        f"of it on average ({len(gap)} instances)."
-    )
+    share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+    return message("explainer_notes.gap", share=share, n=len(gap))

@@ -11,31 +11,28 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 
 Array = NDArray[np.float64]
 
-_OWN = (
-    "These are the very terms that the model adds up, read from inside it; nothing is estimated. "
-    "They say what the model does with each value, not what would happen if a value changed in the "
-    "world."
-)
-_SEVERAL = (
-    "With more than two classes the values add up to the logit of the explained class less the "
-    "mean logit of the others."
-)
+_OWN = message("explainer_notes.intrinsic.own")
+_SEVERAL = message("explainer_notes.intrinsic.several_classes")
 
 
 @dataclass(frozen=True)
-class Intrinsic:
+class Intrinsic(ExplainerPart):
     """The model's own account: the terms that a self-explaining model adds up.
 
     The base value is what the model's terms come to for its training part (an additive model: the
     mean output; a prototype model: the output at the mean distances).
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -56,7 +53,7 @@ class Intrinsic:
             predictions=contrasted(logits, context.target),
             base_values=base,
             method="intrinsic",
-            variant="the model’s own terms",
+            variant=message("explainer_variants.intrinsic"),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self),
@@ -67,7 +64,7 @@ class Intrinsic:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return 2 * n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return missing_capability(self.requires, model)
 
     def _values(self, context: ExplainContext) -> tuple[Array, Array]:

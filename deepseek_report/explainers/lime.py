@@ -12,12 +12,14 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.numbers import number
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.attributions import subject
 from deepseek_report.explainers.screening import planned_questions
 
@@ -26,20 +28,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-_MEANING = (
-    'The value of a feature is the surrogate\'s coefficient for "as in this instance" (same '
-    "category, or same quarter of the training range) times one minus how often training rows have "
-    "it: what it adds to the {output} against the surrogate's average."
-)
-_ON_OFF = (
-    'The value of a {player} is the surrogate\'s coefficient for "it is there": what it adds to '
-    "the {output} against {absent}.{spread}"
-)
-_SPREAD = " It is spread evenly over the columns of the {player}."
-
 
 @dataclass(frozen=True)
-class Lime:
+class Lime(ExplainerPart):
     """A linear model fitted to the classifier in the neighbourhood of each instance (lime package).
 
     Numeric features are cut at the quartiles of training rows; a neighbour keeps or redraws each
@@ -105,29 +96,31 @@ class Lime:
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Lime:
         """Without screening where there are no columns of a table to screen."""
-        return self if schema.layout is None else replace(self, screening=0)
+        return self if kind_of(schema).named_columns else replace(self, screening=0)
 
-    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], str, tuple[str, ...]]:
+    def _fits(self, context: ExplainContext) -> tuple[Sequence[Fit], Message, tuple[Message, ...]]:
         """The surrogates, how they were made, and what their values mean."""
         schema, rows = context.classifier.schema, self._samples(_n_players(context))
-        output = "predicted number" if context.is_number else "probability"
-        drawn = f"{rows} neighbours per instance"
-        if schema.layout is None and len(schema.features) <= self.columns_up_to:
+        kind, number = kind_of(schema), context.is_number
+        if kind.named_columns and len(schema.features) <= self.columns_up_to:
             from deepseek_report.explainers.lime_surrogate import Neighbourhoods
 
             near = Neighbourhoods(context, self.bins, self.kernel_width)
-            variant = f"LimeTabularExplainer of lime, {drawn}"
-            return near.fit_all(rows, self.ridge), variant, (_MEANING.format(output=output),)
+            variant = message("explainer_variants.lime_rows", rows=rows)
+            meaning = message("explainer_notes.lime.rows", number=number)
+            return near.fit_all(rows, self.ridge), variant, (meaning,)
         from deepseek_report.explainers.lime_players import OnOff
 
         on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
-        player, many, absent = _PLAYERS[schema.modality]
-        if schema.modality == "text":
-            player, many = schema.player_nouns
-        alone = schema.layout is not None and max(map(len, schema.layout.players)) == 1
-        spread = "" if alone else _SPREAD.format(player=player)
-        meaning = _ON_OFF.format(player=player, absent=absent, output=output, spread=spread)
-        variant = f"LimeBase of lime on {on_off.groups} {many}, {drawn}"
+        told = "groups" if on_off.are_joined else "players"
+        meaning = message(
+            f"explainer_notes.lime.{told}.{kind.name}",
+            number=number,
+            spread=not on_off.are_columns,
+        )
+        variant = message(
+            f"explainer_variants.lime_{told}.{kind.name}", groups=on_off.groups, rows=rows
+        )
         return on_off.fit_all(rows, self.ridge), variant, (meaning, *on_off.notes)
 
     def _samples(self, n_players: int) -> int:
@@ -138,32 +131,18 @@ class Lime:
         before = planned_questions(self.screening, n_features) if wide else 0
         return n_instances * self._samples(n_features) + before
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return None
-
-
-#: What a player is, and what its absence means, for the note.
-_PLAYERS: dict[Modality, tuple[str, str, str]] = {
-    "table": (
-        "group of correlated columns",
-        "groups of correlated columns",
-        "the typical values of training rows",
-    ),
-    "text": ("word", "words", "the mask in its place"),
-    "image": ("patch", "patches", "the typical pixels of training rows"),
-    "series": ("window", "windows", "the typical course of training rows"),
-}
 
 
 def _n_players(context: ExplainContext) -> int:
     return len(context.classifier.schema.player_labels)
 
 
-def _about_fidelity(fidelity: Array) -> str:
-    text = (
-        f"The surrogates reproduce {number(fidelity.mean())} of the model's variance around an "
-        f"instance on average (weighted R², n = {len(fidelity)}), {number(fidelity.min())} at worst"
+def _about_fidelity(fidelity: Array) -> Message:
+    return message(
+        "explainer_notes.lime.fidelity",
+        mean=float(fidelity.mean()),
+        worst=float(fidelity.min()),
+        n=len(fidelity),
     )
-    if fidelity.mean() < 0.5:
-        return text + "; under one half, a linear surrogate is a poor picture of this model."
-    return text + "."

@@ -13,13 +13,14 @@ import numpy as np
 from lime.lime_base import LimeBase
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.lime_surrogate import Fit, Ridge
 from deepseek_report.explainers.partition import groups_of, partition_order
 from deepseek_report.explainers.screening import about_screening, elementary_effects
-from deepseek_report.metrics.players import player_sums, present, spread_evenly
-from deepseek_report.metrics.reference import baseline_rows
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -39,7 +40,8 @@ class OnOff:
     """Surrogates of many instances on "this player is there".
 
     A player that is off becomes the mask or typical. More than `most` players are joined to groups
-    of neighbours or correlated columns; `groups` is how many are told apart. Columns that
+    of neighbours or correlated columns; `groups` is how many are told apart, `are_joined`
+    whether they were joined, and `are_columns` whether each is one column. Columns that
     `screening` walks find to do much are in small groups.
     """
 
@@ -48,10 +50,12 @@ class OnOff:
     ) -> None:
         self.context = context
         schema = context.classifier.schema
-        self.references = baseline_rows(context.inputs, context.background, schema)
-        self.owners, self.there = schema.owners, present(context.inputs, schema)
-        self.notes: tuple[str, ...] = ()
-        if self.there.shape[1] > most:
+        kind = kind_of(schema)
+        self.references = kind.baseline(context.inputs, context.background)
+        self.owners, self.there = schema.owners, kind.present(context.inputs)
+        self.notes: tuple[Message, ...] = ()
+        self.are_joined = self.there.shape[1] > most
+        if self.are_joined:
             effects = elementary_effects(context, screening) if screening else None
             order = partition_order(schema, context.background, effects, most)
             groups = groups_of(order, most, effects)
@@ -60,6 +64,7 @@ class OnOff:
             self.owners = groups[self.owners]
             self.there = player_sums(self.there.astype(np.float64), groups) > 0
         self.groups = self.there.shape[1]
+        self.are_columns = self.groups == len(self.owners)
         width = kernel_width or KERNEL_WIDTH
         self.base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / width**2)))
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -29,8 +30,8 @@ def partition_order(
     does (see `screening`), parts of more than `together` columns are halved by that instead, so
     that the few columns that matter are reached by few cuts.
     """
-    if schema.layout is not None:
-        places = centres(schema.layout)
+    places = kind_of(schema).places()
+    if places is not None:
         return halved(len(places), lambda part: _along_longest(part, places))
     columns = _standardised(background)
 
@@ -87,15 +88,6 @@ def _weight(part: tuple[int, int], sums: Array) -> float:
     return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
 
 
-def centres(layout: Layout) -> Array:
-    """(player, axis) mean place of each player's columns; channels are no axis."""
-    axes = 2 if layout.modality == "image" else 1
-    places = np.stack(np.unravel_index(np.arange(len(layout.owners)), layout.shape), axis=1)
-    sums = np.zeros((len(layout.players), axes))
-    np.add.at(sums, layout.owners, places[:, :axes].astype(np.float64))
-    return np.asarray(sums / np.bincount(layout.owners)[:, None])
-
-
 def _along_longest(part: Ints, places: Array) -> Ints:
     inside = places[part]
     axis = int(np.ptp(inside, axis=0).argmax())
@@ -124,4 +116,4 @@ def _standardised(rows: Array) -> Array:
     filled = np.where(known, rows, 0.0)
     centred = np.where(known, rows - filled.sum(axis=0) / count, 0.0)
     spread = np.sqrt((centred**2).mean(axis=0))
-    return np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0))

@@ -11,15 +11,17 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.attributions import subject
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(ExplainerPart):
     """Random values for every feature: the control that every other method must beat.
 
     Values are standard normal, drawn from the seed and the content of the row. They do not depend
@@ -29,7 +31,7 @@ class Random:
 
     reveals: ClassVar[Reveals] = "aggregate"
     requires: ClassVar[frozenset[Capability]] = frozenset()
-    samples: ClassVar[bool] = False
+    samples: ClassVar[bool] = True
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.
@@ -44,17 +46,17 @@ class Random:
             values=_draw(context.inputs, context.seed),
             predictions=predictions,
             method="random",
-            variant="standard normal values, drawn anew for every row",
+            variant=message("explainer_variants.random"),
             output_space="none",
             n_model_calls=context.classifier.calls - before,
-            notes=("The control: its values are drawn at random and explain nothing.",),
+            notes=(message("explainer_notes.control"),),
             **subject(context),
         )
 
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 
 Array = NDArray[np.float64]
@@ -44,14 +44,9 @@ def planned_questions(walks: int, columns: int) -> int:
     return walks * (columns + 1)
 
 
-def about_screening(walks: int, columns: int) -> str:
+def about_screening(walks: int, columns: int) -> Message:
     """The sentence that says what was done before explaining."""
-    return (
-        f"Which of the {count(columns)} columns to tell apart was decided beforehand for all "
-        f"instances, by how much {count(walks)} walks from one training row to another changed "
-        "the output when they reached a column; columns that changed it little stay together "
-        "with those that they are correlated with."
-    )
+    return message("explainer_notes.screening", columns=columns, walks=walks)
 
 
 def _two_rows(random: np.random.Generator, rows: int) -> NDArray[np.int64]:

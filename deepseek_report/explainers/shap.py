@@ -5,38 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attributions import chunks, missing_capability, subject
 from deepseek_report.explainers.screening import planned_questions
+from deepseek_report.explainers.shap_players import Players, about_players
+from deepseek_report.explainers.shap_settings import ShapSettings
 
 Array = NDArray[np.float64]
-Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
 
 #: Players of which all coalitions can be asked for.
 _MOST_EXACT = 16
 
-_INDEPENDENT = (
-    "Features that are left out are replaced by those of training rows, each independently of the "
-    "features that stay (interventional Shapley values); strongly correlated features therefore "
-    "share credit, and some of the rows that the model was asked about are implausible."
-)
+_INDEPENDENT = message("explainer_notes.shap.independent")
 
 
 @dataclass(frozen=True)
-class Shap:
+class Shap(ShapSettings, ExplainerPart):
     """Shapley values (shap package): each feature's share of the distance from the average.
 
     In every round the features are taken away in one random order and back (antithetic), against
@@ -55,22 +54,14 @@ class Shap:
     For a model of decision trees "auto" takes "tree": the trees are walked against all background
     rows, which gives the same values exactly and asks the model for its predictions alone.
 
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
     Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
     Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
     doi 10.1007/978-3-642-45494-3_7.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-
-    algorithm: Algorithm = "auto"
-    reference: Literal["auto", "background", "baseline"] = "auto"
-    rounds: Annotated[int, Field(ge=1, le=1000)] = 4
-    background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
-    exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
-    permutation_up_to: Annotated[int, Field(ge=1)] = 64
-    max_evaluations: Annotated[int, Field(ge=2)] = 1000
-    screening: Annotated[int, Field(ge=0, le=1000)] = 4
-    chunk: Annotated[int, Field(ge=1)] = 5
 
     requires: ClassVar[frozenset[Capability]] = frozenset()
     samples: ClassVar[bool] = True
@@ -88,8 +79,7 @@ class Shap:
         players = len(context.classifier.schema.player_labels)
         if suited.algorithm == "exact" and players > _MOST_EXACT:
             raise NotApplicableError(
-                f"explainers.shap.algorithm=exact asks for all 2 ** {players} coalitions of "
-                f"{players} features; at most {_MOST_EXACT} are possible. Set algorithm=auto."
+                message("explainer_refusals.too_many_players", players=players, most=_MOST_EXACT)
             )
         if suited.algorithm == "owen" or suited.reference == "baseline":
             return suited._of_players(context)
@@ -97,14 +87,15 @@ class Shap:
 
     def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
         """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
-        if schema.layout is not None and self.screening:
+        kind = kind_of(schema)
+        if self.screening and not kind.named_columns:
             return replace(self, screening=0).suited_to(capabilities, schema)
         reference = self.reference
         if reference == "auto":
-            reference = "background" if schema.layout is None else "baseline"
+            reference = kind.compared_with
         if self.algorithm == "auto" and "trees" in capabilities:
             return replace(self, algorithm="tree", reference=reference)
-        algorithm = self._algorithm(len(schema.player_labels))
+        algorithm = self.resolved(len(schema.player_labels))
         return replace(self, algorithm=algorithm, reference=reference)
 
     def _walked(self, context: ExplainContext) -> Explanation:
@@ -124,11 +115,18 @@ class Shap:
             predictions=predictions,
             base_values=np.full(len(values), base),
             method="shap",
-            variant=f"TreeExplainer of shap {version()} (interventional, {context.output_space})",
+            variant=message(
+                "explainer_variants.trees",
+                version=version(),
+                space=context.output_space,
+            ),
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params={"algorithm": "tree", "background_rows": len(context.background)},
-            notes=(_INDEPENDENT, _about_trees(len(context.background))),
+            notes=(
+                _INDEPENDENT,
+                message("explainer_notes.shap.trees", rows=len(context.background)),
+            ),
             **subject(context),
         )
 
@@ -154,17 +152,15 @@ class Shap:
             predictions=context.output(context.inputs),
             base_values=np.full(n, base),
             method="shap",
-            variant=f"{algorithm.capitalize()}Explainer of shap {version()}",
+            variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
             output_space=context.output_space,
             n_model_calls=classifier.calls - before,
             params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
-            notes=(_INDEPENDENT, *_about_background(backgrounds)),
+            notes=(_INDEPENDENT, _about_background(backgrounds)),
             **subject(context),
         )
 
     def _of_players(self, context: ExplainContext) -> Explanation:
-        from deepseek_report.explainers.shap_players import Players, about_players
-
         classifier, n = context.classifier, len(context.inputs)
         before = classifier.calls
         predictions = context.output(context.inputs)
@@ -191,8 +187,8 @@ class Shap:
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         if self.algorithm == "tree":
             return n_instances
-        algorithm = self._algorithm(n_features)
-        rounds, rows = self._sizes(n_background)
+        algorithm = self.resolved(n_features)
+        rounds, rows = self.sizes(n_background)
         if self.reference == "baseline":
             rounds = 1 if algorithm == "exact" else self.rounds
         if self.reference == "baseline" or algorithm == "owen":
@@ -205,38 +201,10 @@ class Shap:
     def _for_base(self, n_instances: int, n_background: int) -> int:
         return n_instances if self.reference == "baseline" else n_background
 
-    def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
-        """Rows that one round asks about one instance, besides the two ends."""
-        if algorithm == "exact":
-            return int(2**n_players)
-        return 2 * self.cuts(algorithm, n_players, rounds)
-
-    def cuts(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
-        """How often players are told apart in one round."""
-        if algorithm != "owen":
-            return max(n_players - 1, 0)
-        return max(min(n_players - 1, self.max_evaluations // (2 * rounds)), 0)
-
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Message | None:
         if self.algorithm == "tree":
             return missing_capability(frozenset({"trees"}), model)
         return None
-
-    def _algorithm(self, n_players: int) -> Algorithm:
-        if self.algorithm != "auto":
-            return self.algorithm
-        if n_players <= self.exact_up_to:
-            return "exact"
-        return "permutation" if n_players <= self.permutation_up_to else "owen"
-
-    def _sizes(self, n_background: int) -> tuple[int, int]:
-        rounds = min(self.rounds, n_background)
-        return rounds, min(self.background_rows, n_background // rounds)
-
-    def chosen_rows(self, scores: Array, rows: int | None = None) -> NDArray[np.int64]:
-        """(round, row) positions of background rows with these outputs."""
-        rounds, most = self._sizes(len(scores))
-        return systematic(scores, rounds, rows or most)
 
     def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
         """(round, row, feature) and the model's mean output on all of them."""
@@ -245,53 +213,15 @@ class Shap:
         return context.background[chosen], float(scores[chosen].mean())
 
 
-def systematic(scores: Array, rounds: int, rows: int) -> NDArray[np.int64]:
-    """Interleaved systematic samples of rows ordered by score.
-
-    Parameters
-    ----------
-    scores : array
-        (row,).
-    rounds, rows : int
-        How many samples, of how many rows each; the product is at most the number of scores.
-
-    Returns
-    -------
-    (round, row) positions; all are different, and each round spans the range of scores. Every
-    second stratum is dealt out backwards, so that no round gets the low end of all of them.
-    """
-    order = np.argsort(scores, kind="stable")
-    middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)
-    strata = order[middles.astype(np.int64)].reshape(rows, rounds)
-    strata[1::2] = strata[1::2, ::-1]
-    return strata.T
-
-
 def _standard_error(values: Array) -> Array | None:
     if len(values) < 2:
         return None
     return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
-def _about_trees(rows: int) -> str:
-    return (
-        f"The average is that of {rows} training rows. The values are exact for these rows, so "
-        "they have no standard error; the trees were walked, and the model was only asked for its "
-        "predictions."
-    )
-
-
-def _about_background(backgrounds: Array) -> tuple[str, ...]:
+def _about_background(backgrounds: Array) -> Message:
     rounds, rows, _ = backgrounds.shape
-    text = (
-        f"The average is that of {rounds * rows} training rows, {rows} in each of {rounds} rounds, "
-        "spread evenly over the range of the model's outputs"
-    )
-    if rounds == 1:
-        return (text + "; one round gives no standard error.",)
-    return (
-        text + "; the standard error is the spread between rounds, which errs on the high side.",
-    )
+    return message("explainer_notes.shap.background", rounds=rounds, rows=rows)
 
 
 @contextmanager

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import spread_evenly
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.attributions import seed_of
 from deepseek_report.explainers.partition import partition_order
 from deepseek_report.explainers.screening import about_screening, elementary_effects
-from deepseek_report.metrics.players import present, spread_evenly
-from deepseek_report.metrics.reference import baseline_rows
-
-if TYPE_CHECKING:
-    from deepseek_report.explainers.shap import Shap
+from deepseek_report.explainers.shap_settings import ShapSettings
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-#: What a player is called, one and many, and what stands in its place when it is taken away.
-PLAYERS: dict[Modality, tuple[str, str, str]] = {
-    "table": ("column", "columns", "its typical value among training rows"),
-    "text": ("word", "words", "the mask"),
-    "image": ("patch", "patches", "the typical pixels of training rows"),
-    "series": ("window", "windows", "the typical course of training rows"),
-}
-_VARIANTS = {
-    "exact": "Shapley values from all coalitions of {}",
-    "permutation": "Shapley values of {}, random orders walked both ways",
-    "owen": "Owen values of {}, the largest parts halved first",
-}
-
-
-def called(schema: Schema) -> tuple[str, str, str]:
-    """What stands in `PLAYERS`; texts of pieces or characters are told by these."""
-    if schema.modality == "text":
-        return (*schema.player_nouns, PLAYERS["text"][2])
-    return PLAYERS[schema.modality]
 
 
 class Players:
@@ -51,12 +26,13 @@ class Players:
     base : (instance,) output at the reference. rounds : how many estimates each instance gets.
     """
 
-    def __init__(self, config: Shap, context: ExplainContext, predictions: Array) -> None:
+    def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Array) -> None:
         self.config, self.context, self.predictions = config, context, predictions
         self.schema = context.classifier.schema
+        self.kind = kind_of(self.schema)
         self.owners = self.schema.owners
         self.algorithm = config.algorithm
-        self.present = present(context.inputs, self.schema)
+        self.present = self.kind.present(context.inputs)
         self.partition = self._partition()
         self.parts: list[int] = []
         if config.reference == "baseline":
@@ -65,8 +41,8 @@ class Players:
             self._compare_with_rows()
 
     @property
-    def variant(self) -> str:
-        return _VARIANTS[self.algorithm].format(called(self.schema)[1])
+    def variant(self) -> Message:
+        return message(f"explainer_variants.players_{self.algorithm}")
 
     def _partition(self) -> Ints:
         if self.algorithm != "owen":
@@ -81,7 +57,7 @@ class Players:
     def _compare_with_baseline(self) -> None:
         context = self.context
         self.rounds = 1 if self.algorithm == "exact" else self.config.rounds
-        rows = baseline_rows(context.inputs, context.background, self.schema)
+        rows = self.kind.baseline(context.inputs, context.background)
         self.base = context.output(rows)
         self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
         self.at_reference = np.tile(self.base, (self.rounds, 1))
@@ -145,35 +121,23 @@ class Players:
 _MOST_CELLS = 2**22
 
 
-def about_players(config: Shap, players: Players) -> tuple[str, ...]:
+def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]:
     """What was taken away, what it was compared with, and how finely."""
-    name, many, substitute = called(players.schema)
     notes = []
     if config.reference == "baseline":
-        notes.append(
-            f"A {name} that is left out becomes {substitute}; the values add up to the distance "
-            "from the output for an input in which everything is left out."
-        )
+        notes.append(message(f"explainer_notes.players.becomes.{players.kind.name}"))
     else:
-        notes.append(
-            f"Columns that are left out are replaced by those of {players.rounds} training rows, "
-            "one in each round, spread evenly over the range of the model's outputs."
-        )
-    if players.schema.layout is not None and max(map(len, players.schema.layout.players)) > 1:
-        notes.append(
-            f"Each {name} was taken away as a whole; what it is worth is spread evenly over its "
-            "columns, so that the sum is what counts."
-        )
+        notes.append(message("explainer_notes.players.replaced", rows=players.rounds))
+    if players.present.shape[1] < len(players.owners):
+        notes.append(message("explainer_notes.players.whole"))
     if players.algorithm == "owen" and players.parts:
         total, parts = players.present.shape[1], float(np.mean(players.parts))
-        together = "correlated columns" if players.schema.layout is None else "neighbours"
+        alike = message(f"explainer_notes.players.alike.{players.kind.name}")
         notes.append(
-            f"{count(total)} {many} are too many to tell apart one by one. They were halved again "
-            f"and again, {together} together and the parts of largest value first, until "
-            f"{parts:.0f} parts had a value of their own; inside a part the value is spread evenly."
+            message("explainer_notes.players.halved", alike=alike, total=total, parts=parts)
         )
         if config.screening:
             notes.append(about_screening(config.screening, total))
     if players.rounds > 1:
-        notes.append(f"The standard error is the spread between {players.rounds} random orders.")
+        notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
     return tuple(notes)

@@ -7,7 +7,6 @@ runs once more on the answers (`replay`). Both runs draw the same permutation fr
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -17,11 +16,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.attributions import seed_of
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    import shap
-    from shap.utils import _masked_model
+from deepseek_report.explainers.shap_package import _masked_model, shap
 
 Array = NDArray[np.float64]
 _NO_CHANGE = 2147483647  # shap's code for "the mask stays as it is"

@@ -7,10 +7,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.explainers.shap_rounds import shap
+from deepseek_report.explainers.shap_package import shap
 
 Array = NDArray[np.float64]
 
@@ -35,8 +36,7 @@ def tree_values(context: ExplainContext) -> tuple[Array, float]:
     """
     if "trees" not in context.classifier.capabilities:
         raise NotApplicableError(
-            f"{context.classifier.name} has no trees to walk for this target; set "
-            "explainers.shap.algorithm=auto"
+            message("explainer_refusals.no_trees", model=context.classifier.name)
         )
     classifier = cast(TreeClassifier, context.classifier)
     explainer: Any = shap.TreeExplainer(
@@ -56,10 +56,7 @@ def see_that_it_adds_up(values: Array, base: float, outputs: Array) -> None:
     """Raise NotApplicableError where base value and values do not sum to the outputs."""
     gap = np.abs(values.sum(axis=1) + base - outputs).max(initial=0.0)
     if gap > _GAP_ALLOWED * max(float(np.abs(outputs - base).max(initial=0.0)), 1e-3):
-        raise NotApplicableError(
-            "the model's output is not the sum of its trees (a link function, perhaps): set "
-            "explainers.shap.algorithm=permutation"
-        )
+        raise NotApplicableError(message("explainer_refusals.not_additive"))
 
 
 def _of_target(values: Array, base: Array, target: int) -> tuple[Array, float]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.records import by_explainer
 from deepseek_report.findings.thresholds import CONTROL
 
 #: Rank correlation with the explanation of a randomised model from which an explanation depends
 #: on the learnt weights only in part, and hardly at all.
 RANDOMISATION_PARTLY, RANDOMISATION_FAILS = 0.5, 0.8
-
-
 #: Share of the prediction's distance from the base value that attributions may leave unexplained.
 GAP_ALLOWED = 0.05
 
@@ -60,6 +59,25 @@ def leading_explainer(results: Results) -> str | None:
     """The signed explainer that passes most tests; among equals the largest gain over random."""
     signed = [n for n, one in results.explanations.items() if n != CONTROL and one.signed]
     return max(signed, key=lambda name: _merit(results, name), default=None)
+
+
+def leading_for_cases(results: Results) -> str | None:
+    """The explainer whose reasons are told case by case: readable, faithful, adding up.
+
+    Those in the unit that people read, a probability or the predicted number, that beat a random
+    order; among these, one that adds up goes first; without any, the leading one is taken.
+    """
+    gains = {score.explainer: score for score in by_explainer(results, "deletion_gain")}
+    readable = [
+        name
+        for name, explanation in results.explanations.items()
+        if explanation.output_space in {"probability", "value"}
+        and name in gains
+        and beats_random(gains[name])
+    ]
+    if readable:
+        return max(readable, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
+    return leading_explainer(results)
 
 
 def _merit(results: Results, name: str) -> tuple[int, float]:

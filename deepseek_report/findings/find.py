@@ -8,13 +8,13 @@ from deepseek_report.artifacts.finding import SEVERITIES, Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings import (
     rules_bottlenecks,
+    rules_calibration,
     rules_data,
     rules_errors,
     rules_explanations,
     rules_failures,
     rules_groups,
     rules_localisation,
-    rules_numbers,
     rules_performance,
     rules_sources,
 )
@@ -23,26 +23,23 @@ Rule = Callable[[Results], list[Finding]]
 
 #: Within one severity, findings keep the order of their rules.
 RULES: tuple[Rule, ...] = (
-    rules_failures.failures,
     rules_performance.thresholds,
     rules_data.labels,
     rules_groups.not_judged,
     rules_groups.impact,
     rules_performance.baselines,
-    rules_numbers.baselines,
-    rules_numbers.leaning,
-    rules_numbers.group_errors,
+    rules_calibration.leaning,
+    rules_errors.error_gaps,
     rules_explanations.faithfulness,
     rules_explanations.sanity,
     rules_localisation.localisation,
     rules_bottlenecks.worst_slice,
-    rules_numbers.worst_part,
     rules_errors.error_rates,
-    rules_performance.calibration,
-    rules_numbers.intervals,
+    rules_calibration.calibration,
+    rules_calibration.intervals,
     rules_explanations.agreement,
     rules_bottlenecks.robustness,
-    rules_numbers.moved,
+    rules_bottlenecks.moved,
     rules_explanations.local_fit,
     rules_explanations.stability,
     rules_explanations.overview,
@@ -59,7 +56,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def find(results: Results) -> tuple[Finding, ...]:
-    """Every finding of a run, gravest first."""
+def measured_findings(results: Results) -> tuple[Finding, ...]:
+    """Every finding on what was measured, gravest first."""
     found = [finding for rule in RULES for finding in rule(results)]
     return tuple(sorted(found, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def find(results: Results) -> tuple[Finding, ...]:
+    """Every finding of a run, gravest first: that parts failed stands before all others."""
+    return (*rules_failures.failures(results), *measured_findings(results))

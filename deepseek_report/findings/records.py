@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite, in_sentence
-from deepseek_report.findings.thresholds import CONTROL, Verdict
-from deepseek_report.findings.wording import Wording, wording
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.of_results import words_of
 
 Row = dict[str, Any]
-#: Scores that are read as percentages.
-SHARES = frozenset(
-    {
-        "balanced_accuracy",
-        "accuracy",
-        "true_positive_rate",
-        "false_positive_rate",
-        "precision",
-        "selection_rate",
-        "expected_calibration_error",
-        "worst_slice_error_rate",
-        "label_suspects",
-        "flipped_under_noise",
-        "removable_heads",
-        "prediction_interval_coverage",
-        "hamming_loss",
-        "subset_accuracy",
-    }
-)
 
 
 def rows(results: Results, metric: str, table: str) -> list[Row]:
@@ -40,9 +25,9 @@ def rows(results: Results, metric: str, table: str) -> list[Row]:
     return [] if frame is None else [dict(row) for row in frame.to_dict("records")]
 
 
-def is_share(metric: str, unit: str = "") -> bool:
-    """Whether a score is read as a percentage."""
-    return metric in SHARES or unit == "share"
+def is_share(measured: Score | Verdict) -> bool:
+    """Whether it is read as a percentage, as its metric declares by the unit."""
+    return measured.unit == "share"
 
 
 def first(found: Iterable[Row]) -> Row | None:
@@ -50,13 +35,10 @@ def first(found: Iterable[Row]) -> Row | None:
     return next(iter(found), None)
 
 
-def words_of(results: Results) -> Wording:
-    """The texts of the language that the report is in, worded for what is predicted."""
-    language = str((results.config.get("report") or {}).get("language") or "en")
-    if not results.has("data"):
-        return wording(language)
-    schema = results.schema
-    return wording(language, "number" if schema.target.is_number else "", schema.player_noun)
+def unit_of(results: Results) -> str:
+    """The unit of the predicted number, with a space before it, or nothing."""
+    unit = results.schema.target.unit if results.has("data") else None
+    return f"\u00a0{unit}" if unit else ""
 
 
 def explainer_label(results: Results, name: str) -> str:
@@ -71,7 +53,8 @@ def explainer_inline(results: Results, name: str) -> str:
 
 def feature_inline(results: Results, label: str) -> str:
     """The name of a feature inside a sentence: a word of a text stands in quotation marks."""
-    return f"“{label}”" if results.schema.modality == "text" else in_sentence(label)
+    kind = kind_of(results.schema)
+    return kind.quoted(label) if kind.quotes else in_sentence(label)
 
 
 def attribute_label(results: Results, name: str) -> str:
@@ -122,7 +105,9 @@ def is_crossing(row: Row) -> bool:
     return bool(row.get("crossing")) or " × " in str(row.get("attribute", ""))
 
 
-def period_of(results: Results) -> str:
+def period_of(results: Results) -> Text:
     """What time the data are from, as a sentence takes it; empty where the card cannot say."""
-    period = str(results.card.get("period") or "")
+    period: Text = results.card.get("period") or ""
+    if isinstance(period, Message):
+        return "" if period.id.startswith("card.period.") else period
     return "" if period.startswith("not stated") else period

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import math
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.layers import layer_kind, layer_name
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, first, rows, setting, words_of
-from deepseek_report.visualizations.reading import more_rows_help
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.limits import SIGNIFICANT, more_rows_help
+from deepseek_report.findings.records import (
+    Row,
+    first,
+    rows,
+    setting,
+    unit_of,
+)
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.loss import Loss
+from deepseek_report.wording import estimates
+from deepseek_report.wording.of_results import words_of
 
-SIGNIFICANT = 0.05
 #: Load of the busiest expert, as a multiple of the even share, that is called overloaded.
 OVERLOADED = 2.0
 #: Share of heads that can be removed one at a time without loss that is worth saying.
@@ -21,32 +31,40 @@ REMOVABLE = 0.25
 HOT = 0.4
 #: Share of decisions flipped by noise that is called fragile, and noticeable.
 FLIPS_MANY, FLIPS_SOME = 0.05, 0.02
+#: How far predictions move under noise, as a share of the mean absolute error, worth saying.
+MOVED_MUCH, MOVED_SOME = 0.5, 0.2
+#: A mean loss as a multiple of the rest, in a part of at least this share, that is grave.
+TWICE, GRAVE_SHARE = 2.0, 0.05
 #: What noise is added to; a number in tables.
-_PLACES = {"image": "pixels", "series": "steps"}
 _MORE_DATA = {True: "more_data_helps", None: "more_data_uncertain", False: "more_data_no_help"}
 
 
 def worst_slice(results: Results) -> list[Finding]:
-    """The part of the data with the most errors that survives the correction."""
-    worst = first(row for row in rows(results, "slices", "slices") if is_clear(row))
-    if worst is None:
+    """The part of the data with the most error that survives the correction."""
+    loss = task_of(results.schema.target).loss if results.has("data") else None
+    table = rows(results, "slices", "slices")
+    worst = first(row for row in table if loss is not None and is_clear(row, loss))
+    if worst is None or loss is None:
         return _no_slice(results)
-    rate, rest = float(worst["error_rate"]), float(worst["rest_error_rate"])
+    value, rest = float(worst[loss.key]), float(worst[f"rest_{loss.key}"])
+    grave = value >= TWICE * rest and worst["share"] >= GRAVE_SHARE
     return [
         Finding(
             id="worst_slice",
-            severity="high" if rate >= 2 * rest and worst["share"] >= 0.05 else "medium",
+            severity="high" if grave else "medium",
             message="worst_slice",
             values={
                 "slice": worst["slice"],
                 "share": worst["share"],
-                "errors": estimates.of_row(worst, "error_rate"),
+                "error": estimates.of_row(worst, loss.key),
                 "rest": rest,
                 "missed": finite(worst.get("missed_rate")),
                 "rest_missed": finite(worst.get("rest_missed_rate")),
+                "lean": finite(worst.get("mean_error")),
                 "target": results.schema.target.explained_class,
                 "examined": slices_examined(results),
                 "p": finite(worst["p_adjusted"]),
+                "unit": unit_of(results),
             },
             evidence=("measures/slices",),
             section="bottlenecks",
@@ -54,10 +72,10 @@ def worst_slice(results: Results) -> list[Finding]:
     ]
 
 
-def is_clear(row: Row) -> bool:
-    """Whether a slice has more errors than the rest, after the correction for many slices."""
+def is_clear(row: Row, loss: Loss) -> bool:
+    """Whether a slice does worse than the rest, after the correction for many slices."""
     p = finite(row.get("p_adjusted"))
-    return p is not None and p < SIGNIFICANT and row["error_rate"] > row["rest_error_rate"]
+    return p is not None and p < SIGNIFICANT and row[loss.key] > row[f"rest_{loss.key}"]
 
 
 def slices_examined(results: Results) -> int | None:
@@ -89,12 +107,16 @@ def more_data(results: Results) -> list[Finding]:
             values={
                 "gain": estimates.of_score(gain),
                 "rows": max((int(row["rows"]) for row in curve), default=None),
-                "predictor": curve[-1]["predictor"] if curve else "",
+                "predictor": _predictor(results, curve[-1]["predictor"]) if curve else "",
             },
             evidence=("measures/learning_curve",),
             section="bottlenecks",
         )
     ]
+
+
+def _predictor(results: Results, name: str) -> str:
+    return words_of(results).label("predictors", name)
 
 
 def label_noise(results: Results) -> list[Finding]:
@@ -158,7 +180,7 @@ def noise(results: Results) -> str:
     """The declared noise in words."""
     level = setting(results, "metrics", "robustness", "declared_level", math.nan)
     text = "sections.robustness.noise" if math.isfinite(level) else "sections.robustness.some_noise"
-    places = _PLACES.get(results.schema.modality, "numbers")
+    places = message(f"noise_on.{kind_of(results.schema).name}")
     return words_of(results).text(text, level=level, places=places)
 
 
@@ -180,6 +202,35 @@ def robustness(results: Results) -> list[Finding]:
                 "area": estimates.of_score(area) if area else None,
                 "clean": estimates.of_score(clean) if clean else None,
                 "noise": noise(results),
+            },
+            evidence=("measures/robustness",),
+            section="robustness",
+        )
+    ]
+
+
+def moved(results: Results) -> list[Finding]:
+    """How far noise at the declared level moves predictions, against their error."""
+    change, clean = results.score("change_under_noise"), results.score("mae")
+    if change is None or clean is None or finite(change.value) is None or not clean.value:
+        return []
+    share = change.value / clean.value
+    severity: Severity = (
+        "medium" if share >= MOVED_MUCH else "low" if share >= MOVED_SOME else "info"
+    )
+    noisy = results.score("mae_under_noise")
+    return [
+        Finding(
+            id="moved",
+            severity=severity,
+            message="moved" if share >= MOVED_SOME else "moved_little",
+            values={
+                "change": estimates.of_score(change),
+                "clean": estimates.of_score(clean),
+                "noisy": estimates.of_score(noisy) if noisy else None,
+                "share": share,
+                "noise": noise(results),
+                "unit": unit_of(results),
             },
             evidence=("measures/robustness",),
             section="robustness",

@@ -5,29 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.finding import SEVERITIES, Finding
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.explainers import leading_explainer
-from deepseek_report.findings.records import (
-    explainer_label,
-    feature_inline,
-    rows,
-    words_of,
-)
+from deepseek_report.findings.records import explainer_label, feature_inline, rows
+from deepseek_report.wording.of_results import words_of
 
 #: How many things of one kind a finding names.
 SHOWN = 2
 #: How many of the names that give a label away are told with what is attributed to them.
 STRONGEST = 3
-#: What a form of a word is called in the plural, and which of them `dataset.hide` takes.
-_KINDS = {
-    "handle": "handles",
-    "hashtag": "hashtags",
-    "link": "links",
-    "number": "numbers",
-    "mark": "signs",
-}
-_HIDEABLE = frozenset({"handles", "hashtags", "links", "numbers"})
+#: What `dataset.hide` calls the words of each form that it can take away.
+_HIDEABLE = {"handle": "handles", "hashtag": "hashtags", "link": "links", "number": "numbers"}
 
 
 def issues(results: Results) -> list[Finding]:
@@ -40,21 +32,22 @@ def issues(results: Results) -> list[Finding]:
 
 def _issue(results: Results, check: str, found: list[DataIssue]) -> Finding:
     """The finding of one check, with the severity of the gravest thing it found."""
-    message = f"data_{check}"
-    if not words_of(results).has(f"findings.{message}.claim"):
-        message = "data_other"
+    key = f"data_{check}"
+    if not words_of(results).has(f"findings.{key}.claim"):
+        key = "data_other"
     found = sorted(found, key=lambda one: SEVERITIES.index(one.severity))
     cues = _cues(results, found) if check == "spurious_cues" else {}
-    judged = (f"measures/importance/{cues['method']}",) if cues.get("attributed") else ()
+    judged = (ArtifactId.measure("importance", cues["method"]),) if cues.get("attributed") else ()
     return Finding(
         id=f"data-{check}",
         severity=found[0].severity,
-        message=message,
+        message=key,
         values={
             "check": check.replace("_", " "),
             "n": sum(int(one.values.get("places", 1)) for one in found),
-            "thing": str(found[0].values.get("thing", "feature")),
-            "text": " ".join(one.text for one in found[:SHOWN]),
+            "column": message(f"columns_as.{kind_of(results.schema).name}.singular"),
+            "columns": message(f"columns_as.{kind_of(results.schema).name}.plural"),
+            "texts": [issue.text for issue in found[:SHOWN]],
             "more": max(len(found) - SHOWN, 0),
             "recommendation": found[0].recommendation,
             "classes": len(results.schema.target.classes),
@@ -80,15 +73,18 @@ def _cues(results: Results, found: list[DataIssue]) -> dict[str, Any]:
     ]
     table.sort(key=lambda row: row["rank"])
     hidden = (results.config.get("dataset") or {}).get("hide") or ()
-    kinds = [_KINDS[str(one.values["form"])] for one in named]
+    forms = [str(issue.values["form"]) for issue in named]
+    hideable = [_HIDEABLE[form] for form in forms if form in _HIDEABLE]
     return {
-        "kinds": kinds,
-        "hide": [kind for kind in kinds if kind in _HIDEABLE and kind not in hidden],
+        "kinds": [message(f"data.forms.{form}") for form in forms],
+        "hide": [kind for kind in hideable if kind not in hidden],
         "method": leader,
         "explainer": explainer_label(results, leader) if leader else "",
         "attributed": float(sum(row["share"] for row in table)),
         "strongest": [
-            f"{feature_inline(results, row['label'])} ({100 * row['share']:.1f}\u00a0%)"
+            message(
+                "data.attributed", name=feature_inline(results, row["label"]), share=row["share"]
+            )
             for row in table[:STRONGEST]
         ],
     }

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    is_crossing,
+    rows,
+    unit_of,
+)
 from deepseek_report.findings.rules_groups import RATES, is_beyond_chance
+from deepseek_report.wording import estimates
 
 _GAPS = ("equalized_odds_difference", "equal_opportunity_difference")
 
@@ -44,7 +51,7 @@ def _surest(tests: Sequence[Row]) -> Row:
 def _errors(results: Results, tests: Sequence[Row], kind: str) -> Finding:
     """One finding on all attributes whose errors differ, or on all whose errors do not."""
     gaps = [_gap(results, row) for row in tests]
-    measured = (f"measures/{name}" for name in _GAPS if results.has(f"measures/{name}"))
+    measured = (ArtifactId.measure(name) for name in _GAPS if results.has(ArtifactId.measure(name)))
     return Finding(
         id=f"errors-{kind}",
         severity="medium" if kind == "apart" else "info",
@@ -92,3 +99,38 @@ def _rates_apart(results: Results, row: Row) -> dict[str, Any]:
 def _apart(low: Row, high: Row, key: str) -> float:
     ends = finite(low.get(key)), finite(high.get(key))
     return -1.0 if None in ends else abs(ends[1] - ends[0])  # type: ignore[operator]
+
+
+def error_gaps(results: Results) -> list[Finding]:
+    """Groups for which predictions are further off, or off to one side."""
+    table = rows(results, "group_rates", "tests")
+    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
+    apart = [row for row in tests if is_beyond_chance(row)]
+    if not tests:
+        return []
+    chosen = apart or [min(tests, key=lambda row: row["p_adjusted"])]
+    return [
+        Finding(
+            id="error_gaps",
+            severity="medium" if apart else "info",
+            message="error_gaps_apart" if apart else "error_gaps_even",
+            values={
+                "gaps": [_mean_gap(row) for row in chosen],
+                "tests": len(tests),
+                "unit": unit_of(results),
+            },
+            evidence=("measures/group_rates",),
+            section="bias",
+        )
+    ]
+
+
+def _mean_gap(row: Row) -> dict[str, Any]:
+    return {
+        "attribute": row["attribute_label"],
+        "widest": row["widest_level"],
+        "narrowest": row["narrowest_level"],
+        "size": row["metric"] == "mae_gap",
+        "gap": estimates.of_row(row, "value"),
+        "p": finite(row["p_adjusted"]),
+    }

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import (
     GAP_ALLOWED,
     RANDOMISATION_FAILS,
@@ -28,6 +28,7 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.wording import estimates
 
 #: Mean rank correlation between methods under which they tell different stories, or the same one.
 DISAGREE, AGREE = 0.5, 0.8
@@ -60,7 +61,7 @@ def _weak(results: Results, weak: Sequence[Score], passed: Sequence[Score]) -> F
             "best": explainer_label(results, best.explainer),
             "best_gain": estimates.of_score(best),
         },
-        evidence=tuple(f"measures/deletion/{score.explainer}" for score in weak),
+        evidence=tuple(ArtifactId.measure("deletion", score.explainer) for score in weak),
         section="trust",
     )
 
@@ -72,7 +73,10 @@ def _not_faithful(results: Results, gain: Score) -> Finding:
         severity="high",
         message="attention_no_reason" if attention else "not_faithful",
         values=_deletion(results, gain),
-        evidence=(f"measures/deletion/{gain.explainer}", f"explanations/{gain.explainer}"),
+        evidence=(
+            ArtifactId.measure("deletion", gain.explainer),
+            ArtifactId.explanation(gain.explainer),
+        ),
         section="trust",
     )
 
@@ -97,7 +101,7 @@ def _faithful(results: Results, gains: list[Score]) -> Finding:
         severity="info",
         message="faithful",
         values={"methods": [_deletion(results, score) for score in best]},
-        evidence=tuple(f"measures/deletion/{score.explainer}" for score in best),
+        evidence=tuple(ArtifactId.measure("deletion", score.explainer) for score in best),
         section="trust",
     )
 
@@ -118,7 +122,7 @@ def _sanity(results: Results, score: Score) -> Finding:
             "explainer": explainer_label(results, score.explainer),
             "correlation": estimates.of_score(score),
         },
-        evidence=(f"measures/parameter_randomisation/{score.explainer}",),
+        evidence=(ArtifactId.measure("parameter_randomisation", score.explainer),),
         section="trust",
     )
 
@@ -135,7 +139,7 @@ def stability(results: Results) -> list[Finding]:
             "ratio": estimates.of_score(score),
             "own": estimates.of_score(own) if own else None,
         }
-        evidence = (f"measures/max_sensitivity/{score.explainer}",)
+        evidence = (ArtifactId.measure("max_sensitivity", score.explainer),)
         name = f"unstable-{score.explainer}"
         found.append(Finding(name, "medium", "unstable", values, evidence, "trust"))
     return found
@@ -213,7 +217,7 @@ def completeness(results: Results) -> list[Finding]:
                 "explainer": explainer_label(results, score.explainer),
                 "gap": estimates.of_score(score),
             },
-            evidence=(f"measures/completeness_gap/{score.explainer}",),
+            evidence=(ArtifactId.measure("completeness_gap", score.explainer),),
             section="trust",
         )
         for score in by_explainer(results, "completeness_gap")
@@ -233,7 +237,7 @@ def local_fit(results: Results) -> list[Finding]:
                 "fit": fit,
                 "n": len(explanation),
             },
-            evidence=(f"explanations/{name}",),
+            evidence=(ArtifactId.explanation(name),),
             section="trust",
         )
         for name, explanation in results.explanations.items()
@@ -261,7 +265,7 @@ def overview(results: Results) -> list[Finding]:
                 "n": len(results.explanations[name]),
                 "first": _same_first(results),
             },
-            evidence=(f"measures/importance/{name}",),
+            evidence=(ArtifactId.measure("importance", name),),
             section="explanations",
         )
     ]

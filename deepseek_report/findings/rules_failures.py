@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import in_sentence, listing
-from deepseek_report.findings.records import words_of
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import Wording
+from deepseek_report.wording.estimates import in_sentence, listing
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 #: So many parts with one reason are named, else the first few of them.
 MOST_NAMED, NAMED_OF_MANY = 5, 3
@@ -37,19 +39,19 @@ def failures(results: Results) -> list[Finding]:
     ]
 
 
-def applicable(refused: Mapping[str, str]) -> dict[str, str]:
+def applicable(refused: Mapping[str, Text]) -> dict[str, Text]:
     """Parts that cannot be applied here, each with the reason.
 
     Leaves out the control, which needs no excuse, and pictures: what they would show is named.
     """
     return {
-        one: reason
-        for one, reason in refused.items()
-        if not one.endswith(f"/{CONTROL}") and not one.startswith("pictures/")
+        artifact: reason
+        for artifact, reason in ((ArtifactId(key), reason) for key, reason in refused.items())
+        if CONTROL not in (artifact.name, artifact.subject) and artifact.kind != "pictures"
     }
 
 
-def by_reason(words: Wording, parts: Mapping[str, str]) -> list[str]:
+def by_reason(words: Wording, parts: Mapping[str, Text]) -> list[str]:
     """Parts with the reason why they are not there, those with one reason in one sentence.
 
     Many parts with one reason, such as all that is measured of classes where a number is predicted,
@@ -69,9 +71,11 @@ def _named_or_counted(names: list[str]) -> str:
     return f"{len(names)} parts, such as {shown}"
 
 
-def readable_reason(words: Wording, artifact: str, reason: str) -> str:
+def readable_reason(words: Wording, artifact: str, why: Text) -> str:
     """A reason in which the keys of the artifact are replaced by their names."""
-    for key in artifact.split("/")[1:]:
+    known = ArtifactId(artifact)
+    reason = words.say(why)
+    for key in (known.name, known.subject):
         group = "explainers" if key in words.table("explainers") else "metrics"
         if "_" in key:
             name = in_sentence(words.label(group, key))
@@ -81,8 +85,8 @@ def readable_reason(words: Wording, artifact: str, reason: str) -> str:
 
 def artifact_label(words: Wording, artifact: str) -> str:
     """The readable name of an artifact id: `measures/deletion/lime -> "deletion of LIME"`."""
-    kind, _, rest = artifact.partition("/")
-    name, _, explainer = rest.partition("/")
+    known = ArtifactId(artifact)
+    kind, name, explainer = known.kind, known.name, known.subject
     group = {"measures": "metrics", "explanations": "explainers", "pictures": "pictures"}.get(kind)
     label = words.label(group, name) if group and name else words.label("artifacts", kind)
     if group is None and name:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
@@ -18,9 +19,10 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.thresholds import judge
+from deepseek_report.tasks import task_of
+from deepseek_report.wording import estimates
 
-SIGNIFICANT = 0.05
 TOO_FEW = "too few to judge"
 _GRAVITY = ("clear below", "below but uncertain", "above but uncertain")
 _MESSAGES = {
@@ -35,7 +37,7 @@ _IMPACT = ("measures/impact_ratio", *RATES)
 def not_judged(results: Results) -> list[Finding]:
     """That groups of people are declared, and that nobody says which class is good for them."""
     schema = results.schema if results.has("data") else None
-    if schema is None or schema.target.is_number or schema.target.is_judged:
+    if schema is None or not task_of(schema.target).decides or schema.target.is_judged:
         return []
     people = schema.attributes_of("person")
     if not people:
@@ -208,7 +210,7 @@ def declared_ratio(results: Results) -> float:
     return setting(results, "metrics", "impact_ratio", "threshold", 0.8)
 
 
-def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> dict[str, Any]:
+def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> Estimate:
     """The share of favourable decisions of one level, with its interval where it was measured."""
     match = first(
         one
@@ -217,7 +219,7 @@ def _selection(results: Results, row: Row, side: str, rate: float, n: float) -> 
     )
     if match is None:
         return estimates.estimate(rate, n=n)
-    return dict(estimates.of_row(match, "selection_rate", "selection"))
+    return estimates.of_row(match, "selection_rate", "selection")
 
 
 def _impact_fine(results: Results, gravest: Sequence[Row]) -> Finding:

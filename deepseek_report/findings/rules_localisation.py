@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import lowest
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
+from deepseek_report.wording import estimates
 
 
 def localisation(results: Results) -> list[Finding]:
@@ -38,7 +39,10 @@ def _missed(results: Results, gain: Score) -> Finding:
         severity="medium",
         message="points_elsewhere",
         values=_values(results, gain) | {"away": gain.high is not None and gain.high < 0},
-        evidence=(f"measures/localisation/{gain.explainer}", f"explanations/{gain.explainer}"),
+        evidence=(
+            ArtifactId.measure("localisation", gain.explainer),
+            ArtifactId.explanation(gain.explainer),
+        ),
         section="trust",
     )
 
@@ -49,7 +53,7 @@ def _hit(results: Results, gains: list[Score]) -> Finding:
         severity="info",
         message="points_at_truth",
         values={"methods": [_values(results, score) for score in gains]},
-        evidence=tuple(f"measures/localisation/{score.explainer}" for score in gains),
+        evidence=tuple(ArtifactId.measure("localisation", score.explainer) for score in gains),
         section="trust",
     )
 

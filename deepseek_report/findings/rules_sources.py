@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.explainers import leading_explainer
 from deepseek_report.findings.records import (
     Row,
@@ -18,7 +17,8 @@ from deepseek_report.findings.records import (
     rows,
     setting,
 )
-from deepseek_report.metrics.intervals import holm
+from deepseek_report.statistics.intervals import holm
+from deepseek_report.wording import estimates
 
 #: AUC of telling an attribute from the other features that is worth saying, and that is strong.
 PROXY_NOTICEABLE, PROXY_STRONG = 0.65, 0.80

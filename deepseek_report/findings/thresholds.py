@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
+from deepseek_report.artifacts.conclusions import Outcome, Side, Verdict
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.estimates import finite
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.tasks import task_of
 
-Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
-Side = Literal["at_least", "at_most"]
 CONTROL = "random"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One promise and its outcome.
-
-    metric, attribute, level, explainer, slice : what the promise is about.
-    side, bound : the value must be at least, or at most, `bound`.
-    set_by, why : who promised it, and the reason given; both from the config.
-    value, low, high, n, unit : what was measured, None where nothing was.
-    outcome : by the whole 95 % interval where there is one, else by the value.
-    reason : why nothing was measured.
-    """
-
-    metric: str
-    side: Side
-    bound: float
-    outcome: Outcome
-    set_by: str = ""
-    why: str = ""
-    attribute: str = ""
-    level: str = ""
-    explainer: str = ""
-    slice: str = ""
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    unit: str = ""
-    reason: str = ""
 
 
 def outcome(
@@ -94,11 +65,11 @@ def _judge_one(results: Results, promise: Mapping[str, Any]) -> list[Verdict]:
     return [_of_score(common, score) for score in scores]
 
 
-def _why_not_measured(results: Results, metric: str) -> str:
+def _why_not_measured(results: Results, metric: str) -> Text:
     undeclared = results.has("data") and not results.schema.target.is_judged
-    if metric in FAVOURABLE_SCORES and undeclared and not results.schema.target.is_number:
+    if metric in FAVOURABLE_SCORES and undeclared and task_of(results.schema.target).decides:
         return NOT_JUDGED
-    return results.why_missing(f"measures/{metric}")
+    return results.why_missing(ArtifactId.measure(metric))
 
 
 def _judged(score: Score) -> bool:

@@ -11,19 +11,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
-from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanation_plugin import (
-    CONTROL,
-    ExplanationMetric,
-    compared,
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
 )
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, compared
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
-from deepseek_report.metrics.players import by_player
 from deepseek_report.metrics.plugin import Resamples
 
 Array = NDArray[np.float64]
@@ -46,7 +49,7 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     first, second = (_centred_ranks(one) for one in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
-    return np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0)
+    return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
 
 
 def _centred_ranks(values: Array) -> Array:
@@ -91,7 +94,10 @@ def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
     """{explainer: (instance, player)}, NaN where a player is not there."""
-    return {name: by_player(one.values, one.inputs, schema) for name, one in explanations.items()}
+    return {
+        name: kind_of(schema).by_player(explanation.values, explanation.inputs)
+        for name, explanation in explanations.items()
+    }
 
 
 def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
@@ -116,7 +122,30 @@ class ExplainerAgreement(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                estimate("spearman", required=True),
+                Column("top5_overlap", "of_five", required=True),
+                Column("top5_sign_agreement", "share", shown=False),
+                Column("n", "count"),
+            ),
+            section="trust",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "per_case": TableType(
+            (
+                Column("position", "place"),
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                Column("spearman", "number"),
+                Column("top3_overlap", "share"),
+            )
+        ),
+    }
 
     resamples: Resamples = 2000
 
@@ -190,7 +219,7 @@ def _agreement(metric: str, pairs: int) -> Score:
         direction="higher" if metric == "agreement" else "none",
         bounds=(-1.0, 1.0),
         reference=_KRISHNA,
-        note=f"Spearman correlation of magnitudes, mean of {pairs} pairs of explainers.",
+        note=message("notes.explainer_agreement.pairs", pairs=pairs),
     )
 
 
@@ -200,7 +229,7 @@ def mean_known(values: list[Array]) -> Array:
     known = ~np.isnan(stacked)
     count = known.sum(axis=0)
     total = np.where(known, stacked, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
 def _sign_agreement(a: Array, b: Array, k: int) -> float:

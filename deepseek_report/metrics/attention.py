@@ -10,17 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.intervals import Estimate, mean_interval
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
 from deepseek_report.metrics.routing import normalised_entropy
 from deepseek_report.metrics.token_labels import token_labels
 from deepseek_report.metrics.tracing import array, traces
+from deepseek_report.statistics.intervals import SHARE, mean_interval
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +35,12 @@ class Attention(ModelMetric):
     """Mean attention between features in every head, over the explained cases."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tokens": WHOLE, "branches": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "tokens": TableType(
+            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE),
+    }
     released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
     bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
     category: ClassVar[Category] = "explanation"
@@ -53,15 +60,14 @@ class Attention(ModelMetric):
             "explanation",
             "none",
             bounds=SHARE,
-            note="Mean over instances, heads and tokens, over the log of the number of tokens that "
-            "the token can look at; a token that can look at one alone is left out.",
+            note=message("notes.attention.entropy"),
         )
         tables = {
             "tokens": _token_table(context),
             "branches": pd.DataFrame({"branch": found.branches}),
         }
         arrays = {"mean": found.mean, "even": found.even, "there": found.there}
-        notes = ("Attention shows where a head looks, not what decides the output.",)
+        notes = (message("notes.attention.no_reason"),)
         return Measurement((score,), tables, arrays, notes)
 
 

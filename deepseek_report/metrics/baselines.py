@@ -10,44 +10,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement, Score
-from deepseek_report.metrics.decisions import decide, threshold_for_share
-from deepseek_report.metrics.intervals import Estimate, rate
-from deepseek_report.metrics.number_baselines import compare_numbers
-from deepseek_report.metrics.number_predictors import NumberPredictor
-from deepseek_report.metrics.performance import (
-    average_precision_and_brier,
-    balanced_accuracy,
-    require_both,
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
 )
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.plugin import ModelMetric, Resamples
-from deepseek_report.metrics.ranking import macro_auc, macro_auc_estimate, paired_difference
-from deepseek_report.metrics.reference_predictors import (
-    LABELS,
-    Predictor,
-    fit_predictor,
-    limits_of,
-)
+from deepseek_report.metrics.reference_predictors import Predictor, fit_predictor, limits_of
+from deepseek_report.tasks import Task, task_of
+from deepseek_report.tasks.task import REFERENCES
+from deepseek_report.wording.words import wording
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-_METRICS: dict[str, tuple[str, Direction]] = {
-    "accuracy": ("accuracy", "higher"),
-    "balanced_accuracy": ("balanced accuracy", "higher"),
-    "roc_auc": ("ROC AUC", "higher"),
-    "average_precision": ("average precision", "higher"),
-    "brier_score": ("Brier score", "lower"),
-}
-#: What stands for each predictor where a number is predicted.
-OF_NUMBERS: dict[Predictor, NumberPredictor] = {
-    "majority": "mean",
-    "logistic_regression": "ridge",
-    "gradient_boosting": "gradient_boosting",
-}
+_Estimates = Mapping[str, Estimate]
 
 
 @dataclass(frozen=True)
@@ -55,11 +38,23 @@ class Baselines(ModelMetric):
     """The main numbers of plain predictors on the same rows, and the model's gain over each.
 
     predictors : where a number is predicted, the mean stands for the majority and ridge regression
-    for logistic regression.
+    for logistic regression. n_resamples : draws for bootstrap intervals.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"comparison": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "comparison": TableType(
+            (
+                Column("predictor"),
+                Column("label"),
+                Column("metric", "metric"),
+                Column("metric_label"),
+                estimate("value"),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
         {"dataset", "predictions", "validation_predictions", "seed"}
@@ -69,126 +64,92 @@ class Baselines(ModelMetric):
     bounds: ClassVar[Bounds] = {"roc_auc_gain": (-1.0, 1.0), "mae_gain": (None, None)}
 
     def measure(self, context: MeasureContext) -> Measurement:
-        if context.dataset.schema.target.is_number:
-            kinds = tuple(OF_NUMBERS[kind] for kind in self.predictors)
-            return compare_numbers(context, kinds, self.n_resamples)
-        require_both(context.predictions.labels, "a comparison with baselines")
-        estimates = {"model": self._summary(context, context.predictions)}
+        target, model = context.dataset.schema.target, context.predictions
+        task = task_of(target)
+        task.require_variety(model.labels, "a comparison with baselines")
+        estimates = {"model": task.summary(model, self.n_resamples, context.seed)}
         scores: list[Score] = []
         for kind in self.predictors:
-            found = reference_predictions(kind, context)
-            estimates[kind] = self._summary(context, found)
-            scores += _scores(kind, estimates[kind])
-            scores.append(_gain(kind, context.predictions, found))
-        return Measurement(
-            tuple(scores),
-            {"comparison": _comparison(estimates)},
-            notes=(*_notes(context), *_limits(context, self.predictors)),
-        )
-
-    def _summary(self, context: MeasureContext, p: Predictions) -> dict[str, Estimate]:
-        seed, k = context.seed, self.n_resamples
-        ranked, brier = average_precision_and_brier(p.labels, p.probabilities, p.explained, k, seed)
-        return {
-            "accuracy": rate(int(p.correct.sum()), len(p)),
-            "balanced_accuracy": balanced_accuracy(p.labels, p.decisions, k, seed),
-            "roc_auc": macro_auc_estimate(p.labels, p.probabilities, p.explained),
-            "average_precision": ranked,
-            "brier_score": brier,
-        }
+            name = task.references[kind]
+            other = reference_predictions(kind, context)
+            estimates[name] = task.summary(other, self.n_resamples, context.seed)
+            scores += _scores(task, target, name, estimates[name])
+            scores.append(_gain(task, target, name, task.gain_over(model, other)))
+        table = _comparison(task, estimates)
+        notes = _notes(task, context, self.predictors)
+        return Measurement(tuple(scores), {"comparison": table}, notes=notes)
 
 
 def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:
-    """A baseline's predictions for the test part, deciding as often as the model does.
-
-    With two classes its threshold is set on the validation part such that it decides for the
-    explained class as often as the model does there; the majority always decides for its class.
-    """
-    data, model = context.dataset, context.predictions
-    n_classes = len(data.schema.target.classes)
+    """The answers of a baseline for the test part; see `Task.as_predictions`."""
+    data = context.dataset
+    task = task_of(data.schema.target)
+    n_outputs = len(data.schema.target.classes)
     train = data.train
     predict = fit_predictor(
-        kind, data.schema.features, train.inputs, train.labels, n_classes, context.seed
+        task, kind, data.schema.features, train.inputs, train.labels, n_outputs, context.seed
     )
-    probabilities = predict(data.test.inputs)
-    threshold = None
-    if n_classes == 2 and kind != "majority":
-        validation = context.validation_predictions
-        share = float(np.mean(validation.decisions == validation.explained))
-        scores = predict(data.validation.inputs)[:, model.explained]
-        threshold = threshold_for_share(scores, share)
-    return Predictions(
-        logits=np.log(np.clip(probabilities, 1e-12, 1.0)),
-        probabilities=probabilities,
-        labels=model.labels,
-        instance_ids=model.instance_ids,
-        decisions=decide(probabilities, threshold, model.explained),
-        threshold=threshold,
-        rule="as often as the model on the validation part",
-        explained=model.explained,
+
+    def matched() -> tuple[Floats, Predictions]:
+        return predict(data.validation.inputs), context.validation_predictions
+
+    return task.as_predictions(
+        predict(data.test.inputs), context.predictions, None if kind == "majority" else matched
     )
 
 
-def _scores(kind: Predictor, found: Mapping[str, Estimate]) -> list[Score]:
+def _scores(task: Task, target: Target, name: str, estimates: _Estimates) -> list[Score]:
     return [
-        found[name].score(name, "performance", direction, predictor=kind)
-        for name, (_, direction) in _METRICS.items()
+        estimates[measure.key].score(
+            measure.key,
+            "performance",
+            measure.direction,
+            predictor=name,
+            unit=task.unit(target, measure),
+        )
+        for measure in task.compared
     ]
 
 
-def _gain(kind: Predictor, model: Predictions, other: Predictions) -> Score:
-    gap, p_value = paired_difference(
-        macro_auc(model.labels, model.probabilities, model.explained),
-        macro_auc(other.labels, other.probabilities, other.explained),
-    )
-    return gap.score(
-        "roc_auc_gain",
+def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -> Score:
+    estimate, p_value = gain
+    return estimate.score(
+        task.gain.key,
         "performance",
-        "higher",
-        predictor=kind,
+        task.gain.direction,
+        predictor=name,
         p_value=p_value,
-        bounds=(-1.0, 1.0),
-        reference="doi:10.2307/2531595",
-        note=f"Model minus {LABELS[kind]}, on the same {gap.n} instances.",
+        unit=task.unit(target, task.gain),
+        bounds=task.gain.bounds,
+        reference=task.gain_reference,
+        note=task.gain_note(REFERENCES[name], estimate.n),
     )
 
 
-def _comparison(estimates: Mapping[str, Mapping[str, Estimate]]) -> pd.DataFrame:
-    names = {"model": "the model"} | {str(kind): label for kind, label in LABELS.items()}
+def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
+    words = wording()
     rows = [
         {
             "predictor": predictor,
-            "label": names[predictor],
-            "metric": metric,
-            "metric_label": _METRICS[metric][0],
-            "value": one.value,
-            "low": one.low,
-            "high": one.high,
-            "n": one.n,
+            "label": words.label("predictor_names", predictor),
+            "metric": measure.key,
+            "metric_label": measure.label,
+            "value": summary[measure.key].value,
+            "low": summary[measure.key].low,
+            "high": summary[measure.key].high,
+            "n": summary[measure.key].n,
         }
-        for predictor, found in estimates.items()
-        for metric, one in found.items()
+        for predictor, summary in estimates.items()
+        for measure in task.compared
     ]
     table = pd.DataFrame(rows)
     return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
 
 
-def _limits(context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[str, ...]:
-    """What the baselines do not look at."""
+def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[Text, ...]:
+    """How the baselines were made, and what they do not look at."""
     schema = context.dataset.schema
-    found = [limits_of(kind, schema.features, len(schema.target.classes)) for kind in kinds]
-    return tuple(one for one in found if one)
-
-
-def _notes(context: MeasureContext) -> tuple[str, ...]:
-    trained = (
-        f"The baselines were trained on the {count(len(context.dataset.train))} rows of the "
-        "training part, with settings that were not tuned."
-    )
-    if len(context.dataset.schema.target.classes) != 2:
-        return (trained, "Each baseline decides for its most probable class.")
-    rule = (
-        "Each baseline's threshold was set on the validation part so that it decides for the "
-        "explained class as often as the model does; the majority always decides for its class."
-    )
-    return (trained, rule)
+    n_classes = len(schema.target.classes)
+    limits = (limits_of(task, kind, schema.features, n_classes) for kind in kinds)
+    trained = task.reference_notes(len(context.dataset.train), n_classes)
+    return (*trained, *(limit for limit in limits if limit))

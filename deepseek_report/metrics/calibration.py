@@ -12,56 +12,26 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.intervals import Estimate, wilson
-from deepseek_report.metrics.performance import SHARE, bootstrapped
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.metrics.resampling import as_one, bootstrap
+from deepseek_report.statistics.classification import calibration_error, equal_mass_bins
+from deepseek_report.statistics.intervals import SHARE, wilson
+from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-
-def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:
-    """Bins that hold equally many scores; equal scores share a bin.
-
-    Returns
-    -------
-    bins : (instance,) 0, 1, …; edges : (bin + 1,) ascending, fewer bins where scores are tied.
-    """
-    edges = np.unique(np.quantile(scores, np.linspace(0, 1, n_bins + 1)))
-    if len(edges) == 1:
-        return np.zeros(len(scores), np.int64), np.repeat(edges, 2)
-    bins = np.searchsorted(edges[1:-1], scores, side="left")
-    return bins, edges
-
-
-def calibration_error(
-    happened: Bools, scores: Floats, bins: Ints, weights: Floats | None = None
-) -> Floats:
-    """Expected calibration error Σ_b (n_b / n) |mean of y − mean of p in b|, L1.
-
-    Parameters
-    ----------
-    happened, scores, bins : (instance,). weights : (resample, instance), or None for one of each.
-
-    Returns
-    -------
-    (resample,) in [0, 1]; 0 means that the mean prediction in each bin comes true.
-
-    References
-    ----------
-    Naeini et al. 2015, doi:10.1609/aaai.v29i1.9602; equal mass: Nixon et al. 2019,
-    arXiv:1904.01685.
-    """
-    if weights is None:
-        weights = np.ones((1, len(scores)))
-    gaps = (happened - scores)[:, None] * (bins[:, None] == np.arange(bins.max() + 1))
-    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
@@ -118,7 +88,13 @@ def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimat
     except (Warning, np.linalg.LinAlgError, ValueError):
         return Estimate(math.nan, None, None, n, "")
     low, high = fitted.conf_int()[-1]
-    return Estimate(float(fitted.params[-1]), float(low), float(high), n, "Wald, logistic")
+    return Estimate(
+        float(fitted.params[-1]),
+        float(low),
+        float(high),
+        n,
+        message("interval_methods.wald_logistic"),
+    )
 
 
 def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
@@ -145,7 +121,9 @@ def calibration_estimate(
     chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
     found = bootstrapped(replicates, len(scores), seed)
     if found.value <= np.quantile(chance, 0.95):
-        found = replace(found, low=0.0, method=f"{found.method}; from 0, as chance explains it")
+        found = replace(
+            found, low=0.0, method=message("interval_methods.from_zero", method=found.method)
+        )
     return found, float(chance.mean())
 
 
@@ -161,8 +139,18 @@ class ExpectedCalibrationError(ClassMetric):
     """Mean distance between predicted probability and observed share, with slope and intercept."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    tables: ClassVar[TableTypes] = {
+        "bins": TableType(
+            (
+                Column("bin", "place"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("n", "count"),
+                Column("predicted", "share"),
+                estimate("observed", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+        )
     }
     bounds: ClassVar[Bounds] = {
         "expected_calibration_error": SHARE,
@@ -180,16 +168,20 @@ class ExpectedCalibrationError(ClassMetric):
         bins, _ = equal_mass_bins(scores, self.n_bins)
         error, chance = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
         slope, intercept = recalibration(happened, scores)
-        subject = (
-            f"of the class {target.explained_class!r}" if len(target.classes) == 2 else "top-label"
-        )
-        note = (
-            f"L1, {subject}, {bins.max() + 1} bins of equal size; noise alone would give "
-            f"{chance:.3f} on average if every probability were right."
+        note = message(
+            "notes.expected_calibration_error.error",
+            explained=target.explained_class if len(target.classes) == 2 else "",
+            bins=int(bins.max()) + 1,
+            chance=chance,
         )
         joined = (
             error.score(
-                "expected_calibration_error", "calibration", "lower", bounds=SHARE, note=note
+                "expected_calibration_error",
+                "calibration",
+                "lower",
+                unit="share",
+                bounds=SHARE,
+                note=note,
             ),
             slope.score("calibration_slope", "calibration", "one"),
             intercept.score("calibration_intercept", "calibration", "zero"),
@@ -199,13 +191,10 @@ class ExpectedCalibrationError(ClassMetric):
         return Measurement(joined, {"bins": table}, notes=notes)
 
 
-def _notes(slope: Estimate, bins: int, asked: int) -> tuple[str, ...]:
+def _notes(slope: Estimate, bins: int, asked: int) -> tuple[Text, ...]:
     notes = []
     if math.isnan(slope.value):
-        notes.append(
-            "The calibration slope could not be estimated: the probabilities separate the classes "
-            "completely, or do not vary."
-        )
+        notes.append(message("notes.expected_calibration_error.no_slope"))
     if bins < asked:
-        notes.append(f"Tied probabilities leave {bins} bins instead of {asked}.")
+        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=asked))
     return tuple(notes)

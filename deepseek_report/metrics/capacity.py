@@ -11,35 +11,34 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.intervals import Estimate
-from deepseek_report.metrics.performance import SHARE
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
-from deepseek_report.metrics.resampling import as_one, bootstrap
 from deepseek_report.metrics.tracing import heads_of, sample_rows, traces
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-
-def cross_entropy(logits: Floats, labels: Ints) -> Floats:
-    """(instance,) −log p of the label, in nats."""
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_total = np.log(np.exp(shifted).sum(axis=1))
-    return np.asarray(log_total - shifted[np.arange(len(labels)), labels])
 
 
 def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
     """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
     error over the variance of the labels, so that 1 is what their mean gives.
     """
-    if not target.is_number:
-        return cross_entropy(outputs, labels)
-    return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
+    return task_of(target).fit_losses(outputs, labels)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,19 @@ class Ablation(ModelMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"units": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "units": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("loss_increase"),
+                Column("removable", "yes_no", shown=False),
+            ),
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
@@ -81,17 +92,25 @@ class Ablation(ModelMetric):
                 "removable": removable,
             }
         )
-        number = context.dataset.schema.target.is_number
-        unit = "times the variance of the label" if number else "nats"
+        unit = task_of(context.dataset.schema.target).fit_unit
         score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
             "removable_heads",
             "compute",
             "none",
+            unit="share",
             bounds=SHARE,
-            note=f"Share of {len(removable)} heads whose removal raises the loss by less than "
-            f"{self.tolerance:g} {unit}, at the upper end of the interval.",
+            note=message(
+                "notes.ablation.removable",
+                heads=len(removable),
+                tolerance=self.tolerance,
+                unit=unit,
+            ),
         )
-        return Measurement((score,), {"units": table}, notes=(_ONE_BY_ONE, _drawn(len(rows))))
+        notes = (
+            message("notes.ablation.one_at_a_time"),
+            message("notes.ablation.rows", n=len(rows)),
+        )
+        return Measurement((score,), {"units": table}, notes=notes)
 
     def _increases(
         self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
@@ -108,16 +127,6 @@ class Ablation(ModelMetric):
             columns.append(_losses(context, inputs, labels, off) - whole)
             context.progress.advance()
         return np.stack(columns, axis=1)
-
-
-_ONE_BY_ONE = (
-    "Heads were switched off one at a time; that each of several can go does not mean that all of "
-    "them can go together."
-)
-
-
-def _drawn(n: int) -> str:
-    return f"Losses are means over {n} test rows, without training the rest anew."
 
 
 def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 #: The sample of a number is stratified by bands of equal size.
@@ -55,10 +56,11 @@ def choose_cases(
 def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
     roles: dict[str, int] = {}
-    told = _of_number(predictions) if schema.target.is_number else _of_classes(predictions)
+    task = task_of(schema.target)
+    told = _of_classes(predictions) if task.decides else _of_number(predictions)
     for role, preference in told.items():
         _assign(roles, role, preference)
-    extent = np.abs(predictions.errors) if schema.target.is_number else _certainty(predictions)
+    extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
     typical = -np.abs(extent - np.median(extent))
     for attribute in schema.attributes:
         codes = predictions.groups[attribute.name]
@@ -88,7 +90,9 @@ def _about_explained(predictions: Predictions) -> Floats:
     if predictions.threshold is not None:
         return np.zeros(len(predictions.labels))
     named = (predictions.labels, predictions.decisions)
-    return np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+    return np.asarray(
+        np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+    )
 
 
 def _doubt(predictions: Predictions, certainty: Floats) -> Floats:
@@ -129,10 +133,7 @@ def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
 
 def _strata(predictions: Predictions, schema: Schema) -> NDArray[Any]:
     """(instance,) the label, or the band of a number."""
-    if not schema.target.is_number:
-        return predictions.labels
-    edges = np.quantile(predictions.labels, np.arange(1, _BANDS) / _BANDS)
-    return np.searchsorted(np.unique(edges), predictions.labels, side="right")
+    return task_of(schema.target).strata(predictions.labels, _BANDS)
 
 
 def _stratified(labels: NDArray[Any], instances: int, seed: int) -> NDArray[np.int64]:

@@ -15,13 +15,12 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.texts import joined, tokens_of
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.agreement import pair_correlations, player_values, top_overlap
 from deepseek_report.metrics.counterfactuals import Counterfactual
-from deepseek_report.metrics.encoding import encoding_of, most_telling
-from deepseek_report.metrics.intervals import compare_rates, holm
-from deepseek_report.metrics.players import by_player, display, present
-from deepseek_report.metrics.reference import distances, ranges
+from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]
@@ -35,32 +34,26 @@ MOST_COLUMNS = 64
 
 def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
     """(case, feature, label, display, typical) for every feature, word, patch or window."""
-    text = schema.modality == "text"
+    kind = kind_of(schema)
+    there = kind.present(row[None])[0]
     return [
-        (
-            case,
-            name,
-            label,
-            display(row, player, schema),
-            "" if text else display(typical, player, schema),
-        )
+        (case, name, label, kind.display(row, player), kind.display_typical(typical, player))
         for player, (name, label) in enumerate(_named(schema))
-        if not text or present(row[None], schema)[0, player]
+        if there[player]
     ]
 
 
 def _named(schema: Schema) -> list[tuple[str, str]]:
     """(name, label) of every player."""
-    names = schema.names if schema.layout is None else schema.player_labels
-    return list(zip(names, schema.player_labels, strict=True))
+    return list(zip(kind_of(schema).player_names, schema.player_labels, strict=True))
 
 
 def reason_rows(
     case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
 ) -> list[Row]:
     """The rows of `reasons` for one case and explainer, the largest magnitude first."""
-    row = explanation.inputs[index]
-    values = by_player(explanation.values[index : index + 1], row[None], schema)[0]
+    kind, row = kind_of(schema), explanation.inputs[index]
+    values = kind.by_player(explanation.values[index : index + 1], row[None])[0]
     order = np.argsort(-np.abs(values), kind="stable")[:most]
     named = _named(schema)
     return [
@@ -68,7 +61,7 @@ def reason_rows(
             case,
             name,
             *named[player],
-            display(row, int(player), schema),
+            kind.display(row, int(player)),
             float(values[player]),
             rank,
             explanation.output_space,
@@ -88,7 +81,7 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     rows : array
         (case, feature).
     dataset : Dataset
-        Its training part is searched, by `distances_apart`.
+        Its training part is searched, by `DataKind.distances`.
     classifier : Classifier
         Gives for each neighbour the probability of the explained class, or the number; the other
         of the two is NaN.
@@ -96,7 +89,8 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
         How many neighbours per case.
     """
     schema, train = dataset.schema, dataset.train
-    apart = distances_apart(rows, train.inputs, schema)
+    kind = kind_of(schema)
+    apart = kind.distances(rows, train.inputs)
     nearest = np.stack([np.argsort(one, kind="stable")[:most] for one in apart])
     asked = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
     scores = asked.reshape(nearest.shape)
@@ -108,41 +102,21 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
             float(apart[case][i]),
             _truth(schema.target, train.labels[i]),
             *_said(schema.target, float(scores[case, rank])),
-            joined(tokens_of(train.inputs[i], schema)) if schema.modality == "text" else "",
+            kind.display_row(train.inputs[i]),
         )
         for case in range(len(rows))
         for rank, i in enumerate(nearest[case])
     ]
 
 
-def distances_apart(rows: Array, train: Array, schema: Schema) -> list[Array]:
-    """For each row the distances (training row,) in [0, 1].
-
-    Tables: Gower's. Texts: one minus the cosine of their weighted words. Images and series:
-    Euclidean, divided by the greatest.
-    """
-    if schema.modality == "table":
-        scale = ranges(train, schema)
-        return [distances(train, row, scale, schema) for row in rows]
-    if schema.modality == "text":
-        words = encoding_of(schema.features, train)
-        alike = (words.transform(rows) @ words.transform(train).T).toarray()
-        return list(np.clip(1 - alike, 0.0, 1.0))
-    apart = [np.sqrt(np.nansum((train - row) ** 2, axis=1)) for row in rows]
-    most = max((float(one.max()) for one in apart), default=0.0) or 1.0
-    return [one / most for one in apart]
-
-
 def _truth(target: Target, label: float) -> str:
     """The label as a person reads it: the class, or the number with its unit."""
-    if target.is_number:
-        return quantity(float(label), target.unit)
-    return target.classes[int(label)]
+    return task_of(target).display(target, label)
 
 
 def _said(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
-    return (float("nan"), output) if target.is_number else (output, float("nan"))
+    return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
 
 def counterfactual_rows(
@@ -197,7 +171,7 @@ class SharedErrors:
         train = dataset.train
         self.columns = (
             most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
-            if self.schema.layout is None
+            if kind_of(self.schema).named_columns
             else []
         )
         self.edges = {

@@ -10,53 +10,110 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import OF_CASES, Releases, Reveals
+from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
-from deepseek_report.artifacts.schema import Modality, Schema, Target
+from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.score import Bounds, Measurement
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics import case_tables as tables
+from deepseek_report.metrics import case_tables as pages
 from deepseek_report.metrics.case_choice import NAMED, ROLE_LABELS
 from deepseek_report.metrics.counterfactuals import Rule, Search
-from deepseek_report.metrics.encoding import most_telling
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, without_control
-from deepseek_report.metrics.masking import BECOMES, masking_rows, smallest_masking
-from deepseek_report.metrics.reference import typical_row
+from deepseek_report.metrics.masking import masking_rows, smallest_masking
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 
-_CHANGE_NOTE = (
-    "The smallest change was searched among values seen in the training part, each feature changed "
-    "on its own; a smaller one may exist, and what it would take a person is not modelled."
-)
-_WIDE_NOTE = (
-    "Only the {} features whose means differ most between the classes of the training part were "
-    "tried for the smallest change and looked at for errors."
-)
-_MASKING_NOTE = (
-    "The {plural} without which the decision is another one were searched greedily, each "
-    "{done}; a smaller set may exist."
-)
-_MANY_NOTE = (
-    "The cases are chosen, where there are any, among those whose label or decision is “{}”, the "
-    "class that the reasons are about."
-)
-_NEAR: dict[Modality, str] = {
-    "table": "Nearest training cases are those of least Gower distance over all features alike, "
-    "whether or not the model uses them; numbers are scaled by the range of the middle 98 % of "
-    "training rows.",
-    "text": "Nearest training cases share the most {nouns}, weighted by how rare these are (one "
-    "minus the cosine), whatever their order.",
-    "image": "Nearest training cases are those of least Euclidean distance between pixels.",
-    "series": "Nearest training cases are those of least Euclidean distance between steps.",
+_CASE = Column("case", "place")
+_FEATURE = (Column("feature"), Column("label"))
+_TABLES = {
+    "cases": TableType(
+        (
+            _CASE,
+            Column("role"),
+            Column("role_label"),
+            Column("instance_id", "row"),
+            Column("position", "place"),
+            Column("label"),
+            Column("decision"),
+            Column("probability", "share"),
+            Column("threshold", "number"),
+            Column("correct", "yes_no"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("error", "quantity", unit=OF_TARGET),
+        ),
+        release=OF_CASES,
+    ),
+    "inputs": TableType((_CASE, *_FEATURE, Column("display"), Column("typical")), release=OF_CASES),
+    "neighbours": TableType(
+        (
+            _CASE,
+            Column("rank", "count"),
+            Column("instance_id", "row"),
+            Column("distance", "number"),
+            Column("label"),
+            Column("probability", "share"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("text"),
+        )
+    ),
+    "reasons": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            *_FEATURE,
+            Column("display"),
+            Column("attribution", "number"),
+            Column("rank", "count"),
+            Column("output_space"),
+        ),
+        release=OF_CASES,
+    ),
+    "counterfactuals": TableType(
+        (
+            _CASE,
+            Column("status"),
+            *_FEATURE,
+            Column("from_display"),
+            Column("to_display"),
+            Column("probability_after", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "agreement": TableType(
+        (
+            _CASE,
+            Column("explainer_a", "explainer"),
+            Column("explainer_b", "explainer"),
+            Column("spearman", "number"),
+            Column("top3_overlap", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "errors_like_this": TableType(
+        (
+            _CASE,
+            Column("slice"),
+            Column("n", "count"),
+            Column("error_rate", "share"),
+            Column("rest_error_rate", "share"),
+        ),
+        release=OF_CASES,
+    ),
 }
-_SHARED_NOTE = (
-    "Errors like this: values of the case for which the model errs more often in the validation "
-    "part than elsewhere, after Holm's correction for all values of the case."
-)
 
 
 @dataclass(frozen=True)
@@ -73,9 +130,7 @@ class CasePages(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "cases"
-    releases: ClassVar[Releases] = dict.fromkeys(
-        ("cases", "inputs", "reasons", "counterfactuals", "agreement", "errors_like_this"), OF_CASES
-    )
+    tables: ClassVar[TableTypes] = _TABLES
     reasons: Annotated[int, Field(ge=1, le=100)] = 8
     neighbours: Annotated[int, Field(ge=1, le=100)] = 5
     change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
@@ -103,18 +158,18 @@ class CasePages(ExplanationMetric):
         explanations = without_control(dict(context.explanations))
         return Measurement(
             tables={
-                "cases": tables.frame(
+                "cases": pages.frame(
                     _case_rows(context, positions),
                     "case role role_label instance_id position label decision probability "
                     "threshold correct prediction error",
                 ),
                 **self._tables(context, inputs),
-                "reasons": tables.frame(
+                "reasons": pages.frame(
                     self._reasons(chosen, explanations, context.dataset.schema),
                     "case explainer feature label display attribution rank output_space",
                 ),
-                "agreement": tables.frame(
-                    tables.agreement_rows(explanations, chosen, context.dataset.schema),
+                "agreement": pages.frame(
+                    pages.agreement_rows(explanations, chosen, context.dataset.schema),
                     "case explainer_a explainer_b spearman top3_overlap",
                 ),
             },
@@ -126,57 +181,53 @@ class CasePages(ExplanationMetric):
         typical = typical_row(dataset.train.inputs, schema)
         each = list(enumerate(inputs))
         return {
-            "inputs": tables.frame(
-                [
-                    one
-                    for case, row in each
-                    for one in tables.input_rows(case, row, typical, schema)
-                ],
+            "inputs": pages.frame(
+                [one for case, row in each for one in pages.input_rows(case, row, typical, schema)],
                 "case feature label display typical",
             ),
-            "neighbours": tables.frame(
-                tables.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
+            "neighbours": pages.frame(
+                pages.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
                 "case rank instance_id distance label probability prediction text",
             ),
-            "counterfactuals": tables.frame(
+            "counterfactuals": pages.frame(
                 self._changes(context, inputs),
                 "case status feature label from_display to_display probability_after",
             ),
-            "errors_like_this": tables.frame(
+            "errors_like_this": pages.frame(
                 self._shared_errors(context, inputs),
                 "case slice n error_rate rest_error_rate",
             ),
         }
 
-    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
+    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
         """Nothing where a number is predicted: it is not right or wrong."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
-        shared = tables.SharedErrors(context.dataset, context.validation_predictions)
+        shared = pages.SharedErrors(context.dataset, context.validation_predictions)
         return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
 
-    def _changes(self, context: MeasureContext, inputs: Array) -> list[tables.Row]:
+    def _changes(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
-        if context.dataset.schema.target.is_number:
+        if not task_of(context.dataset.schema.target).decides:
             return []
         rule = Rule(context.predictions.threshold, context.predictions.explained)
-        if context.dataset.schema.layout is not None:
+        if not kind_of(context.dataset.schema).named_columns:
             return self._maskings(context, inputs, rule)
         train, most = context.dataset.train.inputs, self.change_at_most
-        columns = most_telling(train, context.dataset.train.labels, tables.MOST_COLUMNS)
+        columns = most_telling(train, context.dataset.train.labels, pages.MOST_COLUMNS)
         search = Search(context.classifier, train, rule, most, frozenset(columns.tolist()))
         context.progress.start("smallest changes", len(inputs))
-        rows: list[tables.Row] = []
+        rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
             change = search.run(row)
-            rows += tables.counterfactual_rows(case, row, change, context.dataset.schema, most)
+            rows += pages.counterfactual_rows(case, row, change, context.dataset.schema, most)
             context.progress.advance()
         return rows
 
-    def _maskings(self, context: MeasureContext, inputs: Array, rule: Rule) -> list[tables.Row]:
+    def _maskings(self, context: MeasureContext, inputs: Array, rule: Rule) -> list[pages.Row]:
         train, schema = context.dataset.train.inputs, context.dataset.schema
         context.progress.start("smallest maskings", len(inputs))
-        rows: list[tables.Row] = []
+        rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
             found = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
             rows += masking_rows(case, row, found, schema, self.mask_at_most)
@@ -185,35 +236,36 @@ class CasePages(ExplanationMetric):
 
     def _reasons(
         self, chosen: list[int], explanations: dict[str, Explanation], schema: Schema
-    ) -> list[tables.Row]:
+    ) -> list[pages.Row]:
         return [
             row
             for case, index in enumerate(chosen)
             for name, explanation in explanations.items()
-            for row in tables.reason_rows(case, index, name, explanation, schema, self.reasons)
+            for row in pages.reason_rows(case, index, name, explanation, schema, self.reasons)
         ]
 
 
-def _notes(schema: Schema) -> tuple[str, ...]:
-    layout = schema.layout
-    near = _NEAR[schema.modality].format(nouns=schema.player_nouns[1])
-    if schema.target.is_number:
+def _notes(schema: Schema) -> tuple[Text, ...]:
+    kind = kind_of(schema)
+    near: Text = kind.filled(kind.words.nearest)
+    if not task_of(schema.target).decides:
         return (near,)
     if len(schema.target.classes) > 2:
-        near = f"{near} {_MANY_NOTE.format(schema.target.explained_class)}"
-    if layout is None and len(schema.features) > tables.MOST_COLUMNS:
-        return (_CHANGE_NOTE, near, _SHARED_NOTE, _WIDE_NOTE.format(tables.MOST_COLUMNS))
-    if layout is None:
-        return (_CHANGE_NOTE, near, _SHARED_NOTE)
-    plural, becomes = schema.player_nouns[1], BECOMES[layout.modality]
-    done = becomes if layout.modality == "text" else f"made {becomes}"
-    return (_MASKING_NOTE.format(plural=plural, done=done), near)
+        chosen = message("notes.cases.of_class", name=schema.target.explained_class)
+        near = message("notes.joined", notes=[near, chosen])
+    if not kind.named_columns:
+        masked = message("notes.cases.masking", parts=kind.nouns[1], removed=kind.words.removed)
+        return (masked, near)
+    notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
+    if len(schema.features) > pages.MOST_COLUMNS:
+        return (*notes, message("notes.cases.most_telling", n=pages.MOST_COLUMNS))
+    return notes
 
 
-def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[tables.Row]:
+def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pages.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
-    said = _number_said if schema.target.is_number else _class_said
+    said = _class_said if task_of(schema.target).decides else _number_said
     return [
         (
             case,
@@ -227,7 +279,7 @@ def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[ta
     ]
 
 
-def _class_said(predictions: Predictions, target: Target, p: int) -> tables.Row:
+def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
     return (
         target.classes[predictions.labels[p]],
         target.classes[predictions.decisions[p]],
@@ -239,7 +291,7 @@ def _class_said(predictions: Predictions, target: Target, p: int) -> tables.Row:
     )
 
 
-def _number_said(predictions: Predictions, target: Target, p: int) -> tables.Row:
+def _number_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
     value, error = float(predictions.values[p]), float(predictions.errors[p])
     nothing = float("nan")
     label = quantity(float(predictions.labels[p]), target.unit)

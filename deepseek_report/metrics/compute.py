@@ -11,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
-from deepseek_report.metrics.intervals import Estimate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import (
     Stopwatch,
@@ -64,7 +66,17 @@ class Parameters(ModelMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"layers": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                Column("parameters", "count"),
+                Column("share", "share"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
@@ -93,7 +105,19 @@ class LayerProfile(ModelMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"layers": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                estimate("ms"),
+                Column("share", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
@@ -119,16 +143,17 @@ class LayerProfile(ModelMetric):
         kinds = {**watch.kinds, **told, OUTSIDE: "the module itself"}
         table = _profile_table(times, kinds, float(np.median(total)))
         value, low, high = median_interval(total)
-        forward = Estimate(value, low, high, self.repeats, "order statistics of the median")
+        forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
         score = forward.score(
             "forward_ms",
             "compute",
             "lower",
             unit="ms",
             bounds=(0.0, None),
-            note=f"Median of {self.repeats} passes over {self.batch_size} rows, timers included.",
+            note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
         )
-        return Measurement((score,), {"layers": table}, notes=(_CLOCK, _OWN))
+        notes = (_CLOCK, message("notes.layer_profile.own_time"))
+        return Measurement((score,), {"layers": table}, notes=notes)
 
 
 def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> dict[str, Floats]:
@@ -150,8 +175,8 @@ def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float
     return pd.DataFrame(rows, columns=columns)
 
 
-_OWN = "The time of a layer is without that of other layers of the table inside it."
-_CLOCK = "Times were measured on this machine while it may have done other work; they vary."
+_OF_MEDIAN = message("interval_methods.order_statistics")
+_CLOCK = message("notes.timing.clock")
 
 
 @dataclass(frozen=True)
@@ -159,7 +184,13 @@ class Latency(ModelMetric):
     """Time to answer, and rows per second, by batch size."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"latency": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "latency": TableType(
+            (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
+            section="bottlenecks",
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
@@ -173,15 +204,14 @@ class Latency(ModelMetric):
         columns = ["batch_size", "ms", "low", "high", "rows_per_second", "passes"]
         table = pd.DataFrame(rows, columns=columns)
         first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
-        method = "order statistics of the median"
         size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
-        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), method)
+        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN)
         many = Estimate(
             best["rows_per_second"],
             scale / best["high"],
             scale / best["low"],
             int(best["passes"]),
-            method,
+            _OF_MEDIAN,
         )
         scores = (
             one.score(
@@ -190,7 +220,7 @@ class Latency(ModelMetric):
                 "lower",
                 unit="ms",
                 bounds=(0.0, None),
-                note=f"Batches of {int(first['batch_size'])}, from numpy in to numpy out.",
+                note=message("notes.latency.batches", size=int(first["batch_size"])),
             ),
             many.score(
                 "rows_per_second",
@@ -198,7 +228,7 @@ class Latency(ModelMetric):
                 "higher",
                 unit="rows/s",
                 bounds=(0.0, None),
-                note=f"At the best batch size looked at, {size}.",
+                note=message("notes.latency.best_size", size=size),
             ),
         )
         return Measurement(scores, {"latency": table.drop(columns="passes")}, notes=(_CLOCK,))
@@ -236,7 +266,7 @@ class PeakMemory(ModelMetric):
         inputs = some_rows(context, self.batch_size)
         context.classifier.logits(inputs)
         if not hasattr(context.classifier.module, "named_parameters"):
-            return Measurement((_of_process(),), notes=(_NO_ALLOCATION,))
+            return Measurement((_of_process(),), notes=(message("notes.memory.no_torch"),))
         batch = Estimate(
             peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
         )
@@ -246,15 +276,9 @@ class PeakMemory(ModelMetric):
             "lower",
             unit="MiB",
             bounds=(0.0, None),
-            note=f"Most that was allocated at once in a pass over {self.batch_size} rows, "
-            "on top of the weights.",
+            note=message("notes.memory.of_a_pass", rows=self.batch_size),
         )
         return Measurement((_of_process(), allocated))
-
-
-_NO_ALLOCATION = (
-    "What one pass allocates is counted inside torch alone, and this model is no torch module."
-)
 
 
 def _of_process() -> Score:
@@ -264,7 +288,7 @@ def _of_process() -> Score:
         "lower",
         unit="MiB",
         bounds=(0.0, None),
-        note="Peak resident memory of the whole process so far, libraries and data included.",
+        note=message("notes.memory.of_the_process"),
     )
 
 

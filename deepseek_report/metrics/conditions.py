@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.data_kinds import kind_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -75,13 +76,14 @@ def all_conditions(
     """
     if columns is None:
         columns = range(len(schema.features))
+    named = kind_of(schema).named_columns
     found = [
         condition
-        for j in (columns if schema.layout is None else ())
+        for j in (columns if named else ())
         for condition in feature_conditions(schema.features[j], inputs[:, j], reference[:, j])
     ]
     for attribute in schema.attributes:
-        if (attribute.source is None or schema.layout is not None) and attribute.name in groups:
+        if (attribute.source is None or not named) and attribute.name in groups:
             codes = groups[attribute.name]
             found += [
                 Condition(attribute.name, f"{attribute.label} is “{level}”", codes == k)

@@ -9,12 +9,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
-from deepseek_report.metrics.intervals import rate
-from deepseek_report.metrics.performance import SHARE
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.intervals import SHARE, rate
 
 Ints = NDArray[np.int64]
 
@@ -27,9 +38,26 @@ class ConfusionMatrix(ClassMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "matrix": TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
-        "classes": TableRelease(counts=("n", "decided"), lines=((),)),
+    tables: ClassVar[TableTypes] = {
+        "matrix": TableType(
+            (
+                Column("actual"),
+                Column("decided"),
+                Column("n", "count"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+        ),
+        "classes": TableType(
+            (
+                Column("class"),
+                Column("n", "count"),
+                estimate("recall", "share", "recall"),
+                Column("decided", "count"),
+                estimate("precision", "share", "precision"),
+            ),
+            release=TableRelease(counts=("n", "decided"), lines=((),)),
+        ),
     }
     bounds: ClassVar[Bounds] = {
         "true_positive_rate": SHARE,
@@ -43,19 +71,19 @@ class ConfusionMatrix(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         decided, truths = p.decisions == p.explained, p.truths
-        about = f"Of the class {target.explained_class!r}."
-        rows: list[tuple[str, Direction, Any, Any, str]] = [
+        about = message("notes.confusion_matrix.of_class", name=target.explained_class)
+        rows: list[tuple[str, Direction, Any, Any, Text]] = [
             ("true_positive_rate", "higher", truths & decided, truths, about),
             ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
             ("precision", "higher", truths & decided, decided, about),
         ]
         if target.is_judged:
-            note = f"Share decided {target.favourable_class!r}."
+            note = message("notes.confusion_matrix.favourable", name=target.favourable_class)
             favoured = p.decisions == target.declared_favourable
             rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
         scores = tuple(
             rate(int(hits.sum()), int(among.sum())).score(
-                name, "performance", direction, bounds=SHARE, note=note
+                name, "performance", direction, unit="share", bounds=SHARE, note=note
             )
             for name, direction, hits, among, note in rows
         )

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.metrics.decisions import decide
-from deepseek_report.metrics.reference import ranges
+from deepseek_report.data_kinds.reference import ranges
+from deepseek_report.tasks.decisions import decide
 
 Array = NDArray[np.float64]
 #: One feature set to one value.

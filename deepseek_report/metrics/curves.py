@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.metrics.players import by_player, present
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,7 +46,7 @@ def rank_features(explanation: Explanation, toward: Array, schema: Schema) -> In
     -------
     (instance, player) positions of players.
     """
-    values = by_player(explanation.values, explanation.inputs, schema)
+    values = kind_of(schema).by_player(explanation.values, explanation.inputs)
     speaks = values * toward[:, None] if explanation.signed else np.abs(values)
     return np.argsort(np.where(np.isnan(values), np.inf, -speaks), axis=1, kind="stable")
 
@@ -88,20 +89,20 @@ class Perturbation:
 
     def toward(self, target: int) -> Array:
         """(instance,) 1 where what raises the output of `target` speaks for the outcome."""
-        if self.schema.target.is_number:
+        if not task_of(self.schema.target).decides:
             return self.directions
         return np.where(self.decided == target, 1.0, -1.0)
 
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        there = present(self.inputs, self.schema).sum(axis=1)
+        there = kind_of(self.schema).present(self.inputs).sum(axis=1)
         return np.asarray((self.shares * there[:, None]).round().astype(np.int64))
 
     @cached_property
     def shares(self) -> Array:
         """(point,) share of the players that were replaced or inserted."""
-        most = int(present(self.inputs, self.schema).sum(axis=1).max(initial=1))
+        most = int(kind_of(self.schema).present(self.inputs).sum(axis=1).max(initial=1))
         return np.asarray(removal_counts(most, self.steps) / most)
 
     def curves(self, order: Ints, mode: Mode) -> Array:
@@ -135,7 +136,7 @@ class Perturbation:
 
     def _outcome(self, found: Array, part: slice) -> Array:
         """(instance, point, class) -> (instance, point)."""
-        if self.schema.target.is_number:
+        if not task_of(self.schema.target).decides:
             away = found[..., 0] - self._at_baseline[part][:, None]
             return np.asarray(away * self.directions[part][:, None] / self.spread)
         chosen = self.decided[part][:, None, None]

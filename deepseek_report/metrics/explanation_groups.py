@@ -10,11 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Perturbation
 from deepseek_report.metrics.explanation_plugin import (
@@ -26,16 +28,12 @@ from deepseek_report.metrics.explanation_plugin import (
 from deepseek_report.metrics.faithfulness import Steps, order_of, perturbation
 from deepseek_report.metrics.instance_means import bootstrap_mean
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.resampling import bootstrap, permutation_p_value
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method, permutation_p_value
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _DAI = "Dai, Upadhyay, Aivodji, Bach & Lakkaraju 2022, arXiv:2205.07277"
-_UNCORRECTED = (
-    "{} gaps in the quality of explanations were tested; their p-values are not corrected for that "
-    "number, so a lone small one is a hint and no proof."
-)
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,20 @@ class ExplanationByGroup(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "groups": TableRelease(counts=("n",), lines=(("explainer", "attribute"),))
+    tables: ClassVar[TableTypes] = {
+        "groups": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                estimate("deletion"),
+                estimate("gain", prefix="gain"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("explainer", "attribute"),)),
+        )
     }
 
     steps: Steps = 10
@@ -86,7 +96,8 @@ class ExplanationByGroup(ExplanationMetric):
                 rows += self._rows((name, attribute), codes, pair, context.seed)
                 if len(kept) > 1:
                     scores.append(self._gap((name, attribute), codes, kept, pair, context.seed))
-        notes += [_UNCORRECTED.format(len(scores))] if len(scores) > 1 else []
+        if len(scores) > 1:
+            notes.append(message("notes.explanation_by_group.uncorrected", n=len(scores)))
         return Measurement(tuple(scores), {"groups": _table(rows)}, notes=tuple(notes))
 
     def _areas(
@@ -135,7 +146,6 @@ class ExplanationByGroup(ExplanationMetric):
         inside = np.isin(codes, kept)
         values, strata = (area if gain is None else gain)[inside], codes[inside]
         gap = gap_of_means(values, strata, self.resamples, seed)
-        of = "deletion area" if gain is None else "gain over the random order"
         return Score(
             metric="deletion_gap_by_group",
             category="explanation",
@@ -150,7 +160,9 @@ class ExplanationByGroup(ExplanationMetric):
             p_value=gap.p_value,
             interval_method=gap.method,
             reference=_DAI,
-            note=f"Greatest minus smallest mean {of} over {len(kept)} levels.",
+            note=message(
+                "notes.explanation_by_group.gap", of_gain=gain is not None, levels=len(kept)
+            ),
         )
 
 
@@ -162,7 +174,7 @@ class GapOfMeans:
     low: float
     high: float
     p_value: float
-    method: str
+    method: Text
 
 
 def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapOfMeans:
@@ -186,16 +198,16 @@ def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapO
     """
 
     def statistic(weights: Array) -> Array:
-        return np.ptp(_weighted_means(values, strata, weights), axis=1)
+        return np.asarray(np.ptp(_weighted_means(values, strata, weights), axis=1))
 
     found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
     low, high = found.interval(least=0.0)
     p_value = gap_p_value(values, strata, resamples, seed)
     by_chance = p_value > 0.05
-    method = (
-        f"{found.method} bootstrap within groups, {resamples} resamples, seed {seed}"
-        f"{', from 0 as chance explains it' if by_chance else ''}; p-value: permutation of groups"
-    )
+    method = bootstrap_method(found.method, resamples, seed, "within_groups")
+    if by_chance:
+        method = message("interval_methods.from_zero", method=method)
+    method = message("interval_methods.p_value_by_permutation", method=method)
     return GapOfMeans(
         float(found.value), 0.0 if by_chance else float(low), float(high), p_value, method
     )
@@ -244,17 +256,21 @@ def _codes(
     return np.asarray(context.predictions.groups.get(attribute.name, unknown)[positions])
 
 
-def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> list[str]:
+def _too_few(attribute: Attribute, codes: Ints, kept: list[int], least: int) -> list[Text]:
     small = [
-        f"{level} ({(codes == code).sum()})"
+        message("notes.level_and_size", level=level, n=int((codes == code).sum()))
         for code, level in enumerate(attribute.levels)
         if code not in kept
     ]
     if not small:
         return []
     return [
-        f"{attribute.label}: too few explained instances to compare for {', '.join(small)}; "
-        f"at least {least} are needed."
+        message(
+            "notes.explanation_by_group.too_few",
+            attribute=attribute.label,
+            levels=small,
+            least=least,
+        )
     ]
 
 

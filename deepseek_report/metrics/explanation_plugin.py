@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.protocols.traits import MetricPart
 from deepseek_report.artifacts.score import Category
 from deepseek_report.errors import NotApplicableError
+from deepseek_report.tasks import task_of
 
 #: The explainer that serves as the control.
 CONTROL = "random"
 
 
-class ExplanationMetric:
+class ExplanationMetric(MetricPart):
     """Defaults of a metric that judges one explanation."""
 
     category: ClassVar[Category] = "explanation"
     scope: ClassVar[Scope] = "explainer"
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    volatile: ClassVar[bool] = False
 
 
 def judged(context: MeasureContext, metric: str) -> Explanation:
@@ -35,21 +35,16 @@ def judged(context: MeasureContext, metric: str) -> Explanation:
     return context.explanation
 
 
-def about_sample(context: MeasureContext) -> tuple[str, ...]:
+def about_sample(context: MeasureContext) -> tuple[Text, ...]:
     """That some explained instances were picked and not drawn, and so are no random sample."""
     picked, n = len(set(context.cases.roles.values())), len(context.cases.explained)
     if not picked:
         return ()
-    is_number = context.dataset.schema.target.is_number
-    extreme, within = (
-        ("the largest errors", "bands of the number")
-        if is_number
-        else ("the most certain ones", "classes")
+    task = task_of(context.dataset.schema.target)
+    about = message(
+        "notes.explained.picked", picked=picked, n=n, extreme=task.extreme, within=task.within
     )
-    return (
-        f"{picked} of the {n} explained instances were picked for the case pages, {extreme} among "
-        f"them; the others are a random sample of the test part within {within}.",
-    )
+    return (about,)
 
 
 def compared(context: MeasureContext, metric: str) -> dict[str, Explanation]:

@@ -10,10 +10,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.curves import Mode, Perturbation, rank_features
 from deepseek_report.metrics.explanation_plugin import (
@@ -24,8 +32,8 @@ from deepseek_report.metrics.explanation_plugin import (
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.reference import baseline_rows
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=2, le=1000)]
@@ -40,20 +48,30 @@ _READS = frozenset(
 def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
     """Replacement of the instances' players by the mask, or the training median or mode."""
     train, schema = context.dataset.train, context.dataset.schema
-    number = schema.target.is_number
     return Perturbation(
         classifier=context.classifier,
         inputs=explanation.inputs,
-        baseline=baseline_rows(explanation.inputs, train.inputs, schema),
+        baseline=kind_of(schema).baseline(explanation.inputs, train.inputs),
         decided=context.predictions.decisions[explanation.positions],
         steps=steps,
-        spread=float(np.std(train.labels)) or 1.0 if number else 1.0,
+        spread=task_of(schema.target).spread(train.labels),
     )
 
 
 def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.int64]:
     """(instance, player) the order in which an explanation takes players away."""
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
+
+
+_CURVE = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("removed_share", "share"),
+        estimate("mean"),
+        Column("n", "count"),
+    ),
+    release=WHOLE,
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Deletion(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
@@ -97,7 +115,7 @@ class Insertion(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
 
     steps: Steps = 10
     resamples: Resamples = 2000
@@ -138,24 +156,25 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 
 
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
-    target, text = context.dataset.schema.target, context.dataset.schema.modality == "text"
-    outcome = "the decided class"
-    watched = f"probability of {outcome}"
-    if target.is_number:
-        outcome = "the prediction"
-        watched = "distance from the number at the baseline, in training standard deviations"
-    ranked = f"attribution toward {outcome}" if explanation.signed else "magnitude"
-    baseline = "the mask" if text else "median or mode of the training part"
+    schema = context.dataset.schema
+    task, baseline = task_of(schema.target), kind_of(schema).words.baseline
     return Score(
         metric=mode,
         category="explanation",
         value=np.nan,
         n=0,
         direction="lower" if mode == "deletion" else "higher",
-        bounds=(None, None) if target.is_number else (0.0, 1.0),
+        bounds=task.watched_bounds,
         explainer=explanation.method,
         reference=_PETSIUK,
-        note=f"Order by {ranked}; {points} points; {watched}; baseline: {baseline}.",
+        note=message(
+            "notes.faithfulness.curve",
+            signed=explanation.signed,
+            outcome=task.outcome,
+            points=points,
+            watched=task.watched,
+            baseline=baseline,
+        ),
     )
 
 
@@ -167,7 +186,7 @@ def _gain(template: Score) -> Score:
         metric=f"{template.metric}_gain",
         direction="higher",
         bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
-        note="Paired difference to the random order; above 0 is better than chance.",
+        note=message("notes.faithfulness.gain"),
     )
 
 
@@ -187,33 +206,16 @@ def _curve_table(
     )
 
 
-_REPLACED = {
-    "table": "Features are replaced by the typical value one by one, so some of the rows that the "
-    "model is asked about are implausible; a method that starts from the same typical row, such as "
-    "integrated gradients, is favoured by this choice.",
-    "text": "{nouns} are replaced by the mask, so the texts that the model is asked about are "
-    "broken ones; a method that takes the mask for its reference is favoured by this choice.",
-    "image": "Patches are replaced by the typical pixels, so the images that the model is asked "
-    "about are broken ones; a method with the same reference is favoured by this choice.",
-    "series": "Windows are replaced by the typical course, so the series that the model is asked "
-    "about are broken ones; a method with the same reference is favoured by this choice.",
-}
-
-
-def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[str]:
-    notes = []
+def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[Text]:
+    notes: list[Text] = []
     if control is None and explanation.method != CONTROL:
-        notes.append("There is no random control among the explainers, so no gain over chance.")
+        notes.append(message("notes.faithfulness.no_control"))
     several = len(context.dataset.schema.target.classes) > 2
     decided = context.predictions.decisions[explanation.positions]
     if several and explanation.signed and (decided != explanation.target).any():
-        notes.append(
-            "Where another class than the explained one was decided, features against the "
-            "explained class count as features for the decision."
-        )
-    schema = context.dataset.schema
-    replaced = _REPLACED[schema.modality].format(nouns=schema.player_nouns[1].capitalize())
-    return [*notes, replaced, *about_sample(context)]
+        notes.append(message("notes.faithfulness.other_class"))
+    kind = kind_of(context.dataset.schema)
+    return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
 
 
 @dataclass(frozen=True)
@@ -252,10 +254,9 @@ class CompletenessGap(ExplanationMetric):
             direction="lower",
             bounds=(0.0, None),
             explainer=explanation.method,
-            interval_method=f"BCa bootstrap of instances, {self.resamples} resamples, "
-            f"seed {context.seed}",
+            interval_method=bootstrap_method("BCa", self.resamples, context.seed),
             reference=_SUNDARARAJAN,
-            note="Relative to the mean distance between prediction and base value.",
+            note=message("notes.completeness.relative"),
         )
         return Measurement(scores=(score,), arrays={"per_instance": gap})
 

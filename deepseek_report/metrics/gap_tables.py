@@ -4,19 +4,64 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
-from deepseek_report.metrics.gaps import Gap, rate_table
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.metrics.groups import Bools, Grouping
-from deepseek_report.metrics.intervals import Estimate, holm
-from deepseek_report.metrics.performance import SHARE
+from deepseek_report.statistics.gaps import Gap, RateTable
+from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.tasks.loss import Limits
 
 #: (hits, among) of one rate, each (instance,).
 Cell = tuple[Bools, Bools]
-_NUMBERS = ("value", "low", "high", "null_mean", "null_high", "p_value")
+#: What is told of the gaps of a table, see `gap_table`.
+GAPS = TableType(
+    (
+        Column("metric", "metric"),
+        Column("attribute", "attribute"),
+        Column("attribute_label", shown=False),
+        estimate("value"),
+        Column("null_mean", "number", shown=False),
+        Column("null_high", "number"),
+        Column("p_value", "p_value", shown=False),
+        Column("p_adjusted", "p_value"),
+        Column("widest_level", shown=False),
+        Column("narrowest_level", shown=False),
+        Column("n", "count"),
+    ),
+    release=WHOLE,
+)
+_NUMBERS = ("value", "low", "high", "null_mean", "null_high", "p_value", "p_adjusted")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One gap of a table: the metric, the levels that can be judged, and the gap between them.
+
+    gap : None where fewer than two levels can be judged.
+    """
+
+    metric: str
+    grouping: Grouping
+    gap: Gap | None
+
+    @property
+    def n(self) -> int:
+        """Instances in the levels that are judged."""
+        return self.gap.estimate.n if self.gap else int((self.grouping.codes >= 0).sum())
+
+
+def rate_table(grouping: Grouping, hits: Bools, among: Bools) -> RateTable:
+    """Count a rate in each level of an attribute."""
+    return RateTable(grouping.count(hits & among), grouping.count(among))
 
 
 def with_enough(grouping: Grouping, cells: Sequence[Cell], floor: tuple[int, int]) -> Grouping:
@@ -26,98 +71,114 @@ def with_enough(grouping: Grouping, cells: Sequence[Cell], floor: tuple[int, int
     ----------
     floor : cases in a cell, and events if all rates were equal, below which none is judged.
     """
-    enough = np.all([rate_table(grouping, *cell).enough(*floor) for cell in cells], axis=0)
-    place = np.where(enough, np.cumsum(enough) - 1, -1)
-    levels = tuple(one for one, kept in zip(grouping.levels, enough, strict=True) if kept)
+    return only(
+        grouping, np.all([rate_table(grouping, *cell).enough(*floor) for cell in cells], axis=0)
+    )
+
+
+def only(grouping: Grouping, kept: NDArray[np.bool_]) -> Grouping:
+    """The grouping with some levels alone; the instances of the others are in none."""
+    place = np.where(kept, np.cumsum(kept) - 1, -1)
+    levels = tuple(level for level, keep in zip(grouping.levels, kept, strict=True) if keep)
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
     return Grouping(grouping.name, grouping.label, levels, codes, grouping.crossing)
 
 
-def gap_table(metric: str, judged: Sequence[Grouping], gaps: Sequence[Gap | None]) -> pd.DataFrame:
-    """One row for each grouping; p-values corrected (Holm) for the gaps of the table."""
-    table = pd.DataFrame([_row(metric, one, gap) for one, gap in zip(judged, gaps, strict=True)])
+def gap_table(comparisons: Sequence[Comparison]) -> pd.DataFrame:
+    """One row for each gap; p-values corrected (Holm) for the gaps of the table."""
+    table = pd.DataFrame([_row(one) for one in comparisons])
     place = table.columns.get_loc("p_value") + 1
     table.insert(place, "p_adjusted", holm(table["p_value"].to_numpy()))
     return table.astype(dict.fromkeys(_NUMBERS, np.float64))
 
 
-def _row(metric: str, grouping: Grouping, gap: Gap | None) -> dict[str, object]:
-    found = gap.estimate if gap else None
+def _row(one: Comparison) -> dict[str, object]:
+    gap, grouping = one.gap, one.grouping
+    estimate = gap.estimate if gap else None
     return {
-        "metric": metric,
+        "metric": one.metric,
         "attribute": grouping.name,
         "attribute_label": grouping.label,
-        "value": found.value if found else math.nan,
-        "low": found.low if found else math.nan,
-        "high": found.high if found else math.nan,
+        "value": estimate.value if estimate else math.nan,
+        "low": estimate.low if estimate else math.nan,
+        "high": estimate.high if estimate else math.nan,
         "null_mean": gap.null_mean if gap else math.nan,
         "null_high": gap.null_high if gap else math.nan,
         "p_value": gap.p_value if gap else math.nan,
-        "n": found.n if found else int((grouping.codes >= 0).sum()),
+        "n": one.n,
         "widest_level": grouping.levels[gap.highest] if gap else "",
         "narrowest_level": grouping.levels[gap.lowest] if gap else "",
     }
 
 
 def gap_scores(
-    metric: str,
     category: Category,
-    judged: Sequence[Grouping],
-    gaps: Sequence[Gap | None],
+    comparisons: Sequence[Comparison],
     table: pd.DataFrame,
     reference: str = "",
 ) -> tuple[Score, ...]:
     """The score of each attribute; crossings of two have rows in the table, and no score."""
     return tuple(
-        _score(metric, category, one, gap, float(p_adjusted), reference)
-        for one, gap, p_adjusted in zip(judged, gaps, table["p_adjusted"], strict=True)
-        if not one.crossing
+        gap_score(category, one, float(p_adjusted), reference=reference)
+        for one, p_adjusted in zip(comparisons, table["p_adjusted"], strict=True)
+        if not one.grouping.crossing
     )
 
 
-def _score(
-    metric: str,
+def gap_score(
     category: Category,
-    grouping: Grouping,
-    gap: Gap | None,
-    p_adjusted: float,
-    reference: str,
+    one: Comparison,
+    p_value: float,
+    *,
+    bounds: Limits = SHARE,
+    unit: str = "",
+    corrected: bool = True,
+    reference: str = "",
 ) -> Score:
+    """A gap as a score; `corrected` says whether the p-value is corrected for the whole table."""
+    grouping, gap = one.grouping, one.gap
     if gap is None:
-        n = int((grouping.codes >= 0).sum())
-        nothing = Estimate(math.nan, None, None, n, "")
-        return nothing.score(
-            metric, category, "zero", attribute=grouping.name, note="Too few to judge."
+        return Estimate(math.nan, None, None, one.n, "").score(
+            one.metric, category, "zero", attribute=grouping.name, note=message("notes.too_few")
         )
-    highest, lowest = grouping.levels[gap.highest], grouping.levels[gap.lowest]
     return gap.estimate.score(
-        metric,
+        one.metric,
         category,
         "zero",
         attribute=grouping.name,
-        bounds=SHARE,
-        p_value=p_adjusted,
+        unit=unit,
+        bounds=bounds,
+        p_value=p_value,
         reference=reference,
-        note=f"From {lowest} (lowest) to {highest} (highest); chance alone would give "
-        f"{gap.null_mean:.3f} on average. Permutation p-value, Holm-corrected.",
+        note=message(
+            "notes.gaps.ends",
+            lowest=grouping.levels[gap.lowest],
+            highest=grouping.levels[gap.highest],
+            chance=gap.null_mean,
+            corrected=corrected,
+        ),
     )
 
 
 def gap_notes(
-    found: Sequence[Grouping], judged: Sequence[Grouping], n_tests: int, too_few: str
-) -> tuple[str, ...]:
+    groupings: Sequence[Grouping], judged: Sequence[Grouping], n_tests: int, too_few: Text
+) -> tuple[Text, ...]:
     """What was corrected, and which levels are not compared.
 
     Parameters
     ----------
     too_few : the clause that says when a level is not compared.
     """
-    tests = f"The p-values are corrected (Holm) for the {n_tests} gaps of this table."
     dropped = [
-        f"{one.label} ({', '.join(sorted(set(one.levels) - set(kept.levels)))})"
-        for one, kept in zip(found, judged, strict=True)
-        if not one.crossing and len(kept.levels) < len(one.levels)
+        message(
+            "notes.gaps.levels",
+            attribute=whole.label,
+            levels=sorted(set(whole.levels) - set(kept.levels)),
+        )
+        for whole, kept in zip(groupings, judged, strict=True)
+        if not whole.crossing and len(kept.levels) < len(whole.levels)
     ]
-    told = [tests] if n_tests else []
-    told += [f"Levels {too_few} are not compared: {'; '.join(dropped)}."] if dropped else []
-    return tuple(told)
+    notes = [message("notes.gaps.corrected", n=n_tests)] if n_tests else []
+    if dropped:
+        notes.append(message("notes.gaps.not_compared", too_few=too_few, levels=dropped))
+    return tuple(notes)

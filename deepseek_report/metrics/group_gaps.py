@@ -8,15 +8,33 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
-from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
-from deepseek_report.metrics.groups import Bools, Grouping, MinCell, MinEvents, Outcomes, groupings
-from deepseek_report.metrics.performance import SHARE
+from deepseek_report.artifacts.table import TableTypes
+from deepseek_report.metrics.gap_tables import (
+    GAPS,
+    Cell,
+    Comparison,
+    gap_notes,
+    gap_scores,
+    gap_table,
+    rate_table,
+    with_enough,
+)
+from deepseek_report.metrics.groups import (
+    Bools,
+    Grouping,
+    MinCell,
+    MinEvents,
+    Outcomes,
+    groupings,
+)
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.gaps import Gap, largest_gap
+from deepseek_report.statistics.intervals import SHARE
 
 Ints = NDArray[np.int64]
 
@@ -25,6 +43,7 @@ Ints = NDArray[np.int64]
 class GapMetric(ClassMetric):
     """What the three gaps share: groups, floor, test and table."""
 
+    tables: ClassVar[TableTypes] = {"tests": GAPS}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
     needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
@@ -51,13 +70,13 @@ class GapMetric(ClassMetric):
         cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
         judged = [with_enough(one, cells, floor) for one in found]
         gaps = [self._gap(one, outcomes, context.seed) for one in judged]
-        table = gap_table(self.name, judged, gaps)
+        comparisons = [
+            Comparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
+        ]
+        table = gap_table(comparisons)
         doi = "doi:10.48550/arXiv.1610.02413"
-        scores = gap_scores(self.name, "fairness", judged, gaps, table, doi)
-        too_few = (
-            f"with under {self.min_cell} people in a cell, or where equal rates would give under "
-            f"{self.min_events} favourable decisions,"
-        )
+        scores = gap_scores("fairness", comparisons, table, doi)
+        too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
         notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
         return Measurement(scores, {"tests": table}, notes=notes)
 
@@ -78,7 +97,6 @@ class DemographicParityDifference(GapMetric):
     """Greatest difference in the rate of favourable decisions between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
     name: ClassVar[str] = "demographic_parity_difference"
 
@@ -100,7 +118,6 @@ class EqualOpportunityDifference(GapMetric):
     """Greatest difference between two groups in how often those with a favourable label get it."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
     name: ClassVar[str] = "equal_opportunity_difference"
 
@@ -122,7 +139,6 @@ class EqualizedOddsDifference(GapMetric):
     """The greater of the largest gaps in true and in false positive rate between two groups."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"tests": WHOLE}
     bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
     name: ClassVar[str] = "equalized_odds_difference"
 

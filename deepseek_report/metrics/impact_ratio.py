@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.groups import (
     Grouping,
     MinCell,
@@ -23,15 +26,14 @@ from deepseek_report.metrics.groups import (
     groupings,
     reference_level,
 )
-from deepseek_report.metrics.intervals import (
-    Estimate,
+from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.intervals import (
     compare_rates,
     enough_events,
     holm,
     koopman,
     newcombe,
 )
-from deepseek_report.metrics.plugin import ClassMetric
 
 Verdict = Literal[
     "clear below", "below but uncertain", "above but uncertain", "clear above", "too few to judge"
@@ -96,7 +98,27 @@ class ImpactRatio(ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"pairs": TableRelease(counts=("n", "n_reference"))}
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("reference"),
+                Column("n", "count"),
+                Column("n_reference", "count", shown=False),
+                Column("rate", "share"),
+                Column("reference_rate", "share"),
+                estimate("ratio"),
+                estimate("difference", "points", prefix="difference"),
+                Column("test", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value"),
+                Column("verdict", "impact_verdict"),
+            ),
+            release=TableRelease(counts=("n", "n_reference")),
+        )
+    }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
@@ -114,7 +136,7 @@ class ImpactRatio(ClassMetric):
         found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         rows: list[dict[str, object]] = []
-        notes: list[str] = []
+        notes: list[Text] = []
         for one in found:
             level, note = reference_level(one, self.reference)
             rows += compare_with_reference(one, outcomes, level)
@@ -148,11 +170,11 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     if judged.empty:
         nothing = Estimate(math.nan, None, None, int(pairs["n"].sum()), "")
         return nothing.score(
-            "impact_ratio", "fairness", "one", attribute=name, note="Too few to judge."
+            "impact_ratio", "fairness", "one", attribute=name, note=message("notes.too_few")
         )
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
-    method = "score interval of a ratio (Koopman)"
+    method = message("interval_methods.koopman")
     found = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
     return found.score(
         "impact_ratio",
@@ -163,25 +185,28 @@ def _smallest(pairs: pd.DataFrame) -> Score:
         bounds=(0.0, None),
         p_value=float(row["p_adjusted"]),
         reference="doi:10.2307/2531405",
-        note=f"{row['level']} over {row['reference']}{_among(len(judged))}; p-value of a "
-        f"{row['test']}, Holm-corrected.",
+        note=message(
+            "notes.impact_ratio.smallest",
+            level=str(row["level"]),
+            reference=str(row["reference"]),
+            ratios=len(judged),
+            test=str(row["test"]),
+        ),
     )
 
 
-def _among(n: int) -> str:
-    return f", the smallest of {n} ratios" if n > 1 else ""
-
-
-def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[str]:
+def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[Text]:
     judged = pairs[pairs["verdict"] != "too few to judge"]
     tested = int(pairs["p_value"].notna().sum())
-    yield f"The p-values are corrected (Holm) for the {tested} comparisons of this table."
+    yield message("notes.impact_ratio.corrected", n=tested)
     above = judged[judged["ratio"] > 1 / threshold]
     for name, rows in above.groupby("attribute_label", sort=False):
-        yield (
-            f"The reference level of {name} is itself far below other levels (ratio above "
-            f"{1 / threshold:.2f}): {', '.join(rows['level'])}. Compare with another reference."
+        yield message(
+            "notes.impact_ratio.low_reference",
+            attribute=str(name),
+            ratio=1 / threshold,
+            levels=rows["level"].tolist(),
         )
     few = pairs.loc[pairs["verdict"] == "too few to judge", "level"].tolist()
     if few:
-        yield f"Too few to judge: {', '.join(few)}."
+        yield message("notes.impact_ratio.too_few", levels=few)

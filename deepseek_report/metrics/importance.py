@@ -10,18 +10,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.units import Units
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import ExplanationMetric, about_sample, judged
 from deepseek_report.metrics.faithfulness import ratio_of_means
 from deepseek_report.metrics.instance_means import bootstrap_mean
-from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.players import player_sums
 from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import bootstrap_method
 
 Array = NDArray[np.float64]
 #: A token must stand in so many explained texts to be told of.
@@ -40,9 +49,34 @@ class Importance(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "importance": TableRelease(counts=("n",)),
-        "by_group": TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+    tables: ClassVar[TableTypes] = {
+        "importance": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("feature"),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("mean_signed", "number"),
+                Column("share", "share"),
+                Column("n", "count"),
+                Column("rank", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+        "by_group": TableType(
+            (
+                Column("explainer", "explainer", shown=False),
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("n", "count"),
+            ),
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+        ),
     }
 
     resamples: Resamples = 2000
@@ -55,10 +89,10 @@ class Importance(ExplanationMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "importance")
         draws, schema = (self.resamples, context.seed), context.dataset.schema
-        units = units_of(explanation, schema)
+        units = _units_of(explanation, schema)
         if not units.names:
             raise NotApplicableError(
-                f"no {schema.player_noun} stands in {LEAST_OCCURRENCES} of the "
+                f"no {kind_of(schema).noun} stands in {LEAST_OCCURRENCES} of the "
                 f"{len(explanation)} explained texts"
             )
         return Measurement(
@@ -71,72 +105,20 @@ class Importance(ExplanationMetric):
         )
 
 
-def _about_units(units: Units, schema: Schema) -> Iterator[str]:
-    if schema.modality == "text":
-        one, many = schema.player_nouns
-        yield (
-            f"Of {many}: the share counts every place where a {one} stands, the mean strength is "
-            f"that of one place; {many} in fewer than {LEAST_OCCURRENCES} of the explained texts "
-            "are left out."
-        )
+def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
+    if about := kind_of(schema).about_units(LEAST_OCCURRENCES):
+        yield about
     if len(units.names) > MOST_INTERVALS:
-        yield (
-            f"Of {len(units.names)} features the {MOST_INTERVALS} first have an interval, and the "
-            f"{MOST_BY_GROUP} first are compared by group."
+        yield message(
+            "notes.global_importance.first",
+            n=len(units.names),
+            with_interval=MOST_INTERVALS,
+            by_group=MOST_BY_GROUP,
         )
 
 
-@dataclass(frozen=True)
-class Units:
-    """What importance is told of: features of a table, patches, windows, or the words of texts.
-
-    names, labels : of each. values : for each the attributions of the instances that have it.
-    rows : for each the instances that these belong to.
-    """
-
-    names: list[str]
-    labels: list[str]
-    values: list[Array]
-    rows: list[NDArray[np.int64]]
-
-    def within(self, chosen: NDArray[np.bool_], units: list[int]) -> Units:
-        """Some units, in some instances alone."""
-        return Units(
-            [self.names[k] for k in units],
-            [self.labels[k] for k in units],
-            [self.values[k][chosen[self.rows[k]]] for k in units],
-            [self.rows[k][chosen[self.rows[k]]] for k in units],
-        )
-
-
-def units_of(explanation: Explanation, schema: Schema) -> Units:
-    """The units of an explanation.
-
-    A token of a text counts once for every place where it stands, whichever place that is; only
-    tokens that stand in `LEAST_OCCURRENCES` texts or more are told of.
-    """
-    if schema.modality == "text":
-        return _tokens(explanation, schema)
-    values = player_sums(explanation.values, schema.owners)
-    labels, everyone = schema.player_labels, np.arange(len(values))
-    names = schema.names if schema.layout is None else labels
-    return Units(list(names), list(labels), list(values.T), [everyone] * len(labels))
-
-
-def _tokens(explanation: Explanation, schema: Schema) -> Units:
-    rows, columns = np.nonzero(~np.isnan(explanation.inputs))
-    tokens = explanation.inputs[rows, columns].astype(np.int64)
-    values = explanation.values[rows, columns]
-    order = np.argsort(tokens, kind="stable")
-    kinds, starts = np.unique(tokens[order], return_index=True)
-    parts = np.split(order, starts[1:]) if len(order) else []
-    kept = [
-        (int(kind), part)
-        for kind, part in zip(kinds, parts, strict=True)
-        if len(np.unique(rows[part])) >= LEAST_OCCURRENCES
-    ]
-    words = [schema.vocabulary[kind] for kind, _ in kept]
-    return Units(words, words, [values[part] for _, part in kept], [rows[part] for _, part in kept])
+def _units_of(explanation: Explanation, schema: Schema) -> Units:
+    return kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
@@ -179,8 +161,8 @@ def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -
         bounds=(0.0, 1.0),
         unit="share",
         explainer=explanation.method,
-        interval_method=f"BCa bootstrap of instances, {draws[0]} resamples, seed {draws[1]}",
-        note=f"The first feature is {units.names[top]}.",
+        interval_method=bootstrap_method("BCa", *draws),
+        note=message("notes.global_importance.top", name=units.names[top]),
     )
 
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.resampling import bootstrap
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 
 Array = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
         return mean.reshape(shape), unknown, unknown
 
     def statistic(weights: Array) -> Array:
-        return (weights @ flat) / weights.sum(axis=1, keepdims=True)
+        return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
     one = np.zeros(n, dtype=np.int64)
     found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
@@ -63,15 +64,16 @@ def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Sco
     known = values[~np.isnan(values)]
     mean, low, high = (float(one) for one in bootstrap_mean(known, resamples, seed))
     left_out = len(values) - len(known)
-    missing = f"Not defined for {left_out} of {len(values)} instances, which are left out."
+    missing = message("notes.undefined", n=left_out, of=len(values))
+    notes = [note for note in (template.note, missing if left_out else "") if note]
     return replace(
         template,
         value=mean,
         low=None if np.isnan(low) else low,
         high=None if np.isnan(high) else high,
         n=len(known),
-        interval_method=f"BCa bootstrap of instances, {resamples} resamples, seed {seed}",
-        note=" ".join(filter(None, (template.note, missing if left_out else ""))),
+        interval_method=bootstrap_method("BCa", resamples, seed),
+        note=notes[0] if len(notes) == 1 else message("notes.joined", notes=notes) if notes else "",
     )
 
 

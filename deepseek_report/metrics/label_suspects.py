@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.metrics.encoding import encoding_of
-from deepseek_report.metrics.intervals import rate
-from deepseek_report.metrics.performance import SHARE
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds.encoding import encoding_of
 from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.statistics.intervals import SHARE, rate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,7 +45,7 @@ def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats)
     """(instance,) whether another class reaches its threshold, and is the likeliest that does."""
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
     best = reached.argmax(axis=1)
-    return (reached.max(axis=1) >= 0) & (best != labels)
+    return np.asarray((reached.max(axis=1) >= 0) & (best != labels))
 
 
 def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:
@@ -71,6 +72,19 @@ class LabelSuspects(ClassMetric):
     """Test rows whose label both the model and similar training rows contradict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "suspects": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("label"),
+                Column("probability", "share"),
+                Column("nearest_agree", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            most=20,
+        )
+    }
     bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -91,19 +105,19 @@ class LabelSuspects(ClassMetric):
             "label_suspects",
             "data",
             "lower",
+            unit="share",
             bounds=SHARE,
             reference="doi:10.1613/jair.1.12125",
-            note=f"The model favours another class beyond that class's own mean, and at most "
-            f"{100 * self.most_agreeing:.0f} % of {self.n_neighbours} neighbours agree.",
+            note=message(
+                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
+            ),
         )
         classes = context.dataset.schema.target.classes
         table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)
-        notes = [
-            "A suspect is an unexpected label, not a proven error: where the outcome depends on "
-            "chance, rightly recorded labels are among them. Let a person look before any change.",
-        ]
+        notes = [message("notes.label_suspects.no_proof")]
         if len(suspects) > self.most:
-            notes.append(f"Of {len(suspects)} suspects the {self.most} least likely are listed.")
+            listed = message("notes.label_suspects.listed", n=len(suspects), most=self.most)
+            notes.append(listed)
         return Measurement((score,), {"suspects": table}, notes=tuple(notes))
 
 

@@ -10,17 +10,34 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Direction, Measurement
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.intervals import Estimate
-from deepseek_report.metrics.performance import SHARE, bootstrapped
 from deepseek_report.metrics.plugin import LabelsMetric, Resamples
-from deepseek_report.metrics.ranking import auc_estimate, average_precision_statistic
-from deepseek_report.metrics.resampling import Replicates, as_one, bootstrap
 from deepseek_report.metrics.threshold_choice import choose_threshold
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
+from deepseek_report.statistics.resampling import (
+    Replicates,
+    as_one,
+    bootstrap,
+    bootstrapped,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -31,6 +48,8 @@ OF_SET: dict[str, Direction] = {
     "hamming_loss": "lower",
     "subset_accuracy": "higher",
 }
+#: Of these the shares; F1 is none.
+_SHARES = frozenset({"hamming_loss", "subset_accuracy"})
 
 
 def set_measures(weights: Floats, given: Bools, decided: Bools) -> Floats:
@@ -68,8 +87,21 @@ class LabelsTable(LabelsMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "labels": TableRelease(counts=("n",), shares=(("prevalence", "n"),))
+    tables: ClassVar[TableTypes] = {
+        "labels": TableType(
+            (
+                Column("label", mark="reported"),
+                Column("reported", "yes_no", shown=False),
+                Column("n", "count", shown=False),
+                Column("prevalence", "share"),
+                estimate("roc_auc", prefix="roc_auc"),
+                estimate("average_precision", prefix="average_precision"),
+                estimate("f1", prefix="f1"),
+                Column("threshold", "number"),
+            ),
+            section="performance",
+            release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
+        )
     }
     category: ClassVar[Category] = "performance"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -97,7 +129,13 @@ class LabelsTable(LabelsMetric):
         estimates = [_part(found, k, n, seed) for k in range(found.value.shape[0])]
         k = given.shape[1]
         scores = tuple(
-            one.score(name, "performance", direction, bounds=SHARE)
+            one.score(
+                name,
+                "performance",
+                direction,
+                unit="share" if name in _SHARES else "",
+                bounds=SHARE,
+            )
             for (name, direction), one in zip(OF_SET.items(), estimates[k:], strict=True)
         )
         target = context.dataset.schema.target
@@ -107,7 +145,11 @@ class LabelsTable(LabelsMetric):
             | _ends("f1", estimates[j])
             for j, name in enumerate(target.labels)
         ]
-        return Measurement(scores, {"labels": pd.DataFrame(rows)}, notes=(_NOTE,))
+        return Measurement(
+            scores,
+            {"labels": pd.DataFrame(rows)},
+            notes=(message("notes.labels_table.thresholds"),),
+        )
 
     def _row(
         self, name: str, reported: bool, label: tuple[Bools, Floats], seed: int
@@ -154,10 +196,3 @@ def _ends(name: str, one: Estimate | None) -> dict[str, float]:
     values = (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
     names = (name, f"{name}_low", f"{name}_high")
     return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))
-
-
-_NOTE = (
-    "Each label is decided at its own threshold, the one with the highest F1 on the validation "
-    "part; the reported label has a further threshold for the rest of this report, chosen as the "
-    "config says."
-)

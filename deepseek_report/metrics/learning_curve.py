@@ -10,19 +10,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.performance import require_both
 from deepseek_report.metrics.plugin import ClassMetric
-from deepseek_report.metrics.ranking import delong, macro_auc, paired_difference
-from deepseek_report.metrics.reference_predictors import (
-    LABELS,
-    fit_predictor,
-    limits_of,
-    stratified_order,
-)
+from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
+from deepseek_report.statistics.classification import require_both
+from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import REFERENCES
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +36,19 @@ class LearningCurve(ClassMetric):
     """Test AUC of a reference predictor trained on growing parts of the training data."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"curve": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("rows", "count"),
+                Column("fraction", "share", shown=False),
+                estimate("roc_auc"),
+                Column("predictor"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
     category: ClassVar[Category] = "data"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
@@ -59,13 +71,16 @@ class LearningCurve(ClassMetric):
         table = pd.DataFrame(
             [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
         )
-        notes: tuple[str, ...] = (
-            f"The curve is that of {LABELS[self.predictor]}, trained anew on each part, not of the "
-            f"model itself; its AUC is for {target.label} on the test part.",
+        about = message(
+            "notes.learning_curve.reference",
+            reference=REFERENCES[self.predictor],
+            target=target.label,
         )
-        limits = limits_of(self.predictor, context.dataset.schema.features, len(target.classes))
-        notes = (*notes, limits) if limits else notes
-        gain = _last_doubling(rankings, LABELS[self.predictor])
+        limits = limits_of(
+            task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
+        )
+        notes = (about, limits) if limits else (about,)
+        gain = _last_doubling(rankings, REFERENCES[self.predictor])
         return Measurement((gain,), {"curve": table}, notes=notes)
 
     def _rows(self, n: int) -> list[int]:
@@ -84,6 +99,7 @@ class LearningCurve(ClassMetric):
         part = data.train.take(order[:rows])
         target = data.schema.target
         predict = fit_predictor(
+            task_of(target),
             self.predictor,
             data.schema.features,
             part.inputs,
@@ -102,11 +118,11 @@ class LearningCurve(ClassMetric):
             "roc_auc": found.value,
             "low": found.low,
             "high": found.high,
-            "predictor": LABELS[self.predictor],
+            "predictor": self.predictor,
         }
 
 
-def _last_doubling(rankings: dict[int, _Ranking], label: str) -> Score:
+def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
     half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
@@ -118,6 +134,7 @@ def _last_doubling(rankings: dict[int, _Ranking], label: str) -> Score:
         p_value=p_value,
         unit="AUC",
         bounds=(-1.0, 1.0),
-        note=f"{label}, from {half} to {most} training rows; the interval covers the test sample "
-        "alone, not the draw of the training rows.",
+        note=message(
+            "notes.learning_curve.last_doubling", reference=reference, first=half, last=most
+        ),
     )

@@ -10,43 +10,48 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import mean_score
-from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.players import n_players, player_sums
 from deepseek_report.metrics.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import task_of
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
-#: {score: (label, what it is, reference)}, in the order of the report.
+#: {score: (what it is, reference)}, in the order of the report.
 _MEASURES = {
     "pointing_game": (
-        "cases whose strongest part lies on the cause",
-        "Share of cases whose most important part holds a column of the known cause.",
+        message("notes.localisation.pointing_game"),
         _ZHANG,
     ),
     "relevance_mass": (
-        "share of the attribution on the cause",
-        "Attribution on columns of the known cause, of the whole.",
+        message("notes.localisation.relevance_mass"),
         _ARRAS,
     ),
     "relevance_rank": (
-        "share of the top ranks on the cause",
-        "As many top columns are taken as the known cause has.",
+        message("notes.localisation.relevance_rank"),
         _ARRAS,
     ),
     "localisation_auc": (
-        "ROC AUC of the cause by attribution",
-        "Chance that a column of the known cause has a larger attribution than one outside.",
+        message("notes.localisation.localisation_auc"),
         "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",
     ),
 }
@@ -70,7 +75,19 @@ class Localisation(ExplanationMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"localisation": TableRelease(counts=("n",))}
+    tables: ClassVar[TableTypes] = {
+        "localisation": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("measure"),
+                estimate("value"),
+                Column("chance", "number"),
+                Column("control", "number"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        )
+    }
 
     evidence: Literal["auto", "positive", "magnitude"] = "auto"
     resamples: Resamples = 2000
@@ -112,7 +129,8 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        plain = schema.layout is None or schema.target.is_number
+        task = task_of(schema.target)
+        plain = not kind_of(schema).evidence_is_there or not task.decides
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 
@@ -142,8 +160,7 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
             "the defective pixels; these data have no such truth."
         )
     mine = truth[explanation.positions]
-    layout = context.dataset.schema.layout is not None
-    there = ~np.isnan(explanation.inputs) if layout else np.ones(mine.shape, dtype=bool)
+    there = kind_of(context.dataset.schema).known(explanation.inputs)
     mine = mine & there
     chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
     if not chosen.any():
@@ -234,10 +251,7 @@ def order_of_truth(evidence: Array, truth: Bools) -> float:
 def _template(
     name: str, explanation: Explanation, chance: Array, control: Mapping[str, float]
 ) -> Score:
-    _, what, reference = _MEASURES[name]
-    beside = f" Chance: {chance.mean():.3f}."
-    if name in control:
-        beside += f" Random control: {control[name]:.3f}."
+    what, reference = _MEASURES[name]
     return Score(
         metric=name,
         category="explanation",
@@ -247,7 +261,12 @@ def _template(
         bounds=(0.0, 1.0),
         explainer=explanation.method,
         reference=reference,
-        note=what + beside,
+        note=message(
+            "notes.localisation.beside",
+            what=what,
+            chance=float(chance.mean()),
+            control=control.get(name),
+        ),
     )
 
 
@@ -261,8 +280,7 @@ def _gain(explanation: Explanation) -> Score:
         bounds=(-1.0, 1.0),
         explainer=explanation.method,
         reference=_ARRAS,
-        note="Relevance mass less the share of the truth in the instance; above 0 is better than "
-        "chance.",
+        note=message("notes.localisation.gain"),
     )
 
 
@@ -274,7 +292,6 @@ def _table(
             {
                 "explainer": one.explainer,
                 "measure": one.metric,
-                "label": _MEASURES[one.metric][0],
                 "value": one.value,
                 "low": np.nan if one.low is None else one.low,
                 "high": np.nan if one.high is None else one.high,
@@ -287,16 +304,8 @@ def _table(
     )
 
 
-def _notes(explanation: Explanation, schema: Schema, n: int) -> list[str]:
-    notes = [f"For {n} of {len(explanation)} explained cases it is known what makes the label."]
-    if schema.layout is not None and n_players(schema) < len(schema.features):
-        parts = schema.player_nouns[1]
-        notes.append(
-            f"A method that takes whole {parts} away spreads their value evenly inside of them, so "
-            f"it cannot follow an outline that is finer than the {parts}."
-        )
-    notes.append(
-        "A model may rightly look elsewhere, at what goes with the cause: pointing beside the "
-        "truth is a fault of the explanation only where the model uses the truth."
-    )
-    return notes
+def _notes(explanation: Explanation, schema: Schema, n: int) -> list[Text]:
+    notes = [message("notes.localisation.known", n=n, of=len(explanation))]
+    if n_players(schema) < len(schema.features):
+        notes.append(message("notes.localisation.whole_parts", parts=kind_of(schema).nouns[1]))
+    return [*notes, message("notes.localisation.elsewhere")]

@@ -10,21 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.protocols.classifier import Classifier
-from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.counterfactuals import Rule
-from deepseek_report.metrics.players import display, present
-from deepseek_report.metrics.reference import baseline_rows
 
 Array = NDArray[np.float64]
 Row = tuple[Any, ...]
-
-#: What a player becomes.
-BECOMES: dict[Modality, str] = {
-    "text": "masked",
-    "image": "typical pixels",
-    "series": "the typical course",
-    "table": "typical value",
-}
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,8 @@ def smallest_masking(
         Greatest number of players to take away.
     """
     schema: Schema = classifier.schema
-    reference = baseline_rows(row[None], train, schema)[0]
+    kind = kind_of(schema)
+    reference = kind.baseline(row[None], train)[0]
 
     def ask(sets: list[tuple[int, ...]]) -> Array:
         gone = [np.isin(schema.owners, one) for one in sets]
@@ -66,7 +58,7 @@ def smallest_masking(
 
     whole = ask([()])
     decided = int(rule.decisions(whole)[0])
-    left = np.flatnonzero(present(row[None], schema)[0]).tolist()
+    left = np.flatnonzero(kind.present(row[None])[0]).tolist()
     taken: tuple[int, ...] = ()
     while left and len(taken) < most:
         found = ask([(*taken, player) for player in left])
@@ -91,12 +83,12 @@ def _without_needless(
 
 def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: int) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per player."""
-    plural, becomes = schema.player_nouns[1], BECOMES[schema.modality]
+    kind = kind_of(schema)
     if not found.players:
-        return [(case, f"none within {most} {plural}", "", "", "", "", float("nan"))]
+        return [(case, f"none within {most} {kind.nouns[1]}", "", "", "", "", float("nan"))]
     after = float(found.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
-        (case, "found", labels[k], labels[k], display(row, k, schema), becomes, after)
+        (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
         for k in found.players
     ]

@@ -1,101 +1,98 @@
-"""How well each part of the data is decided that is no group of people, such as a site."""
+"""How well each part of the data is predicted that is no group of people, such as a site."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
-from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.gap_tables import Cell, gap_notes, gap_scores, gap_table, with_enough
-from deepseek_report.metrics.gaps import Gap, largest_gap, rate_table
-from deepseek_report.metrics.groups import Grouping, MinCell, MinEvents, groupings, ranking
-from deepseek_report.metrics.intervals import rate
-from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ClassMetric, Resamples
-
-_GAP = "accuracy_gap"
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.gap_tables import GAPS
+from deepseek_report.metrics.groups import Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.part_gaps import PartGaps, tested
+from deepseek_report.metrics.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
 @dataclass(frozen=True)
-class PartPerformance(ClassMetric):
-    """How well parts of the data are decided (a site, short texts), and the largest gap.
+class PartPerformance(ModelMetric):
+    """How well parts of the data are predicted (a site, short texts), and the largest gaps.
 
     `accuracy_gap` is the greatest difference between two parts in the share that is decided
-    rightly: 0 means alike. Parts differ in how hard they are, so that a gap is no fault by itself.
+    rightly: 0 means alike. Of numbers it is `mae_gap` and `mean_error_gap`, in the unit of the
+    number. Parts differ in how hard they are, so that a gap is no fault by itself.
 
     min_cell : a part with fewer test rows is not judged. min_events : nor is one where equal rates
     would give fewer right decisions. n_resamples : draws for interval and null.
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "parts": TableRelease(counts=("n",), lines=(("attribute",),)),
-        "tests": WHOLE,
+    tables: ClassVar[TableTypes] = {
+        "parts": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+        "tests": GAPS,
     }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    bounds: ClassVar[Bounds] = {"accuracy_gap": SHARE}
+    bounds: ClassVar[Bounds] = {
+        "accuracy_gap": SHARE,
+        "mae_gap": (0.0, None),
+        "mean_error_gap": (0.0, None),
+    }
     needs_groups: ClassVar[frozenset[AttributeKind]] = PARTS
     min_cell: MinCell = 30
     min_events: MinEvents = 5
     n_resamples: Resamples = 2000
 
     def measure(self, context: MeasureContext) -> Measurement:
-        p = context.predictions
-        found = groupings(
-            context.dataset.schema,
+        p, schema = context.predictions, context.dataset.schema
+        parts = groupings(
+            schema,
             dict(p.groups),
             crossings=False,
             min_cell=self.min_cell,
             kinds=self.needs_groups,
         )
-        right: Cell = (p.correct, np.ones(len(p), bool))
-        judged = [with_enough(one, [right], (self.min_cell, self.min_events)) for one in found]
-        gaps = [self._gap(one, right, context.seed) for one in judged]
-        tests = gap_table(_GAP, judged, gaps)
-        rows = [
-            _row(whole, k, p, too_few=level not in kept.levels)
-            for whole, kept in zip(found, judged, strict=True)
-            for k, level in enumerate(whole.levels)
-        ]
-        too_few = (
-            f"with under {self.min_cell} cases, or where equal rates would give under "
-            f"{self.min_events} right decisions,"
+        floor = self.min_cell, self.min_events
+        statistics = task_of(schema.target).part_gaps
+        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        comparisons = gaps.compare(parts, p)
+        tests, n_tests = tested(comparisons)
+        rows = [row for part in parts for row in self._rows(part, gaps, context)]
+        return Measurement(
+            gaps.scores(self.category, schema.target, comparisons, tests),
+            {"parts": pd.DataFrame(rows), "tests": tests},
+            notes=gaps.notes(parts, p, n_tests),
         )
-        notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
-        scores = gap_scores(_GAP, "slices", judged, gaps, tests)
-        return Measurement(scores, {"parts": pd.DataFrame(rows), "tests": tests}, notes=notes)
 
-    def _gap(self, grouping: Grouping, right: Cell, seed: int) -> Gap | None:
-        if len(grouping.levels) < 2:
-            return None
-        return largest_gap([rate_table(grouping, *right)], self.n_resamples, seed)
-
-
-def _row(grouping: Grouping, k: int, p: Predictions, *, too_few: bool) -> dict[str, object]:
-    """One part: how often the explained class occurs and how well it is told."""
-    inside = grouping.codes == k
-    n = int(inside.sum())
-    happened = rate(int(p.truths[inside].sum()), n)
-    right = rate(int(p.correct[inside].sum()), n)
-    return {
-        "attribute": grouping.name,
-        "attribute_label": grouping.label,
-        "level": grouping.levels[k],
-        "n": n,
-        "base_rate": happened.value,
-        "base_low": happened.low,
-        "base_high": happened.high,
-        "accuracy": right.value,
-        "accuracy_low": right.low,
-        "accuracy_high": right.high,
-        **ranking(p, inside),
-        "too_few": too_few,
-    }
+    def _rows(
+        self, part: Grouping, gaps: PartGaps, context: MeasureContext
+    ) -> list[dict[str, object]]:
+        p, task = context.predictions, task_of(context.dataset.schema.target)
+        judged = gaps.judged(part, gaps.statistics[0], p).levels
+        return [
+            {
+                "attribute": part.name,
+                "attribute_label": part.label,
+                "level": level,
+                "n": int((part.codes == k).sum()),
+                **task.part_facts(p, part.codes == k),
+                "too_few": level not in judged,
+            }
+            for k, level in enumerate(part.levels)
+        ]

@@ -2,118 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.decisions import tally
-from deepseek_report.metrics.intervals import Estimate, mean_of_rates, rate
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.metrics.plugin import ClassMetric, Resamples
-from deepseek_report.metrics.ranking import (
-    average_precision_statistic,
-    macro_auc_estimate,
-    one_vs_rest,
-    thin,
+from deepseek_report.statistics.classification import (
+    average_precision_and_brier,
+    balanced_accuracy,
+    brier_errors,
+    require_both,
 )
-from deepseek_report.metrics.resampling import Replicates, as_one, bootstrap, bootstrap_rates
+from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.ranking import macro_auc_estimate, thin
+from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.tasks.decisions import tally
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _CURVE_ROWS = 200
-SHARE = (0.0, 1.0)
 
 
-def require_both(labels: Ints, what: str) -> None:
-    """Refuse labels of one class only, with the reason."""
-    if len(np.unique(labels)) < 2:
-        raise NotApplicableError(
-            f"{what} compares classes, but all {len(labels)} labels are of one class; "
-            "use a larger test part."
-        )
-
-
-def bootstrapped(
-    replicates: Replicates, n: int, seed: int, bounds: tuple[float, float] = SHARE
-) -> Estimate:
-    """A value with its BCa interval, and the sentence on how it was made."""
-    low, high = replicates.interval(*bounds)
-    method = (
-        f"{replicates.method} bootstrap of instances, {len(replicates.resamples)} resamples, "
-        f"seed {seed}"
-    )
-    return Estimate(float(replicates.value), float(low), float(high), n, method)
-
-
-def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int) -> Estimate:
-    """Mean over the classes that occur of the share decided rightly; 1/classes is guessing.
-
-    Where a class is decided rightly always or never, resamples of it do not vary, and the classes'
-    Wilson intervals are joined instead.
-    """
-    classes = np.unique(labels)
-    trials = np.array([np.count_nonzero(labels == one) for one in classes])
-    right = np.array([np.count_nonzero((labels == one) & (decisions == one)) for one in classes])
-    if np.any((right == 0) | (right == trials)):
-        return mean_of_rates(right, trials)
-    replicates = bootstrap_rates(
-        right, trials, lambda rates: rates.mean(axis=1), n_resamples, np.random.default_rng(seed)
-    )
-    found = bootstrapped(replicates, len(labels), seed)
-    return replace(found, method=found.method.replace("instances", "instances within classes"))
-
-
-def brier_errors(labels: Ints, probabilities: Floats, explained: int) -> Floats:
-    """(instance,) squared error of the probabilities.
-
-    With two classes (p − y)² of the explained class, in [0, 1]; with more the sum over classes, in
-    [0, 2].
-
-    References
-    ----------
-    Brier 1950, doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2.
-    """
-    truth = labels[:, None] == np.arange(probabilities.shape[1])
-    squares = (probabilities - truth) ** 2
-    if probabilities.shape[1] == 2:
-        return np.asarray(squares[:, explained])
-    return np.asarray(squares.sum(axis=1))
-
-
-def average_precision_and_brier(
-    labels: Ints, probabilities: Floats, explained: int, n_resamples: int, seed: int
-) -> tuple[Estimate, Estimate]:
-    """Average precision (macro over classes beyond two) and mean Brier error, on the same draws."""
-    rankings = [
-        average_precision_statistic(*one) for one in one_vs_rest(labels, probabilities, explained)
-    ]
-    errors = brier_errors(labels, probabilities, explained)
-
-    def statistic(weights: Floats) -> Floats:
-        ranked = np.mean([one(weights) for one in rankings], axis=0)
-        brier = weights @ errors / weights.sum(axis=1)
-        return np.stack([ranked, brier], axis=1)
-
-    found = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
-    n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
-    ranked, brier = (
-        Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
-        for k in (0, 1)
-    )
-    return bootstrapped(ranked, n, seed), bootstrapped(brier, n, seed, (0.0, worst))
-
-
-def _many_classes(schema: Schema, what: str) -> tuple[str, ...]:
+def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
     if len(schema.target.classes) == 2:
         return ()
-    return (f"{what} is the plain mean over the classes, each against the rest.",)
+    return (message("notes.mean_over_classes", metric=metric),)
 
 
 @dataclass(frozen=True)
@@ -128,7 +50,9 @@ class Accuracy(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         right = context.predictions.correct
         found = rate(int(right.sum()), len(right))
-        return Measurement((found.score("accuracy", "performance", "higher", bounds=SHARE),))
+        return Measurement(
+            (found.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
+        )
 
 
 @dataclass(frozen=True)
@@ -145,7 +69,9 @@ class BalancedAccuracy(ClassMetric):
         p = context.predictions
         require_both(p.labels, "balanced accuracy")
         found = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
-        score = found.score("balanced_accuracy", "performance", "higher", bounds=SHARE)
+        score = found.score(
+            "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
+        )
         return Measurement((score,))
 
 
@@ -182,10 +108,17 @@ class RocAuc(ClassMetric):
     """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(
-            coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
-            rounded=("threshold",),
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("false_positive_rate", "share"),
+                Column("true_positive_rate", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(
+                coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
+                rounded=("threshold",),
+            ),
         )
     }
     bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
@@ -199,7 +132,7 @@ class RocAuc(ClassMetric):
         score = found.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
-        notes = _many_classes(context.dataset.schema, "ROC AUC")
+        notes = _many_classes(context.dataset.schema, "roc_auc")
         return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
 
 
@@ -222,8 +155,15 @@ class AveragePrecision(ClassMetric):
     """Precision averaged over recall; guessing gives the share of the explained class."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curve": TableRelease(coarse={"recall": "explained"}, rounded=("threshold",))
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("recall", "share"),
+                Column("precision", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
+        )
     }
     bounds: ClassVar[Bounds] = {"average_precision": SHARE}
     category: ClassVar[Category] = "performance"
@@ -236,9 +176,9 @@ class AveragePrecision(ClassMetric):
         found, _ = average_precision_and_brier(
             p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
         )
-        note = f"Guessing would give {p.truths.mean():.3f}, the share of the explained class."
+        note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
         score = found.score("average_precision", "performance", "higher", bounds=SHARE, note=note)
-        notes = _many_classes(context.dataset.schema, "Average precision")
+        notes = _many_classes(context.dataset.schema, "average_precision")
         curve = precision_points(p.truths, p.scores)
         return Measurement((score,), {"curve": curve}, notes=notes)
 

@@ -6,9 +6,15 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import Scope
-from deepseek_report.artifacts.schema import CLASS_TASKS, LABEL_TASKS, NUMBER_TASKS, Schema, Task
+from deepseek_report.artifacts.protocols.traits import MetricPart
+from deepseek_report.artifacts.schema import (
+    CLASS_TASKS,
+    LABEL_TASKS,
+    NUMBER_TASKS,
+    Schema,
+    TaskName,
+)
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -27,32 +33,28 @@ FAVOURABLE_SCORES = frozenset(
 Rows = Annotated[int, Field(ge=10)]
 
 
-class ModelMetric:
+class ModelMetric(MetricPart):
     """Defaults of a metric that judges the model itself."""
 
     scope: ClassVar[Scope] = "model"
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    volatile: ClassVar[bool] = False
-    #: Whether it compares favourable decisions, which somebody must declare: see `NOT_JUDGED`.
-    needs_favourable: ClassVar[bool] = False
 
 
 class ClassMetric(ModelMetric):
     """Defaults of a metric that judges decisions between classes or their probabilities."""
 
-    tasks: ClassVar[frozenset[Task]] = CLASS_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = CLASS_TASKS
 
 
 class NumberMetric(ModelMetric):
     """Defaults of a metric that judges predicted numbers."""
 
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
 
 class LabelsMetric(ModelMetric):
     """Defaults of a metric that judges all labels of a multi-label target."""
 
-    tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
 
 
 def require_two_classes(schema: Schema, what: str) -> None:

@@ -8,17 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.predictions import Predictions
-from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
-from deepseek_report.metrics.decisions import decide
 from deepseek_report.metrics.odds import softmax
-from deepseek_report.metrics.threshold_choice import RULES, choose_threshold
+from deepseek_report.metrics.threshold_choice import choose_threshold
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import decide
 
 Floats = NDArray[np.float64]
 
-MOST_PROBABLE = "the most probable class"
-NO_DECISION = "a number is predicted, and nothing is decided"
+MOST_PROBABLE = "most_probable"
+NO_DECISION = "none"
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,10 @@ def predict(
 ) -> dict[str, Predictions]:
     """Predictions of the validation and the test part; the threshold comes from the first."""
     target = classifier.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
-    logits = {name: _as_floats(classifier.logits(part.inputs)) for name, part in parts.items()}
+    logits = {name: logits_of(classifier, part) for name, part in parts.items()}
     shares = {name: softmax(found) for name, found in logits.items()}
     threshold = _threshold(rule, target, shares["validation"], validation.labels)
     return {
@@ -48,7 +49,7 @@ def predict(
             instance_ids=part.instance_ids,
             decisions=decide(shares[name], threshold, target.explained),
             threshold=threshold,
-            rule=MOST_PROBABLE if threshold is None else RULES[rule.name],
+            rule=MOST_PROBABLE if threshold is None else rule.name,
             explained=target.explained,
             groups=part.groups,
             all_labels=part.all_labels,
@@ -58,6 +59,13 @@ def predict(
     }
 
 
+def logits_of(classifier: Classifier, part: Split) -> Floats:
+    """(instance, class) what the model answers, or what it answered where only that is known."""
+    if isinstance(classifier, AnswersRows):
+        return _as_floats(classifier.logits_of(part.instance_ids))
+    return _as_floats(classifier.logits(part.inputs))
+
+
 def _as_floats(values: Floats) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
@@ -65,7 +73,7 @@ def _as_floats(values: Floats) -> Floats:
 def _numbers(classifier: Classifier, part: Split) -> Predictions:
     n = len(part)
     return Predictions(
-        logits=_as_floats(classifier.logits(part.inputs)),
+        logits=logits_of(classifier, part),
         probabilities=np.zeros((n, 0)),
         labels=part.labels,
         instance_ids=part.instance_ids,
@@ -78,7 +86,7 @@ def _numbers(classifier: Classifier, part: Split) -> Predictions:
 
 
 def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
-    if classifier.schema.target.task != "multi_label":
+    if part.all_labels is None:  # several labels alone have them
         return None
     return _as_floats(classifier.label_probabilities(part.inputs))
 

@@ -11,15 +11,28 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PARTS, PEOPLE
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.groups import MinCell, groupings
-from deepseek_report.metrics.intervals import Estimate, compare_rates, holm, rate
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import NumberMetric
+from deepseek_report.statistics.intervals import (
+    SHARE,
+    compare_rates,
+    holm,
+    rate,
+)
 
 Floats = NDArray[np.float64]
 Level = Annotated[float, Field(gt=0, lt=1)]
@@ -61,9 +74,32 @@ class PredictionIntervals(NumberMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "coverage": WHOLE,
-        "by_group": TableRelease(counts=("n",), lines=(("attribute",),)),
+    tables: ClassVar[TableTypes] = {
+        "coverage": TableType(
+            (
+                Column("level", "declared_share"),
+                Column("half_width", "half_width", unit=OF_TARGET),
+                estimate("coverage", "share"),
+                Column("n", "count"),
+            ),
+            section="performance",
+            release=WHOLE,
+        ),
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                estimate("coverage", "share", unless="too_few"),
+                Column("n", "count"),
+                Column("too_few", "yes_no", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
     }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset(
@@ -91,9 +127,10 @@ class PredictionIntervals(NumberMetric):
             "prediction_interval_coverage",
             "calibration",
             "none",
+            unit="share",
             bounds=(0.0, 1.0),
             reference=_REFERENCE,
-            note=f"The intervals are made to hold {100 * self.level:g} % of the true numbers.",
+            note=message("notes.prediction_intervals.promised", level=self.level),
         )
         width = Estimate(2 * half, None, None, len(held_out), "").score(
             "prediction_interval_width",
@@ -101,12 +138,16 @@ class PredictionIntervals(NumberMetric):
             "lower",
             unit=target.unit or "",
             bounds=(0.0, None),
-            note=f"Of intervals made to hold {100 * self.level:g} %; all have the same width.",
+            note=message("notes.prediction_intervals.width", level=self.level),
         )
         tables = {"coverage": self._coverage(held_out, p.errors)}
         if len(by_group := self._by_group(context, inside)):
             tables["by_group"] = by_group
-        return Measurement((covered, width), tables, notes=_notes(len(held_out)))
+        notes = (
+            message("notes.prediction_intervals.made", n=len(held_out)),
+            message("notes.prediction_intervals.stopping"),
+        )
+        return Measurement((covered, width), tables, notes=notes)
 
     def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
         rows = []
@@ -160,13 +201,3 @@ class PredictionIntervals(NumberMetric):
         if min(n, rest) < self.min_cell:
             return math.nan
         return compare_rates(int(inside[among].sum()), n, int(inside[~among].sum()), rest)[1]
-
-
-def _notes(n: int) -> tuple[str, ...]:
-    return (
-        f"The half width is a quantile of the absolute errors on the {n} rows of the validation "
-        "part (split-conformal prediction). What is promised holds on average over such parts, for "
-        "rows drawn like these; not for each group, nor for each case.",
-        "The validation part also says when training stops, so that its errors are a little small "
-        "and the intervals a little narrow; the coverage is measured on the test part.",
-    )

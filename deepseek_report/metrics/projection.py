@@ -11,18 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layers import layer_name as said
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.compute import layer_name
-from deepseek_report.metrics.intervals import Estimate
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.metrics.ranking import thin
 from deepseek_report.metrics.timing import torch_module
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import thin
 
 Floats = NDArray[np.float64]
 _COMPONENTS = 3
@@ -76,7 +78,17 @@ class ParameterProjection(ModelMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"points": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "points": TableType(
+            (
+                Column("layer"),
+                Column("parameter"),
+                Column("row", "place"),
+                *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
@@ -118,22 +130,21 @@ class ParameterProjection(ModelMetric):
             "compute",
             "none",
             bounds=SHARE,
-            note=f"Share of the variance of {len(points)} vectors of length {width} that three "
-            "components hold.",
+            note=message("notes.parameter_projection.variance", n=len(points), width=width),
         )
         return Measurement((score,), {"points": drawn}, notes=self._notes(width, shares, left_out))
 
-    def _notes(self, width: int, shares: Floats, left_out: list[str]) -> tuple[str, ...]:
-        lengths = "scaled to length one, " if self.unit_length else ""
+    def _notes(self, width: int, shares: Floats, left_out: list[str]) -> tuple[Text, ...]:
         notes = [
-            f"A point is a vector of {width} weights, {lengths}by which one unit reads from or "
-            "writes to the layers' common space; near points read or write alike.",
-            f"The three components hold {100 * shares.sum():.0f} % of the variance: distances in "
-            "the picture understate the true ones, and it says nothing about how important a unit "
-            "is.",
+            message("notes.parameter_projection.points", width=width, unit_length=self.unit_length),
+            message("notes.parameter_projection.held", share=float(shares.sum())),
         ]
         if left_out:
-            some = "; ".join(said(one) for one in left_out[:_NAMED])
-            more = f"; and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-            notes.append(f"Without a side of length {width}, and so not shown: {some}{more}.")
+            left_out_note = message(
+                "notes.parameter_projection.left_out",
+                width=width,
+                layers=[said(name) for name in left_out[:_NAMED]],
+                more=max(len(left_out) - _NAMED, 0),
+            )
+            notes.append(left_out_note)
         return tuple(notes)

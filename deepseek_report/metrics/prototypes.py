@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.own_terms import contributions
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric
 from deepseek_report.metrics.timing import torch_module
+from deepseek_report.statistics.intervals import SHARE
 
 Floats = NDArray[np.float64]
 
@@ -38,6 +46,49 @@ class Prototypes(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "rows"
+    tables: ClassVar[TableTypes] = {
+        "prototypes": TableType(
+            (
+                Column("prototype", "count"),
+                Column("instance_id", "row"),
+                Column("class_label"),
+                Column("decides", "count"),
+                Column("share", "share"),
+                Column("mean_evidence", "number"),
+                Column("n", "count"),
+                Column("shift", "count"),
+            )
+        ),
+        "inputs": TableType(
+            (
+                Column("prototype", "count"),
+                Column("feature"),
+                Column("label"),
+                Column("display"),
+                Column("rank", "count"),
+            )
+        ),
+        "nearest": TableType(
+            (
+                Column("prototype", "count"),
+                Column("rank", "count"),
+                Column("instance_id", "row"),
+                Column("distance", "number"),
+                Column("label"),
+                Column("decision"),
+            )
+        ),
+        "compared": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("rank", "count"),
+                Column("prototype_id", "row"),
+                Column("class_label"),
+                Column("for_decision", "yes_no"),
+                Column("share", "share"),
+            )
+        ),
+    }
     category: ClassVar[Category] = "explanation"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
@@ -147,7 +198,7 @@ def _in_use(decided: NDArray[np.int64]) -> Score:
         direction="none",
         bounds=(0.0, 1.0),
         unit="share",
-        note=f"{int((decided > 0).sum())} of {len(decided)} prototypes decide for a test case.",
+        note=message("notes.prototypes.in_use", n=int((decided > 0).sum()), of=len(decided)),
     )
 
 
@@ -156,7 +207,7 @@ def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
 
     sizes : (column,) how much each column adds or takes away on average, which ranks them.
     """
-    if schema.layout is not None:
+    if not kind_of(schema).named_columns:
         return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
     ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
     return pd.DataFrame(

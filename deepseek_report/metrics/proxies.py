@@ -11,18 +11,37 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, Attribute, AttributeKind, Feature, Modality
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.schema import (
+    PEOPLE,
+    Attribute,
+    AttributeKind,
+    Feature,
+    Modality,
+)
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.encoding import most_telling
-from deepseek_report.metrics.intervals import Z95, Estimate
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Rows
-from deepseek_report.metrics.ranking import delong, macro_auc
 from deepseek_report.metrics.reference_predictors import Predict, fit_predictor
+from deepseek_report.statistics.intervals import SHARE, Z95
+from deepseek_report.statistics.ranking import delong, macro_auc
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,7 +84,9 @@ def permutation_importance(
         fall = auc - float(np.mean([one for one, _ in others]))
         spread = influence - np.mean([one for _, one in others], axis=0)
         half = Z95 * float(np.sqrt(spread @ spread))
-        found.append(Estimate(fall, fall - half, fall + half, n, "paired DeLong"))
+        found.append(
+            Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
+        )
     return found
 
 
@@ -79,7 +100,18 @@ class Proxies(ModelMetric):
     """How well each sensitive attribute can be predicted from the other features, and by which."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"features": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "features": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("importance"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
     category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
@@ -98,29 +130,22 @@ class Proxies(ModelMetric):
             )
         scores: list[Score] = []
         rows: list[dict[str, object]] = []
-        notes: list[str] = []
+        notes: list[Text] = []
         context.progress.start("stand-ins for attributes", len(attributes))
         for attribute in attributes:
             features = _other_features(context.dataset, attribute)
             proxy = self._proxy(context, attribute, features)
             context.progress.advance()
             if proxy is None:
-                notes.append(f"{attribute.label} has too few known levels to be predicted.")
+                notes.append(message("notes.proxies.few_levels", attribute=attribute.label))
                 continue
             scores.append(_score(attribute, proxy.auc))
             names = [context.dataset.schema.features[j] for j in features]
             rows += _rows(attribute, names, proxy.importance)[: self.top]
         table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
         if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
-            notes.append(
-                f"Only the {_MOST_FEATURES} features whose means differ most between the levels "
-                "were looked at."
-            )
-        notes += [
-            "Each attribute was predicted by gradient boosting from all features but the one that "
-            "it was made from; this shows what could stand in for it, not what the model uses.",
-            "The importance of features that carry the same information is shared among them.",
-        ]
+            notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
+        notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
         return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
 
     def _proxy(
@@ -140,6 +165,7 @@ class Proxies(ModelMetric):
             return None
         names = [data.schema.features[j] for j in features]
         predict = fit_predictor(
+            TASKS["classification"],  # which level an attribute has is always a class
             "gradient_boosting",
             names,
             inputs[:, features],
@@ -203,6 +229,5 @@ def _score(attribute: Attribute, auc: Estimate) -> Score:
         "none",
         attribute=attribute.name,
         bounds=SHARE,
-        note=("Mean over the levels, each against the rest. " if several else "")
-        + "0.5 means that the other features say nothing about it.",
+        note=message("notes.proxies.auc", several=several),
     )

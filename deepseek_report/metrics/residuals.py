@@ -10,12 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.intervals import Estimate, mean_interval
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.plugin import NumberMetric
+from deepseek_report.statistics.intervals import mean_interval
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +33,32 @@ class Residuals(NumberMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "bins": TableRelease(counts=("n",), lines=((),), ends=("from", "to"))
+    tables: ClassVar[TableTypes] = {
+        "bins": TableType(
+            (
+                Column("bin", "place", shown=False),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("n", "count"),
+                Column("predicted", "number"),
+                Column("observed", "number"),
+                estimate("mean_error"),
+                Column("mae", "number", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+        ),
+        "largest": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("label", "quantity", unit=OF_TARGET),
+                Column("prediction", "quantity", unit=OF_TARGET),
+                Column("error", "quantity", unit=OF_TARGET),
+            ),
+            section="performance",
+            folded=True,
+        ),
     }
     category: ClassVar[Category] = "calibration"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
@@ -42,12 +69,14 @@ class Residuals(NumberMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
         mean, low, high = (float(one) for one in mean_interval(p.errors))
-        score = Estimate(mean, low, high, len(p), "normal, of the mean error").score(
+        score = Estimate(
+            mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
+        ).score(
             "mean_error",
             "calibration",
             "zero",
             unit=target.unit or "",
-            note="Above 0 the predictions are too high on the whole, below 0 too low.",
+            note=message("notes.residuals.mean_error"),
         )
         tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
         return Measurement((score,), tables)

@@ -11,16 +11,29 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.intervals import Estimate, mean_interval
-from deepseek_report.metrics.performance import SHARE
 from deepseek_report.metrics.plugin import ModelMetric, Resamples, Rows
-from deepseek_report.metrics.resampling import Replicates, bootstrap
-from deepseek_report.metrics.tracing import array, routes_of, sample_rows, traces
+from deepseek_report.metrics.tracing import (
+    array,
+    routes_of,
+    sample_rows,
+    traces,
+)
+from deepseek_report.statistics.intervals import SHARE, mean_interval
+from deepseek_report.statistics.resampling import bootstrap, bootstrapped
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 
@@ -32,20 +45,19 @@ def normalised_entropy(weights: Floats) -> Floats:
     return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
 
 
-def resampled(replicates: Replicates, n: int, seed: int, bounds: tuple[float, float]) -> Estimate:
-    """A value with the interval of a bootstrap of instances."""
-    low, high = replicates.interval(*bounds)
-    draws = len(replicates.resamples)
-    method = f"{replicates.method} bootstrap of instances, {draws} resamples, seed {seed}"
-    return Estimate(float(replicates.value), float(low), float(high), n, method)
-
-
 @dataclass(frozen=True)
 class ExpertLoad(ModelMetric):
     """How evenly the experts are used, and which are not used at all."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"load": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "load": TableType(
+            (Column("layer", "place"), Column("expert", "place"), estimate("share", "share")),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {
         "expert_load_imbalance": (1.0, None),
         "unused_experts": (0.0, None),
@@ -71,28 +83,26 @@ class ExpertLoad(ModelMetric):
         unused = int((share < self.unused_below / experts).sum())
         table = _grid_table(("layer", "expert"), share, low, high, "share")
         table["layer"] = np.array(layers)[table["layer"]]
-        imbalance = resampled(replicates, n, context.seed, (1.0, float(experts)))
+        imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
         scores = (
             imbalance.score(
                 "expert_load_imbalance",
                 "compute",
                 "one",
                 bounds=(1.0, float(experts)),
-                note="Load of the busiest expert over an even share, in the most uneven layer.",
+                note=message("notes.expert_load.imbalance"),
             ),
             Estimate(unused, None, None, n, "").score(
                 "unused_experts",
                 "compute",
                 "zero",
                 bounds=(0.0, float(share.size)),
-                note=f"Of {share.size}: with under {100 * self.unused_below:.0f} % of an even "
-                "share.",
+                note=message(
+                    "notes.expert_load.unused", of=int(share.size), below=self.unused_below
+                ),
             ),
         )
-        notes = (
-            f"Load is the share of choices over the tokens of {n} test rows; an expert that serves "
-            "every token is not counted.",
-        )
+        notes = (message("notes.expert_load.load", n=n),)
         return Measurement(scores, {"load": table}, notes=notes)
 
 
@@ -134,7 +144,29 @@ class RouteEntropy(ModelMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"routes": WHOLE, "by_class": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "routes": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("weight", "share"),
+            ),
+            section="explanations",
+            folded=True,
+            release=WHOLE,
+        ),
+        "by_class": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                Column("class"),
+                Column("weight", "share"),
+            ),
+            release=WHOLE,
+        ),
+    }
     bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
     category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
@@ -153,18 +185,17 @@ class RouteEntropy(ModelMetric):
             self.n_resamples,
             np.random.default_rng(context.seed),
         )
-        score = resampled(replicates, len(rows), context.seed, SHARE).score(
+        score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
             "route_entropy",
             "compute",
             "none",
             bounds=SHARE,
-            note="Mean over instances and layers, over the log of the number of heads; 1 means "
-            "that all heads weigh alike.",
+            note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
         overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
         tables = {"routes": overall}
-        if not target.is_number:
+        if task_of(target).decides:
             tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
         return Measurement((score,), tables)
 

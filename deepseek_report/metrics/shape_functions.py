@@ -10,14 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.metrics.plugin import ModelMetric
-from deepseek_report.metrics.reference import typical_row
 
 Floats = NDArray[np.float64]
 
@@ -32,9 +34,31 @@ class ShapeFunctions(ModelMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {
-        "curves": TableRelease(values=("value",)),
-        "density": TableRelease(values=("from", "to")),
+    tables: ClassVar[TableTypes] = {
+        "curves": TableType(
+            (
+                Column("feature"),
+                Column("label"),
+                Column("kind"),
+                Column("rank", "count"),
+                Column("spread", "number"),
+                Column("unit"),
+                Column("value", "number"),
+                Column("display"),
+                Column("contribution", "number"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(values=("value",)),
+        ),
+        "density": TableType(
+            (
+                Column("feature"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(values=("from", "to")),
+        ),
     }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "explanation"
@@ -73,10 +97,7 @@ class ShapeFunctions(ModelMetric):
                 if density
                 else pd.DataFrame(columns=["feature", "from", "to", "share"]),
             },
-            notes=(
-                "The curves are the model itself, so they have no sampling error; another training "
-                "would give other curves, which these do not show.",
-            ),
+            notes=(message("notes.shape_functions.the_model"),),
         )
 
     def _values(self, feature: Feature, train: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""Where the model fails: parts of the data, by one or two feature values, with the most errors."""
+"""Where the model fails: parts of the data, by one or two feature values, with the most error."""
 
 from __future__ import annotations
 
@@ -11,11 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.conditions import (
     Condition,
@@ -25,10 +34,11 @@ from deepseek_report.metrics.conditions import (
     overlaps,
     part_of,
 )
-from deepseek_report.metrics.encoding import most_telling
-from deepseek_report.metrics.intervals import Estimate, holm, newcombe, rate
-from deepseek_report.metrics.performance import SHARE
-from deepseek_report.metrics.plugin import ClassMetric
+from deepseek_report.metrics.plugin import ModelMetric
+from deepseek_report.statistics.excess import Moments, joined_moments
+from deepseek_report.statistics.intervals import SHARE, holm
+from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+from deepseek_report.tasks.loss import Loss
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -40,232 +50,243 @@ _MOST_COLUMNS = 64
 
 @dataclass(frozen=True)
 class Candidates:
-    """Every slice looked at: its two conditions (the same twice for a single one) and its counts.
+    """Every slice looked at: its two conditions (the same twice for a single one) and its losses.
 
-    first, second, sizes, errors : (slice,).
+    first, second : (slice,). inside, outside : of the losses in the slice, and of all others.
     """
 
     first: Ints
     second: Ints
-    sizes: Ints
-    errors: Ints
+    inside: Moments
+    outside: Moments
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def pairs(self) -> Bools:
+        """(slice,) whether it has two conditions."""
+        return np.asarray(self.first != self.second)
 
 
-def count_slices(matrix: Floats, wrong: Bools, about: list[str], pairs: bool) -> Candidates:
-    """Size and errors of every slice of one or two conditions, by two matrix products.
+def measure_slices(
+    conditions: list[Condition], losses: Floats, pairs: bool, least: tuple[int, int]
+) -> Candidates:
+    """Losses in every slice of one or two conditions, and outside of it.
 
     Conditions on the same feature are not joined.
 
     Parameters
     ----------
-    matrix : (instance, condition) of 0 and 1. wrong : (instance,).
-    about : (condition,) name of the feature of each. pairs : whether two conditions are joined.
+    losses : (instance,). pairs : whether two conditions are joined.
+    least : instances that a slice needs, and that must lie outside of it.
     """
-    first, second = joined(about, pairs)
-    sizes = (matrix.T @ matrix)[first, second]
-    errors = (matrix.T @ (matrix * wrong[:, None]))[first, second]
-    return Candidates(
-        first,
-        second,
-        sizes.round().astype(np.int64),
-        errors.round().astype(np.int64),
-    )
-
-
-def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> Floats:
-    """Chance of at least so many errors in a slice of this size drawn at random: Fisher, one-sided.
-
-    Slices with fewer errors than their share get 1 without a count.
-    """
-    from scipy.stats import hypergeom
-
-    p = np.ones(len(errors))
-    worse = np.flatnonzero(errors * n > sizes * all_errors)
-    p[worse] = hypergeom.sf(errors[worse] - 1, n, all_errors, sizes[worse])
-    return np.clip(p, 0.0, 1.0)
+    first, second = joined([one.about for one in conditions], pairs)
+    inside = joined_moments(indicator_matrix(conditions), losses, first, second)
+    outside = Moments.of(losses).without(inside)
+    enough = (inside.sizes >= least[0]) & (outside.sizes >= least[1])
+    return Candidates(first[enough], second[enough], inside.take(enough), outside.take(enough))
 
 
 @dataclass(frozen=True)
-class Slices(ClassMetric):
-    """The slices of up to two feature values with the most errors, corrected for all looked at."""
+class Slices(ModelMetric):
+    """The slices of up to two feature values with the most error, corrected for all looked at.
+
+    Of decisions the share of wrong ones is compared, of numbers the mean absolute error.
+
+    max_features : conditions that are joined. min_size : least instances of a slice; unless it is
+    set, 50 where classes are decided and 30 where a number is predicted. min_share : its least
+    share of the test part. alpha : level of the test. most : how many slices are listed.
+    """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"slices": TableRelease(counts=("n",), overlapping=True)}
-    bounds: ClassVar[Bounds] = {"worst_slice_error_rate": SHARE, "slices_examined": (0.0, None)}
+    tables: ClassVar[TableTypes] = {
+        "slices": TableType(
+            (
+                Column("slice"),
+                Column("features", shown=False),
+                Column("n", "count"),
+                Column("share", "share"),
+                *of_some_task(task.slice_table for task in TASKS.values()),
+                Column("difference", "number", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=TableRelease(counts=("n",), overlapping=True),
+        )
+    }
+    bounds: ClassVar[Bounds] = {
+        "worst_slice_error_rate": SHARE,
+        "worst_slice_mae": (0.0, None),
+        "slices_examined": (0.0, None),
+    }
     category: ClassVar[Category] = "slices"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
     max_features: Literal[1, 2] = 2
-    min_size: Annotated[int, Field(ge=5)] = 50
+    min_size: Annotated[int, Field(ge=5)] | None = None
     min_share: Annotated[float, Field(ge=0, lt=1)] = 0.01
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     most: Annotated[int, Field(ge=1, le=20)] = 20
 
     def measure(self, context: MeasureContext) -> Measurement:
-        p, data = context.predictions, context.dataset
-        wrong = ~p.correct
-        least = max(self.min_size, math.ceil(self.min_share * len(p)))
-        columns = most_telling(data.train.inputs, data.train.labels, _MOST_COLUMNS)
-        found = all_conditions(
+        p, schema = context.predictions, context.dataset.schema
+        task = task_of(schema.target)
+        losses = task.loss.of(p)
+        least = max(self.min_size or task.loss.least_part, math.ceil(self.min_share * len(p)))
+        sizes = least, task.loss.least_rest(least)
+        conditions = self._conditions(task, context, sizes)
+        candidates = measure_slices(conditions, losses, self.max_features == 2, sizes)
+        p_values = task.loss.p_values(candidates.inside, candidates.outside)
+        chosen = self._choose(task.loss, candidates, conditions, losses)
+        parts = [_part(candidates, k, conditions) for k in chosen]
+        table = _table(task, parts, losses, p)
+        table = table.assign(p_value=p_values[chosen], p_adjusted=holm(p_values)[chosen])
+        notes = self._notes(task.loss, table, len(candidates), least)
+        return Measurement(
+            _scores(task, schema, table, len(candidates), len(p)),
+            {"slices": table},
+            notes=(*notes, *_limits(schema, task)),
+        )
+
+    def _conditions(
+        self, task: Task, context: MeasureContext, sizes: tuple[int, int]
+    ) -> list[Condition]:
+        """Conditions that hold for enough instances, and fail for enough."""
+        data, n = context.dataset, len(context.predictions)
+        columns = task.telling(data.train.inputs, data.train.labels, _MOST_COLUMNS)
+        conditions = all_conditions(
             data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
         )
-        found = [one for one in found if least <= one.holds.sum() < len(p)]
-        if not found:
+        kept = [one for one in conditions if sizes[0] <= one.holds.sum() <= n - sizes[1]]
+        if not kept:
             raise NotApplicableError(
                 _no_attribute(data.schema)
-                or f"no feature splits the {len(p)} test rows into parts of at least {least}; "
+                or f"no feature splits the {n} test rows into parts of at least {sizes[0]}; "
                 "lower min_size and min_share, or use more rows."
             )
-        about = [one.about for one in found]
-        counted = count_slices(indicator_matrix(found), wrong, about, self.max_features == 2)
-        looked_at = _at_least(counted, least)
-        p_values = more_errors_p_value(looked_at.errors, looked_at.sizes, int(wrong.sum()), len(p))
-        chosen = self._choose(looked_at, found, wrong)
-        table = _table(looked_at, chosen, found, p)
-        table = table.assign(p_value=p_values[chosen], p_adjusted=holm(p_values)[chosen])
-        return Measurement(
-            _scores(table, len(looked_at.sizes), len(p)),
-            {"slices": table},
-            notes=(
-                *self._notes(table, len(looked_at.sizes), least),
-                *_limits(data.schema),
-            ),
-        )
+        return kept
 
-    def _choose(self, c: Candidates, conditions: list[Condition], wrong: Bools) -> Ints:
-        """The worst slices that say something new, worst first by the low end of the difference.
+    def _choose(
+        self, loss: Loss, c: Candidates, conditions: list[Condition], losses: Floats
+    ) -> Ints:
+        """The worst slices that say something new, the surest first.
 
-        A slice is skipped where it overlaps with one that is listed, where one of its two
-        conditions is as bad alone, or where one of the two is in three listed pairs already.
+        A slice is skipped where it overlaps with one that is listed, and, where the loss prunes,
+        where one of its two conditions is as bad alone or is in three listed pairs already.
         """
-        n, total = len(wrong), int(wrong.sum())
-        rest = n - c.sizes
-        low, _ = newcombe(c.errors, c.sizes, total - c.errors, np.maximum(rest, 1))
-        difference = c.errors / c.sizes - (total - c.errors) / np.maximum(rest, 1)
-        order = np.lexsort((c.first != c.second, -np.round(low, 12)))
+        order = np.lexsort((c.pairs, loss.doubt(c.inside, c.outside)))
         chosen: list[int] = []
         members: list[Bools] = []
         used = np.zeros(len(conditions), np.int64)
-        for k in order[difference[order] > 0]:
-            parts = [c.first[k], c.second[k]]
-            inside = part_of(conditions[parts[0]], conditions[parts[1]]).holds
-            pair = parts[0] != parts[1]
-            known = (pair and used[parts].max() >= _MOST_ALIKE) or overlaps(inside, members)
-            if known or self._implied(c, int(k), conditions, wrong):
+        for k in order[(c.inside.means > c.outside.means)[order]].tolist():
+            ends = [c.first[k], c.second[k]]
+            inside = _part(c, k, conditions).holds
+            stale = loss.prunes and c.pairs[k] and used[ends].max() >= _MOST_ALIKE
+            if stale or overlaps(inside, members) or self._implied(loss, c, k, conditions, losses):
                 continue
-            used[parts] += pair
-            chosen.append(int(k))
+            used[ends] += c.pairs[k]
+            chosen.append(k)
             members.append(inside)
             if len(chosen) == self.most:
                 break
         return np.array(chosen, np.int64)
 
-    def _implied(self, c: Candidates, k: int, conditions: list[Condition], wrong: Bools) -> bool:
+    def _implied(
+        self, loss: Loss, c: Candidates, k: int, conditions: list[Condition], losses: Floats
+    ) -> bool:
         """Whether a slice of two conditions is no worse than one of them alone."""
-        if c.first[k] == c.second[k]:
+        if not (loss.prunes and c.pairs[k]):
             return False
-        errors, size = c.errors[k : k + 1], c.sizes[k : k + 1]
-        parents = (conditions[c.first[k]].holds, conditions[c.second[k]].holds)
-        return any(
-            more_errors_p_value(errors, size, int((wrong & one).sum()), int(one.sum()))[0]
-            > self.alpha
-            for one in parents
-        )
+        inside = c.inside.take(np.array([k]))
+        wider = (Moments.of(losses[conditions[end[k]].holds]) for end in (c.first, c.second))
+        return any(loss.p_values(inside, one.without(inside))[0] > self.alpha for one in wider)
 
-    def _notes(self, table: pd.DataFrame, examined: int, least: int) -> tuple[str, ...]:
+    def _notes(
+        self, loss: Loss, table: pd.DataFrame, examined: int, least: int
+    ) -> tuple[Text, ...]:
         sure = int((table["p_adjusted"] < self.alpha).sum())
         return (
-            f"{examined} slices of at least {least} instances were looked at; of the {len(table)} "
-            f"listed {sure} have more errors than chance explains (Holm-corrected for all).",
-            "Slices were searched and tested on the same test rows: the worst of many looks worse "
-            "than it is; expect smaller differences on new data.",
+            message(
+                "notes.slices.examined",
+                examined=examined,
+                least=least,
+                listed=len(table),
+                sure=sure,
+                excess=loss.excess,
+                test=loss.test,
+            ),
+            message("notes.slices.same_rows"),
         )
+
+
+def _part(c: Candidates, k: int, conditions: list[Condition]) -> Condition:
+    return part_of(conditions[c.first[k]], conditions[c.second[k]])
 
 
 def _no_attribute(schema: Schema) -> str | None:
-    if schema.layout is None or schema.attributes:
+    if kind_of(schema).named_columns or schema.attributes:
         return None
     return "slices of texts, images and series are cut by attributes, and these data name none"
 
 
-def _limits(schema: Schema) -> tuple[str, ...]:
+def _limits(schema: Schema, task: Task) -> tuple[Text, ...]:
     wide = len(schema.features)
-    if schema.layout is not None:
-        return ("Slices are cut by attributes alone, since a place in the input names no group.",)
+    if not kind_of(schema).named_columns:
+        return (message("notes.slices.attributes_alone"),)
     if wide <= _MOST_COLUMNS:
         return ()
     return (
-        f"Of {wide} features only the {_MOST_COLUMNS} whose means differ most between the classes "
-        "of the training part were looked at.",
+        message("notes.slices.most_telling", features=wide, most=_MOST_COLUMNS, tells=task.tells),
     )
 
 
-def _at_least(c: Candidates, least: int) -> Candidates:
-    kept = c.sizes >= least
-    return Candidates(c.first[kept], c.second[kept], c.sizes[kept], c.errors[kept])
+def _table(task: Task, parts: list[Condition], losses: Floats, p: Predictions) -> pd.DataFrame:
+    """One row a slice: mean loss inside and elsewhere, and what the task tells besides."""
+    key = task.loss.key
+    first = [*("slice", "features", "n", "share", key, "low", "high"), f"rest_{key}", "difference"]
+    facts = list(task.slice_facts(p, np.ones(len(p), bool)))
+    rows = [_row(task, part, losses, p) for part in parts]
+    table = pd.DataFrame(rows, columns=[*first, *facts])
+    counts = dict.fromkeys(("n", *(name for name in facts if name == "errors")), int)
+    numbers = dict.fromkeys([*first[3:], *facts], float)
+    return table.astype({"slice": str, "features": str, **numbers, **counts})
 
 
-def _table(
-    c: Candidates, chosen: Ints, conditions: list[Condition], p: Predictions
-) -> pd.DataFrame:
-    rows = [_row(part_of(conditions[c.first[k]], conditions[c.second[k]]), p) for k in chosen]
-    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+def _row(task: Task, part: Condition, losses: Floats, p: Predictions) -> dict[str, object]:
+    mean, key = task.loss.mean(losses[part.holds]), task.loss.key
+    rest = float(losses[~part.holds].mean())
+    return {
+        "slice": part.text,
+        "features": part.about,
+        "n": mean.n,
+        "share": mean.n / len(p),
+        key: mean.value,
+        "low": mean.low,
+        "high": mean.high,
+        f"rest_{key}": rest,
+        "difference": mean.value - rest,
+        **task.slice_facts(p, part.holds),
+    }
 
 
-_COLUMNS: dict[str, type] = {
-    "slice": str,
-    "features": str,
-    "n": int,
-    "share": float,
-    "errors": int,
-    "error_rate": float,
-    "low": float,
-    "high": float,
-    "rest_error_rate": float,
-    "difference": float,
-    "missed_rate": float,
-    "rest_missed_rate": float,
-}
-
-
-def _row(part: Condition, p: Predictions) -> tuple[object, ...]:
-    inside, wrong = part.holds, ~p.correct
-    found = rate(int(wrong[inside].sum()), int(inside.sum()))
-    rest = float(wrong[~inside].mean())
-    missed = p.truths & (p.decisions != p.explained)
-    return (
-        part.text,
-        part.about,
-        found.n,
-        found.n / len(p),
-        int(wrong[inside].sum()),
-        found.value,
-        found.low,
-        found.high,
-        rest,
-        found.value - rest,
-        _share(missed, p.truths & inside),
-        _share(missed, p.truths & ~inside),
-    )
-
-
-def _share(hits: Bools, among: Bools) -> float:
-    return float(hits[among].mean()) if among.any() else math.nan
-
-
-def _scores(table: pd.DataFrame, examined: int, n: int) -> tuple[Score, ...]:
+def _scores(
+    task: Task, schema: Schema, table: pd.DataFrame, examined: int, n: int
+) -> tuple[Score, ...]:
     looked_at = Estimate(examined, None, None, n, "").score("slices_examined", "slices", "none")
     if table.empty:
         return (looked_at,)
-    worst = table.iloc[0]
-    found = rate(int(worst["errors"]), int(worst["n"]))
-    score = found.score(
-        "worst_slice_error_rate",
+    worst, loss = table.iloc[0], task.loss
+    value, low, high = (float(worst[name]) for name in (loss.key, "low", "high"))
+    score = Estimate(value, low, high, int(worst["n"]), loss.interval).score(
+        f"worst_slice_{loss.key}",
         "slices",
         "lower",
         slice=str(worst["slice"]),
-        bounds=SHARE,
+        unit=task.unit(schema.target, loss),
+        bounds=loss.bounds,
         p_value=float(worst["p_adjusted"]),
-        note=f"Chosen as the worst of {examined} slices; the p-value is corrected for that, the "
-        "interval is not.",
+        note=message("notes.slices.worst", examined=examined),
     )
     return (score, looked_at)

@@ -12,17 +12,18 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import player_sums
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import mean_known, rowwise_spearman
 from deepseek_report.metrics.explanation_plugin import CONTROL, ExplanationMetric, judged
 from deepseek_report.metrics.instance_means import evenly_spaced, mean_score
-from deepseek_report.metrics.players import by_player, player_sums, present
 from deepseek_report.metrics.plugin import Resamples
-from deepseek_report.metrics.reference import baseline_rows, spreads
 
 Array = NDArray[np.float64]
 
@@ -86,7 +87,7 @@ class MaxSensitivity(ExplanationMetric):
             bounds=(0.0, None),
             explainer=explanation.method,
             reference=_YEH,
-            note="Divided by the sensitivity of attributions that are drawn anew each time.",
+            note=message("notes.max_sensitivity.ratio"),
         )
         return Measurement(
             scores=(
@@ -98,17 +99,13 @@ class MaxSensitivity(ExplanationMetric):
 
     def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
         rng = np.random.default_rng([context.seed, 1])
-        if context.dataset.schema.modality == "text":
-            return [
-                _one_masked(inputs, context.dataset.schema, rng) for _ in range(self.perturbations)
-            ]
-        reach = self.radius * spreads(context.dataset.train.inputs, context.dataset.schema)
-        if not reach.any():
+        kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
+        moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
+        if not moved:
             raise NotApplicableError(
                 "max_sensitivity moves numeric features, and this data set has none that vary"
             )
-        shape = (self.perturbations, *inputs.shape)
-        return list(inputs + reach * rng.uniform(-1, 1, size=shape))
+        return moved
 
     def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
         """Expected sensitivity of attributions drawn anew each time, from up to 1000 draws."""
@@ -119,9 +116,7 @@ class MaxSensitivity(ExplanationMetric):
         return float(max_relative_change(drawn[0], drawn[1:]).mean())
 
     def _template(self, explanation: Explanation, schema: Schema) -> Score:
-        move = f"each numeric feature by at most {self.radius:g} of its interquartile range"
-        if schema.modality == "text":
-            move = f"one {schema.player_noun} replaced by the mask"
+        move = kind_of(schema).nudge_words(self.radius)
         return Score(
             metric="max_sensitivity",
             category="explanation",
@@ -131,22 +126,12 @@ class MaxSensitivity(ExplanationMetric):
             bounds=(0.0, None),
             explainer=explanation.method,
             reference=_YEH,
-            note=f"{self.perturbations} moves per instance, {move}; the greatest change found, "
-            "relative to the attributions' own size, so the true maximum is no smaller.",
+            note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
         )
 
 
 #: Numbers per move that stand for attributions by chance.
 _MOST_DRAWN = 400_000
-
-
-def _one_masked(inputs: Array, schema: Schema, rng: np.random.Generator) -> Array:
-    """Each text with one of its words, drawn at random, replaced by the mask."""
-    there = present(inputs, schema)
-    drawn = np.where(there, rng.random(there.shape), -1.0).argmax(axis=1)
-    hit = (schema.owners == drawn[:, None]) & ~np.isnan(inputs)
-    masked = baseline_rows(inputs, inputs, schema)
-    return np.where(hit, masked, inputs)
 
 
 def max_relative_change(original: Array, moved: Array) -> Array:
@@ -165,7 +150,7 @@ def max_relative_change(original: Array, moved: Array) -> Array:
     """
     size = np.linalg.norm(original, axis=-1)
     change = np.linalg.norm(moved - original, axis=-1).max(axis=0)
-    return np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0)
+    return np.asarray(np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0))
 
 
 @dataclass(frozen=True)
@@ -197,13 +182,13 @@ class ParameterRandomisation(ExplanationMetric):
         explanation = judged(context, "parameter_randomisation")
         explain = _explain(context, "parameter_randomisation")
         chosen = evenly_spaced(len(explanation), self.instances)
-        rows, schema = explanation.inputs[chosen], context.dataset.schema
-        values = np.abs(by_player(explanation.values[chosen], rows, schema))
+        rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
+        values = np.abs(kind.by_player(explanation.values[chosen], rows))
         others = [
-            np.abs(by_player(explain(model, rows), rows, schema))
+            np.abs(kind.by_player(explain(model, rows), rows))
             for model in self._randomised(context)
         ]
-        if schema.layout is not None:
+        if kind.idle_players:
             others = [_without_idle(values, one) for one in others]
         found = mean_known([rowwise_spearman(*_both_known(values, one)) for one in others])
         if np.isnan(found).all():
@@ -220,9 +205,7 @@ class ParameterRandomisation(ExplanationMetric):
             bounds=(-1.0, 1.0),
             explainer=explanation.method,
             reference=_ADEBAYO,
-            note=f"All weights drawn anew at once; mean of {self.draws} draws; the interval is "
-            "over instances alone. Methods that multiply by the distance from a baseline keep some "
-            "of their order whatever the weights.",
+            note=message("notes.parameter_randomisation.draws", n=self.draws),
         )
         return Measurement(
             scores=(mean_score(template, found, self.resamples, context.seed),),
@@ -245,10 +228,10 @@ def _both_known(a: Array, b: Array) -> tuple[Array, Array]:
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
 
 
-def _about_control(explanation: Explanation) -> tuple[str, ...]:
+def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     if explanation.method != CONTROL:
         return ()
-    return ("The control does not look at the model, so it fails this check by construction.",)
+    return (message("notes.parameter_randomisation.control"),)
 
 
 def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:

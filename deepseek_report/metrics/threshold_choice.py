@@ -1,18 +1,12 @@
-"""How the decision threshold is chosen on the validation part, and what to call the rule."""
+"""How the decision threshold is chosen on the validation part."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: What each rule of `decision.rule` means, as the report says it.
-RULES = {
-    "declared": "declared in the config",
-    "balanced_accuracy": "highest balanced accuracy on the validation part",
-    "f1": "highest F1 score on the validation part",
-    "accuracy": "highest accuracy on the validation part",
-    "base_rate": "as many decisions for the class as there are labels of it in the validation part",
-}
+#: The rules of `decision.rule`; `threshold_rules` of the catalogs says what each means.
+RULES = ("declared", "balanced_accuracy", "f1", "accuracy", "base_rate")
 
 
 def choose_threshold(rule: str, scores: NDArray[np.float64], truths: NDArray[np.bool_]) -> float:
@@ -50,9 +44,12 @@ def _gain(
     positives, negatives = sizes
     decided = true_positives + false_positives
     if rule == "balanced_accuracy":
-        return true_positives / max(positives, 1) + 1 - false_positives / max(negatives, 1)
+        return np.asarray(
+            true_positives / max(positives, 1) + 1 - false_positives / max(negatives, 1)
+        )
     if rule == "f1":
-        return 2 * true_positives / np.maximum(decided + positives, 1)
+        return np.asarray(2 * true_positives / np.maximum(decided + positives, 1))
     if rule == "accuracy":
-        return (true_positives + negatives - false_positives) / (positives + negatives)
-    return -np.abs(decided - positives).astype(np.float64)
+        right = true_positives + negatives - false_positives
+        return np.asarray(right / (positives + negatives))
+    return np.asarray(-np.abs(decided - positives), dtype=np.float64)

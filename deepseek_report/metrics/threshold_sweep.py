@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.disclosure import Releases, Reveals, TableRelease
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
-from deepseek_report.metrics.decisions import tally
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
-
-_SEEN = (
-    "These are test rows: a threshold that is picked from this table must be judged on other data."
-)
+from deepseek_report.tasks.decisions import tally
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,21 @@ class ThresholdSweep(ClassMetric):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"sweep": TableRelease(coarse={"selection_rate": "all"})}
+    tables: ClassVar[TableTypes] = {
+        "sweep": TableType(
+            (
+                Column("threshold", "declared", mark="in_use"),
+                Column("true_positive_rate", "share"),
+                Column("false_positive_rate", "share"),
+                Column("precision", "share"),
+                Column("balanced_accuracy", "share"),
+                Column("accuracy", "share", shown=False),
+                Column("selection_rate", "share"),
+            ),
+            folded=True,
+            release=TableRelease(coarse={"selection_rate": "all"}),
+        )
+    }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "performance"
     needs_two_classes: ClassVar[bool] = True
@@ -41,11 +53,13 @@ class ThresholdSweep(ClassMetric):
         p = context.predictions
         selected = target.counted_class
         sweep = threshold_table(p.truths, p.scores, selected == p.explained)
-        note = (
-            "The true and false positive rates and the precision are of the class "
-            f"“{target.explained_class}”; the selection rate is of “{target.classes[selected]}”."
+        classes = message(
+            "notes.threshold_sweep.classes",
+            explained=target.explained_class,
+            selected=target.classes[selected],
         )
-        return Measurement(tables={"sweep": sweep}, notes=(note, _SEEN))
+        notes = (classes, message("notes.threshold_sweep.test_rows"))
+        return Measurement(tables={"sweep": sweep}, notes=notes)
 
 
 def threshold_table(

@@ -11,21 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import WHOLE, Releases, Reveals
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.decisions import effective_threshold, tally, threshold_for_share
 from deepseek_report.metrics.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.plugin import ClassMetric, require_two_classes
+from deepseek_report.tasks.decisions import effective_threshold, tally, threshold_for_share
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-TODAY = "one threshold (today's)"
-ANOTHER = "another single threshold"
-PER_GROUP = "a threshold per group"
+TODAY, ANOTHER, PER_GROUP = "today", "another", "per_group"
 
 
 def selection_gap(selected: NDArray[np.bool_], grouping: Grouping) -> tuple[float, float]:
@@ -70,7 +70,22 @@ class ThresholdTradeoff(ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     reveals: ClassVar[Reveals] = "aggregate"
-    releases: ClassVar[Releases] = {"policies": WHOLE}
+    tables: ClassVar[TableTypes] = {
+        "policies": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("policy", "policy"),
+                Column("threshold_by_level"),
+                Column("balanced_accuracy", "share"),
+                Column("accuracy", "share"),
+                Column("difference", "gap"),
+                Column("ratio", "number"),
+                Column("n_changed", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
     bounds: ClassVar[Bounds] = {}
     category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
@@ -100,12 +115,10 @@ class ThresholdTradeoff(ClassMetric):
             )
         policies = pd.concat(tables, ignore_index=True)
         notes = (
-            "Thresholds were chosen on the validation part and judged on the test part.",
-            f"Levels with under {self.min_cell} people are not compared.",
-            "Another single threshold may lose at most "
-            f"{100 * self.tolerance:.1f} points of balanced accuracy on the validation part.",
-            "A threshold per group treats people differently by a sensitive attribute, which may "
-            "be unlawful; it is shown to make the trade visible, not as a proposal.",
+            message("notes.threshold_tradeoff.parts"),
+            message("notes.threshold_tradeoff.small_levels", n=self.min_cell),
+            message("notes.threshold_tradeoff.tolerance", share=self.tolerance),
+            message("notes.threshold_tradeoff.no_proposal"),
         )
         return Measurement(tables={"policies": policies}, notes=notes)
 
@@ -161,7 +174,7 @@ def _row(
         "attribute": grouping.name,
         "attribute_label": grouping.label,
         "policy": policy,
-        "threshold_by_level": _in_words(grouping.levels, thresholds),
+        "threshold_by_level": _listed(grouping.levels, thresholds),
         "accuracy": float(np.mean(decided == p.truths)),
         "balanced_accuracy": float(np.mean(recalls)),
         "difference": difference,
@@ -170,7 +183,8 @@ def _row(
     }
 
 
-def _in_words(levels: tuple[str, ...], thresholds: Floats) -> str:
+def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
+    """The threshold of each level, or the one of all."""
     if len(set(thresholds.tolist())) == 1:
-        return f"all: {thresholds[0]:.3g}"
+        return f"{thresholds[0]:.3g}"
     return "; ".join(f"{level}: {one:.3g}" for level, one in zip(levels, thresholds, strict=True))

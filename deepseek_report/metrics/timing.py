@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.intervals import Z95
+from deepseek_report.statistics.intervals import Z95
 
 Floats = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import DataKind, kind_of
 
 SUMMARY, END = "summary", "end of the text"
-_AXES = {"text": ("word",), "image": ("row", "column"), "series": ("step",)}
 
 
 def token_labels(schema: Schema, token_columns: Sequence[Sequence[int]]) -> list[str]:
@@ -19,16 +19,16 @@ def token_labels(schema: Schema, token_columns: Sequence[Sequence[int]]) -> list
     A token whose columns are those of a player is called as the player is; one without columns
     behind all others is the end of the text.
     """
-    layout = schema.layout
-    if layout is None:
+    kind = kind_of(schema)
+    if kind.named_columns:
         return [_named(schema.labels, columns) for columns in token_columns]
     players = {
-        frozenset(columns): label
-        for columns, label in zip(layout.players, layout.player_labels, strict=True)
+        frozenset(np.flatnonzero(schema.owners == player).tolist()): label
+        for player, label in enumerate(schema.player_labels)
     }
     last = max((k for k, columns in enumerate(token_columns) if len(columns)), default=0)
     return [
-        players.get(frozenset(columns)) or _place(layout, columns)
+        players.get(frozenset(columns)) or _place(kind, columns)
         if len(columns)
         else (SUMMARY if k <= last else END)
         for k, columns in enumerate(token_columns)
@@ -43,10 +43,9 @@ def _named(labels: Sequence[str], columns: Sequence[int]) -> str:
     return first if len(columns) == 1 else f"{first} to {last}"
 
 
-def _place(layout: Layout, columns: Sequence[int]) -> str:
-    axes = np.unravel_index(np.asarray(columns), layout.shape)
-    words = _AXES.get(layout.modality, ())
-    return " × ".join(_span(word, axis) for word, axis in zip(words, axes, strict=False))
+def _place(kind: DataKind, columns: Sequence[int]) -> str:
+    places = np.unravel_index(np.asarray(columns), kind.shape)
+    return " × ".join(_span(word, axis) for word, axis in zip(kind.axes, places, strict=False))
 
 
 def _span(word: str, places: NDArray[np.int64]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,31 +14,39 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.loading import load_weights
 from deepseek_report.models.outputs import Readout
+from deepseek_report.tasks import task_of
 
-if TYPE_CHECKING:
-    from deepseek_report.models.torch_module import TorchModule
+Inputs = Literal["encoded", "plain", "layout"]
 
-_READS = {
-    "encoded": "encoded columns",
-    "plain": "original features, one number each",
-    "layout": "standardised values in the layout of the data",
-}
+
+@dataclass(frozen=True)
+class OwnClass:
+    """The user's class: the dotted path by which it was named, and parameters besides the sizes."""
+
+    cls: type
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 class AdaptedModule(EncodedModule):
-    """See `TorchModule`; `net` is the user's own module."""
+    """The user's own module, `net`, over the encoded columns; see `TorchModule`."""
 
-    def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
-        super().__init__(schema, train, config.bins)
-        self.config, self.cls = config, cls
-        self.outputs = schema.target.n_outputs
+    #: What `net` reads, as the summary of the architecture names it.
+    reads: ClassVar[Inputs] = "encoded"
+
+    def __init__(self, own: OwnClass, schema: Schema, train: Split, bins: int) -> None:
+        super().__init__(schema, train, bins)
+        self.own = own
+        self.outputs = task_of(schema.target).n_outputs(schema.target)
         self.readout = Readout(schema.target, train)
         self.net = self._new_net()
 
@@ -47,10 +57,10 @@ class AdaptedModule(EncodedModule):
 
     def _new_net(self) -> Any:
         try:
-            return self.cls(self.taken, self.outputs, **self.config.params)
+            return self.own.cls(self.taken, self.outputs, **self.own.params)
         except (RuntimeError, TypeError, ValueError) as error:
             raise ConfigError(
-                f"{self.config.module}({self.taken}, {self.outputs}, …) with "
+                f"{self.own.path}({self.taken}, {self.outputs}, …) with "
                 f"model.params cannot be built: {error}"
             ) from None
 
@@ -76,25 +86,28 @@ class AdaptedModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"{self.config.module}, a module of the user’s own, over {len(self.unit_features)} "
-            f"{_READS[self.config.inputs]}."
+        summary = message(
+            f"architectures.own_module.{self.reads}",
+            name=self.own.path,
+            n=len(self.unit_features),
         )
         kinds = {
             f"net.{path}".rstrip("."): type(layer).__name__
             for path, layer in self.net.named_modules()
             if next(layer.parameters(recurse=False), None) is not None
         }
-        return describe(self, self.cls.__name__, summary, kinds)
+        return describe(self, self.own.cls.__name__, summary, kinds)
 
 
 class PlainModule(AdaptedModule):
     """Units are the original features themselves."""
 
+    reads: ClassVar[Inputs] = "plain"
+
     fill: Tensor
 
-    def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
-        super().__init__(config, cls, schema, train)
+    def __init__(self, own: OwnClass, schema: Schema, train: Split, bins: int) -> None:
+        super().__init__(own, schema, train, bins)
         self.register_buffer("fill", torch.as_tensor(_typical(schema, train), dtype=torch.float32))
 
     def embed(self, inputs: Tensor) -> Tensor:
@@ -113,18 +126,19 @@ class LayoutModule(PlainModule):
     training part.
     """
 
+    reads: ClassVar[Inputs] = "layout"
+
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, config: TorchModule, cls: type, schema: Schema, train: Split) -> None:
-        layout = schema.layout
-        if layout is None:
+    def __init__(self, own: OwnClass, schema: Schema, train: Split, bins: int) -> None:
+        self.shape = kind_of(schema).shape
+        if not self.shape:
             raise ConfigError(
                 "model.inputs=layout is for images and series, and these data are a table; set "
                 "model.inputs=encoded or plain"
             )
-        self.shape = layout.shape
-        super().__init__(config, cls, schema, train)
+        super().__init__(own, schema, train, bins)
         mean, deviation = _per_channel(train.inputs, self.shape)
         self.register_buffer("mean", torch.as_tensor(mean, dtype=torch.float32))
         self.register_buffer("deviation", torch.as_tensor(deviation, dtype=torch.float32))
@@ -143,27 +157,29 @@ class LayoutModule(PlainModule):
         return embedded.reshape(-1, *self.shape).movedim(-1, 1)
 
 
-_KINDS: dict[str, type[AdaptedModule]] = {
+_KINDS: dict[Inputs, type[AdaptedModule]] = {
     "encoded": AdaptedModule,
     "plain": PlainModule,
     "layout": LayoutModule,
 }
 
 
-def adapt(config: TorchModule, cls: type, schema: Schema, train: Split) -> AdaptedModule:
-    """The user's module behind the encoding that the configuration names.
+def adapt(
+    own: OwnClass, schema: Schema, train: Split, *, inputs: Inputs, bins: int
+) -> AdaptedModule:
+    """The user's module behind the encoding that `inputs` names; see `TorchModule`.
 
     Raises
     ------
     ConfigError : it cannot be built, or does not give one logit a class.
     """
-    module = _KINDS[config.inputs](config, cls, schema, train)
+    module = _KINDS[inputs](own, schema, train, bins)
     _try_out(module, torch.as_tensor(train.inputs[:2], dtype=torch.float32))
     return module
 
 
 def _try_out(module: AdaptedModule, rows: Tensor) -> None:
-    expected, name = (len(rows), module.outputs), module.config.module
+    expected, name = (len(rows), module.outputs), module.own.path
     training = module.training
     try:
         with torch.no_grad():

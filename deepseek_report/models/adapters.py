@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from deepseek_report.models.pretrained import Pretrained
+from deepseek_report.models.pretrained_settings import PretrainedSettings
 
 #: What to do where the package is missing.
 INSTALL = "pip install deepseek-report[lora]"
 
 
-def add_adapters(net: Any, plugin: Pretrained, head: frozenset[str]) -> frozenset[str]:
+def add_adapters(net: Any, settings: PretrainedSettings, head: frozenset[str]) -> frozenset[str]:
     """Put adapters beside all linear layers but those of the head, in place.
 
     `y = W x + (α / r) · B A x` with A (r, in) and B (out, r), B starting at 0, so that the network
@@ -37,9 +36,9 @@ def add_adapters(net: Any, plugin: Pretrained, head: frozenset[str]) -> frozense
         if isinstance(part, nn.Linear) and path not in kept
     ]
     config = LoraConfig(
-        r=plugin.lora_rank,
-        lora_alpha=plugin.lora_alpha,
-        lora_dropout=plugin.lora_dropout,
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
         target_modules=linear,
     )
     inject_adapter_in_model(config, net)

@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from deepseek_report.artifacts.message import Text
+
 
 def count_parameters(module: nn.Module) -> int:
     """Trainable numbers of a module."""
@@ -14,7 +16,7 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def describe(
-    module: nn.Module, name: str, summary: str, kinds: Mapping[str, str]
+    module: nn.Module, name: str, summary: Text, kinds: Mapping[str, str]
 ) -> dict[str, Any]:
     """The content of `architecture.json`.
 

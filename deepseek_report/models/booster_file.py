@@ -1,4 +1,4 @@
-"""Boosters in the files of their own libraries: xgboost's .json and .ubj, lightgbm's .txt.
+"""Boosters, from memory or the files of their libraries: xgboost's .json, .ubj, lightgbm's .txt.
 
 These formats are data that the library parses; a pickle is never read.
 """
@@ -25,7 +25,7 @@ _NUMBERS = (
 )
 
 
-class LoadedBooster(BaseEstimator):
+class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
     """A booster as an estimator: what scikit-learn's interface asks, without being fitted here.
 
     booster : of either library. objective : what it was trained for. n_classes : 1 for a number.
@@ -33,7 +33,7 @@ class LoadedBooster(BaseEstimator):
 
     #: The library that the booster comes from, and what its estimator is called there.
     library = ""
-    called = ""
+    called: str = ""
 
     def __init__(self, booster: Any, objective: str, n_classes: int) -> None:
         self.booster = booster
@@ -74,7 +74,7 @@ class LoadedBooster(BaseEstimator):
         return np.asarray(found, dtype=np.float64)
 
 
-class LoadedClassifier(ClassifierMixin, LoadedBooster):
+class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that tells classes apart."""
 
     def predict_proba(self, table: Any) -> Floats:
@@ -90,7 +90,7 @@ class LoadedClassifier(ClassifierMixin, LoadedBooster):
         return np.stack([1 - found, found], axis=1)
 
 
-class LoadedRegressor(RegressorMixin, LoadedBooster):
+class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
     """A booster that predicts a number."""
 
     def predict(self, table: Any) -> Floats:
@@ -124,18 +124,29 @@ def load_booster(path: Path, library: str) -> LoadedBooster:
 @lru_cache(maxsize=4)
 def _load(path: Path, library: str, stamp: tuple[int, int]) -> LoadedBooster:
     del stamp
-    read = _xgboost if library == "xgboost" else _lightgbm
+    read = _read_xgboost if library == "xgboost" else _read_lightgbm
+    where = f"model.file {path}"
     try:
-        booster, objective, n = read(path)
+        return as_estimator(read(path), library, where)
     except ConfigError:
         raise
     except Exception as error:  # each library has an error class of its own, of any base
         text = (str(error) or type(error).__name__).splitlines()[0]
-        raise ConfigError(f"model.file {path} is not a {library} model ({text[:200]})") from None
-    return _wrapped(booster, objective, n, library, path)
+        raise ConfigError(f"{where} is not a {library} model ({text[:200]})") from None
 
 
-def _wrapped(booster: Any, objective: str, n: int, library: str, path: Path) -> LoadedBooster:
+def as_estimator(booster: Any, library: str, where: str) -> LoadedBooster:
+    """A booster of xgboost or lightgbm behind scikit-learn's interface.
+
+    Parameters
+    ----------
+    where : what messages call the booster.
+
+    Raises
+    ------
+    ConfigError : it was trained for something else than classes or a number, or on categories.
+    """
+    objective, n = (_of_xgboost if library == "xgboost" else _of_lightgbm)(booster, where)
     made: LoadedBooster
     if objective in _TWO:
         made = LoadedClassifier(booster, objective, 2)
@@ -145,7 +156,7 @@ def _wrapped(booster: Any, objective: str, n: int, library: str, path: Path) -> 
         made = LoadedRegressor(booster, objective, 1)
     else:
         raise ConfigError(
-            f"model.file {path} was trained for “{objective}”; a report needs classes "
+            f"{where} was trained for “{objective}”; a report needs classes "
             f"({', '.join(sorted(_TWO | _MANY))}) or a number (reg:…, regression)"
         )
     kind = "Classifier" if isinstance(made, LoadedClassifier) else "Regressor"
@@ -154,29 +165,38 @@ def _wrapped(booster: Any, objective: str, n: int, library: str, path: Path) -> 
     return made
 
 
-def _xgboost(path: Path) -> tuple[Any, str, int]:
+def _read_xgboost(path: Path) -> Any:
     import xgboost
 
     with xgboost.config_context(verbosity=0):
-        booster = xgboost.Booster({"nthread": 1}, model_file=str(path))
+        return xgboost.Booster({"nthread": 1}, model_file=str(path))
+
+
+def _of_xgboost(booster: Any, where: str) -> tuple[str, int]:
+    """The objective, and how many classes there are; 1 for a number."""
     if "c" in (booster.feature_types or []):
         raise ConfigError(
-            f"model.file {path} was trained on pandas categories, whose numbers are not in the "
+            f"{where} was trained on pandas categories, whose numbers are not in the "
             "file; train it on numbers"
         )
     learner = json.loads(booster.save_config())["learner"]
     if learner["gradient_booster"]["name"] == "gblinear":
-        raise ConfigError(f"model.file {path} is a linear booster; only trees are read")
-    n = int(learner["learner_model_param"]["num_class"])
-    return booster, str(learner["objective"]["name"]), n
+        raise ConfigError(f"{where} is a linear booster; only trees are read")
+    return str(learner["objective"]["name"]), int(learner["learner_model_param"]["num_class"])
 
 
-def _lightgbm(path: Path) -> tuple[Any, str, int]:
+def _read_lightgbm(path: Path) -> Any:
     import lightgbm
 
-    head = path.read_text(encoding="utf-8", errors="replace").partition("\nTree=")[0]
-    facts = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
-    if "objective" not in facts or "feature_names" not in facts:
+    if not path.read_text(encoding="utf-8", errors="replace").startswith("tree\n"):
         raise ConfigError(f"model.file {path} is not a text file that lightgbm's save_model wrote")
-    booster = lightgbm.Booster(model_file=str(path))
-    return booster, facts["objective"].split(" ")[0], int(facts.get("num_class", 1))
+    return lightgbm.Booster(model_file=str(path))
+
+
+def _of_lightgbm(booster: Any, where: str) -> tuple[str, int]:
+    """The objective, and how many classes there are; 1 for a number."""
+    head = booster.model_to_string(num_iteration=1).partition("\nTree=")[0]
+    facts = dict(line.split("=", 1) for line in head.splitlines() if "=" in line)
+    if "objective" not in facts:
+        raise ConfigError(f"{where} does not say what it was trained for; train it by an objective")
+    return facts["objective"].split(" ")[0], int(facts.get("num_class", 1))

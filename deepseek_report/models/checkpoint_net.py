@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_report.artifacts.checkpoint import (
     around,
@@ -17,33 +17,33 @@ from deepseek_report.artifacts.checkpoint import (
 )
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.adapters import add_adapters
+from deepseek_report.models.pretrained_settings import PretrainedSettings
 from deepseek_report.models.transformer_module import Start
-
-if TYPE_CHECKING:
-    from deepseek_report.models.pretrained import Pretrained
+from deepseek_report.tasks import task_of
 
 
-def start_from(plugin: Pretrained, name: str, schema: Schema) -> Start:
-    """Load the checkpoint of a plug-in, and prepare what of it is trained.
+def start_from(settings: PretrainedSettings, name: str, schema: Schema) -> Start:
+    """Load the checkpoint, and prepare what of it is trained.
 
     Raises
     ------
     ConfigError : the checkpoint cannot be used, or the texts are not in its tokens.
     """
-    folder = locate(str(plugin.checkpoint), plugin.revision)
+    folder = locate(str(settings.checkpoint), settings.revision)
     tokenizer = load_tokenizer(folder)
-    check_vocabulary(schema, tokens_of(tokenizer), str(plugin.checkpoint))
+    check_vocabulary(schema, tokens_of(tokenizer), str(settings.checkpoint))
     before, after = around(tokenizer)
     _check_length(folder, len(schema.features) + len(before) + len(after))
-    net, fresh = _load(folder, plugin, schema)
-    order = None if plugin.pool == "mean" or fresh else class_order(folder, schema.target)
-    trained = _trained(net, plugin, fresh)
+    net, fresh = _load(folder, settings, schema)
+    order = None if settings.pool == "mean" or fresh else class_order(folder, schema.target)
+    trained = _trained(net, settings, fresh)
     return Start(
         net=net,
         name=name,
         before=before,
         after=after,
-        mean=plugin.pool == "mean",
+        mean=settings.pool == "mean",
         trained=trained,
         order=order,
         digest=digest(folder),
@@ -69,15 +69,16 @@ def _check_length(folder: Path, units: int) -> None:
         )
 
 
-def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozenset[str]]:
+def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[Any, frozenset[str]]:
     """The network in float32, and names of its parameters that the checkpoint does not have."""
     import torch
     from transformers import AutoModel, AutoModelForSequenceClassification
 
-    mean = plugin.pool == "mean"
+    mean = settings.pool == "mean"
     auto: Any = AutoModel if mean else AutoModelForSequenceClassification
-    asked: dict[str, Any] = {} if mean else {"num_labels": schema.target.n_outputs}
-    if not mean and plugin.train != "none":
+    n_outputs = task_of(schema.target).n_outputs(schema.target)
+    asked: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
+    if not mean and settings.train != "none":
         asked["ignore_mismatched_sizes"] = True
     try:
         with quiet():
@@ -94,12 +95,11 @@ def _load(folder: Path, plugin: Pretrained, schema: Schema) -> tuple[Any, frozen
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         text = str(error).strip().partition("\n")[0]
         raise ConfigError(
-            f"checkpoint {folder} cannot be loaded as a classifier of {schema.target.n_outputs} "
-            f"outputs: {text}"
+            f"checkpoint {folder} cannot be loaded as a classifier of {n_outputs} outputs: {text}"
         ) from None
     lost = {one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]}
     fresh = frozenset(found["missing_keys"]) | lost
-    if plugin.train == "none" and fresh:
+    if settings.train == "none" and fresh:
         raise ConfigError(
             f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
             "train it: model.train=head, lora or full"
@@ -115,7 +115,7 @@ def class_order(folder: Path, target: Target) -> list[int] | None:
     """
     names = described(folder).get("id2label") or {}
     known = {str(label).casefold(): int(position) for position, label in names.items()}
-    if target.task == "multi_label":
+    if task_of(target).several:
         return _same(known, target.labels)
     numbers = {one.removeprefix("label_"): position for one, position in known.items()}
     found = (_same(known, target.classes), _same(known, target.codes), _same(numbers, target.codes))
@@ -129,7 +129,8 @@ def _same(known: Mapping[str, int], names: Sequence[str]) -> list[int] | None:
 
 def class_problem(folder: Path, target: Target) -> str | None:
     """Why nobody can say which output of a trained classifier is which class."""
-    if target.task != "classification" or class_order(folder, target) is not None:
+    task = task_of(target)
+    if not task.decides or task.several or class_order(folder, target) is not None:
         return None
     theirs = list((described(folder).get("id2label") or {}).values())
     return (
@@ -140,18 +141,18 @@ def class_problem(folder: Path, target: Target) -> str | None:
     )
 
 
-def _trained(net: Any, plugin: Pretrained, fresh: frozenset[str]) -> frozenset[str] | None:
+def _trained(
+    net: Any, settings: PretrainedSettings, fresh: frozenset[str]
+) -> frozenset[str] | None:
     """Names of what training may change; None is everything."""
-    if plugin.train == "full":
+    if settings.train == "full":
         return None
-    if plugin.train == "none":
+    if settings.train == "none":
         return frozenset()
-    head = _head(net, fresh) if plugin.pool == "model" else frozenset()
-    if plugin.train == "head":
+    head = _head(net, fresh) if settings.pool == "model" else frozenset()
+    if settings.train == "head":
         return head
-    from deepseek_report.models.adapters import add_adapters
-
-    return head | add_adapters(net, plugin, head)
+    return head | add_adapters(net, settings, head)
 
 
 def _head(net: Any, fresh: frozenset[str]) -> frozenset[str]:

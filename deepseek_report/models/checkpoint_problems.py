@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deepseek_report.artifacts.checkpoint import described, locate
-
-if TYPE_CHECKING:
-    from deepseek_report.models.pretrained import Pretrained
+from deepseek_report.models.pretrained_settings import PretrainedSettings
 
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
 
 
-def problems_of(plugin: Pretrained) -> Iterator[str]:
+def problems_of(settings: PretrainedSettings) -> Iterator[str]:
     """Sentences on why a checkpoint cannot be used, in the order in which to mend them.
 
     Raises
     ------
     ConfigError : there is no such folder, the hub cannot be reached, or there is no configuration.
     """
-    folder = locate(str(plugin.checkpoint), plugin.revision)
+    folder = locate(str(settings.checkpoint), settings.revision)
     facts = described(folder)
-    yield from _unknown(folder, facts, plugin)
+    yield from _unknown(folder, facts, settings)
     if not any(folder.glob("*.safetensors")):
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         held = "holds its weights as pickles, which can run code" if pickled else "holds no weights"
@@ -35,23 +33,23 @@ def problems_of(plugin: Pretrained) -> Iterator[str]:
         yield f"checkpoint {folder} has no tokenizer; copy tokenizer.json into the folder"
 
 
-def _unknown(folder: Path, facts: dict[str, Any], plugin: Pretrained) -> Iterator[str]:
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+def _unknown(folder: Path, facts: dict[str, Any], settings: PretrainedSettings) -> Iterator[str]:
+    from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSIFIERS,
     )
 
     kind = facts.get("model_type")
-    if kind not in CONFIG_MAPPING_NAMES:
+    if kind not in CONFIG_MAPPING:
         own = " and brings code of its own, which is never run" if "auto_map" in facts else ""
         yield f'checkpoint {folder} is of type "{kind}", which transformers does not know{own}'
-    elif plugin.pool == "model" and kind not in CLASSIFIERS:
+    elif settings.pool == "model" and kind not in CLASSIFIERS:
         yield (
             f'checkpoint {folder} is of type "{kind}", for which transformers has no sequence '
             "classifier; choose another, or model.pool=mean"
         )
     named = facts.get("architectures") or []
-    if plugin.train == "none" and not any("SequenceClassification" in one for one in named):
+    if settings.train == "none" and not any("SequenceClassification" in one for one in named):
         yield (
             f"checkpoint {folder} is no trained sequence classifier ({', '.join(named) or kind}); "
             "train it: model.train=head, lora or full"

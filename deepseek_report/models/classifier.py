@@ -15,6 +15,7 @@ from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.odds import log_odds, softmax
 from deepseek_report.models.seeding import seeded
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 
@@ -70,9 +71,7 @@ class TorchClassifier:
     def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         logits = self.logits(inputs)
-        if self.schema.target.is_number:
-            return logits
-        return softmax(logits)
+        return softmax(logits) if task_of(self.schema.target).decides else logits
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
@@ -83,7 +82,7 @@ class TorchClassifier:
         outputs = self._evaluate(
             inputs,
             lambda rows: self.module.forward_with_balance(rows)[0],
-            self.schema.target.n_outputs,
+            task_of(self.schema.target).n_outputs(self.schema.target),
         )
         return np.asarray(1 / (1 + np.exp(-outputs)))
 

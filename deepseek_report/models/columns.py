@@ -9,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Feature, Schema
-from deepseek_report.metrics.encoding import Encoder, Words
+from deepseek_report.data_kinds.encoding import Encoder, Words
 
 Floats = NDArray[np.float64]
 
 #: one_hot: numbers standardised, categories one-hot, gaps filled and flagged. codes: one column a
 #: feature. frame: a pandas table with the source's own names and codes, gaps left as they are.
-#: words: how often each frequent word stands in a text, weighted by its rarity.
-Encoding = Literal["one_hot", "codes", "frame", "words"]
+#: words: how often each frequent word stands in a text, weighted by its rarity. given: the table
+#: that a person gave in Python, see `given_columns`.
+Encoding = Literal["one_hot", "codes", "frame", "words", "given"]
 
 
 class Columns(Protocol):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.models.pretrained import Pretrained, Train
+from deepseek_report.models.pretrained import Pretrained
+from deepseek_report.models.pretrained_settings import Train
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.transformer_module import Start
@@ -99,7 +101,7 @@ class DeepSeekFamily(Pretrained):
             **self._facts(),
             vocab_size=end + 1,
             max_position_embeddings=len(schema.features) + 1,
-            num_labels=schema.target.n_outputs,
+            num_labels=task_of(schema.target).n_outputs(schema.target),
         )
         auto: Any = AutoModel if mean else AutoModelForSequenceClassification
         net = auto.from_config(config, attn_implementation="eager")

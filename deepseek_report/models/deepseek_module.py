@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.attention import BRANCHES, RoutedAttention, mean_token
+from deepseek_report.models.deepseek_settings import DeepSeekSettings
 from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.encoding import Encoder
 from deepseek_report.models.experts import SparseExperts
@@ -22,17 +27,11 @@ from deepseek_report.models.regularisation import DropPath
 from deepseek_report.models.text_tokens import TextTokens
 from deepseek_report.models.tokens import FeatureTokens
 
-if TYPE_CHECKING:
-    from deepseek_report.models.deepseek import DeepSeek
-
-#: Reach of the local branch where the configuration names none.
-_WINDOWS = {"table": 3, "text": 3, "series": 3, "image": 1}
-
 
 class RoutedLayer(nn.Module):
     """One layer: routed attention, then sparse experts, each with a norm before and a sum after."""
 
-    def __init__(self, config: DeepSeek, neighbours: Neighbours, drop_path: float) -> None:
+    def __init__(self, config: DeepSeekSettings, neighbours: Neighbours, drop_path: float) -> None:
         super().__init__()
         sizes = config.sizes
         self.attention_norm = nn.LayerNorm(sizes.width)
@@ -81,18 +80,19 @@ class DeepSeekModule(nn.Module):
     `token_columns` are those of the runs.
     """
 
-    def __init__(self, config: DeepSeek, schema: Schema, train: Split) -> None:
+    def __init__(self, config: DeepSeekSettings, schema: Schema, train: Split) -> None:
         super().__init__()
         self.config = config
         width, layers = config.sizes.width, config.sizes.layers
+        kind = kind_of(schema)
         self.tokens = embedding_for(config, schema, train)
-        neighbours = Neighbours(self.tokens.grid, config.window or _WINDOWS[schema.modality])
+        neighbours = Neighbours(self.tokens.grid, config.window or kind.neighbours)
         drops = torch.linspace(0.0, config.drop_path, layers + 1)[1:].tolist()
         stack = [RoutedLayer(config, neighbours, drop) for drop in drops]
         self.layers = nn.ModuleList(stack)
         self.norm = nn.LayerNorm(width)
         self.output = Outputs(width, schema.target, train)
-        pool = config.pool or ("summary" if schema.modality == "table" else "mean")
+        pool = config.pool or ("summary" if kind.named_columns else "mean")
         self.reads_mean = pool == "mean"
         self.unit_features = self.tokens.unit_features
         self.token_columns = joined(self.tokens.token_columns, stack[0].attention.map_runs)
@@ -165,14 +165,17 @@ class DeepSeekModule(nn.Module):
         length = int(present.any(0).nonzero()[-1]) + 1
         return tokens[:, :length], present[:, :length]
 
-    def _summary(self) -> str:
+    def _summary(self) -> Message:
         sizes = self.config.sizes
-        shared = " and one that all share" if self.config.shared_expert else ""
-        return (
-            f"A transformer over {self.tokens.described}, of width {sizes.width}, and a summary "
-            f"token: {sizes.layers} layers, each with {sizes.heads} local and {sizes.heads} global "
-            f"attention heads weighted per instance by a router, and {sizes.experts} experts of "
-            f"which {sizes.experts_per_token} work on each token{shared}."
+        return message(
+            "architectures.deepseek",
+            tokens=self.tokens.described,
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            experts=sizes.experts,
+            chosen=sizes.experts_per_token,
+            shared=bool(self.config.shared_expert),
         )
 
     def _kinds(self) -> dict[str, str]:
@@ -190,11 +193,27 @@ class DeepSeekModule(nn.Module):
         return kinds | {"norm": "normalisation", "output": "output"}
 
 
-def embedding_for(config: DeepSeek, schema: Schema, train: Split) -> Embedding:
-    """The embedding for the kind of data that the schema describes."""
-    width = config.sizes.width
-    if schema.modality == "table":
-        return FeatureTokens(schema, Encoder(schema, train, config.bins), width)
-    if schema.modality == "text":
-        return TextTokens(schema, width, config.masking)
-    return Patches(schema, train, width, config.patch, config.masking)
+def embedding_for(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    """The embedding for such columns as the schema describes."""
+    return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
+
+
+def _of_columns(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return FeatureTokens(schema, Encoder(schema, train, config.bins), config.sizes.width)
+
+
+def _of_tokens(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    del train
+    return TextTokens(schema, config.sizes.width, config.masking)
+
+
+def _of_grid(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return Patches(schema, train, config.sizes.width, config.patch, config.masking)
+
+
+#: By what the columns are, see `DataKind.structure`.
+_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeekSettings, Schema, Split], Embedding]] = {
+    "columns": _of_columns,
+    "tokens": _of_tokens,
+    "grid": _of_grid,
+}

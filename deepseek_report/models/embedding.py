@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import Message
+
 
 class Embedding(nn.Module):
     """From columns to units (`forward`), and from units to tokens (`join`).
@@ -21,7 +23,7 @@ class Embedding(nn.Module):
         self.token_columns: tuple[tuple[int, ...], ...] = ((), *columns)
 
     @property
-    def described(self) -> str:
+    def described(self) -> Message:
         """What the tokens are, with their number: "23 features"."""
         raise NotImplementedError
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.encoding import Encoder
 from deepseek_report.models.standard import Standard
 
@@ -26,7 +27,8 @@ class EncodedModule(nn.Module):
     def __init__(self, schema: Schema, train: Split, bins: int) -> None:
         super().__init__()
         self.columns = len(schema.features)
-        self.standard = None if schema.layout is None else Standard(schema.layout, train.inputs)
+        kind = kind_of(schema)
+        self.standard = None if kind.named_columns else Standard(kind.layout, train.inputs)
         if self.standard is None:
             self.encoder = Encoder(schema, train, bins)
             gaps = np.isnan(train.inputs[:, self.encoder.numeric]).any(axis=0)

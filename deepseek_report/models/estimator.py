@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -16,6 +17,7 @@ from deepseek_report.errors import ConfigError, NotApplicableError
 from deepseek_report.metrics.odds import log_odds
 from deepseek_report.models.class_match import match_classes
 from deepseek_report.models.columns import Columns, Encoding
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 
@@ -27,6 +29,7 @@ _READS = {
     "codes": "one column a feature, categories as their positions",
     "frame": "the names and the codes of the source",
     "words": "weighted counts of words",
+    "given": "the table as it was given",
 }
 
 
@@ -52,7 +55,7 @@ class Fitted:
 
     @property
     def _several(self) -> bool:
-        return self.schema.target.task == "multi_label"
+        return task_of(self.schema.target).several
 
     def draw_from(self, seed: int) -> None:
         """Let the estimator draw from this seed, if it draws at all."""
@@ -80,20 +83,22 @@ class Fitted:
         target = self.schema.target
         if not len(inputs):
             return np.empty((0, len(target.classes)))
-        if target.is_number:
+        if not task_of(target).decides:
             return np.asarray(self._ask("predict", inputs), dtype=np.float64).reshape(-1, 1)
         if self._several:
             given = self.label_probabilities(inputs)[:, target.label_index]
             return np.stack([1 - given, given], axis=1)
         found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
-        return _scaled(found, self.positions(), len(target.classes))
+        return scaled(found, self.positions(), len(target.classes))
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
         shares = self._ask("predict_proba", inputs) if len(inputs) else []
         parts = zip(shares, self.estimator.classes_, strict=False)
-        columns = [_scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
-        return np.stack(columns, axis=1) if columns else np.empty((0, self.schema.target.n_outputs))
+        columns = [scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
+        target = self.schema.target
+        empty = np.empty((0, task_of(target).n_outputs(target)))
+        return np.stack(columns, axis=1) if columns else empty
 
     def _ask(self, method: str, inputs: Floats) -> Any:
         table = self.columns.transform(inputs)
@@ -104,24 +109,28 @@ class Fitted:
             if np.isfinite(inputs).all() or self.encoding == "words":
                 raise
             name = type(self.single).__name__
-            raise NotApplicableError(
-                f"{name} cannot be asked about missing values; fit it with an imputer before it"
-            ) from None
+            raise NotApplicableError(message("model_refusals.missing_values", model=name)) from None
 
     def describe(self) -> dict[str, Any]:
         """The content of `architecture.json`; an estimator has no layers."""
         name = getattr(self.single, "called", "") or type(self.single).__name__
         columns = getattr(self.estimator, "n_features_in_", None)
-        width = f" over {columns} columns" if columns else ""
-        width += ", one for each label," if self._several else ""
-        summary = f"{name} of {self._library()}{width} ({_READS[self.encoding]})."
+        summary = message(
+            f"architectures.estimator.{self.encoding}",
+            name=name,
+            library=self._library(),
+            columns=columns or 0,
+            several=bool(self._several),
+        )
         return {"name": name, "summary": summary, "parameters": None, "layers": []}
 
     def _library(self) -> str:
+        """The library that the estimator comes from, with its version; empty of a function."""
         from deepseek_report.provenance import version_of
 
-        package = getattr(self.single, "library", "")
-        package = package or type(self.single).__module__.partition(".")[0]
+        package = getattr(self.single, "library", type(self.single).__module__.partition(".")[0])
+        if package in {"", "__main__"}:
+            return ""
         return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
 
     def positions(self) -> list[int]:
@@ -174,7 +183,7 @@ class EstimatorClassifier:
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
         found = self.probabilities(inputs)
-        return found if self.schema.target.is_number else np.log(found)
+        return np.log(found) if task_of(self.schema.target).decides else found
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
@@ -189,10 +198,10 @@ class EstimatorClassifier:
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
         del seed
-        raise NotApplicableError(f"{self.name} has no weights that could be drawn anew")
+        raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
 
 
-def _scaled(found: Floats, positions: list[int], classes: int) -> Floats:
+def scaled(found: Floats, positions: list[int], classes: int) -> Floats:
     """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
     shares = np.full((len(found), classes), LEAST)
     shares[:, positions] = np.maximum(found, LEAST)

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import MODEL_FILES
 from deepseek_report.errors import ArtifactError
 from deepseek_report.models.estimator import Fitted
-from deepseek_report.models.loaded import write_folder
+from deepseek_report.models.loaded import CAME_TRAINED, write_folder
 
 CHECK = MODEL_FILES[1]
 _CHECKED = 200
@@ -30,9 +31,13 @@ _FITTED: dict[Path, Fitted] = {}
 
 @dataclass(frozen=True)
 class EstimatorTrainer:
-    """Fits an estimator on the training part. loaded : it came fitted from a file."""
+    """Fits an estimator on the training part.
+
+    loaded : it came fitted. origin : the note on where one that came fitted is from.
+    """
 
     loaded: bool
+    origin: Message = CAME_TRAINED
 
     def fit(
         self,
@@ -53,7 +58,7 @@ class EstimatorTrainer:
         said = module.probabilities(dataset.train.inputs[:_CHECKED])
         save_arrays(folder / CHECK, probabilities=said)
         rows = 0 if self.loaded else len(dataset.train)
-        write_folder(folder, module.describe(), seed, rows, seconds)
+        write_folder(folder, module.describe(), seed, rows, seconds, self.origin)
         progress.advance()
 
 

@@ -12,6 +12,7 @@ from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import DeepseekReportError
 from deepseek_report.models.columns import has_numeric_codes, names_of
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.estimator import Fitted
@@ -32,7 +33,7 @@ def fit_problems(fitted: Fitted, train: Split, *, told: bool) -> list[str]:
 
 
 def _class_problems(fitted: Fitted) -> Iterator[str]:
-    if fitted.schema.target.is_number:
+    if not task_of(fitted.schema.target).decides:
         return
     if not hasattr(fitted.estimator, "predict_proba"):
         yield (
@@ -55,7 +56,7 @@ def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
             "here; train it on these texts (model.estimator=…), or explain a checkpoint "
             "(model=huggingface)"
         ]
-    if fitted.encoding == "frame" and names is not None:
+    if fitted.encoding in {"frame", "given"} and names is not None:
         return list(_unknown_names(names, schema))
     problems = list(_positions_for_codes(fitted, told=told))
     return problems or list(_other_width(fitted))

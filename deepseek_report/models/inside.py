@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.models.experts import balance_loss
 
@@ -146,7 +147,4 @@ def _join(layer: nn.Module) -> nn.Module:
         for path in paths:
             if path.endswith("." + name):
                 return layer.get_submodule(path)
-    raise NotApplicableError(
-        f"the heads of a {type(layer).__name__} cannot be switched off one by one; leave ablation "
-        "out of metrics"
-    )
+    raise NotApplicableError(message("model_refusals.heads", layer=type(layer).__name__))

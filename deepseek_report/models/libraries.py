@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Literal
 
-from deepseek_report.artifacts.schema import Modality, Task
+from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.errors import ConfigError
+from deepseek_report.tasks import TASKS
 
 Library = Literal["sklearn", "xgboost", "lightgbm"]
 #: Libraries from which an estimator may come without being named as trusted.
@@ -62,11 +63,12 @@ _SETTINGS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def default_estimator(library: Library, task: Task, modality: Modality) -> str:
-    """The dotted path of what is fitted where none is named."""
-    if library == "sklearn" and modality == "text":
-        return _OF_WORDS["numbers" if task == "regression" else "classes"]
-    return (_NUMBERS if task == "regression" else _CLASSES)[library]
+def default_estimator(library: Library, task: TaskName, as_words: bool = False) -> str:
+    """The dotted path of what is fitted where none is named; `as_words` as in `DataKind`."""
+    decides = TASKS[task].decides
+    if library == "sklearn" and as_words:
+        return _OF_WORDS["classes" if decides else "numbers"]
+    return (_CLASSES if decides else _NUMBERS)[library]
 
 
 #: Endings of the files that a library of boosting writes by itself.

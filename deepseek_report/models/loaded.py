@@ -10,15 +10,15 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.message import Message, message, plain
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.training import HISTORY, untrained_facts
 
 #: What a reader must know of a model that was trained elsewhere.
-CAME_TRAINED = (
-    "The model was loaded from a file and not trained here. Whether it has seen the test cases "
-    "before is not known; if it has, every number on how well it does is too good."
-)
+CAME_TRAINED = message("training_notes.came_trained")
+GIVEN_IN_PYTHON = message("training_notes.given_in_python")
+ANSWERS_GIVEN = message("training_notes.answers_given")
 
 
 @dataclass(frozen=True)
@@ -49,17 +49,23 @@ class KeepWeights:
 
 
 def write_folder(
-    folder: Path, architecture: Mapping[str, Any], seed: int, rows: int = 0, seconds: float = 0.0
+    folder: Path,
+    architecture: Mapping[str, Any],
+    seed: int,
+    rows: int = 0,
+    seconds: float = 0.0,
+    origin: Message = CAME_TRAINED,
 ) -> None:
     """Write all of a training folder but the model, for one that no epochs were run for.
 
     Parameters
     ----------
-    rows : how many it was fitted to; 0 means that it came trained.
+    rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
+    model that came trained is from.
     """
     facts = untrained_facts(architecture["parameters"], seed, rows)
-    save_json(folder / "training.json", facts | {"notes": [] if rows else [CAME_TRAINED]})
-    save_json(folder / "architecture.json", architecture)
+    save_json(folder / "training.json", facts | {"notes": plain([] if rows else [origin])})
+    save_json(folder / "architecture.json", plain(architecture))
     save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
     timing = {
         "seconds": seconds,

@@ -74,7 +74,8 @@ class Band(nn.Module):
     def cut(self, tokens: Tensor) -> Tensor:
         """(…, token, width) -> (…, block, size, width), filled up with 0."""
         filled = pad(tokens, (0, 0, 0, self.blocks * self.size - tokens.shape[-2]))
-        return filled.unflatten(-2, (self.blocks, self.size))
+        blocks: Tensor = filled.unflatten(-2, (self.blocks, self.size))
+        return blocks
 
     def around(self, tokens: Tensor) -> Tensor:
         """(…, token, width) -> (…, block, width, 3 · size): each block with the two beside it."""

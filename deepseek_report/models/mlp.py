@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class MLP:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     hidden: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = (128, 64)
     activation: Literal["gelu", "relu", "silu", "tanh"] = "gelu"
@@ -38,7 +38,14 @@ class MLP:
         from deepseek_report.models.seeding import seeded
 
         with seeded(seed):
-            return MLPModule(self, schema, train)
+            return MLPModule(
+                schema,
+                train,
+                hidden=self.hidden,
+                activation=self.activation,
+                bins=self.bins,
+                dropout=self.dropout,
+            )
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""

@@ -2,35 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.models.activations import ACTIVATIONS, Activation
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.outputs import Outputs
 
-if TYPE_CHECKING:
-    from deepseek_report.models.mlp import MLP
-
-_ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
-
 
 class MLPModule(EncodedModule):
-    """See `MLP`; the units are those of `EncodedModule`."""
+    """See `MLP` for the values; the units are those of `EncodedModule`."""
 
-    def __init__(self, config: MLP, schema: Schema, train: Split) -> None:
-        super().__init__(schema, train, config.bins)
-        self.config = config
-        sizes = (len(self.unit_features), *config.hidden)
+    def __init__(
+        self,
+        schema: Schema,
+        train: Split,
+        *,
+        hidden: Sequence[int],
+        activation: Activation,
+        bins: int,
+        dropout: float,
+    ) -> None:
+        super().__init__(schema, train, bins)
+        self.hidden_units = tuple(hidden)
+        sizes = (len(self.unit_features), *hidden)
         self.hidden = nn.Sequential()
         for before, after in pairwise(sizes):
             self.hidden.append(nn.Linear(before, after))
-            self.hidden.append(_ACTIVATIONS[config.activation]())
-            self.hidden.append(nn.Dropout(config.dropout))
+            self.hidden.append(ACTIVATIONS[activation]())
+            self.hidden.append(nn.Dropout(dropout))
         self.output = Outputs(sizes[-1], schema.target, train)
 
     def outputs_of(self, embedded: Tensor) -> Tensor:
@@ -44,10 +51,8 @@ class MLPModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        hidden = " and ".join(str(size) for size in self.config.hidden) or "no"
-        summary = (
-            f"A multilayer perceptron with {hidden} hidden units over {len(self.unit_features)} "
-            f"encoded columns."
+        summary = message(
+            "architectures.mlp", hidden=list(self.hidden_units), columns=len(self.unit_features)
         )
         kinds = {
             f"hidden.{i}": "linear"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class NAM:
         {"module", "gradients", "intrinsic", "shape_functions"}
     )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     hidden: Annotated[tuple[Units, ...], Field(min_length=1, max_length=8)] = (32, 16)
     activation: Literal["gelu", "relu", "silu", "tanh"] = "gelu"
@@ -49,7 +49,15 @@ class NAM:
         from deepseek_report.models.seeding import seeded
 
         with seeded(seed):
-            return NAMModule(self, schema, train)
+            return NAMModule(
+                schema,
+                train,
+                hidden=self.hidden,
+                activation=self.activation,
+                bins=self.bins,
+                dropout=self.dropout,
+                feature_dropout=self.feature_dropout,
+            )
 
     def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
         """The trained module as a classifier of numpy arrays."""

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.models.activations import ACTIVATIONS, Activation
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.outputs import Outputs, contrast
 
-if TYPE_CHECKING:
-    from deepseek_report.models.nam import NAM
-
-_ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 #: Training rows at a time when the mean contributions are taken.
 _BATCH = 2048
 
@@ -45,7 +43,7 @@ class GroupedLinear(nn.Module):
 
 
 class NAMModule(EncodedModule):
-    """See `NAM`; the units are those of `EncodedModule`.
+    """See `NAM` for the values; the units are those of `EncodedModule`.
 
     The networks of all numeric features end in `hidden[-1]` numbers each. These, the flags of
     missing values and the one-hot categories are what the last layer adds up, so what a column
@@ -54,19 +52,32 @@ class NAMModule(EncodedModule):
 
     owners: Tensor
 
-    def __init__(self, config: NAM, schema: Schema, train: Split) -> None:
-        super().__init__(schema, train, config.bins)
-        self.config, self.columns = config, len(schema.features)
+    def __init__(
+        self,
+        schema: Schema,
+        train: Split,
+        *,
+        hidden: Sequence[int],
+        activation: Activation,
+        bins: int,
+        dropout: float,
+        feature_dropout: float,
+    ) -> None:
+        super().__init__(schema, train, bins)
+        self.hidden_units, self.columns = tuple(hidden), len(schema.features)
+        self.feature_dropout = feature_dropout
         self._train = train.inputs
         self._means: Tensor | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self.reset_parameters())
+        self.register_load_state_dict_post_hook(  # type: ignore[no-untyped-call]
+            lambda *_: self.reset_parameters()
+        )
         numeric = self.encoder.numeric
         self.networks = nn.Sequential()
-        for before, after in pairwise((config.bins + 1, *config.hidden)):
+        for before, after in pairwise((bins + 1, *hidden)):
             self.networks.append(GroupedLinear(len(numeric), before, after))
-            self.networks.append(_ACTIVATIONS[config.activation]())
-        self.networks.append(nn.Dropout(config.dropout))
-        ends = [feature for feature in numeric for _ in range(config.hidden[-1])]
+            self.networks.append(ACTIVATIONS[activation]())
+        self.networks.append(nn.Dropout(dropout))
+        ends = [feature for feature in numeric for _ in range(hidden[-1])]
         flags = [numeric[i] for i in self._flagged]
         owners = torch.tensor([*ends, *flags, *self.encoder.row_features], dtype=torch.long)
         self.register_buffer("owners", owners, persistent=False)
@@ -86,7 +97,7 @@ class NAMModule(EncodedModule):
     def outputs_of(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, output)."""
         hidden = self._hidden(embedded)
-        if self.training and self.config.feature_dropout:
+        if self.training and self.feature_dropout:
             hidden = hidden * self._kept(hidden)
         outputs: Tensor = self.output(hidden)
         return outputs
@@ -117,7 +128,7 @@ class NAMModule(EncodedModule):
         with torch.no_grad():
             means = self._mean_hidden(inputs.device)
             weight = contrast(self.output.view(self.output.linear.weight.T), target)
-            weight = weight * (self.output.spread if self.output.task == "regression" else 1.0)
+            weight = weight * (self.output.spread if self.output.scaled else 1.0)
             parts = (self._hidden(self.embed(inputs)) - means) * weight
             values = parts.new_zeros(len(inputs), self.columns)
             values.index_add_(1, self.owners, parts)
@@ -126,9 +137,11 @@ class NAMModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"A neural additive model: {self._terms()}; their outputs are added up and nothing "
-            "else."
+        summary = message(
+            "architectures.nam",
+            numeric=len(self.encoder.numeric),
+            coded=len(self.encoder.coded),
+            hidden=list(self.hidden_units),
         )
         kinds = {
             f"networks.{i}": "one linear layer a feature"
@@ -137,31 +150,20 @@ class NAMModule(EncodedModule):
         }
         return describe(self, "NAM", summary, {**kinds, "output": "sum of the features"})
 
-    def _terms(self) -> str:
-        """What the terms of the sum are, kind by kind."""
-        sizes = " and ".join(str(size) for size in self.config.hidden)
-        numeric, coded = len(self.encoder.numeric), len(self.encoder.coded)
-        network = f"a network of {sizes} hidden units{' each' if numeric > 1 else ''}"
-        terms = [
-            (numeric, f"{plural(numeric, 'numeric feature')} with {network}"),
-            (coded, f"{plural(coded, 'feature')} with a number for each category"),
-        ]
-        return " and ".join(told for n, told in terms if n)
-
     def _hidden(self, embedded: Tensor) -> Tensor:
         """(instance, unit, 1) -> (instance, hidden): what the last layer adds up."""
         units = embedded.squeeze(-1)
         n, numeric = len(units), len(self.encoder.numeric)
         ends = units[:, :0]
         if numeric:
-            read = units[:, : numeric * (self.config.bins + 1)].reshape(n, numeric, -1)
+            read = units[:, : numeric * (self.encoder.bins + 1)].reshape(n, numeric, -1)
             given = self.networks(read.transpose(0, 1)).transpose(0, 1)
             ends = (given * self._present(units).unsqueeze(-1)).flatten(1)
-        return torch.cat([ends, units[:, numeric * (self.config.bins + 1) :]], dim=1)
+        return torch.cat([ends, units[:, numeric * (self.encoder.bins + 1) :]], dim=1)
 
     def _present(self, units: Tensor) -> Tensor:
         """(instance, numeric) 1, and 0 where a flag says that the value is missing."""
-        first = len(self.encoder.numeric) * (self.config.bins + 1)
+        first = len(self.encoder.numeric) * (self.encoder.bins + 1)
         flags = units[:, first : first + len(self._flagged)]
         present = units.new_ones(len(units), len(self.encoder.numeric))
         flagged = torch.tensor(self._flagged, dtype=torch.long, device=units.device)
@@ -170,7 +172,7 @@ class NAMModule(EncodedModule):
     def _kept(self, hidden: Tensor) -> Tensor:
         """(instance, hidden) 0 for features that are left out; the others are scaled up."""
         ones = hidden.new_ones(len(hidden), self.columns)
-        kept = nn.functional.dropout(ones, self.config.feature_dropout)
+        kept = nn.functional.dropout(ones, self.feature_dropout)
         return kept[:, self.owners]
 
     def _mean_hidden(self, device: torch.device) -> Tensor:

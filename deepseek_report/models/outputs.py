@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.tasks import task_of
 
 
 class Readout(nn.Module):
@@ -22,21 +23,23 @@ class Readout(nn.Module):
 
     def __init__(self, target: Target, train: Split) -> None:
         super().__init__()
-        self.task, self.label_index = target.task, target.label_index
-        labels = np.asarray(train.labels, dtype=np.float64) if target.is_number else np.zeros(1)
+        task = task_of(target)
+        self.scaled, self.several = not task.decides, task.several
+        self.label_index = target.label_index
+        labels = np.asarray(train.labels, dtype=np.float64) if self.scaled else np.zeros(1)
         self.register_buffer("centre", torch.tensor(float(labels.mean())))
         self.register_buffer("spread", torch.tensor(float(labels.std()) or 1.0))
 
     def forward(self, outputs: Tensor) -> Tensor:
         """(instance, output) -> the same shape; a number comes out in its unit."""
-        return self.centre + self.spread * outputs if self.task == "regression" else outputs
+        return self.centre + self.spread * outputs if self.scaled else outputs
 
     def view(self, outputs: Tensor) -> Tensor:
         """(instance, output) -> what the report is about, (instance, class).
 
         With several labels 0 and the logit of the reported one; else the outputs themselves.
         """
-        if self.task != "multi_label":
+        if not self.several:
             return outputs
         chosen = outputs[:, self.label_index]
         return torch.stack([torch.zeros_like(chosen), chosen], dim=1)
@@ -47,7 +50,7 @@ class Outputs(Readout):
 
     def __init__(self, width: int, target: Target, train: Split) -> None:
         super().__init__(target, train)
-        self.linear = nn.Linear(width, target.n_outputs)
+        self.linear = nn.Linear(width, task_of(target).n_outputs(target))
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(instance, width) -> (instance, output): classes, all labels, or the number."""

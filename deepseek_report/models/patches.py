@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.standard import Standard
 
@@ -40,12 +42,13 @@ class Patches(Embedding):
     def __init__(
         self, schema: Schema, train: Split, width: int, length: int | None, masking: float
     ) -> None:
-        layout = schema.layout
-        assert layout is not None, "tables have no patches"  # noqa: S101
+        kind = kind_of(schema)
+        layout = kind.layout
         length = length or shortest(layout)
         grid, columns = cut(layout, length)
         super().__init__(grid, columns)
-        self.length, self.image, self.masking = length, layout.modality == "image", masking
+        self.kind, self.length, self.masking = kind, length, masking
+        self.may_end = kind.may_end
         self.unit_features = tuple(range(len(schema.features)))
         self.standard = Standard(layout, train.inputs)
         size = max(map(len, columns))
@@ -60,11 +63,8 @@ class Patches(Embedding):
         self.reset_parameters()
 
     @property
-    def described(self) -> str:
-        if self.image:
-            return f"{len(self.place)} patches of {self.length} × {self.length} pixels"
-        steps = "1 step" if self.length == 1 else f"{self.length} steps"
-        return f"{len(self.place)} windows of {steps}"
+    def described(self) -> Message:
+        return message(f"tokens.pieces.{self.kind.name}", n=len(self.place), length=self.length)
 
     def reset_parameters(self) -> None:
         """Draw the summary token and the places anew."""
@@ -74,7 +74,7 @@ class Patches(Embedding):
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> (instance, column, 1 or 2)."""
         values: Tensor = self.standard(inputs)
-        if self.image:
+        if not self.may_end:
             return values.unsqueeze(2)
         return torch.stack([values, (~torch.isnan(inputs)).to(values.dtype)], dim=2)
 
@@ -82,7 +82,7 @@ class Patches(Embedding):
         """(instance, column, …) -> tokens (instance, 1 + patch, width), and which are there."""
         tokens = self.project(self._hidden(self._cut(units[..., 0]))) + self.place
         tokens = torch.cat([self.summary.expand(len(units), 1, -1), tokens], dim=1)
-        if self.image:
+        if not self.may_end:
             return tokens, None
         known = (self._cut(units[..., 1].detach()) > 0.5).any(2)
         return tokens, pad(known, (1, 0), value=True)
@@ -96,11 +96,9 @@ class Patches(Embedding):
 
     def _cut(self, columns: Tensor) -> Tensor:
         """(instance, column) -> (instance, patch, column of it), 0 where a patch is smaller."""
-        return (
-            pad(columns, (0, 1))
-            .index_select(1, self.index.flatten())
-            .unflatten(1, self.index.shape)
-        )
+        cells = pad(columns, (0, 1)).index_select(1, self.index.flatten())
+        patches: Tensor = cells.unflatten(1, self.index.shape)
+        return patches
 
 
 def shortest(layout: Layout) -> int:

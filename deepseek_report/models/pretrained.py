@@ -5,28 +5,26 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.checkpoint import described, digest, is_here, locate
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:
     from deepseek_report.models.classifier import TorchClassifier
     from deepseek_report.models.transformer_module import Start
 
-Train = Literal["head", "full", "lora", "none"]
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrained:
+class Pretrained(PretrainedSettings):
     """A model of transformers from a checkpoint: a folder, or an id of the hub.
 
     checkpoint, revision : what `artifacts.checkpoint.locate` takes. train : "head" keeps the
@@ -37,23 +35,8 @@ class Pretrained:
     """
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
     name: ClassVar[str]
-
-    checkpoint: str | None = None
-    revision: str = "main"
-    train: Train = "head"
-    pool: Literal["model", "mean"] = "model"
-    lora_rank: Annotated[int, Field(ge=1, le=512)] = 8
-    lora_alpha: Annotated[int, Field(ge=1)] = 16
-    lora_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-
-    def __post_init__(self) -> None:
-        if self.train == "none" and self.pool == "mean":
-            raise ValueError(
-                'train "none" needs a head that is trained already, and pool "mean" makes a new '
-                'one; choose pool "model", or train "head"'
-            )
 
     @property
     def capabilities(self) -> frozenset[Capability]:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
+from deepseek_report.models.prototype_settings import PrototypeSettings
 
 if TYPE_CHECKING:
     from deepseek_report.models.classifier import TorchClassifier
 
 
 @dataclass(frozen=True)
-class Prototype:
+class Prototype(PrototypeSettings):
     """Decides by nearness to real training cases that it learned to compare with, and shows them.
 
     Every class has `per_class` prototypes, each one a training case from a pool of `candidates` a
@@ -40,13 +39,7 @@ class Prototype:
         {"module", "gradients", "intrinsic", "prototypes"}
     )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
-    tasks: ClassVar[frozenset[Task]] = frozenset({"classification"})
-
-    per_class: Annotated[int, Field(ge=1, le=100)] = 8
-    candidates: Annotated[int, Field(ge=1, le=10_000)] = 200
-    bins: Annotated[int, Field(ge=1, le=256)] = 4
-    shift: Annotated[int, Field(ge=0, le=50)] | None = None
-    pace: Annotated[float, Field(gt=0, le=1000)] = 20.0
+    tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification"})
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The untrained module; candidates and statistics are taken from `train` alone."""

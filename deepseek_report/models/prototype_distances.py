@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from deepseek_report.artifacts.schema import Layout
+from deepseek_report.data_kinds import DataKind
 
 #: The most steps of a series, or pixels of an image, that a window is shifted by unless told.
-_MOST = {"series": 5, "image": 1}
 
 
 class ColumnDistances(nn.Module):
@@ -97,7 +97,8 @@ class ShiftedDistances(nn.Module):
         times = weighed.unsqueeze(1) * moved
         crossed = torch.bmm(own, times.flatten(1, 2).mT).unflatten(2, times.shape[1:3])
         fixed = (times * moved).sum(3).unsqueeze(1)
-        return torch.bmm(own**2, weighed.mT).unsqueeze(2) - 2 * crossed + fixed
+        distances: Tensor = torch.bmm(own**2, weighed.mT).unsqueeze(2) - 2 * crossed + fixed
+        return distances
 
     def _terms(self, units: Tensor, case: Tensor, weight: Tensor, best: Tensor) -> Tensor:
         """(instance, unit) the terms of one prototype, given the shifts (window, instance)."""
@@ -124,16 +125,19 @@ def column_distances(units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
     return (units**2 @ weights.T - 2 * crossed + (weights * cases**2).sum(1)).clamp(min=0.0)
 
 
-def shift_of(layout: Layout, asked: int | None) -> int:
-    """The greatest shift: as asked, else half of a window's side, at most 5 steps or 1 pixel.
+def shift_of(kind: DataKind, asked: int | None) -> int:
+    """The greatest shift: as asked, else half of a window's side, at most `DataKind.most_shift`.
 
-    A window of one column is not shifted, since it would fit anywhere.
+    A window of one column is not shifted, since it would fit anywhere; 0 for columns that have no
+    places.
     """
+    if not kind.most_shift:
+        return 0
     if asked is not None:
         return asked
-    *sides, channels = layout.shape
-    places = max(len(player) for player in layout.players) / channels
-    return min(int(places ** (1 / len(sides)) / 2 + 1e-9), _MOST[layout.modality])
+    *sides, channels = kind.shape
+    places = max(len(player) for player in kind.layout.players) / channels
+    return min(int(places ** (1 / len(sides)) / 2 + 1e-9), kind.most_shift)
 
 
 def _windows(layout: Layout) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.architecture import describe
 from deepseek_report.models.encoded import EncodedModule
 from deepseek_report.models.outputs import contrast
@@ -23,9 +24,7 @@ from deepseek_report.models.prototype_distances import (
     column_distances,
     shift_of,
 )
-
-if TYPE_CHECKING:
-    from deepseek_report.models.prototype import Prototype
+from deepseek_report.models.prototype_settings import PrototypeSettings
 
 #: ε of the similarity: a case that is the prototype itself has similarity log(1 + 1/ε).
 NEAREST = 0.01
@@ -33,7 +32,6 @@ NEAREST = 0.01
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
 #: What may be moved, and by what.
-_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 #: Training cases over which the usual distances of images and series are taken.
 _REFERENCE = 256
 
@@ -90,11 +88,11 @@ class PrototypeModule(EncodedModule):
     scale: Tensor
     owners: Tensor
 
-    def __init__(self, config: Prototype, schema: Schema, train: Split, seed: int) -> None:
+    def __init__(self, config: PrototypeSettings, schema: Schema, train: Split, seed: int) -> None:
         super().__init__(schema, train, config.bins)
         self.config, self.columns = config, len(schema.features)
-        self.layout = schema.layout
-        self.shift = 0 if self.layout is None else shift_of(self.layout, config.shift)
+        self.kind = kind_of(schema)
+        self.shift = shift_of(self.kind, config.shift)
         self.n_classes = len(schema.target.classes)
         self._keep_candidates(train, seed)
         self.distances = self._measure(train, seed)
@@ -157,22 +155,19 @@ class PrototypeModule(EncodedModule):
 
     def architecture(self) -> dict[str, Any]:
         """Name, summary, parameters and layers, as `architecture.json` holds them."""
-        summary = (
-            f"A prototype model: it compares a case with {len(self.classes)} cases of the training "
-            f"part, over {len(self.unit_features)} encoded columns, and decides for the class "
-            f"whose prototypes are near.{self._moves()}"
+        summary = message(
+            "architectures.prototype",
+            prototypes=len(self.classes),
+            columns=len(self.unit_features),
+            moves=self._moves(),
         )
         return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
 
-    def _moves(self) -> str:
+    def _moves(self) -> Text:
         """How far parts of a prototype may move, as a sentence; empty where none may."""
-        if self.layout is None or not self.shift:
+        if not self.shift:
             return ""
-        part, step = _MOVED[self.layout.modality]
-        return (
-            f" A {part} of a prototype need not stand in its place: each is compared where it fits "
-            f"best, up to {plural(self.shift, step)} aside."
-        )
+        return message(f"architectures.moves.{self.kind.name}", shift=self.shift)
 
     def _in_use(self) -> Tensor:
         """(prototype, unit) the training cases; in training with the gradient of their places."""
@@ -222,10 +217,11 @@ class PrototypeModule(EncodedModule):
         mean, square = mean / len(train), square / len(train)
         scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
         self.register_buffer("scale", scale.float())
-        if self.layout is None or not self.shift:
+        if not self.shift:
             return ColumnDistances(mean.float(), square.float())
         drawn = np.random.default_rng(seed).permutation(len(train))[:_REFERENCE]
-        return ShiftedDistances(self.layout, self.shift, self._units(train.inputs[np.sort(drawn)]))
+        reference = self._units(train.inputs[np.sort(drawn)])
+        return ShiftedDistances(self.kind.layout, self.shift, reference)
 
     def _units(self, inputs: NDArray[np.float64]) -> Tensor:
         """(instance, column) -> (instance, unit)."""

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_MODALITIES, ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    Modality,
+    Schema,
+    TaskName,
+)
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
 from deepseek_report.models.libraries import (
     LIBRARIES,
@@ -24,6 +30,7 @@ from deepseek_report.models.libraries import (
     walkable,
 )
 from deepseek_report.models.pickles import is_pickle, pickle_problem
+from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.booster_file import LoadedBooster
@@ -53,7 +60,7 @@ class Sklearn:
     predict what it predicted after training.
     """
 
-    modalities: ClassVar[frozenset[Modality]] = ALL_MODALITIES
+    modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
     trusted_types: ClassVar[tuple[str, ...]] = ()
 
     estimator: str | None = None
@@ -70,7 +77,7 @@ class Sklearn:
         return trusting
 
     @property
-    def tasks(self) -> frozenset[Task]:
+    def tasks(self) -> frozenset[TaskName]:
         """What the named estimator is for; where none is named, one is chosen for the target."""
         if self.file is not None:
             name = self._class_name
@@ -99,14 +106,14 @@ class Sklearn:
         """Without trees where boosting has more than two classes, for texts and several labels."""
         target = schema.target
         some = len(target.classes) <= 2 or TREES.get(self._class_name, False)
-        walked = some and target.task != "multi_label" and schema.modality != "text"
+        walked = some and not task_of(target).several and not kind_of(schema).as_words
         return self.capabilities if walked else frozenset()
 
-    def chosen_encoding(self, modality: Modality = "table") -> Encoding:
-        """The encoding, with "auto" resolved."""
+    def chosen_encoding(self, as_words: bool = False) -> Encoding:
+        """The encoding, with "auto" resolved; `as_words` as in `DataKind`."""
         if self.encoding != "auto":
             return self.encoding
-        if modality == "text":
+        if as_words:
             return "words"
         if self.file is not None and (self._is_booster or self._described.has_names):
             return "frame"
@@ -121,14 +128,14 @@ class Sklearn:
         if self._is_booster:
             return self._booster_class
         if self.file is not None:
-            return self._described.class_name
+            return str(self._described.class_name)
         return self._dotted().rpartition(".")[2]
 
     @property
     def _booster_class(self) -> str:
         """The class of the library's own interface; empty where the file cannot be read."""
         try:
-            return self._load_booster().called
+            return str(self._load_booster().called)
         except ConfigError:
             return ""
 
@@ -149,7 +156,7 @@ class Sklearn:
         from deepseek_report.models.columns import fit_columns, frame_for
         from deepseek_report.models.estimator import Fitted
 
-        encoding = self.chosen_encoding(schema.modality)
+        encoding = self.chosen_encoding(kind_of(schema).as_words)
         estimator = self._estimator(schema)
         if self.file is not None:
             read = frame_for(schema, estimator) if encoding == "frame" else None
@@ -230,10 +237,9 @@ class Sklearn:
         """The estimator by dotted path; without a schema, that for a table with classes."""
         if self.estimator is not None:
             return self.estimator
-        task, modality = (
-            (schema.target.task, schema.modality) if schema else ("classification", "table")
-        )
-        return default_estimator(self.library, task, modality)
+        if schema is None:
+            return default_estimator(self.library, "classification")
+        return default_estimator(self.library, schema.target.task, kind_of(schema).as_words)
 
     def _class(self, schema: Schema | None = None) -> Any:
         from deepseek_report.models.foreign import find_class
@@ -245,9 +251,9 @@ class Sklearn:
     def _estimator(self, schema: Schema) -> Any:
         from deepseek_report.models.skops_file import load_file
 
-        task = schema.target.task
+        task = task_of(schema.target)
         if self.file is not None:
-            if task == "multi_label":
+            if task.several:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
             path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
@@ -255,11 +261,11 @@ class Sklearn:
         else:
             dotted = self._dotted(schema)
             found = self._class(schema)(**{**settings_of(dotted), **self.params})
-        if _is_regressor(found) != (task == "regression"):
-            wanted = "a number" if task == "regression" else "classes"
+        if _is_regressor(found) == task.decides:
+            wanted = "classes" if task.decides else "a number"
             name = self._class_name or type(found).__name__
             raise ConfigError(f"{name} is not made to predict {wanted}")
-        if task != "multi_label":
+        if not task.several:
             return found
         from sklearn.multioutput import MultiOutputClassifier
 
@@ -325,7 +331,7 @@ def _is_regressor(estimator: Any) -> bool:
     return bool(is_regressor(estimator))
 
 
-def _tasks(regressor: bool, *, from_file: bool) -> frozenset[Task]:
+def _tasks(regressor: bool, *, from_file: bool) -> frozenset[TaskName]:
     if regressor:
         return frozenset({"regression"})
     return frozenset({"classification"} if from_file else {"classification", "multi_label"})

@@ -7,7 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.embedding import Embedding
 
 #: The unknown token of every vocabulary.
@@ -27,8 +29,7 @@ class TextTokens(Embedding):
         places = len(schema.features)
         super().__init__((places,), tuple((place,) for place in range(places)))
         self.unit_features = (-1, *range(places))
-        self.mask = schema.layout.mask if schema.layout else None
-        self.nouns = schema.player_nouns[1]
+        self.mask = kind_of(schema).mask
         self.masking = 0.0 if self.mask is None else masking
         self.summary = nn.Parameter(torch.empty(width))
         self.place = nn.Parameter(torch.empty(places, width))
@@ -36,8 +37,8 @@ class TextTokens(Embedding):
         self.reset_parameters()
 
     @property
-    def described(self) -> str:
-        return f"{len(self.place)} {self.nouns} of a vocabulary of {len(self.table)}"
+    def described(self) -> Message:
+        return message("tokens.text", n=len(self.place), vocabulary=len(self.table))
 
     def reset_parameters(self) -> None:
         """Draw the tokens anew."""

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.models.embedding import Embedding
 from deepseek_report.models.encoding import Encoder
@@ -41,8 +42,8 @@ class FeatureTokens(Embedding):
         self.reset_parameters()
 
     @property
-    def described(self) -> str:
-        return f"{len(self.bias)} feature tokens"
+    def described(self) -> Message:
+        return message("tokens.features", n=len(self.bias))
 
     def reset_parameters(self) -> None:
         """Draw the tokens anew; what no training row touches (missing, unseen) starts at zero."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Task
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, DeepseekReportError
 
@@ -39,7 +39,7 @@ class TorchModule:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
 
-    tasks: ClassVar[frozenset[Task]] = ALL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
     module: str = "torch.nn.Linear"
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -55,13 +55,14 @@ class TorchModule:
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""
-        from deepseek_report.models.adapted_module import adapt, put_weights
+        from deepseek_report.models.adapted_module import OwnClass, adapt, put_weights
         from deepseek_report.models.foreign import find_class
         from deepseek_report.models.seeding import seeded
 
         cls = find_class(self.module, [self.module.partition(".")[0]])
+        own = OwnClass(cls, self.module, self.params)
         with seeded(seed):
-            module = adapt(self, cls, schema, train)
+            module = adapt(own, schema, train, inputs=self.inputs, bins=self.bins)
         if self.weights is not None:
             put_weights(module, Path(self.weights))
         return module

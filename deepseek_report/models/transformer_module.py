@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.models.frozen import FrozenFeatures, keep_only, set_trained
 from deepseek_report.models.inside import (
     Choice,
@@ -87,7 +88,7 @@ class TransformerModule(nn.Module):
         super().__init__()
         self.net, self.start = start.net, _without_net(start)
         places = len(schema.features)
-        self.mask = schema.layout.mask if schema.layout else None
+        self.mask = kind_of(schema).mask
         self.unit_features = (*[-1] * len(start.before), *range(places), *[-1] * len(start.after))
         self.config = self.net.config.get_text_config()
         target = schema.target

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message, message
 from deepseek_report.models.architecture import count_parameters, describe
 
 _MIXTURE = "mixture of experts"
@@ -86,33 +86,31 @@ def _kind(key: str, part: nn.Module) -> str | None:
     return next((kind for piece, kind in _KINDS if piece in named), None)
 
 
-def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Module]) -> str:
-    config, c = type(module.net).__name__, module.config
-    text = (
-        f"{config} of transformers: {len(layers)} layers of width {c.hidden_size}, "
-        f"{c.num_attention_heads} attention heads each"
+def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Module]) -> Message:
+    config, trained = module.config, count_parameters(module)
+    return message(
+        "architectures.transformer",
+        name=type(module.net).__name__,
+        layers=len(layers),
+        width=config.hidden_size,
+        heads=config.num_attention_heads,
+        routed=len(routers),
+        chosen=config.num_experts_per_tok if routers else 0,
+        experts=_experts(next(iter(routers.values()))) if routers else 0,
+        shared=getattr(config, "n_shared_experts", 0) if routers else 0,
+        partly=trained < sum(one.numel() for one in module.parameters()),
+        trained=trained,
+        reads=_reads(module),
     )
-    if routers:
-        chosen = c.num_experts_per_tok
-        experts = _experts(next(iter(routers.values())))
-        shared = getattr(c, "n_shared_experts", 0)
-        text += f"; in {len(routers)} of them {chosen} of {experts} experts work on each token"
-        text += f", beside {shared} that all share" if shared else ""
-    trained = count_parameters(module)
-    if trained < sum(one.numel() for one in module.parameters()):
-        text += f", of whose parameters training may change {count(trained) if trained else 'none'}"
-    return f"{text}. {_reads(module)}"
 
 
 def _reads(module: Any) -> str:
-    """What of the last layer the output is made from."""
+    """What of the last layer the output is made from: "mean", "head", "end" or "last"."""
     if module.start.mean:
-        return "The output reads the mean of all tokens."
+        return "mean"
     if not module.reads_last:
-        return "The output comes from the architecture's own head, mostly from the first token."
-    if module.start.after:
-        return "The output reads the token that ends every text."
-    return "The output reads the last token."
+        return "head"
+    return "end" if module.start.after else "last"
 
 
 def _experts(router: Any) -> int:

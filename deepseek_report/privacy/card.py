@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.privacy.source import Source
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.wording.words import wording
 
 #: What a person declares of the data, and facts about all rows together.
 _AS_THEY_ARE = (
@@ -54,7 +56,11 @@ def released_card(card: Mapping[str, Any], source: Source) -> dict[str, Any]:
     """The card without small counts; smallest and largest values become quantiles."""
     kept = {key: card[key] for key in _AS_THEY_ARE if key in card}
     kept |= {
-        key: [one for one in card.get(key) or [] if not source.withheld.mentions(str(one))]
+        key: [
+            sentence
+            for sentence in card.get(key) or []
+            if not source.withheld.mentions(wording().say(sentence))
+        ]
         for key in _SENTENCES
     }
     return {
@@ -222,7 +228,7 @@ def released_schema(schema: Schema, source: Source) -> Schema:
 
 
 def _tokens(schema: Schema, source: Source) -> tuple[Category, ...]:
-    if schema.modality != "text":
+    if not schema.vocabulary:
         return ()
     rare = source.withheld.tokens
     words = (RARE_WORD if i in rare else one for i, one in enumerate(schema.vocabulary))
@@ -252,7 +258,7 @@ def _issue(issue: DataIssue, source: Source) -> DataIssue:
     if issue.check == "rare_categories":
         return _rare_categories(issue)
     counted = _COUNTED.get(issue.check)
-    named = f"{issue.text} {issue.recommendation}"
+    named = " ".join(map(wording().say, (issue.text, issue.recommendation)))
     if (
         counted is not None
         and not any(source.is_small(n) for n in _found(issue.values, counted))
@@ -263,9 +269,8 @@ def _issue(issue: DataIssue, source: Source) -> DataIssue:
     return DataIssue(
         issue.check,
         issue.severity,
-        f"The check “{issue.check.replace('_', ' ')}” found something about so few rows, or about "
-        "so rare a value, that this report does not say what.",
-        recommendation="Look at it where the data are: report.privacy=full tells it.",
+        message("data.withheld.text", check=issue.check.replace("_", " ")),
+        recommendation=message("data.withheld.do"),
     )
 
 
@@ -280,8 +285,9 @@ def _rare_categories(issue: DataIssue) -> DataIssue:
     n, features = len(issue.values.get("categories", ())), len(values.get("features", ()))
     return dataclasses.replace(
         issue,
-        text=f"Categories that occur in fewer than {values.get('floor')} rows: {n}, in features: "
-        f"{features}. This report does not name them.",
+        text=message(
+            "data.rare_categories.unnamed", n=n, features=features, floor=values.get("floor", 0)
+        ),
         values=values,
     )
 

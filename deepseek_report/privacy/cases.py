@@ -9,10 +9,12 @@ import pandas as pd
 
 from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.schema import Feature
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.case_choice import NAMED
 from deepseek_report.privacy.bands import RARE, banded
 from deepseek_report.privacy.source import Source, three_digits
 from deepseek_report.privacy.tables import IDENTIFIERS, mentioned
+from deepseek_report.tasks import task_of
 
 Columns = Callable[[pd.Series], str]
 
@@ -42,7 +44,7 @@ def _unnamed(table: pd.DataFrame, source: Source) -> pd.DataFrame:
         role=[f"{NAMED}{number + 1}" for number in table["case"]],
         role_label=[f"Case {number + 1}" for number in table["case"]],
     )
-    if source.dataset.schema.target.is_number:
+    if not task_of(source.dataset.schema.target).decides:
         table = _rounded_numbers(table, source)
     return table
 
@@ -67,7 +69,7 @@ def _rounded_numbers(table: pd.DataFrame, source: Source) -> pd.DataFrame:
 def _in_bands(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Values of the case as bands; of texts, images and series they are the input itself."""
     schema = source.dataset.schema
-    if schema.layout is not None or "feature" not in table:
+    if not kind_of(schema).named_columns or "feature" not in table:
         return _layout_values(table, source)
     places = {feature.name: place for place, feature in enumerate(schema.features)}
 
@@ -92,7 +94,7 @@ def _in_bands(table: pd.DataFrame, source: Source) -> pd.DataFrame:
 
 def _layout_values(table: pd.DataFrame, source: Source) -> pd.DataFrame:
     """Means of patches and windows are left out; words stay, since they are what was decided on."""
-    if source.dataset.schema.modality in {"image", "series"}:
+    if kind_of(source.dataset.schema).shown_as_mean:
         for name in ("display", "from_display"):
             if name in table:
                 table = table.assign(**{name: ""})

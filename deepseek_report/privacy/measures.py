@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from deepseek_report.artifacts.disclosure import Releases, reveals_of
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    releases_of,
+    table_types,
+    traits_of,
+)
 from deepseek_report.artifacts.score import Category, Measurement, Score
 from deepseek_report.privacy.cases import released_cases
 from deepseek_report.privacy.source import Source
 from deepseek_report.privacy.tables import released
+from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.
 _OF_INSTANCES: frozenset[Category] = frozenset(
     {"performance", "calibration", "fairness", "explanation", "slices", "data", "robustness"}
 )
 
+
+Said = TypeVar("Said", bound=Text)
 
 #: How sentences tell the size of a group.
 _COUNTED = re.compile(r"\((\d+)\)")
@@ -29,29 +39,36 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()
-    releases: Releases = getattr(plugin, "releases", {})
+    releases = releases_of(plugin)
     tables = _tables(found.tables, releases, source)
-    notes = without_private(found.notes, source)
+    notes = tuple(note for note in found.notes if not is_private(_english(note), source))
     scores = tuple(one for one in found.scores if _told(one, found.tables, tables, source))
     left_out = len(scores) < len(found.scores) or any(
         len(table) < len(found.tables[name])
         for name, table in tables.items()
         if not releases[name].coarse and not releases[name].of_cases
     )
-    arrays = frozenset(getattr(plugin, "released_arrays", ()))
+    arrays = traits_of(plugin, MetricPart).released_arrays
     return Measurement(
         scores=scores,
         tables=tables,
         arrays={name: one for name, one in found.arrays.items() if name in arrays},
         notes=(*notes, *([_note(source)] if left_out else [])),
+        types={
+            name: declared.restricted_to(tables[name].columns)
+            for name, declared in table_types(plugin).items()
+            if name in tables
+        },
     )
 
 
-def _note(source: Source) -> str:
-    return (
-        f"What is about fewer than {source.privacy.floor} instances is left out here, and so is "
-        "that from which it could be worked out."
-    )
+def _note(source: Source) -> Message:
+    return message("notes.privacy.left_out", floor=source.privacy.floor)
+
+
+def _english(text: Text) -> str:
+    """A sentence as one language says it, since what it names is the same in all of them."""
+    return wording().say(text)
 
 
 def _tables(
@@ -76,7 +93,7 @@ def _told(
     """Whether a score may be told: of enough instances, and of nothing that was left out."""
     if score.category in _OF_INSTANCES and source.is_small(score.n):
         return False
-    if source.withheld.mentions(" ".join((score.level, score.slice, score.note))):
+    if source.withheld.mentions(" ".join((score.level, score.slice, _english(score.note)))):
         return False
     if score.slice and "slices" in after:
         return score.slice in set(after["slices"]["slice"])
@@ -110,12 +127,13 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
     return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
 
 
-def without_private(texts: Iterable[str], source: Source) -> list[str]:
+def without_private(texts: Iterable[Said], source: Source) -> list[Said]:
     """The sentences that name nothing that is withheld, and count no group of few instances."""
     return [one for one in texts if not is_private(one, source)]
 
 
-def is_private(text: str, source: Source) -> bool:
+def is_private(text: Text, source: Source) -> bool:
     """Whether a sentence names a rare group or value, or counts one: `driver (2)`."""
-    counted = (int(digits) for digits in _COUNTED.findall(text))
-    return source.withheld.mentions(text) or any(source.is_small(n) for n in counted)
+    sentence = wording().say(text)
+    counted = (int(digits) for digits in _COUNTED.findall(sentence))
+    return source.withheld.mentions(sentence) or any(source.is_small(n) for n in counted)

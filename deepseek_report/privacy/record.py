@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from deepseek_report.artifacts.disclosure import Privacy
+from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.privacy.measures import is_private
 from deepseek_report.privacy.source import Source
 
@@ -30,23 +31,19 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 
 def told_problems(
-    problems: Iterable[Mapping[str, str]], privacy: Privacy, source: Source | None
-) -> Iterable[dict[str, str]]:
+    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: Source | None
+) -> Iterable[dict[str, Any]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
     for one in problems:
         if privacy.is_full or not _is_quoting(one, source):
             yield dict(one)
         else:
-            yield {**one, "reason": _UNTOLD.format(privacy.level)}
+            reason = message("refusals.withheld", level=privacy.level)
+            yield {**one, "reason": reason.to_json()}
 
 
-#: Why a part is missing, where its own reason must not be told.
-_UNTOLD = (
-    "report.privacy is {}, and the reason may quote the data or count few rows of it; the terminal "
-    "told it"
-)
-
-
-def _is_quoting(problem: Mapping[str, str], source: Source | None) -> bool:
+def _is_quoting(problem: Mapping[str, Any], source: Source | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
-    return problem["kind"] == "failed" or source is None or is_private(problem["reason"], source)
+    if problem["kind"] == "failed" or source is None:
+        return True
+    return is_private(text_of(problem["reason"]), source)

@@ -19,6 +19,8 @@ import numpy as np
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.config.experiment import Experiment
@@ -27,6 +29,8 @@ from deepseek_report.privacy.measures import released_measurement, without_priva
 from deepseek_report.privacy.source import Source
 from deepseek_report.store import copy_tree
 
+#: Stages that read copies like these; pictures by plug-ins that say what they show.
+MADE_FROM_RELEASED = frozenset({"conclusions", "pictures"})
 #: Files of a training folder that hold nothing of single rows. Weights are not among them: they
 #: hold means, ends and rare values of columns, and of some models training rows.
 _OF_TRAINING = ("history.parquet", "training.json", "architecture.json", "timing.json")
@@ -77,8 +81,8 @@ class _Stage:
 
 
 def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> None:
-    kind, _, name = stage.id.partition("/")
-    name = name.partition("/")[0]
+    artifact = ArtifactId(stage.id)
+    kind, name = artifact.kind, artifact.name
     if kind == "data":
         _data(stage, source)
     elif kind == "training":
@@ -91,15 +95,15 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> Non
         found = Measurement.load(stage.source)
         plugin = experiment.multiple["metrics"][name]
         released_measurement(found, plugin, source).save(stage.target)
-    elif kind == "pictures":  # drawn from copies like these, by plug-ins that say what they show
+    elif kind in MADE_FROM_RELEASED:
         copy_tree(stage.source, stage.target)
 
 
 def _data(stage: _Stage, source: Source) -> None:
     dataset = source.dataset
     save_json(stage.target / "schema.json", released_schema(dataset.schema, source).to_json())
-    save_json(stage.target / "card.json", released_card(dataset.card, source))
-    issues = [vars(one) for one in released_issues(dataset.issues, source)]
+    save_json(stage.target / "card.json", plain(released_card(dataset.card, source)))
+    issues = [issue.to_json() for issue in released_issues(dataset.issues, source)]
     save_json(stage.target / "issues.json", issues)
 
 
@@ -111,7 +115,8 @@ def _training(stage: _Stage, source: Source) -> None:
     facts = stage.target / "training.json"
     if facts.is_file():
         found = load_json(facts)
-        save_json(facts, {**found, "notes": without_private(found.get("notes") or [], source)})
+        notes = without_private(map(text_of, found.get("notes") or []), source)
+        save_json(facts, {**found, "notes": plain(notes)})
 
 
 def _predictions(stage: _Stage, source: Source) -> None:

@@ -16,6 +16,7 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.metrics.case_choice import NAMED
 from deepseek_report.privacy.withheld import Withheld
+from deepseek_report.tasks import task_of
 
 Floats = NDArray[np.float64]
 #: Outside of these shares a quantile is too near to the values of single instances.
@@ -51,9 +52,7 @@ class Source:
         p = self.predictions
         if p is None or not len(p):
             return np.zeros(0)
-        if self.dataset.schema.target.is_number:
-            return p.values
-        return p.scores if p.probabilities.shape[1] == 2 else p.probabilities.max(axis=1)
+        return task_of(self.dataset.schema.target).stated(p)
 
     def middle(self, values: Floats) -> tuple[float, float]:
         """The ends of the middle 98 % of the values, or less where fewer than `floor` lie outside.

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.groups import UNKNOWN
 from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.tasks import task_of
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -92,7 +94,7 @@ def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints
     }
     labels = np.concatenate([part.labels for part in parts])
     everyone = np.ones(len(labels), bool)
-    if schema.target.is_number:
+    if not task_of(schema.target).decides:
         return [cells.count(codes, everyone)]
     marked = [labels == one for one in {schema.target.explained, schema.target.favourable}]
     return [cells.count(codes, one) for one in (everyone, *_both(marked))]
@@ -101,7 +103,7 @@ def _of_part(cells: _Cells, parts: Sequence[Split], schema: Schema) -> list[Ints
 def _of_decisions(cells: _Cells, dataset: Dataset, predictions: Predictions) -> list[Ints]:
     """How many of each cell were decided for the favourable class, and how many not."""
     target = dataset.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return []
     favoured = predictions.decisions == target.favourable
     return [cells.count(dataset.test.groups, one) for one in _both([favoured])]
@@ -166,7 +168,7 @@ def _categories(dataset: Dataset, floor: int) -> tuple[set[tuple[str, str]], set
     """Categories, and features whose missing cells, are too few in all parts or in training."""
     found: set[tuple[str, str]] = set()
     missing: set[str] = set()
-    if dataset.schema.layout is not None:
+    if not kind_of(dataset.schema).named_columns:
         return found, missing
     whole = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     for place, feature in enumerate(dataset.schema.features):
@@ -191,7 +193,7 @@ def _category_counts(column: NDArray[np.float64], names: Sequence[str], numeric:
 def _tokens(dataset: Dataset, floor: int) -> frozenset[int]:
     """Positions of the tokens that stand in fewer texts than the floor."""
     schema = dataset.schema
-    if schema.modality != "text":
+    if not schema.vocabulary:
         return frozenset()
     texts = np.zeros(len(schema.vocabulary), np.int64)
     for part in PARTS:
@@ -207,7 +209,7 @@ def _rare_labels(
     crossed = {name for name, _ in levels if CROSS in name}
     withheld = {(name, level) for name, level in levels if name not in crossed} | set(categories)
     told = {(one.name, level) for one in schema.attributes for level in one.levels}
-    if schema.layout is None:
+    if kind_of(schema).named_columns:
         told |= {(one.name, two.label) for one in schema.features for two in one.categories}
     open_labels = {label for pair in told - withheld for label in [pair[1]]}
     hidden = {label for _, label in withheld} - open_labels - {UNKNOWN}

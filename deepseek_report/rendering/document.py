@@ -14,6 +14,7 @@ from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
 from deepseek_report.artifacts.files import dump_json
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
@@ -24,6 +25,10 @@ from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
 from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.rendering.texts import TemplateTexts
+from deepseek_report.sections.tables import ShownTable, measured_table
+from deepseek_report.wording.of_results import words_for, words_of
+from deepseek_report.wording.words import Wording
 
 _REFERENCE = re.compile(f"{REFERENCE[0]}([a-z0-9-]+){REFERENCE[1]}")
 _DEFINED = re.compile(r"\{#((?:fig|tbl|sec|nte|tip|wrn|imp|cau)-[A-Za-z0-9-]+)")
@@ -32,19 +37,26 @@ STYLESHEET = "report.css"
 _BLANKS = re.compile(r"\n(?:[ \t]*\n){2,}")
 
 
+@dataclass(frozen=True)
+class Document:
+    """Where a document was written. failures : {`sections/<name>`: why its template failed}."""
+
+    path: Path
+    failures: Mapping[str, str]
+
+
 def write_qmd(
     results: Results,
     contents: Sequence[SectionContent],
     options: ReportOptions,
     folder: Path,
     templates: Sequence[Path] = (),
-) -> Path:
-    """Write `report.qmd`, `figures/` and `tables/` to the run folder; return the document.
+) -> Document:
+    """Write `report.qmd`, `figures/` and `tables/` to the run folder.
 
     Templates are looked for in `templates` first, then in those that come with the package. A
-    section whose template fails stays in the report with the reason, which is also added to
-    `results.failures` under `sections/<name>`. What a person wrote in `notes/<section>.qmd` stands
-    at the end of that section.
+    section whose template fails stays in the report with the reason. What a person wrote in
+    `notes/<section>.qmd` stands at the end of that section.
 
     Raises
     ------
@@ -55,7 +67,7 @@ def write_qmd(
     output.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
     output.write_text(path, writer.document())
-    return path
+    return Document(path, writer.failures)
 
 
 def _clear(folder: Path) -> None:
@@ -73,19 +85,29 @@ class _Writer:
     options: ReportOptions
     folder: Path
     templates: Sequence[Path] = ()
+    words: Wording = field(init=False)
     environment: Environment = field(init=False)
     macros: dict[str, Any] = field(init=False)
     used: set[str] = field(default_factory=set)
     notes: dict[str, Note] = field(init=False)
+    failures: dict[str, str] = field(default_factory=dict)
+    section: str = ""
+    measured: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.notes = read_notes(self.folder, [content.name for content in self.contents])
-        self.environment = build_environment([*self.templates, shipped("templates")])
+        schema = self.results.schema if self.results.has("data") else None
+        self.words = words_for(self.options.language, schema)
+        folders = [*self.templates, shipped("templates")]
+        self.environment = build_environment(folders, self.words)
         self.environment.globals.update(
             picture=self.picture,
             picture_names=self.picture_names,
             further_pictures=self.further_pictures,
             table=self.table,
+            placed=self.placed,
+            measured=self.measured_table,
+            further_tables=self.further_tables,
             ref=markdown.reference,
             anchor=markdown.anchor,
             section_ref=self.section_ref,
@@ -102,22 +124,24 @@ class _Writer:
         bodies = [self._section(content) + self._note(content.name) for content in self.contents]
         front = Markdown(front_matter(self.options))
         text = self._render("report.qmd.j2", {"bodies": bodies, "front_matter": front})
-        return _BLANKS.sub("\n\n", _resolve(text)).rstrip() + "\n"
+        return _BLANKS.sub("\n\n", _resolve(text, self._text)).rstrip() + "\n"
 
     def _section(self, content: SectionContent) -> Markdown:
+        self.section = content.name
         values = {"section": content, "values": content.values}
         if content.incomplete and not content.values:  # its content could not be computed
             return Markdown(self._render("sections/_generic.qmd.j2", values))
-        before = set(self.used)
+        before, tables_before = set(self.used), set(self.measured)
         try:
             body = Markdown(self._render(f"sections/{content.name}.qmd.j2", values))
-            return body + self.further_pictures(content.name)  # its template has no footer
+            # Where its template has no footer:
+            return body + self.further_pictures(content.name) + self.further_tables(content.name)
         except TemplateNotFound as error:
             if error.name != f"sections/{content.name}.qmd.j2":
                 raise
             return Markdown(self._render("sections/_generic.qmd.j2", values))
         except (TemplateError, TypeError, ValueError, KeyError) as error:
-            self.used = before  # what it had placed is lost with it
+            self.used, self.measured = before, tables_before  # what it had placed is lost
             return self._failed(content, error)
 
     def _note(self, section: str) -> Markdown:
@@ -128,8 +152,8 @@ class _Writer:
 
     def _failed(self, content: SectionContent, error: Exception) -> Markdown:
         told = without_local_paths(f"{type(error).__name__}: {error}")
-        reason = f"its template failed ({told})"
-        self.results.failures[f"sections/{content.name}"] = reason
+        reason = self._text("template_failed", reason=told)
+        self.failures[ArtifactId.of("sections", content.name)] = reason
         shown = SectionContent(
             content.name, content.title, content.question, content.answer, incomplete=[reason]
         )
@@ -138,6 +162,10 @@ class _Writer:
 
     def _render(self, name: str, values: Mapping[str, Any]) -> str:
         return self.environment.get_template(name).render(values)
+
+    def _text(self, name: str, /, **values: Any) -> str:
+        """What the document itself says, from the catalog's `templates.document`."""
+        return TemplateTexts(self.words).text(f"templates.document.{name}", **values)
 
     # --- functions of the templates ---
 
@@ -149,11 +177,14 @@ class _Writer:
         """The pictures of a section that stand nowhere yet, under a heading of their own."""
         mine = [name for name, one in self.results.pictures.items() if one.section == section]
         left = [self.picture(name) for name in mine if f"fig-{name}" not in self.used]
-        return (
-            Markdown("\n\n## Further pictures\n\n") + Markdown("").join(left)
-            if left
-            else Markdown("")
-        )
+        return self._under("further_pictures", left)
+
+    def _under(self, heading: str, blocks: Sequence[Markup]) -> Markup:
+        """The blocks under a heading; nothing where there are none."""
+        if not blocks:
+            return Markdown("")
+        title = markdown.escape(self._text(heading))
+        return Markdown(f"\n\n## {title}\n\n") + Markdown("").join(blocks)
 
     def picture(self, name: str) -> Markup:
         """A figure: caption, static picture, alternative text, how to read it, interactive twin.
@@ -164,16 +195,18 @@ class _Writer:
         if found is None:
             return self._absent(name)
         if f"fig-{name}" in self.used:
-            return Markdown("See ") + markdown.reference("fig", name) + Markdown(".\n\n")
+            shown = self._text("see", reference=markdown.reference("fig", name))
+            return Markdown(shown + Markdown("\n\n"))
         self.used.add(f"fig-{name}")
         self._write_picture(found)
-        return Markdown(_figure(found, twin=self._has_twin(found)))
+        words, lead = words_of(self.results), self._text("how_to_read")
+        return Markdown(_figure(found, words, lead, twin=self._has_twin(found)))
 
     def _absent(self, name: str) -> Markup:
         reasons = [
-            f"the picture {failed.removeprefix('pictures/')} could not be drawn: {reason}"
+            self._text("not_drawn", name=name, reason=reason)
             for failed, reason in self.results.failures.items()
-            if failed == f"pictures/{name}"
+            if failed == ArtifactId.picture(name)
         ]
         return Markdown(self.macros["incomplete"](reasons))
 
@@ -212,7 +245,7 @@ class _Writer:
         rows = tables.as_rows(rows)
         chosen = tables.choose_columns(rows, columns)
         if not rows or not chosen:
-            return Markdown("\n\n*No rows.*\n\n")
+            return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
         text = markdown.caption(caption)
         if csv:
             self._write_csv(name, rows, [column.key for column in chosen])
@@ -220,6 +253,28 @@ class _Writer:
         shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
         body = tables.pipe_table(shown, chosen)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
+
+    def placed(self, shown: ShownTable) -> Markup:
+        """A table with its own words, inside a fold where it says so; nothing without rows."""
+        if not shown:
+            return Markdown("")
+        body = self.table(shown.rows, shown.id, shown.caption, shown.columns)
+        body = Markdown.escape(shown.before) + body
+        if not shown.folded:
+            return body
+        return Markdown(self.macros["details"](shown.heading, caller=lambda: body))
+
+    def measured_table(self, metric: str, name: str = "") -> Markup:
+        """A table of a metric, in its own words; `name` is that of the metric if left out."""
+        key = (metric, name or metric)
+        self.measured.add(key)
+        return self.placed(measured_table(self.results, self.section, *key))
+
+    def further_tables(self, section: str) -> Markup:
+        """The tables that name this section and stand nowhere yet, under a heading of their own."""
+        keys = [key for key in self.results.tables_of(section) if key not in self.measured]
+        left = [table for key in keys if (table := self.measured_table(*key))]
+        return self._under("further_tables", left)
 
     def _unused(self, name: str) -> str:
         number = 1
@@ -239,13 +294,13 @@ class _Writer:
         return markdown.reference("sec", name)
 
 
-def _figure(picture: Picture, twin: bool) -> str:
+def _figure(picture: Picture, words: Wording, how_to_read: str, *, twin: bool) -> str:
     name = markdown.slug(picture.name)
-    title, alt = markdown.plain_braces(picture.title), markdown.plain_braces(picture.alt)
+    title, alt = (markdown.plain_braces(words.say(one)) for one in (picture.title, picture.alt))
     parts = [f'![{title}](figures/{name}.svg){{#fig-{name} fig-alt="{alt}"}}']
-    if picture.how_to_read:
-        how = markdown.escape(picture.how_to_read)
-        parts.append(f"::: {{.how-to-read}}\n[How to read it.]{{.lead-in}} {how}\n:::")
+    if how := markdown.escape(words.say(picture.how_to_read)):
+        lead = markdown.escape(how_to_read)
+        parts.append(f"::: {{.how-to-read}}\n[{lead}]{{.lead-in}} {how}\n:::")
     if twin:
         parts.append(
             '::: {.content-visible when-format="html"}\n```{=html}\n'
@@ -254,13 +309,15 @@ def _figure(picture: Picture, twin: bool) -> str:
     return "\n\n" + "\n\n".join(parts) + "\n\n"
 
 
-def _resolve(text: str) -> str:
+def _resolve(text: str, say: Callable[..., str]) -> str:
     """References to what the document defines; what it does not define is named as absent."""
     defined = set(_DEFINED.findall(text))
 
     def written(found: re.Match[str]) -> str:
         target = found[1]
-        return f"@{target}" if target in defined else f"“{target.partition('-')[2]}” (not shown)"
+        if target in defined:
+            return f"@{target}"
+        return str(Markdown.escape(say("not_shown", name=target.partition("-")[2])))
 
     return _REFERENCE.sub(written, text)
 

@@ -16,6 +16,7 @@ from typing import Any
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import output, parts, svg
+from deepseek_report.rendering.page_words import page_template, words_of_document
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
 _TWIN = re.compile(r'<div class="twin" data-twin="([\w-]+)"></div>')
@@ -26,7 +27,8 @@ def render_html(document: Path) -> Path:
     """Write `report.html` beside the document; the same document gives the same bytes."""
     with tempfile.TemporaryDirectory() as folder:
         template = Path(folder) / "page.html"
-        template.write_text(_part("page.html"), encoding="utf-8")
+        words = words_of_document(document.read_text(encoding="utf-8"))
+        template.write_text(page_template(_part("page.html"), words), encoding="utf-8")
         arguments = (
             "--standalone",
             "--toc",

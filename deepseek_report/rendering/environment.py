@@ -14,6 +14,8 @@ from markupsafe import Markup
 from deepseek_report.artifacts import numbers
 from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
+from deepseek_report.rendering.texts import TemplateTexts
+from deepseek_report.wording.words import Wording
 
 #: Filters that would escape as HTML, which protects nothing in Markdown.
 _HTML_FILTERS = ("xmlattr", "urlize", "wordwrap", "striptags", "tojson", "format", "pprint")
@@ -94,11 +96,15 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "e": Markdown.escape,
     "escape": Markdown.escape,
     "forceescape": lambda value: Markdown(markdown.escape(str(value))),
+    "emphasis": lambda text: Markdown(f"*{Markdown.escape(text)}*"),
 }
 
 
-def build_environment(folders: Iterable[Path]) -> Environment:
-    """An environment that finds templates in these folders, the first one first."""
+def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
+    """An environment that finds templates in these folders, the first one first.
+
+    words : the texts of the report's language, which templates say by `t` and `heads`.
+    """
     environment = Environment(
         loader=FileSystemLoader([str(folder) for folder in folders]),
         autoescape=True,
@@ -111,7 +117,12 @@ def build_environment(folders: Iterable[Path]) -> Environment:
     for name in _HTML_FILTERS:
         environment.filters.pop(name, None)
     environment.filters.update(FILTERS)
+    texts = TemplateTexts(words)
     environment.globals.update(
-        interval=numbers.interval, plural=numbers.plural, quantity=numbers.quantity
+        interval=numbers.interval,
+        plural=numbers.plural,
+        quantity=numbers.quantity,
+        t=texts.text,
+        heads=texts.heads,
     )
     return environment

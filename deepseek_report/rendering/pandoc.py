@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.errors import RenderError
+from deepseek_report.rendering.page_words import label_arguments, words_of_document
 
 #: Quarto's Markdown without what only hostile text would use, and what the report never writes.
 _UNUSED = (
@@ -30,11 +31,13 @@ def convert(source: Path, writer: str, arguments: Sequence[str] = ()) -> str:
 
 def convert_binary(source: Path, writer: str, arguments: Sequence[str]) -> bytes:
     """The same as bytes, and with access to the pictures that `arguments` name."""
-    return _run(_command(writer, arguments), source.parent, source.read_bytes())
+    text = source.read_bytes()
+    labels = label_arguments(words_of_document(text.decode("utf-8")))
+    return _run(_command(writer, [*labels, *arguments]), source.parent, text)
 
 
 def convert_text(text: str, folder: Path, writer: str, arguments: Sequence[str]) -> str:
-    """A part of a document through the report's filter."""
+    """A part of a document through the report's filter; `arguments` hold `label_arguments`."""
     command = _command(writer, ("--sandbox", *arguments))
     return _run(command, folder, text.encode()).decode("utf-8")
 

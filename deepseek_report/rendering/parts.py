@@ -18,6 +18,7 @@ from pathlib import Path
 
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
+from deepseek_report.rendering.page_words import label_arguments, words_of_document
 
 #: Marks that the filter leaves; text from data cannot hold these characters.
 OPEN, CLOSE = "\ue002", "\ue003"
@@ -47,7 +48,9 @@ class Part:
 
 def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
     """The document as HTML in a page template that ends its contents and its body with marks."""
-    first, *rest = cut(document.read_text(encoding="utf-8"))
+    text = document.read_text(encoding="utf-8")
+    first, *rest = cut(text)
+    labels = label_arguments(words_of_document(text))
     plain = template.with_name("part.html")
     plain.write_text(f"$toc$\n{_CUT}\n$body$", encoding="utf-8")
     templates = [template, *(plain for _ in rest)]
@@ -58,7 +61,7 @@ def convert(document: Path, template: Path, arguments: Sequence[str]) -> str:
                     part.text,
                     document.parent,
                     "html5",
-                    [f"--template={page}", *part.arguments, *arguments],
+                    [f"--template={page}", *labels, *part.arguments, *arguments],
                 ),
                 [first, *rest],
                 templates,

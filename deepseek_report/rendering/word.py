@@ -10,6 +10,7 @@ from pathlib import Path
 
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.rendering import output, pandoc
+from deepseek_report.rendering.page_words import words_of_document
 from deepseek_report.rendering.typeset import rasterise
 
 _PICTURE = re.compile(r"\]\((figures/[\w-]+)\.svg\)")
@@ -39,6 +40,7 @@ _CHANGES = (
 def render_docx(document: Path) -> Path:
     """Write `report.docx` beside the document."""
     path = document.with_suffix(".docx")
+    words = words_of_document(document.read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.docx"
         reference.write_bytes(styled(pandoc.data_file("reference.docx")))
@@ -51,6 +53,7 @@ def render_docx(document: Path) -> Path:
                 f"--resource-path={folder}",
                 "--toc",
                 "--toc-depth=2",
+                f"--metadata=toc-title:{words.text('page.table_of_contents')}",
                 "--number-sections",
                 "--output=-",
             ),

@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.models import ComesFitted
-from deepseek_report.artifacts.schema import NOT_JUDGED, Schema
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.config.thresholds import against_data
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.tasks import task_of
 
 
 def refuse_misfits(
@@ -72,20 +76,20 @@ def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Proble
     ]
 
 
-def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, str]]:
+def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, Text]]:
     """(artifact, reason) of each measurement that will not be made for want of a declaration."""
     if not _is_undeclared(schema) or not schema.attributes_of("person"):
         return []
-    reason = f"{NOT_JUDGED}; add one of: {', '.join(_overrides(schema))}"
+    reason = message("refusals.declare_favourable", overrides=list(_overrides(schema)))
     return [
-        (f"measures/{key}", reason)
+        (ArtifactId.measure(key), reason)
         for key, plugin in experiment.multiple["metrics"].items()
-        if getattr(plugin, "needs_favourable", False)
+        if traits_of(plugin, MetricPart).needs_favourable
     ]
 
 
 def _is_undeclared(schema: Schema) -> bool:
-    return not schema.target.is_number and not schema.target.is_judged
+    return task_of(schema.target).decides and not schema.target.is_judged
 
 
 def _names(schema: Schema) -> Iterator[str]:

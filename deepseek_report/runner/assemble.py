@@ -10,22 +10,34 @@ from typing import Any
 import yaml
 
 from deepseek_report.artifacts.files import save_json, save_table
-from deepseek_report.artifacts.local_paths import without_local_paths
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    PicturePart,
+    table_types,
+    traits_of,
+)
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.artifacts.training import model_digest
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.privacy.record import told_problems
-from deepseek_report.privacy.release import release, source_of
+from deepseek_report.privacy.release import release
 from deepseek_report.provenance import environment, versions
 from deepseek_report.rendering.markdown import slug
-from deepseek_report.runner.execute import Execution
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.problems import told
 from deepseek_report.runner.reading import FORMAT_VERSION
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.runner.stages import artifact_paths
-from deepseek_report.store import MANIFEST, Store, copy_tree, digest, hash_folder
+from deepseek_report.store import (
+    MANIFEST,
+    Store,
+    copy_tree,
+    digest,
+    hash_folder,
+)
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
     CONFIG,
@@ -35,6 +47,7 @@ from deepseek_report.store.run_folder import (
     RUN,
     SCORES,
 )
+from deepseek_report.wording.of_results import score_table
 
 #: Training rows stay in the store: a report needs none of them, and they are people's data.
 _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
@@ -42,6 +55,7 @@ _NOT_COPIED = frozenset({"train.npz", "validation.npz"})
 _VOLATILE = (
     *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
     *(f"{ARTIFACTS}/*/timing.json", "report.*", "evidence.json", "findings.json"),
+    f"{ARTIFACTS}/conclusions/*",
     *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
     "tables/trust-cost*",
 )
@@ -72,7 +86,7 @@ def assemble(
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": list(_told(experiment, execution)),
+        "problems": told(experiment, execution.problems(experiment), execution.folders),
         "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
@@ -83,7 +97,7 @@ def assemble(
     }
     save_json(folder / RUN, run)
     paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
-    save_table(folder / SCORES, Results(paths, config).scores)
+    save_table(folder / SCORES, score_table(Results(paths, config).all_scores))
 
 
 def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
@@ -123,11 +137,17 @@ def _volatile(experiment: Experiment) -> Iterator[str]:
         return
     yield from _VOLATILE
     measured = [
-        f"measures/{name}" for name, one in experiment.multiple["metrics"].items() if one.volatile
+        ArtifactId.measure(name)
+        for name, metric in experiment.multiple["metrics"].items()
+        if traits_of(metric, MetricPart).volatile
     ]
     yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    for name, metric in experiment.multiple["metrics"].items():
+        for table, kind in table_types(metric).items():
+            if traits_of(metric, MetricPart).volatile and kind.section:
+                yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
     for name, picture in experiment.multiple["visualizations"].items():
-        if set(measured) & set(picture.needs):
+        if set(measured) & set(traits_of(picture, PicturePart).needs):
             yield f"{ARTIFACTS}/pictures/{name}/*"
             yield f"figures/*{slug(name)}*"
 
@@ -143,35 +163,18 @@ def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
 
 def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
     """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
-    copies = {}
+    copies: dict[str, Any] = {}
     for choice in experiment.multiple["frameworks"].values():
         if choice.file is not None:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             target.mkdir(parents=True)
             shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
             path = target.relative_to(folder).as_posix()
-            copies[f"frameworks/{choice.id}"] = {"path": path, "files": hash_folder(target)}
+            copies[ArtifactId.of("frameworks", choice.id)] = {
+                "path": path,
+                "files": hash_folder(target),
+            }
     return copies
-
-
-def _problems(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
-    for refusal in experiment.refused:
-        yield _problem(refusal.artifact, refusal.reason, "not applicable")
-    for outcome in execution.refused:
-        yield _problem(outcome.stage, outcome.reason, "not applicable")
-    for outcome in execution.failures:
-        yield _problem(outcome.stage, outcome.reason, "failed")
-
-
-def _problem(stage: str, reason: str, kind: str) -> dict[str, str]:
-    return {"stage": stage, "reason": without_local_paths(reason), "kind": kind}
-
-
-def _told(experiment: Experiment, execution: Execution) -> Iterable[dict[str, str]]:
-    privacy, folders = experiment.privacy, execution.folders
-    known = not privacy.is_full and "data" in folders
-    source = source_of(folders, privacy) if known else None
-    return told_problems(_problems(experiment, execution), privacy, source)
 
 
 def _digests(
@@ -206,5 +209,6 @@ def _stages(
     """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
     for stage in stages:
         if stage.id in execution.folders:
-            seconds = store.manifest(stage.id, stage.key).get("seconds")
-            yield {"id": stage.id, "key": stage.key, "seconds": seconds}
+            key = execution.made.get(stage.id, stage).key
+            seconds = store.manifest(stage.id, key).get("seconds")
+            yield {"id": stage.id, "key": key, "seconds": seconds}

@@ -32,7 +32,7 @@ def seconds_of_a_row(experiment: Experiment, dataset: Dataset, device: str) -> f
 
     one_thread()
     try:
-        module = model.build(dataset.schema, dataset.train, experiment.settings.seed)
+        module = model.build(dataset.schema, dataset.train, experiment.seeds.training)
         classifier = model.wrap(module, dataset.schema, device)
         return _time_passes(classifier, dataset)
     except (DeepseekReportError, RuntimeError, ValueError):

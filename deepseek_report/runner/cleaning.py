@@ -22,7 +22,7 @@ from deepseek_report.store.folders import MANIFEST
 from deepseek_report.store.holding import alone, stage_alone
 
 #: The kinds of stages, which are the folders of a store.
-KINDS = ("data", "training", "predictions", "explanations", "measures", "pictures")
+KINDS = ("data", "training", "predictions", "explanations", "measures", "conclusions", "pictures")
 #: A stage is `measures/deletion/shap` at the longest.
 _DEEPEST = 3
 _KEY = re.compile(r"[0-9a-f]{32}")

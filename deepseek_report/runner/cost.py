@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.past_times import Past, PastTimes
 from deepseek_report.runner.plan import Stage
@@ -27,6 +28,7 @@ _TYPICAL: Mapping[str, float] = {
     "predictions": 0.5,
     "explanations": 5.0,
     "measures": 0.4,
+    "conclusions": 0.3,
     "pictures": 0.3,
     "report": 3.0,
 }
@@ -35,7 +37,7 @@ TRAINING_ROW = 3.0
 #: Seconds of a training of which starting is a small part.
 _LONG = 10.0
 #: Stages that wait for each other; the others run at the same time.
-_ONE_BY_ONE = frozenset({"data", "training", "predictions", "report"})
+_ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "report"})
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,6 @@ def _total(spans: Mapping[str, Span], parallel: int) -> Span:
 
 
 def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
-    alone = sum(one for name, one in seconds.items() if name.partition("/")[0] in _ONE_BY_ONE)
-    others = [one for name, one in seconds.items() if name.partition("/")[0] not in _ONE_BY_ONE]
+    alone = sum(one for name, one in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
+    others = [one for name, one in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
     return alone + max(sum(others) / parallel, max(others, default=0.0))

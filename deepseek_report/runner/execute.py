@@ -7,12 +7,20 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import (
+    Text,
+    all_reasons,
+    message,
+    plain,
+    text_of,
+)
+from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.config.experiment import Experiment
@@ -22,73 +30,35 @@ from deepseek_report.errors import (
     NotApplicableError,
     UnknownCaseError,
 )
-from deepseek_report.privacy.release import released
+from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
 from deepseek_report.provenance import versions
 from deepseek_report.runner.against_data import refuse_misfits
+from deepseek_report.runner.concluding import run_conclusions
 from deepseek_report.runner.cost import cost_left
-from deepseek_report.runner.plan import Stage
+from deepseek_report.runner.outcomes import Execution, Outcome
+from deepseek_report.runner.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.pool import Pool
+from deepseek_report.runner.problems import reasons, told
 from deepseek_report.runner.progress import Reporter, StageProgress
-from deepseek_report.runner.stages import Task, run_stage
+from deepseek_report.runner.stages import StageJob, run_stage
 from deepseek_report.runner.work import work_facts
 from deepseek_report.runner.workers import give_memory_back, one_thread, tell
-from deepseek_report.store import Store
+from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
 #: Stages whose code can take up what a killed run left in the work folder.
 _RESUMABLE = frozenset({"training"})
-_DIED_ONCE = "its process was ended from outside; it is tried once more, with nothing beside it"
-_DIED_TWICE = (
-    "its process was ended from outside, and once more when it ran alone, perhaps for want of "
-    "memory; free some, or make this part smaller, and run the same command again"
-)
+_DIED_ONCE = message("refusals.died_once")
+_DIED_TWICE = message("refusals.died_twice")
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How one stage ended: its folder, or the reason why there is none.
-
-    roots : the stages that broke and so took this one with them.
-    bad_data : the data cannot be used as they are, so there is nothing to report on.
-    """
-
-    stage: str
-    folder: Path | None = None
-    seconds: float = 0.0
-    reason: str = ""
-    applicable: bool = True
-    details: str = ""
-    cached: bool = False
-    roots: tuple[str, ...] = ()
-    bad_data: bool = False
-
-
-@dataclass
-class Execution:
-    """What came of a plan."""
-
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    @property
-    def folders(self) -> dict[str, Path]:
-        return {o.stage: o.folder for o in self.outcomes.values() if o.folder is not None}
-
-    @property
-    def failures(self) -> list[Outcome]:
-        """What was asked for and broke; not what was refused with a reason."""
-        return [o for o in self.outcomes.values() if o.folder is None and o.applicable]
-
-    @property
-    def refused(self) -> list[Outcome]:
-        return [o for o in self.outcomes.values() if o.folder is None and not o.applicable]
-
-
-def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Outcome:
+def run_locked(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Outcome:
     """Compute one stage unless another process has done so meanwhile; never raises."""
     try:
         with store.lock(stage.id, stage.key):
-            return _find_or_compute(store, stage, task, send)
+            return _find_or_compute(store, stage, job, send)
     except DataError as error:
         return Outcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
     except DeepseekReportError as error:
@@ -99,15 +69,15 @@ def run_locked(store: Store, stage: Stage, task: Task, send: Callable[[Any], Non
 
 
 def _find_or_compute(
-    store: Store, stage: Stage, task: Task, send: Callable[[Any], None]
+    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> Outcome:
     started = time.perf_counter()
     if (found := store.find(stage.id, stage.key)) is not None:
         return _kept(store, stage, found)
     try:
-        folder = _compute(store, stage, task, send)
+        folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
-        return _refuse(store, stage, str(error))
+        return _refuse(store, stage, error.reason)
     return Outcome(stage.id, folder, time.perf_counter() - started)
 
 
@@ -118,53 +88,62 @@ def _is_bad_data(stage: Stage, error: DataError) -> bool:
 
 def _kept(store: Store, stage: Stage, folder: Path) -> Outcome:
     """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = str(store.manifest(stage.id, stage.key).get("refused", ""))
+    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
     if reason:
         return Outcome(stage.id, reason=reason, applicable=False, cached=True)
     return Outcome(stage.id, folder, cached=True)
 
 
-def _refuse(store: Store, stage: Stage, reason: str) -> Outcome:
+def _refuse(store: Store, stage: Stage, reason: Text) -> Outcome:
     """Keep a refusal like a result: it follows from the same inputs."""
-    store.publish(stage.id, stage.key, store.work_folder(stage.id, stage.key), {"refused": reason})
+    folder = store.work_folder(stage.id, stage.key)
+    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
     return Outcome(stage.id, reason=reason, applicable=False)
 
 
-def _compute(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     started = time.perf_counter()
-    work = _run_or_resume(store, stage, task, send)
+    work = _run_or_resume(store, stage, job, send)
     give_memory_back()
     facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = task.device
-    facts["work"] = work_facts(task.experiment, stage, task.inputs.get("data", work))
-    if task.experiment.settings.measure_time:
+    facts["device"] = job.device
+    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
+    if job.experiment.settings.measure_time:
         facts["seconds"] = round(time.perf_counter() - started, 3)
     return store.publish(stage.id, stage.key, work, facts)
 
 
-def _run_or_resume(store: Store, stage: Stage, task: Task, send: Callable[[Any], None]) -> Path:
+def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
     """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
     work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
     resumed = any(work.iterdir())
     try:
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     except DeepseekReportError:
         raise
     except Exception:
         if not resumed:
             raise
         work = store.work_folder(stage.id, stage.key)
-        _run_stage(task, work, StageProgress(stage.id, send))
+        _run_stage(job, work, StageProgress(stage.id, send))
     return work
 
 
-def _run_stage(task: Task, work: Path, progress: StageProgress) -> None:
-    """Run a stage; a picture is drawn from no more than its report may tell."""
-    if task.id.startswith("pictures/") and not task.experiment.privacy.is_full:
-        with released(task.inputs, task.experiment) as inputs:
-            run_stage(dataclasses.replace(task, inputs=inputs), work, progress)
+def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
+    """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
+    withheld = not job.experiment.privacy.is_full
+    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
+        with released(job.inputs, job.experiment) as inputs:
+            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
     else:
-        run_stage(task, work, progress)
+        _run_on(job, work, progress)
+
+
+def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
+    if job.id == CONCLUSIONS:
+        run_conclusions(job, work)
+    else:
+        run_stage(job, work, progress)
 
 
 def execute(
@@ -188,6 +167,7 @@ class _Run:
     ) -> None:
         self.experiment, self.store, self.device = experiment, store, device
         self.reporter = reporter
+        self.words = wording(experiment.single["report"].language)
         self.execution = Execution()
         self.waiting = {stage.id: stage for stage in stages}
         self.order = [stage.id for stage in stages]
@@ -198,12 +178,41 @@ class _Run:
                 self.done(_kept(self.store, stage, folder))
         self.tell_cost()
         self.run_waiting()
-        return Execution({name: self.execution.outcomes[name] for name in self.order})
+        outcomes = {name: self.execution.outcomes[name] for name in self.order}
+        return Execution(outcomes, self.execution.made)
 
-    def task(self, stage: Stage) -> Task:
+    def job(self, stage: Stage) -> StageJob:
         inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
-        return Task(stage.id, self.experiment, present, self.device, stage.source)
+        job = StageJob(stage.id, self.experiment, present, self.device, stage.source)
+        if stage.id != CONCLUSIONS:
+            return job
+        missing = self.missing(stage)
+        failures, refused = reasons(missing, "failed"), reasons(missing, "not applicable")
+        return dataclasses.replace(job, failures=failures, refused=refused)
+
+    def missing(self, stage: Stage) -> list[dict[str, str]]:
+        """Why inputs of a stage are missing, as the run folder will tell it."""
+        execution = self.execution
+        known = {one.artifact for one in self.experiment.refused} | set(stage.inputs)
+        problems = [one for one in execution.problems(self.experiment) if one["stage"] in known]
+        return told(self.experiment, problems, execution.folders)
+
+    def as_made(self, stage: Stage) -> Stage:
+        """The stage under a key of its own where it goes on without inputs that broke.
+
+        So what was made of less than was planned never stands in the store for the whole.
+        """
+        outcomes, made = self.execution.outcomes, self.execution.made
+        less = {
+            one: made[one].key if one in made else outcomes[one].reason
+            for one in stage.inputs
+            if one in made or (outcomes[one].folder is None and outcomes[one].applicable)
+        }
+        if not less:
+            return stage
+        made[stage.id] = dataclasses.replace(stage, key=digest([stage.key, less]))
+        return made[stage.id]
 
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""
@@ -220,10 +229,10 @@ class _Run:
         """Why a stage is not run: what it lacks, or the reasons why that cannot be applied here."""
         outcomes, roots = self.execution.outcomes, self.roots(lost)
         if any(outcomes[one].applicable for one in lost):
-            reasons = "; ".join(f"{one}: {outcomes[one].reason}" for one in roots)
-            reason = f"it needs {', '.join(lost)}, which could not be made ({reasons})"
+            broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
+            reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
             return Outcome(stage.id, reason=reason, roots=tuple(roots))
-        reason = "; ".join(dict.fromkeys(outcomes[one].reason for one in roots))
+        reason = all_reasons(outcomes[root].reason for root in roots)
         return Outcome(stage.id, reason=reason, applicable=False, roots=tuple(roots))
 
     def roots(self, lost: list[str]) -> list[str]:
@@ -234,8 +243,11 @@ class _Run:
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
         """What compares several explanations goes on with those that are left.
 
-        A picture of which a whole need is lost does not.
+        Conclusions are drawn from whatever there is. A picture of which a whole need is lost does
+        not go on.
         """
+        if stage.id == CONCLUSIONS:
+            return "data" not in lost
         if stage.kind not in {"measures", "pictures"} or stage.subject:
             return False
         if stage.kind == "pictures" and any(
@@ -249,8 +261,8 @@ class _Run:
         """For each need of a picture the inputs that it stands for."""
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
-            [one for one in stage.inputs if one == need or one.startswith(f"{need}/")]
-            for need in sorted(picture.needs)
+            [one for one in stage.inputs if ArtifactId(one).is_within(need)]
+            for need in sorted(traits_of(picture, PicturePart).needs)
         ]
 
     def done(self, outcome: Outcome) -> None:
@@ -258,14 +270,14 @@ class _Run:
         self.waiting.pop(outcome.stage, None)
         if not outcome.cached:
             told_before = outcome.roots and not outcome.applicable
-            reason = "" if told_before else outcome.reason
+            reason = "" if told_before else self.words.say(outcome.reason)
             self.reporter.finished(
                 outcome.stage, outcome.seconds, reason, applicable=outcome.applicable
             )
         if outcome.stage in _TELLING and not outcome.cached:
             self.tell_cost()
         if outcome.bad_data:
-            raise DataError(outcome.reason)
+            raise DataError(self.words.say(outcome.reason))
         if outcome.stage == "data" and outcome.folder is not None:
             _check_against_data(self.experiment, outcome.folder)
 
@@ -286,7 +298,7 @@ class _Run:
         if not self.waiting:
             return
         jobs = min(self.experiment.settings.jobs, len(self.waiting))
-        if jobs == 1 or self.device != "cpu":
+        if jobs == 1 or self.device != "cpu" or self.experiment.is_given:
             one_thread()
             self.run_here()
             return
@@ -296,13 +308,13 @@ class _Run:
         while ready := list(self.startable()):
             for stage in ready:
                 self.reporter.started(stage.id)
-                self.done(run_locked(self.store, stage, self.task(stage), self.hear))
+                self.done(run_locked(self.store, self.as_made(stage), self.job(stage), self.hear))
 
     def startable(self) -> Iterator[Stage]:
         return (stage for stage in list(self.waiting.values()) if self.ready(stage))
 
     def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Outcome]:
-        return pool.submit(_in_worker, self.store, stage, self.task(stage))
+        return pool.submit(_in_worker, self.store, self.as_made(stage), self.job(stage))
 
     def returned(self, stage: Stage, future: Future[Outcome]) -> None:
         error = future.exception()
@@ -313,7 +325,7 @@ class _Run:
         if for_good:
             self.done(Outcome(stage.id, reason=_DIED_TWICE))
         else:
-            self.reporter.finished(stage.id, 0.0, _DIED_ONCE)
+            self.reporter.finished(stage.id, 0.0, self.words.say(_DIED_ONCE))
 
     def on_message(self, message: Any) -> None:
         if message[0] == "started":
@@ -328,6 +340,6 @@ def _check_against_data(experiment: Experiment, folder: Path) -> None:
     refuse_misfits(experiment, schema, partial(Split.load, folder / "train.npz"))
 
 
-def _in_worker(store: Store, stage: Stage, task: Task) -> Outcome:
+def _in_worker(store: Store, stage: Stage, job: StageJob) -> Outcome:
     tell(("started", stage.id))
-    return run_locked(store, stage, task, tell)
+    return run_locked(store, stage, job, tell)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import Text, from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import DataIssue, Dataset, Split
@@ -16,10 +17,21 @@ from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.against_data import not_judged, refuse_misfits
 from deepseek_report.runner.calibration import seconds_of_a_row
-from deepseek_report.runner.cost import Cost, cost_of, row_by_training, span_of
+from deepseek_report.runner.cost import (
+    Cost,
+    cost_of,
+    row_by_training,
+    span_of,
+)
 from deepseek_report.runner.past_times import PastTimes
 from deepseek_report.runner.plan import Stage, make_plan, run_id
-from deepseek_report.runner.work import Size, instances_of, like_of, planned_calls, work_of
+from deepseek_report.runner.work import (
+    Size,
+    instances_of,
+    like_of,
+    planned_calls,
+    work_of,
+)
 from deepseek_report.store import Store
 
 
@@ -51,13 +63,18 @@ class DataSeen:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The plan of an experiment. refused : (artifact, reason). whole : its report is there."""
+    """The plan of an experiment.
+
+    refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
+    whole : its report is there.
+    """
 
     experiment: str
     run_id: str
     data: DataSeen
     stages: Sequence[Expected]
-    refused: Sequence[tuple[str, str]]
+    refused: Sequence[tuple[str, Text]]
+    unfit: Sequence[tuple[str, Text]]
     cost: Cost
     whole: bool
     language: str
@@ -72,17 +89,25 @@ def forecast(experiment: Experiment) -> Forecast:
     refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
     there = {stage.id: stage.folder(store) is not None for stage in stages}
     identity = run_id(experiment, stages)
-    refused = [(one.artifact, one.reason) for one in experiment.refused]
+    refused, unfit = _left_out(experiment)
     return Forecast(
         experiment=experiment.name,
         run_id=identity,
         data=data,
         stages=[Expected(one.id, there[one.id], _calls(experiment, one, size)) for one in stages],
         refused=[*refused, *not_judged(experiment, data.schema)],
+        unfit=unfit,
         cost=_cost(experiment, [one for one in stages if not there[one.id]], store, dataset, size),
         whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
         language=str(experiment.raw["report"]["language"]),
     )
+
+
+def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tuple[str, Text]]]:
+    """What sets brought along and what files name that cannot be applied, with the reasons."""
+    reasons = [(one.artifact, one.reason) for one in experiment.refused]
+    named = [one for one in reasons if experiment.is_named(one[0])]
+    return [one for one in reasons if one not in named], named
 
 
 def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:
@@ -99,12 +124,12 @@ def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset |
     plugin, folder = experiment.single["dataset"], stage.folder(store)
     dataset: Dataset | None = None
     if folder is None:
-        dataset = plugin.load(experiment.settings.seed, Silent())
+        dataset = plugin.load(experiment.seeds.data, Silent())
         schema, card, issues = dataset.schema, dataset.card, dataset.issues
     else:
         schema = Schema.from_json(load_json(folder / "schema.json"))
-        card = load_json(folder / "card.json")
-        issues = tuple(DataIssue(**one) for one in load_json(folder / "issues.json"))
+        card = from_plain(load_json(folder / "card.json"))
+        issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
     return dataset, DataSeen(schema, card, issues, _favourable(schema))
 
 

@@ -20,7 +20,7 @@ def holding_store(
     """The same function, holding the store of its experiment from its start to its end."""
 
     @wraps(run)
-    def holds(experiment: Experiment, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+    def holds(experiment: Experiment, /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         with held(Path(experiment.settings.paths.store).absolute()):
             return run(experiment, *args, **kwargs)
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.store.folders import MANIFEST
 
 #: So many finished stages of one name are looked at, the newest ones.
@@ -39,9 +40,10 @@ class PastTimes:
 
     def kin(self, stage: str) -> list[Past]:
         """Finished stages that measure the same of another explanation."""
-        family, _, subject = stage.rpartition("/")
-        if family.count("/") != 1 or not subject:
+        artifact = ArtifactId(stage)
+        if not artifact.subject:
             return []
+        family = ArtifactId.of(artifact.kind, artifact.name)
         others = sorted(_folders(self.root / family))
         return [past for name in others if len(name) != 32 for past in self.of(f"{family}/{name}")]
 

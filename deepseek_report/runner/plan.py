@@ -8,16 +8,29 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.files import sha256_file
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
 from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.artifacts.protocols.traits import (
+    ExplainerPart,
+    MetricPart,
+    PicturePart,
+    traits_of,
+)
 from deepseek_report.compliance.framework import FRAMEWORK_FILE
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.portable import Places
+from deepseek_report.findings.conclude import concluded_from
 from deepseek_report.provenance import PACKAGE, code_of
 from deepseek_report.runner.recorded import recorded_config
 from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import texts_digest
 
 _STAGES = f"{PACKAGE}.runner.stages"
 RELEASE = f"{PACKAGE}.privacy.release"
+_CONCLUDING = f"{PACKAGE}.runner.concluding"
+#: The stage that concludes from all others, before the pictures are drawn.
+CONCLUSIONS = "conclusions"
 CONTROL = "random"
 
 
@@ -35,18 +48,17 @@ class Stage:
 
     @property
     def kind(self) -> str:
-        return self.id.partition("/")[0]
+        return ArtifactId(self.id).kind
 
     @property
     def name(self) -> str:
         """Key of the plug-in: `measures/deletion/shap` -> `deletion`."""
-        return self.id.split("/")[1] if "/" in self.id else ""
+        return ArtifactId(self.id).name
 
     @property
     def subject(self) -> str:
         """The explainer that a measurement judges, or ""."""
-        parts = self.id.split("/")
-        return parts[2] if len(parts) > 2 else ""
+        return ArtifactId(self.id).subject
 
     def folder(self, store: Store) -> Path | None:
         return store.find(self.id, self.key)
@@ -61,16 +73,27 @@ class _Planner:
     def __init__(self, experiment: Experiment) -> None:
         self.experiment = experiment
         self.config = Places(experiment.raw, Path.cwd()).config  # no path is part of a key
+        self.seeds = experiment.seeds
+        #: Of the language's words, which stand in conclusions and inside of pictures.
+        self.texts = texts_digest(self.config["report"]["language"])
         self.stages: dict[str, Stage] = {}
 
-    def add(self, name: str, config: Any, inputs: tuple[str, ...], *targets: str) -> None:
+    def add(
+        self,
+        name: str,
+        config: Any,
+        inputs: tuple[str, ...],
+        *targets: str,
+        seed: int | None = None,
+    ) -> None:
+        """Plan one stage. seed : of its own draws, None where it draws nothing."""
         code = {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]}
         made_from = {
             "stage": name,
             "config": config,
             "inputs": {one: self.stages[one].key for one in inputs},
             "code": code,
-            "seed": self.experiment.settings.seed,
+            "seed": seed,
         }
         self.stages[name] = Stage(name, digest(made_from), inputs)
 
@@ -83,6 +106,7 @@ class _Planner:
             self._explainer(explainer)
         for metric in self.experiment.multiple["metrics"]:
             self._metric(metric)
+        self._conclusions()
         for picture in self.experiment.multiple["visualizations"]:
             self._picture(picture)
         return list(self.stages.values())
@@ -90,7 +114,7 @@ class _Planner:
     def _model(self) -> None:
         raw, dataset = self.config, self.experiment.single["dataset"]
         source = dataset.source_digest()
-        self.add("data", [raw["dataset"], source], (), self.target("dataset"))
+        self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
         self.stages["data"] = replace(self.stages["data"], source=source)
         targets = (self.target("model"), self.target("trainer"))
         trained = [raw["model"], raw["trainer"]]
@@ -98,7 +122,7 @@ class _Planner:
         others = model.source_digest() if isinstance(model, NamesOthers) else ""
         if isinstance(model, NamesOthers):
             trained.append(others)
-        self.add("training", trained, ("data",), *targets)
+        self.add("training", trained, ("data",), *targets, seed=self.seeds.training)
         self.stages["training"] = replace(self.stages["training"], source=others)
         chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
         self.add("predictions", chosen, ("data", "training"), self.target("model"))
@@ -107,44 +131,66 @@ class _Planner:
         raw = self.config
         config = [raw["explainers"][name], raw["explain"]["background"]]
         inputs = ("data", "training", "predictions")
-        self.add(f"explanations/{name}", config, inputs, self.target("explainers", name))
+        explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
+        seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
+        target = self.target("explainers", name)
+        self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
 
     def _metric(self, name: str) -> None:
         plugin = self.experiment.multiple["metrics"][name]
+        scope = traits_of(plugin, MetricPart).scope
         config = self.config["metrics"][name]
         target = self.target("metrics", name)
+        seed = self.seeds.measure if "seed" in plugin.reads else None
         base: tuple[str, ...] = ("data", "training", "predictions")
         if set(plugin.reads) <= {"dataset", "seed"}:
             base = ("data",)
-        everything = tuple(f"explanations/{one}" for one in self.experiment.multiple["explainers"])
-        if plugin.scope == "model":
-            self.add(f"measures/{name}", config, base, target)
-        elif plugin.scope == "explainers":
-            self.add(f"measures/{name}", config, (*base, *everything), target)
+        everything = tuple(
+            ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
+        )
+        if scope == "model":
+            self.add(ArtifactId.measure(name), config, base, target, seed=seed)
+        elif scope == "explainers":
+            self.add(ArtifactId.measure(name), config, (*base, *everything), target, seed=seed)
         else:
             for explanation in everything:
-                subject = explanation.partition("/")[2]
-                control = f"explanations/{CONTROL}"
+                subject = explanation.name
+                control = ArtifactId.explanation(CONTROL)
                 judged = dict.fromkeys([explanation, *([control] if control in everything else [])])
                 explainer = self.target("explainers", subject)
                 inputs = (*base, *judged)
-                self.add(f"measures/{name}/{subject}", config, inputs, target, explainer)
+                artifact = ArtifactId.measure(name, subject)
+                self.add(artifact, config, inputs, target, explainer, seed=seed)
+
+    def _conclusions(self) -> None:
+        """Findings and verdicts hang on all that was measured, and on what was left out."""
+        refused = sorted((one.artifact, one.reason) for one in self.experiment.refused)
+        config = [concluded_from(self.config), refused, self.texts]
+        self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
+
+    def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
+        """Plan a stage that reads no more than the level of privacy allows."""
+        privacy = self.experiment.privacy
+        if privacy.is_full:
+            self.add(name, config, inputs, target)
+        else:
+            withheld = {"made from": config, "privacy": vars(privacy)}
+            self.add(name, withheld, inputs, target, f"{RELEASE}.release")
 
     def _picture(self, name: str) -> None:
         plugin = self.experiment.multiple["visualizations"][name]
         inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
         config = self.config["visualizations"][name]
-        targets, privacy = [self.target("visualizations", name)], self.experiment.privacy
-        if not privacy.is_full:  # drawn from what may be told alone
-            config = {"picture": config, "privacy": vars(privacy)}
-            targets.append(f"{RELEASE}.release")
-        self.add(f"pictures/{name}", config, inputs, *targets)
+        config = {"picture": config, "texts": self.texts}
+        self._released(
+            ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
+        )
 
     def _drawn_from(self, plugin: Any) -> Iterator[str]:
-        wanted = sorted(set(plugin.needs) | set(getattr(plugin, "also", ())))
-        for need in wanted:
+        traits = traits_of(plugin, PicturePart)
+        for need in sorted({*traits.needs, *traits.also}):
             for stage in self.stages:
-                if stage == need or stage.startswith(f"{need}/"):
+                if ArtifactId(stage).is_within(need):
                     yield stage
 
 
@@ -175,9 +221,9 @@ def identity_of(run: Mapping[str, Any]) -> str:
         if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
     ]
     own = {
-        name.partition("/")[2]: entry["files"].get(FRAMEWORK_FILE, "")
+        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
         for name, entry in run["artifacts"].items()
-        if name.startswith("frameworks/")
+        if ArtifactId(name).kind == "frameworks"
     }
     whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
     return incomplete_id(whole, failed) if failed else whole
@@ -206,4 +252,6 @@ def _identity(
         "refused": sorted(refused),
         "frameworks": dict(frameworks),
     }
+    if "seeds" in config:  # runs of older versions have one seed alone
+        content["seeds"] = config["seeds"]
     return digest(content)[:12]

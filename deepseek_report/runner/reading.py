@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.statements import latest_day
 from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.runner.problems import reasons
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     RUN,
@@ -30,6 +31,7 @@ from deepseek_report.store.run_folder import (
     result_problems,
     run_digest,
 )
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
 
 #: Versions of `run.json` that can be read; the newest is the one that is written.
 FORMAT_VERSION = 2
@@ -45,6 +47,17 @@ class OpenRun:
     run: Mapping[str, Any]
     contents: Contents
     run_digest: str
+
+    @property
+    def language(self) -> str:
+        """The language that its report is written in."""
+        return str(self.run["config"]["report"].get("language") or DEFAULT_LANGUAGE)
+
+    def in_language(self, language: str) -> OpenRun:
+        """The same results, of which a report in another language is to be written."""
+        config = self.run["config"]
+        config = {**config, "report": {**config["report"], "language": language}}
+        return replace(self, run={**self.run, "config": config})
 
     @property
     def results(self) -> Results:
@@ -100,7 +113,8 @@ def run_schema_problems(run: Any) -> list[str]:
     version = run.get("format_version")
     if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
         known = " and ".join(str(one) for one in _SCHEMAS)
-        return [f"format_version is {str(version)[:40]!r}; this version reads {known}"]
+        told = f"format_version is {str(version)[:40]!r}; this version reads {known}"
+        return [f"{told}; the version of deepseek-report that wrote the folder reads it"]
     errors = sorted(_validator(version).iter_errors(run), key=lambda one: one.json_path)
     return [f"{one.json_path}: {one.message[:200]}" for one in errors]
 
@@ -114,19 +128,17 @@ def _validator(version: int) -> Any:
 
 def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
     """The results that a run folder holds."""
-    problems = run["problems"]
-    failures = {one["stage"]: one["reason"] for one in problems if one["kind"] == "failed"}
-    refused = {one["stage"]: one["reason"] for one in problems if one["kind"] == "not applicable"}
-    results = Results(
+    return Results(
         paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
         config=run["config"],
-        failures=failures,
-        refused=refused,
+        failures=reasons(run["problems"], "failed"),
+        refused=reasons(run["problems"], "not applicable"),
         provenance=_provenance(folder, run),
         run_id=run["run_id"],
+        named=frozenset(entry["stage"] for entry in run["problems"] if entry.get("named")),
+        folder=folder,
+        today=latest_day(),
     )
-    results.folder, results.today = folder, latest_day()
-    return results
 
 
 def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:

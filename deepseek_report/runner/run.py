@@ -11,18 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.run_record import PROVENANCE
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.portable import Places
+from deepseek_report.config.portable import CALL, Places
 from deepseek_report.errors import ArtifactError, DeepseekReportError
-from deepseek_report.findings.thresholds import Verdict
 from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
 from deepseek_report.runner.assemble import assemble
-from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.runner.execute import execute
 from deepseek_report.runner.holding import holding_store
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.progress import Reporter
 from deepseek_report.runner.verify import verify
@@ -94,9 +95,7 @@ def run_experiment(
     if execution.failures:
         identity = incomplete_id(identity, [one.stage for one in execution.failures])
         folder = folder.with_name(identity)
-    told = told_overrides(overrides, experiment.privacy)
-    command = Places(experiment.raw, Path.cwd()).command(told, config_dir, experiment.trusted)
-    names = {"run_id": identity, "command": command}
+    names = {"run_id": identity, "command": _command(experiment, overrides, config_dir)}
     reporter.started("report")
     writing = time.perf_counter()
     with store.lock("report", identity):
@@ -105,6 +104,15 @@ def run_experiment(
         finished = _write(folder, gather, execution, record, experiment.trusted)
     reporter.finished("report", time.perf_counter() - writing, "")
     return finished
+
+
+def _command(
+    experiment: Experiment, overrides: Sequence[str], config_dir: str | None
+) -> dict[str, Any]:
+    """How to repeat the run; no command line can, where its objects were given in Python."""
+    told = told_overrides(overrides, experiment.privacy)
+    command = Places(experiment.raw, Path.cwd()).command(told, config_dir, experiment.trusted)
+    return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
 
 def _write(

@@ -17,6 +17,7 @@ from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.reading import read_column
 from deepseek_report.errors import ConfigError
 from deepseek_report.runner.study_config import credit_study, table_study
+from deepseek_report.tasks import task_of
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
@@ -83,7 +84,7 @@ def _read(study: Study) -> tuple[Dataset, list[str]]:
     path, target = study.data, study.target
     table = TableFile(path=str(path), target=target)
     dataset = table.load(1, Silent())
-    if dataset.schema.target.is_number:
+    if not task_of(dataset.schema.target).decides:
         return dataset, []
     column, decimal = read_column(Path(str(path)), table.form, str(target))
     return dataset, observed(read_cells(column, str(target), decimal))

@@ -11,6 +11,8 @@ import yaml
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.tasks import task_of
+from deepseek_report.wording.words import wording
 
 #: Columns that are written out; those of wider tables are inferred whenever they are read.
 _MOST_COLUMNS = 200
@@ -51,9 +53,9 @@ def credit_study(name: str) -> str:
 # @package _global_
 # A study of the credit-card clients that travel with the package.
 defaults:
-  - /explainers/occlusion@explainers  # your own, beside the usual ones
   - override /dataset: credit         # of your own: deepseek-report init DIR --data FILE
   - override /model: mlp              # deepseek-report list model
+  - override /explainers: [default, occlusion]  # a set, and one of your own
 
 name: {name}
 {_report("Default risk of credit card clients")}"""
@@ -82,7 +84,8 @@ def _plain(value: Any) -> str:
     text = yaml.safe_dump([value], **style).strip()
     if not text.isprintable():
         text = yaml.safe_dump([value], default_style='"', **style).strip()
-    return text[1:-1]
+    inner: str = text[1:-1]
+    return inner
 
 
 def _head(name: str) -> list[str]:
@@ -90,9 +93,9 @@ def _head(name: str) -> list[str]:
         "# @package _global_",
         "# What this study is, in one line.",
         "defaults:",
-        "  - /explainers/occlusion@explainers  # your own, beside the usual ones",
         "  - override /dataset: csv",
         "  - override /model: mlp              # deepseek-report list model",
+        "  - override /explainers: [default, occlusion]  # a set, and one of your own",
         "",
         f"name: {name}",
         "",
@@ -109,15 +112,16 @@ def _dataset(path: str, dataset: Dataset, codes: Sequence[str]) -> Iterator[str]
     yield from _target(schema.target, codes)
     yield from _sensitive(schema.features)
     for note in dataset.card.get("preparation", ()):
-        if "dataset.favourable" not in note:  # asked for above
-            yield f"  # {_comment(note)}"
+        sentence = wording().say(note)
+        if "dataset.favourable" not in sentence:  # asked for above
+            yield f"  # {_comment(sentence)}"
     for issue in dataset.issues:
-        yield f"  # found ({issue.severity}): {_comment(issue.text)}"
+        yield f"  # found ({issue.severity}): {_comment(wording().say(issue.text))}"
     yield from _columns(dataset)
 
 
 def _target(target: Target, codes: Sequence[str]) -> Iterator[str]:
-    if target.is_number:
+    if not task_of(target).decides:
         unit = _unit(target.name)
         hint = f"  # by its name perhaps {unit}" if unit else "  # such as € or kWh"
         yield f"  unit: {scalar(target.unit)}{hint}"

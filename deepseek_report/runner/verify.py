@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from deepseek_report.artifacts import bounded_yaml
 from deepseek_report.artifacts.files import load_table
-from deepseek_report.artifacts.score import Measurement, tidy
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.score import WORDED, Measurement
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.runner.plan import identity_of
 from deepseek_report.runner.reading import read_run
@@ -36,6 +39,7 @@ from deepseek_report.store.run_folder import (
     result_problems,
     run_digest,
 )
+from deepseek_report.wording.of_results import score_table
 
 #: What is true of a folder that `verify` is content with, and what is not.
 PROVES = (
@@ -153,12 +157,17 @@ def content_problems(folder: Path, run: Mapping[str, Any]) -> list[str]:
     measured = [
         score
         for name, entry in run["artifacts"].items()
-        if name.startswith("measures/")
+        if ArtifactId(name).kind == "measures"
         for score in Measurement.load(folder / entry["path"]).scores
     ]
-    if not tidy(measured).equals(load_table(folder / SCORES)):
+    if not _unworded(score_table(measured)).equals(_unworded(load_table(folder / SCORES))):
         problems.append(f"{SCORES}: it does not hold the scores of the artifacts")
     return problems
+
+
+def _unworded(scores: pd.DataFrame) -> pd.DataFrame:
+    """The table without its sentences, which another version may word in other words."""
+    return scores.drop(columns=list(WORDED), errors="ignore")
 
 
 def _config(folder: Path) -> Any:

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, Suit
 from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
 from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
 from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.plan import Stage
@@ -87,9 +88,11 @@ def like_of(experiment: Experiment, stage: Stage) -> str:
     group = groups.get(stage.kind)
     if group:
         target = experiment.config_of(group, stage.name)["_target_"]
+    elif stage.kind == "conclusions":
+        target = ""
     else:
         target = experiment.raw["dataset" if stage.kind == "data" else "trainer"]["_target_"]
-    model = None if stage.kind in {"data", "pictures"} else experiment.raw["model"]
+    model = None if stage.kind in {"data", "conclusions", "pictures"} else experiment.raw["model"]
     return digest([stage.id, target, model])[:16]
 
 
@@ -143,9 +146,14 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
         return planned_calls(experiment, stage.subject, size, again)
     if stage.subject:
         return instances * size.players
-    if metric.scope == "explainers":
+    if traits_of(metric, MetricPart).scope == "explainers":
         return instances * size.players * len(experiment.multiple["explainers"])
     return size.test if "predictions" in stage.inputs else size.rows * size.players
+
+
+def _conclusions(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, size
+    return len(stage.inputs)
 
 
 def _pictures(experiment: Experiment, stage: Stage, size: Size) -> float:
@@ -159,5 +167,6 @@ _UNITS = {
     "predictions": _predictions,
     "explanations": _explanations,
     "measures": _measures,
+    "conclusions": _conclusions,
     "pictures": _pictures,
 }

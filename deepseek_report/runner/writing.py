@@ -11,15 +11,18 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from deepseek_report.artifacts.conclusions import Verdict
 from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import plain
+from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.compliance.evaluate import evaluate_results
@@ -28,14 +31,15 @@ from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.record import write_evidence
 from deepseek_report.compliance.words import check_document
 from deepseek_report.errors import ArtifactError
-from deepseek_report.findings.find import find
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.findings.rules_failures import failures
 from deepseek_report.provenance import code_of
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.options import Engine, Format, ReportOptions
 from deepseek_report.rendering.render import render
 from deepseek_report.runner.parts import write_section
 from deepseek_report.runner.reading import OpenRun, open_run, read_run
+from deepseek_report.runner.redrawing import drawn_again
 from deepseek_report.store import MANIFEST, digest
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
@@ -47,6 +51,7 @@ from deepseek_report.store.run_folder import (
     look_into,
     readable_manifest,
 )
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
 
 #: What was concluded from the results while writing: findings, thresholds, problems of writing.
 CONCLUSIONS = "findings.json"
@@ -54,17 +59,19 @@ CONCLUSIONS = "findings.json"
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How documents are made. formats, engine : instead of what the run's config says.
+    """How documents are made.
 
-    trust : packages of which sections may be loaded. people : files of statements to add; None
-    leaves what is wrong in people's files to the report, else it is refused before anything is
-    written.
+    formats, engine, language : instead of what the run's config says.
+    trust : packages of which sections and pictures may be loaded.
+    people : files of statements to add; None leaves what is wrong in people's files to the
+    report, else it is refused before anything is written.
     """
 
     formats: Sequence[Format] = ()
     engine: Engine | None = None
     trust: Sequence[str] = ()
     people: Sequence[Path] | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,7 +111,8 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     opened = open_run(folder)
     if options.people is not None:
         prepare_people(opened.results, options.people)
-        opened = dataclasses.replace(opened, contents=look_into(folder))
+        opened = replace(opened, contents=look_into(folder))
+    stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run["config"]["report"])
     asked = tuple(options.formats) or report.formats
     there = [name for name in _formats_there(opened) if name not in asked]
@@ -112,7 +120,10 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
     try:
         _copy_people(opened, work)
         results = opened.results
-        verdicts = _write(work, results, report, options, (*asked, *there))
+        with tempfile.TemporaryDirectory() as drawn:
+            if opened.language != stored:
+                results = drawn_again(results, Path(drawn), options.trust)
+            results, verdicts = _write(work, results, report, options, (*asked, *there))
         problems = _write_conclusions(work, opened, results, verdicts)
         kept, sealed = _publish(work, opened)
     finally:
@@ -153,17 +164,30 @@ def _write(
     report: ReportOptions,
     options: WriteOptions,
     formats: Sequence[Format],
-) -> list[Verdict]:
-    results.findings = find(results)
-    verdicts = judge(results)
-    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
-    contents = [write_section(results, name, one, options.trust) for name, one in sections.items()]
+) -> tuple[Results, list[Verdict]]:
+    """Write document, pages and evidence; returns the results with all that failed meanwhile."""
+    conclusions = conclusions_of(results)
+    results = replace(results, findings=(*failures(results), *conclusions.findings))
+    results, contents = _write_sections(results, options.trust)
     document = write_qmd(results, contents, report, work)
+    results = results.with_failures(document.failures)
     with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
         rendered = background.submit(render, work, formats, options.engine or report.engine)
-        _write_compliance(document, results)
+        _write_compliance(document.path, results)
         rendered.result()
-    return verdicts
+    return results, list(conclusions.verdicts)
+
+
+def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
+    """The sections in order; each of them knows which of those before it failed."""
+    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    contents = []
+    for name, entry in sections.items():
+        content = write_section(results, name, entry, trust)
+        contents.append(content)
+        if content.failure:
+            results = results.with_failures({f"sections/{name}": content.failure})
+    return results, contents
 
 
 def _write_compliance(document: Path, results: Results) -> None:
@@ -201,7 +225,7 @@ def _write_conclusions(
     recorded = [dict(one) for one in opened.run["problems"]]
     known = {one["stage"] for one in recorded}
     broken = [
-        {"stage": stage, "reason": reason, "kind": "failed"}
+        {"stage": stage, "reason": plain(reason), "kind": "failed"}
         for stage, reason in results.failures.items()
         if stage not in known
     ]
@@ -210,7 +234,7 @@ def _write_conclusions(
         "format_version": 1,
         "run_digest": opened.run_digest,
         "findings": [_finding(one) for one in results.findings],
-        "thresholds": [dataclasses.asdict(one) for one in verdicts],
+        "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "problems": broken,
     }
     save_json(work / CONCLUSIONS, conclusions)
@@ -218,7 +242,7 @@ def _write_conclusions(
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return dict(vars(finding))
+    return {name: plain(value) for name, value in vars(finding).items()}
 
 
 def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
@@ -233,7 +257,7 @@ def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
         (work / name).replace(folder / name)
     for name in set(old.of_class("document")) - set(made):
         (folder / name).unlink()
-    return kept, seal_documents(folder, opened.run_digest)
+    return kept, seal_documents(folder, opened.run_digest, opened.language)
 
 
 def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
@@ -250,10 +274,11 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
     return [keep_edited(folder, SOURCE, folder)]
 
 
-def seal_documents(folder: Path, run_digest: str) -> str:
+def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
     """Write `documents.json`: every document and what people wrote, bound to the run digest.
 
     It holds the hash of all that writes, so that a later run knows whether they are current.
+    language : of the documents, where it is not that of the run's config.
 
     Returns
     -------
@@ -268,7 +293,7 @@ def seal_documents(folder: Path, run_digest: str) -> str:
         "format_version": 1,
         "run_digest": run_digest,
         "document_digest": sealed,
-        "writing": writing_key(load_json(folder / RUN)["config"]),
+        "writing": writing_key(load_json(folder / RUN)["config"], language),
         "files": documents,
         "people": people,
     }
@@ -295,14 +320,17 @@ def concluded_record(folder: Path) -> dict[str, Any]:
     return {**run, **kept, "problems": problems}
 
 
-def writing_key(config: Mapping[str, Any]) -> str:
+def writing_key(config: Mapping[str, Any], language: str = "") -> str:
     """Hash of all that turns results into text: templates, sections, findings, renderer.
 
     config : the run's. The code of its sections counts, those of other packages included.
+    language : of the documents, where it is not that of the config.
     """
+    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
     targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
     modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
-    return digest([_templates_key(), {name: code_of(name) for name in [__name__, *modules]}])
+    code = {name: code_of(name) for name in [__name__, *modules]}
+    return digest([_templates_key(), code, language])
 
 
 @cache

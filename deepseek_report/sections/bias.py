@@ -6,47 +6,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite, in_sentence
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import (
     Row,
     attribute_label,
     is_crossing,
     rows,
 )
-from deepseek_report.findings.rules_groups import (
-    TOO_FEW,
-    declared_ratio,
-    is_beyond_chance,
-)
+from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio, is_beyond_chance
 from deepseek_report.findings.rules_sources import proxy_features
 from deepseek_report.sections.bias_decisions import DIFFERENCES, decision_values
-from deepseek_report.sections.bias_numbers import answer_errors, error_values, few_groups
 from deepseek_report.sections.bias_undeclared import (
     answer_undeclared,
     is_undeclared,
     undeclared_values,
 )
-from deepseek_report.sections.cells import (
-    DASH,
-    count_cell,
-    value_cell,
-)
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution, quality
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import in_sentence
 
 #: The one measurement here that is also made where the data name no groups of people.
 _EXPLAINED = "explanation_by_group"
 _METRICS = (
     *("group_rates", "impact_ratio"),
     *DIFFERENCES,
-    *("group_errors", "proxies", "threshold_tradeoff", _EXPLAINED),
+    *("proxies", "threshold_tradeoff", _EXPLAINED),
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/group_rates",
-    "pictures/group_errors",
 }
 
 
@@ -60,10 +52,10 @@ class Bias:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("bias", results)
         _answer(draft)
-        answer_errors(draft)
+        _answer_gaps(draft)
         _caveats(draft)
         draft.notes(one for one in _METRICS if one != _EXPLAINED or _people(results))
-        draft.values |= {**decision_values(draft), **_sources(draft), **error_values(draft)}
+        draft.values |= {**decision_values(draft), **_sources(draft)}
         draft.values["undeclared"] = undeclared_values(draft)
         return draft.content(self.title, _needed(results, self.needs), _USES)
 
@@ -77,8 +69,7 @@ def _needed(results: Results, needs: frozenset[str]) -> frozenset[str]:
     """What must be there to compare groups: rates of decisions, or errors of numbers instead."""
     if is_undeclared(results):
         return frozenset({"predictions/test"})
-    is_number = results.has("data") and results.schema.target.is_number
-    return frozenset({"measures/group_errors"}) if is_number else needs
+    return needs
 
 
 def _answer(draft: Draft) -> None:
@@ -115,6 +106,17 @@ def _answer(draft: Draft) -> None:
         draft.answer("errors", attributes=names, tests=len(known))
 
 
+def _answer_gaps(draft: Draft) -> None:
+    """Whether errors fall evenly, where the task compares groups by them."""
+    table = rows(draft.results, "group_rates", "tests")
+    if not table:
+        return
+    tests = [row for row in table if finite(row["p_adjusted"]) is not None]
+    apart = dict.fromkeys(row["attribute"] for row in tests if is_beyond_chance(row))
+    names = [attribute_label(draft.results, name) for name in apart]
+    draft.answer("gaps", judged=bool(tests), apart=names, tests=len(tests))
+
+
 def _beyond(found: Sequence[Row]) -> list[str]:
     """The groups of each attribute: `“men” (sex)`."""
     levels: dict[str, list[str]] = {}
@@ -128,25 +130,36 @@ def _caveats(draft: Draft) -> None:
     if target.labels_are_decisions:
         draft.caveat("labels_are_decisions", target=target.label)
     few = [row for row in rows(draft.results, "group_rates", "groups") if row.get("too_few")]
-    if few or few_groups(draft.results):
-        draft.caveat("too_few", n=len(few) or few_groups(draft.results))
+    if few:
+        draft.caveat("too_few", n=len(few))
     if _people(draft.results):
         draft.caveat("no_verdict")
+
+
+_PROXIES = TableType(
+    (
+        Column("attribute", "attribute"),
+        Column("auc", "number"),
+        Column("features"),
+        Column("n", "count"),
+    )
+)
 
 
 def _sources(draft: Draft) -> dict[str, Any]:
     """Where differences come from: proxies, attributions and explanation quality by group."""
     results = draft.results
+    proxies = [
+        {
+            "attribute": score.attribute,
+            "auc": estimates.of_score(score),
+            "features": ", ".join(proxy_features(results, score.attribute)) or None,
+            "n": score.n,
+        }
+        for score in results.find("proxy_auc")
+    ]
     return {
-        "proxy_scores": [
-            {
-                "attribute": attribute_label(results, score.attribute),
-                **value_cell("auc", estimates.of_score(score)),
-                "features": ", ".join(proxy_features(results, score.attribute)) or DASH,
-                **count_cell("n", score.n),
-            }
-            for score in results.find("proxy_auc")
-        ],
-        "attribution": attribution(draft, "person"),
-        "quality": quality(draft, "person"),
+        "proxy_scores": draft.table("proxies", _PROXIES, proxies),
+        "attribution": attribution(draft, "bias-attribution", "person"),
+        "quality": quality(draft, "bias-explanations", "person"),
     }

@@ -1,25 +1,16 @@
-"""The tables of the bias section on decisions: rates of groups, ratios, differences, policies."""
+"""The tables of the bias section: what groups get, ratios, differences, policies."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite, in_sentence
-from deepseek_report.findings.records import Row, attribute_label, is_crossing, rows
+from deepseek_report.findings.records import Row, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
-from deepseek_report.findings.wording import sentence_case
-from deepseek_report.sections.cells import (
-    DASH,
-    count_cell,
-    number_cell,
-    p_cell,
-    percent_cell,
-    share_cell,
-    value_cell,
-)
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.sections.task_columns import Levels, gap_table, levels_of
+from deepseek_report.tasks import task_of
+from deepseek_report.wording import estimates
 
 DIFFERENCES = (
     "demographic_parity_difference",
@@ -29,20 +20,63 @@ DIFFERENCES = (
 
 
 def decision_values(draft: Draft) -> dict[str, Any]:
-    """The tables on decisions by group; empty where nothing is decided."""
+    """The tables on what groups get; those on decisions are empty where nothing is decided."""
     results = draft.results
+    task = task_of(results.schema.target)
     groups = rows(results, "group_rates", "groups")
-    names = list(dict.fromkeys(row["attribute"] for row in groups if not is_crossing(row)))
+    known = {column.key: column for column in task.group_table}
+    levels = levels_of(draft, groups, known[task.group_columns[0]], "", ())
     return {
-        "attributes": [_attribute(draft, name, groups) for name in names],
-        "crossings": [_group(draft, row) for row in groups if is_crossing(row)],
+        "attributes": [_attribute(draft, each) for each in levels],
+        "crossings": _crossings(draft, groups),
+        **(_texts(draft) if groups else {}),
         **_ratios(draft),
-        "differences": _differences(draft),
-        "bound": estimates.bound(declared_ratio(results)),
-        "explained": results.schema.target.explained_class,
+        "differences": gap_table(
+            draft, "bias-differences", "group_rates.tests", (*DIFFERENCES, "group_rates")
+        ),
         **_declared(draft),
-        "policies": [_policy(draft, r) for r in rows(results, "threshold_tradeoff", "policies")],
+        "decides": task.decides,
+        "policies": draft.metric_table(
+            "threshold_tradeoff", "policies", _policies(draft), _POLICIES
+        ),
     }
+
+
+def _attribute(draft: Draft, levels: Levels) -> dict[str, Any]:
+    """The table of an attribute, and a second one where the task has columns for it."""
+    task = task_of(draft.results.schema.target)
+    identity, slots = f"bias-{levels.name}", {"by": levels.inline, "told": draft.text("by_group")}
+    tables = {
+        "table": View(identity, "group_rates.groups", ("level", "n", *task.group_columns)),
+        "quality": View(
+            f"{identity}-quality", "group_rates.quality", _with_level(task.group_quality), True
+        ),
+    }
+    return levels.values(
+        **{
+            name: draft.metric_table("group_rates", "groups", levels.rows, view, **slots)
+            for name, view in tables.items()
+        }
+    )
+
+
+def _with_level(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """With the level and its size before them; none where there are none."""
+    return ("level", "n", *columns) if columns else ()
+
+
+def _crossings(draft: Draft, groups: list[Row]) -> ShownTable:
+    columns = ("attribute", "level", "n", *task_of(draft.results.schema.target).group_columns)
+    crossed = [row for row in groups if is_crossing(row)]
+    view = View("bias-crossings", "group_rates.crossings", columns)
+    return draft.metric_table("group_rates", "groups", crossed, view)
+
+
+def _texts(draft: Draft) -> dict[str, str]:
+    """What stands around the tables."""
+    told = _declared(draft)
+    keys = ("by_group", "columns_explained", "where_from")
+    return {"intro": draft.text("intro", **told)} | {key: draft.text(key) for key in keys}
 
 
 def _declared(draft: Draft) -> dict[str, str]:
@@ -54,118 +88,52 @@ def _declared(draft: Draft) -> dict[str, str]:
     return {"favourable": target.favourable_class, "declared_by": by}
 
 
-def _attribute(draft: Draft, name: str, groups: Sequence[Row]) -> dict[str, Any]:
-    mine = [row for row in groups if row["attribute"] == name]
-    return {
-        "name": name,
-        "label": sentence_case(attribute_label(draft.results, name)),
-        "inline": in_sentence(attribute_label(draft.results, name)),
-        "rows": [_group(draft, row) for row in mine],
-        "sentence": _spread(draft, mine),
-    }
+_COMPARED = ("rate", "reference_rate", "ratio", "difference", "p_adjusted")
+_PAIR = ("attribute", "level", "reference", "n", *_COMPARED, "verdict")
+_POLICIES = View(
+    "bias-policies",
+    "threshold_tradeoff.policies",
+    (
+        *("attribute", "policy", "threshold_by_level", "balanced_accuracy", "accuracy"),
+        *("difference", "ratio", "n_changed"),
+    ),
+)
 
 
-def _spread(draft: Draft, levels: Sequence[Row]) -> str:
-    """The groups with the largest and the smallest share of favourable decisions."""
-    judged = [r for r in levels if not r["too_few"] and finite(r["selection_rate"]) is not None]
-    if len(judged) < 2:
-        return draft.text("one_level")
-    most = max(judged, key=lambda row: row["selection_rate"])
-    least = min(judged, key=lambda row: row["selection_rate"])
-    return draft.text(
-        "spread",
-        decision=draft.results.schema.target.favourable_class,
-        most=most["level"],
-        least=least["level"],
-        most_rate=estimates.of_row(most, "selection_rate", "selection"),
-        least_rate=estimates.of_row(least, "selection_rate", "selection"),
-        most_base=estimates.of_row(most, "base_rate", "base"),
-        least_base=estimates.of_row(least, "base_rate", "base"),
-    )
-
-
-def _group(draft: Draft, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "attribute": attribute_label(draft.results, row["attribute"]),
-        "level": row["level"],
-        **count_cell("n", row["n"]),
-    }
-    if row["too_few"]:
-        return cells | {"selection": draft.text("too_few"), "base": DASH}
-    cells |= share_cell("selection", estimates.of_row(row, "selection_rate", "selection"))
-    cells |= share_cell("base", estimates.of_row(row, "base_rate", "base"))
-    for key in ("tpr", "fpr", "precision", "accuracy"):
-        cells |= share_cell(key, estimates.of_row(row, key, key))
-    cells |= value_cell("roc_auc", estimates.of_row(row, "roc_auc", "roc_auc"))
-    return cells | percent_cell("mean_score", row["mean_score"]) | percent_cell("ece", row["ece"])
-
-
-def _ratios(draft: Draft) -> dict[str, Any]:
+def _ratios(draft: Draft) -> dict[str, ShownTable]:
     """Each group against its reference; those of crossings apart."""
-    pairs = rows(draft.results, "impact_ratio", "pairs")
+    pairs = [_judged(row) for row in rows(draft.results, "impact_ratio", "pairs")]
+    bound = estimates.bound(declared_ratio(draft.results))
+    views = {
+        "ratios": View("bias-ratios", "impact_ratio.pairs", _PAIR),
+        "crossed_ratios": View("bias-crossed-ratios", "impact_ratio.crossings", _PAIR, True),
+    }
     return {
-        "ratios": [_ratio(draft, row) for row in pairs if not is_crossing(row)],
-        "crossed_ratios": [_ratio(draft, row) for row in pairs if is_crossing(row)],
+        name: draft.metric_table(
+            "impact_ratio",
+            "pairs",
+            [row for row in pairs if is_crossing(row) == view.folded],
+            view,
+            bound=bound,
+        )
+        for name, view in views.items()
     }
 
 
-def _ratio(draft: Draft, row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "attribute": attribute_label(draft.results, row["attribute"]),
-        "level": row["level"],
-        "reference": row["reference"],
-        "verdict": draft.words.label("impact_verdicts", row["verdict"]),
-        **count_cell("n", row["n"]),
-    }
-    if row["verdict"] == TOO_FEW:
-        return cells | dict.fromkeys(("rate", "reference_rate", "ratio", "difference", "p"), DASH)
-    gap = estimates.estimate(row["difference"], row["difference_low"], row["difference_high"])
-    return (
-        cells
-        | percent_cell("rate", row["rate"])
-        | percent_cell("reference_rate", row["reference_rate"])
-        | value_cell("ratio", estimates.of_row(row, "ratio"))
-        | {"difference": _points(gap), "difference__sort": gap["value"]}
-        | p_cell("p", row["p_adjusted"])
-    )
+def _judged(row: Row) -> Row:
+    """A row without its numbers where they rest on too few people."""
+    return row | dict.fromkeys(_COMPARED) if row["verdict"] == TOO_FEW else row
 
 
-def _points(gap: dict[str, Any]) -> str:
-    """A signed difference of shares in points with its interval, without the unit."""
-    return estimates.points(gap["value"]).removesuffix("\u00a0points") + _ends(gap)
+def _policies(draft: Draft) -> list[Row]:
+    """The rows of the policies, their thresholds in words where they are the same for all."""
+    return [
+        row | {"threshold_by_level": _thresholds(draft, str(row["threshold_by_level"]))}
+        for row in rows(draft.results, "threshold_tradeoff", "policies")
+    ]
 
 
-def _ends(gap: dict[str, Any]) -> str:
-    if gap["low"] is None or gap["high"] is None:
-        return ""
-    return f" ({estimates.interval(100 * gap['low'], 100 * gap['high'])})"
-
-
-def _differences(draft: Draft) -> list[dict[str, Any]]:
-    found = []
-    for metric in DIFFERENCES:
-        for row in rows(draft.results, metric, "tests"):
-            cells = {
-                "metric": draft.words.label("metrics", metric),
-                "attribute": attribute_label(draft.results, row["attribute"]),
-                "levels": f"{row['narrowest_level']} to {row['widest_level']}",
-            }
-            cells |= value_cell("value", estimates.of_row(row, "value"))
-            cells |= number_cell("chance", row["null_high"])
-            found.append(cells | p_cell("p", row["p_adjusted"]) | count_cell("n", row["n"]))
-    return found
-
-
-def _policy(draft: Draft, row: Row) -> dict[str, Any]:
-    return (
-        {
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "policy": row["policy"],
-            "thresholds": str(row["threshold_by_level"]),
-        }
-        | percent_cell("balanced_accuracy", row["balanced_accuracy"])
-        | percent_cell("accuracy", row["accuracy"])
-        | number_cell("ratio", row["ratio"])
-        | {"difference": estimates.gap(estimates.estimate(row["difference"]))}
-        | count_cell("changed", row["n_changed"])
-    )
+def _thresholds(draft: Draft, listed: str) -> str:
+    """The thresholds of the levels, or the one of all."""
+    alone = listed.replace(".", "", 1).isdigit()
+    return draft.words.text("policy_thresholds.all", threshold=listed) if alone else listed

@@ -9,14 +9,15 @@ import numpy as np
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import in_sentence
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import attribute_label, setting
-from deepseek_report.findings.wording import sentence_case
 from deepseek_report.metrics.groups import Grouping, groupings
-from deepseek_report.metrics.intervals import rate
-from deepseek_report.sections.cells import DASH, count_cell, share_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import own_table
+from deepseek_report.statistics.intervals import rate
+from deepseek_report.tasks import task_of
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import sentence_case
 
 
 def is_undeclared(results: Results) -> bool:
@@ -24,7 +25,7 @@ def is_undeclared(results: Results) -> bool:
     if not results.has("data"):
         return False
     schema = results.schema
-    judged = schema.target.is_judged or schema.target.is_number
+    judged = schema.target.is_judged or not task_of(schema.target).decides
     return not judged and bool(schema.attributes_of("person"))
 
 
@@ -48,20 +49,35 @@ def undeclared_values(draft: Draft) -> dict[str, Any]:
         return {}
     found = groupings(schema, dict(p.groups), crossings=False, min_cell=1)
     classes = {} if len(schema.target.classes) > 2 else dict(enumerate(schema.target.classes))
-    heads = {
-        f"wrong_{k}": draft.text("decided_otherwise", actual=name) for k, name in classes.items()
-    }
-    columns = {"level": "Group", "n": "n", "right": "Decided as labelled"} | heads
-    return {"columns": columns, "groups": [_attribute(draft, one, list(classes)) for one in found]}
+    heads = (
+        Column(
+            f"wrong_{k}",
+            "share",
+            unless="too_few",
+            label=draft.text("decided_otherwise", actual=name),
+        )
+        for k, name in classes.items()
+    )
+    kind = TableType(
+        (
+            Column("level"),
+            Column("n", "count"),
+            Column("right", "share", unless="too_few"),
+            *heads,
+        )
+    )
+    return {"groups": [_attribute(draft, grouping, kind, list(classes)) for grouping in found]}
 
 
-def _attribute(draft: Draft, grouping: Grouping, classes: list[int]) -> dict[str, Any]:
+def _attribute(
+    draft: Draft, grouping: Grouping, kind: TableType, classes: list[int]
+) -> dict[str, Any]:
     label = attribute_label(draft.results, grouping.name)
+    rows = _rows(draft, grouping, classes)
+    identity, by = f"bias-{grouping.name}", in_sentence(label)
     return {
-        "name": grouping.name,
         "label": sentence_case(label),
-        "inline": in_sentence(label),
-        "rows": list(_rows(draft, grouping, classes)),
+        "table": own_table(draft.results, identity, "bias.undeclared", kind, rows, by=by),
     }
 
 
@@ -70,19 +86,11 @@ def _rows(draft: Draft, grouping: Grouping, classes: list[int]) -> Iterator[dict
     floor = setting(draft.results, "metrics", "group_rates", "min_cell", 30)
     for k, level in enumerate(grouping.levels):
         inside = grouping.codes == k
-        cells: dict[str, Any] = {"level": level, **count_cell("n", int(inside.sum()))}
-        if inside.sum() < floor:
-            few = dict.fromkeys([f"wrong_{one}" for one in classes], DASH)
-            yield cells | {"right": draft.text("too_few")} | few
-            continue
-        cells |= _share("right", int(p.correct[inside].sum()), int(inside.sum()))
-        for one in classes:
-            labelled = inside & (p.labels == one)
+        size = int(inside.sum())
+        row: dict[str, Any] = {"level": level, "n": size, "too_few": size < floor}
+        row["right"] = rate(int(p.correct[inside].sum()), size)
+        for actual in classes:
+            labelled = inside & (p.labels == actual)
             wrong = int((labelled & ~p.correct).sum())
-            cells |= _share(f"wrong_{one}", wrong, int(labelled.sum()))
-        yield cells
-
-
-def _share(name: str, hits: int, among: int) -> dict[str, Any]:
-    found = rate(hits, among)
-    return share_cell(name, estimates.estimate(found.value, found.low, found.high, n=among))
+            row[f"wrong_{actual}"] = rate(wrong, int(labelled.sum()))
+        yield row

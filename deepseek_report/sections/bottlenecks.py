@@ -5,30 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import Estimate, finite
-from deepseek_report.findings.records import words_of
-from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.findings.records import unit_of
 from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
 from deepseek_report.sections.bottlenecks_capacity import capacity
 from deepseek_report.sections.bottlenecks_compute import compute
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+from deepseek_report.wording.of_results import words_of
 
 #: A gain in ROC AUC below which a remedy is not worth its cost.
 NO_HOPE = 0.01
 _METRICS = (
-    *("slices", "error_slices", "label_suspects", "learning_curve"),
+    *("slices", "label_suspects", "learning_curve"),
     *("expert_load", "route_entropy", "ablation"),
     *("layer_profile", "latency", "peak_memory", "parameter_projection"),
 )
 _PICTURES = (
-    *("slices", "error_slices", "learning_curve"),
+    *("slices", "learning_curve"),
     *("routing", "layer_profile", "parameter_projection"),
 )
 _USES = frozenset(
-    {f"measures/{name}" for name in _METRICS} | {f"pictures/{name}" for name in _PICTURES}
+    {ArtifactId.measure(name) for name in _METRICS}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 
 
@@ -57,13 +59,22 @@ def _answer(draft: Draft) -> None:
     offers = _offers(draft.results)
     if not offers:
         return
-    helping = [one for one in offers if one["low"] is None or one["low"] > 0]
-    helping = sorted((one for one in helping if one["value"] > 0), key=lambda one: -one["value"])
+    helping = sorted(
+        (offer for offer in offers if _helps(offer["gain"])), key=lambda offer: -offer["gain"].value
+    )
     tried = draft.results.score("learning_curve_gain") is not None
-    hopeless = tried and all(one["high"] is not None and one["high"] < NO_HOPE for one in offers)
+    hopeless = tried and all(_is_hopeless(offer["gain"]) for offer in offers)
     draft.answer(
         "help", helping=helping, offers=offers, hopeless=hopeless, unit=unit_of(draft.results)
     )
+
+
+def _helps(gain: Estimate) -> bool:
+    return gain.value > 0 and (gain.low is None or gain.low > 0)
+
+
+def _is_hopeless(gain: Estimate) -> bool:
+    return gain.high is not None and gain.high < NO_HOPE
 
 
 def _offers(results: Results) -> list[dict[str, Any]]:
@@ -73,22 +84,11 @@ def _offers(results: Results) -> list[dict[str, Any]]:
     curve = results.score("learning_curve_gain")
     if curve is not None and finite(curve.value) is not None:
         what = words.text("sections.bottlenecks.offer.rows")
-        offers.append({"what": what, **estimates.of_score(curve)})
+        offers.append({"what": what, "gain": estimates.of_score(curve)})
     for score in (*results.find("roc_auc_gain"), *results.find("mae_gain")):
         if score.predictor in {"majority", "mean"} or finite(score.value) is None:
             continue
         predictor = words.label("predictors", score.predictor)
         what = words.text("sections.bottlenecks.offer.model", predictor=predictor)
-        offers.append({"what": what, **_turned(estimates.of_score(score))})
+        offers.append({"what": what, "gain": estimates.of_score(score).negated()})
     return offers
-
-
-def _turned(one: Estimate) -> dict[str, Any]:
-    """The same difference seen from the other side."""
-    low, high = one["low"], one["high"]
-    return {
-        "value": None if one["value"] is None else -one["value"],
-        "low": None if high is None else -high,
-        "high": None if low is None else -low,
-        "n": one["n"],
-    }

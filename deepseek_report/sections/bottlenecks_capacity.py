@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import all_reasons
+from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+
+_HEADS = TableType(
+    (
+        Column("layer", "place"),
+        Column("branch"),
+        Column("head", "place"),
+        estimate("loss_increase"),
+        Column("verdict"),
+    ),
+    folded=True,
+)
 
 
 def capacity(draft: Draft) -> dict[str, Any]:
@@ -18,21 +31,18 @@ def capacity(draft: Draft) -> dict[str, Any]:
     said = [_heads(draft, units), _experts(draft, load)]
     return {
         "sentence": " ".join(one for one in said if one) or _not_measured(draft),
-        "heads": [_head(draft, row) for row in units],
-        "experts": [
-            {"layer": row["layer"] + 1, "expert": row["expert"] + 1}
-            | share_cell("share", estimates.of_row(row, "share"))
-            for row in load
-        ],
+        "heads": draft.table("heads", _HEADS, [_head(draft, row) for row in units]),
     }
 
 
 def _not_measured(draft: Draft) -> str:
     """That neither heads nor experts were looked at, and why where the run knows it."""
     known = [
-        draft.results.refused.get(f"measures/{one}", "") for one in ("ablation", "expert_load")
+        draft.results.refused[artifact]
+        for artifact in map(ArtifactId.measure, ("ablation", "expert_load"))
+        if artifact in draft.results.refused
     ]
-    reason = "; ".join(dict.fromkeys(one.rstrip(".") for one in known if one))
+    reason = draft.words.say(all_reasons(known)).rstrip(".") if known else ""
     return draft.text("not_measured_why", reason=reason) if reason else draft.text("not_measured")
 
 
@@ -47,12 +57,7 @@ def _heads(draft: Draft, units: list[Row]) -> str:
 def _head(draft: Draft, row: Row) -> dict[str, Any]:
     low = finite(row["low"])
     mark = "removable" if row["removable"] else "needed" if (low or 0.0) > 0 else "uncertain"
-    return {
-        "layer": row["layer"] + 1,
-        "branch": row["branch"],
-        "head": row["head"] + 1,
-        "verdict": draft.text(f"head.{mark}"),
-    } | value_cell("loss", estimates.of_row(row, "loss_increase"))
+    return row | {"verdict": draft.text(f"head.{mark}")}
 
 
 def _experts(draft: Draft, load: list[Row]) -> str:

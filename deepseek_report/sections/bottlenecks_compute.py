@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from deepseek_report.artifacts.layers import layer_kind, layer_name
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.layers import layer_name
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, explainer_label, rows
-from deepseek_report.sections.cells import count_cell, percent_cell, seconds_cell, value_cell
+from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.findings.records import Row, rows
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
+
+_COSTS = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("n", "count"),
+        Column("calls", "count"),
+        Column("seconds", "seconds"),
+        Column("each", "seconds"),
+    ),
+    folded=True,
+)
 
 
 def compute(draft: Draft) -> dict[str, Any]:
@@ -19,20 +30,8 @@ def compute(draft: Draft) -> dict[str, Any]:
     layers = rows(results, "layer_profile", "layers")
     return {
         "sentence": _sentence(draft, layers),
-        "layers": [
-            {"layer": layer_name(row["layer"]), "kind": layer_kind(row["kind"])}
-            | value_cell("ms", estimates.of_row(row, "ms"))
-            | percent_cell("share", row["share"])
-            for row in layers
-        ],
-        "latency": [
-            count_cell("batch", row["batch_size"])
-            | value_cell("ms", estimates.of_row(row, "ms"))
-            | count_cell("rate", row["rows_per_second"])
-            for row in rows(results, "latency", "latency")
-        ],
         "memory": _memory(draft),
-        "costs": _costs(results),
+        "costs": draft.table("costs", _COSTS, _costs(results)),
     }
 
 
@@ -63,10 +62,14 @@ def _memory(draft: Draft) -> str:
 def _costs(results: Results) -> list[dict[str, Any]]:
     """What each explanation method cost."""
     return [
-        {"explainer": explainer_label(results, name)}
-        | count_cell("n", len(one))
-        | count_cell("calls", one.n_model_calls)
-        | seconds_cell("seconds", one.seconds)
-        | seconds_cell("each", None if one.seconds is None else one.seconds / max(len(one), 1))
-        for name, one in results.explanations.items()
+        {
+            "explainer": name,
+            "n": len(explanation),
+            "calls": explanation.n_model_calls,
+            "seconds": explanation.seconds,
+            "each": None
+            if explanation.seconds is None
+            else explanation.seconds / max(len(explanation), 1),
+        }
+        for name, explanation in results.explanations.items()
     ]

@@ -7,17 +7,22 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Schema
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
-from deepseek_report.findings.records import Row, explainer_inline, rows
-from deepseek_report.findings.rules_numbers import unit_of
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.records import (
+    Row,
+    explainer_inline,
+    rows,
+    unit_of,
+)
 from deepseek_report.findings.thresholds import CONTROL
 from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording import estimates
 
 #: How many reasons are told as sentences; the picture shows the rest.
 REASONS = 5
@@ -61,11 +66,9 @@ def can_change(draft: Draft) -> bool:
 
 def _named(draft: Draft, row: Row, display: str) -> tuple[str, str]:
     """What a player is called in a sentence, and what stands beside it in brackets."""
-    if draft.results.schema.modality == "text":
-        return f"“{display}”", row["label"]
-    if draft.results.schema.layout is not None:
-        return draft.text("player", label=row["label"]), display
-    return row["label"], display
+    kind = kind_of(draft.results.schema)
+    name, beside = kind.mention(row["label"], display)
+    return draft.text(f"player.{kind.name}", label=name), beside
 
 
 def row_of(draft: Draft, row: Row) -> str:
@@ -139,9 +142,10 @@ def _reason(draft: Draft, row: Row) -> str:
 
 def _reference(schema: Schema, explanation: Explanation) -> str:
     """The sentence that tells the reference; layouts are compared with masks or typical input."""
-    if schema.layout is None or explanation.output_space == "value":
+    kind = kind_of(schema)
+    if kind.compared_with == "background" or explanation.output_space == "value":
         return explanation.output_space
-    return "logit" if schema.layout.mask is None else "masked"
+    return "logit" if kind.mask is None else "masked"
 
 
 def start(draft: Draft, case: Row, explainer: str | None) -> str:
@@ -220,7 +224,7 @@ def neighbours(pages: Pages, case: Row) -> str:
 def change(pages: Pages, case: Row) -> str:
     """The smallest change that alters the decision, as a sentence."""
     draft, steps = pages.draft, pages.rows("counterfactuals", case["case"])
-    if steps and draft.results.schema.layout is not None:
+    if steps and not kind_of(draft.results.schema).named_columns:
         return _masked(draft, case, steps)
     if not steps or not can_change(draft):
         return ""
@@ -246,12 +250,12 @@ def _masked(draft: Draft, case: Row, steps: list[Row]) -> str:
         within = str(steps[0]["status"]).removeprefix("none within ")
         return draft.text("change.unmasked", within=within)
     named = [_named(draft, row, row["from_display"]) for row in steps]
-    text = draft.results.schema.modality == "text"
+    repeats = kind_of(draft.results.schema).quotes
     after = _apart(finite(steps[-1]["probability_after"]), finite(case["threshold"]))
     return draft.text(
         "change.masked",
         steps=[
-            {"name": f"{name} ({beside})" if text else name, "after": row["to_display"]}
+            {"name": f"{name} ({beside})" if repeats else name, "after": row["to_display"]}
             for row, (name, beside) in zip(steps, named, strict=True)
         ],
         probability=after["probability"],

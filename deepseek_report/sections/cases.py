@@ -5,21 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite, in_sentence
-from deepseek_report.findings.explainers import adds_up, beats_random, leading_explainer
-from deepseek_report.findings.records import (
-    Row,
-    by_explainer,
-    explainer_label,
-    rows,
-)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.findings.explainers import adds_up, leading_for_cases
+from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
 from deepseek_report.sections.cells import number_cell, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import Wording
 
 _FIRST = (
     *("most_certain_right", "most_certain_wrong", "nearest_threshold"),
@@ -29,7 +28,7 @@ _FIRST = (
 _PICTURES = ("text_highlights", "image_heatmaps", "series_attributions", "case_contributions")
 _USES = frozenset(
     {"explanations", "measures/cases", "measures/prototypes"}
-    | {f"pictures/{name}" for name in _PICTURES}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 #: Values of one case that are listed; of wide tables the reasons go first.
 _INPUTS = 60
@@ -45,10 +44,10 @@ class Cases:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("cases", results)
         table = sorted(rows(results, "cases", "cases"), key=_order)
-        explainer = reasons_explainer(results)
+        explainer = leading_for_cases(results)
         if table:
             _answer(draft, table, explainer)
-        draft.caveat("not_advice" if results.schema.layout is None else "masked")
+        draft.caveat("not_advice" if kind_of(results.schema).named_columns else "masked")
         if _assumed_changeable(draft):
             draft.caveat("assumed_changeable")
         draft.notes(["cases"])
@@ -65,25 +64,10 @@ class Cases:
 def _assumed_changeable(draft: Draft) -> bool:
     """Whether changes were looked for of features of which nobody said that they can change."""
     columns = (draft.results.config.get("dataset") or {}).get("columns")
-    if columns is None or draft.results.schema.layout is not None:
+    if columns is None or not kind_of(draft.results.schema).named_columns:
         return False
     said = any((one or {}).get("mutable") is not None for one in columns.values())
     return not said and bool(rows(draft.results, "cases", "counterfactuals"))
-
-
-def reasons_explainer(results: Results) -> str | None:
-    """The method whose reasons are told: in what is read, better than random, adding up."""
-    gains = {one.explainer: one for one in by_explainer(results, "deletion_gain")}
-    fit = [
-        name
-        for name, one in results.explanations.items()
-        if one.output_space in {"probability", "value"}
-        and name in gains
-        and beats_random(gains[name])
-    ]
-    if fit:
-        return max(fit, key=lambda name: (bool(adds_up(results, name)), gains[name].value))
-    return leading_explainer(results)
 
 
 def _order(row: Row) -> tuple[int, int]:
@@ -123,7 +107,7 @@ def _answer(draft: Draft, table: list[Row], explainer: str | None) -> None:
             points=space == "probability",
             sums=bool(adds_up(draft.results, explainer)),
         )
-    if changes and draft.results.schema.layout is not None:
+    if changes and not kind_of(draft.results.schema).named_columns:
         draft.answer("masked", n=len(changed), total=len(table))
     elif changes and not can_change(draft):
         draft.answer("unchangeable")
@@ -163,7 +147,9 @@ def _case(pages: Pages, row: Row) -> dict[str, Any]:
         "neighbours_caption": pages.draft.text(
             "near_caption", row=case_sentences.row_of(pages.draft, row)
         ),
-        "neighbours": [_neighbour(one) for one in pages.rows("neighbours", number)],
+        "neighbours": [
+            _neighbour(pages.draft.words, one) for one in pages.rows("neighbours", number)
+        ],
         "neighbour_sentence": case_sentences.neighbours(pages, row),
         "change": case_sentences.change(pages, row),
         "errors": [
@@ -177,7 +163,7 @@ def _inputs(pages: Pages, number: Any) -> list[dict[str, Any]]:
 
     A text, an image or a series is seen in its picture.
     """
-    if pages.draft.results.schema.layout is not None:
+    if not kind_of(pages.draft.results.schema).named_columns:
         return []
     found = pages.rows("inputs", number)
     if len(found) > _INPUTS:
@@ -186,9 +172,9 @@ def _inputs(pages: Pages, number: Any) -> list[dict[str, Any]]:
     return [{key: one[key] for key in ("label", "display", "typical")} for one in found]
 
 
-def _neighbour(row: Row) -> dict[str, Any]:
+def _neighbour(words: Wording, row: Row) -> dict[str, Any]:
     return {
-        "row": f"Row {count(int(row['instance_id']))}",
+        "row": words.text("templates.cases.row", n=int(row["instance_id"])),
         "label": row["label"],
         "text": row.get("text") or "",
         **number_cell("distance", row["distance"]),
@@ -200,6 +186,6 @@ def _neighbour(row: Row) -> dict[str, Any]:
 def _neighbour_columns(draft: Draft, said: str) -> dict[str, str]:
     """The columns of the table of nearest cases; texts are told as well."""
     names: tuple[str, ...] = ("row", "distance", "label", said)
-    if draft.results.schema.modality == "text":
+    if kind_of(draft.results.schema).reads_out:
         names += ("text",)
     return {name: draft.text(f"near_columns.{name}") for name in names}

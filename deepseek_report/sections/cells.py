@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.numbers import count
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import Estimate, finite
+from deepseek_report.wording import estimates
 
 DASH = "–"
 
 
 def share_cell(key: str, one: Estimate) -> dict[str, Any]:
     """A share with its interval: `22.1 % (21.0–23.2 %)`."""
-    return _cell(key, one["value"], estimates.share(one))
+    return _cell(key, finite(one.value), estimates.share(one))
 
 
 def value_cell(key: str, one: Estimate) -> dict[str, Any]:
     """A number with its interval."""
-    return _cell(key, one["value"], estimates.value(one))
+    return _cell(key, finite(one.value), estimates.value(one))
 
 
 def percent_cell(key: str, value: Any) -> dict[str, Any]:
@@ -41,6 +41,15 @@ def count_cell(key: str, value: Any) -> dict[str, Any]:
 def p_cell(key: str, value: Any) -> dict[str, Any]:
     """A p-value."""
     return _cell(key, finite(value), estimates.p_value(finite(value)))
+
+
+def points_cell(key: str, gap: Estimate | float) -> dict[str, Any]:
+    """A difference of two shares in points with its sign and interval, without the unit."""
+    measured = gap if isinstance(gap, Estimate) else Estimate.of(gap)
+    text = estimates.points(finite(measured.value)).removesuffix("\u00a0points")
+    if measured.low is not None and measured.high is not None:
+        text += f" ({estimates.interval(100 * measured.low, 100 * measured.high)})"
+    return _cell(key, finite(measured.value), text)
 
 
 def seconds_cell(key: str, value: Any) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.people_form import FORM
-from deepseek_report.findings.records import words_of
-from deepseek_report.findings.wording import Wording
 from deepseek_report.sections import compliance_people as people
 from deepseek_report.sections import compliance_rows as tables
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 _QUESTION = (
     "For which requirements does this run give evidence, and what must a person still supply?"

@@ -12,7 +12,7 @@ from deepseek_report.compliance.banners import readable_key
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport
 from deepseek_report.compliance.evidence import Evidence
 from deepseek_report.compliance.status import STATUSES, Judgement, Status, status_labels
-from deepseek_report.findings.wording import Wording
+from deepseek_report.wording.words import Wording
 
 #: A shape for each status, so that colour is never needed.
 SHAPES: Mapping[Status, str] = {

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import period_of
-from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
 from deepseek_report.sections.data_contents import contents, extent
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import ShownTable
+from deepseek_report.tasks import task_of
+from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Data:
         draft = Draft("data", results)
         if results.has("data"):
             _answer(draft)
-            draft.caveats.extend(results.card.get("limits") or [])
+            draft.caveats.extend(map(draft.words.say, results.card.get("limits") or []))
             draft.values |= _values(draft)
         return draft.content(self.title, self.needs, frozenset({"pictures/data_samples"}))
 
@@ -53,9 +55,11 @@ def _answer_number(draft: Draft) -> None:
     """From where to where a predicted number goes."""
     found = draft.results.card.get("label_numbers")
     if found:
-        unit = found.get("unit")
+        unit = draft.words.name(found.get("unit") or "")
         names = ("min", "q25", "q75", "max", "mean")
-        ends = {name: quantity(round(float(found[name]), 6), unit) for name in names}
+        ends = {
+            name: draft.words.numbers.quantity(round(float(found[name]), 6), unit) for name in names
+        }
         cut = draft.results.card.get("ends") == "quantiles"
         draft.answer("labels", label=found["label"], cut=cut, **ends)
 
@@ -71,43 +75,44 @@ def _explained_share(results: Results) -> float | None:
 
 def _values(draft: Draft) -> dict[str, Any]:
     results = draft.results
-    card = results.card
+    card, is_number = results.card, bool(results.card.get("label_numbers"))
+    counted = {
+        "row": draft.text(f"row.{results.schema.modality}"),
+        "rows": draft.text(f"rows.{results.schema.modality}"),
+        "is_number": is_number,
+    }
     return {
-        "origin": _origin(card),
-        "labels": [
-            {"class": row["class"]}
-            | count_cell("n", row["n"])
-            | percent_cell("share", row["share"])
-            for row in card.get("labels") or []
-        ],
-        "parts": [_part(row, draft) for row in card.get("parts") or []],
-        "groups": _groups(results, "person"),
-        "compared_parts": _groups(results, "other"),
-        "issues": [_issue(one, draft) for one in results.issues],
+        "origin": _origin(card, draft.words),
+        "labels": draft.table("labels", _shares("class"), card.get("labels") or [], **counted),
+        "all_labels": draft.table(
+            "all-labels", _shares("label"), card.get("all_labels") or [], **counted
+        ),
+        "parts": _parts(draft, is_number, counted),
+        "groups": draft.table("groups", _groups(is_number), _levels(results, "person"), **counted),
+        "compared_parts": draft.table(
+            "parts-compared", _groups(is_number), _levels(results, "other"), **counted
+        ),
+        "issues": draft.table("issues", _ISSUES, [_issue(one, draft) for one in results.issues]),
         **contents(draft),
-        "preparation": list(card.get("preparation") or []),
-        "all_labels": [
-            {"label": row["label"]}
-            | count_cell("n", row["n"])
-            | percent_cell("share", row["share"])
-            for row in card.get("all_labels") or []
-        ],
-        "ends": draft.text("ends.quantiles" if card.get("ends") == "quantiles" else "ends.all"),
-        "low": draft.text("low.quantiles" if card.get("ends") == "quantiles" else "low.all"),
-        "high": draft.text("high.quantiles" if card.get("ends") == "quantiles" else "high.all"),
-        "is_number": bool(card.get("label_numbers")),
+        "preparation": [draft.words.say(note) for note in card.get("preparation") or []],
         "validation": _validation(results),
         "leakage": _leakage(card, "duplicates_across"),
         "same_inputs": _leakage(card, "same_inputs_across"),
-        "row": draft.text(f"row.{results.schema.modality}"),
-        "rows": draft.text(f"rows.{results.schema.modality}"),
         "explained": results.schema.target.explained_class,
+        **counted,
     }
+
+
+_ISSUES = TableType((Column("severity"), Column("found"), Column("todo")))
+
+
+def _shares(key: str) -> TableType:
+    return TableType((Column(key), Column("n", "count"), Column("share", "share")))
 
 
 def _validation(results: Results) -> str:
     """What the validation part was for: intervals, the threshold, when to stop, or nothing."""
-    if results.schema.target.is_number:
+    if not task_of(results.schema.target).decides:
         return "intervals"
     if not results.has("predictions/test"):
         return "threshold" if len(results.schema.target.classes) == 2 else "stop"
@@ -118,7 +123,7 @@ def _validation(results: Results) -> str:
     return "nothing" if fitted else "stop"
 
 
-def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
+def _origin(card: Mapping[str, Any], words: Wording) -> list[dict[str, str]]:
     """What the card says of source and rights, row by row."""
     names = {
         "source": "Source",
@@ -131,40 +136,50 @@ def _origin(card: Mapping[str, Any]) -> list[dict[str, str]]:
         "sha256": "SHA-256",
     }
     return [
-        {"what": label, "value": str(card[key])} for key, label in names.items() if card.get(key)
+        {"what": label, "value": words.say(card[key])}
+        for key, label in names.items()
+        if card.get(key)
     ]
 
 
-def _part(row: Mapping[str, Any], draft: Draft) -> dict[str, Any]:
-    cells = count_cell("n", row["n"]) | count_cell("positive", row.get("positive"))
-    cells |= number_cell("mean", row.get("mean")) | number_cell("deviation", row.get("deviation"))
-    return (
-        {"part": draft.words.label("parts", row["part"])}
-        | cells
-        | percent_cell("share", row.get("share"))
+def _parts(draft: Draft, is_number: bool, counted: Mapping[str, Any]) -> ShownTable:
+    """How many rows each part has, and what its labels are like."""
+    last = (
+        (Column("mean", "number"), Column("deviation", "number"))
+        if is_number
+        else (Column("positive", "count"), Column("share", "share"))
+    )
+    rows = [
+        {**row, "part": draft.words.label("parts", row["part"])}
+        for row in draft.results.card.get("parts") or []
+    ]
+    return draft.table(
+        "parts", TableType((Column("part"), Column("n", "count"), *last)), rows, **counted
     )
 
 
-def _groups(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
+def _groups(is_number: bool) -> TableType:
+    last = Column("mean", "number") if is_number else Column("base_rate", "share")
+    columns = (Column("attribute"), Column("level"), Column("n", "count"), Column("share", "share"))
+    return TableType((*columns, last))
+
+
+def _levels(results: Results, kind: AttributeKind) -> list[dict[str, Any]]:
     groups = results.card.get("groups") or {}
     return [
-        {"attribute": one.label, "level": row["level"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row.get("share"))
-        | percent_cell("base_rate", row.get("base_rate"))
-        | number_cell("mean", row.get("mean"))
-        for one in results.schema.attributes_of(kind)
-        for row in groups.get(one.name, [])
+        {**row, "attribute": attribute.label}
+        for attribute in results.schema.attributes_of(kind)
+        for row in groups.get(attribute.name, [])
     ]
 
 
 def _issue(one: Any, draft: Draft) -> dict[str, Any]:
     order = ("high", "medium", "low", "info").index(one.severity)
     return {
-        "severity": draft.words.label("issue_severities", one.severity),
+        "severity": draft.words.label("severities", one.severity),
         "severity__sort": order,
-        "found": one.text,
-        "todo": one.recommendation or "–",
+        "found": draft.words.say(one.text),
+        "todo": draft.words.say(one.recommendation) or "–",
     }
 
 

@@ -5,23 +5,53 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite
-from deepseek_report.sections.cells import count_cell, number_cell, percent_cell
+from deepseek_report.artifacts.table import Column, TableType
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import ShownTable
+from deepseek_report.wording.words import Wording
 
 #: More rows than this of one table are left to card.json.
 MOST_SHOWN = 60
-_TABLES = ("features", "numeric", "categorical", "correlations")
 _FIVE = ("min", "q25", "median", "q75", "max")
+_SPREAD = tuple(Column(name) for name in _FIVE)
+_FEATURES = {
+    "features": TableType(
+        (
+            Column("label"),
+            Column("name"),
+            Column("kind"),
+            Column("missing", "count"),
+            Column("sensitive", "yes_no"),
+            Column("mutable", "yes_no"),
+        ),
+        folded=True,
+    ),
+    "numeric": TableType((Column("label"), *_SPREAD), folded=True),
+    "categorical": TableType(
+        (
+            Column("label"),
+            Column("category"),
+            Column("code"),
+            Column("documented", "yes_no"),
+            Column("n", "count"),
+            Column("share", "share"),
+        ),
+        folded=True,
+    ),
+    "correlations": TableType(
+        (Column("label_a"), Column("label_b"), Column("spearman", "number")), folded=True
+    ),
+}
 
 
 def extent(draft: Draft) -> str:
     """`30 000 rows with 23 features`, `36 336 texts of at most 40 tokens`."""
     results = draft.results
     schema = results.schema
-    shape = schema.layout.shape if schema.layout else ()
+    shape = kind_of(schema).shape
     return draft.text(
         f"extent.{schema.modality}",
         rows=results.card.get("rows") or 0,
@@ -35,73 +65,74 @@ def extent(draft: Draft) -> str:
 def contents(draft: Draft) -> dict[str, Any]:
     """The slots of the template on the inputs; empty where they do not apply to such data."""
     results = draft.results
-    empty: dict[str, Any] = {name: [] for name in (*_TABLES, "facts", "lengths", "channels")}
-    empty |= {f"{name}_cut": "" for name in _TABLES}
-    empty["heading"] = draft.text(f"heading.{results.schema.modality}")
-    if results.schema.layout is None:
-        return empty | {"facts": list(results.card.get("limited") or [])} | _table(draft)
-    found = {"facts": _facts(draft), "lengths": _lengths(results), "channels": _channels(results)}
-    return empty | found
+    heading = {"heading": draft.text(f"heading.{results.schema.modality}")}
+    if kind_of(results.schema).named_columns:
+        facts = [draft.words.say(limit) for limit in results.card.get("limited") or []]
+        return heading | {"facts": facts, "features": _features(draft), "spread": []}
+    spread = [_lengths(draft), _channels(draft)]
+    return heading | {"facts": _facts(draft), "features": [], "spread": spread}
+
+
+def _ends(draft: Draft) -> dict[str, str]:
+    """What the outermost values of a table are called: ends, or quantiles where they are hidden."""
+    of = "quantiles" if draft.results.card.get("ends") == "quantiles" else "all"
+    return {name: draft.text(f"{name}.{of}") for name in ("ends", "low", "high")}
 
 
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def _table(draft: Draft) -> dict[str, Any]:
+def _features(draft: Draft) -> list[ShownTable]:
+    """The tables on single features, each cut where it is long."""
     results = draft.results
     card = results.card
-    rows = {
-        "features": [_feature(one, results) for one in results.schema.features],
-        "numeric": [_numeric(row) for row in card.get("numeric") or []],
+    rows: dict[str, list[dict[str, Any]]] = {
+        "features": [_feature(feature, results) for feature in results.schema.features],
+        "numeric": [_numeric(row, draft.words) for row in card.get("numeric") or []],
         "categorical": [_categorical(row) for row in card.get("categorical") or []],
-        "correlations": [
-            {"a": row["label_a"], "b": row["label_b"]} | number_cell("spearman", row["spearman"])
-            for row in card.get("correlations") or []
-        ],
+        "correlations": list(card.get("correlations") or []),
     }
-    cut = {
-        f"{name}_cut": draft.text("cut", shown=MOST_SHOWN, rows=len(found))
+    ends = _ends(draft)
+    return [
+        draft.table(name, _FEATURES[name], found[:MOST_SHOWN], before=_cut(draft, found), **ends)
         for name, found in rows.items()
-        if len(found) > MOST_SHOWN
-    }
-    return {name: found[:MOST_SHOWN] for name, found in rows.items()} | cut
+    ]
+
+
+def _cut(draft: Draft, rows: Sequence[Any]) -> str:
+    """That a table does not show all of its rows; empty where it does."""
+    return draft.text("cut", shown=MOST_SHOWN, rows=len(rows)) if len(rows) > MOST_SHOWN else ""
 
 
 def _feature(feature: Any, results: Results) -> dict[str, Any]:
-    missing = (results.card.get("missing") or {}).get(feature.name, 0)
     return {
         "label": feature.label,
         "name": feature.name,
         "kind": feature.kind + (f", in {feature.unit}" if feature.unit else ""),
-        "sensitive": "yes" if feature.sensitive else "no",
-        "mutable": "yes" if feature.mutable else "no",
-    } | count_cell("missing", missing)
+        "missing": (results.card.get("missing") or {}).get(feature.name, 0),
+        "sensitive": feature.sensitive,
+        "mutable": feature.mutable,
+    }
 
 
-def _numeric(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"label": row["label"]} | _five(row, row.get("unit"))
+def _numeric(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
+    return {"label": row["label"]} | _five(row, words)
 
 
-def _five(row: Mapping[str, Any], unit: str | None) -> dict[str, Any]:
+def _five(row: Mapping[str, Any], words: Wording) -> dict[str, Any]:
     """Smallest value, quartiles and largest value as cells."""
     cells: dict[str, Any] = {}
+    unit = words.name(row.get("unit") or "")
     for key in _FIVE:
         known = finite(row.get(key))
-        cells[key] = "–" if known is None else quantity(known, unit)
+        cells[key] = "–" if known is None else words.numbers.quantity(known, unit)
         if known is not None:
             cells[f"{key}__sort"] = known
     return cells
 
 
 def _categorical(row: Mapping[str, Any]) -> dict[str, Any]:
-    documented = "yes" if row.get("documented", True) else "no"
-    cells = count_cell("n", row["n"]) | percent_cell("share", row["share"])
-    return {
-        "label": row["label"],
-        "category": row["category"],
-        "code": str(row.get("code", "")),
-        "documented": documented,
-    } | cells
+    return {"documented": True, **row, "code": str(row.get("code", ""))}
 
 
 # --- texts, images, series ------------------------------------------------------------------------
@@ -118,22 +149,25 @@ def _facts(draft: Draft) -> list[str]:
         return [draft.text(f"texts.{key}", **slots) for key in keys]
     if not values:
         return []
-    keys = ("size", "constant", "missing")
+    keys, may_end = ("size", "constant", "missing"), kind_of(results.schema).may_end
     slots = values | {"extent": extent(draft), "columns": len(results.schema.features)}
-    return [draft.text(f"values.{key}", modality=results.schema.modality, **slots) for key in keys]
+    return [draft.text(f"values.{key}", may_end=may_end, **slots) for key in keys]
 
 
-def _lengths(results: Results) -> list[dict[str, Any]]:
-    texts = results.card.get("texts") or {}
-    return [
-        {"class": row["class"]} | count_cell("n", row["n"]) | _five(row, None)
+def _lengths(draft: Draft) -> ShownTable:
+    texts = draft.results.card.get("texts") or {}
+    rows = [
+        {"class": draft.words.say(row["class"]), "n": row["n"], **_five(row, draft.words)}
         for row in texts.get("lengths") or []
     ]
+    kind = TableType((Column("class"), Column("n", "count"), *_SPREAD))
+    return draft.table("lengths", kind, rows, **_ends(draft))
 
 
-def _channels(results: Results) -> list[dict[str, Any]]:
-    values = results.card.get("values") or {}
-    return [
-        {"channel": str(row.get("label") or row["channel"])} | _five(row, row.get("unit"))
+def _channels(draft: Draft) -> ShownTable:
+    values = draft.results.card.get("values") or {}
+    rows = [
+        {"channel": str(row.get("label") or row["channel"]), **_five(row, draft.words)}
         for row in values.get("channels") or []
     ]
+    return draft.table("channels", TableType((Column("channel"), *_SPREAD)), rows, **_ends(draft))

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import TableType
 from deepseek_report.findings.find import find
-from deepseek_report.findings.records import words_of
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import WordedFinding
+from deepseek_report.sections.tables import (
+    Row,
+    ShownTable,
+    View,
+    measured_table,
+    own_table,
+)
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import WordedFinding
 
 
 class Draft:
@@ -43,9 +53,28 @@ class Draft:
     def notes(self, metrics: Iterable[str]) -> None:
         """Add what these measurements say of themselves, but not of the control."""
         for metric in metrics:
-            names = self.results.names(f"measures/{metric}") or [""]
+            names = self.results.explainers_of(metric) or [""]
             found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
-            self.measured.extend(note for one in found if one for note in one.notes)
+            self.measured.extend(self.words.say(note) for one in found if one for note in one.notes)
+
+    def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
+        """A table that this section makes; its words are `tables.<section>.<name>`."""
+        words = f"{self.name}.{name}"
+        return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
+
+    def metric_table(
+        self,
+        metric: str,
+        name: str,
+        rows: Iterable[Row] | None = None,
+        view: View | None = None,
+        **slots: Any,
+    ) -> ShownTable:
+        """A table of a metric, or of it `rows`, or a `view` of it.
+
+        Its words are `tables.<metric>.<name>`, or those of the view.
+        """
+        return measured_table(self.results, self.name, metric, name, rows, view, **slots)
 
     def found(self) -> list[WordedFinding]:
         """The findings whose evidence this section shows, gravest first."""
@@ -61,6 +90,7 @@ class Draft:
         uses : further ids; the section is incomplete where one of them was asked for and failed.
         """
         found = self.found()
+        self.notes(metric for metric, _ in self.results.tables_of(self.name))
         if not self.answers:
             self.answers.append(self.text("answer.nothing"))
         self.actions.extend(one.do for one in found if one.severity != "info")
@@ -69,7 +99,9 @@ class Draft:
             title=title,
             question=self.text("question"),
             answer=" ".join(self.answers),
-            values={"findings": found, "notes": _unique(self.measured), **self.values},
+            values=self.words.named(
+                {"findings": found, "notes": _unique(self.measured), **self.values}
+            ),
             caveats=_unique(self.caveats),
             actions=_unique(self.actions),
             incomplete=self._incomplete(needs, uses),
@@ -81,15 +113,15 @@ class Draft:
         reasons |= {
             failed: why
             for failed, why in self.results.failures.items()
-            if any(failed == one or failed.startswith(one + "/") for one in needs | uses)
+            if any(ArtifactId(failed).is_within(one) for one in needs | uses)
         }
         return [self._reason(one, why) for one, why in reasons.items()]
 
     def _failed_below(self, artifact: str) -> bool:
         failures = self.results.failures
-        return any(one == artifact or one.startswith(artifact + "/") for one in failures)
+        return any(ArtifactId(failed).is_within(artifact) for failed in failures)
 
-    def _reason(self, artifact: str, why: str) -> str:
+    def _reason(self, artifact: str, why: Text) -> str:
         reason = readable_reason(self.words, artifact, why)
         return f"{artifact_label(self.words, artifact)}: {reason}."
 

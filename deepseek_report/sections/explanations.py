@@ -5,18 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.explainers import leading_explainer
-from deepseek_report.findings.records import Row, explainer_label, feature_inline, rows
+from deepseek_report.findings.records import (
+    Row,
+    explainer_label,
+    feature_inline,
+    rows,
+)
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.cells import count_cell, percent_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution
+from deepseek_report.sections.tables import ShownTable
+from deepseek_report.wording import estimates
 
 #: How many features the table of ranks shows.
 SHOWN = 12
@@ -38,8 +45,8 @@ _PICTURES = (
 )
 _USES = frozenset(
     {"explanations"}
-    | {f"measures/{name}" for name in _METRICS}
-    | {f"pictures/{name}" for name in _PICTURES}
+    | {ArtifactId.measure(name) for name in _METRICS}
+    | {ArtifactId.picture(name) for name in _PICTURES}
 )
 
 
@@ -59,16 +66,19 @@ class Explanations:
         _caveats(draft)
         draft.values |= {
             "ranks": _ranks(draft, table),
-            "rank_columns": _rank_columns(draft, table),
-            "methods": [_method(draft, name) for name in results.explanations],
+            "methods": draft.table(
+                "methods", _METHODS, [_method(draft, name) for name in results.explanations]
+            ),
             "method_notes": [
-                {"explainer": explainer_label(results, name), "notes": list(one.notes)}
+                {
+                    "explainer": explainer_label(results, name),
+                    "notes": list(map(draft.words.say, one.notes)),
+                }
                 for name, one in results.explanations.items()
                 if one.notes and name != CONTROL
             ],
-            "routing": _routing(draft),
             "prototypes": _prototypes(draft),
-            "part_attribution": attribution(draft, "other"),
+            "part_attribution": attribution(draft, "explanations-parts", "other"),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -125,13 +135,13 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _ranks(draft: Draft, table: list[Row]) -> list[dict[str, Any]]:
+def _ranks(draft: Draft, table: list[Row]) -> ShownTable:
     """One row for each feature, one column with its share and rank for each method."""
     leader = leading_explainer(draft.results)
     order = {row["feature"]: row["rank"] for row in table if row["explainer"] == leader}
     features = {row["feature"]: row["label"] for row in table}
     shown = sorted(features, key=lambda name: order.get(name, len(features)))[:SHOWN]
-    return [
+    cells = [
         {"label": features[name]}
         | {
             key: cell
@@ -141,6 +151,12 @@ def _ranks(draft: Draft, table: list[Row]) -> list[dict[str, Any]]:
         }
         for name in shown
     ]
+    methods = (
+        Column(name, label=explainer_label(draft.results, name))
+        for name in dict.fromkeys(row["explainer"] for row in table)
+    )
+    kind = TableType((Column("label"), *methods))
+    return draft.table("ranks", kind, cells, feature=draft.text("feature"))
 
 
 def _rank_cell(row: Row) -> dict[str, Any]:
@@ -148,45 +164,57 @@ def _rank_cell(row: Row) -> dict[str, Any]:
     return {row["explainer"]: f"{rank} ({share})", f"{row['explainer']}__sort": rank}
 
 
-def _rank_columns(draft: Draft, table: list[Row]) -> dict[str, str]:
-    names = dict.fromkeys(row["explainer"] for row in table)
-    labels = {name: explainer_label(draft.results, name) for name in names}
-    return {"label": draft.text("feature"), **labels}
+_METHODS = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("idea"),
+        Column("variant"),
+        Column("space"),
+        Column("n", "count"),
+        Column("calls", "count"),
+    )
+)
 
 
 def _method(draft: Draft, name: str) -> dict[str, Any]:
     one: Explanation = draft.results.explanations[name]
     return {
-        "explainer": explainer_label(draft.results, name),
+        "explainer": name,
         "idea": draft.words.label("explainer_ideas", name),
-        "variant": one.variant,
+        "variant": draft.words.say(one.variant),
         "space": draft.words.label("output_spaces", one.output_space),
-        **count_cell("n", len(one)),
-        **count_cell("calls", one.n_model_calls),
+        "n": len(one),
+        "calls": one.n_model_calls,
     }
 
 
-def _routing(draft: Draft) -> list[dict[str, Any]]:
-    """Mean weight of each head, where the model routes."""
-    table = rows(draft.results, "route_entropy", "routes")
-    return [
-        {"layer": row["layer"] + 1, "branch": row["branch"], "head": row["head"] + 1}
-        | percent_cell("weight", row["weight"])
-        for row in table
-    ]
+_PROTOTYPES = TableType(
+    (
+        Column("case", "count"),
+        Column("class"),
+        Column("decides", "count"),
+        Column("share", "share"),
+        Column("nearest"),
+    ),
+    folded=True,
+)
 
 
-def _prototypes(draft: Draft) -> list[dict[str, Any]]:
+def _prototypes(draft: Draft) -> ShownTable:
     """Every case that the model compares with, and the test cases that are nearest to it."""
     nearest: dict[int, list[str]] = {}
     for row in rows(draft.results, "prototypes", "nearest"):
         nearest.setdefault(row["prototype"], []).append(
             f"{count(int(row['instance_id']))} ({row['label']})"
         )
-    return [
-        {"case": count(int(row["instance_id"])), "class": row["class_label"]}
-        | count_cell("decides", row["decides"])
-        | percent_cell("share", row["share"])
-        | {"nearest": ", ".join(nearest.get(row["prototype"], []))}
+    cells = [
+        {
+            "case": row["instance_id"],
+            "class": row["class_label"],
+            "decides": row["decides"],
+            "share": row["share"],
+            "nearest": ", ".join(nearest.get(row["prototype"], [])),
+        }
         for row in rows(draft.results, "prototypes", "prototypes")
     ]
+    return draft.table("prototypes", _PROTOTYPES, cells)

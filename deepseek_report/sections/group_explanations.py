@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings import estimates
 from deepseek_report.findings.explainers import leading_explainer
-from deepseek_report.findings.records import attribute_label, explainer_label, of_kind, rows
+from deepseek_report.findings.records import of_kind, rows
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.cells import count_cell, value_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.tables import ShownTable, View
 
 #: How many features of an explanation are compared between groups.
 FEATURES = 5
+_STRENGTH = ("attribute", "level", "label", "mean_absolute", "n")
+_DELETION = ("explainer", "attribute", "level", "deletion", "n")
 
 
-def attribution(draft: Draft, kind: AttributeKind) -> list[dict[str, Any]]:
+def attribution(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     """Mean strength of the leading features in each level, by the leading method."""
     leader = leading_explainer(draft.results)
     table = [r for r in rows(draft.results, "importance", "by_group") if r["explainer"] == leader]
     whole = [r for r in rows(draft.results, "importance", "importance") if r["explainer"] == leader]
     leading = {r["feature"] for r in sorted(whole, key=lambda r: r["rank"])[:FEATURES]}
-    return [
-        {
-            "explainer": explainer_label(draft.results, row["explainer"]),
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "level": row["level"],
-            "feature": row["label"],
-            **value_cell("strength", estimates.of_row(row, "mean_absolute")),
-            **count_cell("n", row["n"]),
-        }
+    shown = [
+        row
         for row in table
         if row["feature"] in leading
         and of_kind(draft.results, row["attribute"], kind)
         and is_enough(draft.results, row)
     ]
+    view = View(identity, f"importance.{_WORDS[kind]}", _STRENGTH, folded=True)
+    return draft.metric_table("importance", "by_group", shown, view)
 
 
-def quality(draft: Draft, kind: AttributeKind) -> list[dict[str, Any]]:
+def quality(draft: Draft, identity: str, kind: AttributeKind) -> ShownTable:
     """Deletion of each method in each level."""
-    return [
-        {
-            "explainer": explainer_label(draft.results, row["explainer"]),
-            "attribute": attribute_label(draft.results, row["attribute"]),
-            "level": row["level"],
-            **value_cell("deletion", estimates.of_row(row, "deletion")),
-            **count_cell("n", row["n"]),
-        }
+    shown = [
+        row
         for row in rows(draft.results, "explanation_by_group", "groups")
         if row["explainer"] != CONTROL
         and of_kind(draft.results, row["attribute"], kind)
         and is_enough(draft.results, row)
     ]
+    view = View(identity, f"explanation_by_group.{_WORDS[kind]}", _DELETION, folded=True)
+    return draft.metric_table("explanation_by_group", "groups", shown, view)
+
+
+#: {kind of the attributes: how the table is called in the locale}.
+_WORDS: dict[AttributeKind, str] = {"person": "groups", "other": "parts"}

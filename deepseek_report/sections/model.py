@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.layers import layer_kind, layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import rows
 from deepseek_report.sections.cells import count_cell, flat, percent_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.tasks import task_of
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
 
@@ -27,10 +28,10 @@ class Model:
         draft = Draft("model", results)
         if results.has("training"):
             _answer(draft)
-            draft.caveats.extend(results.training.get("notes") or [])
+            draft.caveats.extend(map(draft.words.say, results.training.get("notes") or []))
             draft.values |= _training_values(draft)
         draft.values |= {"decision": _decision(draft), "settings": _settings(results)}
-        draft.values["decides"] = results.has("data") and not results.schema.target.is_number
+        draft.values["decides"] = results.has("data") and task_of(results.schema.target).decides
         draft.notes(["parameters"])
         return draft.content(self.title, self.needs, _USES)
 
@@ -39,7 +40,9 @@ def _answer(draft: Draft) -> None:
     training, architecture = draft.results.training, draft.results.architecture
     draft.answer(
         "what",
-        summary=str(architecture.get("summary") or architecture.get("name") or "").rstrip("."),
+        summary=draft.words.say(
+            architecture.get("summary") or str(architecture.get("name") or "")
+        ).rstrip("."),
         parameters=architecture.get("parameters"),
     )
     if training.get("epochs") == 0 and not training.get("diverged"):
@@ -66,7 +69,7 @@ def _training_values(draft: Draft) -> dict[str, Any]:
         input_share=finite(time.get("input_share")),
         device=draft.words.label("devices", str(training.get("device") or "")),
         precision=training.get("precision"),
-        reason=str(training.get("precision_reason") or "").rstrip("."),
+        reason=draft.words.say(training.get("precision_reason") or "").rstrip("."),
         accumulation=training.get("accumulation") or 1,
     )
     return {"layers": _layers(results), "training": sentence if training.get("rows") != 0 else ""}
@@ -97,7 +100,7 @@ def _decision(draft: Draft) -> str:
         "decision.threshold",
         target=target.explained_class,
         threshold=float(predictions.threshold),
-        rule=predictions.rule,
+        rule=draft.words.table("threshold_rules").get(predictions.rule, predictions.rule),
     )
 
 

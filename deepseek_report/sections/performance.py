@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows
-from deepseek_report.sections.cells import count_cell, percent_cell, share_cell, value_cell
+from deepseek_report.sections.cells import share_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.parts import part_values
-from deepseek_report.sections.performance_numbers import (
-    answer_numbers,
-    class_values,
-    label_values,
-    number_values,
-)
+from deepseek_report.sections.performance_tables import answer_numbers, class_values
+from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Measure
+from deepseek_report.wording import estimates
 
 #: Scores in the order in which they are shown.
 SCORES = (
@@ -49,17 +48,6 @@ SCORES = (
 )
 #: Scores about the explained class alone.
 _OF_ONE_CLASS = frozenset({"true_positive_rate", "false_positive_rate", "precision"})
-#: Columns of the comparison with simpler models, in order.
-_COMPARED = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "Average precision",
-    "balanced_accuracy": "Balanced accuracy",
-    "accuracy": "Accuracy",
-    "brier_score": "Brier score (lower is better)",
-    "mae": "Mean absolute error (lower is better)",
-    "rmse": "Root mean squared error (lower is better)",
-    "r2": "R²",
-}
 _METRICS = (
     "accuracy",
     "balanced_accuracy",
@@ -75,9 +63,8 @@ _METRICS = (
     "residuals",
     "prediction_intervals",
     "part_performance",
-    "part_errors",
 )
-_USES = frozenset(f"measures/{name}" for name in _METRICS) | {
+_USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
     "pictures/roc_curve",
     "pictures/reliability",
     "pictures/threshold_sweep",
@@ -86,7 +73,6 @@ _USES = frozenset(f"measures/{name}" for name in _METRICS) | {
     "pictures/residuals",
     "pictures/interval_coverage",
     "pictures/part_performance",
-    "pictures/part_errors",
 }
 
 
@@ -102,21 +88,15 @@ class Performance:
         _answer(draft)
         _caveats(draft)
         draft.notes(_METRICS)
-        comparison = _comparison(draft)
         draft.values |= {
             "scores": _scores(draft),
-            "comparison": comparison,
-            "compared": _compared_columns(comparison),
-            "matrix": _matrix(results),
-            **class_values(results),
-            **label_values(results),
-            **number_values(results),
+            "comparison": _comparison(draft),
+            **class_values(draft),
             **part_values(draft),
             "decides": results.has("measures/confusion_matrix"),
             "states": results.has("measures/expected_calibration_error"),
-            "sweep": _sweep(results),
+            "sweep": _sweep(draft),
             "explained": results.schema.target.explained_class,
-            "counted": _counted(results),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -158,7 +138,7 @@ def _answer_many(draft: Draft) -> None:
     if accuracy is None or balanced is None:
         return
     found = [
-        {"class": row["class"], **estimates.of_row(row, "recall", "recall")}
+        {"class": row["class"], "recall": estimates.of_row(row, "recall", "recall")}
         for row in rows(results, "confusion_matrix", "classes")
         if row["n"]
     ]
@@ -166,7 +146,7 @@ def _answer_many(draft: Draft) -> None:
         "decisions_many",
         accuracy=estimates.of_score(accuracy),
         balanced=estimates.of_score(balanced),
-        worst=min(found, key=lambda one: float(one["value"]), default=None),
+        worst=min(found, key=lambda row: row["recall"].value, default=None),
     )
 
 
@@ -192,24 +172,30 @@ def _caveats(draft: Draft) -> None:
         )
 
 
-def _scores(draft: Draft) -> list[dict[str, Any]]:
+_SCORES = TableType(
+    (Column("metric"), Column("value"), Column("better"), Column("n", "count"), Column("method"))
+)
+
+
+def _scores(draft: Draft) -> ShownTable:
     """Of many classes none is favourable, unless groups of people are compared by it."""
     schema = draft.results.schema
     ranked = len(schema.target.classes) <= 2 or schema.attributes_of("person")
     names = [name for name in SCORES if ranked or name != "selection_rate"]
     found = [draft.results.score(name) for name in names]
-    return [_score(draft, one) for one in found if one is not None]
+    rows = [_score(draft, score) for score in found if score is not None]
+    return draft.table("scores", _SCORES, rows)
 
 
 def _score(draft: Draft, one: Score) -> dict[str, Any]:
     estimate = estimates.of_score(one)
-    cell = share_cell if is_share(one.metric, one.unit) else value_cell
+    cell = share_cell if is_share(one) else value_cell
     return {
         "metric": _named(draft, one),
         **cell("value", estimate),
         "better": draft.words.label("directions", one.direction),
-        **count_cell("n", one.n),
-        "method": one.interval_method or "no interval",
+        "n": one.n,
+        "method": draft.words.say(one.interval_method) or draft.words.text("numbers.no_interval"),
     }
 
 
@@ -218,37 +204,31 @@ def _named(draft: Draft, one: Score) -> str:
     name = draft.words.label("metrics", one.metric)
     target = draft.results.schema.target
     if one.metric in _OF_ONE_CLASS and len(target.classes) > 2:
-        return f"{name} of “{target.explained_class}”"
+        return draft.words.text(
+            "templates.performance.of_class", name=name, level=target.explained_class
+        )
     if one.metric == "selection_rate" and not draft.results.schema.attributes_of("person"):
-        return f"Share decided “{_counted(draft.results)}”"
-    return f"{name}, {one.unit}" if one.unit and not is_share(one.metric, one.unit) else name
+        return draft.words.text("templates.performance.decided", level=_counted(draft.results))
+    return f"{name}, {one.unit}" if one.unit and not is_share(one) else name
 
 
-def _comparison(draft: Draft) -> list[dict[str, Any]]:
+def _comparison(draft: Draft) -> ShownTable:
     """One row for each predictor, one column for each metric."""
     table = rows(draft.results, "baselines", "comparison")
-    predictors = list(dict.fromkeys(row["predictor"] for row in table))
-    return [
-        {"predictor": next(row["label"] for row in table if row["predictor"] == name)}
-        | {
-            key: cell
-            for row in table
-            if row["predictor"] == name
-            for key, cell in _compared(row).items()
-        }
-        for name in predictors
-    ]
+    predictors: dict[str, Row] = {}
+    for row in table:
+        name = draft.words.label("predictor_names", row["predictor"])
+        cells = predictors.setdefault(row["predictor"], {"label": name})
+        cells[row["metric"]] = estimates.of_row(row, "value")
+    compared = sorted(task_of(draft.results.schema.target).compared, key=_place)
+    columns = tuple(replace(measure.column(), optional=True) for measure in compared)
+    view = View("performance-baselines", "baselines.comparison", ("label", *columns))
+    return draft.metric_table("baselines", "comparison", predictors.values(), view)
 
 
-def _compared_columns(comparison: list[dict[str, Any]]) -> dict[str, str]:
-    """The columns that the comparison has."""
-    there = {key for row in comparison for key in row}
-    return {"predictor": "Predictor"} | {k: v for k, v in _COMPARED.items() if k in there}
-
-
-def _compared(row: Row) -> dict[str, Any]:
-    cell = share_cell if is_share(row["metric"]) else value_cell
-    return cell(row["metric"], estimates.of_row(row, "value"))
+def _place(measure: Measure) -> int:
+    """Where the measure stands among the scores that are shown; others come last."""
+    return SCORES.index(measure.key) if measure.key in SCORES else len(SCORES)
 
 
 def _counted(results: Results) -> str:
@@ -257,39 +237,22 @@ def _counted(results: Results) -> str:
     return target.classes[target.counted_class]
 
 
-def _matrix(results: Results) -> list[dict[str, Any]]:
-    if len(results.schema.target.classes) > 2:
-        return []
-    return [
-        {"actual": row["actual"], "decided": row["decided"]}
-        | count_cell("n", row["n"])
-        | percent_cell("share", row["share"])
-        for row in rows(results, "confusion_matrix", "matrix")
-    ]
-
-
-def _sweep(results: Results) -> list[dict[str, Any]]:
-    """Every tenth of the thresholds, and the one in use."""
-    table = rows(results, "threshold_sweep", "sweep")
-    used = _threshold(results)
+def _sweep(draft: Draft) -> ShownTable:
+    """Every tenth of the thresholds, and the one nearest to that in use."""
+    table = rows(draft.results, "threshold_sweep", "sweep")
+    used = _threshold(draft.results)
     nearest = (
         min(table, key=lambda row: abs(row["threshold"] - used))
         if table and used is not None
         else None
     )
-    shown = [row for row in table if row is nearest or _is_tenth(row["threshold"])]
-    return [_sweep_row(row, row is nearest) for row in shown]
+    shown = [
+        row | {"in_use": row is nearest}
+        for row in table
+        if row is nearest or _is_tenth(row["threshold"])
+    ]
+    return draft.metric_table("threshold_sweep", "sweep", shown)
 
 
 def _is_tenth(threshold: float) -> bool:
     return abs(threshold * 10 - round(threshold * 10)) < 1e-6
-
-
-def _sweep_row(row: dict[str, Any], used: bool) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        "threshold": f"{row['threshold']:.2f}" + (" (nearest to the one in use)" if used else ""),
-        "threshold__sort": row["threshold"],
-    }
-    for key in ("selection_rate", "true_positive_rate", "false_positive_rate", "precision"):
-        cells |= percent_cell(key, finite(row.get(key)))
-    return cells | percent_cell("balanced_accuracy", row.get("balanced_accuracy"))

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import yaml
 
+from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.config.portable import shell_line
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
-from deepseek_report.findings.rules_failures import applicable, artifact_label, readable_reason
+from deepseek_report.findings.rules_failures import artifact_label, readable_reason
 from deepseek_report.sections.cells import seconds_cell
 from deepseek_report.sections.draft import Draft
+from deepseek_report.wording.of_results import words_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Reproducibility:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("reproducibility", results)
         provenance = results.provenance
-        draft.answer("run", run=results.run_id or "not named", seed=results.config.get("seed"))
+        draft.answer("run", run=results.run_id or "not named", seeds=_told_seeds(results))
         draft.answer("problems", n=len(results.failures))
         draft.caveat("same_machine")
         draft.values |= {
@@ -41,7 +43,6 @@ class Reproducibility:
             "seeds": _seeds(results),
             "times": _times(draft),
             "problems": _problems(draft),
-            "left_out": _left_out(draft),
             "config": yaml.safe_dump(_plain(results.config), sort_keys=False, allow_unicode=True),
             "glossary": _glossary(draft),
             "references": _references(draft),
@@ -57,6 +58,7 @@ def _command(results: Results) -> dict[str, Any]:
     files = [("the folder of the command", one) for one in command.get("files") or ()]
     files += [(f"${name}", one) for name, held in variables.items() for one in held]
     return {
+        "given": command["program"] == [CALL],
         "command": shell_line(command),
         "folder": [str(one) for one in command.get("folder") or ()],
         "places": [
@@ -82,12 +84,22 @@ def _environment(draft: Draft) -> list[dict[str, str]]:
 
 
 def _seeds(results: Results) -> list[dict[str, str]]:
-    seeds = [{"what": "The run", "value": str(results.config.get("seed", "not set"))}]
-    seeds += [
-        {"what": explainer_label(results, name), "value": str(one.seed)}
-        for name, one in results.explanations.items()
+    """The seed of each step, and what the explainers that draw recorded."""
+    seeds, words = Seeds.recorded(results.config), words_of(results)
+    steps = asdict(seeds) if seeds is not None else {}
+    rows = [
+        {"what": words.label("seeds", step), "value": str(seed)} for step, seed in steps.items()
     ]
-    return seeds
+    return rows + [
+        {"what": explainer_label(results, name), "value": str(explanation.seed)}
+        for name, explanation in results.explanations.items()
+        if explanation.seed is not None
+    ]
+
+
+def _told_seeds(results: Results) -> str:
+    seeds = Seeds.recorded(results.config)
+    return "no seed" if seeds is None else seeds.told()
 
 
 def _times(draft: Draft) -> list[dict[str, Any]]:
@@ -106,15 +118,6 @@ def _problems(draft: Draft) -> list[dict[str, str]]:
     return [
         {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
         for one, reason in draft.results.failures.items()
-    ]
-
-
-def _left_out(draft: Draft) -> list[dict[str, str]]:
-    """Parts of the default lists that this model or data cannot have."""
-    words = draft.words
-    return [
-        {"part": artifact_label(words, one), "reason": readable_reason(words, one, reason)}
-        for one, reason in applicable(draft.results.refused).items()
     ]
 
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.disclosure import LEFT_OUT
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.disclosure import is_left_out
+from deepseek_report.artifacts.estimate import finite
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
-from deepseek_report.findings.thresholds import Verdict, judge
+from deepseek_report.findings.thresholds import judge
 from deepseek_report.sections.cells import count_cell
 from deepseek_report.sections.draft import Draft, all_findings
 from deepseek_report.sections.privacy import privacy_line
+from deepseek_report.wording import estimates
 
 #: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
 _NAME_OF_A_CLASS = re.compile(r"(?<=[a-z]{3})(?=[A-Z][a-z]{4})|(?<=[A-Z]{2})(?=[A-Z][a-z]{4})")
@@ -43,6 +47,7 @@ class Summary:
     def content(self, results: Results) -> SectionContent:
         draft = Draft("summary", results)
         verdicts = judge(results)
+        unfit, of_sets, private = _refused(results)
         found = [draft.words.finding(one) for one in all_findings(results)]
         if results.has("data"):
             draft.answer("decides", decision=_decision(draft), period=period_of(draft.results))
@@ -54,8 +59,10 @@ class Summary:
             "others": _others(found[self.findings :]),
             "more": len(found) - self.findings,
             "failed": by_reason(draft.words, results.failures),
-            "refused": by_reason(draft.words, _refused(results, private=False)),
-            "private": by_reason(draft.words, _refused(results, private=True)),
+            "unfit": by_reason(draft.words, unfit),
+            "of_sets": by_reason(draft.words, of_sets),
+            "n_of_sets": len(of_sets),
+            "private": by_reason(draft.words, private),
             "privacy": privacy_line(draft) if results.has("data") else "",
             "not_measured": _not_measured(draft),
             "never": list(draft.words.table("not_assessed").values()),
@@ -70,16 +77,29 @@ def _without_actions(content: SectionContent) -> SectionContent:
     return replace(content, actions=(), caveats=())
 
 
-def _refused(results: Results, *, private: bool) -> dict[str, str]:
-    """What cannot be applied here, or what shows more of single persons than the report may."""
-    if private:  # pictures too: what they would show is told nowhere else
-        return {one: why for one, why in results.refused.items() if why.startswith(LEFT_OUT)}
-    found = applicable(results.refused)
-    return {one: why for one, why in found.items() if not why.startswith(LEFT_OUT)}
+def _refused(results: Results) -> tuple[dict[str, Text], dict[str, Text], dict[str, Text]]:
+    """What cannot be applied here, each with the reason.
+
+    Returns
+    -------
+    unfit : what the config names itself. of_sets : what a set brought along.
+    private : what shows more of single persons than the report may; pictures too, since what they
+        would show is told nowhere else.
+    """
+    private = {artifact: why for artifact, why in results.refused.items() if is_left_out(why)}
+    named = {
+        artifact: why for artifact, why in results.refused.items() if artifact in results.named
+    }
+    of_sets = applicable({k: why for k, why in results.refused.items() if k not in named})
+    return _without(named, private), _without(of_sets, private), private
+
+
+def _without(parts: Mapping[str, Text], others: Mapping[str, Text]) -> dict[str, Text]:
+    return {artifact: why for artifact, why in parts.items() if artifact not in others}
 
 
 def _decision(draft: Draft) -> str:
-    known = str(draft.results.card.get("decision") or "").strip()
+    known = draft.words.say(draft.results.card.get("decision") or "").strip()
     if known:
         sentence = known if known.endswith((".", "!", "?")) else f"{known}."
         asked = sentence.partition(" ")[0].lower() in {"which", "whether", "who", "how", "if"}
@@ -150,15 +170,15 @@ def _metric_fact(draft: Draft) -> dict[str, str]:
     if score is None:
         return {}
     one = estimates.of_score(score)
-    share = is_share(score.metric, score.unit)
+    share = is_share(score)
     write = estimates.percent if share else estimates.number
     note = ""
     if score.has_interval:
-        ends = estimates.interval(one["low"], one["high"], as_percent=share)
+        ends = estimates.interval(one.low, one.high, as_percent=share)
         note = draft.text("fact.interval", ends=ends)
     unit = f"\u00a0{score.unit}" if score.unit and not share else ""
     return {
-        "value": write(one["value"], one["low"], one["high"]) + unit,
+        "value": write(finite(one.value), one.low, one.high) + unit,
         "label": draft.words.label("metrics", score.metric),
         "note": note,
     }
@@ -170,9 +190,9 @@ def _explained_fact(draft: Draft) -> dict[str, str]:
     if score is None or finite(score.value) is None or main_score(draft.results) == score:
         return {}
     one = estimates.of_score(score)
-    ends = estimates.interval(one["low"], one["high"]) if score.has_interval else ""
+    ends = estimates.interval(one.low, one.high) if score.has_interval else ""
     note = draft.text("fact.interval", ends=ends) if ends else ""
-    value = estimates.number(one["value"], one["low"], one["high"])
+    value = estimates.number(finite(one.value), one.low, one.high)
     return {"value": value, "label": draft.words.label("metrics", "r2"), "note": note}
 
 
@@ -203,7 +223,7 @@ def _time_fact(draft: Draft) -> dict[str, str]:
 
 
 def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
-    share = is_share(one.metric, one.unit)
+    share = is_share(one)
     bound = estimates.bound(one.bound, as_percent=share)
     measured = estimates.estimate(one.value, one.low, one.high, one.n)
     write = estimates.share if share else estimates.value
@@ -216,7 +236,7 @@ def _threshold(draft: Draft, one: Verdict) -> dict[str, Any]:
         "outcome": one.outcome,
         "set_by": one.set_by,
         "why": one.why,
-        "reason": one.reason,
+        "reason": draft.words.say(one.reason),
     }
 
 
@@ -234,10 +254,10 @@ def _others(found: list[Any]) -> list[dict[str, str]]:
 def _not_measured(draft: Draft) -> list[str]:
     """What this package can measure and the config did not ask for."""
     results = draft.results
-    known = results.failures | results.refused
+    known = {**results.failures, **results.refused}
     return [
         meaning
         for name, meaning in draft.words.table("assessable").items()
-        if not results.has(f"measures/{name}")
-        and not any(one.startswith(f"measures/{name}") for one in known)
+        if not results.has(ArtifactId.measure(name))
+        and not any(ArtifactId(one).is_within(ArtifactId.measure(name)) for one in known)
     ]

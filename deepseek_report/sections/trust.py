@@ -6,24 +6,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings import estimates
-from deepseek_report.findings.estimates import finite
+from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.explainers import (
     adds_up,
     beats_random,
     is_weak,
     passes_randomisation,
 )
-from deepseek_report.findings.records import Row, by_explainer, explainer_label, rows
+from deepseek_report.findings.records import (
+    Row,
+    by_explainer,
+    explainer_label,
+    rows,
+)
 from deepseek_report.findings.rules_localisation import hits
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.findings.wording import sentence_case
-from deepseek_report.sections.cells import DASH, count_cell, number_cell, seconds_cell, value_cell
 from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import quality
+from deepseek_report.sections.tables import ShownTable
+from deepseek_report.wording import estimates
+from deepseek_report.wording.words import sentence_case
 
 _METRICS = (
     "deletion",
@@ -36,7 +43,7 @@ _METRICS = (
 )
 _USES = frozenset(
     {"explanations", "pictures/deletion_curves", "pictures/agreement", "pictures/localisation"}
-    | {f"measures/{name}" for name in _METRICS}
+    | {ArtifactId.measure(name) for name in _METRICS}
 )
 _FAITHFULNESS = ("deletion", "deletion_gain", "insertion", "insertion_gain")
 _SOUNDNESS = ("randomisation_correlation", "max_sensitivity", "completeness_gap")
@@ -58,15 +65,17 @@ class Trust:
         if results.has("data") and results.schema.attributes_of("other"):
             draft.notes(["explanation_by_group"])
         draft.values |= {
-            "quality": [_quality(draft, name) for name in results.explanations],
-            "faithfulness": _columns(draft, _FAITHFULNESS),
-            "soundness": _columns(draft, _SOUNDNESS),
-            "cost": [_cost(draft, name) for name in results.explanations],
-            "pairs": _pairs(draft),
-            "part_quality": quality(draft, "other"),
+            "faithfulness": _quality(draft, "faithfulness", _FAITHFULNESS),
+            "soundness": _quality(draft, "soundness", _SOUNDNESS),
+            "cost": draft.table("cost", _COST, [_cost(draft, n) for n in results.explanations]),
+            "part_quality": quality(draft, "trust-parts", "other"),
             "taken_away": draft.text("taken_away"),
-            **_localised(draft),
-            "verdicts": [_verdict(draft, n) for n in results.explanations if n != CONTROL],
+            "located": _localised(draft),
+            "verdicts": draft.table(
+                "use",
+                _VERDICTS,
+                [_verdict(draft, name) for name in results.explanations if name != CONTROL],
+            ),
         }
         return draft.content(self.title, self.needs, _USES)
 
@@ -92,7 +101,7 @@ def _answer(draft: Draft) -> None:
         draft.caveat("no_control")
 
 
-def _localised(draft: Draft) -> dict[str, Any]:
+def _localised(draft: Draft) -> ShownTable:
     """How each method hits what is known to make the label; nothing where nobody knows."""
     table = rows(draft.results, "localisation", "localisation")
     gains = by_explainer(draft.results, "localisation_gain")
@@ -104,30 +113,26 @@ def _localised(draft: Draft) -> dict[str, Any]:
             for kind, hit in (("hit", True), ("missed", False))
         }
         draft.answer("localised", **names)
-    measures = {row["measure"]: row["label"] for row in table}
-    by_name = {(row["explainer"], row["measure"]): row for row in table}
-    shown = [
-        {"explainer": explainer_label(draft.results, name)}
-        | {
-            key: cell
-            for measure in measures
-            if (name, measure) in by_name
-            for key, cell in _located(measure, by_name[name, measure]).items()
-        }
-        for name in dict.fromkeys(row["explainer"] for row in table)
-    ]
+    measures = {
+        row["measure"]: draft.words.label("localisation_measures", row["measure"]) for row in table
+    }
+    shown: dict[str, Row] = {}
+    for row in table:
+        label = explainer_label(draft.results, row["explainer"])
+        cells = shown.setdefault(row["explainer"], {"explainer": label})
+        cells[row["measure"]] = estimates.of_row(row, "value")
     chance = {row["measure"]: row["chance"] for row in table}
-    last = {"explainer": draft.text("chance")}
-    for measure in measures:
-        last |= number_cell(measure, chance[measure])
-    columns = {"explainer": draft.text("columns.explainer")}
-    columns |= {name: sentence_case(label) for name, label in measures.items()}
-    return {"located": [*shown, last] if shown else [], "located_columns": columns}
-
-
-def _located(measure: str, row: Row) -> dict[str, Any]:
-    one = estimates.of_row(row, "value")
-    return value_cell(measure, one) if finite(row["value"]) is not None else {measure: DASH}
+    last = {"explainer": draft.text("chance"), **chance}
+    kind = TableType(
+        (
+            Column("explainer"),
+            *(
+                Column(measure, "number", label=sentence_case(label))
+                for measure, label in measures.items()
+            ),
+        )
+    )
+    return draft.table("localisation", kind, [*shown.values(), last] if shown else [])
 
 
 def _score(draft: Draft, metric: str, name: str) -> Score | None:
@@ -135,37 +140,45 @@ def _score(draft: Draft, metric: str, name: str) -> Score | None:
     return found if found is not None and finite(found.value) is not None else None
 
 
-def _quality(draft: Draft, name: str) -> dict[str, Any]:
-    cells: dict[str, Any] = {"explainer": explainer_label(draft.results, name)}
-    for metric in _FAITHFULNESS + _SOUNDNESS:
-        score = _score(draft, metric, name)
-        known = score is not None and not (name == CONTROL and metric in _NOT_OF_CONTROL)
-        cells |= (
-            value_cell(metric, estimates.of_score(score)) if score and known else {metric: DASH}
-        )
-    return cells
+def _quality(draft: Draft, name: str, metrics: Sequence[str]) -> ShownTable:
+    """The measures of these that were made, a column each, for every method; none without any."""
+    made = [metric for metric in metrics if draft.results.find(metric)]
+    columns = (Column(metric, "number") for metric in made)
+    kind = TableType((Column("explainer", "explainer"), *columns))
+    cells = [
+        {"explainer": explainer} | {metric: _estimate(draft, metric, explainer) for metric in made}
+        for explainer in draft.results.explanations
+    ]
+    return draft.table(name, kind, cells if made else [])
 
 
-def _columns(draft: Draft, metrics: Sequence[str]) -> dict[str, str]:
-    """The measures that were made, each with the direction that is better; none without any."""
-    if not any(draft.results.find(metric) for metric in metrics):
-        return {}
-    shown = {"explainer": draft.text("columns.explainer")}
-    for metric in metrics:
-        if draft.results.find(metric):
-            shown[metric] = draft.text(f"columns.{metric}")
-    return shown
+def _estimate(draft: Draft, metric: str, explainer: str) -> Estimate | None:
+    score = _score(draft, metric, explainer)
+    silent = explainer == CONTROL and metric in _NOT_OF_CONTROL
+    return None if score is None or silent else estimates.of_score(score)
+
+
+_COST = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("n", "count"),
+        Column("calls", "count"),
+        Column("seconds", "seconds"),
+        Column("error"),
+    )
+)
 
 
 def _cost(draft: Draft, name: str) -> dict[str, Any]:
-    one = draft.results.explanations[name]
-    error = None if one.standard_error is None else finite(one.standard_error.mean())
+    explanation = draft.results.explanations[name]
+    error = explanation.standard_error
+    mean = None if error is None else finite(error.mean())
     return {
-        "explainer": explainer_label(draft.results, name),
-        **count_cell("n", len(one)),
-        **count_cell("calls", one.n_model_calls),
-        **seconds_cell("seconds", one.seconds),
-        **_error_cell(draft, one.output_space, error),
+        "explainer": name,
+        "n": len(explanation),
+        "calls": explanation.n_model_calls,
+        "seconds": explanation.seconds,
+        **_error_cell(draft, explanation.output_space, mean),
     }
 
 
@@ -176,23 +189,15 @@ def _error_cell(draft: Draft, space: str, error: float | None) -> dict[str, Any]
     return {"error": text or estimates.number(error), "error__sort": float(f"{error:.6g}")}
 
 
-def _pairs(draft: Draft) -> list[dict[str, Any]]:
-    return [
-        {
-            "a": explainer_label(draft.results, row["explainer_a"]),
-            "b": explainer_label(draft.results, row["explainer_b"]),
-            **value_cell("spearman", estimates.of_row(row, "spearman")),
-            "top5": f"{_of_five(row['top5_overlap'])} of 5",
-            "top5__sort": float(row["top5_overlap"]),
-            **count_cell("n", row["n"]),
-        }
-        for row in rows(draft.results, "explainer_agreement", "pairs")
-        if finite(row["spearman"]) is not None and finite(row["top5_overlap"]) is not None
-    ]
-
-
-def _of_five(overlap: float) -> str:
-    return f"{overlap * 5 if overlap <= 1 else overlap:.1f}"
+_VERDICTS = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("use"),
+        Column("faithful"),
+        Column("learnt"),
+        Column("adds_up"),
+    )
+)
 
 
 def _verdict(draft: Draft, name: str) -> dict[str, str]:
@@ -212,7 +217,7 @@ def _verdict(draft: Draft, name: str) -> dict[str, str]:
     elif use == "order" and one.signed and adds_up(draft.results, name):
         use = "amounts"
     return {
-        "explainer": explainer_label(draft.results, name),
+        "explainer": name,
         "use": draft.text(f"use.{use}", best=best),
         "faithful": _mark(draft, None if gain is None else faithful),
         "learnt": _mark(draft, None if shuffled is None else learnt),

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import torch
 
+from deepseek_report.artifacts.message import Text, message
+
 Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
-def compiled(forward: Forward) -> tuple[Forward, str]:
+def compiled(forward: Forward) -> tuple[Forward, Text]:
     """The function made faster, or as it is with a sentence that says why.
 
     Whether a compiler is there is found with a function of one line. Parts of a model that cannot
@@ -20,9 +22,8 @@ def compiled(forward: Forward) -> tuple[Forward, str]:
             torch.compile(_trial)(torch.zeros(2))
     except Exception as error:  # the backends raise errors of many kinds
         reason = str(error).strip().splitlines()[0].rstrip(".")
-        return forward, (
-            "The model was trained without torch.compile, which does not work on this machine "
-            f"({type(error).__name__}: {reason})."
+        return forward, message(
+            "training_notes.not_compiled", error=type(error).__name__, reason=reason
         )
     torch._dynamo.config.suppress_errors = True
     return torch.compile(forward), ""

@@ -6,18 +6,16 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.training.objective import Objective
 from deepseek_report.training.precision import Precision
 from deepseek_report.training.schedule import learning_rate
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.progress import Progress
-    from deepseek_report.training.trainer import GradientTrainer
+from deepseek_report.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ class Stepper:
     total : optimiser steps that the whole training would take, which sets the schedule.
     """
 
-    settings: GradientTrainer
+    settings: TrainingSettings
     module: Any
     objective: Objective
     optimiser: torch.optim.Optimizer

@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.tasks import task_of
 
 
 class Objective(Protocol):
@@ -87,9 +88,10 @@ class Number:
 
 def objective_for(schema: Schema, train: Split) -> Objective:
     """The objective that fits the target; statistics come from the training part alone."""
-    if schema.target.task == "regression":
+    task = task_of(schema.target)
+    if not task.decides:
         return Number(float(np.var(train.labels)) or 1.0)
-    return Labels() if schema.target.task == "multi_label" else Classes()
+    return Labels() if task.several else Classes()
 
 
 def roc_auc(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from deepseek_report.artifacts.files import save_json, save_table
+from deepseek_report.artifacts.message import Text, message, plain
 from deepseek_report.artifacts.training import HISTORY
 from deepseek_report.training.checkpoint import CHECKPOINT, State, save_tensors
 from deepseek_report.training.precision import Precision
@@ -30,7 +31,7 @@ class Facts:
     seed: int
     rows: int
     tokens: int
-    compile_note: str
+    compile_note: Text
     max_epochs: int
     score: str
     stopped_early: bool
@@ -41,8 +42,9 @@ def write_outputs(folder: Path, module: Any, state: State, facts: Facts) -> None
     architecture = module.architecture()
     save_tensors(folder / WEIGHTS, module.state_dict())
     save_table(folder / "history.parquet", _history(state))
-    save_json(folder / "architecture.json", architecture)
-    save_json(folder / "training.json", _summary(state, facts, architecture["parameters"]))
+    save_json(folder / "architecture.json", plain(architecture))
+    summary = _summary(state, facts, architecture["parameters"])
+    save_json(folder / "training.json", plain(summary))
     save_json(folder / "timing.json", _timing(state, facts))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -73,32 +75,20 @@ def _summary(state: State, facts: Facts, parameters: int) -> dict[str, Any]:
     }
 
 
-def _notes(state: State, facts: Facts) -> list[str]:
+def _notes(state: State, facts: Facts) -> list[Text]:
     """What a reader must know about how training went, as whole sentences."""
-    notes = []
+    notes: list[Text] = []
     if state.diverged and state.rows:
-        notes.append(
-            f"Training diverged in epoch {state.epochs + 1} (the loss was not a finite number); "
-            f"the weights of epoch {state.best_epoch} were kept."
-        )
+        best, epoch = state.best_epoch, state.epochs + 1
+        notes.append(message("training_notes.diverged", epoch=epoch, best=best))
     if state.diverged and not state.rows:
-        notes.append(
-            "Training diverged in its first epoch (the loss was not a finite number); the weights "
-            "are untrained. Lower the learning rate."
-        )
+        notes.append(message("training_notes.diverged_at_once"))
     if facts.compile_note:
         notes.append(facts.compile_note)
     if (rise := _overfit(state)) is not None:
-        notes.append(
-            f"After epoch {state.best_epoch} the validation loss rose by {100 * rise:.0f} % while "
-            "the training loss fell on, so the model was learning its rows by heart; the weights "
-            f"of epoch {state.best_epoch} were kept."
-        )
+        notes.append(message("training_notes.overfit", best=state.best_epoch, rise=rise))
     if state.epochs == facts.max_epochs and _still_falling(state):
-        notes.append(
-            "The validation loss was still falling in the last epoch; more epochs may give a "
-            "better model."
-        )
+        notes.append(message("training_notes.still_falling"))
     return notes
 
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-#: What a device is on which fp16 cannot be trained.
-_NO_SCALING = {"cpu": "this device is a CPU", "mps": "this one is Apple's (mps)"}
+from deepseek_report.artifacts.message import Message, message
 
 #: Below this widest layer the casts cost more than a faster bf16 product saves.
 WIDE = 256
@@ -21,7 +20,7 @@ class Precision:
     """The chosen format ("float32", "bf16" or "fp16") and the reason, a sentence for people."""
 
     name: str
-    reason: str
+    reason: Message
 
     @property
     def scales(self) -> bool:
@@ -56,12 +55,11 @@ def choose_precision(wanted: str, device: str, module: nn.Module) -> Precision:
     kind = torch.device(device).type
     on_gpu = kind == "cuda"
     if wanted == "fp16" and not on_gpu:
-        found = _NO_SCALING.get(kind, "this device is not one")
-        return Precision("float32", f"fp16 needs a GPU with CUDA; {found}, so float32 was used.")
+        return Precision("float32", message("precision.no_fp16", kind=kind))
     if wanted != "auto":
-        return Precision(wanted, f"{wanted} was asked for in the configuration.")
+        return Precision(wanted, message("precision.asked_for", name=wanted))
     if kind == "mps":
-        return Precision("float32", "On Apple's GPU float32 is used unless bf16 is asked for.")
+        return Precision("float32", message("precision.apple"))
     return _auto_gpu() if on_gpu else _auto_cpu(widest_layer(module))
 
 
@@ -73,24 +71,16 @@ def widest_layer(module: nn.Module) -> int:
 
 def _auto_gpu() -> Precision:
     if torch.cuda.is_bf16_supported(including_emulation=False):
-        return Precision("bf16", "The GPU multiplies in bf16, which needs no loss scaling.")
-    return Precision("fp16", "The GPU has no bf16; fp16 with loss scaling was used.")
+        return Precision("bf16", message("precision.gpu_bf16"))
+    return Precision("fp16", message("precision.gpu_fp16"))
 
 
 def _auto_cpu(width: int) -> Precision:
     if not _has_amx():
-        return Precision(
-            "float32",
-            "The processor has no matrix unit for bf16 (AMX); without one bf16 is slower than "
-            "float32.",
-        )
+        return Precision("float32", message("precision.no_amx"))
     if width < WIDE:
-        return Precision(
-            "float32",
-            f"The widest layer has {width} units; below {WIDE} the casts to bf16 cost more than "
-            "they save.",
-        )
-    return Precision("bf16", f"The processor has AMX, and a layer is {width} units wide.")
+        return Precision("float32", message("precision.narrow", width=width, wide=WIDE))
+    return Precision("bf16", message("precision.amx", width=width))
 
 
 def _has_amx() -> bool:

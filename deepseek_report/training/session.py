@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.tasks import task_of
 from deepseek_report.training.board import open_board
 from deepseek_report.training.checkpoint import (
     State,
@@ -29,10 +32,7 @@ from deepseek_report.training.evaluation import evaluate
 from deepseek_report.training.objective import Objective, objective_for
 from deepseek_report.training.outputs import Facts, speeds, write_outputs
 from deepseek_report.training.precision import choose_precision
-
-if TYPE_CHECKING:
-    from deepseek_report.artifacts.protocols.progress import Progress
-    from deepseek_report.training.trainer import GradientTrainer
+from deepseek_report.training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,16 @@ class Place:
 
 
 class Session:
-    """Trains one module; see `GradientTrainer` for the settings."""
+    """Trains one module; see `TrainingSettings`."""
 
     def __init__(
-        self, settings: GradientTrainer, module: Any, dataset: Dataset, place: Place
+        self, settings: TrainingSettings, module: Any, dataset: Dataset, place: Place
     ) -> None:
         self.settings, self.place = settings, place
         self.module = module.to(place.device)
         self.precision = choose_precision(settings.precision, place.device, module)
-        self.forward, self.compile_note = module.forward_with_balance, ""
+        self.forward = module.forward_with_balance
+        self.compile_note: Text = ""
         if settings.compile:
             self.forward, self.compile_note = compiled(module.forward_with_balance)
         train = _chosen_rows(dataset.train, settings.max_rows, place.seed)
@@ -211,7 +212,9 @@ def _positive(dataset: Dataset) -> Tensor | None:
     """(instance,) whether a validation row has the explained class; None for a number."""
     target = dataset.schema.target
     return (
-        None if target.is_number else torch.as_tensor(dataset.validation.labels == target.explained)
+        torch.as_tensor(dataset.validation.labels == target.explained)
+        if task_of(target).decides
+        else None
     )
 
 

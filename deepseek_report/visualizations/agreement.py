@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import capital, extent, named, short, with_interval
-from deepseek_report.visualizations.marks import Look, grid, intervals, note, rows
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import extent, short
+from deepseek_report.visualizations.marks import (
+    Look,
+    grid,
+    intervals,
+    note,
+    plain_ticks,
+    rows,
+)
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    SERIES,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +43,7 @@ _ROW = 0.25
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Agreement(PicturePart):
     """Draws the rank correlation of every pair of explainers, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -41,29 +58,30 @@ class Agreement:
         )
         undefined = ordered[ordered["spearman"].isna()]
         ordered = ordered[ordered["spearman"].notna()]
+        height, words = 0.85 + _ROW * len(ordered), words_of(results)
         return [
             Picture(
                 name="agreement",
-                svg=draw_svg(
-                    "agreement", 0.85 + _ROW * len(ordered), lambda fig: _paint(fig, ordered)
-                ),
+                svg=draw_svg("agreement", height, lambda fig: _paint(fig, ordered, words)),
                 title=_title(ordered, undefined),
                 alt=_alt(ordered),
-                how_to_read=(
-                    "1 means the same order of features in every case, 0 no relation; grey are "
-                    "pairs with the random control. Agreement does not prove that either is right."
-                    f"{_not_drawn(undefined)}"
+                how_to_read=caption(
+                    "agreement.how_to_read", undefined=[_pair(row) for row in _rows(undefined)]
                 ),
             )
         ]
 
 
-def _pair(row: Any, between: str = " – ") -> str:
-    return f"{named(row.explainer_a)}{between}{named(row.explainer_b)}"
+def _rows(table: pd.DataFrame) -> Iterator[pd.Series]:
+    return (row for _, row in table.iterrows())
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
-    labels = [short(capital(_pair(row)), 48) for row in table.itertuples()]
+def _pair(row: pd.Series) -> Message:
+    return caption("agreement.pair", a=row["explainer_a"], b=row["explainer_b"])
+
+
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
+    labels = [short(sentence_case(words.say(_pair(row))), 48) for row in _rows(table)]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) * 0.97 + 0.15, 3.6), 0.55, 6.95, height - 0.15)
     rows(axes, labels)
@@ -75,7 +93,7 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
         for place, row in zip(own, part.itertuples(), strict=True):
             note(
                 axes,
-                number(row.spearman, row.low, row.high),
+                words.numbers.number(row.spearman, row.low, row.high),
                 (np.nanmax([row.spearman, row.high]), place),
                 (6, 0),
                 va="center",
@@ -84,36 +102,31 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     axes.set_xlim(min(-0.1, float(table[["spearman", "low"]].min().min()) - 0.05), 1.1)
     axes.set_xticks([one for one in (-1, -0.5, 0, 0.25, 0.5, 0.75, 1) if one >= axes.get_xlim()[0]])
-    axes.set_xlabel("mean rank correlation over the cases (Spearman)")
+    plain_ticks(axes, "x", words)
+    axes.set_xlabel(words.text("pictures.agreement.axis"))
 
 
-def _not_drawn(undefined: pd.DataFrame) -> str:
-    if undefined.empty:
-        return ""
-    pairs = "; ".join(_pair(row) for row in undefined.itertuples())
-    return f" Not drawn, as one of the two gives every feature the same weight: {pairs}."
-
-
-def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame, undefined: pd.DataFrame) -> Message:
     pairs = table[~table["control"]]
     if pairs.empty and not undefined.empty:
-        return "No two explainers besides the random control rank the features of a case"
+        return caption("agreement.title_none_ranks")
     if pairs.empty:
-        return "There is only one explainer besides the random control"
-    (best, most), (worst, least) = (_words(pairs.iloc[place]) for place in (0, -1))
+        return caption("agreement.title_alone")
+    best, worst = (pairs.iloc[place] for place in (0, -1))
     if len(pairs) == 1:
-        return f"{capital(best)} agree by {most}"
-    return f"{capital(best)} agree most ({most}), {worst} least ({least})"
+        return caption("agreement.title_one_pair", **_judged(best, "best"))
+    return caption("agreement.title", **_judged(best, "best"), **_judged(worst, "worst"))
 
 
-def _words(row: pd.Series) -> tuple[str, str]:
-    """The pair and its correlation, as a title says them."""
-    return _pair(row, " and "), number(row["spearman"], row["low"], row["high"])
+def _judged(row: pd.Series, name: str) -> dict[str, Any]:
+    """The pair and its correlation, under the name that a title has for them."""
+    pair = caption("agreement.two", a=row["explainer_a"], b=row["explainer_b"])
+    return {name: pair, f"{name}_correlation": measured(row, "spearman")}
 
 
-def _alt(table: pd.DataFrame) -> str:
-    parts = [
-        f"{_pair(row)} {with_interval(row.spearman, row.low, row.high)}"
-        for row in table.itertuples()
+def _alt(table: pd.DataFrame) -> Message:
+    pairs = [
+        caption("agreement.alt_pair", pair=_pair(row), correlation=measured(row, "spearman"))
+        for row in _rows(table)
     ]
-    return f"Rank correlation of {len(table)} pairs of explainers: " + "; ".join(parts) + "."
+    return caption("agreement.alt", n=len(pairs), pairs=pairs)

@@ -10,13 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.errors import ArtifactError
+from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import HEAT, LIGHT, NARROW, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +38,7 @@ _ABREAST, _ABREAST_NARROW = 4, 2
 
 
 @dataclass(frozen=True)
-class AttentionMaps:
+class AttentionMaps(PicturePart):
     """Draws one heat map for each layer, branch and head: who reads from whom."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -50,8 +54,9 @@ class AttentionMaps:
                 )
         tokens = [spoken(one) for one in required(results, "attention", "tokens")["label"]]
         branches = [spoken(one) for one in required(results, "attention", "branches")["branch"]]
+        words = words_of(results)
         return [
-            _picture(_View(layer, maps, even, arrays["there"], tokens, branches))
+            _picture(_View(layer, maps, even, arrays["there"], tokens, branches, words))
             for layer, (maps, even) in enumerate(zip(arrays["mean"], arrays["even"], strict=True))
         ]
 
@@ -69,6 +74,7 @@ class _View:
     there: NDArray[np.float64]
     tokens: list[str]
     branches: list[str]
+    words: Wording
     abreast: int = _ABREAST
     width: float = WIDTH
 
@@ -99,7 +105,7 @@ class _View:
         """(query, key) how many of the steps above the even share each cell is."""
         even = self.even[branch]
         times = np.divide(self.maps[branch, head], even, out=np.zeros_like(even), where=even > 0)
-        return np.digitize(times, np.array(_STEPS))
+        return np.asarray(np.digitize(times, np.array(_STEPS)))
 
     def _preferred(
         self, weights: NDArray[np.float64], even: NDArray[np.float64]
@@ -116,12 +122,7 @@ def _picture(view: _View) -> Picture:
         narrow=_drawn(replace(view, abreast=_ABREAST_NARROW, width=NARROW)),
         title=_title(view),
         alt=_alt(view),
-        how_to_read=(
-            "In each map a row is a token that reads and a column one that is read, in the order "
-            "of the data. Colour counts from the even share: what each token would get if all that "
-            "the reading one can see were read alike. Attention shows where the layer looks, not "
-            "what decides."
-        ),
+        how_to_read=caption("attention_maps.how_to_read"),
     )
 
 
@@ -134,21 +135,16 @@ def _drawn(view: _View) -> str:
 
 def _paint(figure: Figure, view: _View, side: float) -> None:
     width, height = (float(one) for one in figure.get_size_inches())
-    _key(figure)
+    _key(figure, view.words)
     for line, (branch, heads) in enumerate(view.lines):
         upper = height - _TOP - line * (side + 0.72)
         for column, head in enumerate(heads):
             left = 0.5 + column * (side + 0.12)
             axes = panel(figure, left, upper - side, left + side, upper)
-            cells(
-                axes,
-                view.levels(branch, head),
-                HEAT,
-            )
+            cells(axes, view.levels(branch, head), HEAT)
             _dress(axes, view, (branch, head), first=column == 0, width=side)
-    figure.text(
-        0.5 / width, 0.1 / height, "token that is read →", fontsize=SMALL, color=LIGHT["muted"]
-    )
+    across = view.words.text("pictures.attention_maps.across")
+    figure.text(0.5 / width, 0.1 / height, across, fontsize=SMALL, color=LIGHT["muted"])
 
 
 def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, width: float) -> None:
@@ -157,25 +153,23 @@ def _dress(axes: Axes, view: _View, which: tuple[int, int], *, first: bool, widt
         side.set(visible=True, color=LIGHT["grid"])
     token, share = view.favourite(*which)
     fitting = int(width * 72 / 5.6)
-    axes.set_title(
-        f"head {which[1] + 1}: {percent(share)} to\n{wrapped(token, fitting)}",
-        fontsize=SMALL,
-        pad=4,
-        linespacing=1.15,
-    )
+    head = view.words.text("pictures.attention_maps.head", head=which[1] + 1, share=share)
+    title = f"{head}\n{wrapped(token, fitting)}"
+    axes.set_title(title, fontsize=SMALL, pad=4, linespacing=1.15)
     if first:
         branch = f"{short(view.branches[which[0]], 18)}\n" if len(view.branches) > 1 else ""
-        axes.set_ylabel(f"{branch}← token that reads", fontsize=SMALL)
+        upright = view.words.text("pictures.attention_maps.upright")
+        axes.set_ylabel(f"{branch}{upright}", fontsize=SMALL)
 
 
-def _key(figure: Figure) -> None:
+def _key(figure: Figure, words: Wording) -> None:
     """The levels of colour, above the maps."""
     width, height = (float(one) for one in figure.get_size_inches())
     y = 1 - 0.4 / height
     figure.text(
         0.5 / width,
         1 - 0.14 / height,
-        "times the even share:",
+        words.text("pictures.attention_maps.key"),
         fontsize=SMALL,
         color=LIGHT["muted"],
         va="center",
@@ -183,28 +177,32 @@ def _key(figure: Figure) -> None:
     for place, (step, colour) in enumerate(zip(_STEPS, HEAT, strict=True)):
         x = (0.5 + 0.62 * place) / width
         figure.text(x, y, "■", fontsize=11, color=colour, va="center")
-        figure.text(
-            x + 0.15 / width, y, f"{step:g}+", fontsize=SMALL, color=LIGHT["muted"], va="center"
-        )
+        times = f"{words.numbers.declared(step)}+"
+        figure.text(x + 0.15 / width, y, times, fontsize=SMALL, color=LIGHT["muted"], va="center")
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     token, share, times = view.most_read()
     if times < 1.5 or share * (1 - 1 / times) < _NOTABLE:
-        return f"Layer {view.layer + 1} spreads its attention almost evenly over the tokens"
-    return (
-        f"Layer {view.layer + 1} prefers {token}: {percent(share)} of its attention, "
-        f"{number(times)} times an even share"
+        return caption("attention_maps.title_even", layer=view.layer + 1)
+    return caption(
+        "attention_maps.title", layer=view.layer + 1, token=token, share=share, times=times
     )
 
 
-def _alt(view: _View) -> str:
-    parts = []
-    for branch, name in enumerate(view.branches):
-        said = []
-        for head in range(view.maps.shape[1]):
-            token, share = view.favourite(branch, head)
-            said.append(f"head {head + 1} {token} ({percent(share)})")
-        of_branch = f"{name} branch, " if len(view.branches) > 1 else ""
-        parts.append(f"{of_branch}preferred token by head: " + ", ".join(said))
-    return f"Attention maps of layer {view.layer + 1}. " + "; ".join(parts) + "."
+def _alt(view: _View) -> Message:
+    several = len(view.branches) > 1
+    branches = [
+        caption(
+            "attention_maps.alt_branch",
+            branch=name if several else "",
+            heads=[_alt_head(view, branch, head) for head in range(view.maps.shape[1])],
+        )
+        for branch, name in enumerate(view.branches)
+    ]
+    return caption("attention_maps.alt", layer=view.layer + 1, branches=branches)
+
+
+def _alt_head(view: _View, branch: int, head: int) -> Message:
+    token, share = view.favourite(branch, head)
+    return caption("attention_maps.alt_head", head=head + 1, token=token, share=share)

@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import capital, extent, named, short, spoken
+from deepseek_report.visualizations.captions import attribution, caption, change
+from deepseek_report.visualizations.labels import extent, short, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, point_ticks, rows, value_ticks
-from deepseek_report.visualizations.numbers import effect, in_unit
 from deepseek_report.visualizations.reading import leading, named_or
 from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +39,7 @@ _TONES = (*VALUE, LIGHT["context"])
 
 
 @dataclass(frozen=True)
-class Beeswarm:
+class Beeswarm(PicturePart):
     """Draws one dot a case and feature: its attribution, coloured by the feature's value.
 
     explainer : whose attributions; empty takes the one that does best in the tests.
@@ -45,10 +48,7 @@ class Beeswarm:
 
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
-    needs: ClassVar[frozenset[str]] = frozenset({"explanations"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation"}
-    )
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
 
@@ -60,19 +60,15 @@ class Beeswarm:
         name = named_or(results, self.explainer, leading)
         explanation = results.explanations[name]
         view = _view(explanation, results.schema, self.most, self.instances)
-        height = 0.95 + _ROW * len(view.features)
+        height, words = 0.95 + _ROW * len(view.features), words_of(results)
         return [
             Picture(
                 name="beeswarm",
-                svg=draw_svg("beeswarm", height, lambda figure: _paint(figure, view)),
+                svg=draw_svg("beeswarm", height, lambda figure: _paint(figure, view, words)),
                 title=_title(view, name),
                 alt=_alt(view, name),
-                how_to_read=(
-                    "Each dot is one case: right of the line the feature raised the output for "
-                    f"“{view.class_name}”, left it lowered it; blue are low values of the feature, "
-                    "red high ones, grey such as have no order or are missing."
-                ),
-                interactive=_twin(view),
+                how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
+                interactive=_twin(view, words),
             )
         ]
 
@@ -91,13 +87,8 @@ class _View:
     unit: str | None
 
     @property
-    def across(self) -> str:
-        if self.space == "value":
-            return in_unit(f"change of the prediction of “{self.class_name}”", self.unit)
-        return {
-            "probability": f"change of the probability of “{self.class_name}”, in points",
-            "logit": f"change of the log-odds of “{self.class_name}”",
-        }.get(self.space, f"score for “{self.class_name}”, without unit")
+    def across(self) -> Message:
+        return change(self.space, self.class_name, self.unit)
 
 
 def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -> _View:
@@ -141,7 +132,7 @@ def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
     return float(np.corrcoef(levels[there], values[there])[0, 1])
 
 
-def _paint(figure: Figure, view: _View) -> None:
+def _paint(figure: Figure, view: _View, words: Wording) -> None:
     labels = [short(one.label, 34) for one in view.features]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
@@ -158,9 +149,9 @@ def _paint(figure: Figure, view: _View) -> None:
         chosen_dots = view.levels == level
         dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
     ticks = point_ticks if view.space == "probability" else value_ticks
-    ticks(axes, "x")
-    axes.set_xlabel(view.across)
-    _scale(axes)
+    ticks(axes, "x", words)
+    axes.set_xlabel(words.say(view.across))
+    _scale(axes, words)
 
 
 def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
@@ -175,49 +166,49 @@ def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[
     return offsets
 
 
-def _scale(axes: Axes) -> None:
+def _scale(axes: Axes, words: Wording) -> None:
     """The key of the colours, above the axes: low ●●●●● high."""
     above = {"xycoords": "axes fraction", "va": "center"}
-    note(axes, "value: low", (1, 1), (-94, 10), ha="right", **above)
-    note(axes, "high", (1, 1), (-40, 10), ha="left", **above)
+    note(axes, words.text("pictures.beeswarm.low"), (1, 1), (-94, 10), ha="right", **above)
+    note(axes, words.text("pictures.beeswarm.high"), (1, 1), (-40, 10), ha="left", **above)
     for step, colour in enumerate(VALUE):
         note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
 
 
-def _title(view: _View, name: str) -> str:
-    label, tendency = spoken(view.features[0].label), view.tendency[0]
-    if tendency > 0.3:
-        which, verb = f"high values of {label}", "raise"
-    elif tendency < -0.3:
-        which, verb = f"low values of {label}", "raise"
-    else:
-        which, verb = label, "moves"
-    return f"{capital(named(name))}: {which} {verb} the output for “{view.class_name}” most"
-
-
-def _alt(view: _View, name: str) -> str:
-    parts = []
-    for feature, column, tendency in zip(
-        view.features[:5], view.values.T, view.tendency, strict=False
-    ):
-        way = (
-            "high values raise it"
-            if tendency > 0.3
-            else "low values raise it"
-            if tendency < -0.3
-            else "no clear direction"
-        )
-        ends = f"{effect(float(column.min()), view.space)} to "
-        ends += effect(float(column.max()), view.space)
-        parts.append(f"{spoken(feature.label)} from {ends} ({way})")
-    return (
-        f"Attributions by {named(name)} for {plural(len(view.values), 'case')}, {view.across}. "
-        + "; ".join(parts)
-        + "."
+def _title(view: _View, name: str) -> Message:
+    return caption(
+        "beeswarm.title",
+        explainer=name,
+        feature=spoken(view.features[0].label),
+        direction=_direction(view.tendency[0]),
+        class_name=view.class_name,
     )
 
 
-def _twin(view: _View) -> dict[str, Any]:
+def _direction(tendency: float) -> str:
+    """Which values raise the output: `high`, `low`, or `none` of these by themselves."""
+    return "high" if tendency > 0.3 else "low" if tendency < -0.3 else "none"
+
+
+def _alt(view: _View, name: str) -> Message:
+    features = [
+        caption(
+            "beeswarm.alt_feature",
+            feature=spoken(feature.label),
+            least=attribution(column.min(), view.space),
+            most=attribution(column.max(), view.space),
+            direction=_direction(tendency),
+        )
+        for feature, column, tendency in zip(
+            view.features[:5], view.values.T, view.tendency, strict=False
+        )
+    ]
+    return caption(
+        "beeswarm.alt", explainer=name, n=len(view.values), change=view.across, features=features
+    )
+
+
+def _twin(view: _View, words: Wording) -> dict[str, Any]:
     few = min(len(view.values), _TWIN_POINTS // len(view.features))
     cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
     limits = (float(view.values.min()), float(view.values.max()) + 1e-12)
@@ -227,19 +218,19 @@ def _twin(view: _View) -> dict[str, Any]:
         x = view.values[cases, row]
         tones = [_TONES[one] for one in view.levels[cases, row]]
         look = {"color": tones, "size": 6, "opacity": 0.8}
-        heights, hover = row + _swarm(x, limits), _hover(view, row, cases)
+        heights, hover = row + _swarm(x, limits), _hover(view, row, cases, words)
         traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
     layout = {
-        "xaxis": twin.axis(view.across, zeroline=True, zerolinecolor=LIGHT["context"]),
+        "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT["context"]),
         "yaxis": twin.row_axis([short(one.label, 34) for one in view.features]),
     }
-    return twin.twin(traces, layout, height=100 + 34 * len(view.features))
+    return twin.twin(traces, layout, words, height=100 + 34 * len(view.features))
 
 
-def _hover(view: _View, row: int, cases: NDArray[np.int64]) -> list[str]:
+def _hover(view: _View, row: int, cases: NDArray[np.int64], words: Wording) -> list[str]:
     feature = view.features[row]
     return [
         twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
-        + f"<br>{effect(moved, view.space)}"
+        + f"<br>{words.numbers.attribution(attribution(moved, view.space))}"
         for value, moved in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
     ]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import percent, plural
-from deepseek_report.metrics.players import by_player, display
-from deepseek_report.visualizations.labels import columns, named, short, wrapped
-from deepseek_report.visualizations.numbers import effect, in_unit, with_unit
+from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.captions import attribution, caption, change
+from deepseek_report.visualizations.labels import columns, short, wrapped
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from deepseek_report.artifacts.explanation import Explanation, OutputSpace
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.artifacts.schema import Schema
 
 _COLUMNS, _NARROW = 40, 22
 
@@ -24,23 +26,18 @@ _COLUMNS, _NARROW = 40, 22
 class Bar:
     """What one feature with this value added; without a value the sum of several features.
 
-    told : the same in a title, where it is not the words in quotation marks.
+    title : the same inside of a title: `“Age: 34 years”`, `“late” (word 5)`.
     """
 
     label: str
     value: str
     effect: float
-    told: str = ""
+    title: Text
 
     @property
     def words(self) -> str:
         """`Age: 34 years`."""
         return f"{self.label}: {self.value}" if self.value else self.label
-
-    @property
-    def title(self) -> str:
-        """`“Age: 34 years”`, `the window steps 1–10 (mean 0.8)`, `“late” (word 5)`."""
-        return self.told or f"“{self.words}”"
 
     @property
     def lines(self) -> str:
@@ -64,46 +61,46 @@ class BarView:
     explainer: str
     space: OutputSpace
     class_name: str
-    decided: str
-    actual: str
+    decided: Text
+    actual: Text
     output: float
     number_unit: str | None
     base: float | None
     threshold: float | None
-    noun: str
+    words: Wording
 
     @property
-    def is_number(self) -> bool:
+    def in_unit(self) -> bool:
+        """Whether outputs are numbers in the unit of the target, and no probabilities."""
         return self.space == "value"
 
-    def written(self, output: float) -> str:
+    def written(self, output: float) -> Message:
         """An output as the picture says it: a percentage, or a number with its unit."""
-        return with_unit(output, self.number_unit) if self.is_number else percent(output)
+        if self.in_unit:
+            return caption("common.quantity", value=output, unit=self.number_unit)
+        return caption("common.percent", value=output)
 
     @property
-    def unit(self) -> str:
-        if self.is_number:
-            return in_unit(f"change of the prediction of “{self.class_name}”", self.number_unit)
-        return {
-            "probability": f"change of the probability of “{self.class_name}”, in points",
-            "logit": f"change of the log-odds of “{self.class_name}”",
-        }.get(self.space, f"score for “{self.class_name}”, without unit")
+    def unit(self) -> Message:
+        """What the bars measure."""
+        return change(self.space, self.class_name, self.number_unit)
 
-    def effect(self, value: float) -> str:
-        return effect(value, self.space)
+    def effect(self, value: float) -> dict[str, Any]:
+        """The length of a bar, as messages take it."""
+        return attribution(value, self.space)
 
 
 def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
     """What one explainer says of the case at `place`, its `most` greatest bars one by one."""
     explanation, predictions = results.explanations[name], results.predictions
     position, target = int(results.cases.explained[place]), results.schema.target
-    if target.is_number:
+    if not task_of(target).decides:
         return _number_view(results, name, place, most)
     classes = [short(one, 30) for one in target.classes]
     return BarView(
         bars=_bars(results, explanation, place, most),
         identity=int(predictions.instance_ids[position]),
-        explainer=named(name),
+        explainer=name,
         space=explanation.output_space,
         class_name=classes[explanation.target],
         decided=classes[predictions.decisions[position]],
@@ -112,7 +109,7 @@ def bar_view(results: Results, name: str, place: int, most: int) -> BarView:
         number_unit=None,
         base=_base(explanation, place),
         threshold=predictions.threshold if predictions.explained == explanation.target else None,
-        noun=results.schema.player_nouns[0],
+        words=words_of(results),
     )
 
 
@@ -123,45 +120,37 @@ def _number_view(results: Results, name: str, place: int, most: int) -> BarView:
     return BarView(
         bars=_bars(results, explanation, place, most),
         identity=int(predictions.instance_ids[position]),
-        explainer=named(name),
+        explainer=name,
         space=explanation.output_space,
         class_name=short(target.label, 40),
-        decided=with_unit(value, target.unit),
-        actual=with_unit(truth, target.unit),
+        decided=caption("common.quantity", value=value, unit=target.unit),
+        actual=caption("common.quantity", value=truth, unit=target.unit),
         output=value,
         number_unit=target.unit,
         base=_base(explanation, place),
         threshold=None,
-        noun=results.schema.player_nouns[0],
+        words=words_of(results),
     )
 
 
 def _bars(results: Results, explanation: Explanation, place: int, most: int) -> list[Bar]:
     """The greatest attributions, each with its player and value, and the sum of the others."""
     schema, row = results.schema, explanation.inputs[place]
-    values = by_player(explanation.values[[place]], row[None], schema)[0]
+    kind = kind_of(schema)
+    values = kind.by_player(explanation.values[[place]], row[None])[0]
     there = np.flatnonzero(~np.isnan(values))
     order = there[np.argsort(-np.abs(values[there]), kind="stable")]
     bars = []
     for at in order[:most]:
-        shown = short(display(row, int(at), schema), _COLUMNS)
+        shown = short(kind.display(row, int(at)), _COLUMNS)
         label = short(schema.player_labels[at], _COLUMNS - 1)
-        bars.append(Bar(label, shown, float(values[at]), _told(label, shown, schema)))
+        title = caption(f"common.valued.{kind.name}", label=label, value=shown)
+        bars.append(Bar(label, shown, float(values[at]), title))
     rest = values[order[most:]]
     if len(rest):
-        one, several = schema.player_nouns
-        other = plural(len(rest), f"other {one}", f"other {several}")
-        bars.append(Bar(f"{other} together", "", float(rest.sum())))
+        others = caption("case_contributions.others", n=len(rest))
+        bars.append(Bar(words_of(results).say(others), "", float(rest.sum()), others))
     return bars
-
-
-def _told(label: str, value: str, schema: Schema) -> str:
-    """What stands in a title for a player that is no feature of a table."""
-    if schema.modality == "table":
-        return ""
-    if schema.modality == "text":
-        return f"“{value}” ({label})"
-    return f"the {schema.player_noun} {label} ({value})"
 
 
 def _base(explanation: Explanation, place: int) -> float | None:

@@ -10,8 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.case_bars import BarView, bar_view
 from deepseek_report.visualizations.case_views import CasePicture
 from deepseek_report.visualizations.labels import extent, wrapped
@@ -63,21 +64,18 @@ def _picture(view: BarView, name: str) -> Picture:
         narrow=_drawn(view, name, NARROW, _ROW_NARROW),
         title=_title(view),
         alt=_alt(view),
-        how_to_read=(
-            f"Each bar is what one {view.noun} added to (right) or took from (left) the "
-            f"output, by {view.explainer}"
-            + (
-                "; the line above leads from the base value to this case."
-                if view.base is not None
-                else "."
-            )
+        how_to_read=caption(
+            "case_contributions.how_to_read",
+            explainer=view.explainer,
+            has_base=view.base is not None,
         ),
     )
 
 
 def _drawn(view: BarView, name: str, width: float, row: float) -> str:
     """The picture, with rows of so many inches."""
-    unit = view.unit if width == WIDTH else wrapped(view.unit, 34, 3)
+    unit = view.words.say(view.unit)
+    unit = unit if width == WIDTH else wrapped(unit, 34, 3)
     foot = 0.4 + 0.15 * len(unit.split("\n"))
     height = 1.2 + foot + row * len(view.bars)
     return draw_svg(name, height, lambda figure: _paint(figure, view, unit, foot), width)
@@ -98,13 +96,14 @@ def _paint(figure: Figure, view: BarView, unit: str, foot: float) -> None:
     axes.axvline(0, color=LIGHT["context"], linewidth=1)
     _effects(axes, view, values, right - left)
     ticks = point_ticks if view.space == "probability" else value_ticks
-    ticks(axes, "x", 5 if wide else 3)
+    ticks(axes, "x", view.words, 5 if wide else 3)
     axes.set_xlabel(unit)
 
 
 def _effects(axes: Axes, view: BarView, values: np.ndarray, width: float) -> None:
     """The number beside each bar, on the side it points to, with room inside the `width` inches."""
-    texts = [view.effect(value).removesuffix("\u00a0points") for value in values]
+    write = view.words.numbers.attribution
+    texts = [write(view.effect(value), unit=False) for value in values]
     below, above = max(-float(values.min()), 0.0), max(float(values.max()), 0.0)
     above = above if below + above > 0 else 1.0
     room = extent(texts) + 0.12
@@ -122,7 +121,7 @@ def _strip(axes: Axes, view: BarView) -> None:
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_position(("data", 0))
     axes.tick_params(pad=5)
-    (value_ticks if view.is_number else percent_ticks)(axes, "x", 4)
+    (value_ticks if view.in_unit else percent_ticks)(axes, "x", view.words, 4)
     rising = view.base is None or view.output >= view.base
     tone = LIGHT["raises"] if rising else LIGHT["lowers"]
     if view.base is not None:
@@ -136,7 +135,7 @@ def _strip(axes: Axes, view: BarView) -> None:
 
 def _extent(view: BarView) -> tuple[float, float]:
     """The ends of the line: 0 and 1 of a probability, somewhat around the numbers."""
-    if not view.is_number:
+    if not view.in_unit:
         return 0.0, 1.0
     ends = [view.output, view.output if view.base is None else view.base]
     pad = 0.6 * (max(ends) - min(ends)) or abs(ends[0]) * 0.1 or 1.0
@@ -144,36 +143,39 @@ def _extent(view: BarView) -> tuple[float, float]:
 
 
 def _heading(view: BarView) -> str:
-    start = "" if view.base is None else f"● base {view.written(view.base)}  ·  "
-    mark = "" if view.threshold is None else f"  ·  ❘ threshold {percent(view.threshold)}"
-    return f"{start}◆ this case {view.written(view.output)}{mark}"
-
-
-def _title(view: BarView) -> str:
-    words, value = view.bars[0].title, view.bars[0].effect
-    verb = "raises" if value > 0 else "lowers"
-    if view.is_number:
-        return (
-            f"Case {count(view.identity)}: {words} {verb} the prediction most "
-            f"({view.effect(value)}{f' {view.number_unit}' if view.number_unit else ''})"
-        )
-    scale = {"probability": "the probability", "logit": "the log-odds"}.get(view.space, "the score")
-    return (
-        f"Case {count(view.identity)}: {words} {verb} {scale} of “{view.class_name}” "
-        f"most ({view.effect(value)})"
+    return view.words.text(
+        "pictures.case_contributions.heading",
+        base=None if view.base is None else view.written(view.base),
+        output=view.written(view.output),
+        threshold=view.threshold,
     )
 
 
-def _alt(view: BarView) -> str:
-    bars = ", ".join(f"{bar.words} {view.effect(bar.effect)}" for bar in view.bars[:5])
-    base = "" if view.base is None else f", from a base of {view.written(view.base)}"
-    if view.is_number:
-        return (
-            f"Case {count(view.identity)}: predicted {view.decided}{base}; truly {view.actual}. "
-            f"Greatest contributions ({view.unit}): {bars}."
-        )
-    return (
-        f"Case {count(view.identity)}: probability of “{view.class_name}” "
-        f"{percent(view.output)}{base}; decided “{view.decided}”, actually “{view.actual}”. "
-        f"Greatest contributions ({view.unit}): {bars}."
+def _title(view: BarView) -> Message:
+    return caption(
+        "case_contributions.title",
+        case=view.identity,
+        player=view.bars[0].title,
+        effect=view.effect(view.bars[0].effect),
+        space=view.space,
+        unit=view.number_unit or "",
+        class_name=view.class_name,
+    )
+
+
+def _alt(view: BarView) -> Message:
+    bars = [
+        caption("case_contributions.alt_bar", player=bar.words, effect=view.effect(bar.effect))
+        for bar in view.bars[:5]
+    ]
+    return caption(
+        f"case_contributions.{'alt_number' if view.in_unit else 'alt'}",
+        case=view.identity,
+        class_name=view.class_name,
+        output=view.written(view.output),
+        base=None if view.base is None else view.written(view.base),
+        decided=view.decided,
+        actual=view.actual,
+        unit=view.unit,
+        bars=bars,
     )

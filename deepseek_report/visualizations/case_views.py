@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, percent, quantity
-from deepseek_report.artifacts.texts import joined
+from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.players import by_player
-from deepseek_report.visualizations.labels import named, short
-from deepseek_report.visualizations.numbers import effect
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.captions import attribution, caption
+from deepseek_report.visualizations.labels import short
 from deepseek_report.visualizations.reading import leading_for_cases, named_or
 from deepseek_report.visualizations.style import CONTROL
 
@@ -22,13 +23,12 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.results import Results
 
 
-class CasePicture:
-    """What pictures of single cases are made from: the explainer shown is chosen by three tests."""
+class CasePicture(PicturePart):
+    """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
 
     section: ClassVar[str] = "cases"
-    needs: ClassVar[frozenset[str]] = frozenset({"cases", "explanations", "predictions"})
-    also: ClassVar[frozenset[str]] = frozenset(
-        {"measures/deletion", "measures/parameter_randomisation", "measures/completeness_gap"}
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"cases", "explanations", "predictions", "conclusions"}
     )
 
 
@@ -37,21 +37,17 @@ class Case:
     """One of the chosen cases.
 
     place : position within the explained ones; position : in the test part. inputs : (column,).
-    truth : (column,) what is known to make its label what it is, or None.
+    truth : (column,) what is known to make its label what it is, or None. outcome : what was
+    predicted of it, and what is true.
     """
 
     number: int
     place: int
     position: int
     identity: int
-    said: str
+    outcome: Message
     inputs: NDArray[np.float64]
     truth: NDArray[np.bool_] | None
-
-    @property
-    def words(self) -> str:
-        """`Case 1 234: probability of “crack” 83 %; decided “crack”, actually “crack”`."""
-        return f"Case {count(self.identity)}: {self.said}"
 
 
 def cases_of(results: Results) -> list[Case]:
@@ -66,7 +62,7 @@ def cases_of(results: Results) -> list[Case]:
                 place=place,
                 position=position,
                 identity=int(results.predictions.instance_ids[position]),
-                said=_said(results, position),
+                outcome=_outcome(results, position),
                 inputs=test.inputs[position],
                 truth=truth if truth is None or truth.any() else None,
             )
@@ -74,20 +70,22 @@ def cases_of(results: Results) -> list[Case]:
     return found
 
 
-def _said(results: Results, position: int) -> str:
+def _outcome(results: Results, position: int) -> Message:
+    """`Case 1 234: probability of “crack” 83 %; decided “crack”, actually “crack”`."""
     predictions, target = results.predictions, results.schema.target
-    if target.is_number:
-        said, true = predictions.values[position], predictions.labels[position]
-        return (
-            f"predicted {quantity(float(said), target.unit)}, "
-            f"actually {quantity(float(true), target.unit)}"
-        )
-    classes = [short(one, 30) for one in target.classes]
-    probability = float(predictions.probabilities[position, target.explained])
-    return (
-        f"probability of “{classes[target.explained]}” {percent(probability)}; decided "
-        f"“{classes[predictions.decisions[position]]}”, actually "
-        f"“{classes[predictions.labels[position]]}”"
+    identity = int(predictions.instance_ids[position])
+    if not task_of(target).decides:
+        predicted, actual = predictions.values[position], predictions.labels[position]
+        values = {"predicted": predicted, "actual": float(actual), "unit": target.unit}
+        return caption("common.case_number", case=identity, **values)
+    classes = [short(name, 30) for name in target.classes]
+    return caption(
+        "common.case",
+        case=identity,
+        class_name=classes[target.explained],
+        probability=predictions.probabilities[position, target.explained],
+        decided=classes[predictions.decisions[position]],
+        actual=classes[predictions.labels[position]],
     )
 
 
@@ -114,40 +112,55 @@ def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float
     """
     explanation = results.explanations[explainer]
     values, rows = explanation.values[[place]], explanation.inputs[[place]]
-    return by_player(values, rows, results.schema)[0]
+    return np.asarray(kind_of(results.schema).by_player(values, rows)[0])
 
 
-def unit_of(results: Results, explainer: str) -> str:
+def unit_of(results: Results, explainer: str) -> Message:
     """What the attributions of an explainer are measured in, for a caption."""
     explanation, target = results.explanations[explainer], results.schema.target
+    space = explanation.output_space
+    known = space if space in {"probability", "logit", "value"} else "none"
     name = short(target.classes[explanation.target], 30)
-    return {
-        "probability": f"points of the probability of “{name}”",
-        "logit": f"log-odds of “{name}”",
-        "value": f"{target.unit or 'units'} of the predicted number",
-    }.get(explanation.output_space, "a score without unit")
+    return caption(f"common.unit.{known}", class_name=name, unit=target.unit or "")
 
 
-def title_of(results: Results, case: Case, explainer: str) -> str:
+def title_of(results: Results, case: Case, explainer: str) -> Message:
     """What the picture of a case finds: the player with the greatest attribution."""
     values = by_players(results, explainer, case.place)
     if np.isnan(values).all() or not np.nanmax(np.abs(values)):
-        return f"{named(explainer)} gives nothing in case {count(case.identity)} any weight"
+        return caption("common.case_title_nothing", case=case.identity, explainer=explainer)
     top = int(np.nanargmax(np.abs(values)))
-    value, explanation = float(values[top]), results.explanations[explainer]
-    name = noun_of(results, case, top)
-    size = effect(value, explanation.output_space)
-    verb = "raises" if value > 0 else "lowers"
-    said = f"{verb} the output most" if explanation.signed else "counts most"
-    noun = results.schema.player_noun
-    return f"Case {count(case.identity)}: the {noun} {name} {said} by {named(explainer)} ({size})"
+    explanation = results.explanations[explainer]
+    return caption(
+        "common.case_title",
+        case=case.identity,
+        player=name_of(results, case, top),
+        explainer=explainer,
+        effect=attribution(values[top], explanation.output_space),
+        signed=explanation.signed,
+    )
 
 
-def noun_of(results: Results, case: Case, player: int) -> str:
+def strongest(results: Results, case: Case, explainer: str) -> Message:
+    """The three players with the greatest attributions in one case, by one explainer."""
+    values = by_players(results, explainer, case.place)
+    space = results.explanations[explainer].output_space
+    order = np.argsort(-np.abs(values), kind="stable")[:3]
+    players = [
+        caption(
+            "common.player_effect",
+            player=name_of(results, case, player),
+            effect=attribution(values[player], space),
+        )
+        for player in order
+    ]
+    unit = unit_of(results, explainer)
+    return caption("common.strongest", explainer=explainer, unit=unit, players=players)
+
+
+def name_of(results: Results, case: Case, player: int) -> Text:
     """What a player is called in one case: its words in a text, else its place."""
-    schema = results.schema
-    if schema.modality != "text":
-        return short(schema.player_labels[player], 60)
-    columns = np.flatnonzero(schema.owners == player)
-    known = case.inputs[columns][~np.isnan(case.inputs[columns])]
-    return f"“{short(joined([schema.vocabulary[int(one)] for one in known]), 50)}”"
+    kind, label = kind_of(results.schema), results.schema.player_labels[player]
+    if not kind.quotes:
+        return short(label, 60)
+    return caption("common.quoted", text=short(kind.display(case.inputs, player), 50))

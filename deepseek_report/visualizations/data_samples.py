@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -11,12 +11,18 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import rasters
-from deepseek_report.visualizations.labels import capital, extent, short
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import extent, short
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +39,7 @@ _PIXELS = 96
 
 
 @dataclass(frozen=True)
-class DataSamples:
+class DataSamples(PicturePart):
     """Draws a few images or series of each class, so that a reader sees what is classified.
 
     They are spread evenly over the cases of a class in the test part: training rows stay out of a
@@ -52,21 +58,17 @@ class DataSamples:
     most: Annotated[int, Field(ge=1, le=20)] = 10
 
     def draw(self, results: Results) -> Sequence[Picture]:
-        groups = _groups(results.schema, results.test)
+        groups = _groups(results.schema, results.test, words_of(results))
         shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
-        draw = _images if results.schema.modality == "image" else _series
-        marked = results.schema.modality == "image" and results.test.truth is not None
+        view = _view(results.schema)
+        marked = view.marks_truth and results.test.truth is not None
         return [
             Picture(
                 name="data_samples",
-                svg=draw(results, shown),
+                svg=view.draw(results, shown),
                 title=_title(results, groups, len(shown)),
                 alt=_alt(results, shown),
-                how_to_read=(
-                    "Each row is a class; its cases are spread evenly over the test part, not "
-                    "picked."
-                    + (" A black and white line marks what makes the label." if marked else "")
-                ),
+                how_to_read=caption("data_samples.how_to_read", marked=marked),
             )
         ]
 
@@ -79,18 +81,22 @@ class _Row:
     places: NDArray[np.int64]
 
 
-def _groups(schema: Schema, part: Split) -> list[tuple[str, NDArray[np.int64]]]:
+def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, NDArray[np.int64]]]:
     """(class, all its positions), classes without a case left out."""
+    task = task_of(schema.target)
     names, labels = schema.target.classes, part.labels
-    if schema.target.is_number:
-        edges = np.quantile(part.labels, [1 / 3, 2 / 3])
-        names, labels = ("low", "middle", "high"), np.searchsorted(edges, part.labels)
-    found = [(name, np.flatnonzero(labels == one)) for one, name in enumerate(names)]
-    return [(name, places) for name, places in found if len(places)]
+    if not task.decides:
+        thirds = ("low", "middle", "high")
+        names = tuple(words.text(f"pictures.data_samples.{third}") for third in thirds)
+        labels = task.strata(part.labels, 3, "left")
+    groups = [(name, np.flatnonzero(labels == code)) for code, name in enumerate(names)]
+    return [(name, places) for name, places in groups if len(places)]
 
 
 def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    return places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
+    return np.asarray(
+        places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
+    )
 
 
 # --- images ---------------------------------------------------------------------------------------
@@ -98,7 +104,7 @@ def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
 
 def _images(results: Results, shown: Sequence[_Row]) -> str:
     """One picture a row, its cases side by side."""
-    shape = results.schema.layout.shape if results.schema.layout else ()
+    shape = kind_of(results.schema).shape
     scale, test = rasters.value_range(results.test.inputs), results.test
     columns = max(len(row.places) for row in shown)
     left = _left(shown)
@@ -146,7 +152,7 @@ def _series(results: Results, shown: Sequence[_Row]) -> str:
 
 
 def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
-    shape = results.schema.layout.shape if results.schema.layout else ()
+    shape = kind_of(results.schema).shape
     test, height = results.test, float(figure.get_size_inches()[1])
     columns, left = max(len(row.places) for row in shown), _left(shown)
     wide = (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns
@@ -179,22 +185,50 @@ def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float])
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _title(results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int) -> str:
-    noun = "images" if results.schema.modality == "image" else "series"
-    what = "third" if results.schema.target.is_number else "class"
-    many = "thirds" if results.schema.target.is_number else "classes"
-    left_out = len(groups) - n_shown
-    cut = f"; {plural(left_out, f'further {what} is', f'further {many} are')} not shown"
-    return f"What the {noun} of {plural(n_shown, what, many)} look like" + (cut if left_out else "")
+def _title(
+    results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int
+) -> Message:
+    return caption(
+        "data_samples.title",
+        inputs=caption(f"common.inputs.{kind_of(results.schema).name}"),
+        n=n_shown,
+        left_out=len(groups) - n_shown,
+    )
 
 
-def _alt(results: Results, shown: Sequence[_Row]) -> str:
-    shape = results.schema.layout.shape if results.schema.layout else ()
-    if results.schema.modality == "image":
-        kind = f"Images of {shape[0]} by {shape[1]} pixels"
-    else:
-        drawn = min(shape[1], _MOST_CHANNELS)
-        some = f" of {shape[1]}" if drawn < shape[1] else ""
-        kind = f"Curves of {shape[0]} steps, {plural(drawn, 'channel')}{some}"
-    told = "; ".join(f"{short(row.label, 40)}: {len(row.places)}" for row in shown)
-    return capital(f"{kind}, one row a class. {told}.")
+def _alt(results: Results, shown: Sequence[_Row]) -> Message:
+    classes = [
+        caption("data_samples.alt_class", label=short(row.label, 40), n=len(row.places))
+        for row in shown
+    ]
+    size = _view(results.schema).size(kind_of(results.schema).shape)
+    return caption("data_samples.alt", size=size, classes=classes)
+
+
+def _image_size(shape: tuple[int, ...]) -> Message:
+    return caption("data_samples.size_images", height=shape[0], width=shape[1])
+
+
+def _series_size(shape: tuple[int, ...]) -> Message:
+    drawn = min(shape[1], _MOST_CHANNELS)
+    return caption("data_samples.size_series", steps=shape[0], drawn=drawn, channels=shape[1])
+
+
+@dataclass(frozen=True)
+class _View:
+    """How inputs are drawn, how the text for the blind tells their size, and if truth is marked."""
+
+    draw: Callable[[Results, Sequence[_Row]], str]
+    size: Callable[[tuple[int, ...]], Message]
+    marks_truth: bool
+
+
+#: By the names of `DataKind.views`.
+_VIEWS = {
+    "raster": _View(_images, _image_size, marks_truth=True),
+    "curves": _View(_series, _series_size, marks_truth=False),
+}
+
+
+def _view(schema: Schema) -> _View:
+    return next(_VIEWS[name] for name in kind_of(schema).views if name in _VIEWS)

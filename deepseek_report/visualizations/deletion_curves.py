@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import (
-    capital,
-    known,
-    listed,
-    named,
-    surely_positive,
-    with_interval,
-    wrapped,
-)
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import known, surely_positive, wrapped
 from deepseek_report.visualizations.marks import (
     Look,
     grid,
@@ -29,7 +24,17 @@ from deepseek_report.visualizations.marks import (
     value_ticks,
 )
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import CONTROL, LIGHT, SMALL, colours, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    SMALL,
+    colours,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.estimates import of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +48,7 @@ _METRICS = ("deletion", "insertion")
 
 
 @dataclass(frozen=True)
-class DeletionCurves:
+class DeletionCurves(PicturePart):
     """Draws deletion and insertion for every explainer, and the gain over the random control."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -60,13 +65,7 @@ class DeletionCurves:
                 svg=draw_svg("deletion_curves", height, lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    f"Deletion removes the {view.noun} that an explainer ranks first: the sooner "
-                    "its line falls below the grey one of random order, the better it knows what "
-                    "the model uses; insertion puts them back. Right: the area gained over random "
-                    "order with its 95 % interval, paired by case; filled for deletion, hollow "
-                    "for insertion."
-                ),
+                how_to_read=caption("deletion_curves.how_to_read"),
             )
         ]
 
@@ -78,15 +77,13 @@ class _View:
     curves: dict[str, pd.DataFrame]
     gains: dict[str, dict[str, Score]]
     names: list[str]
-    is_number: bool
-    noun: str
+    is_share: bool
+    words: Wording
 
     @property
-    def outcome(self) -> str:
+    def outcome(self) -> Message:
         """What the curves are of."""
-        if self.is_number:
-            return "distance from the typical prediction"
-        return "probability of the decided class"
+        return caption("deletion_curves.outcome")
 
     @classmethod
     def of(cls, results: Results) -> _View:
@@ -96,8 +93,7 @@ class _View:
             curves["insertion"] = inserted
         names = list(dict.fromkeys(curves["deletion"]["explainer"]))
         gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
-        noun = results.schema.player_nouns[1]
-        return cls(curves, gains, names, results.schema.target.is_number, noun)
+        return cls(curves, gains, names, task_of(results.schema.target).decides, words_of(results))
 
     @property
     def judged(self) -> list[str]:
@@ -118,12 +114,13 @@ def _paint(figure: Figure, view: _View) -> None:
     for place, (metric, table) in enumerate(view.curves.items()):
         left = 0.7 + 2.02 * place
         axes = panel(figure, left, 0.6, left + 1.58, height - 0.4)
-        _curves(axes, table, view.names)
-        axes.set_title(capital(metric))
-        axes.set(ylim=limits, xlabel=f"{view.noun} removed" if metric == "deletion" else "put back")
-        (value_ticks if view.is_number else percent_ticks)(axes, "y")
+        _curves(axes, table, view)
+        axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
+        across = view.words.text(f"pictures.deletion_curves.across_{metric}")
+        axes.set(ylim=limits, xlabel=across)
+        (percent_ticks if view.is_share else value_ticks)(axes, "y", view.words)
         if place == 0:
-            axes.set_ylabel(view.outcome)
+            axes.set_ylabel(view.words.say(view.outcome))
         else:
             axes.tick_params(labelleft=False)
     _gain_panel(panel(figure, 5.95, 0.6, 7.05, height - 0.4), view)
@@ -134,23 +131,23 @@ def _limits(view: _View) -> tuple[float, float]:
     means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
     room = 0.15 * float(np.ptp(means)) + 0.005
     most = float(means.max()) + room
-    return max(float(means.min()) - room, 0.0), most if view.is_number else min(most, 1.0)
+    return max(float(means.min()) - room, 0.0), min(most, 1.0) if view.is_share else most
 
 
-def _curves(axes: Axes, table: pd.DataFrame, names: list[str]) -> None:
-    tone = colours(names)
-    for name in sorted(names, key=lambda one: one != CONTROL):
+def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
+    tone = colours(view.names)
+    for name in sorted(view.names, key=lambda one: one != CONTROL):
         own = table[table["explainer"] == name].sort_values("removed_share")
         width = 2.6 if name == CONTROL else 1.7
         axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
     grid(axes, "y")
     axes.set_xlim(0, 1)
-    percent_ticks(axes, "x", 2)
+    percent_ticks(axes, "x", view.words, 2)
 
 
 def _gain_panel(axes: Axes, view: _View) -> None:
     tone, names = colours(view.names), view.judged
-    rows(axes, [wrapped(named(name), 18) for name in names])
+    rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
     for label, name in zip(axes.get_yticklabels(), names, strict=True):
         label.set_color(tone[name])
     for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):
@@ -162,42 +159,41 @@ def _gain_panel(axes: Axes, view: _View) -> None:
                 intervals(axes, [row + aside], [score.value], ends, look)
     grid(axes, "x")
     axes.axvline(0, color=LIGHT["context"], linewidth=2)
-    value_ticks(axes, "x", 2)
-    axes.set_title("Gain over random", fontsize=SMALL)
-    axes.set_xlabel("area")
+    value_ticks(axes, "x", view.words, 2)
+    axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
+    axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
 
 
 def _end(value: float | None) -> float:
     return np.nan if value is None else value
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     gains = view.gains["deletion"]
     if not gains:
-        return f"How the output changes as {view.noun} are removed"
+        return caption("deletion_curves.title_no_gain")
     better = [name for name in view.judged if name in gains and surely_positive(gains[name].low)]
     if not better:
-        return f"No explainer finds {view.noun} that matter more to the model than random ones do"
-    doubtful = [named(name) for name in view.judged if name in gains and name not in better]
-    best = f"{capital(named(better[0]))} finds what the model relies on best"
-    if not doubtful:
-        return best
-    verb = "does" if len(doubtful) == 1 else "do"
-    return f"{best}; {listed(doubtful)} {verb} no better than chance"
+        return caption("deletion_curves.title_none_better")
+    doubtful = [name for name in view.judged if name in gains and name not in better]
+    return caption("deletion_curves.title", best=better[0], doubtful=doubtful)
 
 
-def _alt(view: _View) -> str:
+def _alt(view: _View) -> Message:
     deletion = view.curves["deletion"]
-    start = number(float(deletion.loc[deletion["removed_share"].idxmin(), "mean"]))
-    cases = count(deletion["n"].max())
-    unit = ", in standard deviations of the true numbers," if view.is_number else ""
-    parts = [f"Mean {view.outcome}{unit} over {cases} cases, {start} with all {view.noun}"]
-    for metric, gains in view.gains.items():
-        said = [
-            f"{named(name)} {with_interval(gains[name].value, gains[name].low, gains[name].high)}"
-            for name in view.judged
-            if name in gains
-        ]
-        if said:
-            parts.append(f"Gain over random order in {metric}: " + ", ".join(said))
-    return ". ".join(parts) + "."
+    return caption(
+        "deletion_curves.alt",
+        n=deletion["n"].max(),
+        start=deletion.loc[deletion["removed_share"].idxmin(), "mean"],
+        gains=[_alt_gains(view, metric) for metric, gains in view.gains.items() if gains],
+    )
+
+
+def _alt_gains(view: _View, metric: str) -> Message:
+    gains = view.gains[metric]
+    explainers = [
+        caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
+        for name in view.judged
+        if name in gains
+    ]
+    return caption(f"deletion_curves.alt_gains_{metric}", explainers=explainers)

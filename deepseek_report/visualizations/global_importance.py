@@ -10,19 +10,25 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.captions import caption, measured, player
 from deepseek_report.visualizations.labels import (
-    capital,
     extent,
-    named,
-    percent_with_interval,
-    player,
     short,
     spoken,
     wrapped,
 )
-from deepseek_report.visualizations.marks import Look, grid, intervals, percent_ticks, rows
+from deepseek_report.visualizations.marks import (
+    Look,
+    grid,
+    intervals,
+    percent_ticks,
+    rows,
+)
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     CONTROL,
@@ -35,6 +41,8 @@ from deepseek_report.visualizations.style import (
     markers,
     panel,
 )
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +58,7 @@ _ABREAST, _ABREAST_NARROW = 6, 3
 
 
 @dataclass(frozen=True)
-class GlobalImportance:
+class GlobalImportance(PicturePart):
     """Draws the mean absolute attribution of the top features, one small panel an explainer.
 
     most : features shown, those with the greatest share over the explainers.
@@ -64,7 +72,7 @@ class GlobalImportance:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "importance", "importance")
-        view = _view(table, self.most, results.schema)
+        view = _view(table, self.most, results.schema, words_of(results))
         return [
             Picture(
                 name="global_importance",
@@ -72,11 +80,7 @@ class GlobalImportance:
                 narrow=_drawn(view, NARROW, _ABREAST_NARROW),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    "Each panel divides 100 % of what one explainer attributes among the "
-                    f"{view.noun}; lines are 95 % intervals; grey is the random control, which "
-                    "knows nothing of the model."
-                ),
+                how_to_read=caption("global_importance.how_to_read"),
                 interactive=_twin(view),
             )
         ]
@@ -92,10 +96,10 @@ class _View:
     table: pd.DataFrame
     features: list[str]
     labels: dict[str, str]
-    told: dict[str, str]
+    told: dict[str, Text]
     explainers: list[str]
     all_shares: pd.DataFrame
-    noun: str
+    words: Wording
 
     def part(self, explainer: str) -> pd.DataFrame:
         own = self.table[self.table["explainer"] == explainer].set_index("feature")
@@ -106,7 +110,7 @@ class _View:
         return [name for name in self.explainers if name != CONTROL] or self.explainers
 
 
-def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
+def _view(table: pd.DataFrame, most: int, schema: Schema, words: Wording) -> _View:
     names = list(dict.fromkeys(table["explainer"]))
     ordered = [n for n in names if n != CONTROL] + [n for n in names if n == CONTROL]
     shares = table.pivot_table(index="feature", columns="explainer", values="share", sort=False)
@@ -117,7 +121,7 @@ def _view(table: pd.DataFrame, most: int, schema: Schema) -> _View:
     labels = {row.feature: spoken(row.label) for row in table.itertuples()}
     told = {name: player(label, schema) for name, label in labels.items()}
     features = list(mean.index[:most])
-    return _View(scaled, features, labels, told, ordered, shares, schema.player_nouns[1])
+    return _View(scaled, features, labels, told, ordered, shares, words)
 
 
 def _drawn(view: _View, page: float, abreast: int) -> str:
@@ -142,11 +146,13 @@ def _paint(figure: Figure, view: _View, abreast: int, tall: float) -> None:
         axes = panel(figure, begin, upper - tall, begin + width - 0.16, upper)
         rows(axes, labels if column == 0 else [""] * len(labels))
         _points(axes, view, explainer, most)
-        axes.set_title(wrapped(named(explainer), max(int(width * 13), 11)), fontsize=SMALL - 1)
+        axes.set_title(
+            wrapped(view.words.explainer(explainer), max(int(width * 13), 11)), fontsize=SMALL - 1
+        )
     figure.text(
         1 - 0.02,
         0.1 / top,
-        "share of all attributions",
+        view.words.text("pictures.global_importance.axis"),
         ha="right",
         fontsize=9,
         color=LIGHT["muted"],
@@ -161,7 +167,7 @@ def _points(axes: Axes, view: _View, explainer: str, most: float) -> None:
     intervals(axes, places, part["share"], (part["share_low"], part["share_high"]), look)
     grid(axes, "x")
     axes.set_xlim(-0.06 * most, most)
-    percent_ticks(axes, "x")
+    percent_ticks(axes, "x", view.words)
     axes.set_xticks([0, _round_share(0.85 * most)])
 
 
@@ -176,59 +182,61 @@ def _most(view: _View) -> float:
     return float(np.nanmax(shown[["share", "share_high"]].to_numpy()) * 1.08) or 1.0
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     judged, first, second = view.judged, view.features[0], view.features[1:2]
     mean = view.all_shares[judged].mean(axis=1)
     top = sum(view.all_shares[name].idxmax() == first for name in judged)
-    head = capital(view.told[first])
     if 2 * top <= len(judged):
-        return f"Explainers differ on what matters most; {view.told[first]} leads on average"
-    whose = "every explainer" if top == len(judged) else f"{top} of {len(judged)} explainers"
-    if not second:
-        return f"{head} matters most to {whose}"
-    much = _as_much(mean[second[0]] / mean[first])
-    return f"{head} matters most to {whose}; {view.told[second[0]]} matters {much}"
+        return caption("global_importance.title_differ", first=view.told[first])
+    return caption(
+        "global_importance.title",
+        first=view.told[first],
+        top=top,
+        explainers=len(judged),
+        second=view.told[second[0]] if second else None,
+        ratio=float(mean[second[0]] / mean[first]) if second else None,
+    )
 
 
-def _as_much(ratio: float) -> str:
-    if ratio > 0.9:
-        return "almost as much"
-    if 0.45 < ratio < 0.55:
-        return "half as much"
-    return f"{ratio:.0%} as much".replace("%", "\u00a0%")
+def _share(row: pd.Series) -> Estimate:
+    return measured(row, "share", "share_low", "share_high")
 
 
-def _share(row: Any) -> str:
-    return percent_with_interval(row.share, row.share_low, row.share_high)
-
-
-def _alt(view: _View) -> str:
-    parts = []
+def _alt(view: _View) -> Message:
+    explainers = []
     for explainer in view.judged:
         part = view.part(explainer).sort_values("share", ascending=False, kind="stable")
-        top = [f"{view.labels[str(row.Index)]} {_share(row)}" for row in part.head(3).itertuples()]
-        parts.append(f"{named(explainer)}: " + ", ".join(top))
-    shown = f"{len(view.features)} {view.noun}"
-    return f"Share of the attributions of the top {shown}, by explainer. " + "; ".join(parts) + "."
+        features = [
+            caption("global_importance.alt_feature", feature=view.labels[name], share=_share(row))
+            for name, row in part.head(3).iterrows()
+        ]
+        values = {"explainer": explainer, "features": features}
+        explainers.append(caption("global_importance.alt_explainer", **values))
+    return caption("global_importance.alt", n=len(view.features), explainers=explainers)
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    looks = colours(view.explainers)
+    looks, words = colours(view.explainers), view.words
     rows_of = range(len(view.features))
     traces = []
     for explainer in view.explainers:
         part = view.part(explainer)
-        hover = [
-            twin.text(f"{named(explainer)}: {view.labels[str(row.Index)]}")
-            + f"<br>{_share(row)} of all attributions"
-            + (f"<br>rank {row.rank:.0f}" if np.isfinite(row.rank) else "")
-            for row in part.itertuples()
-        ]
+        hover = [_hover(view, explainer, name, row) for name, row in part.iterrows()]
         ends = twin.error_bars(part["share"], part["share_low"], part["share_high"])
-        fields = {"text": hover, "error_x": ends, "name": named(explainer)}
+        fields = {"text": hover, "error_x": ends, "name": words.explainer(explainer)}
         traces.append(twin.points(part["share"], rows_of, looks[explainer], **fields))
+    title = words.text("pictures.global_importance.axis")
     layout = {
-        "xaxis": twin.share_axis("share of all attributions", rangemode="tozero"),
-        "yaxis": twin.row_axis([short(view.labels[one], 34) for one in view.features]),
+        "xaxis": twin.share_axis(title, rangemode="tozero"),
+        "yaxis": twin.row_axis([short(view.labels[name], 34) for name in view.features]),
     }
-    return twin.twin(traces, layout, height=120 + 28 * len(view.features))
+    return twin.twin(traces, layout, words, height=120 + 28 * len(view.features))
+
+
+def _hover(view: _View, explainer: str, name: str, row: pd.Series) -> str:
+    head = twin.text(f"{view.words.explainer(explainer)}: {view.labels[name]}")
+    share = view.words.text("pictures.global_importance.hover_share", share=_share(row))
+    if not np.isfinite(row["rank"]):
+        return f"{head}<br>{share}"
+    rank = view.words.text("pictures.global_importance.hover_rank", rank=float(row["rank"]))
+    return f"{head}<br>{share}<br>{rank}"

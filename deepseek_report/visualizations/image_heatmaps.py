@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -10,23 +10,25 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.visualizations import rasters
+from deepseek_report.visualizations.captions import attribution, caption
 from deepseek_report.visualizations.case_views import (
     Case,
     CasePicture,
     by_players,
     cases_of,
-    noun_of,
     shown_explainers,
+    strongest,
     title_of,
-    unit_of,
 )
-from deepseek_report.visualizations.labels import capital, named, wrapped
-from deepseek_report.visualizations.numbers import effect
+from deepseek_report.visualizations.labels import wrapped
 from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
 
 _LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
 _LARGEST, _ABREAST_NARROW = 2.4, 2
+#: Words beside the scale of colours.
+_LEGEND = ("lowers", "raises")
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,7 @@ class ImageHeatmaps(CasePicture):
 def _picture(
     results: Results, case: Case, names: Sequence[str], scale: tuple[float, float]
 ) -> Picture:
-    layout = results.schema.layout
-    assert layout is not None, "a picture of images is only drawn for images"  # noqa: S101
-    shape = layout.shape
+    shape = kind_of(results.schema).shape
     grey = rasters.colours(case.inputs.reshape(shape), scale)
     truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
     panels = [rasters.outlined(rasters.enlarged(grey), truth)]
@@ -72,26 +74,30 @@ def _picture(
         top = np.any(_strongest(results, case, name).reshape(shape), axis=2, keepdims=False)
         shaded = rasters.enlarged(rasters.shaded(grey, values, signed=explanation.signed))
         panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
-    heads = ["the image", *(_head(results, case, name) for name in names)]
+    words, marked = words_of(results), truth is not None
+    first = words.text("pictures.image_heatmaps.image")
+    heads = [first, *(_head(results, case, name) for name in names)]
     name = f"image_heatmaps_{case.number}"
-    marked = truth is not None
     return Picture(
         name=name,
-        svg=_drawn(name, panels, heads, WIDTH, marked=marked),
-        narrow=_drawn(name, panels, heads, NARROW, marked=marked),
+        svg=_drawn(name, panels, heads, words, WIDTH, marked=marked),
+        narrow=_drawn(name, panels, heads, words, NARROW, marked=marked),
         title=title_of(results, case, names[0]),
         alt=_alt(results, case, names),
-        how_to_read=(
-            "Red parts raise the output, blue parts lower it; each method is scaled to its own "
-            "strongest pixel, and a dark frame marks the patch that counts most. "
-            + ("" if _all_signed(results, names) else "Green only says how much. ")
-            + ("A black and white line marks what makes the label." if truth is not None else "")
-        ).strip(),
+        how_to_read=caption(
+            "image_heatmaps.how_to_read", signed=_all_signed(results, names), marked=marked
+        ),
     )
 
 
 def _drawn(
-    name: str, panels: Sequence[rasters.Image], heads: Sequence[str], width: float, *, marked: bool
+    name: str,
+    panels: Sequence[rasters.Image],
+    heads: Sequence[str],
+    words: Wording,
+    width: float,
+    *,
+    marked: bool,
 ) -> str:
     """The panels in as many lines as the width asks for, each with its head, and the key below."""
     abreast = len(panels) if width == WIDTH else min(len(panels), _ABREAST_NARROW)
@@ -104,7 +110,9 @@ def _drawn(
     low = boxes[-1][1] + tall
     key = (_LEFT + 1.3, low + 0.2, 1.5, 0.13)
     height = low + _FOOT + (0.2 if width < WIDTH and marked else 0.0)
-    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, heads, low, marked), width)
+    legend = (*_LEGEND, "marked") if marked else _LEGEND
+    texts = {part: words.text(f"pictures.image_heatmaps.{part}") for part in legend}
+    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, heads, low, texts), width)
     images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), key)]
     return rasters.with_images(drawn, images)
 
@@ -125,13 +133,19 @@ def _head(results: Results, case: Case, name: str) -> str:
     """The explainer, and what its strongest patch did."""
     values = by_players(results, name, case.place)
     value = float(values[int(np.nanargmax(np.abs(values)))])
-    space = results.explanations[name].output_space
-    unit = " log-odds" if space == "logit" else ""
-    return f"{named(name)}\npatch {effect(value, space)}{unit}"
+    space, words = results.explanations[name].output_space, words_of(results)
+    effect = words.text(
+        "pictures.image_heatmaps.patch", effect=attribution(value, space), space=space
+    )
+    return f"{words.explainer(name)}\n{effect}"
 
 
 def _paint(
-    figure: Figure, boxes: Sequence[rasters.Box], heads: Sequence[str], below: float, marked: bool
+    figure: Figure,
+    boxes: Sequence[rasters.Box],
+    heads: Sequence[str],
+    below: float,
+    legend: Mapping[str, str],
 ) -> None:
     """The words of the picture; the panels end so many inches `below` its top."""
     width, height = figure.get_size_inches()
@@ -146,25 +160,17 @@ def _paint(
         figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
     low = 1 - (below + 0.28) / height
     quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
-    figure.text(_LEFT / width, low, "lowers the output", **{**quiet, "ha": "left"})
-    figure.text((_LEFT + 2.88) / width, low, "raises it", **quiet)
-    if marked:
+    figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
+    figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)
+    if "marked" in legend:
         x, y = (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height)
-        figure.text(x / width, y, "black and white line: known to make the label", **quiet)
+        figure.text(x / width, y, legend["marked"], **quiet)
 
 
-def _alt(results: Results, case: Case, names: Sequence[str]) -> str:
-    parts = []
-    for name in names:
-        values = by_players(results, name, case.place)
-        order = np.argsort(-np.abs(values), kind="stable")[:3]
-        told = ", ".join(
-            f"{noun_of(results, case, player)} "
-            f"{effect(float(values[player]), results.explanations[name].output_space)}"
-            for player in order
-        )
-        parts.append(f"By {named(name)} ({unit_of(results, name)}) most in {told}.")
-    truth = ""
-    if case.truth is not None:
-        truth = f" {capital(plural(int(case.truth.sum()), 'value'))} are known to make the label."
-    return f"{case.words}. {' '.join(parts)}{truth}"
+def _alt(results: Results, case: Case, names: Sequence[str]) -> Message:
+    return caption(
+        "image_heatmaps.alt",
+        case=case.outcome,
+        explainers=[strongest(results, case, name) for name in names],
+        truth=0 if case.truth is None else case.truth.sum(),
+    )

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import declared, number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
-from deepseek_report.visualizations.labels import percent_with_interval
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.visualizations.captions import caption, measured
 from deepseek_report.visualizations.marks import Look, grid, intervals, note, percent_ticks, rows
-from deepseek_report.visualizations.numbers import with_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,65 +30,66 @@ _ROW = 0.42
 
 
 @dataclass(frozen=True)
-class IntervalCoverage:
+class IntervalCoverage(PicturePart):
     """Draws how often intervals of several levels hold the true number, against what they say."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "prediction_intervals", "coverage")
-        unit = results.schema.target.unit
+        unit, words = results.schema.target.unit, words_of(results)
         height = 0.95 + _ROW * len(table)
         return [
             Picture(
                 name="interval_coverage",
-                svg=draw_svg("interval_coverage", height, lambda fig: _paint(fig, table, unit)),
+                svg=draw_svg(
+                    "interval_coverage", height, lambda fig: _paint(fig, table, unit, words)
+                ),
                 title=_title(table),
                 alt=_alt(table, unit),
-                how_to_read=(
-                    "Each row is a level of interval. The grey diamond is the share of true "
-                    "numbers that it is made to hold, the coloured point the share that it held "
-                    "in the test part, with its 95 % interval."
-                ),
+                how_to_read=caption("interval_coverage.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame, unit: str | None) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
     height = figure.get_size_inches()[1]
     axes = panel(figure, 1.2, 0.55, 5.6, height - 0.3)
-    rows(axes, [declared(level, as_percent=True) for level in table["level"]])
+    rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
     places = np.arange(len(table))
     nothing = np.full(len(table), np.nan)
     intervals(axes, places, table["level"], (nothing, nothing), Look(LIGHT["context"], "D"))
     intervals(axes, places, table["coverage"], (table["low"], table["high"]), Look(SERIES[0]))
     grid(axes, "x")
     axes.set_xlim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
-    percent_ticks(axes, "x")
-    axes.set_xlabel("share of true numbers inside")
+    percent_ticks(axes, "x", words)
+    axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
     for place, half in enumerate(table["half_width"]):
         where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
-        note(axes, f"± {with_unit(float(half), unit)}", (1, place), (8, 0), **where)
+        note(axes, f"± {words.numbers.quantity(float(half), unit)}", (1, place), (8, 0), **where)
 
 
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> Message:
     off = table[(table["high"] < table["level"]) | (table["low"] > table["level"])]
     if off.empty:
-        return "Intervals around the predictions hold the true number as often as they say"
+        return caption("interval_coverage.title_right")
     worst = off.loc[(off["level"] - off["coverage"]).abs().idxmax()]
-    level = declared(worst["level"], as_percent=True)
-    held = percent(worst["coverage"], worst["low"], worst["high"])
-    return f"Intervals made to hold {level} of the true numbers hold {held}"
+    coverage = measured(worst, "coverage")
+    return caption("interval_coverage.title", level=worst["level"], coverage=coverage)
 
 
-def _alt(table: pd.DataFrame, unit: str | None) -> str:
-    parts = [
-        f"{declared(row.level, as_percent=True)}: "
-        f"{percent_with_interval(row.coverage, row.low, row.high)}, plus or "
-        f"minus {number(row.half_width)}{f' {unit}' if unit else ''}"
-        for row in table.itertuples()
+def _alt(table: pd.DataFrame, unit: str | None) -> Message:
+    levels = [
+        caption(
+            "interval_coverage.alt_level",
+            level=row["level"],
+            coverage=measured(row, "coverage"),
+            half_width=row["half_width"],
+            unit=unit or "",
+        )
+        for _, row in table.iterrows()
     ]
-    return "Share of true numbers inside intervals by what they say: " + "; ".join(parts) + "."
+    return caption("interval_coverage.alt", levels=levels)

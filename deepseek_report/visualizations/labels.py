@@ -7,10 +7,9 @@ import unicodedata
 from collections.abc import Sequence
 
 from deepseek_report.artifacts.bounds import bounded
-from deepseek_report.artifacts.numbers import MINUS, interval, number, percent
-from deepseek_report.artifacts.schema import Schema
 
-_NAMES = {"shap": "SHAP", "lime": "LIME", "intrinsic": "the model’s own account"}
+#: Stands for a name without any sign that can be shown.
+NAMELESS = "—"
 
 
 def clean(text: object) -> str:
@@ -20,7 +19,7 @@ def clean(text: object) -> str:
     """
     spaced = "".join(" " if one in "\n\r\t" else one for one in bounded(str(text)))
     kept = "".join(one for one in spaced if not unicodedata.category(one).startswith("C"))
-    return kept.strip() or "(no name)"
+    return kept.strip() or NAMELESS
 
 
 def short(text: object, most: int = 40) -> str:
@@ -75,53 +74,11 @@ def extent(texts: Sequence[str], size: float = 9.0) -> float:
     return longest * 0.6 * size / 72
 
 
-def player(label: object, schema: Schema) -> str:
-    """A player inside a sentence: a feature by its label, others as `the window steps 1–10`."""
-    if schema.modality == "table":
-        return spoken(label)
-    quoted = f"“{spoken(label)}”" if schema.modality == "text" else spoken(label)
-    return f"the {schema.player_noun} {quoted}"
-
-
-def named(explainer: str) -> str:
-    """The name of an explainer for people: `integrated gradients`, `SHAP`."""
-    return _NAMES.get(explainer, clean(explainer.replace("_x_", " × ").replace("_", " ")))
-
-
 def surely_positive(low: float | None) -> bool:
     """Whether an interval lies above zero; a missing one does not."""
     return low is not None and low > 0
 
 
-def listed(names: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
-
-
-def capital(text: str) -> str:
-    """The text with its first letter in upper case."""
-    return text[:1].upper() + text[1:]
-
-
 def known(*values: float | None) -> bool:
     """Whether all the values are there and finite."""
     return all(value is not None and math.isfinite(value) for value in values)
-
-
-def setting(value: float) -> str:
-    """A number that somebody set, such as a threshold, without trailing zeros: `0.31`."""
-    return f"{value:.3g}".replace("-", MINUS)
-
-
-def with_interval(value: float, low: float | None, high: float | None) -> str:
-    """`0.772 (0.760–0.784)`, or the bare number where there is no interval."""
-    if low is None or high is None or not known(low, high):
-        return number(value)
-    return f"{number(value, low, high)} ({interval(low, high)})"
-
-
-def percent_with_interval(value: float, low: float | None, high: float | None) -> str:
-    """`88.5 % (87.4–89.5 %)`, or the bare percentage where there is no interval."""
-    if low is None or high is None or not known(low, high):
-        return percent(value)
-    return f"{percent(value, low, high)} ({interval(low, high, as_percent=True)})"

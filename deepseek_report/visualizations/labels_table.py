@@ -10,13 +10,17 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import LABEL_TASKS, Task
-from deepseek_report.visualizations.labels import spoken, with_interval, wrapped
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import LABEL_TASKS, TaskName
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import spoken, wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows, value_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +33,7 @@ _ROW = 0.36
 
 
 @dataclass(frozen=True)
-class LabelsTable:
+class LabelsTable(PicturePart):
     """Draws ROC AUC and F1 of every label with intervals, the hardest label first.
 
     most : labels shown.
@@ -38,66 +42,69 @@ class LabelsTable:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/labels_table"})
-    tasks: ClassVar[frozenset[Task]] = LABEL_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = LABEL_TASKS
 
     most: Annotated[int, Field(ge=2, le=40)] = 20
 
     def draw(self, results: Results) -> Sequence[Picture]:
         whole = required(results, "labels_table", "labels")
         table = whole.sort_values("roc_auc").head(self.most).reset_index(drop=True)
-        height = 0.95 + _ROW * len(table)
+        height, words = 0.95 + _ROW * len(table), words_of(results)
         return [
             Picture(
                 name="labels_table",
-                svg=draw_svg("labels_table", height, lambda figure: _paint(figure, table)),
+                svg=draw_svg("labels_table", height, lambda figure: _paint(figure, table, words)),
                 title=_title(whole),
                 alt=_alt(table),
-                how_to_read=(
-                    "Each row is a label, the hardest first. Left, how well cases with the label "
-                    "are ranked above others (0.5 is guessing); right, F1 at the label’s own "
-                    "threshold, which also hangs on how common the label is. Lines are 95 % "
-                    "intervals; the label that this report is about is marked ▸."
-                ),
+                how_to_read=caption("labels_table.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     height = figure.get_size_inches()[1]
     left = panel(figure, 2.0, 0.55, 4.25, height - 0.3)
     right = panel(figure, 4.45, 0.55, 6.6, height - 0.3)
     marks = [f"{'▸ ' if row.reported else ''}{row.label}" for row in table.itertuples()]
     rows(left, [wrapped(one, 24, 2) for one in marks])
     rows(right, [""] * len(table))
-    _column(left, table, "roc_auc", SERIES[0])
+    _column(left, table, "roc_auc", SERIES[0], words)
     left.axvline(0.5, color=LIGHT["context"], linewidth=1)
-    left.set_xlabel("ROC AUC")
-    _column(right, table, "f1", SERIES[1])
-    right.set_xlabel("F1")
-    beside(right, table["prevalence"].map(percent), "have it", 40)
+    left.set_xlabel(words.text("pictures.common.roc_auc"))
+    _column(right, table, "f1", SERIES[1], words)
+    right.set_xlabel(words.text("pictures.labels_table.f1"))
+    having = words.text("pictures.labels_table.having")
+    beside(right, table["prevalence"].map(words.numbers.percent), having, 40)
 
 
-def _column(axes: Axes, table: pd.DataFrame, name: str, colour: str) -> None:
+def _column(axes: Axes, table: pd.DataFrame, name: str, colour: str, words: Wording) -> None:
     ends = (table[f"{name}_low"], table[f"{name}_high"])
     intervals(axes, np.arange(len(table)), table[name], ends, Look(colour))
     grid(axes, "x")
     axes.set_xlim(right=1.0)
-    value_ticks(axes, "x", 4)
+    value_ticks(axes, "x", words, 4)
 
 
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> Message:
     hardest, easiest = table.loc[table["roc_auc"].idxmin()], table.loc[table["roc_auc"].idxmax()]
-    return (
-        f"“{spoken(hardest['label'])}” is the hardest of {len(table)} labels (ROC AUC "
-        f"{number(hardest['roc_auc'])}), “{spoken(easiest['label'])}” the easiest "
-        f"({number(easiest['roc_auc'])})"
+    return caption(
+        "labels_table.title",
+        n=len(table),
+        hardest=spoken(hardest["label"]),
+        lowest=hardest["roc_auc"],
+        easiest=spoken(easiest["label"]),
+        highest=easiest["roc_auc"],
     )
 
 
-def _alt(table: pd.DataFrame) -> str:
-    parts = [
-        f"{spoken(row.label)} {with_interval(row.roc_auc, row.roc_auc_low, row.roc_auc_high)} and "
-        f"{with_interval(row.f1, row.f1_low, row.f1_high)}"
-        for row in table.head(8).itertuples()
+def _alt(table: pd.DataFrame) -> Message:
+    labels = [
+        caption(
+            "labels_table.alt_label",
+            label=spoken(row["label"]),
+            roc_auc=measured(row, "roc_auc", "roc_auc_low", "roc_auc_high"),
+            f1=measured(row, "f1", "f1_low", "f1_high"),
+        )
+        for _, row in table.head(8).iterrows()
     ]
-    return "ROC AUC and F1 of each label, the hardest first: " + "; ".join(parts) + "."
+    return caption("labels_table.alt", labels=labels)

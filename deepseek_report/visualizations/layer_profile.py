@@ -10,12 +10,31 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_kind, layer_name
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import extent, known, short, spoken
-from deepseek_report.visualizations.marks import grid, note, rows, value_ticks
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import (
+    extent,
+    known,
+    short,
+    spoken,
+)
+from deepseek_report.visualizations.marks import (
+    grid,
+    note,
+    rows,
+    value_ticks,
+)
 from deepseek_report.visualizations.reading import required
-from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +46,7 @@ _ROW = 0.28
 
 
 @dataclass(frozen=True)
-class LayerProfile:
+class LayerProfile(PicturePart):
     """Draws the time that each layer takes, slowest first.
 
     most : layers shown.
@@ -46,23 +65,19 @@ class LayerProfile:
         )
         ordered = table.sort_values("ms", ascending=False, kind="stable")
         shown = ordered.head(self.most).reset_index(drop=True)
+        height, words = 0.75 + _ROW * len(shown), words_of(results)
         return [
             Picture(
                 name="layer_profile",
-                svg=draw_svg(
-                    "layer_profile", 0.75 + _ROW * len(shown), lambda fig: _paint(fig, shown)
-                ),
+                svg=draw_svg("layer_profile", height, lambda fig: _paint(fig, shown, words)),
                 title=_title(ordered),
                 alt=_alt(shown, len(ordered)),
-                how_to_read=(
-                    "Each bar is the time of one layer in one forward pass, with the spread of "
-                    "repeated measurements; times differ from machine to machine."
-                ),
+                how_to_read=caption("layer_profile.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     labels = [short(f"{row.layer}  ({row.kind})", 42) for row in table.itertuples()]
     height = figure.get_size_inches()[1]
     axes = panel(figure, min(extent(labels) + 0.15, 3.5), 0.5, 6.6, height - 0.15)
@@ -74,27 +89,35 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
         zip(table["ms"], table["high"], table["share"], strict=True)
     ):
         end = max(value, high) if known(high) else value
-        note(axes, percent(share), (end, row), (5, 0), va="center")
+        note(axes, words.numbers.percent(share), (end, row), (5, 0), va="center")
     grid(axes, "x")
     axes.set_xlim(0, float(table[["ms", "high"]].max().max()) * 1.12)
-    value_ticks(axes, "x")
-    axes.set_xlabel("milliseconds in one forward pass")
+    value_ticks(axes, "x", words)
+    axes.set_xlabel(words.text("pictures.layer_profile.axis"))
 
 
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame) -> Message:
     kinds = (
         table.groupby("kind", sort=True)["share"].sum().sort_values(ascending=False, kind="stable")
     )
     top = table.iloc[0]
-    return (
-        f"“{spoken(top['layer'])}” takes {percent(top['share'])} of the time; of all kinds of "
-        f"layers, “{spoken(kinds.index[0])}” takes most ({percent(kinds.iloc[0])})"
+    return caption(
+        "layer_profile.title",
+        layer=spoken(top["layer"]),
+        share=top["share"],
+        kind=spoken(kinds.index[0]),
+        kind_share=kinds.iloc[0],
     )
 
 
-def _alt(table: pd.DataFrame, layers: int) -> str:
-    parts = [
-        f"{spoken(row.layer)} {number(row.ms, row.low, row.high)} ms ({percent(row.share)})"
-        for row in table.head(6).itertuples()
+def _alt(table: pd.DataFrame, n_layers: int) -> Message:
+    layers = [
+        caption(
+            "layer_profile.alt_layer",
+            layer=spoken(row["layer"]),
+            time=measured(row, "ms"),
+            share=row["share"],
+        )
+        for _, row in table.head(6).iterrows()
     ]
-    return f"Time of a forward pass by layer, the slowest of {layers}: " + ", ".join(parts) + "."
+    return caption("layer_profile.alt", n=n_layers, layers=layers)

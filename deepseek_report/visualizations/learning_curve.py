@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import (
-    capital,
-    known,
-    spoken,
-    with_interval,
-)
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.limits import more_rows_help
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import known
 from deepseek_report.visualizations.marks import (
     EndLabel,
     Look,
@@ -23,8 +21,11 @@ from deepseek_report.visualizations.marks import (
     upright_intervals,
     value_ticks,
 )
-from deepseek_report.visualizations.reading import more_rows_help, required
+from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import colours, draw_svg, markers, panel
+from deepseek_report.wording.estimates import of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,15 +36,12 @@ if TYPE_CHECKING:
     from deepseek_report.artifacts.score import Score
 
 
-_PROMISES = {
-    True: "more rows would probably help",
-    None: "whether more rows would help is uncertain",
-    False: "more of the same rows would help little",
-}
+#: Whether more rows help, as the catalogs name it.
+_PROMISES = {True: "probably", None: "uncertain", False: "little"}
 
 
 @dataclass(frozen=True)
-class LearningCurve:
+class LearningCurve(PicturePart):
     """Draws the ROC AUC reached with growing parts of the training rows."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -53,22 +51,19 @@ class LearningCurve:
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "learning_curve", "curve")
         found = results.find("learning_curve_gain")
-        gain = found[0] if found else None
+        gain, words = found[0] if found else None, words_of(results)
         return [
             Picture(
                 name="learning_curve",
-                svg=draw_svg("learning_curve", 3.1, lambda figure: _paint(figure, table)),
+                svg=draw_svg("learning_curve", 3.1, lambda figure: _paint(figure, table, words)),
                 title=_title(table, gain),
                 alt=_alt(table, gain),
-                how_to_read=(
-                    "The lower axis doubles from mark to mark: if the line still rises at its "
-                    "right end, more rows of the same kind may help. Lines are 95 % intervals."
-                ),
+                how_to_read=caption("learning_curve.how_to_read"),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
     axes = panel(figure, 0.75, 0.6, 5.4, 2.9)
     names = list(dict.fromkeys(table["predictor"]))
     tone, shape = colours(names), markers(names)
@@ -79,51 +74,56 @@ def _paint(figure: Figure, table: pd.DataFrame) -> None:
         look = Look(tone[name], shape[name])
         upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
         last = own.iloc[-1]
-        labels.append(
-            EndLabel(float(last["rows"]), float(last["roc_auc"]), _spoken(name), tone[name])
-        )
-    _rows_axis(axes, sorted(set(table["rows"])))
+        label = words.label("predictors", name)
+        labels.append(EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name]))
+    _rows_axis(axes, sorted(set(table["rows"])), words)
     grid(axes, "y")
-    value_ticks(axes, "y")
-    axes.set_ylabel("ROC AUC")
+    value_ticks(axes, "y", words)
+    axes.set_ylabel(words.text("pictures.common.roc_auc"))
     end_labels(axes, labels)
 
 
-def _rows_axis(axes: Axes, sizes: list[int]) -> None:
+def _rows_axis(axes: Axes, sizes: list[int], words: Wording) -> None:
     from matplotlib.ticker import NullLocator
 
     axes.set_xscale("log", base=2)
     step = -(-len(sizes) // 7)
     shown = sizes[::-1][::step][::-1]
-    axes.set_xticks(shown, [count(one) for one in shown])
+    axes.set_xticks(shown, [words.numbers.count(size) for size in shown])
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xlabel("training rows")
+    axes.set_xlabel(words.text("pictures.learning_curve.axis"))
 
 
-def _spoken(name: str) -> str:
-    return spoken(name.replace("_", " "))
-
-
-def _title(table: pd.DataFrame, gain: Score | None) -> str:
+def _title(table: pd.DataFrame, gain: Score | None) -> Message:
     ends = table.sort_values("rows")
     if gain is None or not known(gain.value):
         first, last = ends.iloc[0], ends.iloc[-1]
-        sizes = f"From {count(first['rows'])} to {count(last['rows'])} rows"
-        return f"{sizes} the AUC goes from {number(first['roc_auc'])} to {number(last['roc_auc'])}"
-    value = number(gain.value, gain.low, gain.high)
-    changed = f"The last doubling of the rows changed the AUC by {value}"
-    return f"{changed}: {_PROMISES[more_rows_help(gain)]}"
+        return caption(
+            "learning_curve.title_ends",
+            first_rows=first["rows"],
+            last_rows=last["rows"],
+            first=first["roc_auc"],
+            last=last["roc_auc"],
+        )
+    promise = _PROMISES[more_rows_help(gain)]
+    return caption("learning_curve.title", gain=of_score(gain), promise=promise)
 
 
-def _alt(table: pd.DataFrame, gain: Score | None) -> str:
-    parts = []
-    for name, own in table.groupby("predictor", sort=False):
-        said = [
-            f"{number(row.roc_auc, row.low, row.high)} with {count(row.rows)} rows"
-            for row in own.sort_values("rows").itertuples()
-        ]
-        parts.append(f"{capital(_spoken(str(name)))}: " + ", ".join(said))
-    last = ""
-    if gain is not None and known(gain.value):
-        last = f" Gain of the last doubling: {with_interval(gain.value, gain.low, gain.high)}."
-    return "ROC AUC by number of training rows. " + "; ".join(parts) + "." + last
+def _alt(table: pd.DataFrame, gain: Score | None) -> Message:
+    predictors = [
+        caption("learning_curve.alt_predictor", predictor=name, sizes=_alt_sizes(own))
+        for name, own in table.groupby("predictor", sort=False)
+    ]
+    judged = gain is not None and known(gain.value)
+    return caption(
+        "learning_curve.alt",
+        predictors=predictors,
+        gain=of_score(gain) if judged and gain is not None else None,
+    )
+
+
+def _alt_sizes(own: pd.DataFrame) -> list[Message]:
+    return [
+        caption("learning_curve.alt_size", roc_auc=measured(row, "roc_auc"), rows=row["rows"])
+        for _, row in own.sort_values("rows").iterrows()
+    ]

@@ -9,18 +9,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.captions import caption, measured
 from deepseek_report.visualizations.labels import (
-    capital,
     extent,
     known,
-    named,
     short,
-    with_interval,
     wrapped,
 )
-from deepseek_report.visualizations.marks import Look, grid, intervals, rows, value_ticks
+from deepseek_report.visualizations.marks import (
+    Look,
+    grid,
+    intervals,
+    rows,
+    value_ticks,
+)
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     CONTROL,
@@ -30,6 +35,8 @@ from deepseek_report.visualizations.style import (
     draw_svg,
     panel,
 )
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, sentence_case
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,18 +45,11 @@ if TYPE_CHECKING:
 
     from deepseek_report.artifacts.results import Results
 
-#: Short titles; a measure that is not among them has its own label.
-_TITLES = {
-    "pointing_game": "Main {noun} on it",
-    "relevance_mass": "Attribution on it",
-    "relevance_rank": "Top ranks on it",
-    "localisation_auc": "ROC AUC",
-}
 _ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
 
 
 @dataclass(frozen=True)
-class Localisation:
+class Localisation(PicturePart):
     """Draws how much of each explainer lies where the cause is known to be, against chance."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -59,9 +59,8 @@ class Localisation:
 
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "localisation", "localisation")
-        noun = results.schema.player_nouns[0]
-        titles = {one: text.format(noun=noun) for one, text in _TITLES.items()}
-        table = table.assign(label=table["measure"].map(titles).fillna(table["label"]))
+        words = words_of(results)
+        table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
         measures = list(dict.fromkeys(table["measure"]))
         names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
         height = _HEAD + _ROW * len(names) + _FOOT
@@ -69,22 +68,31 @@ class Localisation:
             Picture(
                 name="localisation",
                 svg=draw_svg(
-                    "localisation", height, lambda figure: _paint(figure, table, names, measures)
+                    "localisation",
+                    height,
+                    lambda figure: _paint(figure, table, names, measures, words),
                 ),
                 title=_title(table, names, measures[0]),
                 alt=_alt(table, names, measures),
-                how_to_read=(
-                    "Each point is a share or an area, higher is better, with a 95 % interval; "
-                    "the broken line is what an explainer that points anywhere would reach."
-                ),
+                how_to_read=caption("localisation.how_to_read"),
             )
         ]
 
 
+def _label(measure: str, words: Wording) -> str:
+    """A short title; a measure that has none keeps its label of the catalog."""
+    key = f"pictures.localisation.measures.{measure}"
+    return words.text(key) if words.has(key) else words.label("localisation_measures", measure)
+
+
 def _paint(
-    figure: Figure, table: pd.DataFrame, names: Sequence[str], measures: Sequence[str]
+    figure: Figure,
+    table: pd.DataFrame,
+    names: Sequence[str],
+    measures: Sequence[str],
+    words: Wording,
 ) -> None:
-    labels = [named(one) for one in names]
+    labels = [words.explainer(name) for name in names]
     left = extent(labels) + 0.12
     step = (_RIGHT - left) / len(measures)
     height = float(figure.get_size_inches()[1])
@@ -94,8 +102,8 @@ def _paint(
         )
         mine = _of(table, measure, names)
         rows(axes, labels if at == 0 else [""] * len(labels))
-        _points(axes, mine, names)
-        title = wrapped(capital(str(mine["label"].iloc[0])), max(10, int(step * 11)), 3)
+        _points(axes, mine, names, words)
+        title = wrapped(sentence_case(str(mine["label"].iloc[0])), max(10, int(step * 11)), 3)
         axes.set_title(title, fontsize=SMALL)
 
 
@@ -106,7 +114,7 @@ def _of(table: pd.DataFrame, measure: str, names: Sequence[str]) -> pd.DataFrame
     return found.assign(label=found["label"].dropna().iloc[0])
 
 
-def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str]) -> None:
+def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording) -> None:
     chance = mine["chance"].dropna()
     if len(chance):
         dashes = (0, (3, 3))
@@ -117,41 +125,49 @@ def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str]) -> None:
         intervals(axes, [row], [one["value"]], ([one["low"]], [one["high"]]), look)
     axes.set_xlim(-0.03, 1.03)
     grid(axes, "x")
-    value_ticks(axes, "x", 3)
+    value_ticks(axes, "x", words, 3)
 
 
-def _title(table: pd.DataFrame, names: Sequence[str], measure: str) -> str:
+def _title(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
     mine = _of(table, measure, names)
     judged = mine.drop(index=CONTROL, errors="ignore").dropna(subset=["value"])
     if judged.empty:
-        return "No explainer could be compared with what makes the label"
+        return caption("localisation.title_none")
     best: Any = judged["value"].astype(float).idxmax()
-    one = judged.loc[best]
-    label = short(one["label"], 40)
-    label = label if label[1:2].isupper() else label[:1].lower() + label[1:]
-    low = one["low"] if known(one["low"]) else one["value"]
-    above = known(one["chance"]) and low > one["chance"]
-    verb = "points best at" if above else "points no better than chance at"
-    value = with_interval(*(float(one[key]) for key in ("value", "low", "high")))
-    said = f"{capital(named(str(best)))} {verb} what makes the label: {label} {value}"
-    return said + (f", chance {with_interval(float(one['chance']), None, None)}" if above else "")
+    row = judged.loc[best]
+    low = row["low"] if known(row["low"]) else row["value"]
+    return caption(
+        "localisation.title",
+        explainer=str(best),
+        above=bool(known(row["chance"]) and low > row["chance"]),
+        measure=_measure(measure, row["label"]),
+        value=measured(row, "value"),
+        chance=row["chance"],
+    )
 
 
-def _alt(table: pd.DataFrame, names: Sequence[str], measures: Sequence[str]) -> str:
-    parts = []
-    for measure in measures:
-        mine = _of(table, measure, names)
-        told = ", ".join(
-            f"{named(name)} {with_interval(*_ends(mine, name))}"
-            for name in names
-            if known(mine.loc[name, "value"])
-        )
-        parts.append(f"{short(mine['label'].iloc[0], 50)}: {told}.")
+def _measure(measure: str, label: str) -> Message:
+    """What was measured, as texts name it."""
+    return caption("localisation.measure", key=measure, label=short(label, 50))
+
+
+def _alt(table: pd.DataFrame, names: Sequence[str], measures: Sequence[str]) -> Message:
     cases = table["n"].dropna()
-    over = f" Over {count(int(np.max(cases)))} cases." if len(cases) else ""
-    return " ".join(parts) + over
+    return caption(
+        "localisation.alt",
+        measures=[_alt_measure(table, names, measure) for measure in measures],
+        n=int(np.max(cases)) if len(cases) else None,
+    )
 
 
-def _ends(mine: pd.DataFrame, name: str) -> tuple[float, float, float]:
-    value, low, high = (float(mine.loc[name, key]) for key in ("value", "low", "high"))
-    return value, low, high
+def _alt_measure(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
+    mine = _of(table, measure, names)
+    explainers = [
+        caption(
+            "localisation.alt_explainer", explainer=name, value=measured(mine.loc[name], "value")
+        )
+        for name in names
+        if known(mine.loc[name, "value"])
+    ]
+    label = _measure(measure, mine["label"].iloc[0])
+    return caption("localisation.alt_measure", measure=label, explainers=explainers)

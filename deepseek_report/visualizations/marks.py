@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from deepseek_report.artifacts.numbers import MINUS, count
 from deepseek_report.visualizations.style import LIGHT, SMALL
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,10 +69,10 @@ def _marker(look: Look) -> dict[str, Any]:
     return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
 
 
-def note(axes: Axes, words: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
-    """Small words beside a place of the axes, `offset` points away from it."""
+def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
+    """A small text beside a place of the axes, `offset` points away from it."""
     common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
-    axes.annotate(words, place, xytext=offset, textcoords="offset points", **{**common, **look})
+    axes.annotate(text, place, xytext=offset, textcoords="offset points", **{**common, **look})
 
 
 def beside(axes: Axes, texts: Iterable[str], heading: str, points: float) -> None:
@@ -99,18 +99,30 @@ def rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 
-def value_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+def value_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
     """At most so many ticks at round values, all with the same number of decimals."""
-    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+    from matplotlib.ticker import MaxNLocator
 
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    plain = ScalarFormatter(useOffset=False)
+    plain_ticks(axes, along, words)
+
+
+def plain_ticks(axes: Axes, along: Literal["x", "y"], words: Wording) -> None:
+    """The ticks that there are as numbers of this language, all with as many decimals."""
+    from matplotlib.ticker import ScalarFormatter
+
+    class InLanguage(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return words.numbers.library_text(super().__call__(x, pos))
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    plain = InLanguage(useOffset=False)
     plain.set_scientific(False)
     axis.set_major_formatter(plain)
 
 
-def count_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+def count_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
     """At most so many ticks at whole numbers."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -118,32 +130,30 @@ def count_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
     axis.set_major_locator(
         MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     )
-    axis.set_major_formatter(FuncFormatter(lambda value, _: count(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.count(value)))
 
 
-def point_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+def point_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
     """At most so many ticks, a share of one written in percentage points, without unit."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.6g}".replace("-", MINUS))
-    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.declared(100 * value)))
 
 
-def percent_ticks(axes: Axes, along: Literal["x", "y"], most: int = 5) -> None:
+def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
     """At most so many ticks, a share of one written as a percentage."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axis = axes.xaxis if along == "x" else axes.yaxis
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
 
 
-def _percentage(share: float) -> str:
-    text = f"{100 * share:.6g}".replace("-", MINUS)
-    return text if text in {"0", f"{MINUS}0"} else f"{text}\u00a0%"
+def _percentage(share: float, words: Wording) -> str:
+    text = words.numbers.declared(100 * share)
+    return text if text == "0" else words.numbers.declared(share, as_percent=True)
 
 
 @dataclass(frozen=True)

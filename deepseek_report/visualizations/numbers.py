@@ -1,34 +1,19 @@
-"""Numbers with their unit, as titles and axes of pictures write them."""
+"""Numbers that several pictures choose or label in the same way."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.explanation import OutputSpace
-from deepseek_report.artifacts.numbers import number, points, quantity
 from deepseek_report.visualizations.labels import short
+from deepseek_report.wording.words import Wording
 
 
-def in_unit(text: str, unit: str | None) -> str:
+def in_unit(text: str, unit: str | None, words: Wording) -> str:
     """An axis label with the unit: `error, in points`."""
-    return f"{short(text, 60)}, in {short(unit, 20)}" if unit else short(text, 60)
-
-
-def with_unit(
-    value: float, unit: str | None, low: float | None = None, high: float | None = None
-) -> str:
-    """A number with its unit, `42.1 points`: three digits, or what its interval supports."""
-    if low is None and abs(value) < 1000:
-        return f"{number(value)} {unit or ''}".strip()
-    return quantity(value, unit, low, high)
-
-
-def effect(value: float, space: OutputSpace) -> str:
-    """An attribution as a person reads it: `+3.1 points`, `−0.42`."""
-    if space == "probability":
-        return points(value)
-    return f"{'+' if value > 0 else ''}{number(value)}"
+    if not unit:
+        return short(text, 60)
+    return words.text("pictures.common.in_unit", text=short(text, 60), unit=short(unit, 20))
 
 
 def evenly(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:

@@ -11,13 +11,17 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.layers import layer_name
-from deepseek_report.artifacts.numbers import count, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
+from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.labels import short, spoken
 from deepseek_report.visualizations.marks import dots, grid, value_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,11 +32,11 @@ if TYPE_CHECKING:
 
 _HEIGHT = 3.1
 _PAIRS = (("pc1", "pc2"), ("pc1", "pc3"), ("pc2", "pc3"))
-_AXES = {"pc1": "component 1", "pc2": "component 2", "pc3": "component 3"}
+_COMPONENTS = {"pc1": 1, "pc2": 2, "pc3": 3}
 
 
 @dataclass(frozen=True)
-class ParameterProjection:
+class ParameterProjection(PicturePart):
     """Draws each row of the weight matrices as a point on the first three principal components.
 
     points : how many are drawn, evenly spaced within each layer.
@@ -50,21 +54,17 @@ class ParameterProjection:
         score = results.score("explained_variance")
         seen = score.value if score is not None else float("nan")
         shown = _sample(table, self.points)
-        tone = _tones(table)
+        tone, words = _tones(table), words_of(results)
         return [
             Picture(
                 name="parameter_projection",
-                svg=draw_svg("parameter_projection", _HEIGHT, lambda fig: _paint(fig, shown, tone)),
+                svg=draw_svg(
+                    "parameter_projection", _HEIGHT, lambda fig: _paint(fig, shown, tone, words)
+                ),
                 title=_title(table, seen),
                 alt=_alt(table, shown, seen),
-                how_to_read=(
-                    "Each point is one row of a weight matrix; layers that lie apart have weights "
-                    "of different size or direction. The picture can show outlying rows and "
-                    "layers that hardly differ from their start; it cannot show what a row does, "
-                    f"and {percent(1 - seen) if np.isfinite(seen) else 'part'} of the variation is "
-                    "not in it, so points that look near may lie far apart."
-                ),
-                interactive=_twin(shown, tone),
+                how_to_read=caption("parameter_projection.how_to_read", unseen=1 - seen),
+                interactive=_twin(shown, tone, words),
             )
         ]
 
@@ -91,35 +91,41 @@ def _tones(table: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def _paint(figure: Figure, table: pd.DataFrame, tone: dict[str, str]) -> None:
+def _paint(figure: Figure, table: pd.DataFrame, tone: dict[str, str], words: Wording) -> None:
     for place, (across, up) in enumerate(_PAIRS):
         left = 0.6 + place * 2.27
         axes = panel(figure, left, 0.55, left + 1.75, 2.5)
         for layer, colour in tone.items():
             own = table[table["layer"].astype(str) == layer]
             dots(axes, own[across], own[up], colour, 3.4)
-        _frame(axes, table, across, up)
-    _key(figure, tone)
+        _frame(axes, table, (across, up), words)
+    _key(figure, tone, words)
 
 
-def _frame(axes: Axes, table: pd.DataFrame, across: str, up: str) -> None:
+def _axis_name(column: str, words: Wording) -> str:
+    return words.text("pictures.parameter_projection.component", number=_COMPONENTS[column])
+
+
+def _frame(axes: Axes, table: pd.DataFrame, columns: tuple[str, str], words: Wording) -> None:
+    across, up = columns
     grid(axes, "both")
     for name, set_limits in ((across, axes.set_xlim), (up, axes.set_ylim)):
         low, high = float(table[name].min()), float(table[name].max())
         room = 0.06 * (high - low) or 1.0
         set_limits(low - room, high + room)
-    value_ticks(axes, "x", 4)
-    value_ticks(axes, "y", 4)
-    axes.set_xlabel(_AXES[across])
-    axes.set_ylabel(_AXES[up], labelpad=1)
+    value_ticks(axes, "x", words, 4)
+    value_ticks(axes, "y", words, 4)
+    axes.set_xlabel(_axis_name(across, words))
+    axes.set_ylabel(_axis_name(up, words), labelpad=1)
 
 
-def _key(figure: Figure, tone: dict[str, str]) -> None:
+def _key(figure: Figure, tone: dict[str, str], words: Wording) -> None:
     """The colours of the layers, on one or two lines above the panels."""
     names = [name for name, colour in tone.items() if colour != LIGHT["context"]]
     entries = [(short(name, 20), tone[name]) for name in names]
     if len(names) < len(tone):
-        entries.append((f"{len(tone) - len(names)} others", LIGHT["context"]))
+        others = words.text("pictures.parameter_projection.others", n=len(tone) - len(names))
+        entries.append((others, LIGHT["context"]))
     height = figure.get_size_inches()[1]
     x, y = 0.55, height - 0.15
     for name, colour in entries:
@@ -141,48 +147,56 @@ def _spread(table: pd.DataFrame) -> pd.Series:
     )
 
 
-def _title(table: pd.DataFrame, seen: float) -> str:
+def _title(table: pd.DataFrame, seen: float) -> Message:
     far = _spread(table)
-    share = f"; three components hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
     if len(far) == 1:
-        return f"{count(len(table))} rows of the weight matrix on three components{share}"
-    return f"The weights of “{spoken(far.index[0])}” lie farthest from the middle{share}"
+        return caption("parameter_projection.title_one_layer", n=len(table), seen=seen)
+    layer = spoken(far.index[0])
+    return caption("parameter_projection.title", layer=layer, seen=seen)
 
 
-def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> str:
+def _alt(table: pd.DataFrame, shown: pd.DataFrame, seen: float) -> Message:
     far = _spread(table)
     sizes = table["layer"].value_counts()
-    parts = [
-        f"{spoken(name)} ({count(sizes[name])} rows, mean distance {value:.3g})"
-        for name, value in far.head(6).items()
+    layers = [
+        caption(
+            "parameter_projection.alt_layer",
+            layer=spoken(name),
+            n=sizes[name],
+            distance=float(distance),
+        )
+        for name, distance in far.head(6).items()
     ]
-    hold = f" that hold {percent(seen)} of the variation" if np.isfinite(seen) else ""
-    return (
-        f"{count(len(shown))} of {count(len(table))} rows of the weight matrices on three "
-        f"principal components{hold}; layers by distance from the middle: " + ", ".join(parts) + "."
-    )
+    values = {"shown": len(shown), "n": len(table), "seen": seen, "layers": layers}
+    return caption("parameter_projection.alt", **values)
 
 
-def _twin(table: pd.DataFrame, tone: dict[str, str]) -> dict[str, Any]:
+def _twin(table: pd.DataFrame, tone: dict[str, str], words: Wording) -> dict[str, Any]:
     traces = []
     for layer, colour in tone.items():
         own = table[table["layer"].astype(str) == layer]
         hover = [
-            twin.text(f"{spoken(layer)}: {spoken(row.parameter)}") + f"<br>row {count(row.row)}"
+            twin.text(f"{spoken(layer)}: {spoken(row.parameter)}")
+            + f"<br>{words.text('pictures.parameter_projection.hover_row', row=row.row)}"
             for row in own.itertuples()
         ]
         fields: dict[str, Any] = {"text": hover, "name": twin.text(short(layer, 24))}
         fields |= {
-            name: twin.rounded(own[column]) for name, column in zip("xyz", _AXES, strict=True)
+            name: twin.rounded(own[column]) for name, column in zip("xyz", _COMPONENTS, strict=True)
         }
         marker = {"color": colour, "size": 3, "opacity": 0.85}
         traces.append(twin.trace("scatter3d", mode="markers", marker=marker, **fields))
     plain = {"showbackground": False, "gridcolor": LIGHT["grid"], "zerolinecolor": LIGHT["grid"]}
     scene: dict[str, Any] = {
-        f"{name}axis": {"title": {"text": words}, "color": LIGHT["muted"], **plain}
-        for name, words in zip("xyz", _AXES.values(), strict=True)
+        f"{name}axis": {
+            "title": {"text": _axis_name(column, words)},
+            "color": LIGHT["muted"],
+            **plain,
+        }
+        for name, column in zip("xyz", _COMPONENTS, strict=True)
     }
     scene["camera"] = {"eye": {"x": 1.5, "y": 1.5, "z": 1.0}}
     margin = {"l": 0, "r": 0, "t": 10, "b": 30}
     below = {"orientation": "h", "y": 0, "itemsizing": "constant"}
-    return twin.twin(traces, {"scene": scene, "margin": margin, "legend": below}, height=520)
+    layout = {"scene": scene, "margin": margin, "legend": below}
+    return twin.twin(traces, layout, words, height=520)

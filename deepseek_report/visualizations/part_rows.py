@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.findings.limits import SIGNIFICANT
 from deepseek_report.visualizations.labels import wrapped
 from deepseek_report.visualizations.marks import Look, beside, grid, intervals, rows
+from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, panel
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _ROW = 0.46
-#: Corrected p-values below this are told as more than chance.
-LEVEL = 0.05
 
 
 def height_of(table: pd.DataFrame) -> float:
@@ -31,7 +28,7 @@ def paint_parts(
     figure: Figure,
     table: pd.DataFrame,
     columns: tuple[str, str],
-    ticks: Callable[[Axes, Literal["x", "y"]], None],
+    scale: Scale,
     label: str,
 ) -> None:
     """A point with its interval for each part, a diamond for the rest, and the number of cases.
@@ -39,7 +36,8 @@ def paint_parts(
     Parameters
     ----------
     table : one row a part: `slice, n, low, high, p_adjusted`, and the two of `columns`.
-    columns : what the part has, and what all other cases have. ticks : draws those of the x axis.
+    columns : what the part has, and what all other cases have.
+    scale, label : how the values are written, and what their axis says.
     """
     value, rest = columns
     axes = panel(figure, 3.4, 0.55, 6.4, figure.get_size_inches()[1] - 0.35)
@@ -47,13 +45,26 @@ def paint_parts(
     places, nothing = np.arange(len(table)), np.full(len(table), np.nan)
     diamond = Look(LIGHT["context"], "D", size=4.5)
     intervals(axes, places, table[rest], (nothing, nothing), diamond)
-    sure = (table["p_adjusted"] < LEVEL).to_numpy()
+    sure = (table["p_adjusted"] < SIGNIFICANT).to_numpy()
     for chance in (False, True):
         part, own = table[sure != chance], places[sure != chance]
         look = Look(SERIES[1], hollow=chance)
         intervals(axes, own, part[value], (part["low"], part["high"]), look)
     grid(axes, "x")
     axes.set_xlim(left=-0.02 * axes.get_xlim()[1])
-    ticks(axes, "x")
-    axes.set_xlabel(label)
-    beside(axes, table["n"].map(count), "cases", 44)
+    scale.ticks(axes, "x")
+    axes.set_xlabel(scale.label(label))
+    words = scale.words
+    cases = words.text("pictures.common.cases")
+    beside(axes, table["n"].map(words.numbers.count), cases, 44)
+
+
+def over_all(table: pd.DataFrame, column: str) -> float:
+    """The mean over all cases, from the levels of the first attribute, which hold each case once.
+
+    Parameters
+    ----------
+    table : one row a level: `attribute, n` and the column.
+    """
+    levels = table[table["attribute"] == table["attribute"].iloc[0]]
+    return float(np.average(levels[column], weights=levels["n"]))

@@ -11,25 +11,32 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, declared, number
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
-from deepseek_report.visualizations.labels import known, spoken, with_interval
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import known, spoken
 from deepseek_report.visualizations.marks import dots, grid, note, value_ticks
-from deepseek_report.visualizations.numbers import evenly, in_unit, with_unit
+from deepseek_report.visualizations.numbers import evenly, in_unit
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.estimates import of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PredictedVsTrue:
+class PredictedVsTrue(PicturePart):
     """Draws every predicted number against the true one, with the line where both are equal.
 
     most : dots that are drawn, evenly over the true numbers.
@@ -41,23 +48,19 @@ class PredictedVsTrue:
     also: ClassVar[frozenset[str]] = frozenset(
         {"measures/r2", "measures/mae", "measures/prediction_intervals"}
     )
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results, self.most)
-        band = " The shaded band is the interval around a prediction." if view.half else ""
         return [
             Picture(
                 name="predicted_vs_true",
                 svg=draw_svg("predicted_vs_true", 4.4, lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    "Each dot is one test case. On the dashed line the prediction is exact; above "
-                    f"it the prediction is too high, below it too low.{band}"
-                ),
+                how_to_read=caption("predicted_vs_true.how_to_read", has_band=bool(view.half)),
             )
         ]
 
@@ -71,17 +74,16 @@ class _View:
     n: int
     label: str
     unit: str | None
-    r2: str
-    mae: str
-    off: str
+    r2: Estimate | None
+    mae: Estimate | None
     half: float | None
     level: float | None
+    words: Wording
 
     @classmethod
     def of(cls, results: Results, most: int) -> _View:
         p, target = results.predictions, results.schema.target
         shown = evenly(p.labels, most)
-        r2, mae = results.score("r2"), results.score("mae")
         half, level = _interval(results)
         return cls(
             true=np.asarray(p.labels[shown], dtype=np.float64),
@@ -89,12 +91,16 @@ class _View:
             n=len(p),
             label=spoken(target.label),
             unit=target.unit,
-            r2=with_interval(r2.value, r2.low, r2.high) if r2 and known(r2.value) else "",
-            mae=with_interval(mae.value, mae.low, mae.high) if mae and known(mae.value) else "",
-            off=with_unit(mae.value, target.unit, mae.low, mae.high) if mae else "",
+            r2=_known(results.score("r2")),
+            mae=_known(results.score("mae")),
             half=half,
             level=level,
+            words=words_of(results),
         )
+
+
+def _known(score: Score | None) -> Estimate | None:
+    return of_score(score) if score is not None and known(score.value) else None
 
 
 def _interval(results: Results) -> tuple[float | None, float | None]:
@@ -121,37 +127,39 @@ def _paint(figure: Figure, view: _View) -> None:
     dots(axes, view.true, view.predicted, SERIES[0])
     axes.set(xlim=tuple(ends), ylim=tuple(ends))
     grid(axes, "both")
-    value_ticks(axes, "x")
-    value_ticks(axes, "y")
-    axes.set_xlabel(in_unit(f"true: {view.label}", view.unit))
-    axes.set_ylabel(in_unit("predicted", view.unit))
-    _said(axes, view)
+    value_ticks(axes, "x", view.words)
+    value_ticks(axes, "y", view.words)
+    across = view.words.text("pictures.predicted_vs_true.across", label=view.label)
+    axes.set_xlabel(in_unit(across, view.unit, view.words))
+    axes.set_ylabel(in_unit(view.words.text("pictures.common.predicted"), view.unit, view.words))
+    _scores(axes, view)
 
 
-def _said(axes: Axes, view: _View) -> None:
-    lines = [f"R² {view.r2}" if view.r2 else "", f"MAE {view.mae}" if view.mae else ""]
-    text = "\n".join(line for line in lines if line)
+def _scores(axes: Axes, view: _View) -> None:
+    scores = {"r2": view.r2, "mae": view.mae}
+    text = "\n".join(
+        view.words.text(f"pictures.common.with_{name}", score=score)
+        for name, score in scores.items()
+        if score is not None
+    )
     note(axes, text, (0, 1), (8, -6), xycoords="axes fraction", ha="left", va="top")
 
 
-def _title(view: _View) -> str:
-    if not view.mae:
-        return f"Predicted and true numbers of {count(view.n)} test cases: {view.label}"
-    explained = f", R² {view.r2}" if view.r2 else ""
-    return f"Predictions of “{view.label}” are off by {view.off} on average{explained}"
+def _title(view: _View) -> Message:
+    if view.mae is None:
+        return caption("predicted_vs_true.title_plain", n=view.n, label=view.label)
+    values = {"label": view.label, "mae": view.mae, "unit": view.unit, "r2": view.r2}
+    return caption("predicted_vs_true.title", **values)
 
 
-def _alt(view: _View) -> str:
-    band = ""
-    if view.half is not None and view.level is not None:
-        band = (
-            f" A band of ± {number(view.half)} around the line is the interval that is made to "
-            f"hold {declared(view.level, as_percent=True)}."
-        )
-    spread = (
-        f"true numbers from {number(view.true.min())} to {number(view.true.max())}, predicted from "
-        f"{number(view.predicted.min())} to {number(view.predicted.max())}"
+def _alt(view: _View) -> Message:
+    return caption(
+        "predicted_vs_true.alt",
+        n=view.n,
+        actual=[view.true.min(), view.true.max()],
+        predicted=[view.predicted.min(), view.predicted.max()],
+        mae=view.mae,
+        r2=view.r2,
+        half=view.half if view.level is not None else None,
+        level=view.level,
     )
-    told = (f"MAE {view.mae}" if view.mae else "", f"R² {view.r2}" if view.r2 else "")
-    measured = "; ".join(part for part in told if part)
-    return f"Scatter of {count(view.n)} test cases: {spread}. {measured}.{band}"

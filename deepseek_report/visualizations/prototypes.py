@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, percent, plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.data_kinds import DataKind, kind_of
+from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.labels import short, spoken, wrapped
 from deepseek_report.visualizations.marks import cells
 from deepseek_report.visualizations.reading import required
@@ -26,6 +30,8 @@ from deepseek_report.visualizations.style import (
     draw_svg,
     panel,
 )
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,13 +45,6 @@ if TYPE_CHECKING:
 _TILE, _HEAD, _LINE = 1.3, 0.55, 0.17
 #: Pixels along one side of a drawn image; larger ones are thinned out.
 _PIXELS = 32
-_VALUES = {
-    "table": "the values of the features that count most",
-    "image": "the picture, darker for greater values (channels averaged)",
-    "series": "the course of its channels, all on one scale",
-}
-#: What may be moved before it is compared, and by what: one of them, one step of it, several.
-_MOVED = {"image": ("patch", "pixel"), "series": ("window", "step")}
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ _PAGES = (_Page(WIDTH, 5, 5, 1.95), _Page(NARROW, 3, 2, 1.6))
 
 
 @dataclass(frozen=True)
-class Prototypes:
+class Prototypes(PicturePart):
     """Draws the cases that a prototype model compares with, those that count most often first.
 
     most : prototypes drawn; columns : features of a table that are shown.
@@ -74,7 +73,7 @@ class Prototypes:
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/prototypes"})
-    requires: ClassVar[frozenset[str]] = frozenset({"prototypes"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
 
     most: Annotated[int, Field(ge=2, le=12)] = 10
     columns: Annotated[int, Field(ge=1, le=20)] = 8
@@ -95,33 +94,30 @@ class Prototypes:
         ]
 
     def _drawn(self, results: Results, shown: pd.DataFrame, page: _Page) -> str:
-        schema = results.schema
-        if schema.layout is None:
+        kind, words = kind_of(results.schema), words_of(results)
+        if kind.named_columns:
             values = required(results, "prototypes", "inputs")
             values = values[values["rank"] <= self.columns].sort_values(["rank", "prototype"])
-            blocks = _blocks(shown, values, page)
+            blocks = _blocks(shown, values, page, words)
             height = sum(_block_height(block) for block in blocks)
             return draw_svg(
                 "prototypes", height, lambda fig: _tables(fig, blocks, page), page.width
             )
         inputs = results.arrays("prototypes")["inputs"][: len(shown)]
         height = _tiles_height(len(shown), page)
+        heads = [_head(row, words) for row in shown.itertuples()]
         return draw_svg(
-            "prototypes", height, lambda fig: _tiles(fig, shown, inputs, schema, page), page.width
+            "prototypes", height, lambda fig: _tiles(fig, heads, inputs, kind, page), page.width
         )
 
 
-def _how_to_read(schema: Schema, table: pd.DataFrame) -> str:
-    shift = int(table["shift"].max())
-    told = (
-        "Each of these is a real training case that the model compares every case with: its class, "
-        "its row, the share of test cases for which it counts most among the prototypes of the "
-        f"class decided for, and {_VALUES[schema.modality]}."
+def _how_to_read(schema: Schema, table: pd.DataFrame) -> Message:
+    kind, shift = kind_of(schema), int(table["shift"].max())
+    return caption(
+        "prototypes.how_to_read",
+        drawn=caption(f"prototypes.drawn.{kind.views[0]}"),
+        aside=caption(f"common.places.{kind.name}", n=shift) if shift else "",
     )
-    if not shift or schema.modality not in _MOVED:
-        return told
-    part, step = _MOVED[schema.modality]
-    return f"{told} Each {part} is compared where it fits best, up to {plural(shift, step)} aside."
 
 
 def _tiles_height(n: int, page: _Page) -> float:
@@ -130,31 +126,41 @@ def _tiles_height(n: int, page: _Page) -> float:
 
 def _tiles(
     figure: Figure,
-    shown: pd.DataFrame,
+    heads: Sequence[str],
     inputs: NDArray[np.float64],
-    schema: Schema,
+    kind: DataKind,
     page: _Page,
 ) -> None:
-    assert schema.layout is not None  # noqa: S101 - tables are drawn by `_tables`
-    top, width = _tiles_height(len(shown), page), page.width / page.tiles
-    values = inputs.reshape(-1, *schema.layout.shape)
+    top, width = _tiles_height(len(heads), page), page.width / page.tiles
+    values, paint = inputs.reshape(-1, *kind.shape), _TILES[kind.views[0]]
     span = (float(np.nanmin(values)), float(np.nanmax(values)))
-    for place, row in enumerate(shown.itertuples()):
+    for place, head in enumerate(heads):
         block, column = divmod(place, page.tiles)
         upper = top - _HEAD - block * (_TILE + _HEAD)
         begin = column * width
         axes = panel(figure, begin + 0.05, upper - _TILE + 0.15, begin + width - 0.12, upper)
-        axes.set_title(_head(row), fontsize=SMALL - 1, pad=5)
+        axes.set_title(head, fontsize=SMALL - 1, pad=5)
         _frame(axes)
-        if schema.modality == "image":
-            cells(axes, _levels(values[place].mean(axis=-1), span), HEAT)
-            axes.set_aspect("equal", anchor="NW")
-            continue
-        for channel, tone in enumerate(colours([str(i) for i in range(values.shape[2])]).values()):
-            axes.plot(values[place][:, channel], color=tone, linewidth=1.1)
-        axes.margins(x=0)
-        spare = 0.05 * (span[1] - span[0] or 1.0)
-        axes.set_ylim(span[0] - spare, span[1] + spare)
+        paint(axes, values[place], span)
+
+
+def _image_tile(axes: Axes, image: NDArray[np.float64], span: tuple[float, float]) -> None:
+    """(row, column, channel), darker for greater values."""
+    cells(axes, _levels(image.mean(axis=-1), span), HEAT)
+    axes.set_aspect("equal", anchor="NW")
+
+
+def _curves_tile(axes: Axes, series: NDArray[np.float64], span: tuple[float, float]) -> None:
+    """(step, channel), a line for each channel."""
+    for channel, tone in enumerate(colours([str(i) for i in range(series.shape[1])]).values()):
+        axes.plot(series[:, channel], color=tone, linewidth=1.1)
+    axes.margins(x=0)
+    spare = 0.05 * (span[1] - span[0] or 1.0)
+    axes.set_ylim(span[0] - spare, span[1] + spare)
+
+
+#: What paints one prototype on a tile, by the names of `DataKind.views`.
+_TILES = {"raster": _image_tile, "curves": _curves_tile}
 
 
 def _frame(axes: Axes) -> None:
@@ -182,7 +188,7 @@ class _Block:
     lines: tuple[tuple[str, ...], ...]
 
 
-def _blocks(shown: pd.DataFrame, values: pd.DataFrame, page: _Page) -> list[_Block]:
+def _blocks(shown: pd.DataFrame, values: pd.DataFrame, page: _Page, words: Wording) -> list[_Block]:
     labels = values.drop_duplicates("feature").set_index("feature")["label"]
     displays = values.set_index(["prototype", "feature"])["display"]
     size = (SMALL - 1) * 0.6 / 72
@@ -198,7 +204,7 @@ def _blocks(shown: pd.DataFrame, values: pd.DataFrame, page: _Page) -> list[_Blo
             )
             for feature, label in labels.items()
         ]
-        found.append(_Block(tuple(_head(row) for row in part), tuple(lines)))
+        found.append(_Block(tuple(_head(row, words) for row in part), tuple(lines)))
     return found
 
 
@@ -235,32 +241,31 @@ def _tables(figure: Figure, blocks: Sequence[_Block], page: _Page) -> None:
         y -= 0.24
 
 
-def _head(row: object) -> str:
-    name, share = getattr(row, "class_label", ""), getattr(row, "share", 0.0)
-    return f"{short(name, 15)}\ncase {count(int(getattr(row, 'instance_id', 0)))}\n{percent(share)}"
+def _head(row: Any, words: Wording) -> str:
+    case = words.text("pictures.prototypes.case", case=int(row.instance_id))
+    return f"{short(row.class_label, 15)}\n{case}\n{words.numbers.percent(float(row.share))}"
 
 
-def _title(table: pd.DataFrame) -> str:
-    used, first = int((table["decides"] > 0).sum()), table.iloc[0]
-    others = (
-        f"each of the {count(len(table))} prototypes does for some"
-        if used == len(table)
-        else f"{count(used)} of {plural(len(table), 'prototype')} do for any"
+def _title(table: pd.DataFrame) -> Message:
+    first = table.iloc[0]
+    return caption(
+        "prototypes.title",
+        case=first["instance_id"],
+        class_name=spoken(first["class_label"]),
+        share=first["share"],
+        used=(table["decides"] > 0).sum(),
+        n=len(table),
     )
-    return (
-        f"Case {count(int(first['instance_id']))} ({spoken(first['class_label'])}) counts most for "
-        f"{percent(float(first['share']))} of the test cases; {others}"
-    )
 
 
-def _alt(shown: pd.DataFrame, table: pd.DataFrame) -> str:
-    said = [
-        f"case {count(int(row['instance_id']))}, {spoken(row['class_label'])}, counts most for "
-        f"{percent(float(row['share']))}"
+def _alt(shown: pd.DataFrame, table: pd.DataFrame) -> Message:
+    prototypes = [
+        caption(
+            "prototypes.alt_prototype",
+            case=row["instance_id"],
+            class_name=spoken(row["class_label"]),
+            share=row["share"],
+        )
         for _, row in shown.iterrows()
     ]
-    return (
-        f"{plural(len(shown), 'prototype')} of {count(len(table))}, those that count most often: "
-        + "; ".join(said)
-        + "."
-    )
+    return caption("prototypes.alt", shown=len(shown), n=len(table), prototypes=prototypes)

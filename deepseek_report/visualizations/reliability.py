@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, percent, points
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import known, percent_with_interval, short
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import known, short
 from deepseek_report.visualizations.marks import (
     Look,
     count_ticks,
@@ -24,6 +27,9 @@ from deepseek_report.visualizations.marks import (
 )
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.estimates import estimate, of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,12 +44,12 @@ _BARS = 40
 
 
 @dataclass(frozen=True)
-class Reliability:
+class Reliability(PicturePart):
     """Draws observed frequencies against predicted probabilities, with intervals."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "performance"
-    needs: ClassVar[frozenset[str]] = frozenset({f"measures/{_METRIC}", "predictions"})
+    needs: ClassVar[frozenset[str]] = frozenset({ArtifactId.measure(_METRIC), "predictions"})
 
     def draw(self, results: Results) -> Sequence[Picture]:
         view = _View.of(results)
@@ -53,11 +59,7 @@ class Reliability:
                 svg=draw_svg("reliability", 4.1, lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    "Points on the grey diagonal are right on average; below it the model "
-                    "promises more than happens, above it less. The bars below show how often "
-                    "each probability is given."
-                ),
+                how_to_read=caption("reliability.how_to_read"),
                 interactive=_twin(view),
             )
         ]
@@ -68,13 +70,14 @@ class _View:
     """The bins, and the probabilities that fell into them; none where the rows are not told.
 
     With two classes these are the probabilities of the explained class, else those of the most
-    probable one.
+    probable one. class_name : the explained class, empty where it is the most probable one.
     """
 
     bins: pd.DataFrame
     probabilities: NDArray[np.float64]
-    what: str
+    class_name: str
     score: Score | None
+    words: Wording
 
     @classmethod
     def of(cls, results: Results) -> _View:
@@ -84,9 +87,21 @@ class _View:
         return cls(
             bins=bins[bins["n"] > 0].reset_index(drop=True),
             probabilities=_probabilities(results, two),
-            what=f"“{name}”" if two else "the most probable class",
+            class_name=name if two else "",
             score=results.score(_METRIC),
+            words=words_of(results),
         )
+
+    @property
+    def what(self) -> Text:
+        """Whose probability it is, inside of a sentence."""
+        if self.class_name:
+            return caption("common.quoted", text=self.class_name)
+        return caption("reliability.most_probable")
+
+    @property
+    def across(self) -> str:
+        return self.words.text("pictures.reliability.across", what=self.what)
 
     @property
     def most(self) -> float:
@@ -108,15 +123,15 @@ def _paint(figure: Figure, view: _View) -> None:
     bins, most = view.bins, view.most
     axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
     free = _free_place(bins, most)
-    note(axes, "right on average", (free, free), (-8, 4), ha="right")
+    note(axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right")
     ends = (bins["low"], bins["high"])
     upright_intervals(axes, bins["predicted"], bins["observed"], ends, Look(SERIES[0]))
     grid(axes, "both")
     axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
-    axes.set_ylabel("how often it happened")
+    axes.set_ylabel(view.words.text("pictures.reliability.upright"))
     axes.tick_params(labelbottom=False)
-    percent_ticks(axes, "x")
-    percent_ticks(axes, "y")
+    percent_ticks(axes, "x", view.words)
+    percent_ticks(axes, "y", view.words)
     _histogram(panel(figure, 0.85, 0.6, 6.9, 1.45), view)
 
 
@@ -141,10 +156,10 @@ def _histogram(axes: Axes, view: _View) -> None:
     axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
     grid(axes, "y")
     axes.set_xlim(-0.02 * view.most, view.most)
-    axes.set_ylabel("cases")
-    axes.set_xlabel(f"predicted probability of {view.what}")
-    percent_ticks(axes, "x")
-    count_ticks(axes, "y", 3)
+    axes.set_ylabel(view.words.text("pictures.common.cases"))
+    axes.set_xlabel(view.across)
+    percent_ticks(axes, "x", view.words)
+    count_ticks(axes, "y", view.words, 3)
 
 
 def _bars(view: _View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
@@ -158,46 +173,51 @@ def _bars(view: _View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArra
     return edges[:-1], np.diff(edges), cases
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     if view.score is None or not known(view.score.value):
-        return f"Predicted and observed frequencies of {view.what} in {len(view.bins)} bins"
-    off = points(view.score.value).lstrip("+")
-    of = "" if view.what.startswith("“") else f" of {view.what}"
+        return caption("reliability.title_plain", what=view.what, bins=len(view.bins))
     weight = view.bins["n"] / view.bins["n"].sum()
     lean = float(((view.bins["predicted"] - view.bins["observed"]) * weight).sum())
-    if abs(lean) < 0.01:
-        return f"Predicted probabilities{of} are off by {off} on average, above as much as below"
-    side = "too high" if lean > 0 else "too low"
-    return f"Predicted probabilities{of} are off by {off} on average, mostly {side}"
+    return caption(
+        "reliability.title",
+        of_all=bool(view.class_name),
+        what=view.what,
+        off=estimate(view.score.value),
+        side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
+    )
 
 
-def _alt(view: _View) -> str:
+def _alt(view: _View) -> Message:
     bins, score = view.bins, view.score
     worst = bins.loc[(bins["predicted"] - bins["observed"]).abs().idxmax()]
-    said = ""
-    if score is not None and known(score.value):
-        value = percent_with_interval(score.value, score.low, score.high)
-        said = f" The expected calibration error is {value}."
-    return (
-        f"Observed against predicted frequency of {view.what} in {len(bins)} bins of "
-        f"{count(bins['n'].sum())} cases.{said} Widest apart: predicted "
-        f"{percent(worst['predicted'])}, observed "
-        f"{percent_with_interval(worst['observed'], worst['low'], worst['high'])} "
-        f"in {count(worst['n'])} cases."
+    judged = score is not None and known(score.value)
+    return caption(
+        "reliability.alt",
+        what=view.what,
+        bins=len(bins),
+        n=bins["n"].sum(),
+        error=of_score(score) if judged and score is not None else None,
+        predicted=worst["predicted"],
+        observed=measured(worst, "observed"),
+        worst_n=worst["n"],
     )
 
 
 def _twin(view: _View) -> dict[str, Any]:
-    bins = view.bins
-    hover = [
-        f"predicted {percent(row.predicted)}<br>observed "
-        f"{percent_with_interval(row.observed, row.low, row.high)}<br>{count(row.n)} cases"
-        for row in bins.itertuples()
-    ]
+    bins, words = view.bins, view.words
+    hover = [_hover(row, words) for _, row in bins.iterrows()]
     ends = twin.error_bars(bins["observed"], bins["low"], bins["high"])
     dots = twin.points(bins["predicted"], bins["observed"], SERIES[0], text=hover, error_y=ends)
+    upright = words.text("pictures.reliability.observed")
     layout = {
-        "xaxis": twin.share_axis(f"predicted probability of {view.what}", range=[0, view.most]),
-        "yaxis": twin.share_axis("observed frequency", range=[0, view.most]),
+        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
+        "yaxis": twin.share_axis(upright, range=[0, view.most]),
     }
-    return twin.twin([twin.context([0, 1], [0, 1]), dots], layout)
+    return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
+
+
+def _hover(row: pd.Series, words: Wording) -> str:
+    predicted = words.text("pictures.reliability.hover_predicted", share=float(row["predicted"]))
+    observed = words.text("pictures.reliability.hover_observed", share=measured(row, "observed"))
+    cases = words.text("pictures.common.n_cases", n=int(row["n"]))
+    return f"{predicted}<br>{observed}<br>{cases}"

@@ -10,14 +10,16 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.artifacts.schema import NUMBER_TASKS, Task
-from deepseek_report.visualizations.labels import with_interval
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.visualizations.captions import caption, measured
 from deepseek_report.visualizations.marks import Look, dots, grid, upright_intervals, value_ticks
-from deepseek_report.visualizations.numbers import evenly, in_unit, with_unit
+from deepseek_report.visualizations.numbers import evenly, in_unit
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ResidualsByPrediction:
+class ResidualsByPrediction(PicturePart):
     """Draws the error of every prediction, and its mean along the range of predictions.
 
     most : dots that are drawn, evenly over the predictions.
@@ -36,7 +38,7 @@ class ResidualsByPrediction:
     reveals: ClassVar[Reveals] = "rows"
     section: ClassVar[str] = "performance"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
-    tasks: ClassVar[frozenset[Task]] = NUMBER_TASKS
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
 
     most: Annotated[int, Field(ge=100, le=5000)] = 1000
 
@@ -50,19 +52,14 @@ class ResidualsByPrediction:
                 ),
                 title=_title(bins, unit),
                 alt=_alt(bins, unit),
-                how_to_read=(
-                    "Each grey dot is the error of one prediction: above 0 it is too high. The "
-                    "coloured points are the mean error of parts of equal size, with 95 % "
-                    "intervals; a trend or an interval away from 0 is an error that could be "
-                    "corrected."
-                ),
+                how_to_read=caption("residuals.how_to_read"),
             )
         ]
 
 
 def _paint(figure: Figure, results: Results, bins: pd.DataFrame, most: int) -> None:
     axes = panel(figure, 0.95, 0.6, 6.9, 3.6)
-    p, unit = results.predictions, results.schema.target.unit
+    p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
     shown = evenly(p.values, most)
     axes.axhline(0, color=LIGHT["context"], linewidth=1)
     dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
@@ -73,27 +70,29 @@ def _paint(figure: Figure, results: Results, bins: pd.DataFrame, most: int) -> N
     axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
     axes.set_ylim(-most_off, most_off)
     grid(axes, "y")
-    value_ticks(axes, "x")
-    value_ticks(axes, "y")
-    axes.set_xlabel(in_unit("predicted", unit))
-    axes.set_ylabel(in_unit("error", unit))
+    value_ticks(axes, "x", words)
+    value_ticks(axes, "y", words)
+    axes.set_xlabel(in_unit(words.text("pictures.common.predicted"), unit, words))
+    axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
 
 
-def _title(bins: pd.DataFrame, unit: str | None) -> str:
+def _title(bins: pd.DataFrame, unit: str | None) -> Message:
     sure = bins[(bins["low"] > 0) | (bins["high"] < 0)]
     if sure.empty:
-        return "Predictions are right on average along their whole range, as far as can be seen"
+        return caption("residuals.title_right")
     worst = sure.loc[sure["mean_error"].abs().idxmax()]
-    side = "too high" if worst["mean_error"] > 0 else "too low"
-    between = f"{number(worst['from'])} and {number(worst['to'])}"
-    off = with_unit(abs(float(worst["mean_error"])), unit, worst["low"], worst["high"])
-    return f"Predictions between {between} are {off} {side} on average"
+    return caption(
+        "residuals.title",
+        start=worst["from"],
+        end=worst["to"],
+        error=measured(worst, "mean_error"),
+        unit=unit,
+    )
 
 
-def _alt(bins: pd.DataFrame, unit: str | None) -> str:
+def _alt(bins: pd.DataFrame, unit: str | None) -> Message:
     parts = [
-        f"{number(row.predicted)}: {with_interval(row.mean_error, row.low, row.high)}"
-        for row in bins.itertuples()
+        caption("residuals.alt_part", predicted=row["predicted"], error=measured(row, "mean_error"))
+        for _, row in bins.iterrows()
     ]
-    head = f"Mean error{f' in {unit}' if unit else ''} of {count(bins['n'].sum())} predictions, by"
-    return f"{head} the mean prediction of {len(bins)} parts: " + "; ".join(parts) + "."
+    return caption("residuals.alt", unit=unit or "", n=bins["n"].sum(), parts=parts)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import percent_with_interval, spoken
-from deepseek_report.visualizations.marks import Look, grid, note, percent_ticks, upright_intervals
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.captions import caption, measured
+from deepseek_report.visualizations.labels import spoken
+from deepseek_report.visualizations.marks import (
+    Look,
+    grid,
+    note,
+    percent_ticks,
+    upright_intervals,
+)
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import (
     LIGHT,
@@ -21,6 +29,8 @@ from deepseek_report.visualizations.style import (
     markers,
     panel,
 )
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +43,7 @@ _ABREAST = 4
 
 
 @dataclass(frozen=True)
-class Routing:
+class Routing(PicturePart):
     """Draws the weight of each head and the load of each expert, layer by layer."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -46,9 +56,10 @@ class Routing:
         load = results.table("expert_load", "load")
         layers = sorted(set(routes["layer"]))
         groups = [layers[start : start + _ABREAST] for start in range(0, len(layers), _ABREAST)]
+        views = [_View.of(routes, load, group, words_of(results)) for group in groups]
         return [
-            _picture(_View.of(routes, load, group), "routing" if not at else f"routing_{at + 1}")
-            for at, group in enumerate(groups)
+            _picture(view, "routing" if not at else f"routing_{at + 1}")
+            for at, view in enumerate(views)
         ]
 
 
@@ -60,13 +71,21 @@ class _View:
     routes: pd.DataFrame
     load: pd.DataFrame | None
     branches: list[str]
+    words: Wording
 
     @classmethod
-    def of(cls, routes: pd.DataFrame, load: pd.DataFrame | None, layers: list[int]) -> _View:
+    def of(
+        cls,
+        routes: pd.DataFrame,
+        load: pd.DataFrame | None,
+        layers: list[int],
+        words: Wording,
+    ) -> _View:
         own = routes[routes["layer"].isin(layers)]
         experts = None if load is None else load[load["layer"].isin(layers)]
         branches = list(dict.fromkeys(own["branch"]))
-        return cls(layers, own, experts if experts is not None and len(experts) else None, branches)
+        some = experts if experts is not None and len(experts) else None
+        return cls(layers, own, some, branches, words)
 
 
 def _picture(view: _View, name: str) -> Picture:
@@ -76,10 +95,7 @@ def _picture(view: _View, name: str) -> Picture:
         svg=draw_svg(name, height, lambda figure: _paint(figure, view, height)),
         title=_title(view),
         alt=_alt(view),
-        how_to_read=(
-            "Grey lines are the even share: what lies far above is used more than the others, "
-            "what lies near zero could be spared; vertical lines are 95 % intervals."
-        ),
+        how_to_read=caption("routing.how_to_read"),
     )
 
 
@@ -94,6 +110,7 @@ def _paint(figure: Figure, view: _View, height: float) -> None:
             experts = panel(figure, left, 0.5, right, 2.0)
             _experts(
                 experts,
+                view.words,
                 view.load[view.load["layer"] == layer],
                 float(view.load[["share", "high"]].max().max()),
                 first=column == 0,
@@ -118,66 +135,78 @@ def _heads(axes: Axes, view: _View, layer: int, *, first: bool) -> None:
                 va="bottom",
                 color=tone[branch],
             )
-    _frame(axes, [str(head + 1) for head in own["head"]], 1 / max(len(own), 1), first=first)
-    axes.set_title(f"Layer {layer + 1}", pad=20)
-    axes.set_xlabel("head")
+    ticks = [view.words.numbers.count(head + 1) for head in own["head"]]
+    _frame(axes, ticks, 1 / max(len(own), 1), view.words, first=first)
+    axes.set_title(view.words.text("pictures.routing.layer", layer=layer + 1), pad=20)
+    axes.set_xlabel(view.words.text("pictures.routing.head"))
     axes.set_ylim(0, float(view.routes[["weight", "high"]].max().max()) * 1.12)
     if first:
-        axes.set_ylabel("weight by the router")
+        axes.set_ylabel(view.words.text("pictures.routing.weight"))
 
 
-def _experts(axes: Axes, own: pd.DataFrame, most: float, *, first: bool) -> None:
+def _experts(axes: Axes, words: Wording, own: pd.DataFrame, most: float, *, first: bool) -> None:
     own = own.reset_index(drop=True)
     axes.vlines(own.index, 0, own["share"].fillna(0), colors=LIGHT["grid"], linewidth=5)
     ends = (own["low"], own["high"])
     upright_intervals(axes, own.index, own["share"], ends, Look(SERIES[2], "D"))
-    _frame(axes, [str(one + 1) for one in own["expert"]], 1 / max(len(own), 1), first=first)
+    ticks = [words.numbers.count(expert + 1) for expert in own["expert"]]
+    _frame(axes, ticks, 1 / max(len(own), 1), words, first=first)
     axes.set_ylim(0, most * 1.12)
-    axes.set_xlabel("expert")
+    axes.set_xlabel(words.text("pictures.routing.expert"))
     if first:
-        axes.set_ylabel("share of the tokens")
+        axes.set_ylabel(words.text("pictures.routing.share"))
 
 
-def _frame(axes: Axes, ticks: list[str], even: float, *, first: bool) -> None:
+def _frame(axes: Axes, ticks: list[str], even: float, words: Wording, *, first: bool) -> None:
     grid(axes, "y")
     axes.axhline(even, color=LIGHT["context"], linewidth=1.2, linestyle=(0, (3, 2)))
     axes.set_xticks(range(len(ticks)), ticks)
     axes.set_xlim(-0.7, len(ticks) - 0.3)
-    percent_ticks(axes, "y", 4)
+    percent_ticks(axes, "y", words, 4)
     axes.tick_params(labelleft=first)
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     top = view.routes.loc[view.routes["weight"].idxmax()]
-    times = number(float(top["weight"]) * len(view.routes) / len(view.layers))
-    head = f"head {top['head'] + 1} ({spoken(top['branch'])}, layer {top['layer'] + 1})"
-    return f"The router gives {head} {times} times an even weight{_busiest(view)}"
+    return caption(
+        "routing.title",
+        head=int(top["head"]) + 1,
+        branch=spoken(top["branch"]),
+        layer=int(top["layer"]) + 1,
+        times=float(top["weight"]) * len(view.routes) / len(view.layers),
+        **_busiest(view),
+    )
 
 
-def _busiest(view: _View) -> str:
+def _busiest(view: _View) -> dict[str, Any]:
+    """How busy the busiest expert is, and how many are hardly used; None without experts."""
     if view.load is None:
-        return ""
-    busiest = view.load.loc[view.load["share"].idxmax()]
+        return {"busiest": None, "idle": 0, "experts": 0}
     experts = len(view.load) / len(view.layers)
-    idle = int((view.load["share"] < 0.1 / experts).sum())
-    unused = f"; {idle} of {len(view.load)} experts are hardly used" if idle else ""
-    times = number(float(busiest["share"]) * experts)
-    return f"; the busiest expert does {times} times an even share{unused}"
+    return {
+        "busiest": float(view.load["share"].max()) * experts,
+        "idle": int((view.load["share"] < 0.1 / experts).sum()),
+        "experts": len(view.load),
+    }
 
 
-def _alt(view: _View) -> str:
-    parts = []
-    for layer in view.layers:
-        own = view.routes[view.routes["layer"] == layer]
-        sums = own.groupby("branch", sort=False)["weight"].sum()
-        said = f"Layer {layer + 1}: " + ", ".join(
-            f"{spoken(branch)} branch {percent(share)}" for branch, share in sums.items()
+def _alt(view: _View) -> Message:
+    return caption("routing.alt", layers=[_alt_layer(view, layer) for layer in view.layers])
+
+
+def _alt_layer(view: _View, layer: int) -> Message:
+    own = view.routes[view.routes["layer"] == layer]
+    sums = own.groupby("branch", sort=False)["weight"].sum()
+    branches = [
+        caption("routing.alt_branch", branch=spoken(branch), share=share)
+        for branch, share in sums.items()
+    ]
+    least, most = None, None
+    if view.load is not None:
+        load = view.load[view.load["layer"] == layer]
+        least, most = (
+            measured(load.loc[place], "share")
+            for place in (load["share"].idxmin(), load["share"].idxmax())
         )
-        if view.load is not None:
-            load = view.load[view.load["layer"] == layer]
-            ends = [load.loc[load["share"].idxmin()], load.loc[load["share"].idxmax()]]
-            said += "; experts from " + " to ".join(
-                percent_with_interval(one["share"], one["low"], one["high"]) for one in ends
-            )
-        parts.append(said)
-    return "Weights of the heads and loads of the experts. " + ". ".join(parts) + "."
+    values = {"layer": layer + 1, "branches": branches, "least": least, "most": most}
+    return caption("routing.alt_layer", **values)

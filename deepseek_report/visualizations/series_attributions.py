@@ -11,23 +11,26 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.visualizations.captions import caption
 from deepseek_report.visualizations.case_views import (
     Case,
     CasePicture,
     by_players,
     cases_of,
-    noun_of,
     shown_explainers,
+    strongest,
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.labels import named, short
+from deepseek_report.visualizations.labels import short
 from deepseek_report.visualizations.marks import count_ticks, grid, value_ticks
-from deepseek_report.visualizations.numbers import effect
 from deepseek_report.visualizations.style import LIGHT, NARROW, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,19 +77,19 @@ def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture
     shown, left_out = _channels(results, case, explainer, most)
     name = f"series_attributions_{case.number}"
     height = len(shown) * (_TITLE + _CURVE + _BARS + 0.12) + _FOOT
-    cut = f" The {left_out} other channels have less attribution." if left_out else ""
-    truth = " A thick line over the steps marks what is known to make the label."
+    words = words_of(results)
     return Picture(
         name=name,
-        svg=draw_svg(name, height, lambda figure: _paint(figure, shown)),
-        narrow=draw_svg(name, height, lambda figure: _paint(figure, shown), NARROW),
+        svg=draw_svg(name, height, lambda figure: _paint(figure, shown, words)),
+        narrow=draw_svg(name, height, lambda figure: _paint(figure, shown, words), NARROW),
         title=title_of(results, case, explainer),
         alt=_alt(results, case, explainer),
-        how_to_read=(
-            f"Bars up raise the output, bars down lower it, by {named(explainer)} "
-            f"({unit_of(results, explainer)}); the curve above has the shade of its window."
-            + cut
-            + (truth if case.truth is not None else "")
+        how_to_read=caption(
+            "series_attributions.how_to_read",
+            explainer=explainer,
+            unit=unit_of(results, explainer),
+            left_out=left_out,
+            marked=case.truth is not None,
         ),
     )
 
@@ -95,12 +98,12 @@ def _channels(
     results: Results, case: Case, explainer: str, most: int
 ) -> tuple[list[_Channel], int]:
     """The channels with the most attribution in their own order, and how many are left out."""
-    layout = results.schema.layout
-    assert layout is not None, "a picture of series is only drawn for series"  # noqa: S101
-    steps, count_ = layout.shape
+    schema = results.schema
+    steps, count_ = kind_of(schema).shape
     values = by_players(results, explainer, case.place)
     windows: list[list[tuple[int, int, float]]] = [[] for _ in range(count_)]
-    for player, columns in enumerate(layout.players):
+    for player in range(len(schema.player_labels)):
+        columns = np.flatnonzero(schema.owners == player).tolist()
         for channel in sorted({column % count_ for column in columns}):
             mine = [column // count_ for column in columns if column % count_ == channel]
             windows[channel].append((min(mine), max(mine), float(values[player])))
@@ -122,12 +125,13 @@ def _channels(
 
 def _label(results: Results, channel: int) -> str:
     """The name of the channel, with its unit."""
-    layout, unit = results.schema.layout, results.schema.features[channel].unit
-    label = layout.channel(channel) if layout and layout.channels else "The series"
+    channels, unit = kind_of(results.schema).channels, results.schema.features[channel].unit
+    series = words_of(results).text("pictures.series_attributions.series")
+    label = channels[channel] if channels else series
     return short(f"{label} ({unit})" if unit else label, 60)
 
 
-def _paint(figure: Figure, channels: Sequence[_Channel]) -> None:
+def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None:
     most = max((abs(v) for one in channels for _, _, v in one.windows), default=0.0) or 1.0
     width, top = (float(one) for one in figure.get_size_inches())
     right = width - 0.2
@@ -135,12 +139,12 @@ def _paint(figure: Figure, channels: Sequence[_Channel]) -> None:
         top -= _TITLE
         curve = panel(figure, _LEFT, top - _CURVE, right, top)
         bars = panel(figure, _LEFT, top - _CURVE - _BARS - 0.06, right, top - _CURVE - 0.06)
-        _curve(curve, channel, most)
-        _bars(bars, channel, most, last=at == len(channels) - 1)
+        _curve(curve, channel, most, words)
+        _bars(bars, channel, most, words, last=at == len(channels) - 1)
         top -= _CURVE + _BARS + 0.12
 
 
-def _curve(axes: Axes, channel: _Channel, most: float) -> None:
+def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
     for first, last, value in channel.windows:
         tone = LIGHT["raises"] if value > 0 else LIGHT["lowers"]
         share = abs(value) / most
@@ -149,7 +153,7 @@ def _curve(axes: Axes, channel: _Channel, most: float) -> None:
     steps, values = _thinned(channel.curve)
     axes.plot(steps + 1, values, color=LIGHT["ink"], linewidth=1.2)
     grid(axes, "y")
-    value_ticks(axes, "y", 3)
+    value_ticks(axes, "y", words, 3)
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
     axes.set_xticks([])
     axes.set_title(channel.label, fontsize=9.5, pad=5)
@@ -182,7 +186,7 @@ def _thinned(curve: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.
     return np.array(kept), curve[kept]
 
 
-def _bars(axes: Axes, channel: _Channel, most: float, *, last: bool) -> None:
+def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: bool) -> None:
     for raises in (True, False):
         mine = [one for one in channel.windows if (one[2] > 0) == raises]
         tone = LIGHT["raises"] if raises else LIGHT["lowers"]
@@ -193,28 +197,20 @@ def _bars(axes: Axes, channel: _Channel, most: float, *, last: bool) -> None:
     axes.spines["left"].set_visible(False)
     axes.set_ylim(-1.08 * most, 1.08 * most)
     axes.set_xlim(0.5, len(channel.curve) + 0.5)
-    axes.set_yticks([-most / 2, most / 2], ["lowers", "raises"])
+    ends = [words.text(f"pictures.series_attributions.{way}") for way in ("lowers", "raises")]
+    axes.set_yticks([-most / 2, most / 2], ends)
     if last:
-        count_ticks(axes, "x", round(float(axes.get_window_extent().width) / 55))
-        axes.set_xlabel("step")
+        count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
+        axes.set_xlabel(words.text("pictures.series_attributions.step"))
     else:
         axes.set_xticks([])
 
 
-def _alt(results: Results, case: Case, explainer: str) -> str:
-    values = by_players(results, explainer, case.place)
-    order = np.argsort(-np.abs(values), kind="stable")[:3]
-    told = ", ".join(
-        f"{noun_of(results, case, player)} "
-        f"{effect(float(values[player]), results.explanations[explainer].output_space)}"
-        for player in order
-    )
-    layout = results.schema.layout
-    steps = count(layout.shape[0]) if layout is not None else ""
-    truth = ""
-    if case.truth is not None:
-        truth = f" {count(int(case.truth.sum()))} values are known to make the label."
-    return (
-        f"{case.words}. A curve over {steps} steps; by {named(explainer)} "
-        f"({unit_of(results, explainer)}) most in {told}.{truth}"
+def _alt(results: Results, case: Case, explainer: str) -> Message:
+    return caption(
+        "series_attributions.alt",
+        case=case.outcome,
+        steps=kind_of(results.schema).shape[0],
+        strongest=strongest(results, case, explainer),
+        truth=0 if case.truth is None else case.truth.sum(),
     )

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import number, plural, quantity
+from deepseek_report.artifacts.message import Message, Text
 from deepseek_report.artifacts.picture import Picture
-from deepseek_report.visualizations.labels import capital, short, spoken
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.captions import attribution, caption
+from deepseek_report.visualizations.labels import short, spoken
 from deepseek_report.visualizations.marks import grid, value_ticks
 from deepseek_report.visualizations.reading import required
 from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +37,7 @@ _CATEGORIES = 8
 
 
 @dataclass(frozen=True)
-class ShapeFunctions:
+class ShapeFunctions(PicturePart):
     """Draws what each value of the most important features adds to an additive model's output.
 
     most : features drawn, those whose contributions vary most.
@@ -40,7 +46,7 @@ class ShapeFunctions:
     reveals: ClassVar[Reveals] = "aggregate"
     section: ClassVar[str] = "explanations"
     needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
-    requires: ClassVar[frozenset[str]] = frozenset({"shape_functions"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
 
     most: Annotated[int, Field(ge=1, le=12)] = 8
 
@@ -52,23 +58,28 @@ class ShapeFunctions:
             _Part(curves[curves["feature"] == name], _own(density, name))
             for name in names[: self.most]
         ]
-        target = results.schema.target
-        unit = target.unit or "predicted number" if target.is_number else "log-odds"
+        target, words = results.schema.target, words_of(results)
+        unit = _unit(target)
         return [
             Picture(
                 name="shape_functions",
                 svg=draw_svg(
-                    "shape_functions", _height(parts), lambda fig: _paint(fig, parts, unit)
+                    "shape_functions",
+                    _height(parts),
+                    lambda fig: _paint(fig, parts, words.say(unit), words),
                 ),
                 title=_title(parts),
                 alt=_alt(parts, target),
-                how_to_read=(
-                    f"Each panel is one term of the model’s sum: what a value adds to the {unit}, "
-                    "against its mean over the training part. Grey shows how the training rows "
-                    "spread over the values; where there are few, the curve rests on little."
-                ),
+                how_to_read=caption("shape_functions.how_to_read", unit=unit),
             )
         ]
+
+
+def _unit(target: Target) -> Text:
+    """What the values add to."""
+    if task_of(target).decides:
+        return caption("shape_functions.log_odds")
+    return target.unit or caption("shape_functions.predicted_number")
 
 
 @dataclass(frozen=True)
@@ -108,7 +119,7 @@ def _height(parts: Sequence[_Part]) -> float:
     return float(blocks * (_HEAD + _ROW + _FOOT))
 
 
-def _paint(figure: Figure, parts: Sequence[_Part], unit: str) -> None:
+def _paint(figure: Figure, parts: Sequence[_Part], unit: str, words: Wording) -> None:
     top, width = _height(parts), WIDTH / _ABREAST
     low, high = _span(parts)
     for place, part in enumerate(parts):
@@ -119,10 +130,11 @@ def _paint(figure: Figure, parts: Sequence[_Part], unit: str) -> None:
         axes = panel(figure, begin + inner, upper - _ROW, begin + width - 0.15, upper)
         axes.set_title(short(part.label, 44), fontsize=9)
         if part.is_numeric:
-            _curve(axes, part, (low, high))
-            axes.set_ylabel(f"adds to {unit}" if column == 0 else "", fontsize=SMALL - 1)
+            _curve(axes, part, (low, high), words)
+            upright = words.text("pictures.shape_functions.upright", unit=unit)
+            axes.set_ylabel(upright if column == 0 else "", fontsize=SMALL - 1)
         else:
-            _bars(axes, part, (low, high))
+            _bars(axes, part, (low, high), words)
 
 
 def _span(parts: Sequence[_Part]) -> tuple[float, float]:
@@ -133,7 +145,7 @@ def _span(parts: Sequence[_Part]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _curve(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
+def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
     shown = part.shown
     if part.density is not None and len(part.density):
         tall = 0.3 * (span[1] - span[0]) / max(float(part.density["share"].max()), 1e-9)
@@ -149,18 +161,19 @@ def _curve(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
     axes.plot(shown["value"], shown["contribution"], color=LIGHT["series1"])
     axes.set_ylim(*span)
     grid(axes, "y")
-    value_ticks(axes, "y", 4)
-    _quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None)
+    value_ticks(axes, "y", words, 4)
+    _quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None, words)
 
 
-def _quantity_ticks(axes: Axes, unit: str | None) -> None:
+def _quantity_ticks(axes: Axes, unit: str | None, words: Wording) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: quantity(value, unit)))
+    write = words.numbers.quantity
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
 
 
-def _bars(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
+def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
     shown = part.shown
     places = np.arange(len(shown))
     added = shown["contribution"].to_numpy(float)
@@ -172,16 +185,23 @@ def _bars(axes: Axes, part: _Part, span: tuple[float, float]) -> None:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(*span)
     grid(axes, "x")
-    value_ticks(axes, "x", 4)
+    value_ticks(axes, "x", words, 4)
 
 
-def _title(parts: Sequence[_Part]) -> str:
+def _title(parts: Sequence[_Part]) -> Message:
     first = parts[0]
-    most, least = _end(first, "max"), _end(first, "min")
-    return (
-        f"{capital(first.label)} moves the output most: from {_added(least)} at {_at(least)} to "
-        f"{_added(most)} at {_at(most)}"
-    )
+    return caption("shape_functions.title", feature=first.label, **_ends(first))
+
+
+def _ends(part: _Part) -> dict[str, Any]:
+    """What the least and the most adding values are, and what they add."""
+    most, least = _end(part, "max"), _end(part, "min")
+    return {
+        "least": attribution(least["contribution"], "value"),
+        "least_at": spoken(least["display"]),
+        "most": attribution(most["contribution"], "value"),
+        "most_at": spoken(most["display"]),
+    }
 
 
 def _end(part: _Part, which: str) -> pd.Series:
@@ -190,24 +210,13 @@ def _end(part: _Part, which: str) -> pd.Series:
     return shown.iloc[int(added.argmax() if which == "max" else added.argmin())]
 
 
-def _at(row: pd.Series) -> str:
-    return spoken(row["display"])
-
-
-def _added(row: pd.Series) -> str:
-    sign = "+" if row["contribution"] > 0 else ""
-    return sign + number(float(row["contribution"]))
-
-
-def _alt(parts: Sequence[_Part], target: Target) -> str:
-    said = []
-    for part in parts:
-        most, least = _end(part, "max"), _end(part, "min")
-        said.append(
-            f"{part.label}: lowest {_added(least)} at {_at(least)}, highest {_added(most)} at "
-            f"{_at(most)}"
-        )
-    return (
-        f"What the values of {plural(len(parts), 'feature')} add to the model’s output for "
-        f"{spoken(target.explained_class)}. " + "; ".join(said) + "."
+def _alt(parts: Sequence[_Part], target: Target) -> Message:
+    features = [
+        caption("shape_functions.alt_feature", feature=part.label, **_ends(part)) for part in parts
+    ]
+    return caption(
+        "shape_functions.alt",
+        n=len(parts),
+        target=spoken(target.explained_class),
+        features=features,
     )

@@ -1,4 +1,4 @@
-"""Where the model errs more often than elsewhere."""
+"""Where the model does worse than elsewhere."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import count, number, percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.limits import SIGNIFICANT
+from deepseek_report.tasks import task_of
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import percent_with_interval, short, wrapped
-from deepseek_report.visualizations.marks import percent_ticks
-from deepseek_report.visualizations.part_rows import LEVEL, height_of, paint_parts
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import short, wrapped
+from deepseek_report.visualizations.part_rows import height_of, paint_parts
 from deepseek_report.visualizations.reading import required
+from deepseek_report.visualizations.scales import Scale
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
 
 if TYPE_CHECKING:
@@ -26,8 +30,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Slices:
-    """Draws the error rate of the worst slices against that of the rest.
+class Slices(PicturePart):
+    """Draws the error of the worst slices against that of the rest.
 
     most : slices shown, worst first.
     """
@@ -41,70 +45,94 @@ class Slices:
     def draw(self, results: Results) -> Sequence[Picture]:
         table = required(results, "slices", "slices").head(self.most)
         score = results.find("slices_examined")
-        examined = int(score[0].value) if score else len(table)
+        loss = task_of(results.schema.target).loss
+        view = _View(
+            table.assign(value=table[loss.key], rest=table[f"rest_{loss.key}"]),
+            Scale.of(loss, results),
+            int(score[0].value) if score else len(table),
+        )
         return [
             Picture(
                 name="slices",
-                svg=draw_svg("slices", height_of(table), lambda fig: _paint(fig, table)),
-                title=_title(table),
-                alt=_alt(table, examined),
-                how_to_read=(
-                    "Coloured points are the share of wrong decisions in a slice with its 95 % "
-                    "interval, grey diamonds that among all other cases; hollow points could be "
-                    f"chance, after correcting for the {count(examined)} slices looked at."
-                ),
-                interactive=_twin(table),
+                svg=draw_svg("slices", height_of(table), lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=caption("slices.how_to_read", examined=view.examined),
+                interactive=_twin(view),
             )
         ]
 
 
-def _paint(figure: Figure, table: pd.DataFrame) -> None:
-    columns = ("error_rate", "rest_error_rate")
-    paint_parts(figure, table, columns, percent_ticks, "share of wrong decisions")
+@dataclass(frozen=True)
+class _View:
+    """The slices of the picture, worst first, with `value` and `rest`, and how they are written."""
+
+    table: pd.DataFrame
+    scale: Scale
+    examined: int
 
 
-def _title(table: pd.DataFrame) -> str:
-    sure = table[table["p_adjusted"] < LEVEL]
+def _paint(figure: Figure, view: _View) -> None:
+    label = view.scale.words.text("pictures.slices.axis")
+    paint_parts(figure, view.table, ("value", "rest"), view.scale, label)
+
+
+def _title(view: _View) -> Message:
+    sure = view.table[view.table["p_adjusted"] < SIGNIFICANT]
     if sure.empty:
-        return "No slice errs more often than the rest beyond what chance explains"
-    worst = sure.iloc[0]
-    wrong = f"{percent(worst['error_rate'])} of {count(worst['n'])} decisions are wrong"
-    elsewhere = f"against {percent(worst['rest_error_rate'])} elsewhere"
-    return f"Where {short(worst['slice'], 130)}, {wrong}, {elsewhere}"
+        return caption("slices.title_none")
+    worst, scale = sure.iloc[0], view.scale
+    ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
+    return caption(
+        "slices.title",
+        slice=short(worst["slice"], 130),
+        error=scale.full(worst["value"], *ends),
+        n=worst["n"],
+        elsewhere=scale.plain(worst["rest"], *ends),
+    )
 
 
-def _alt(table: pd.DataFrame, examined: int) -> str:
-    parts = [
-        f"{short(row.slice, 130)} {percent_with_interval(row.error_rate, row.low, row.high)} of "
-        f"{count(row.n)} against {percent(row.rest_error_rate)}"
-        for row in table.head(5).itertuples()
-    ]
-    head = f"Share of wrong decisions in the worst of {count(examined)} slices: "
-    return head + "; ".join(parts) + "."
+def _part(name: str, row: pd.Series, scale: Scale) -> Message:
+    """The error in a slice with its interval, and that of the rest."""
+    return caption(
+        name,
+        slice=short(row["slice"], 130),
+        error=scale.with_interval(row["value"], row["low"], row["high"]),
+        n=row["n"],
+        elsewhere=scale.plain(row["rest"]),
+    )
 
 
-def _twin(table: pd.DataFrame) -> dict[str, Any]:
+def _alt(view: _View) -> Message:
+    worst = [row for _, row in view.table.head(5).iterrows()]
+    slices = [_part("slices.alt_slice", row, view.scale) for row in worst]
+    return caption("slices.alt", examined=view.examined, slices=slices)
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    table, scale, words = view.table, view.scale, view.scale.words
     places = range(len(table))
-    hover = [
-        twin.text(short(row.slice, 130))
-        + f"<br>{percent_with_interval(row.error_rate, row.low, row.high)} of {count(row.n)} wrong"
-        + f"<br>{percent(row.rest_error_rate)} elsewhere<br>p = {number(row.p_adjusted)}, corrected"
-        for row in table.itertuples()
-    ]
-    filled = ["circle" if p < LEVEL else "circle-open" for p in table["p_adjusted"]]
+    filled = ["circle" if p < SIGNIFICANT else "circle-open" for p in table["p_adjusted"]]
     fields = {
-        "text": hover,
-        "error_x": twin.error_bars(table["error_rate"], table["low"], table["high"]),
+        "text": [_hover(row, scale) for _, row in table.iterrows()],
+        "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
         "marker": {"symbol": filled},
-        "name": "slice",
+        "name": words.text("pictures.slices.slice"),
     }
     diamond = {"symbol": "diamond", "size": 8}
-    rest = twin.points(
-        table["rest_error_rate"], places, LIGHT["context"], marker=diamond, name="all other cases"
-    )
+    others = words.text("pictures.slices.others")
+    rest = twin.points(table["rest"], places, LIGHT["context"], marker=diamond, name=others)
     layout = {
-        "xaxis": twin.share_axis("share of wrong decisions", rangemode="tozero"),
-        "yaxis": twin.row_axis([wrapped(one, 38, 3) for one in table["slice"]]),
+        "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
+        "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
     }
-    traces = [rest, twin.points(table["error_rate"], places, SERIES[1], **fields)]
-    return twin.twin(traces, layout, height=120 + 52 * len(table))
+    traces = [rest, twin.points(table["value"], places, SERIES[1], **fields)]
+    return twin.twin(traces, layout, words, height=120 + 52 * len(table))
+
+
+def _hover(row: pd.Series, scale: Scale) -> str:
+    words = scale.words
+    error = words.say(_part("slices.hover_error", row, scale))
+    elsewhere = words.say(_part("slices.hover_elsewhere", row, scale))
+    p = words.text("pictures.slices.hover_p", p=float(row["p_adjusted"]))
+    return f"{twin.text(short(row['slice'], 130))}<br>{error}<br>{elsewhere}<br>{twin.text(p)}"

@@ -11,10 +11,11 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import percent, plural
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.schema import Modality
 from deepseek_report.artifacts.texts import gaps, legible
+from deepseek_report.visualizations.captions import attribution, caption
 from deepseek_report.visualizations.case_views import (
     Case,
     CasePicture,
@@ -24,9 +25,10 @@ from deepseek_report.visualizations.case_views import (
     title_of,
     unit_of,
 )
-from deepseek_report.visualizations.labels import capital, columns, named, short
-from deepseek_report.visualizations.numbers import effect
+from deepseek_report.visualizations.labels import columns, short
 from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,22 +73,18 @@ class TextHighlights(CasePicture):
             limits = Limits(self.words, self.numbered, 72 * width - _LEFT)
             blocks = [_block(results, case, one, limits) for one in names]
             height = (sum(one.height for one in blocks) + 44) / 72
-            return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks), width)
+            words = words_of(results)
+            return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks, words), width)
 
         name = f"text_highlights_{case.number}"
         blocks, wide = drawn(WIDTH)
-        one, several = results.schema.player_nouns
         return Picture(
             name=name,
             svg=wide,
             narrow=drawn(NARROW)[1],
             title=title_of(results, case, names[0]),
-            alt=_alt(case, blocks, several),
-            how_to_read=(
-                f"{capital(several)} with a solid line under them raise the output, those with a "
-                "broken line lower it; the stronger the shade and the line, the more. Each method "
-                f"is scaled to its own strongest {one}. " + blocks[0].cut
-            ).strip(),
+            alt=_alt(case, blocks),
+            how_to_read=caption("text_highlights.how_to_read", cut=blocks[0].cut),
         )
 
 
@@ -117,10 +115,11 @@ class _Word:
 class _Block:
     """The text of a case by one explainer."""
 
+    explainer: str
     heading: str
     words: list[_Word]
-    cut: str
-    strongest: str
+    cut: Message | None
+    strongest: list[Message]
 
     @property
     def lines(self) -> int:
@@ -138,7 +137,8 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Blo
     sizes = np.abs(values)
     strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
     most = float(sizes[there].max()) if len(there) else 0.0
-    explanation = results.explanations[explainer]
+    space, wording = results.explanations[explainer].output_space, words_of(results)
+    effects = {player: attribution(values[player], space) for player in strongest}
     placed = _placed(results, case, shown, limits.right)
     words = [
         _Word(
@@ -148,7 +148,7 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Blo
             width=_width(text, _SIZE),
             level=_level(float(sizes[player]), most),
             raises=values[player] > 0,
-            number=effect(float(values[player]), explanation.output_space)
+            number=wording.numbers.attribution(effects[player], unit=False)
             if player in strongest
             else "",
             framed=_framed(results, case, player),
@@ -157,24 +157,26 @@ def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _Blo
     ]
     total = float(sizes[there].sum()) or 1.0
     return _Block(
-        heading=f"{named(explainer)}: {unit_of(results, explainer)}",
+        explainer=explainer,
+        heading=wording.text(
+            "pictures.text_highlights.heading",
+            explainer=explainer,
+            unit=unit_of(results, explainer),
+        ),
         words=words,
         cut=_cut(len(shown), len(there), float(sizes[shown].sum()) / total),
-        strongest=", ".join(
-            f"“{words[at].text}” {words[at].number}"
+        strongest=[
+            caption("text_highlights.alt_word", word=words[at].text, effect=effects[shown[at]])
             for at in np.argsort(-sizes[shown], kind="stable")
-            if words[at].number
-        ),
+            if shown[at] in strongest
+        ],
     )
 
 
-def _cut(shown: int, there: int, share: float) -> str:
-    if shown == there:
-        return ""
-    return (
-        f"Only the first {shown} of {plural(there, 'word')} are shown; they hold "
-        f"{percent(share)} of all attribution."
-    )
+def _cut(shown: int, n_words: int, share: float) -> Message | None:
+    if shown == n_words:
+        return None
+    return caption("text_highlights.cut", shown=shown, n=n_words, share=share)
 
 
 def _framed(results: Results, case: Case, player: int) -> bool:
@@ -234,7 +236,7 @@ def _width(text: str, size: float) -> float:
     return sum(_advance(one) for one in text) * size
 
 
-def _paint(figure: Figure, blocks: Sequence[_Block]) -> None:
+def _paint(figure: Figure, blocks: Sequence[_Block], words: Wording) -> None:
     """Everything in points, y counted downwards."""
     width, height = (float(side) * 72 for side in figure.get_size_inches())
     axes = figure.add_axes((0, 0, 1, 1))
@@ -250,7 +252,8 @@ def _paint(figure: Figure, blocks: Sequence[_Block]) -> None:
             if word.number:
                 ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
         top += block.height
-    _legend(axes, top + 12, framed=any(word.framed for one in blocks for word in one.words))
+    framed = any(word.framed for block in blocks for word in block.words)
+    _legend(axes, top + 12, words, framed=framed)
 
 
 def _word(axes: Axes, word: _Word, baseline: float) -> None:
@@ -269,12 +272,11 @@ def _word(axes: Axes, word: _Word, baseline: float) -> None:
 
 def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
     """The attribution above its word, right of what is `taken`; where it ends."""
-    text = word.number.removesuffix("\u00a0points")
-    width = _width(text, _SMALL)
+    width = _width(word.number, _SMALL)
     right = float(axes.get_xlim()[1]) - _LEFT
     x = min(max(word.x + (word.width - width) / 2, taken + 4), right - width)
     tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
-    axes.text(x, baseline - 13.5, text, fontsize=_SMALL, va="baseline", color=tone)
+    axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
     return x + width
 
 
@@ -284,22 +286,24 @@ def _line(axes: Axes, ends: tuple[float, float], y: float, tone: str, word: _Wor
     axes.plot(ends, (y, y), solid_capstyle="butt", **look)
 
 
-def _legend(axes: Axes, y: float, *, framed: bool) -> None:
+def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
     x = _LEFT
-    for raises, text in ((True, "raises the output"), (False, "lowers the output")):
+    for raises in (True, False):
+        text = words.text(f"pictures.text_highlights.{'raises' if raises else 'lowers'}")
         tone = LIGHT["raises"] if raises else LIGHT["lowers"]
         _line(axes, (x, x + 22), y - 3, tone, _Word("", 0, 0, 0, 3, raises, "", False))
         axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
         x += 150
     if framed:
-        words = "▭ framed: known to make the label"
-        axes.text(_LEFT, y + 14, words, fontsize=9, color=LIGHT["muted"], va="baseline")
+        text = words.text("pictures.text_highlights.framed")
+        axes.text(_LEFT, y + 14, text, fontsize=9, color=LIGHT["muted"], va="baseline")
 
 
-def _alt(case: Case, blocks: Sequence[_Block], noun: str) -> str:
-    said = " ".join(
-        f"By {one.heading.partition(':')[0]} the strongest {noun} are {one.strongest}."
-        for one in blocks
-        if one.strongest
-    )
-    return f"{case.words}. {said} {blocks[0].cut}".strip()
+def _alt(case: Case, blocks: Sequence[_Block]) -> Message:
+    explainers = [
+        caption("text_highlights.alt_explainer", explainer=block.explainer, words=block.strongest)
+        for block in blocks
+        if block.strongest
+    ]
+    values = {"case": case.outcome, "explainers": explainers, "cut": blocks[0].cut}
+    return caption("text_highlights.alt", **values)

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deepseek_report.artifacts.disclosure import Reveals
-from deepseek_report.artifacts.numbers import percent
+from deepseek_report.artifacts.message import Message
 from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
 from deepseek_report.visualizations import twin
-from deepseek_report.visualizations.labels import known, setting, short
+from deepseek_report.visualizations.captions import caption
+from deepseek_report.visualizations.labels import short
 from deepseek_report.visualizations.marks import EndLabel, end_labels, grid, note, percent_ticks
 from deepseek_report.visualizations.reading import operating_point, required
 from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,10 +28,17 @@ if TYPE_CHECKING:
 
 _HEIGHT = 3.5
 _HANDFUL = 20
+#: {column of a rate: its colour}
+_RATES = {
+    "true_positive_rate": SERIES[0],
+    "precision": SERIES[1],
+    "selection_rate": SERIES[2],
+    "balanced_accuracy": LIGHT["muted"],
+}
 
 
 @dataclass(frozen=True)
-class ThresholdSweep:
+class ThresholdSweep(PicturePart):
     """Draws the main rates at every threshold, with the threshold in use marked."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -44,6 +55,7 @@ class ThresholdSweep:
             threshold=results.predicted.threshold,
             point=operating_point(results.predicted),
             most=results.predicted.highest,
+            words=words_of(results),
         )
         return [
             Picture(
@@ -51,10 +63,7 @@ class ThresholdSweep:
                 svg=draw_svg("threshold_sweep", _HEIGHT, lambda figure: _paint(figure, view)),
                 title=_title(view),
                 alt=_alt(view),
-                how_to_read=(
-                    "Move along the lower axis to see what a stricter or a laxer threshold would "
-                    "bring; the upright line is the threshold in use."
-                ),
+                how_to_read=caption("threshold_sweep.how_to_read"),
                 interactive=_twin(view),
             )
         ]
@@ -70,16 +79,16 @@ class _View:
     threshold: float | None
     point: dict[str, float]
     most: float
+    words: Wording
+
+    def rate(self, column: str) -> Message:
+        """What the rate of a column is called."""
+        names = {"class_name": self.class_name, "favourable": self.favourable}
+        return caption(f"threshold_sweep.rates.{column}", **names)
 
     @property
-    def lines(self) -> list[tuple[str, str, str]]:
-        """(column, words, colour)."""
-        return [
-            ("true_positive_rate", f"“{self.class_name}” found", SERIES[0]),
-            ("precision", "flagged rightly", SERIES[1]),
-            ("selection_rate", f"decided “{self.favourable}”", SERIES[2]),
-            ("balanced_accuracy", "balanced accuracy", LIGHT["muted"]),
-        ]
+    def across(self) -> str:
+        return self.words.text("pictures.threshold_sweep.across", class_name=self.class_name)
 
     def at(self, threshold: float) -> pd.Series:
         """The row of the nearest threshold that was swept."""
@@ -98,28 +107,29 @@ def _with_enough_flagged(results: Results) -> pd.DataFrame:
 def _paint(figure: Figure, view: _View) -> None:
     axes = panel(figure, 0.65, 0.6, 5.2, 3.2)
     labels = []
-    for column, words, colour in view.lines:
+    for column, colour in _RATES.items():
         there = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
         if there.empty:
             continue
         axes.plot(there["threshold"], there[column], color=colour)
-        labels.append(EndLabel(view.most, float(there[column].iloc[-1]), short(words, 26), colour))
+        label = short(view.words.say(view.rate(column)), 26)
+        labels.append(EndLabel(view.most, float(there[column].iloc[-1]), label, colour))
     axes.set(xlim=(0, view.most), ylim=(0, 1.02))
     grid(axes, "y")
-    percent_ticks(axes, "x")
-    percent_ticks(axes, "y")
-    axes.set_xlabel(f"threshold on the probability of “{view.class_name}”")
-    _mark(axes, view.threshold)
+    percent_ticks(axes, "x", view.words)
+    percent_ticks(axes, "y", view.words)
+    axes.set_xlabel(view.across)
+    _mark(axes, view.threshold, view.words)
     end_labels(axes, labels)
 
 
-def _mark(axes: Axes, threshold: float | None) -> None:
+def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
     if threshold is None:
         return
     axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
     note(
         axes,
-        f"in use: {setting(threshold)}",
+        words.text("pictures.threshold_sweep.in_use", threshold=threshold),
         (threshold, 1),
         (0, 3),
         xycoords=("data", "axes fraction"),
@@ -127,38 +137,43 @@ def _mark(axes: Axes, threshold: float | None) -> None:
     )
 
 
-def _title(view: _View) -> str:
+def _title(view: _View) -> Message:
     if view.threshold is None:
-        return "Another threshold trades cases found against cases flagged wrongly"
-    precision = view.point["precision"]
-    right = f"; {percent(precision)} of those it flags are right" if known(precision) else ""
-    return (
-        f"At the threshold {setting(view.threshold)} the model finds "
-        f"{percent(view.point['tpr'])} of “{view.class_name}”{right}"
+        return caption("threshold_sweep.title_plain")
+    return caption(
+        "threshold_sweep.title",
+        threshold=view.threshold,
+        found=view.point["tpr"],
+        class_name=view.class_name,
+        precision=view.point["precision"],
     )
 
 
-def _alt(view: _View) -> str:
-    parts = []
+def _alt(view: _View) -> Message:
+    thresholds = []
     for threshold in sorted({0.25, 0.5, 0.75} | ({view.threshold} if view.threshold else set())):
         row = view.at(threshold)
-        rates = ", ".join(f"{words} {percent(row[column])}" for column, words, _ in view.lines)
-        parts.append(f"at {setting(row['threshold'])}: {rates}")
-    return "Rates by threshold; " + "; ".join(parts) + "."
+        rates = [
+            caption("threshold_sweep.alt_rate", rate=view.rate(column), share=row[column])
+            for column in _RATES
+        ]
+        values = {"threshold": row["threshold"], "rates": rates}
+        thresholds.append(caption("threshold_sweep.alt_threshold", **values))
+    return caption("threshold_sweep.alt", thresholds=thresholds)
 
 
 def _twin(view: _View) -> dict[str, Any]:
     thresholds = view.table["threshold"]
     traces = []
-    for column, words, colour in view.lines:
+    for column, colour in _RATES.items():
+        rates, name = view.table[column], view.words.say(view.rate(column))
         hover = [
-            twin.text(f"threshold {setting(one)}: {words}") + f" {percent(rate)}"
-            for one, rate in zip(thresholds, view.table[column], strict=True)
+            _hover(view, threshold, column, share)
+            for threshold, share in zip(thresholds, rates, strict=True)
         ]
-        traces.append(twin.line(thresholds, view.table[column], colour, text=hover, name=words))
-    across = f"threshold on the probability of “{view.class_name}”"
+        traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
     layout: dict[str, Any] = {
-        "xaxis": twin.share_axis(across, range=[0, view.most]),
+        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
         "yaxis": twin.share_axis("", range=[0, 1.02]),
         "hovermode": "x",
     }
@@ -166,4 +181,9 @@ def _twin(view: _View) -> dict[str, Any]:
         line = {"color": LIGHT["ink"], "width": 1.5}
         ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
         layout["shapes"] = [{"type": "line", "line": line, **ends}]
-    return twin.twin(traces, layout)
+    return twin.twin(traces, layout, view.words)
+
+
+def _hover(view: _View, threshold: float, column: str, share: float) -> str:
+    values = {"threshold": float(threshold), "rate": view.rate(column), "share": float(share)}
+    return twin.text(view.words.text("pictures.threshold_sweep.hover", **values))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from deepseek_report.visualizations.style import LIGHT
+from deepseek_report.wording.words import Wording
 
 Kind = Literal["scatter", "bar", "heatmap", "scatter3d"]
 
@@ -77,7 +78,10 @@ def share_axis(title: str, **fields: Any) -> dict[str, Any]:
 
 
 def twin(
-    traces: Iterable[Mapping[str, Any]], layout: Mapping[str, Any], height: int = 380
+    traces: Iterable[Mapping[str, Any]],
+    layout: Mapping[str, Any],
+    words: Wording,
+    height: int = 380,
 ) -> dict[str, Any]:
     """A figure with a transparent page, ink-coloured text and no template.
 
@@ -85,6 +89,7 @@ def twin(
     ----------
     traces : made by `trace`, at most 1 500 points in all.
     layout : axes and what else differs from the common layout.
+    words : the language, whose decimal sign the axes have.
     height : pixels.
     """
     common = {
@@ -94,6 +99,7 @@ def twin(
         "margin": {"l": 60, "r": 20, "t": 20, "b": 50},
         "hovermode": "closest",
         "height": height,
+        "separators": words.numbers.separators,
         "legend": {"orientation": "h", "y": -0.2, "itemsizing": "constant"},
     }
     return {"data": [dict(one) for one in traces], "layout": {**common, **layout}}

@@ -11,7 +11,8 @@ local KINDS = {
   ['callout-note'] = 'note', ['callout-tip'] = 'tip', ['callout-warning'] = 'warning',
   ['callout-important'] = 'important', ['callout-caution'] = 'caution',
 }
-local WORDS = { fig = 'Figure', tbl = 'Table', sec = 'Section' }
+-- What figures, tables and sections are called; the renderer gives `word-fig` and the others.
+local WORDS = { fig = '', tbl = '', sec = '' }
 local numbers = {}   -- identifier -> number as text
 local titles = {}    -- identifier of a section -> its title as text
 
@@ -493,6 +494,7 @@ end
 
 -- Few walks: each costs a tenth of a second on a long report.
 function Pandoc(doc)
+  for kind in pairs(WORDS) do WORDS[kind] = pandoc.utils.stringify(doc.meta['word-' .. kind] or '') end
   counters[1] = before(doc, 'chapters')
   doc:walk {
     traverse = 'topdown', Header = count_section,

@@ -10,6 +10,9 @@
   };
   const root = document.documentElement;
   root.classList.add("ready");
+  /* What the page says, in the language of the report. */
+  const words = JSON.parse(document.getElementById("words").textContent);
+  const say = (name, slot, value) => words[name].replace(`{${slot}}`, () => value);
 
   /* Theme: the reader's system decides until the reader does. */
   const remember = (value) => { try { localStorage.setItem("deepseek-report-theme", value); } catch { /* not allowed here */ } };
@@ -17,7 +20,7 @@
   const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   const themeButton = document.querySelector(".theme");
   const redrawers = new Set();
-  const showTheme = () => { themeButton.textContent = isDark() ? "Light page" : "Dark page"; redrawers.forEach((draw) => draw()); };
+  const showTheme = () => { themeButton.textContent = isDark() ? words.light_page : words.dark_page; redrawers.forEach((draw) => draw()); };
   const kept = remembered();
   if (kept === "dark" || kept === "light") root.dataset.theme = kept;
   themeButton.hidden = false;
@@ -88,7 +91,7 @@
     const panels = all(":scope > .tab-panel", tabs);
     if (panels.length < 2) return;
     tabs.classList.add("ready");
-    const list = element("div", { role: "tablist", class: "tab-list", "aria-label": "Views" });
+    const list = element("div", { role: "tablist", class: "tab-list", "aria-label": words.views });
     const buttons = panels.map((panel, position) => {
       panel.id = `tab-panel-${number + 1}-${position + 1}`;
       const button = element("button", { type: "button", role: "tab", id: `tab-${number + 1}-${position + 1}`, "aria-controls": panel.id }, panel.querySelector(":scope > .tab-title").textContent.trim());
@@ -146,7 +149,7 @@
       const caption = box.closest("figure, .table")?.querySelector("figcaption, .table-caption .label, .table-caption");
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", `${caption ? caption.textContent.trim().slice(0, 80) : "Text"} (scrolls)`);
+      box.setAttribute("aria-label", say("scrolls", "caption", caption ? caption.textContent.trim().slice(0, 80) : words.text));
     });
   }
   all(".table-scroll").forEach((box) => { if (box.querySelectorAll("tbody tr").length > 25) box.classList.add("tall"); });
@@ -154,7 +157,7 @@
   addEventListener("resize", () => { clearTimeout(resizing); resizing = setTimeout(() => noteScrolling(document), 150); });
 
   /* Tables sort by the number in a cell where all cells have one, else by text. */
-  const blank = /^[–\-\s]*$|^not defined$/;
+  const blank = (key) => /^[–\-\s]*$/.test(key) || key === words.not_defined;
   const numberIn = (text) => {
     const found = text.replace(/[\u202f\u00a0 ](?=\d{3}(?!\d))/g, "").replace(/\u2212/g, "-").match(/-?\d+(?:[.,]\d+)?(?:e-?\d+)?/i);
     return found ? Number(found[0].replace(",", ".")) : NaN;
@@ -166,17 +169,17 @@
   const collator = new Intl.Collator(root.lang || "en", { numeric: true });
   const sort = (table, column, descending) => {
     const body = table.tBodies[0], rows = [...body.rows].map((row) => ({ row, key: keyOf(row, column) }));
-    const filled = rows.filter(({ key }) => !blank.test(key));
+    const filled = rows.filter(({ key }) => !blank(key));
     const numeric = filled.every(({ key }) => /^[^A-Za-z]{0,4}[-+\u2212]?[^\dA-Za-z]{0,4}\d/.test(key) && !Number.isNaN(numberIn(key)));
     filled.sort((a, b) => (descending ? -1 : 1) * (numeric ? numberIn(a.key) - numberIn(b.key) : collator.compare(a.key, b.key)));
-    body.append(...filled.map(({ row }) => row), ...rows.filter(({ key }) => blank.test(key)).map(({ row }) => row));
+    body.append(...filled.map(({ row }) => row), ...rows.filter(({ key }) => blank(key)).map(({ row }) => row));
     [...table.tHead.rows[0].cells].forEach((head, at) => { if (at === column) head.setAttribute("aria-sort", descending ? "descending" : "ascending"); else head.removeAttribute("aria-sort"); });
   };
   all(".table table").forEach((table) => {
     if (!table.tHead || !table.tBodies[0] || table.tBodies[0].rows.length < 3) return;
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       if (!head.textContent.trim()) return;
-      const button = element("button", { type: "button", title: "Sort by this column" });
+      const button = element("button", { type: "button", title: words.sort });
       button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => sort(table, column, head.getAttribute("aria-sort") === "ascending"));
@@ -198,8 +201,8 @@
   dialog.querySelector(".zoom-close").addEventListener("click", () => dialog.close());
   dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   all("figure.picture").forEach((figure) => {
-    const tools = element("div", { class: "tools" }), label = figure.querySelector(".label")?.textContent.trim() || "figure";
-    const button = element("button", { type: "button", "aria-label": `Enlarge ${label}` }, "Enlarge");
+    const tools = element("div", { class: "tools" }), label = figure.querySelector(".label")?.textContent.trim() || words.figure;
+    const button = element("button", { type: "button", "aria-label": say("enlarge_figure", "figure", label) }, words.enlarge);
     button.addEventListener("click", () => enlarge(figure));
     figure.querySelector(".canvas").addEventListener("click", () => enlarge(figure));
     tools.append(button);
@@ -239,12 +242,12 @@
   const explore = async (figure, name, button) => {
     const still = figure.querySelector(".canvas");
     let canvas = figure.querySelector(".twin-canvas");
-    if (canvas && !canvas.hidden) { canvas.hidden = true; still.removeAttribute("hidden"); button.textContent = "Explore"; button.setAttribute("aria-pressed", "false"); return; }
+    if (canvas && !canvas.hidden) { canvas.hidden = true; still.removeAttribute("hidden"); button.textContent = words.explore; button.setAttribute("aria-pressed", "false"); return; }
     button.disabled = true;
     try {
       const twins = await load();
       if (!canvas) {
-        canvas = element("div", { class: "twin-canvas", role: "group", "aria-label": `${figure.querySelector("figcaption").textContent.trim()} (interactive)` });
+        canvas = element("div", { class: "twin-canvas", role: "group", "aria-label": say("interactive", "caption", figure.querySelector("figcaption").textContent.trim()) });
         still.after(canvas);
         const again = () => { if (!canvas.hidden) draw(canvas, twins[name]); };
         redrawers.add(again);
@@ -252,11 +255,11 @@
       canvas.hidden = false;
       await draw(canvas, twins[name]);
       still.setAttribute("hidden", "");
-      button.textContent = "Static picture";
+      button.textContent = words.static_picture;
       button.setAttribute("aria-pressed", "true");
     } catch (problem) {
       if (canvas) canvas.hidden = true;
-      figure.append(element("p", { class: "twin-note", role: "status" }, `The interactive picture cannot be shown in this browser (${problem.message}).`));
+      figure.append(element("p", { class: "twin-note", role: "status" }, say("no_twin", "problem", problem.message)));
       button.remove();
     }
     button.disabled = false;
@@ -265,7 +268,7 @@
     all(".twin").forEach((mark) => {
       const name = mark.dataset.twin, figure = document.getElementById(`fig-${name}`), tools = figure?.querySelector(".tools");
       if (!tools) return;
-      const button = element("button", { type: "button", "aria-pressed": "false" }, "Explore");
+      const button = element("button", { type: "button", "aria-pressed": "false" }, words.explore);
       button.addEventListener("click", () => explore(figure, name, button));
       tools.append(button);
     });

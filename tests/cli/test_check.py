@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
+from tests.worded import say
 
 CSV = "größe in m,sex,region,income,deny\n"
 
@@ -85,7 +86,7 @@ def test_every_issue_of_the_data_is_told_in_its_sentence(
     issues = results_of(small_run.folder, read_run(small_run.folder)).issues
     assert f"Found in the data ({len(issues)})" in said
     for issue in issues:
-        assert issue.text in said
+        assert say(issue.text) in said
     assert "no default” is" not in line(said, "Favourable")
     assert "“no default”" in line(said, "Favourable")
 

@@ -13,6 +13,7 @@ import pytest
 
 from deepseek_report.cli import run
 from deepseek_report.runner.cleaning import KINDS
+from deepseek_report.runner.plan import CONCLUSIONS
 from deepseek_report.runner.stages import _STAGES
 from deepseek_report.store import Store
 from deepseek_report.store.holding import held
@@ -55,7 +56,7 @@ def clean(tmp_path: Path, *options: str) -> int:
 
 
 def test_the_kinds_of_stages_are_those_that_a_run_makes() -> None:
-    assert set(KINDS) == set(_STAGES)
+    assert set(KINDS) == {*_STAGES, CONCLUSIONS}
 
 
 def test_without_yes_nothing_goes(

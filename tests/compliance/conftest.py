@@ -127,15 +127,15 @@ class Run:
     def results(self, provenance: dict[str, Any] | None = None) -> Results:
         files = sorted(p.parent for p in self.artifacts.rglob("*") if p.is_file())
         paths = {p.relative_to(self.artifacts).as_posix(): p for p in dict.fromkeys(files)}
-        results = Results(
+        return Results(
             paths,
             self.config,
             self.failures,
             provenance=self.seal() if provenance is None else provenance,
             run_id=RUN_ID,
+            folder=self.folder,
+            today=TODAY,
         )
-        results.folder, results.today = self.folder, TODAY
-        return results
 
     def people(self, text: str, name: str = "risk.yaml") -> Path:
         """Write a file of a person into the run folder."""

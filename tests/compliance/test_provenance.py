@@ -85,7 +85,11 @@ LOST: list[tuple[str, Change, str]] = [
     ("logs.run", lambda _, record: record.pop("started"), "the run records no start time"),
     ("logs.run", lambda _, record: record.pop("finished"), "the run records no end time"),
     ("logs.run", drop("stages"), "the run records no stages"),
-    ("logs.run", lambda run, _: run["config"].pop("seed"), "the run records no seed"),
+    (
+        "logs.run",
+        lambda run, _: (run["config"].pop("seed"), run["config"].pop("seeds")),
+        "the run records no seeds",
+    ),
     (
         "logs.run",
         lambda run, _: run["config"].update(measure_time=False),

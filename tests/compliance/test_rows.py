@@ -14,8 +14,8 @@ from deepseek_report.artifacts.files import save_json
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.framework import framework_ids
 from deepseek_report.compliance.status import Judgement
-from deepseek_report.findings.wording import Wording
 from deepseek_report.sections import compliance_rows as tables
+from deepseek_report.wording.words import Wording
 
 from .conftest import CARD, Run, group_by
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def content(run: Run) -> SectionContent:
 def written(run: Run) -> str:
     results = run.results()
     made = Compliance().content(results)
-    path = write_qmd(results, [made], ReportOptions(), run.folder / "out")
+    path = write_qmd(results, [made], ReportOptions(), run.folder / "out").path
     assert not results.failures
     return path.read_text(encoding="utf-8")
 
@@ -105,12 +106,12 @@ def test_what_people_wrote_wrongly_is_shown_with_file_line_and_reason(run: Run) 
 
 
 def test_a_finding_is_linked_from_the_rows_that_its_evidence_serves(run: Run) -> None:
-    results = run.results()
-    results.findings = (
+    findings = (
         Finding("a", "high", "impact_below", {}, ("measures/group_rates",), "bias"),
         Finding("b", "info", "impact_below", {}, ("measures/group_rates",), "bias"),
         Finding("c", "high", "impact_below", {}, ("measures/none",), "bias"),
     )
+    results = replace(run.results(), findings=findings)
     report = evaluate_results(results)
     bearing = {row: ids for one in report.frameworks for row, ids in one.bearing.items()}
     assert [one.id for one in bearing["AIV-2g-bias"]] == ["a"]

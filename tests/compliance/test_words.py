@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_signed_statement_may_use_its_own_words_and_the_report_may_not(run: Ru
     report = evaluate_results(results)
     path = run.folder / "report.qmd"
     path.write_text("Our vendor is\ncertified.", encoding="utf-8")
-    results.paths.pop("data")
+    results = replace(results, paths={k: v for k, v in results.paths.items() if k != "data"})
     check_document(path, report, results)
     path.write_text("This report is certified.", encoding="utf-8")
     with pytest.raises(RenderError, match=r"report\.qmd"):

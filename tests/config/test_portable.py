@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepseek_report.artifacts.local_paths import without_local_paths
+from deepseek_report.artifacts.message import message
 from deepseek_report.config.portable import Places, shell_line
 
 CONFIG = {"dataset": {"path": "", "target": "y"}, "report": {"title": "T"}}
@@ -137,3 +138,9 @@ def test_no_absolute_path_is_left_in_a_sentence(
         assert secret not in told
     plain = "the ratio a/b is 1/2 at https://doi.org/10.1/x, <b>x</b>, w/o units, 3 GiB/s"
     assert without_local_paths(plain) == plain
+
+
+def test_paths_of_this_machine_leave_messages_and_what_they_hold() -> None:
+    told = message("a", reason=message("b", error="/srv/data/loans.csv"), n=3)
+    clean = without_local_paths(told)
+    assert clean == message("a", reason=message("b", error="…/loans.csv"), n=3)

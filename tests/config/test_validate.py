@@ -10,6 +10,7 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
+from tests.worded import say
 
 
 def problems(*overrides: str, config_dir: str | None = None) -> str:
@@ -73,21 +74,25 @@ def test_a_part_that_the_model_cannot_have_is_a_problem_where_it_was_asked_for()
 
 def test_a_part_that_came_with_the_defaults_is_left_out_with_the_reason() -> None:
     experiment = validate(compose(["model=mlp"]))
-    reasons = {one.artifact: one.reason for one in experiment.refused}
+    reasons = {one.artifact: say(one.reason) for one in experiment.refused}
     assert "attention" in reasons["explanations/attention_rollout"]
     assert "pictures/attention_maps" in reasons
     assert "attention_rollout" not in experiment.multiple["explainers"]
 
 
 def test_what_compares_with_a_known_cause_is_left_out_with_one_reason_where_none_is_known() -> None:
-    reasons = {one.artifact: one.reason for one in validate(compose(["dataset=digits"])).refused}
+    reasons = {
+        one.artifact: say(one.reason) for one in validate(compose(["dataset=digits"])).refused
+    }
     assert "cause of the label is known" in reasons["measures/localisation"]
     assert reasons["pictures/localisation"] == reasons["measures/localisation"]
 
 
 def test_what_asks_for_two_classes_is_left_out_before_the_run_where_there_are_more() -> None:
     refused = validate(compose(["dataset=trace"])).refused
-    reasons = {one.artifact: one.reason for one in refused if "threshold_sweep" in one.artifact}
+    reasons = {
+        one.artifact: say(one.reason) for one in refused if "threshold_sweep" in one.artifact
+    }
     assert sorted(reasons) == ["measures/threshold_sweep", "pictures/threshold_sweep"]
     assert set(reasons.values()) == {"needs a decision between two classes, and here there are 4"}
 
@@ -98,7 +103,9 @@ def test_what_compares_with_a_known_cause_stays_where_the_data_name_it() -> None
 
 
 def test_what_compares_groups_is_left_out_with_one_reason_where_the_data_name_none() -> None:
-    reasons = {one.artifact: one.reason for one in validate(compose(["dataset=digits"])).refused}
+    reasons = {
+        one.artifact: say(one.reason) for one in validate(compose(["dataset=digits"])).refused
+    }
     groups = [reasons[f"measures/{one}"] for one in ("group_rates", "impact_ratio")]
     parts = [reasons[f"measures/{one}"] for one in ("part_performance", "explanation_by_group")]
     assert set(groups + parts) == {reasons["pictures/group_rates"]}

@@ -16,6 +16,7 @@ from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.models.loading import load_classifier
+from tests.worded import say
 
 EXPLAINERS = groups([shipped("conf")])["explainers"]
 INSTANCES = 5
@@ -35,7 +36,7 @@ def explain(parts: tuple[Any, Any, Dataset], name: str) -> Explanation:
     experiment, classifier, dataset = parts
     refused = {one.artifact: one.reason for one in experiment.refused}
     if f"explanations/{name}" in refused:
-        pytest.skip(refused[f"explanations/{name}"])
+        pytest.skip(say(refused[f"explanations/{name}"]))
     context = ExplainContext(
         classifier=classifier,
         inputs=dataset.test.inputs[:INSTANCES],

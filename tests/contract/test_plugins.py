@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -31,16 +30,6 @@ HEAVY = {"torch", "shap", "lime", "captum", "sklearn", "matplotlib", "plotly", "
 
 #: A data set of each kind that needs nothing but a package.
 DATA = {"table": "credit", "text": "tweets", "image": "digits", "series": "trace"}
-
-
-#: A number to predict, with parts to compare that are no groups of people.
-PARTS_OF_NUMBERS = (
-    "dataset=csv",
-    f"dataset.path={Path(__file__).parent / 'sites.csv'}",
-    "dataset.target=y",
-    "dataset.compare_by=[site]",
-    "model=mlp",
-)
 
 
 def company(group: str, name: str) -> list[str]:
@@ -67,7 +56,7 @@ def predicting(group: str, name: str) -> list[str]:
     compared = getattr(plugin_class(group, name), "needs_groups", frozenset())
     tasks = set(getattr(plugin_class(group, name), "tasks", {"classification"}))
     if compared == PARTS:
-        return list(PARTS_OF_NUMBERS if tasks == {"regression"} else ["dataset=tweets"])
+        return ["dataset=tweets"]
     if "classification" in tasks or group == "dataset":
         return []
     return [*[f"dataset={data[one]}" for one in data if one in tasks][:1], "model=mlp"]

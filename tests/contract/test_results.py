@@ -14,6 +14,8 @@ from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.runner.parts import write_section
 from deepseek_report.runner.reading import read_run, results_of
+from deepseek_report.wording.of_results import words_of
+from tests.worded import say
 
 CHOICES = groups([shipped("conf")])
 SECTIONS, PICTURES = CHOICES["sections"], CHOICES["visualizations"]
@@ -53,14 +55,15 @@ def test_every_metric_that_was_not_refused_gave_something(results: Results) -> N
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_picture_is_well_formed_and_says_what_it_shows(results: Results, name: str) -> None:
     if f"pictures/{name}" in results.refused:
-        pytest.skip(results.refused[f"pictures/{name}"])
+        pytest.skip(say(results.refused[f"pictures/{name}"]))
     folder = results.paths[f"pictures/{name}"]
     drawn = [results.pictures[path.stem] for path in sorted(folder.glob("*.svg"))]
     assert drawn
     for picture in drawn:
         ET.fromstring(picture.svg)  # noqa: S314 - drawn by ourselves a moment ago
         assert len(picture.svg) < 150_000
-        assert min(len(picture.title), len(picture.alt), len(picture.how_to_read)) > 20
+        texts = (picture.title, picture.alt, picture.how_to_read)
+        assert min(len(words_of(results).say(text)) for text in texts) > 20
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -78,8 +81,8 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
 ) -> None:
     run = read_run(small_run.folder)
     kept = {key: value for key, value in run["artifacts"].items() if key in {"data", "cases"}}
-    broken = results_of(small_run.folder, {**run, "artifacts": kept})
-    broken.failures = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    lost = {one: "the disk was full" for one in run["artifacts"] if one not in kept}
+    broken = results_of(small_run.folder, {**run, "artifacts": kept}).with_failures(lost)
     content = write_section(broken, name, run["config"]["sections"][name])
     assert not any("could not be written" in one for one in content.incomplete), content.incomplete
     assert content.title

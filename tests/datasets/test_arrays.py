@@ -20,6 +20,7 @@ from deepseek_report.datasets.surface_defects import SurfaceDefects
 from deepseek_report.datasets.trace import Trace
 from deepseek_report.datasets.wide import Wide, log_odds
 from deepseek_report.errors import DataError
+from tests.worded import say
 
 PLUGINS = {
     "digits": Digits(rows=300),
@@ -196,5 +197,5 @@ def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> Non
     dataset = Trace().load(1, Silent())
     (leak,) = [one for one in dataset.issues if one.check == "near_leak"]
     assert leak.values["places"] > 1
-    assert leak.text.startswith(f"{leak.values['places']} steps each nearly give the label away")
-    assert "dataset.drop" not in leak.recommendation
+    assert say(leak.text).startswith(f"{leak.values['places']} steps of")
+    assert "dataset.drop" not in say(leak.recommendation)

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.boston import BostonMortgages
+from tests.worded import say
 
 FILE = Path(module.__file__).parent / "data" / "boston_hmda.parquet"
 
@@ -59,7 +60,7 @@ def test_the_labels_are_told_to_be_decisions_of_lenders(boston: Dataset) -> None
     assert target.labels_are_decisions
     assert target.classes == ("approved", "denied")
     assert (target.favourable, target.explained) == (0, 1)
-    assert "not outcomes" in boston.card["limits"][0]
+    assert "not outcomes" in say(boston.card["limits"][0])
 
 
 def test_the_near_leak_is_found_with_its_counts(boston: Dataset) -> None:
@@ -70,13 +71,13 @@ def test_the_near_leak_is_found_with_its_counts(boston: Dataset) -> None:
 
 def test_what_the_near_leak_advises_can_be_done(boston: Dataset) -> None:
     (leak,) = [one for one in boston.issues if one.check == "near_leak"]
-    assert "dataset.drop=[insurance]" in leak.recommendation
+    assert "dataset.drop=[insurance]" in say(leak.recommendation)
     plugin = BostonMortgages(drop=("insurance",))
     assert plugin.problems() == []
     dataset = plugin.load(7, Silent())
     assert "insurance" not in dataset.schema.names
     assert not [one for one in dataset.issues if one.check == "near_leak"]
-    assert any("“Mortgage insurance denied”" in one for one in dataset.card["preparation"])
+    assert any("“Mortgage insurance denied”" in say(one) for one in dataset.card["preparation"])
 
 
 @pytest.mark.parametrize(("name", "said"), [("insurrance", "did you mean"), ("deny", "the target")])

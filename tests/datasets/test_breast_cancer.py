@@ -11,6 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.breast_cancer import BreastCancer
+from tests.worded import say
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_malignant_is_explained_and_benign_is_favourable(cancer: Dataset) -> Non
 def test_there_are_no_groups_and_the_card_says_what_that_costs(cancer: Dataset) -> None:
     assert cancer.schema.attributes == ()
     assert cancer.card["groups"] == {}
-    assert any("groups of patients cannot be assessed" in one for one in cancer.card["limits"])
+    assert any("groups of patients cannot be assessed" in say(one) for one in cancer.card["limits"])
     assert not any(feature.mutable for feature in cancer.schema.features)
 
 
@@ -59,7 +60,7 @@ def test_sizes_that_say_the_same_are_found(cancer: Dataset) -> None:
 def test_a_feature_can_be_left_out_and_a_wrong_name_is_told() -> None:
     dataset = BreastCancer(drop=("worst area",)).load(1, Silent())
     assert "worst area" not in dataset.schema.names
-    assert any("“Largest area”" in one for one in dataset.card["preparation"])
+    assert any("“Largest area”" in say(one) for one in dataset.card["preparation"])
     (problem,) = BreastCancer(drop=("worst aera",)).problems()
     assert "`worst area`" in problem
 

@@ -15,6 +15,7 @@ from deepseek_report.datasets.correlations import spearman
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.datasets.groups import band_labels
 from deepseek_report.datasets.leaks import auc
+from tests.worded import say
 
 
 def noise(n: int = 400) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def test_a_category_that_decides_the_rare_class_is_a_near_leak(tmp_path: Path) -
     frame["refused"] = np.where(np.arange(1000) % 20 == 0, "yes", "no")
     leak = issues(frame, tmp_path)["near_leak"]
     assert (leak.values["n"], leak.values["n_class"]) == (50, 50)
-    assert leak.text.startswith("Of the 50 rows with “refused: yes”, 50 (100.0\u00a0%)")
+    assert say(leak.text).startswith("Of the 50 rows with “refused: yes”, 50 (100.0\u00a0%)")
 
 
 def test_a_category_of_the_common_class_is_no_near_leak(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_missing_cells_that_decide_the_label_are_a_near_leak(tmp_path: Path) -> 
     frame["label"] = (np.arange(400) % 4 == 0).astype(int)
     frame.loc[np.arange(400) % 8 == 0, "x"] = np.nan
     leak = issues(frame, tmp_path)["near_leak"]
-    assert (leak.values["category"], leak.values["n"]) == ("missing", 50)
+    assert (say(leak.values["category"]), leak.values["n"]) == ("missing", 50)
 
 
 def test_copies_across_parts_are_told_where_rows_stand_apart(tmp_path: Path) -> None:
@@ -136,8 +137,10 @@ def test_every_issue_says_what_to_do(tmp_path: Path) -> None:
     found = issues(frame, tmp_path, sensitive=("y",))
     assert len(found) >= 6
     for issue in found.values():
-        assert issue.text.endswith(".")
-        assert issue.recommendation.endswith((".", "]'"))  # a sentence, or an override to paste
+        assert say(issue.text).endswith(".")
+        assert say(issue.recommendation).endswith(
+            (".", "]'")
+        )  # a sentence, or an override to paste
 
 
 def test_bands_are_named_as_people_say_them() -> None:

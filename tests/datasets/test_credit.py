@@ -15,6 +15,7 @@ from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue, Dataset
 from deepseek_report.datasets.credit import TaiwanCredit
+from tests.worded import say
 
 FILE = Path(module.__file__).parent / "data" / "taiwan_credit.parquet"
 
@@ -88,7 +89,7 @@ def test_the_correlated_bills_are_found(credit: Dataset, raw: pd.DataFrame) -> N
 
 def test_small_groups_and_limits_are_told(credit: Dataset) -> None:
     assert issue(credit, "small_group").values["level"] == "other status"
-    assert "rejected" in issue(credit, "population_limits").text
+    assert "rejected" in say(issue(credit, "population_limits").text)
 
 
 def test_nothing_leaks_and_nothing_is_missing(credit: Dataset) -> None:
@@ -139,7 +140,7 @@ def test_a_model_that_must_not_see_sensitive_features_is_still_compared_by_them(
     assert dataset.train.inputs.shape[1] == len(dataset.schema.features) == 20
     assert [one.source for one in dataset.schema.attributes] == [None] * 3
     assert set(dataset.test.groups) == {"sex", "marital_status", "age_band"}
-    assert any("is not given “Sex”" in note for note in dataset.card["preparation"])
+    assert any("is not given “Sex”" in say(note) for note in dataset.card["preparation"])
 
 
 def test_fewer_rows_keep_the_share_and_the_schema(credit: Dataset) -> None:

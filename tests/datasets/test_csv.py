@@ -16,6 +16,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.columns import Column
 from deepseek_report.datasets.csv import TableFile
 from deepseek_report.errors import DataError
+from tests.worded import say
 
 Write = Callable[..., str]
 
@@ -141,10 +142,10 @@ def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
     )
     dataset = load(write(frame))
     assert not {"since", "customer_id"} & set(dataset.schema.names)
-    notes = " ".join(dataset.card["preparation"])
+    notes = " ".join(map(say, dataset.card["preparation"]))
     assert "“since” holds dates" in notes
     assert "“customer_id” only numbers the rows" in notes
-    told = [one.text for one in dataset.issues if one.check == "left_out_dates"]
+    told = [say(one.text) for one in dataset.issues if one.check == "left_out_dates"]
     assert told == ["1 column of dates is left out: “since”."]
 
 
@@ -175,18 +176,20 @@ def test_the_class_that_is_not_favourable_is_explained(write: Write) -> None:
 
 
 def test_an_assumed_favourable_class_is_told(write: Write) -> None:
-    notes = load(write()).card["preparation"]
+    notes = [say(note) for note in load(write()).card["preparation"]]
     assert any("does not say which class is favourable" in note for note in notes)
-    notes = load(write(), favourable="granted").card["preparation"]
+    notes = [say(note) for note in load(write(), favourable="granted").card["preparation"]]
     assert not any("favourable" in note for note in notes)
 
 
 def test_of_three_classes_the_explained_one_is_told_where_it_is_assumed(write: Write) -> None:
     frame = people()
     frame["outcome"] = np.resize(["low", "high", "middle"], 120)
-    notes = load(write(frame), favourable="high").card["preparation"]
+    notes = [say(note) for note in load(write(frame), favourable="high").card["preparation"]]
     assert any("“low” was taken: declare `dataset.positive`" in note for note in notes)
-    assert "positive" not in " ".join(load(write(frame), positive="low").card["preparation"])
+    assert "positive" not in " ".join(
+        map(say, load(write(frame), positive="low").card["preparation"])
+    )
 
 
 def test_three_classes_keep_their_order(write: Write) -> None:
@@ -255,7 +258,7 @@ def test_levels_merge_and_name_groups(write: Write) -> None:
 def test_decisions_as_labels_are_a_limit(write: Write) -> None:
     dataset = load(write(), labels_are_decisions=True)
     assert dataset.schema.target.labels_are_decisions
-    assert any("decisions" in text for text in dataset.card["limits"])
+    assert any("decisions" in say(text) for text in dataset.card["limits"])
 
 
 def test_what_the_config_does_not_say_is_an_issue(write: Write) -> None:

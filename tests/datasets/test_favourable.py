@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.progress import Silent
@@ -34,7 +35,7 @@ from deepseek_report.metrics.group_gaps import (
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
-from deepseek_report.metrics.groups import GroupRates
+from deepseek_report.metrics.group_rates import GroupRates
 from deepseek_report.metrics.impact_ratio import ImpactRatio
 from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
 from deepseek_report.metrics.threshold_sweep import ThresholdSweep
@@ -43,6 +44,8 @@ from deepseek_report.runner.against_data import not_judged
 from deepseek_report.runner.forecast import forecast
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
+from deepseek_report.wording.words import wording
+from tests.worded import refused, say
 
 JUDGES = (
     GroupRates(),
@@ -115,7 +118,7 @@ def table(tmp_path: Path) -> Path:
 def test_no_class_of_a_file_is_favourable_unless_the_config_says_so(table: Path) -> None:
     target = load(table).schema.target
     assert (target.favourable, target.is_judged) == (None, False)
-    with pytest.raises(NotApplicableError, match=r"^not judged: the favourable class is not decl"):
+    with refused(r"^not judged: the favourable class is not decl"):
         _ = target.favourable_class
     declared = load(table, favourable="genehmigt").schema.target
     assert (declared.favourable_class, declared.favourable_by) == ("genehmigt", "config")
@@ -194,7 +197,7 @@ def test_what_compares_favourable_decisions_refuses_without_a_declaration(
     assert metric.needs_favourable
     with pytest.raises(NotApplicableError) as refusal:
         metric.measure(as_labelled(load(table)))
-    assert str(refusal.value) == NOT_JUDGED
+    assert refusal.value.reason == NOT_JUDGED
     assert metric.measure(as_labelled(load(table, favourable="genehmigt"))).tables
 
 
@@ -215,7 +218,7 @@ def test_the_share_of_favourable_decisions_is_left_out_where_none_is(table: Path
     assert {"true_positive_rate", "precision"} <= named
     declared = as_labelled(load(table, favourable="genehmigt"))
     assert "selection_rate" in {one.metric for one in ConfusionMatrix().measure(declared).scores}
-    note = ThresholdSweep().measure(as_labelled(load(table))).notes[0]
+    note = wording().say(ThresholdSweep().measure(as_labelled(load(table))).notes[0])
     assert "the selection rate is of “genehmigt”" in note  # the explained class, by its name
 
 
@@ -301,8 +304,9 @@ def test_a_run_stops_at_the_same_problem_before_it_trains(table: Path) -> None:
 def test_without_a_threshold_check_says_what_will_not_be_judged(table: Path) -> None:
     plan = forecast(validate(compose(overrides(table))))
     told = dict(plan.refused)
-    assert told["measures/impact_ratio"].startswith(NOT_JUDGED)
-    assert "dataset.favourable=genehmigt" in told["measures/impact_ratio"]
+    reason = say(told["measures/impact_ratio"])
+    assert reason.startswith(say(NOT_JUDGED))
+    assert "dataset.favourable=genehmigt" in reason
     assert "measures/roc_auc" not in told
     declared = forecast(
         validate(compose(overrides(table, "dataset.favourable=genehmigt", PROMISE)))
@@ -315,7 +319,7 @@ def test_a_class_with_blanks_is_written_so_that_it_can_be_copied(tmp_path: Path)
     mortgages(words=("voll bewilligt", "abgelehnt")).to_csv(table, index=False)
     experiment = validate(compose(overrides(table)))
     ((_, reason), *_) = not_judged(experiment, load(table).schema)
-    assert "'dataset.favourable=\"voll bewilligt\"'" in reason
+    assert "'dataset.favourable=\"voll bewilligt\"'" in say(reason)
     composed = compose(overrides(table, 'dataset.favourable="voll bewilligt"'))
     assert composed.raw["dataset"]["favourable"] == "voll bewilligt"
 
@@ -339,12 +343,12 @@ def test_without_a_declaration_the_report_says_not_judged(
     run = finished()
     assert run.exit_code == 0
     page = (run.folder / "report.html").read_text("utf-8")
-    assert NOT_JUDGED in page
+    assert say(NOT_JUDGED) in page
     assert "” was taken" not in page
     assert "favourable decision is" not in page
     assert "Labelled “abgelehnt”, decided otherwise" in page
     assert "Labelled “genehmigt”, decided otherwise" in page
-    reasons = {one["stage"]: one["reason"] for one in run.record["problems"]}
+    reasons = {one["stage"]: text_of(one["reason"]) for one in run.record["problems"]}
     assert reasons["measures/impact_ratio"] == NOT_JUDGED
     assert reasons["pictures/group_rates"] == NOT_JUDGED
     findings = load_json(run.folder / "findings.json")
@@ -366,7 +370,7 @@ def test_a_declared_class_is_judged_by_the_truth_and_named_as_declared(
     assert verdict.low < 0.4 < verdict.high
     page = (run.folder / "report.html").read_text("utf-8")
     assert "declared in the config" in page
-    assert NOT_JUDGED not in page
+    assert say(NOT_JUDGED) not in page
 
 
 def test_a_number_is_never_asked_for_a_favourable_class() -> None:

@@ -24,6 +24,7 @@ from deepseek_report.datasets.encodings import Unclear, recognise
 from deepseek_report.datasets.series_file import SeriesFile
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError
+from tests.worded import say
 
 N = 60
 WORDS = {
@@ -64,7 +65,7 @@ def refusal(path: Path, **fields: Any) -> str:
 
 
 def said(dataset: Dataset) -> str:
-    return " ".join(dataset.card["preparation"])
+    return " ".join(map(say, dataset.card["preparation"]))
 
 
 # --- encodings ------------------------------------------------------------------------------------
@@ -341,7 +342,7 @@ def test_a_formula_counts_with_its_stored_value(tmp_path: Path) -> None:
     found.save(tmp_path / "a.xlsx")
     dataset = load(tmp_path / "a.xlsx")
     assert dataset.card["missing"] == {"income": 1}
-    assert "a formula counts with the value that is stored beside it" in said(dataset)
+    assert "for a formula, the value that is stored beside it counts" in said(dataset)
 
 
 def test_without_the_package_the_message_says_how_to_install_it(

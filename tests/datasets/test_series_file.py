@@ -12,6 +12,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.datasets.series_file import SeriesFile
 from deepseek_report.errors import DataError
+from tests.worded import say
 
 N, STEPS = 60, 12
 
@@ -64,7 +65,7 @@ def test_series_of_one_machine_never_fall_in_different_parts(tmp_path: Path) -> 
     dataset = load(long_table(), tmp_path)
     machines = [set((getattr(dataset, part).instance_ids // 4).tolist()) for part in PARTS]
     assert sum(map(len, machines)) == len(set.union(*machines))
-    assert "machine" in dataset.card["leakage"]["method"]
+    assert "machine" in say(dataset.card["leakage"]["method"])
 
 
 def test_shorter_series_end_in_empty_places_and_longer_ones_are_cut(tmp_path: Path) -> None:
@@ -74,10 +75,10 @@ def test_shorter_series_end_in_empty_places_and_longer_ones_are_cut(tmp_path: Pa
     rows = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     ended = np.isnan(rows).sum(axis=1)
     assert sorted(set(ended.tolist())) == [0, 2 * (STEPS - 7)]
-    assert any("7 to 12 steps" in one for one in dataset.card["preparation"])
+    assert any("7 to 12 steps" in say(one) for one in dataset.card["preparation"])
     cut = load(short, tmp_path, most_steps=5)
     assert cut.schema.layout.shape == (5, 2)
-    assert any("cut after 5 steps" in one for one in cut.card["preparation"])
+    assert any("cut after 5 steps" in say(one) for one in cut.card["preparation"])
 
 
 def test_a_missing_moment_is_told_or_filled_by_a_straight_line(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_dates_are_moments_too(tmp_path: Path) -> None:
     frame = long_table()
     frame["time"] = pd.Timestamp("2024-01-31") + pd.to_timedelta(frame["time"], unit="D")
     dataset = load(frame, tmp_path)
-    assert any("43" in one and "seconds" in one for one in dataset.card["preparation"])
+    assert any("43" in say(one) and "seconds" in say(one) for one in dataset.card["preparation"])
 
 
 def test_players_are_windows_of_one_channel(tmp_path: Path) -> None:
@@ -144,6 +145,6 @@ def test_what_is_wrong_is_known_before_loading(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_decisions_are_a_limit_of_series_as_of_tables() -> None:
-    (said,) = SeriesFile(labels_are_decisions=True).described("x").limits
-    assert "decisions" in said
+    (limit,) = SeriesFile(labels_are_decisions=True).described("x").limits
+    assert "decisions" in say(limit)
     assert SeriesFile().described("x").limits == ()

@@ -14,6 +14,7 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.text_file import TextFile
 from deepseek_report.errors import DataError
+from tests.worded import say
 
 
 def letters(n: int = 120) -> pd.DataFrame:
@@ -101,7 +102,7 @@ def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
     one = TextFile(path=str(path), text="body", target="tags", label_separator="|")
     dataset = load(one)
     assert "rare" not in dataset.schema.target.labels
-    assert any("1 label is left out" in note for note in dataset.card["preparation"])
+    assert any("1 label is left out" in say(note) for note in dataset.card["preparation"])
 
 
 @pytest.mark.parametrize(

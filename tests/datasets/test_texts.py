@@ -18,6 +18,7 @@ from deepseek_report.datasets.targets import Answer, TargetRule
 from deepseek_report.datasets.texts import Corpus, TextRule, assemble_texts, length_bands
 from deepseek_report.datasets.tokenizing import learn, tokenizer_problem
 from deepseek_report.errors import ConfigError, DataError
+from tests.worded import say
 
 NOUNS = ["room", "meal", "film", "book", "train", "soup", "phone", "bag"]
 
@@ -146,7 +147,7 @@ def test_copies_are_dropped_and_counted_by_how_near_they_are() -> None:
     dataset = load([*texts, *more], [*labels, labels[0], labels[1]])
     issue = found(dataset)["duplicates"]
     assert (issue.values["exact"], issue.values["near"]) == (1, 1)
-    assert "only the first of each is kept" in issue.text
+    assert "only the first of each is kept" in say(issue.text)
     assert dataset.card["rows"] == 200
     assert dataset.card["duplicates"] == 2
 
@@ -165,7 +166,7 @@ def test_near_copies_stay_in_one_part_unless_they_stand_apart() -> None:
     both = [*labels, *labels]
     together = load(doubled, both, {"duplicates": "together"})
     assert "duplicates_across_parts" not in found(together)
-    assert "kept in one part" in found(together)["duplicates"].text
+    assert "kept in one part" in say(found(together)["duplicates"].text)
     apart = found(load(doubled, both, {"duplicates": "apart"}))["duplicates_across_parts"]
     assert apart.severity == "high"
     assert apart.values["n"] > 50
@@ -180,7 +181,7 @@ def test_texts_that_differ_only_in_unknown_words_are_counted_across_parts() -> N
     assert n > 10
     issue = found(dataset)["same_inputs_across_parts"]
     assert (issue.values["n"] >= n, issue.severity) == (True, "medium")
-    assert "have exactly the tokens of a text in another part" in issue.text
+    assert "have exactly the tokens of a text in another part" in say(issue.text)
     assert "duplicates_across_parts" not in found(dataset)
     leakage = dataset.card["leakage"]
     assert (leakage["duplicates_across"], leakage["same_inputs_across"]) == (0, issue.values["n"])
@@ -224,7 +225,7 @@ def test_a_handle_that_gives_the_label_away_is_found_with_its_counts() -> None:
     assert cue["hits"] == int(named[labels == 1].sum())
     assert cue["low"] < cue["rate"] < cue["high"]
     assert issue.severity == "high"
-    assert "dataset.hide=[handles]" in issue.recommendation
+    assert "dataset.hide=[handles]" in say(issue.recommendation)
     hidden = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
     assert "spurious_cues" not in found(load(hidden, labels, hide=("handles",)))
 
@@ -282,7 +283,7 @@ def test_the_card_has_no_row_for_single_places() -> None:
     assert card["numeric"] == card["categorical"] == card["correlations"] == []
     assert card["missing"] == {}
     assert card["texts"]["vocabulary"] == 50
-    assert [row["class"] for row in card["texts"]["lengths"]] == ["all", "sad", "glad"]
+    assert [say(row["class"]) for row in card["texts"]["lengths"]] == ["all", "sad", "glad"]
 
 
 def test_a_number_can_be_the_target() -> None:
@@ -292,5 +293,5 @@ def test_a_number_can_be_the_target() -> None:
     source = Source("x", "0", Description("x", "X"), {}, TargetRule("n"))
     corpus = Corpus(texts, Answer(target, numbers))
     dataset = assemble_texts(corpus, source, TextRule(), SplitRule(), 1)
-    assert found(dataset)["telling_length"].values["class"] == "the upper half"
+    assert say(found(dataset)["telling_length"].values["class"]) == "the upper half"
     assert replace(dataset.train).labels.dtype == np.float64

@@ -15,6 +15,7 @@ from deepseek_report.datasets.layouts import image_layout, moments, pixels, seri
 from deepseek_report.datasets.leaks import areas
 from deepseek_report.datasets.splitting import SplitRule
 from deepseek_report.datasets.targets import TargetRule
+from tests.worded import say
 
 
 def dataset(inputs: np.ndarray, layout: Layout | None = None) -> Dataset:
@@ -35,10 +36,11 @@ def test_a_thousand_columns_are_compared_and_the_others_are_told() -> None:
     inputs[:, 0] += 2 * (np.arange(80) % 2)
     inputs[:, 1] = inputs[:, 0]
     data = dataset(inputs)
-    assert data.card["limited"] == [
-        "Of 1\u202f200 features, the 1\u202f000 that go most with the label were compared with one "
-        "another; pairs among the others were not searched."
-    ]
+    (limit,) = data.card["limited"]
+    assert say(limit) == (
+        "Of 1\u202f200 features, the 1\u202f000 that are most closely related to the label were "
+        "compared with one another; pairs among the others were not searched."
+    )
     strongest = found(data)["correlated_features"].values["strongest"]
     assert (strongest["a"], strongest["b"]) == ("g0", "g1")
     assert dataset(inputs[:, :9]).card["limited"] == []
@@ -56,8 +58,8 @@ def test_many_leaks_and_constant_columns_are_told_together() -> None:
     data = dataset(inputs)
     leaks = [one for one in data.issues if one.check == "near_leak"]
     assert len(leaks) == 6
-    assert leaks[-1].text == "4 further features decide the label almost alone."
-    assert found(data)["constant_feature"].text.startswith("10 of 30 features")
+    assert say(leaks[-1].text) == "4 further features decide the label almost alone."
+    assert say(found(data)["constant_feature"].text).startswith("10 of 30 features")
 
 
 def test_the_areas_of_all_columns_are_those_of_sklearn() -> None:

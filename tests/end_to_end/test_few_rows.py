@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import run_experiment
+from tests.worded import say
 
 
 def test_sixty_rows_with_ten_explained_cases_give_a_report(tmp_path: Path) -> None:
@@ -37,7 +39,11 @@ def test_sixty_rows_with_ten_explained_cases_give_a_report(tmp_path: Path) -> No
     finished = run_experiment(validate(compose(chosen)), NoReporter(), chosen)
     assert finished.failures == []
     assert finished.exit_code == 0
-    reasons = [one["reason"] for one in finished.record["problems"] if one["kind"] != "failed"]
+    reasons = [
+        say(text_of(one["reason"]))
+        for one in finished.record["problems"]
+        if one["kind"] != "failed"
+    ]
     assert any("needs two parts of at least 50 rows" in one for one in reasons)
     page = (finished.folder / "report.html").read_text("utf-8")
     assert "decimal comma, which “income” shows" in page

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.runner.plan import make_plan, run_id
@@ -21,6 +22,7 @@ from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.runner.verify import verify
 from deepseek_report.store import Store, hash_folder
+from tests.worded import say
 
 #: A few parts are enough to see how a run behaves.
 FEW = (
@@ -247,5 +249,5 @@ def test_a_killed_worker_costs_its_stages_and_not_the_report(
         shutil.copytree(small_run.store / stage, tmp_path / "store" / stage)
     finished, _ = run(*overrides, *FEW, "jobs=2")
     assert finished.exit_code == 1
-    assert all("ended from outside" in one["reason"] for one in finished.failures[:2])
+    assert all("ended from outside" in say(text_of(one["reason"])) for one in finished.failures[:2])
     assert (finished.folder / "report.html").exists()

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
-from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.attention_rollout import (
     AttentionRollout,
     combine,
     read_out,
     rollout,
 )
+from tests.worded import refused
 
 
 def test_attention_that_looks_only_at_itself_stays_with_itself() -> None:
@@ -73,5 +72,5 @@ def test_a_model_without_attention_is_refused_with_what_to_do(
     toy_schema, toy_classifier, attention_module, context
 ) -> None:
     classifier = toy_classifier(toy_schema(3), module=attention_module(np.zeros((3, 2)), []))
-    with pytest.raises(NotApplicableError, match="Remove attention_rollout"):
+    with refused("Remove attention_rollout"):
         AttentionRollout().explain(context(classifier))

@@ -10,6 +10,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.lime_surrogate import Coding, Ridge
+from tests.worded import say
 
 
 def only_kind(rows: np.ndarray) -> np.ndarray:
@@ -129,4 +130,4 @@ def test_says_that_the_surrogate_is_poor_where_it_is(toy_schema, toy_classifier,
 
     found = Lime(num_samples=200).explain(context(toy_classifier(toy_schema(4), probability=rough)))
     assert found.params["fidelity_mean"] < 0.5
-    assert "poor picture" in found.notes[1]
+    assert "poor picture" in say(found.notes[1])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.lime import Lime
 from deepseek_report.explainers.lime_players import cosine_distances
-from deepseek_report.metrics.players import player_sums, spread_evenly
+from tests.worded import say
 
 
 @pytest.mark.parametrize("modality", ["text", "image", "series"])
@@ -47,11 +48,11 @@ def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context)
     given.inputs[:, 7] = 2.0
     explainer = Lime()
     found = explainer.explain(given)
-    assert "64 groups of correlated columns" in found.variant
+    assert "64 groups of correlated columns" in say(found.variant)
     screened = 4 * 301
     assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640 + screened
     assert (found.values[:, 7] > 5 * np.delete(found.values, 7, axis=1).max(axis=1)).all()
-    assert "4 walks from one training row to another" in " ".join(found.notes)
+    assert "4 walks from one training row to another" in " ".join(map(say, found.notes))
 
 
 def test_without_screening_a_column_shares_with_its_group(toy_classifier, context) -> None:
@@ -78,7 +79,7 @@ def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(
 
     found = Lime(num_samples=500).explain(context(Number(schema), target=0))
     assert found.output_space == "value"
-    assert "probability" not in " ".join(found.notes)
+    assert "probability" not in " ".join(map(say, found.notes))
     np.testing.assert_allclose(found.predictions, 100 + 50 * found.inputs[:, 0])
     assert np.abs(found.values[:, 0]).mean() > 5 * np.abs(found.values[:, 1:]).mean()
 

@@ -13,11 +13,12 @@ from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from deepseek_report.artifacts.schema import Feature, Schema, Target
-from deepseek_report.errors import NotApplicableError
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers import orders
 from deepseek_report.explainers.partition import groups_of, middle_of, partition_order
 from deepseek_report.explainers.shap import Shap
-from deepseek_report.metrics.players import by_player, player_sums, present, spread_evenly
+from tests.worded import refused, say
 
 LAYOUTS = ["text", "image", "series"]
 
@@ -175,8 +176,8 @@ def test_sums_of_players_and_even_spreading_are_inverse() -> None:
 def test_a_word_behind_the_end_of_a_text_is_not_there(layout_schema) -> None:
     schema = layout_schema("text")
     rows = np.array([[2.0, 3, np.nan, 4, *[np.nan] * 4]])
-    assert present(rows, schema).tolist() == [[True, True, True, False, False, False]]
-    assert np.isnan(by_player(np.zeros((1, 8)), rows, schema)[0, 3:]).all()
+    assert kind_of(schema).present(rows).tolist() == [[True, True, True, False, False, False]]
+    assert np.isnan(kind_of(schema).by_player(np.zeros((1, 8)), rows)[0, 3:]).all()
 
 
 def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
@@ -229,12 +230,12 @@ def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -
     assert found.n_model_calls == planned
     assert (np.abs(found.values).argmax(axis=1) == 1234).all()
     np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
-    assert "51 parts had a value of their own" in " ".join(found.notes)
+    assert "51 parts had a value of their own" in " ".join(map(say, found.notes))
 
 
 def test_too_many_coalitions_are_refused_with_a_way_out(
     toy_schema, toy_classifier, context
 ) -> None:
     given = context(toy_classifier(toy_schema(17), probability=lambda x: x[:, 0]), n=1)
-    with pytest.raises(NotApplicableError, match="Set algorithm=auto"):
+    with refused("Set algorithm=auto"):
         Shap(algorithm="exact").explain(given)

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from deepseek_report.explainers.shap import Shap, systematic
-from deepseek_report.explainers.shap_rounds import shap as package
+from deepseek_report.explainers.shap import Shap
+from deepseek_report.explainers.shap_package import shap as package
+from deepseek_report.explainers.shap_settings import systematic
+from tests.worded import say
 
 
 def brute_force(value, n: int) -> np.ndarray:
@@ -90,14 +92,14 @@ def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, c
 def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier, context) -> None:
     found = Shap(rounds=1).explain(context(toy_classifier(toy_schema(3), probability=product)))
     assert found.standard_error is None
-    assert "no standard error" in found.notes[1]
+    assert "no standard error" in say(found.notes[1])
 
 
 def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) -> None:
     few = context(toy_classifier(toy_schema(3), probability=product))
     many = context(toy_classifier(toy_schema(9), probability=product), n=1)
-    assert Shap(rounds=2).explain(few).variant.startswith("ExactExplainer of shap")
-    assert Shap(rounds=2).explain(many).variant.startswith("PermutationExplainer of shap")
+    assert say(Shap(rounds=2).explain(few).variant).startswith("ExactExplainer of shap")
+    assert say(Shap(rounds=2).explain(many).variant).startswith("PermutationExplainer of shap")
 
 
 @examples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 20))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.table import TableTypes
 
 LATE = tuple(
     Category(str(code), label) for code, label in [(-1, "paid duly"), (2, "2 months late")]
@@ -37,6 +42,16 @@ def make_schema(**target: Any) -> Schema:
     )
     named = {"classes": ("no default", "default"), "favourable": 0, **target}
     return Schema(features, Target("default", "Default next month", **named), attributes)
+
+
+@cache
+def declared_types(metric: str) -> TableTypes:
+    """What the shipped metric of this key declares of its tables."""
+    path = Path(__file__).parents[2] / "conf" / "metrics" / f"{metric}.yaml"
+    if not path.exists():
+        return {}
+    module, _, name = yaml.safe_load(path.read_text("utf-8"))[metric]["_target_"].rpartition(".")
+    return table_types(getattr(import_module(module), name))
 
 
 class Run:
@@ -62,7 +77,7 @@ class Run:
         folder = self.place("data")
         save_json(folder / "schema.json", make_schema(**target).to_json())
         save_json(folder / "card.json", CARD)
-        save_json(folder / "issues.json", [vars(one) for one in issues])
+        save_json(folder / "issues.json", [one.to_json() for one in issues])
         return self
 
     def training(self, **facts: Any) -> Run:
@@ -102,15 +117,20 @@ class Run:
             variant=name,
             target=1,
             output_space=space,  # type: ignore[arg-type]
-            seed=1,
             n_model_calls=100,
-            **{"base_values": np.full(4, 0.22), "seconds": 1.5, **fields},
+            **{"base_values": np.full(4, 0.22), "seconds": 1.5, "seed": 1, **fields},
         ).save(self.place(f"explanations/{name}"))
         return self
 
     def measure(self, key: str, *scores: Score, **tables: Sequence[Mapping[str, Any]]) -> Run:
         frames = {name: pd.DataFrame(list(rows)) for name, rows in tables.items()}
-        Measurement(scores, frames).save(self.place(f"measures/{key}"))
+        declared = declared_types(key.partition("/")[0])
+        types = {
+            name: declared[name].restricted_to(frame.columns)
+            for name, frame in frames.items()
+            if name in declared
+        }
+        Measurement(scores, frames).typed(types).save(self.place(f"measures/{key}"))
         return self
 
     def results(self) -> Results:
@@ -160,7 +180,7 @@ def score() -> Callable[..., Score]:
 @pytest.fixture
 def say() -> Callable[[Finding], str]:
     """All texts of a finding in English, as one string."""
-    from deepseek_report.findings.wording import wording
+    from deepseek_report.wording.words import wording
 
     def said(finding: Finding) -> str:
         one = wording("en").finding(finding)

@@ -7,6 +7,7 @@ from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
     explainers,
     rules_bottlenecks,
+    rules_calibration,
     rules_data,
     rules_errors,
     rules_explanations,
@@ -16,7 +17,7 @@ from deepseek_report.findings import (
     rules_sources,
 )
 from deepseek_report.findings.find import find
-from deepseek_report.findings.wording import wording
+from deepseek_report.wording.words import wording
 
 
 def pair(level="under 25", verdict="clear below", ratio=0.7, **more):
@@ -91,7 +92,7 @@ def test_calibration_is_off_from_two_points_if_it_is_no_noise(
         score("expected_calibration_error", error, 0.0, 0.06),
         score("calibration_slope", slope, slope - 0.2, slope + 0.2),
     )
-    (found,) = rules_performance.calibration(run.results())
+    (found,) = rules_calibration.calibration(run.results())
     assert found.message == message
     assert f"{100 * error:.1f}\u00a0points (0.0–6.0)" in say(found)
 
@@ -99,7 +100,7 @@ def test_calibration_is_off_from_two_points_if_it_is_no_noise(
 def test_with_three_classes_calibration_is_of_the_most_probable_one(run, score, say):
     run.data(classes=("low", "mid", "high")).predictions()
     run.measure("expected_calibration_error", score("expected_calibration_error", 0.1, 0.05, 0.15))
-    (found,) = rules_performance.calibration(run.results())
+    (found,) = rules_calibration.calibration(run.results())
     text = say(found)
     assert "shares of the most probable class differ by 10.0\u00a0points (5.0–15.0)" in text
     assert "on the whole 73.1\u00a0% is stated and 100.0\u00a0% happened" in text
@@ -121,7 +122,10 @@ def test_training_is_judged_by_how_it_ended(run, facts, message):
 
 def test_a_missed_share_is_said_in_percent_with_the_bound_as_declared(run, score, say):
     run.promise(metric="expected_calibration_error", at_most=0.05, set_by="the risk board")
-    run.measure("expected_calibration_error", score("expected_calibration_error", 0.08, 0.07, 0.09))
+    run.measure(
+        "expected_calibration_error",
+        score("expected_calibration_error", 0.08, 0.07, 0.09, unit="share"),
+    )
     (found,) = rules_performance.thresholds(run.results())
     text = say(found)
     assert found.severity == "high"

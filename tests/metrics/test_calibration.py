@@ -11,12 +11,12 @@ from sklearn.linear_model import LogisticRegression
 
 from deepseek_report.metrics.calibration import (
     ExpectedCalibrationError,
-    calibration_error,
     calibration_estimate,
-    equal_mass_bins,
     recalibration,
     reliability_table,
 )
+from deepseek_report.statistics.classification import calibration_error, equal_mass_bins
+from deepseek_report.wording.words import wording
 
 
 def sample(n: int = 3000, stretch: float = 1.0):
@@ -108,7 +108,7 @@ def test_separated_classes_have_no_slope() -> None:
 def test_the_measurement_says_what_it_is_about(toy, n_classes: int) -> None:
     found = ExpectedCalibrationError(n_resamples=100).measure(toy(n_classes))
     error = found.scores[0]
-    assert ("top-label" if n_classes > 2 else "'default'") in error.note
+    assert ("top-label" if n_classes > 2 else "“default”") in wording().say(error.note)
     assert 0 <= error.low <= error.value <= error.high <= 1
     assert [one.metric for one in found.scores[1:]] == [
         "calibration_slope",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.data_kinds.reference import gower_distances, ranges, spreads, typical_row
 from deepseek_report.metrics.counterfactuals import Rule, Search
-from deepseek_report.metrics.reference import distances, ranges, spreads, typical_row
 
 
 def schema_of(mutable: tuple[bool, ...] = (True, True, True)) -> Schema:
@@ -151,7 +151,7 @@ def test_gower_distance_by_hand() -> None:
     schema = schema_of()
     scale = np.array([50.0, 2.0, 1.0])
     rows = np.array([[20.0, 2, 1], [10.0, 0, 0], [np.nan, 0, 0]])
-    found = distances(rows, np.array([10.0, 0, 0]), scale, schema)
+    found = gower_distances(rows, np.array([10.0, 0, 0]), scale, schema)
     np.testing.assert_allclose(found, [(0.2 + 1 + 1) / 3, 0, 1 / 3])
 
 
@@ -159,6 +159,9 @@ def test_gower_distance_by_hand() -> None:
 def test_gower_distance_is_symmetric_and_within_0_and_1(column) -> None:
     schema, scale = schema_of(), ranges(TRAIN, schema_of())
     a, b = TRAIN[3 + column], TRAIN[100]
-    there, back = distances(a[None], b, scale, schema), distances(b[None], a, scale, schema)
+    there, back = (
+        gower_distances(a[None], b, scale, schema),
+        gower_distances(b[None], a, scale, schema),
+    )
     assert there == back
     assert 0 <= there[0] <= 1

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from deepseek_report.artifacts.protocols.traits import table_types
 from deepseek_report.artifacts.score import Measurement
 from deepseek_report.errors import NotApplicableError
 
 ROOT = Path(__file__).parents[2]
-CONTRACT = (ROOT / "docs" / "contracts.md").read_text(encoding="utf-8")
 KEYS = [
     "accuracy",
     "balanced_accuracy",
@@ -48,17 +48,6 @@ def build(key: str, **fields):
     return TypeAdapter(kind).validate_python({**settings, **fields})
 
 
-def promised_columns(key: str, table: str) -> list[str]:
-    row = next(
-        line
-        for line in CONTRACT.splitlines()
-        if line.startswith("|") and key in re.split(r"[ ,|]+", line.split("|")[1])
-    )
-    listed = re.search(rf"`{table}` \(([^()]*)\)", row)
-    assert listed, f"{key} has no table {table} in the contract"
-    return re.sub(r":.*", "", listed[1]).split(", ")
-
-
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("key", KEYS)
 def test_a_metric_keeps_the_contract_and_survives_storage(
@@ -70,8 +59,9 @@ def test_a_metric_keeps_the_contract_and_survives_storage(
             metric.measure(context)
         return
     found = metric.measure(context)
-    for name, table in found.tables.items():
-        assert list(table.columns) == promised_columns(key, name)
+    types = table_types(metric)
+    for name, table in found.typed(types).tables.items():
+        assert name in types, "the columns of every table are declared"
         assert len(table)
     for score in found.scores:
         assert score.low is None or score.low <= score.value <= score.high

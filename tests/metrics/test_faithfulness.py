@@ -19,6 +19,7 @@ from deepseek_report.metrics.faithfulness import (
     ratio_of_means,
 )
 from deepseek_report.metrics.instance_means import bootstrap_mean, evenly_spaced, mean_score
+from deepseek_report.wording.words import wording
 
 
 class Additive:
@@ -145,7 +146,7 @@ def test_the_control_itself_has_no_gain(toy) -> None:
 def test_without_a_control_the_missing_gain_is_told(toy) -> None:
     context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
     found = Deletion(resamples=200).measure(replace(context, control=None))
-    assert "no random control" in found.notes[0]
+    assert "no random control" in wording().say(found.notes[0])
 
 
 def test_completeness_gap_is_the_miss_relative_to_the_distance(toy) -> None:
@@ -194,7 +195,7 @@ def test_undefined_instances_are_left_out_and_counted(toy) -> None:
     template = Deletion(resamples=200).measure(context).scores[0]
     score = mean_score(template, np.array([1.0, np.nan, 3.0]), 200, 0)
     assert (score.value, score.n) == (2.0, 2)
-    assert "1 of 3" in score.note
+    assert "1 of 3" in wording().say(score.note)
 
 
 def test_a_ratio_with_nothing_below_is_not_defined() -> None:

@@ -11,16 +11,18 @@ import pytest
 
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.gaps import RateTable, largest_gap
 from deepseek_report.metrics.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
-from deepseek_report.metrics.groups import GroupRates, groupings
+from deepseek_report.metrics.group_rates import GroupRates
+from deepseek_report.metrics.groups import groupings
 from deepseek_report.metrics.impact_ratio import ImpactRatio, verdict
-from deepseek_report.metrics.intervals import newcombe
 from deepseek_report.metrics.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.statistics.gaps import RateTable, largest_gap
+from deepseek_report.statistics.intervals import newcombe
+from deepseek_report.wording.words import wording
 
 
 def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
@@ -85,7 +87,7 @@ def test_a_small_group_keeps_its_counts_and_loses_its_verdict(toy) -> None:
     unknown = rates.tables["groups"].query("level == 'unknown'").iloc[0]
     assert unknown["too_few"]
     assert unknown["n"] > 0
-    assert any("Too few to judge" in note for note in rates.notes)
+    assert any("Too few to judge" in wording().say(note) for note in rates.notes)
     pairs = ImpactRatio(**floor).measure(context).tables["pairs"]
     row = pairs.query("level == 'unknown'").iloc[0]
     assert row["verdict"] == "too few to judge"
@@ -151,8 +153,10 @@ def test_the_ratio_is_over_the_declared_reference(toy) -> None:
     assert (row["level"], row["reference"]) == ("female", "male")
     assert row["ratio"] == pytest.approx(rates[1] / rates[0])
     assert row["low"] < row["ratio"] < row["high"]
-    assert not any("sex was not declared" in note for note in found.notes)
-    assert any("reference level of region was not declared" in note for note in found.notes)
+    assert not any("sex was not declared" in wording().say(note) for note in found.notes)
+    assert any(
+        "reference level of region was not declared" in wording().say(note) for note in found.notes
+    )
     score = next(one for one in found.scores if one.attribute == "sex")
     assert (score.value, score.level) == (row["ratio"], "female")
 
@@ -224,14 +228,14 @@ def test_chance_alone_makes_gaps_that_the_null_shows() -> None:
 def test_too_few_people_give_no_gap_and_say_so(toy) -> None:
     found = DemographicParityDifference(min_cell=10_000).measure(toy())
     assert all(math.isnan(score.value) for score in found.scores)
-    assert {score.note for score in found.scores} == {"Too few to judge."}
+    assert {wording().say(score.note) for score in found.scores} == {"Too few to judge."}
 
 
 def test_a_threshold_per_group_narrows_the_gap(toy) -> None:
     context = toy(n=3000)
     policies = ThresholdTradeoff().measure(context).tables["policies"]
     sex = policies[policies["attribute"] == "sex"].set_index("policy")
-    today, own = sex.loc["one threshold (today's)"], sex.loc["a threshold per group"]
+    today, own = sex.loc["today"], sex.loc["per_group"]
     assert today["n_changed"] == 0
     assert today["accuracy"] == pytest.approx(context.predictions.correct.mean())
     assert own["difference"] < today["difference"]

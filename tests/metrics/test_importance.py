@@ -8,6 +8,7 @@ import pytest
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.metrics.explanation_plugin import about_sample
 from deepseek_report.metrics.importance import Importance
+from deepseek_report.wording.words import wording
 
 
 def measured(toy, values, **changes):
@@ -65,4 +66,5 @@ def test_picked_cases_among_the_explained_are_told(toy) -> None:
     assert about_sample(context) == ()
     roles = {"most_certain_right": 3, "nearest_threshold": 8}
     picked = replace(context, cases=replace(context.cases, roles=roles))
-    assert about_sample(picked)[0].startswith("2 of the 40 explained instances were picked")
+    about = wording().say(about_sample(picked)[0])
+    assert about.startswith("2 of the 40 explained instances were picked")

@@ -12,9 +12,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import confint_proportions_2indep, proportions_ztest
 
-from deepseek_report.metrics.intervals import (
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.statistics.intervals import (
     Z95,
-    Estimate,
     _ratio_statistic,
     compare_rates,
     holm,
@@ -86,18 +86,18 @@ def test_koopman_holds_where_all_succeed() -> None:
 
 def test_large_tables_get_the_pooled_score_test() -> None:
     name, p_value = compare_rates(3150, 3564, 2120, 2436)
-    assert name == "score test"
+    assert name == "score"
     assert p_value == pytest.approx(proportions_ztest([3150, 2120], [3564, 2436])[1])
 
 
 def test_small_tables_get_an_exact_test() -> None:
     name, p_value = compare_rates(1, 10, 9, 20)
     table = [[1, 9], [9, 11]]
-    assert name == "Boschloo"
+    assert name == "boschloo"
     assert p_value == pytest.approx(stats.boschloo_exact(table).pvalue)
     assert p_value < stats.fisher_exact(table).pvalue
     name, p_value = compare_rates(1, 10, 90, 200)
-    assert name == "Fisher"
+    assert name == "fisher"
     assert p_value == pytest.approx(stats.fisher_exact([[1, 90], [9, 110]]).pvalue)
 
 

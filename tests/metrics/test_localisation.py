@@ -23,6 +23,7 @@ from deepseek_report.metrics.localisation import (
     rank_inside,
     top_hit,
 )
+from deepseek_report.wording.words import wording
 
 MASK = np.array([True, True, False, False, False, False])
 SHAPE = (2, 3, 1)
@@ -128,7 +129,7 @@ def test_instances_without_a_truth_are_left_out_and_counted() -> None:
     measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), truth))
     assert {one.n for one in measured.scores} == {2}
     assert measured.arrays["positions"].tolist() == [0, 1]
-    assert measured.notes[0].startswith("For 2 of 4 explained cases")
+    assert "known for 2 of 4 explained cases" in wording().say(measured.notes[0])
 
 
 def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:

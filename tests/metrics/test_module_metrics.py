@@ -14,7 +14,7 @@ from torch import nn
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.attention import Attention
-from deepseek_report.metrics.capacity import Ablation, cross_entropy
+from deepseek_report.metrics.capacity import Ablation
 from deepseek_report.metrics.compute import (
     Latency,
     LayerProfile,
@@ -34,6 +34,7 @@ from deepseek_report.metrics.routing import (
     normalised_entropy,
 )
 from deepseek_report.metrics.timing import Stopwatch, median_interval
+from deepseek_report.statistics.classification import cross_entropy
 
 
 class Routed(nn.Module):

@@ -15,20 +15,25 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines
 from deepseek_report.metrics.case_choice import choose_cases
-from deepseek_report.metrics.error_slices import ErrorSlices, measure_parts
-from deepseek_report.metrics.errors import (
-    MEASURES,
-    MeanAbsoluteError,
-    error_estimates,
-    weighted_errors,
-    weighted_median,
-)
-from deepseek_report.metrics.group_errors import GroupErrors, largest_gap
+from deepseek_report.metrics.conditions import Condition
+from deepseek_report.metrics.errors import MeanAbsoluteError
+from deepseek_report.metrics.group_rates import GroupRates
 from deepseek_report.metrics.labels_table import LabelsTable, set_measures
-from deepseek_report.metrics.number_baselines import paired_gain
+from deepseek_report.metrics.part_performance import PartPerformance
 from deepseek_report.metrics.prediction_intervals import PredictionIntervals, half_width
 from deepseek_report.metrics.residuals import Residuals
 from deepseek_report.metrics.robustness import Robustness
+from deepseek_report.metrics.slices import Slices, measure_slices
+from deepseek_report.statistics.errors import (
+    MEASURES,
+    error_estimates,
+    paired_gain,
+    weighted_errors,
+    weighted_median,
+)
+from deepseek_report.statistics.gaps import widest_means
+from deepseek_report.tasks.loss import AbsoluteError
+from deepseek_report.wording.words import wording
 
 RNG = np.random.default_rng
 
@@ -188,11 +193,11 @@ def test_too_few_validation_rows_for_a_level_are_refused() -> None:
 
 def test_the_largest_gap_is_that_of_the_means() -> None:
     values, codes = np.array([[1.0, 3.0, 10.0, 20.0, 7.0]]), np.array([0, 0, 1, 1, -1])
-    assert largest_gap(values, codes, np.array([0, 1]))[0] == 13.0
+    assert widest_means(values, codes, np.array([0, 1]))[0] == 13.0
 
 
 def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> None:
-    metric = GroupErrors(n_permutations=300)
+    metric = GroupRates(n_resamples=300)
     apart = metric.measure(context(worse_right=2.0)).tables["tests"].set_index("metric")
     assert apart.loc["mae_gap", "p_adjusted"] < 0.02
     assert apart.loc["mae_gap", "widest_level"] == "right"
@@ -200,30 +205,58 @@ def test_a_group_that_is_predicted_worse_is_found_and_an_even_one_is_not() -> No
     assert (even["p_adjusted"] > 0.05).all()
 
 
+def test_parts_of_numbers_are_compared_by_their_errors() -> None:
+    given = context(worse_right=2.0)
+    side = replace(SCHEMA.attributes[0], kind="other")
+    schema = replace(SCHEMA, attributes=(side,))
+    given = replace(given, dataset=replace(given.dataset, schema=schema))
+    found = PartPerformance(n_resamples=300).measure(given)
+    right = given.predictions.groups["side"] == 1
+    table = found.tables["parts"].set_index("level")
+    errors = np.abs(given.predictions.errors)
+    assert table.loc["right", "mae"] == pytest.approx(errors[right].mean())
+    assert table.loc["right", "n"] == right.sum()
+    scores = {score.metric: score for score in found.scores}
+    assert set(scores) == {"mae_gap", "mean_error_gap"}
+    gap = errors[right].mean() - errors[~right].mean()
+    assert scores["mae_gap"].value == pytest.approx(gap)
+    assert scores["mae_gap"].unit == "€"
+
+
+def test_groups_of_numbers_that_are_too_small_have_no_gap_and_it_is_said() -> None:
+    found = GroupRates(min_cell=5000, n_resamples=100).measure(context())
+    assert all(
+        np.isnan(score.value) and "few" in wording().say(score.note) for score in found.scores
+    )
+    assert found.tables["groups"]["too_few"].all()
+
+
 def test_parts_have_the_moments_of_their_members() -> None:
     rng = RNG(9)
-    matrix, errors = (rng.random((60, 4)) < 0.5).astype(float), rng.exponential(size=60)
-    parts = measure_parts(matrix, errors, ["a", "b", "c", "d"], True, 5)
-    for k in range(len(parts.sizes)):
-        inside = (matrix[:, parts.first[k]] > 0) & (matrix[:, parts.second[k]] > 0)
-        assert parts.means[k] == pytest.approx(errors[inside].mean())
-        assert parts.variances[k] == pytest.approx(errors[inside].var(ddof=1))
-        assert parts.rest_means[k] == pytest.approx(errors[~inside].mean())
+    conditions = [Condition(name, name, rng.random(60) < 0.5) for name in "abcd"]
+    errors = rng.exponential(size=60)
+    parts = measure_slices(conditions, errors, True, (5, 5))
+    assert len(parts) == 10
+    for k in range(len(parts)):
+        inside = conditions[parts.first[k]].holds & conditions[parts.second[k]].holds
+        assert parts.inside.means[k] == pytest.approx(errors[inside].mean())
+        assert parts.inside.variances[k] == pytest.approx(errors[inside].var(ddof=1))
+        assert parts.outside.means[k] == pytest.approx(errors[~inside].mean())
 
 
 def test_the_test_of_a_part_is_that_of_welch() -> None:
     from scipy.stats import ttest_ind
 
     rng = RNG(10)
-    matrix, errors = (rng.random((50, 1)) < 0.4).astype(float), rng.exponential(size=50)
-    parts = measure_parts(matrix, errors, ["a"], False, 5)
-    inside = matrix[:, 0] > 0
+    inside, errors = rng.random(50) < 0.4, rng.exponential(size=50)
+    parts = measure_slices([Condition("a", "a", inside)], errors, False, (5, 5))
     expected = ttest_ind(errors[inside], errors[~inside], equal_var=False, alternative="greater")
-    assert parts.p_values[0] == pytest.approx(expected.pvalue)
+    p_values = AbsoluteError().p_values(parts.inside, parts.outside)
+    assert p_values[0] == pytest.approx(expected.pvalue)
 
 
 def test_a_part_with_larger_errors_is_listed_first() -> None:
-    found = ErrorSlices(max_features=1).measure(context(worse_right=3.0))
+    found = Slices(max_features=1).measure(context(worse_right=3.0))
     assert "right" in found.tables["slices"]["slice"][0]
     assert found.tables["slices"]["p_adjusted"][0] < 0.01
 

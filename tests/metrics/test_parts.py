@@ -10,7 +10,7 @@ import pytest
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.group_gaps import DemographicParityDifference
-from deepseek_report.metrics.groups import GroupRates
+from deepseek_report.metrics.group_rates import GroupRates
 from deepseek_report.metrics.impact_ratio import ImpactRatio
 from deepseek_report.metrics.part_performance import PartPerformance
 from deepseek_report.metrics.proxies import Proxies

@@ -10,17 +10,16 @@ from sklearn import metrics as sk
 
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.confusion_matrix import ConfusionMatrix
-from deepseek_report.metrics.decisions import decide, threshold_for_share
 from deepseek_report.metrics.performance import (
     Accuracy,
     AveragePrecision,
     BalancedAccuracy,
     BrierScore,
     RocAuc,
-    average_precision_and_brier,
-    balanced_accuracy,
 )
 from deepseek_report.metrics.threshold_sweep import ThresholdSweep
+from deepseek_report.statistics.classification import average_precision_and_brier, balanced_accuracy
+from deepseek_report.tasks.decisions import decide, threshold_for_share
 
 
 def value(found, name: str) -> float:

@@ -14,20 +14,24 @@ from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds.encoding import Words, encoding_of
+from deepseek_report.data_kinds.text import Text
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
 from deepseek_report.metrics.cases import CasePages
 from deepseek_report.metrics.counterfactuals import Rule
-from deepseek_report.metrics.encoding import Words, encoding_of, most_telling
 from deepseek_report.metrics.faithfulness import Deletion, Insertion
 from deepseek_report.metrics.importance import Importance
 from deepseek_report.metrics.label_suspects import neighbours_agreeing
 from deepseek_report.metrics.masking import smallest_masking
 from deepseek_report.metrics.proxies import Proxies
 from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
-from deepseek_report.metrics.robustness import Robustness, drop_words, mask_words
+from deepseek_report.metrics.robustness import Robustness
 from deepseek_report.metrics.slices import Slices
 from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import wording
 
 PLANTED = 3.0
 
@@ -151,7 +155,7 @@ def test_the_true_effects_beat_the_random_order(metric, modality, task, given) -
     assert area.direction == ("lower" if isinstance(metric, Deletion) else "higher")
     assert (area.bounds == (None, None)) == (task == "regression")
     if task == "regression":
-        assert "probability" not in area.note
+        assert "probability" not in wording().say(area.note)
 
 
 def test_taking_the_planted_word_first_drops_the_probability_at_once(given) -> None:
@@ -215,7 +219,7 @@ def test_stability_is_measured_on_every_layout(modality, given) -> None:
     context = given(modality)
     moved = MaxSensitivity(resamples=200).measure(context).scores[0]
     assert moved.value >= 0
-    assert ("replaced by the mask" in moved.note) == (modality == "text")
+    assert ("replaced by the mask" in wording().say(moved.note)) == (modality == "text")
 
 
 def test_an_explanation_that_ignores_the_weights_is_found_out(given) -> None:
@@ -286,9 +290,9 @@ def test_case_pages_are_about_players(modality, given) -> None:
 def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) -> None:
     schema, rng = layout_schema("text"), np.random.default_rng(0)
     rows = np.array([[2.0, 3, 4, 5, 6, 7, np.nan, np.nan]])
-    assert mask_words(schema, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
-    assert np.isnan(drop_words(schema, rows, 1.0, rng)).all()
-    dropped = drop_words(schema, np.tile(rows, (50, 1)), 0.3, rng)
+    assert Text(schema).mask_words(rows, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
+    assert np.isnan(Text(schema).drop_words(rows, rows, 1.0, rng)).all()
+    dropped = Text(schema).drop_words(np.tile(rows, (50, 1)), rows, 0.3, rng)
     for one in dropped:
         known = one[~np.isnan(one)]
         assert np.isnan(one[len(known) :]).all()
@@ -334,12 +338,13 @@ def test_a_text_of_unknown_words_alone_is_a_row_of_zeros(given) -> None:
 def test_predictors_find_the_planted_word(kind: Any, given) -> None:
     context = given("text", n=100)
     data = context.dataset
+    task = TASKS["classification"]
     predict = fit_predictor(
-        kind, data.schema.features, data.train.inputs, data.train.labels, 2, seed=0
+        task, kind, data.schema.features, data.train.inputs, data.train.labels, 2, seed=0
     )
     right = predict(data.test.inputs).argmax(axis=1) == data.test.labels
     assert right.mean() > 0.95
-    assert "words" in limits_of(kind, data.schema.features, 2)
+    assert "words" in wording().say(limits_of(task, kind, data.schema.features, 2))
     assert neighbours_agreeing(data, np.arange(3), 5).shape == (3,)
 
 
@@ -355,10 +360,12 @@ def test_the_columns_that_tell_the_classes_apart_are_kept() -> None:
 
 def test_what_boosting_leaves_out_is_told() -> None:
     wide = tuple(Feature(f"x{j}", "x", "numeric") for j in range(300))
-    assert "200 columns" in limits_of("gradient_boosting", wide, 2)
-    assert "30 trees a class" in limits_of("gradient_boosting", wide[:5], 10)
-    assert limits_of("gradient_boosting", wide[:5], 2) is None
-    assert limits_of("majority", wide, 10) is None
+    task = TASKS["classification"]
+    assert "200 columns" in wording().say(limits_of(task, "gradient_boosting", wide, 2))
+    limits = limits_of(task, "gradient_boosting", wide[:5], 10)
+    assert "30 trees a class" in wording().say(limits)
+    assert limits_of(task, "gradient_boosting", wide[:5], 2) is None
+    assert limits_of(task, "majority", wide, 10) is None
 
 
 def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
@@ -374,4 +381,4 @@ def test_of_thousands_of_columns_slices_look_at_few(toy) -> None:
     found = Slices(min_size=20).measure(
         replace(context, dataset=replace(data, schema=schema, **parts))
     )
-    assert "only the 64" in found.notes[-1]
+    assert "only the 64" in wording().say(found.notes[-1])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from deepseek_report.metrics.ranking import (
+from deepseek_report.statistics.ranking import (
     auc_estimate,
     auc_influence,
     average_precision_statistic,

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.schema import Category, Feature
+from deepseek_report.data_kinds.encoding import Encoder
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.baselines import Baselines, reference_predictions
-from deepseek_report.metrics.encoding import Encoder
 from deepseek_report.metrics.learning_curve import LearningCurve
 from deepseek_report.metrics.proxies import Proxies, permutation_importance
-from deepseek_report.metrics.reference_predictors import fit_predictor, stratified_order
+from deepseek_report.metrics.reference_predictors import fit_predictor
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import wording
 
 FEATURES = (
     Feature("a", "a", "numeric"),
@@ -44,7 +47,7 @@ def test_a_class_without_labels_gets_probability_zero(kind) -> None:
     rng = np.random.default_rng(0)
     rows = np.column_stack([rng.normal(size=80), rng.integers(0, 2, 80)])
     labels = np.where(rows[:, 0] > 0, 2, 0)
-    p = fit_predictor(kind, FEATURES, rows, labels, 3, seed=0)(rows)
+    p = fit_predictor(TASKS["classification"], kind, FEATURES, rows, labels, 3, seed=0)(rows)
     assert p.shape == (80, 3)
     assert np.allclose(p.sum(axis=1), 1)
     assert (p[:, 1] == 0).all()
@@ -71,7 +74,7 @@ def test_a_baseline_decides_about_as_often_as_the_model(toy) -> None:
     found = reference_predictions("logistic_regression", context)
     ours = np.mean(context.predictions.decisions == 1)
     assert np.mean(found.decisions == 1) == pytest.approx(ours, abs=0.06)
-    assert found.rule.startswith("as often as the model")
+    assert found.rule == "as_often_as_the_model"
 
 
 def test_the_learning_curve_ends_with_the_whole_training_part(toy) -> None:
@@ -82,7 +85,7 @@ def test_the_learning_curve_ends_with_the_whole_training_part(toy) -> None:
     assert curve["fraction"].iloc[-1] == 1
     gain = found.scores[0]
     assert gain.value == pytest.approx(curve["roc_auc"].iloc[-1] - curve["roc_auc"].iloc[-2])
-    assert "not of the model itself" in found.notes[0]
+    assert "not of the model itself" in wording().say(found.notes[0])
 
 
 def test_too_few_rows_for_a_curve_are_refused_with_the_reason(toy) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deepseek_report.metrics.resampling import (
+from deepseek_report.statistics.resampling import (
     Replicates,
     bootstrap,
     bootstrap_rates,

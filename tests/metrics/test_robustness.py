@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from deepseek_report.metrics.robustness import (
-    Robustness,
+from deepseek_report.data_kinds.disturbances import (
     add_noise,
     drop_values,
     robust_spread,
     swap_categories,
 )
+from deepseek_report.metrics.robustness import Robustness
+from deepseek_report.wording.words import wording
 
 
 def test_the_robust_spread_of_normal_numbers_is_their_standard_deviation() -> None:
@@ -74,4 +75,4 @@ def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> Non
     context.classifier.probabilities = fragile
     found = Robustness().measure(context)
     assert "missing" not in set(found.tables["perturbations"]["perturbation"])
-    assert sum("no finite output" in note for note in found.notes) == 2
+    assert sum("no finite output" in wording().say(note) for note in found.notes) == 2

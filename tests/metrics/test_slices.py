@@ -10,13 +10,14 @@ from scipy import stats
 
 from deepseek_report.artifacts.schema import Category, Feature
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.conditions import feature_conditions
+from deepseek_report.metrics.conditions import Condition, feature_conditions
 from deepseek_report.metrics.label_suspects import (
     LabelSuspects,
     class_thresholds,
     confidently_another,
 )
-from deepseek_report.metrics.slices import Slices, count_slices, more_errors_p_value
+from deepseek_report.metrics.slices import Slices, measure_slices
+from deepseek_report.statistics.excess import more_errors_p_value
 
 AMOUNT = Feature("amount", "loan amount", "numeric", unit="€")
 
@@ -54,14 +55,14 @@ def test_categories_and_constant_numbers_have_one_condition_each() -> None:
 
 def test_counts_are_those_of_a_loop() -> None:
     rng = np.random.default_rng(0)
-    matrix = (rng.random((80, 5)) < 0.4).astype(float)
+    conditions = [Condition(name, name, rng.random(80) < 0.4) for name in "aabbc"]
     wrong = rng.random(80) < 0.3
-    found = count_slices(matrix, wrong, ["a", "a", "b", "b", "c"], pairs=True)
+    found = measure_slices(conditions, wrong.astype(float), True, (0, 0))
     pairs = list(zip(found.first, found.second, strict=True))
     assert (0, 1) not in pairs
     assert len(pairs) == 5 + 8
-    for (a, b), size, errors in zip(pairs, found.sizes, found.errors, strict=True):
-        inside = (matrix[:, a] > 0) & (matrix[:, b] > 0)
+    for (a, b), size, errors in zip(pairs, found.inside.sizes, found.inside.sums, strict=True):
+        inside = conditions[a].holds & conditions[b].holds
         assert (size, errors) == (inside.sum(), (inside & wrong).sum())
 
 

@@ -14,6 +14,7 @@ from deepseek_report.metrics.stability import (
     ParameterRandomisation,
     max_relative_change,
 )
+from deepseek_report.wording.words import wording
 
 
 class WithRandomised:
@@ -104,7 +105,7 @@ def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
     metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
     found = metric.measure(replace(context, classifier=WithRandomised(seeds)))
     assert found.scores[0].value == pytest.approx(1)
-    assert "by construction" in found.notes[0]
+    assert "by construction" in wording().say(found.notes[0])
     assert len(set(seeds)) == 3
 
 

@@ -20,6 +20,7 @@ from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.models.patches import cut, shortest
 from deepseek_report.models.standard import Standard
+from deepseek_report.tasks import task_of
 
 SMALL = DeepSeek(width=16, heads=2, layers=2, experts=4, experts_per_token=2, expert_width=8)
 KINDS = ("text", "image", "series")
@@ -81,7 +82,7 @@ def rows_of(kind: str) -> torch.Tensor:
 def test_every_kind_of_data_gives_the_outputs_that_every_target_asks_for(kind, task):
     module, rows = module_of(kind, task), rows_of(kind)
     outputs, balance = module.forward_with_balance(rows)
-    assert outputs.shape == (40, TARGETS[task].n_outputs)
+    assert outputs.shape == (40, task_of(TARGETS[task]).n_outputs(TARGETS[task]))
     assert module(rows).shape == (40, len(TARGETS[task].classes))
     assert torch.isfinite(module(rows)).all()
     assert balance >= 1 - 1e-5

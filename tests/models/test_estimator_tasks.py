@@ -11,11 +11,12 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import model_digest
-from deepseek_report.errors import ConfigError, NotApplicableError
+from deepseek_report.errors import ConfigError
 from deepseek_report.explainers.shap import Shap
 from deepseek_report.models.libraries import TREES
 from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.sklearn import Sklearn
+from tests.worded import refused, say
 
 NUMBER = Target("price", "Price", ("price",), 0, 0, task="regression", unit="€")
 LABELS = Target(
@@ -72,7 +73,7 @@ def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path)
         classifier, train.inputs[:6], np.arange(6), train.inputs[50:70], 0, seed=0
     )
     found = Shap().explain(context)
-    assert found.variant.endswith("(interventional, value)")
+    assert say(found.variant).endswith("(interventional, value)")
     assert found.output_space == "value"
     spread = np.abs(found.predictions - found.base_values).max()
     np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4 * spread)
@@ -98,7 +99,7 @@ def test_trees_behind_a_link_function_are_not_passed_off_as_a_sum(tmp_path):
     context = ExplainContext(
         classifier, train.inputs[:4], np.arange(4), train.inputs[50:60], 0, seed=0
     )
-    with pytest.raises(NotApplicableError, match="not the sum of its trees"):
+    with refused("not the sum of its trees"):
         Shap().explain(context)
 
 
@@ -159,7 +160,7 @@ def test_refusals_name_the_estimator():
     assert name_of(model) == "LogisticRegression"
     from deepseek_report.explainers.input_x_gradient import InputXGradient
 
-    assert "LogisticRegression has none" in str(InputXGradient().refuses(model, None))
+    assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
 
 
 def test_without_a_boosting_library_the_extra_is_named(monkeypatch):

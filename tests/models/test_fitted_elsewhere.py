@@ -29,6 +29,7 @@ from deepseek_report.models.torch_module import TorchModule
 from deepseek_report.runner.forecast import forecast
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import run_experiment
+from tests.worded import say
 
 FEATURES = ["income", "debt", "age"]
 
@@ -248,7 +249,7 @@ def test_a_booster_of_two_classes_says_what_it_said_in_its_library(
     assert told(plugin, data) == ""
     np.testing.assert_allclose(asked(plugin, data)[:, 0], expected, atol=1e-6)
     assert plugin.called in {"XGBClassifier", "LGBMClassifier"}
-    summary = plugin.build(data.schema, data.train, 0).describe()["summary"]
+    summary = say(plugin.build(data.schema, data.train, 0).describe()["summary"])
     assert summary.startswith(f"{plugin.called} of {library} ")
     assert "over 3 columns" in summary
 

@@ -10,6 +10,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
 from deepseek_report.metrics.own_terms import contributions
 from deepseek_report.models.loading import load_classifier
@@ -19,6 +20,7 @@ from deepseek_report.models.prototype import Prototype
 from deepseek_report.models.prototype_distances import ShiftedDistances, shift_of
 from deepseek_report.models.prototype_module import similarity
 from deepseek_report.training.trainer import GradientTrainer
+from tests.worded import say
 
 SMALL_NAM = NAM(hidden=(8, 4), bins=4)
 SMALL_PROTOTYPE = Prototype(per_class=3, candidates=20, bins=2)
@@ -265,20 +267,21 @@ def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
 )
 def test_windows_move_by_half_of_their_length_unless_told(asked, players, expected) -> None:
     layout = Layout("series", (players, 1), (tuple(range(players)),), ("all",))
-    assert shift_of(layout, asked) == expected
+    schema = Schema((), Target("y", "y", ("no", "yes"), 0), layout=layout)
+    assert shift_of(kind_of(schema), asked) == expected
 
 
 @pytest.mark.parametrize(
     ("data", "shift", "told"),
     [
-        (SQUARES, 1, "A patch of a prototype need not stand in its place"),
+        (SQUARES, 1, "A patch of a prototype need not stay in its place"),
         (STEPS, None, "up to 2 steps aside."),
         (STEPS, 0, ""),
     ],
 )
 def test_the_summary_says_how_far_parts_of_a_prototype_may_move(data, shift, told) -> None:
     module = Prototype(per_class=2, shift=shift).build(*data, 0)
-    summary = module.architecture()["summary"]
+    summary = say(module.architecture()["summary"])
     assert told in summary
     assert ("aside" in summary) == bool(told) == bool(module.shift)
 

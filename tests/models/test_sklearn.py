@@ -8,17 +8,19 @@ import sklearn.preprocessing
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import load_json, load_table
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.artifacts.training import HISTORY
-from deepseek_report.errors import ArtifactError, NotApplicableError
+from deepseek_report.errors import ArtifactError
 from deepseek_report.explainers.shap import Shap
 from deepseek_report.models.estimator import LEAST
 from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.sklearn import TREES, Sklearn
+from tests.worded import refused, say
 
 FOREST = Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 8, "max_depth": 4})
 LINEAR = Sklearn("sklearn.linear_model.LogisticRegression")
@@ -93,7 +95,7 @@ def test_a_training_folder_holds_what_applies(schema, train, tmp_path):
     assert (facts["epochs"], facts["rows"], facts["diverged"]) == (0, 300, False)
     architecture = load_json(tmp_path / "architecture.json")
     assert architecture["name"] == "RandomForestClassifier"
-    assert "over 5 columns (one column a feature" in architecture["summary"]
+    assert "over 5 columns (one column a feature" in say(text_of(architecture["summary"]))
 
 
 def test_trees_read_one_column_a_feature_and_tell_missing_values_apart(schema, train):
@@ -139,7 +141,7 @@ def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, t
     classifier = trained(plugin, schema, train, tmp_path)
     found = Shap().explain(context(classifier, train.inputs, target))
     planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
-    assert found.variant.startswith("TreeExplainer of shap")
+    assert say(found.variant).startswith("TreeExplainer of shap")
     assert planned == found.n_model_calls == 6
     np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
     background = classifier.probabilities(train.inputs[50:70])[:, target].mean()
@@ -179,18 +181,18 @@ def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, 
     found: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
     assert "trees" in plugin.capabilities
     assert classifier.capabilities == frozenset()
-    assert found.variant.startswith("ExactExplainer")
+    assert say(found.variant).startswith("ExactExplainer")
 
 
 def test_what_is_not_a_tree_over_features_has_no_trees():
     assert LINEAR.capabilities == frozenset()
     assert Sklearn(FOREST.estimator, encoding="one_hot").capabilities == frozenset()
-    assert "needs decision trees" in str(Shap(algorithm="tree").refuses(LINEAR, Nature()))
+    assert "needs decision trees" in say(Shap(algorithm="tree").refuses(LINEAR, Nature()))
     assert Shap(algorithm="tree").refuses(FOREST, Nature()) is None
 
 
 def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
-    with pytest.raises(NotApplicableError, match="no weights"):
+    with refused("no weights"):
         trained(FOREST, schema, train, tmp_path).randomised(1)
 
 
@@ -246,8 +248,10 @@ def test_an_estimator_of_a_file_reads_the_sources_names_and_codes(pipeline_file,
     np.testing.assert_allclose(classifier.probabilities(known.inputs), expected, atol=1e-6)
     loaded = load_classifier(plugin, schema, known, tmp_path / "training")
     np.testing.assert_allclose(loaded.probabilities(known.inputs), expected, atol=1e-6)
-    assert "not trained here" in load_json(tmp_path / "training" / "training.json")["notes"][0]
-    with pytest.raises(NotApplicableError, match="cannot be asked about missing values"):
+    assert "not trained here" in say(
+        text_of(load_json(tmp_path / "training" / "training.json")["notes"][0])
+    )
+    with refused("cannot be asked about missing values"):
         loaded.probabilities(train.inputs)
 
 

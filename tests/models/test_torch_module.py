@@ -7,12 +7,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepseek_report.artifacts.files import load_json
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.torch_module import TorchModule
+from tests.worded import say
 
 SOURCE = '''
 import torch
@@ -94,7 +96,7 @@ def test_weights_of_a_file_are_kept_and_nothing_is_trained(theirs, schema, train
     with torch.no_grad():
         expected = made.eval()(torch.tensor(train.inputs, dtype=torch.float32)).numpy()
     np.testing.assert_allclose(loaded.logits(train.inputs), expected, atol=1e-6)
-    assert "not trained here" in load_json(folder / "training.json")["notes"][0]
+    assert "not trained here" in say(text_of(load_json(folder / "training.json")["notes"][0]))
     assert theirs().own_trainer() is None
 
 

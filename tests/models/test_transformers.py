@@ -31,6 +31,7 @@ from deepseek_report.models.huggingface import HuggingFace
 from deepseek_report.models.loading import load_classifier
 from deepseek_report.models.packing import Packing
 from deepseek_report.training.trainer import GradientTrainer
+from tests.worded import say
 
 PLACES = 6
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "film", "a", "the")
@@ -602,7 +603,7 @@ def test_the_speed_of_training_counts_the_tokens_that_texts_have() -> None:
     inputs = np.array([[1.0, 2, 3, np.nan], [1, np.nan, np.nan, np.nan]])
     train = Split(inputs, np.array([0, 1]), np.arange(2))
     assert model(V3, train=train).tokens_per_row == 2 + 1
-    told = model(V3).architecture()["summary"]
+    told = say(model(V3).architecture()["summary"])
     assert "The output reads the token that ends every text." in told
 
 
@@ -614,8 +615,8 @@ def test_a_norm_is_no_attention_whatever_stands_in_its_name() -> None:
 
 def test_adapters_are_told_with_their_layer_as_partly_trained(bert: Path) -> None:
     told = model(HuggingFace(checkpoint=str(bert), train="lora")).architecture()
-    assert "training may change" in told["summary"]
-    assert "mostly from the first token" in told["summary"]
+    assert "training may change" in say(told["summary"])
+    assert "mostly from the first token" in say(told["summary"])
     kinds = {one["name"]: one["kind"] for one in told["layers"]}
     assert not [name for name in kinds if "lora_" in name or "base_layer" in name]
     assert kinds["net.bert.encoder.layer.0.intermediate"] == "feed-forward, partly trained"

@@ -203,14 +203,14 @@ def write_sample(folder: Path, templates: Path, interactive: bool = True) -> Pat
     for name in ("summary", "explanations", "bias"):
         (templates / "sections" / f"{name}.qmd.j2").write_text(BODY, encoding="utf-8")
     results = Results({}, {}, run_id="3f2a9c")
-    results.pictures = pictures()  # type: ignore[misc]
+    vars(results)["pictures"] = pictures()  # as if they had been read
     options = ReportOptions(
         title="Default of credit-card clients",
         subtitle="A transformer over 23 features decides whom to warn of a default",
         author="Model validation",
         interactive=interactive,
     )
-    return write_qmd(results, contents(), options, folder, templates=(templates,))
+    return write_qmd(results, contents(), options, folder, templates=(templates,)).path
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.rendering.document import front_matter, write_qmd
+from deepseek_report.rendering.document import Document, front_matter, write_qmd
 from deepseek_report.rendering.options import ReportOptions
 
 
 def results(**pictures: Picture) -> Results:
     found = Results({}, {}, run_id="r")
-    found.pictures = pictures  # type: ignore[misc]
+    vars(found)["pictures"] = pictures  # as if they had been read
     return found
 
 
@@ -23,10 +23,11 @@ def written(tmp_path: Path, body: str, found: Results | None = None, **values: o
     (tmp_path / "t" / "sections").mkdir(parents=True, exist_ok=True)
     (tmp_path / "t" / "sections" / "x.qmd.j2").write_text(body, encoding="utf-8")
     content = SectionContent("x", "X", "Q?", "A.", values)
-    path = write_qmd(
-        found or results(), [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",)
-    )
-    return path.read_text(encoding="utf-8")
+    return document(tmp_path, found or results(), content).path.read_text(encoding="utf-8")
+
+
+def document(tmp_path: Path, found: Results, content: SectionContent) -> Document:
+    return write_qmd(found, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
@@ -43,25 +44,25 @@ def test_the_head_is_yaml_whose_titles_show_themselves() -> None:
 
 def test_the_audience_is_named_where_the_config_names_it(tmp_path: Path) -> None:
     options = ReportOptions(audience="the *credit* committee")
-    text = write_qmd(results(), [], options, tmp_path).read_text("utf-8")
+    text = write_qmd(results(), [], options, tmp_path).path.read_text("utf-8")
     assert "Written for the \\*credit\\* committee." in text
-    plain = write_qmd(results(), [], ReportOptions(), tmp_path).read_text("utf-8")
+    plain = write_qmd(results(), [], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert "Written for" not in plain
 
 
 def test_a_section_without_a_template_uses_the_generic_one(tmp_path: Path) -> None:
     content = SectionContent("mine", "Mine", "Q?", "A.", caveats=["Careful."])
-    text = write_qmd(results(), [content], ReportOptions(), tmp_path).read_text("utf-8")
+    text = write_qmd(results(), [content], ReportOptions(), tmp_path).path.read_text("utf-8")
     assert "# Mine {#sec-mine}" in text
     assert "Careful." in text
 
 
 def test_a_template_that_fails_shows_its_reason_and_is_a_failure(tmp_path: Path) -> None:
-    found = results()
-    text = written(tmp_path, "{{ values.nothing.here }}", found)
+    text = written(tmp_path, "{{ values.nothing.here }}")
     assert "# X {#sec-x}" in text
     assert ".incomplete" in text
-    assert "UndefinedError" in found.failures["sections/x"]
+    made = document(tmp_path, results(), SectionContent("x", "X", "Q?", "A."))
+    assert "UndefinedError" in made.failures["sections/x"]
 
 
 def test_a_reference_to_what_is_not_shown_says_so(tmp_path: Path) -> None:
@@ -72,8 +73,7 @@ def test_a_reference_to_what_is_not_shown_says_so(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_failed_is_named_and_one_not_asked_for_is_silent(tmp_path: Path) -> None:
-    found = results()
-    found.failures["pictures/roc_curve"] = "no scores"
+    found = results().with_failures({"pictures/roc_curve": "no scores"})
     text = written(tmp_path, "{{ picture('roc_curve') }}{{ picture('other') }}", found)
     assert "no scores" in text
     assert "other" not in text
@@ -104,7 +104,7 @@ def test_a_picture_that_no_template_names_stands_in_its_section_before_the_cavea
     (tmp_path / "t" / "sections").mkdir(parents=True)
     (tmp_path / "t" / "sections" / "x.qmd.j2").write_text(body, encoding="utf-8")
     content = SectionContent("x", "X", "Q?", "A.", caveats=["Careful."])
-    path = write_qmd(shown, [content], ReportOptions(), tmp_path / "run", (tmp_path / "t",))
+    path = document(tmp_path, shown, content).path
     parts = path.read_text("utf-8")
     places = [parts.index(one) for one in ("#fig-a", "## Further pictures", "#fig-b", "Careful.")]
     assert places == sorted(places)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from deepseek_report.rendering import markdown, pandoc
 from deepseek_report.rendering.environment import build_environment
 from deepseek_report.rendering.markdown import Markdown
+from deepseek_report.wording.words import wording
 
 #: What breaks out of Markdown somewhere, in pandoc or in Quarto.
 NASTY = [
@@ -184,7 +185,7 @@ def test_code_blocks_and_spans_show_their_text(tmp_path: Path) -> None:
     ],
 )
 def test_no_way_of_writing_a_value_in_a_template_lets_markup_through(template: str) -> None:
-    environment = build_environment([])
+    environment = build_environment([], wording())
     out = environment.from_string(template).render(x="<b>*x*</b>", m=Markdown("*m*"))
     unescaped = re.sub(r"\\.", "", out).replace("*m*", "").replace("**", "")
     assert not re.search(r"[<>*]", unescaped)
@@ -192,16 +193,16 @@ def test_no_way_of_writing_a_value_in_a_template_lets_markup_through(template: s
 
 @pytest.mark.parametrize("name", ["tojson", "urlize", "xmlattr", "format", "striptags", "wordwrap"])
 def test_filters_that_escape_for_html_are_gone(name: str) -> None:
-    assert name not in build_environment([]).filters
+    assert name not in build_environment([], wording()).filters
 
 
 def test_templates_cannot_reach_python() -> None:
     from jinja2.exceptions import SecurityError
 
     with pytest.raises(SecurityError):
-        build_environment([]).from_string("{{ ''.__class__.__mro__ }}{{ x.__globals__.y }}").render(
-            x=normal
-        )
+        build_environment([], wording()).from_string(
+            "{{ ''.__class__.__mro__ }}{{ x.__globals__.y }}"
+        ).render(x=normal)
 
 
 @pytest.mark.parametrize("text", ["roc_curve", "Größe (m²)", "9 lives", "", "性别", "<b>"])

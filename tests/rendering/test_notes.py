@@ -82,7 +82,7 @@ def write(folder: Path, **notes: str) -> str:
     results = Results({}, {}, run_id="1")
     svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9pt" height="9pt"></svg>'
     picture = Picture("global_importance", svg, "What decides", "Bars", "Longer is more.")
-    results.pictures = {"global_importance": picture}  # type: ignore[misc]
+    vars(results)["pictures"] = {"global_importance": picture}  # as if they had been read
     templates = folder / "templates"
     (templates / "sections").mkdir(parents=True, exist_ok=True)
     names = ("summary", "explanations", "bias")
@@ -90,7 +90,7 @@ def write(folder: Path, **notes: str) -> str:
         body = '{{ section_header(section) }}{{ picture("global_importance") }}'
         (templates / "sections" / f"{name}.qmd.j2").write_text(body, encoding="utf-8")
     contents = [SectionContent(name, name.capitalize(), "Q?", "A.") for name in names]
-    document = write_qmd(results, contents, ReportOptions(), folder, templates=(templates,))
+    document = write_qmd(results, contents, ReportOptions(), folder, templates=(templates,)).path
     return document.read_text(encoding="utf-8")
 
 

@@ -12,8 +12,10 @@ import pytest
 
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import markdown, pandoc, quarto
+from deepseek_report.rendering.page_words import label_arguments
 from deepseek_report.rendering.render import render
 from deepseek_report.rendering.typeset import compile_pdf
+from deepseek_report.wording.words import wording
 
 GOOD = 'echo "<p>whole</p>" > report.html'
 
@@ -248,7 +250,7 @@ def test_a_brace_in_a_caption_leaves_the_id_to_quarto_and_reads_as_it_is(text: s
     (block,) = json.loads(done.stdout)["blocks"]
     caption = block["c"][1][1][0]["c"]
     assert attributes_as_quarto_finds_them(caption) == "{#tbl-it}"
-    page = pandoc.convert_text(table, Path.cwd(), "html5", [])
+    page = pandoc.convert_text(table, Path.cwd(), "html5", label_arguments(wording()))
     shown = re.sub(r"<[^>]+>", "", page.split("table-caption")[1].split("</div>")[0])
     assert html.unescape(shown).removeprefix('">\nTable\u00a01 ').strip() == text
     assert 'id="tbl-it"' in page

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepseek_report.runner.execute import Execution, execute
+from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.runner.execute import execute
+from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage, incomplete_id
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store
@@ -67,9 +69,15 @@ def run(
     monkeypatch.syspath_prepend(str(folder))
     from deadly_source import Deadly  # type: ignore[import-not-found]
 
-    settings = SimpleNamespace(jobs=2, seed=0, measure_time=False)
+    settings = SimpleNamespace(jobs=2, measure_time=False)
     data = Deadly(folder / "marks", deaths, "data.b")
-    experiment = SimpleNamespace(single={"dataset": data}, multiple={}, settings=settings)
+    experiment = SimpleNamespace(
+        single={"dataset": data},
+        multiple={},
+        settings=settings,
+        seeds=Seeds(0, 0, 0, 0),
+        is_given=False,
+    )
     told = Told()
     return execute(experiment, STAGES, Store(folder / "store"), "cpu", told), told  # type: ignore[arg-type]
 

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from deepseek_report.runner.execute import Outcome, _Run
+from deepseek_report.artifacts.message import message
+from deepseek_report.runner.execute import _kept, _refuse, _Run
+from deepseek_report.runner.outcomes import Outcome
 from deepseek_report.runner.plan import Stage
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store
+from tests.worded import say
 
 NEEDS = {
     "robustness": {"measures/robustness"},
@@ -21,7 +24,8 @@ NEEDS = {
 @pytest.fixture
 def run(tmp_path: Path) -> _Run:
     pictures = {name: SimpleNamespace(needs=frozenset(ids)) for name, ids in NEEDS.items()}
-    experiment = SimpleNamespace(multiple={"visualizations": pictures})
+    report = SimpleNamespace(language="en")
+    experiment = SimpleNamespace(multiple={"visualizations": pictures}, single={"report": report})
     return _Run(experiment, [], Store(tmp_path), "cpu", NoReporter())
 
 
@@ -59,4 +63,14 @@ def test_what_lacks_a_broken_input_says_which_one_and_why(run: _Run) -> None:
     run.done(Outcome("measures/sweep", reason="no memory"))
     outcome = run.given_up(Stage("pictures/sweep", "", ("measures/sweep",)), ["measures/sweep"])
     assert outcome.applicable
-    assert "measures/sweep: no memory" in outcome.reason
+    assert "measures/sweep: no memory" in say(outcome.reason)
+
+
+def test_a_refusal_is_kept_as_a_message_that_any_language_can_word(tmp_path: Path) -> None:
+    store, stage = Store(tmp_path), Stage("measures/sweep", "0" * 64, ())
+    reason = message("refusals.two_classes", n=4)
+    assert _refuse(store, stage, reason).reason == reason
+    folder = store.find(stage.id, stage.key)
+    assert folder is not None
+    kept = _kept(store, stage, folder)
+    assert (kept.reason, kept.applicable) == (reason, False)

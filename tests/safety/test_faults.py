@@ -140,7 +140,7 @@ def with_tiny_stages(patch: pytest.MonkeyPatch) -> None:
 def run(place: Path) -> None:
     """All stages, then the run folder."""
     store = Store(place / "store")
-    settings = SimpleNamespace(jobs=1, seed=0, measure_time=False)
+    settings = SimpleNamespace(jobs=1, measure_time=False)
     experiment = SimpleNamespace(settings=settings, multiple={}, single={})
     execution = module.execute(experiment, STAGES, store, "cpu", NoReporter())  # type: ignore[arg-type]
     if execution.failures:

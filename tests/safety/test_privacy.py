@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
@@ -25,6 +26,7 @@ from deepseek_report.config.validate import validate
 from deepseek_report.errors import DataError
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.run import run_experiment
+from tests.worded import say
 
 #: What single rows have: a job of one person, a region of three, an income like no other.
 JOB, REGION, INCOME = "Falconer", "Ruritania", "987654321"
@@ -269,7 +271,7 @@ def test_run_json_says_the_level(runs: Runs, level: str) -> None:
 @pytest.mark.parametrize("level", STRICT)
 def test_parts_that_show_rows_are_named_with_the_reason(runs: Runs, level: str) -> None:
     record = json.loads((runs.folders[level] / "run.json").read_text("utf-8"))
-    reasons = {one["stage"]: one["reason"] for one in record["problems"]}
+    reasons = {one["stage"]: say(text_of(one["reason"])) for one in record["problems"]}
     for name in ("beeswarm", "case_contributions"):
         assert reasons[f"pictures/{name}"].startswith(f"left out: report.privacy is {level}")
         assert not list((runs.folders[level] / "figures").glob(f"{name}*"))
@@ -377,7 +379,7 @@ def test_a_plug_in_that_does_not_declare_what_it_reveals_is_left_out(
     experiment = validate(composed, trust=[plug_ins])
     reasons = {one.artifact: one.reason for one in experiment.refused}
     for artifact in ("measures/silent", "pictures/drawn"):
-        assert "does not declare what it reveals" in reasons[artifact]
+        assert "does not declare what it reveals" in say(reasons[artifact])
     assert "open" in experiment.multiple["metrics"]
     assert "silent" not in experiment.multiple["metrics"]
     assert "drawn" not in experiment.multiple["visualizations"]

@@ -52,7 +52,7 @@ def _groups() -> list[dict[str, Any]]:
 def _pairs() -> list[dict[str, Any]]:
     common = {"rate": 0.8, "reference_rate": 0.82, "ratio": 0.98, "low": 0.95, "high": 1.0}
     common |= {"difference": -0.02, "difference_low": -0.05, "difference_high": 0.01}
-    common |= {"n": 300, "n_reference": 400, "test": "Boschloo", "p_value": 0.2, "p_adjusted": 0.4}
+    common |= {"n": 300, "n_reference": 400, "test": "boschloo", "p_value": 0.2, "p_adjusted": 0.4}
     sex = {"attribute": "sex", "attribute_label": "Sex", "level": "men", "reference": "women"}
     age = {"attribute": "age_band", "attribute_label": "Age band"}
     age |= {"level": "under 25", "reference": "25 or over"}
@@ -130,7 +130,12 @@ def _explanations(run: Any) -> None:
             row | {"feature": feature, "label": label, "share": 0.5, "rank": rank}
             for rank, (feature, label) in enumerate(features, start=1)
         ]
-        by_group = [one | {"attribute": "sex", "level": "men", "n": 200} for one in importance]
+        of_all = ("mean_signed", "share", "rank")
+        by_group = [
+            {key: value for key, value in row.items() if key not in of_all}
+            | {"attribute": "sex", "level": "men", "n": 200}
+            for row in importance
+        ]
         run.measure(f"importance/{name}", importance=importance, by_group=by_group)
     run.measure(
         "completeness_gap/shap", score("completeness_gap", 1e-9, 0.0, 2e-9, explainer="shap")

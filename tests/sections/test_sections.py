@@ -88,7 +88,7 @@ def test_every_section_has_its_yaml_and_its_template(section):
 def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(full, run, tmp_path):
     for at, results in enumerate((full, run.results())):
         contents = [section().content(results) for section in SECTIONS]
-        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}")
+        path = write_qmd(results, contents, ReportOptions(title="T"), tmp_path / f"out{at}").path
         text = path.read_text(encoding="utf-8")
         broken = [one for one in results.failures if one.startswith("sections/")]
         assert broken == [], results.failures
@@ -192,7 +192,9 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
 
 
 def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
-    verdicts = {one["explainer"]: one["use"] for one in Trust().content(full).values["verdicts"]}
+    verdicts = {
+        one["explainer"]: one["use"] for one in Trust().content(full).values["verdicts"].rows
+    }
     assert verdicts == {
         "SHAP": "Order and amounts of reasons",
         "Integrated gradients": "Not as reasons",
@@ -200,20 +202,23 @@ def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
 
 
 def test_the_control_is_not_compared_with_itself(full):
-    rows = {one["explainer"]: one for one in Trust().content(full).values["quality"]}
-    control = rows["Random order (control)"]
-    assert control["deletion_gain"] == control["randomisation_correlation"] == "–"
-    assert control["deletion"] != "–"
+    values = Trust().content(full).values
+    gains, tests = (
+        {row["explainer"]: row for row in values[name].rows}["Random order (control)"]
+        for name in ("faithfulness", "soundness")
+    )
+    assert gains["deletion_gain"] == tests["randomisation_correlation"] == "–"
+    assert gains["deletion"] != "–"
 
 
 # --- other sections ---
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    attributes = {one["name"]: one["rows"] for one in Bias().content(full).values["attributes"]}
-    small = attributes["age_band"][0]
-    assert small["selection"] == "too few to judge"
-    assert "tpr" not in small
+    tables = [one["table"] for one in Bias().content(full).values["attributes"]]
+    small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
+    assert small["selection_rate"] == "too few to judge"
+    assert small["tpr"] == "–"
 
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
@@ -251,7 +256,7 @@ def test_a_reference_is_known_by_its_identifier(reference, key):
 
 def test_the_command_quotes_what_a_shell_would_read(full):
     file = {"name": "loans.csv", "sha256": "ab" * 32}
-    full.provenance["command"] = {
+    command = {
         "program": ["deepseek-report"],
         "config_dir": "my_conf",
         "trust": ["own_parts"],
@@ -260,7 +265,8 @@ def test_the_command_quotes_what_a_shell_would_read(full):
         "files": [],
         "folder": ["my_conf", "own_parts"],
     }
-    values = Reproducibility().content(full).values
+    told = replace(full, provenance={**full.provenance, "command": command})
+    values = Reproducibility().content(told).values
     assert values["command"] == (
         "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
         '"dataset.path=$DATA_DIR/loans.csv"'
@@ -302,7 +308,9 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
     ]
     run.measure("prototypes", prototypes=prototypes, nearest=nearest)
     content = Explanations().content(run.results())
-    listed = [(row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"]]
+    listed = [
+        (row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"].rows
+    ]
     assert listed == [("41", "8", "5 (no default), 6 (no default)"), ("42", "7", "")]
     assert any("real cases of the training part" in one for one in content.caveats)
 
@@ -346,7 +354,7 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
 )
 def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, epochs, used):
     full.training["max_epochs"] = epochs
-    full.predictions = replace(full.predictions, rule=rule)
+    vars(full)["predictions"] = replace(full.predictions, rule=rule)  # as if it were read so
     assert Data().content(full).values["validation"] == used
 
 
@@ -380,3 +388,21 @@ def test_the_name_of_a_model_can_be_broken_between_its_words(run, name, shown):
     results.architecture["name"] = name
     facts = Summary().content(results).values["facts"]
     assert shown in {fact["value"] for fact in facts}
+
+
+def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run):
+    run.config["seeds"] = {"data": 1, "training": 2, "explain": 1, "measure": 1}
+    content = Reproducibility().content(run.results())
+    assert "seeds: data 1, training 2, explain 1, measure 1" in content.answer
+    assert [row["value"] for row in content.values["seeds"]] == ["1", "2", "1", "1"]
+    del run.config["seeds"]
+    older = Reproducibility().content(run.results())
+    assert "seed 1:" in older.answer
+    assert [row["value"] for row in older.values["seeds"]] == ["1"] * 4
+
+
+def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
+    run.explanation("shap").explanation("input_x_gradient", seed=None)
+    told = [row["what"] for row in Reproducibility().content(run.results()).values["seeds"]]
+    assert "SHAP" in told
+    assert "Input × gradient" not in told

@@ -9,12 +9,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.models.deepseek import DeepSeek
 from deepseek_report.models.mlp import MLP
 from deepseek_report.training import checkpoint
 from deepseek_report.training.checkpoint import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
+from tests.worded import say
 
 FORMS = ("classification", "regression", "multi_label")
 MODEL = DeepSeek(width=8, heads=1, layers=1, experts=2, experts_per_token=1, expert_width=4, bins=4)
@@ -33,7 +35,10 @@ def _contents(folder):
 
 
 def _summary(folder):
-    return json.loads((folder / "training.json").read_text())
+    """`training.json`, its messages in English."""
+    facts = from_plain(json.loads((folder / "training.json").read_text()))
+    facts["notes"] = [say(note) for note in facts["notes"]]
+    return facts | {"precision_reason": say(facts["precision_reason"])}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(dataset, tmp_path):
@@ -310,7 +315,7 @@ def test_learning_rows_by_heart_is_told(dataset, tmp_path):
     noise = replace(dataset, train=replace(dataset.train, labels=shuffled))
     trainer = replace(QUICK, max_epochs=40, patience=20, learning_rate=0.05, min_steps=0)
     _fit(trainer, noise, tmp_path, model=MLP(hidden=(32,), bins=8))
-    assert any("by heart" in note for note in _summary(tmp_path)["notes"])
+    assert any("memorising" in note for note in _summary(tmp_path)["notes"])
 
 
 def test_without_a_compiler_training_goes_on_as_it_is_and_says_so(dataset, tmp_path, monkeypatch):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.files import save_json
 from deepseek_report.artifacts.predictions import Cases, Predictions
@@ -22,6 +25,7 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
+from deepseek_report.findings.explainers import leading_explainer, leading_for_cases
 
 N, EXPLAINED = 24, 12
 WORDS = (
@@ -112,6 +116,19 @@ def _truth(schema: Schema, inputs: np.ndarray) -> np.ndarray:
     return truth & ~np.isnan(inputs)
 
 
+def with_paths(results: Results, paths: Mapping[str, Path]) -> Results:
+    """The same results with further artifacts."""
+    return replace(results, paths={**results.paths, **paths})
+
+
+def concluded(results: Results, folder: Path) -> Results:
+    """The same results with what pictures read of their conclusions."""
+    Conclusions(
+        leading=leading_explainer(results), leading_for_cases=leading_for_cases(results)
+    ).save(folder / "conclusions")
+    return with_paths(results, {"conclusions": folder / "conclusions"})
+
+
 def layout_results(
     folder: Path, modality: Modality = "text", *, schema: Schema | None = None, gaps: bool = False
 ) -> Results:
@@ -150,7 +167,7 @@ def layout_results(
             place(f"explanations/{name}")
         )
         _localise(name, gaps=gaps).save(place(f"measures/localisation/{name}"))
-    return Results(paths, {})
+    return concluded(Results(paths, {}), folder)
 
 
 def _explain(

@@ -23,6 +23,8 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.visualizations import labels
 from deepseek_report.visualizations.style import DARK, LIGHT
 
+from .wordings import worded
+
 CONF = Path(__file__).parents[2] / "conf" / "visualizations"
 KEYS = sorted(path.stem for path in CONF.glob("*.yaml"))
 INTERACTIVE = {
@@ -61,7 +63,7 @@ def parsed(picture: Picture) -> ET.Element:
 
 
 def texts(picture: Picture) -> list[str]:
-    return [picture.title, picture.alt, picture.how_to_read]
+    return [str(one) for one in (picture.title, picture.alt, picture.how_to_read)]
 
 
 @pytest.fixture(params=KEYS)
@@ -71,7 +73,8 @@ def key(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=["plain", "hostile", "gaps"])
 def pictures(key: str, request: pytest.FixtureRequest, build: Build) -> Sequence[Picture]:
-    return drawn(key, build, request.param)
+    results = built(key, build, request.param)
+    return [worded(picture, results) for picture in drawn(key, build, request.param)]
 
 
 def test_every_svg_is_well_formed_small_and_uses_only_palette_colours(
@@ -187,7 +190,8 @@ def test_labels_of_ten_thousand_characters_are_cut_before_they_are_measured_and_
 
     monkeypatch.setattr(Text, "set_text", set_text)
     monkeypatch.setattr(labels, "columns", columns)
-    found = drawn(key, build, "endless")
+    results = built(key, build, "endless")
+    found = [worded(picture, results) for picture in drawn(key, build, "endless")]
     assert max(drawn_lengths) <= 200
     assert max(measured_lengths) <= LABEL
     assert sum(measured_lengths) <= 2_000_000

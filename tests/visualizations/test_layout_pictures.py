@@ -16,18 +16,19 @@ import pytest
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.texts import gaps, joined
+from deepseek_report.findings.explainers import leading_for_cases
 from deepseek_report.visualizations import rasters
 from deepseek_report.visualizations.case_contributions import CaseContributions
 from deepseek_report.visualizations.case_views import by_players, cases_of
 from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
 from deepseek_report.visualizations.localisation import Localisation
 from deepseek_report.visualizations.prototypes import Prototypes
-from deepseek_report.visualizations.reading import leading_for_cases
 from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
 from deepseek_report.visualizations.style import DARK, LIGHT
 from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
 
-from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema
+from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema, with_paths
+from .wordings import draw
 
 Build = Callable[..., Results]
 
@@ -74,7 +75,7 @@ def test_words_on_the_strongest_shade_stay_legible(
 def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
     results = build("text")
     for case, picture in zip(
-        cases_of(results), TextHighlights(methods=1).draw(results), strict=True
+        cases_of(results), draw(TextHighlights(methods=1), results), strict=True
     ):
         places = [float(x) for x in re.findall(r"<text[^>]*translate\(([\d.]+) ", picture.svg)]
         places += [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.svg)]
@@ -84,7 +85,7 @@ def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
 
 
 def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Build) -> None:
-    picture = TextHighlights().draw(build("text"))[0]
+    picture = draw(TextHighlights(), build("text"))[0]
     assert picture.narrow is not None
     width = float(re.search(r'width="([\d.]+)pt"', picture.narrow)[1])  # type: ignore[index]
     right = [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.narrow)]
@@ -117,13 +118,13 @@ def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
 
 def test_a_long_text_is_cut_and_says_what_the_rest_holds(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=text_schema(places=200))
-    pictures = TextHighlights(words=10).draw(results)
+    pictures = draw(TextHighlights(words=10), results)
     assert "Only the first 10 of" in pictures[0].how_to_read
     assert "of all attribution" in pictures[0].alt
 
 
 def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build: Build) -> None:
-    svg = TextHighlights().draw(build("text"))[0].svg
+    svg = draw(TextHighlights(), build("text"))[0].svg
     assert "stroke-dasharray" in svg
     assert re.search(r">\+\d", svg)
     assert re.search(r">−\d", svg)
@@ -131,7 +132,7 @@ def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build:
 
 def test_a_text_of_a_number_tells_the_number_and_its_unit(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=replace(text_schema(), target=NUMBER))
-    picture = TextHighlights().draw(results)[0]
+    picture = draw(TextHighlights(), results)[0]
     assert re.search(r"predicted .*days, actually .*days", picture.alt)
 
 
@@ -139,7 +140,7 @@ def test_a_text_of_a_number_tells_the_number_and_its_unit(tmp_path: Path) -> Non
 def test_the_title_names_the_strongest_player(build: Build, modality: str) -> None:
     results = build(modality)
     plugin = ImageHeatmaps() if modality == "image" else SeriesAttributions(explainer="shap")
-    case, picture = cases_of(results)[0], plugin.draw(results)[0]
+    case, picture = cases_of(results)[0], draw(plugin, results)[0]
     explainer = next(
         n for n in ("shap", "integrated_gradients") if n.split("_")[0] in picture.title.lower()
     )
@@ -150,7 +151,7 @@ def test_the_title_names_the_strongest_player(build: Build, modality: str) -> No
 def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
     from PIL import Image
 
-    svg = ImageHeatmaps(methods=1).draw(build("image"))[0].svg
+    svg = draw(ImageHeatmaps(methods=1), build("image"))[0].svg
     data = re.findall(r'href="data:image/png;base64,([^"]+)"', svg)
     assert len(data) == 3  # the image, one explainer, the scale
     first = np.asarray(Image.open(io.BytesIO(base64.b64decode(data[0]))).convert("RGB"))
@@ -195,13 +196,13 @@ def test_a_long_curve_is_drawn_by_its_extremes() -> None:
 
 def test_only_the_channels_with_most_attribution_are_drawn(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=series_schema(channels=6))
-    picture = SeriesAttributions(channels=2).draw(results)[0]
+    picture = draw(SeriesAttributions(channels=2), results)[0]
     assert "4 other channels" in picture.how_to_read
     assert len(set(re.findall(r"sensor \d \(bar\)", picture.svg))) == 2
 
 
 def test_localisation_names_the_best_explainer_and_chance(build: Build) -> None:
-    picture = Localisation().draw(build("image"))[0]
+    picture = draw(Localisation(), build("image"))[0]
     assert "points best at what makes the label" in picture.title
     assert "chance 0.2" in picture.title
 
@@ -238,8 +239,8 @@ def test_prototypes_tell_how_far_their_parts_may_move(
     folder = tmp_path / "measures" / "prototypes"
     folder.mkdir(parents=True)
     Measurement(tables={"prototypes": table}, arrays={"inputs": inputs}).save(folder)
-    results.paths["measures/prototypes"] = folder
-    picture = Prototypes().draw(results)[0]
+    results = with_paths(results, {"measures/prototypes": folder})
+    picture = draw(Prototypes(), results)[0]
     assert picture.title.endswith("of the test cases; 2 of 3 prototypes do for any")
     assert picture.narrow is not None
     if told is None:
@@ -263,5 +264,5 @@ def test_a_case_is_drawn_by_a_method_that_adds_up_before_one_that_only_gains_mor
     for name, one in scores.items():
         folder = tmp_path / "measures" / name
         Measurement((replace(one, explainer=name.split("/")[1]),)).save(folder)
-        results.paths[f"measures/{name}"] = folder
+        results = with_paths(results, {f"measures/{name}": folder})
     assert leading_for_cases(results) == "shap"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,13 @@ from deepseek_report.visualizations.marks import (
     dots,
     end_labels,
     intervals,
+    percent_ticks,
+    point_ticks,
     spread,
+    value_ticks,
 )
 from deepseek_report.visualizations.style import HEAT, SERIES, draw_svg, panel
+from deepseek_report.wording.words import Wording
 
 heights = st.lists(st.floats(0, 200), min_size=1, max_size=7).map(lambda x: np.sort(np.array(x)))
 
@@ -99,3 +104,18 @@ def test_labels_at_one_height_are_written_above_each_other() -> None:
 @given(arrays(np.float64, st.integers(1, 60), elements=st.floats(-1, 1)))
 def test_a_swarm_stays_within_its_row(values: np.ndarray) -> None:
     assert np.abs(_swarm(values, (-1.0, 1.0 + 1e-9))).max() <= 0.4
+
+
+@pytest.mark.parametrize(
+    ("ticks", "written"),
+    [(value_ticks, "0,50"), (percent_ticks, "25\u00a0%"), (point_ticks, "12,5")],
+)
+def test_ticks_are_written_as_the_language_writes_numbers(ticks: Any, written: str) -> None:
+    german = Wording({"formats": {"locale": "de"}, "numbers": {"percent": "{number}\u00a0%"}})
+
+    def paint(figure: Figure) -> None:
+        axes = panel(figure, 1, 1, 6, 2)
+        axes.set_xlim(0, 0.15 if ticks is point_ticks else 1)
+        ticks(axes, "x", german, 6 if ticks is point_ticks else 4)
+
+    assert f">{written}<" in draw_svg("ticks", 3, paint)

@@ -31,6 +31,9 @@ from deepseek_report.visualizations.slices import Slices
 from deepseek_report.visualizations.threshold_sweep import ThresholdSweep
 from deepseek_report.visualizations.training_curves import TrainingCurves
 
+from .layouts import concluded
+from .wordings import draw
+
 Build = Callable[..., Results]
 
 
@@ -52,7 +55,7 @@ def plain(text: str) -> str:
         (Slices(), "45.0 % of 420 decisions are wrong, against 18.0 % elsewhere"),
         (LearningCurve(), "changed the AUC by 0.0036: whether more rows would help is uncertain"),
         (Agreement(), "SHAP and LIME agree most (0.850), input × gradient and attention rollout"),
-        (Robustness(), "Missing values at level 0.4 changes most decisions, 12.0 %"),
+        (Robustness(), "Missing values at level 0.4 changes the most decisions: 12.0 %"),
         (LayerProfile(), "“layer 1, experts” takes 32.9 % of the time"),
         (AttentionMaps(), "Layer 1 prefers [summary]"),
     ],
@@ -61,7 +64,7 @@ def plain(text: str) -> str:
 def test_the_title_states_the_finding_with_its_numbers(
     picture: RocCurve, title: str, build: Build
 ) -> None:
-    assert title in plain(picture.draw(build())[0].title)
+    assert title in plain(draw(picture, build())[0].title)
 
 
 def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads(
@@ -71,7 +74,7 @@ def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads
     routes = results.table("route_entropy", "routes")
     assert routes is not None
     times = 8 * routes["weight"].max()
-    assert f"{times:.2f} times an even weight" in Routing().draw(results)[0].title
+    assert f"{times:.2f} times an even weight" in draw(Routing(), results)[0].title
 
 
 def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_write_it(
@@ -79,7 +82,7 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
 ) -> None:
     results = build()
     first, place = (
-        CaseContributions("shap").draw(results)[0],
+        draw(CaseContributions("shap"), results)[0],
         results.cases.roles["most_certain_right"],
     )
     values = results.explanations["shap"].values[place]
@@ -101,20 +104,20 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 
 
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
-    title = DeletionCurves().draw(build(gaps=True))[0].title
+    title = draw(DeletionCurves(), build(gaps=True))[0].title
     assert title == "No explainer finds features that matter more to the model than random ones do"
 
 
 def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:
     with pytest.raises(NotApplicableError, match="`grad_cam` is not in this run"):
-        Beeswarm("grad_cam").draw(build())
+        draw(Beeswarm("grad_cam"), build())
 
 
 def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
     full = build()
     paths = {k: v for k, v in full.paths.items() if k != "measures/slices"}
     with pytest.raises(ArtifactError, match="add `slices` to the metrics"):
-        Slices().draw(Results(paths, {}))
+        draw(Slices(), Results(paths, {}))
 
 
 def test_reliability_of_three_classes_is_about_the_most_probable_one(
@@ -128,7 +131,7 @@ def test_reliability_of_three_classes_is_about_the_most_probable_one(
     predictions = Predictions(np.log(p), p, zeros, zeros, p.argmax(axis=1), None, "most probable")
     predictions.save(tmp_path / "test")
     paths = {**full.paths, "data": tmp_path, "predictions/test": tmp_path / "test"}
-    picture = Reliability().draw(Results(paths, {}))[0]
+    picture = draw(Reliability(), Results(paths, {}))[0]
     assert "most probable class" in picture.alt
 
 
@@ -146,7 +149,7 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
     full = build()
     lime = replace(full.explanations["lime"], output_space="probability")
     lime.save(tmp_path)
-    results = Results({**full.paths, "explanations/lime": tmp_path}, {})
+    results = concluded(Results({**full.paths, "explanations/lime": tmp_path}, {}), tmp_path)
     assert leading(results) == "shap"
     assert leading_for_cases(results) == "lime"
 
@@ -155,8 +158,8 @@ def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon()
     from deepseek_report.visualizations.case_bars import Bar
 
     label = "Repayment status in September 2005"
-    assert Bar(label, "code 0: revolving?", 0.1).lines == f"{label}:\ncode 0: revolving?"
-    assert Bar("Age", "34 years", 0.1).lines == "Age: 34 years"
+    assert Bar(label, "code 0: revolving?", 0.1, "").lines == f"{label}:\ncode 0: revolving?"
+    assert Bar("Age", "34 years", 0.1, "").lines == "Age: 34 years"
 
 
 def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) -> None:
@@ -164,5 +167,5 @@ def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) 
     shap = full.explanations["shap"]
     replace(shap, values=np.zeros_like(shap.values)).save(tmp_path)
     results = Results({**full.paths, "explanations/shap": tmp_path}, {})
-    assert len(CaseContributions("shap").draw(results)) == len(full.cases.roles)
-    assert Beeswarm("shap").draw(results)
+    assert len(draw(CaseContributions("shap"), results)) == len(full.cases.roles)
+    assert draw(Beeswarm("shap"), results)

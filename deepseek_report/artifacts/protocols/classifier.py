@@ -66,3 +66,11 @@ class TreeClassifier(Protocol):
 
     def columns(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """(instance, feature) original units -> (instance, feature) as the trees read them."""
+
+
+@runtime_checkable
+class AnswersRows(Protocol):
+    """The optional part of a Classifier that knows the answers for the rows of its data alone."""
+
+    def logits_of(self, instance_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(instance, class) of these rows of the source; a number is (instance, 1)."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from deepseek_report.artifacts.protocols.progress import Progress
-from deepseek_report.artifacts.schema import AttributeKind, Modality, Task
+from deepseek_report.artifacts.schema import AttributeKind, Modality, TaskName
 from deepseek_report.artifacts.split import Dataset
 
 
@@ -21,7 +21,7 @@ class Nature:
     """
 
     modality: Modality = "table"
-    task: Task = "classification"
+    task: TaskName = "classification"
     truth: bool = False
     groups: frozenset[AttributeKind] | None = None
     classes: int | None = None
@@ -42,3 +42,21 @@ class DatasetPlugin(Protocol):
 
     def problems(self) -> Sequence[str]:
         """What is wrong with the configuration or the source, as far as a glance can tell."""
+
+
+@runtime_checkable
+class TellsNature(Protocol):
+    """What a DatasetPlugin says before it is read; one without counts as a table with classes."""
+
+    @property
+    def nature(self) -> Nature:
+        """What `check` must know before the data are read."""
+
+
+@runtime_checkable
+class CutsIntoTokens(Protocol):
+    """The optional part of a DatasetPlugin whose texts are cut by a tokenizer one chooses."""
+
+    @property
+    def tokenizer(self) -> str:
+        """Which one: "words", "pieces", …, or a checkpoint."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.datasets import Nature
 from deepseek_report.artifacts.protocols.models import ModelPlugin
@@ -22,6 +23,7 @@ class ExplainContext:
 
     inputs : (instance, feature) to be explained; background : a seeded sample of training rows.
     target : position of the class to explain, 0 where the target is a number.
+    instance_ids : (instance,) which rows of the source these are, None where they are other rows.
     """
 
     classifier: Classifier
@@ -31,6 +33,7 @@ class ExplainContext:
     target: int
     seed: int
     progress: Progress = field(default_factory=Silent)
+    instance_ids: NDArray[np.int64] | None = None
 
     @property
     def is_number(self) -> bool:
@@ -57,12 +60,13 @@ class ExplainerPlugin(Protocol):
     """Explains a classifier on its original features.
 
     An explainer, a metric or a picture that cannot do with every kind of data or target declares
-    `modalities` or `tasks`, as a model does; without them it takes all.
+    `modalities` or `tasks`, as a model does; `traits` has all that a part may declare.
     """
 
     requires: ClassVar[frozenset[Capability]]
     samples: ClassVar[bool]
-    """Whether the method draws at random, and so has a standard error."""
+    """Whether the method draws at random. One that does is run again for another seed of the
+    explainers; one that does not gets the same `ExplainContext.seed` in every run."""
 
     def explain(self, context: ExplainContext) -> Explanation: ...
 
@@ -73,7 +77,7 @@ class ExplainerPlugin(Protocol):
         players of a layout. For texts it is the most, since they differ in length.
         """
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> str | None:
+    def refuses(self, model: ModelPlugin, nature: Nature) -> Text | None:
         """Why this method cannot explain the model of such data, or None if it can."""
 
 

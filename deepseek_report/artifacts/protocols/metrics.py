@@ -49,16 +49,17 @@ class MetricPlugin(Protocol):
     category: ClassVar[Category]
     scope: ClassVar[Scope]
     reads: ClassVar[frozenset[str]]
-    """Fields of MeasureContext that decide the result; the cache key is made from these."""
+    """Fields of MeasureContext that decide the result; the cache key is made from these. Without
+    `seed`, the metric draws nothing: it gets the same `MeasureContext.seed` in every run."""
     requires: ClassVar[frozenset[Capability]]
     volatile: ClassVar[bool]
     """True where the metric measures time or memory, which differ from run to run."""
     bounds: ClassVar[Bounds]
     """Every score that a threshold can be about, with its least and greatest value; without it one
-    score, of the metric's own key and without limits. A metric or a picture that compares with
-    `Split.truth` says `needs_truth: ClassVar[bool] = True`; one that compares groups says of which
-    kinds in `needs_groups`, a frozenset of `AttributeKind`; one that is about a decision between
-    two classes says `needs_two_classes: ClassVar[bool] = True`."""
+    score, of the metric's own key and without limits. What else a metric may say of itself, as that
+    it compares with `Split.truth`, stands with its default in `traits.MetricPart`. What its tables
+    hold, which section shows them and how they are passed on below `report.privacy: full` it says
+    in `tables: ClassVar[TableTypes]`; a table without a type is stored, and shown by nobody."""
 
     def measure(self, context: MeasureContext) -> Measurement: ...
 

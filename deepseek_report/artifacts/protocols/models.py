@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.training import Trainer
-from deepseek_report.artifacts.schema import Modality, Schema, Task
+from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 
 
@@ -21,7 +21,7 @@ class ModelPlugin(Protocol):
 
     capabilities: ClassVar[frozenset[Capability]]
     modalities: ClassVar[frozenset[Modality]]
-    tasks: ClassVar[frozenset[Task]]
+    tasks: ClassVar[frozenset[TaskName]]
 
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """A torch module (see ExplainableModule); statistics are taken from `train` alone."""
@@ -50,9 +50,27 @@ def capabilities_of(model: ModelPlugin, schema: Schema) -> frozenset[Capability]
     return model.capabilities_for(schema) if isinstance(model, SuitsData) else model.capabilities
 
 
+@runtime_checkable
+class HasName(Protocol):
+    """The optional part of a ModelPlugin whose class is not what a person calls the model."""
+
+    @property
+    def called(self) -> str:
+        """What sentences call it."""
+
+
+@runtime_checkable
+class ReadsTokens(Protocol):
+    """The optional part of a ModelPlugin that knows the tokens of one checkpoint alone."""
+
+    @property
+    def reads_tokens_of(self) -> str | None:
+        """The checkpoint whose tokens the texts must be cut into; None where any will do."""
+
+
 def name_of(model: ModelPlugin) -> str:
     """What sentences call a model: the class of its plug-in, or what it says in `called`."""
-    return str(getattr(model, "called", type(model).__name__))
+    return model.called if isinstance(model, HasName) else type(model).__name__
 
 
 @runtime_checkable
@@ -92,3 +110,12 @@ class NamesOthers(Protocol):
 
     def source_digest(self) -> str:
         """Hash of them, so that edited code or another file is noticed."""
+
+
+@runtime_checkable
+class OnlyAnswered(Protocol):
+    """The optional part of a ModelPlugin that knows what a model answered, and cannot ask it."""
+
+    @property
+    def unasked(self) -> str:
+        """Why other rows cannot be asked about, as the end of a sentence."""

@@ -70,7 +70,7 @@ class ExplainableModule(Protocol):
         """What training looks at: outputs, and how unevenly the experts are used (0 without).
 
         The outputs are (instance, class) logits, (instance, label) logits of all labels, or
-        (instance, 1) the number; `Target.n_outputs` says how many.
+        (instance, 1) the number; `Task.n_outputs` says how many.
         """
 
     def architecture(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.results import Results
 
@@ -15,7 +16,8 @@ class SectionContent:
     """What a section's template is filled with.
 
     question, answer : two sentences. values : for the template. caveats, actions : whole sentences
-    that this run triggers. incomplete : why parts that were asked for are missing.
+    that this run triggers. incomplete : why parts that were asked for are missing. failure : why
+    the section as a whole could not be written, or nothing.
     """
 
     name: str
@@ -26,6 +28,7 @@ class SectionContent:
     caveats: Sequence[str] = ()
     actions: Sequence[str] = ()
     incomplete: Sequence[str] = ()
+    failure: Text = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "section")

@@ -15,7 +15,8 @@ class VisualizationPlugin(Protocol):
     section: ClassVar[str]
     """The section that shows its pictures, after those that the section places by name."""
     needs: ClassVar[frozenset[str]]
-    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`.
-    Beside it a picture may declare `requires`, capabilities of the model, as a metric does."""
+    """Ids of what it draws from: `training`, `predictions`, `explanations`, `measures/<metric>`,
+    `conclusions` (then it is drawn again whenever anything that was measured changes).
+    What else a picture may declare stands with its default in `traits.PicturePart`."""
 
     def draw(self, results: Results) -> Sequence[Picture]: ...

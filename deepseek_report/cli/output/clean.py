@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output.console import cell, console, plain_table
 from deepseek_report.cli.output.text import printable
 from deepseek_report.cli.output.units import in_bytes, local_time
@@ -45,7 +46,7 @@ def _say_kinds(inventory: Inventory, going: Sequence[Stored]) -> None:
     table = plain_table(*headings, right=("stored", "used by a run", "size", "would go"))
     kinds: dict[str, list[Stored]] = {}
     for one in inventory.stored:
-        kind = "left by a killed run" if one.need == "leftover" else one.stage.partition("/")[0]
+        kind = "left by a killed run" if one.need == "leftover" else ArtifactId(one.stage).kind
         kinds.setdefault(kind, []).append(one)
     goes = set(going)
     for kind, found in kinds.items():

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.numbers import count, plural, quantity
-from deepseek_report.cli.output.console import cell, console, plain_table, say
+from deepseek_report.cli.output.console import (
+    cell,
+    console,
+    plain_table,
+    say,
+)
 from deepseek_report.cli.output.units import duration, duration_range
-from deepseek_report.findings.wording import wording
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
+from deepseek_report.wording.of_results import words_for
+from deepseek_report.wording.words import Wording
 
 if TYPE_CHECKING:
-    from deepseek_report.artifacts.schema import Feature, Schema
+    from deepseek_report.artifacts.message import Text
+    from deepseek_report.artifacts.schema import Feature
     from deepseek_report.runner.cost import Basis, Cost
     from deepseek_report.runner.forecast import DataSeen, Expected, Forecast
 
@@ -28,20 +38,27 @@ _KINDS = {"numeric": "number", "ordinal": "ordered", "categorical": "categories"
 def say_forecast(plan: Forecast) -> None:
     """The data as they are understood, the plan, what it costs, and what is left out."""
     say(f"{plan.experiment}: the configuration is valid. Run id {plan.run_id}")
-    _say_data(plan.data)
-    _say_issues(plan.data, plan.language)
+    data_set = str(plan.data.card.get("name") or "")
+    texts = words_for(plan.language, plan.data.schema, data_set)
+    _say_data(plan.data, texts)
+    _say_issues(plan.data, texts)
     _say_stages(plan.stages)
-    if plan.refused:
-        say(f"\nLeft out ({len(plan.refused)})")
-        for reason, artifacts in _by_reason(plan.refused).items():
-            say(f"  – {_some_of(artifacts)}: {reason}")
+    _say_left_out("Asked for by name, and not applicable here", plan.unfit, texts)
+    _say_left_out("Left out", plan.refused, texts)
     say(f"\n{_cost(plan)}")
+
+
+def _say_left_out(heading: str, parts: Sequence[tuple[str, Text]], texts: Wording) -> None:
+    if parts:
+        say(f"\n{heading} ({len(parts)})")
+    for reason, artifacts in _by_reason(parts).items():
+        say(f"  – {_some_of(artifacts)}: {texts.say(reason)}")
 
 
 # --- data -----------------------------------------------------------------------------------------
 
 
-def _say_data(data: DataSeen) -> None:
+def _say_data(data: DataSeen, texts: Wording) -> None:
     size, schema = data.size, data.schema
     parts = f"{count(size.train)} to train on, {count(size.validation)} to validate, "
     parts += f"{count(size.test)} to test on"
@@ -52,13 +69,13 @@ def _say_data(data: DataSeen) -> None:
         what = "groups of people" if attribute.kind == "person" else "parts"
         levels = _few([one[:_LONGEST] for one in attribute.levels], _MOST_CATEGORIES)
         say(f"  Compared by {attribute.label} ({what}): {levels}")
-    if schema.layout is None:
+    if kind_of(schema).named_columns:
         _say_columns(data)
     else:
-        say(f"  {_layout(schema)}")
+        say(f"  {kind_of(schema).summary()}")
     notes = data.card.get("preparation", ())
     for note in notes[:_MOST_NOTES]:
-        say(f"  – {note}")
+        say(f"  – {texts.say(note)}")
     if len(notes) > _MOST_NOTES:
         say(f"  – and {len(notes) - _MOST_NOTES} more, which the report lists")
 
@@ -66,10 +83,11 @@ def _say_data(data: DataSeen) -> None:
 def _target(data: DataSeen) -> list[str]:
     """What is predicted: its classes and the favourable one, or its unit."""
     target = data.schema.target
-    if target.is_number:
+    task = task_of(target)
+    if not task.decides:
         unit = target.unit or "none declared (dataset.unit=…)"
         return [f"Target “{target.label}”: a number, unit: {unit}"]
-    if target.task == "multi_label":
+    if task.several:
         labels = _few(target.labels, _MOST_CLASSES)
         lines = [f"Target: {plural(len(target.labels), 'label')}: {labels}"]
         lines.append(f"The report is about “{target.label}”")
@@ -86,21 +104,6 @@ def _target(data: DataSeen) -> list[str]:
             "classes)"
         )
     return lines
-
-
-def _layout(schema: Schema) -> str:
-    layout = schema.layout
-    assert layout is not None  # noqa: S101 - asked for where there is one
-    if schema.modality == "text":
-        words = f"vocabulary of {count(len(schema.vocabulary))}"
-        return f"Texts of up to {plural(layout.shape[0], 'token')}; {words}"
-    if schema.modality == "image":
-        rows, columns, channels = layout.shape
-        size = f"{rows} × {columns} pixels, {plural(channels, 'channel')}"
-        return f"Images of {size}; {plural(len(layout.players), 'patch', 'patches')} explained"
-    steps, channels = layout.shape
-    size = f"{plural(steps, 'step')}, {plural(channels, 'channel')}"
-    return f"Series of {size}; {plural(len(layout.players), 'window')} explained"
 
 
 def _say_columns(data: DataSeen) -> None:
@@ -141,14 +144,13 @@ def _few(names: Sequence[str], most: int) -> str:
     return f"{', '.join(names[:most])} and {count(len(names) - most)} more"
 
 
-def _say_issues(data: DataSeen, language: str) -> None:
+def _say_issues(data: DataSeen, texts: Wording) -> None:
     if not data.issues:
         say("\nThe checks of the data found nothing.")
         return
-    texts = wording(language)
     say(f"\nFound in the data ({len(data.issues)})")
     for issue in data.issues[:_MOST_ISSUES]:
-        say(f"  {texts.label('issue_severities', issue.severity)}: {issue.text}")
+        say(f"  {texts.label('severities', issue.severity)}: {texts.say(issue.text)}")
     if len(data.issues) > _MOST_ISSUES:
         say(f"  and {len(data.issues) - _MOST_ISSUES} more, which the report lists")
 
@@ -174,7 +176,7 @@ def _families(stages: Sequence[Expected]) -> dict[str, list[Expected]]:
     """Explanations one by one; measures and pictures together, but for what is partly stored."""
     families: dict[str, list[Expected]] = {}
     for stage in stages:
-        kind = stage.id.partition("/")[0]
+        kind = ArtifactId(stage.id).kind
         name = kind if kind in {"measures", "pictures"} else stage.id
         families.setdefault(name, []).append(stage)
     return {
@@ -190,8 +192,8 @@ def _cached(stages: Sequence[Expected]) -> str:
     return "yes" if there else "no"
 
 
-def _by_reason(refused: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
-    reasons: dict[str, list[str]] = {}
+def _by_reason(refused: Sequence[tuple[str, Text]]) -> dict[Text, list[str]]:
+    reasons: dict[Text, list[str]] = {}
     for artifact, reason in refused:
         reasons.setdefault(reason, []).append(artifact)
     return reasons

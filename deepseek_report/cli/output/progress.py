@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
+from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output.text import printable
 from deepseek_report.cli.output.units import duration
 from deepseek_report.runner.progress import Reporter
@@ -23,6 +24,7 @@ _KINDS = {
     "predictions": "predict",
     "explanations": "explain",
     "measures": "measure",
+    "conclusions": "conclude",
     "pictures": "draw",
     "report": "write the report",
 }
@@ -38,8 +40,9 @@ _NARROW = 70
 
 def words_of(stage: str) -> str:
     """What a stage does, for people: `measures/deletion/shap -> "measure deletion of shap"`."""
-    kind, _, rest = stage.partition("/")
-    return printable(f"{_KINDS.get(kind, kind)} {rest.replace('/', ' of ')}".strip())
+    artifact = ArtifactId(stage)
+    what = " of ".join(part for part in (artifact.name, artifact.subject) if part)
+    return printable(f"{_KINDS.get(artifact.kind, artifact.kind)} {what}".strip())
 
 
 @contextmanager
@@ -126,7 +129,7 @@ class Lines:
     def started(self, stage: str) -> None:
         self.whole.start(stage)
         self.told[stage] = time.monotonic()
-        if stage in {"data", "training", "report"} or stage.startswith("explanations/"):
+        if ArtifactId(stage).kind in {"data", "training", "report", "explanations"}:
             self._say(f"{words_of(stage)} …")
 
     def advanced(self, stage: str, done: int, total: int | None, note: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output.console import cell, console, plain_table
 from deepseek_report.cli.output.runs import thresholds
-from deepseek_report.findings.wording import wording
+from deepseek_report.wording.words import wording
 
 if TYPE_CHECKING:
     from deepseek_report.runner.sweep import JobResult

@@ -1,0 +1,144 @@
+"""From the arguments of a call to an experiment, by the same composing and checking as a config."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deepseek_report.api.options import SEVERAL, dataset_options, report_options
+from deepseek_report.artifacts import bounded_yaml
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.compose import compose
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.sets import Origin
+from deepseek_report.config.validate import validate
+from deepseek_report.models.given_answers import HeldAnswers
+
+_CONTROL = "random"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What of a call becomes a plug-in: for each its config, and the object that it holds.
+
+    attributions : by the name that they get among the explainers. A model that a config can name
+    holds None.
+    """
+
+    dataset: tuple[dict[str, Any], Any]
+    model: tuple[dict[str, Any], Any]
+    attributions: Mapping[str, tuple[dict[str, Any], Any]] = field(default_factory=dict)
+
+    @property
+    def stand_in(self) -> str:
+        """The data set that stands in the config until the rows take its place, by its fields."""
+        return "text_file" if "tokenizer" in self.dataset[0] else "csv"
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model to ask, and not only what one answered."""
+        return not isinstance(self.model[1], HeldAnswers)
+
+
+def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experiment, list[str]]:
+    """The experiment of a call, and the overrides that a command line would have had.
+
+    Raises
+    ------
+    ConfigProblems : all problems of the arguments.
+    """
+    own = list(options.get("overrides", ()))
+    overrides = [*_overrides(options, pieces), *own]
+    stand_ins = [f"dataset={pieces.stand_in}", "model=sklearn"]
+    composed = compose([*stand_ins, *overrides], options.get("config_dir"))
+    given: dict[tuple[str, ...], Any] = {("dataset",): pieces.dataset[1]}
+    if pieces.model[1] is not None:
+        given[("model",)] = pieces.model[1]
+    given |= {("explainers", name): held for name, (_, held) in pieces.attributions.items()}
+    named = {text.lstrip("+~").partition("=")[0] for text in own} | set(options)
+    selected: dict[str, Mapping[str, Origin]] = {
+        group: origins if group in named else dict.fromkeys(origins, "set")
+        for group, origins in composed.selected.items()
+    }
+    left = {group: name for group, name in composed.choices.items() if group not in _REPLACED}
+    composed = dataclasses.replace(
+        composed,
+        raw=_raw(composed, pieces, options),
+        overrides=tuple(overrides),
+        selected=selected,
+        choices=left,
+        given=given,
+    )
+    return validate(composed, options.get("trust", ())), overrides
+
+
+_REPLACED = ("dataset", "model")
+
+
+def _overrides(options: Mapping[str, Any], pieces: Pieces) -> list[str]:
+    """The choices of parts and the plain settings, as the command line writes them."""
+    chosen = {group: options[group] for group in SEVERAL if options.get(group) is not None}
+    if pieces.attributions:
+        chosen.setdefault("explainers", [_CONTROL] if pieces.has_model else [])
+    texts = [f"{group}=[{','.join(names)}]" for group, names in chosen.items()]
+    plain = {
+        "seed": options.get("seed"),
+        "measure_time": options.get("measure_time"),
+        "explain.instances": options.get("instances"),
+        "explain.background": options.get("background"),
+        "decision.threshold": options.get("threshold"),
+    }
+    texts += [f"{key}={_text(value)}" for key, value in plain.items() if value is not None]
+    return texts + (["decision.rule=declared"] if options.get("threshold") is not None else [])
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _raw(composed: Composed, pieces: Pieces, options: Mapping[str, Any]) -> dict[str, Any]:
+    raw = dict(composed.raw)
+    changed = _changed_settings(composed, pieces.stand_in)
+    raw["dataset"] = {**changed, **pieces.dataset[0], **dataset_options(options)}
+    raw["model"] = pieces.model[0]
+    raw["explainers"] = {
+        **(raw.get("explainers") or {}),
+        **{name: config for name, (config, _) in pieces.attributions.items()},
+    }
+    raw["report"] = {**raw["report"], **report_options(options)}
+    raw["name"] = options.get("name") or _folder_name(str(options.get("title") or "report"))
+    raw["paths"] = {**(raw.get("paths") or {}), **paths_of(options)}
+    return raw
+
+
+def paths_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """Where reports and finished stages go, as far as the call says it."""
+    paths = {}
+    if "reports" in options:
+        paths = {"reports": str(options["reports"]), "store": f"{options['reports']}/.store"}
+    if "store" in options:
+        paths["store"] = str(options["store"])
+    return paths
+
+
+def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
+    """What overrides say of the data set, beside what its stand-in says by itself."""
+    defaults = bounded_yaml.load(shipped("conf") / "dataset" / f"{stand_in}.yaml")
+    prefix = "dataset."
+    named = [text.lstrip("+~").partition("=")[0] for text in composed.overrides]
+    set_here = {one.removeprefix(prefix).split(".")[0] for one in named if one.startswith(prefix)}
+    return {
+        key: value
+        for key, value in composed.raw["dataset"].items()
+        if key in set_here or key not in defaults or value != defaults[key]
+    }
+
+
+def _folder_name(title: str) -> str:
+    """A title as the name of a folder: “Loans, 2026” -> `loans_2026`."""
+    words = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_")
+    return words or "report"

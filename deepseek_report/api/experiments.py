@@ -1,0 +1,38 @@
+"""`run`: an experiment of the config folders, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deepseek_report.api.finished import Run
+from deepseek_report.api.shown import PrintReporter
+from deepseek_report.config.compose import compose
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import run_experiment
+
+
+def run(
+    experiment: str | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    config_dir: str | None = None,
+    trust: Sequence[str] = (),
+    progress: bool = False,
+) -> Run:
+    """Run an experiment by its name, as `deepseek-report experiment=NAME OVERRIDES…` does.
+
+    Everything is computed in this process, one stage after the other, unless `overrides` say how
+    many `jobs` there are.
+
+    Raises
+    ------
+    ConfigError : problems in the configuration, all at once.
+    DataError : the data cannot be used.
+    """
+    chosen = [] if experiment is None else [f"experiment={experiment}"]
+    given = [*chosen, *overrides]
+    jobs = [] if any(text.startswith("jobs=") for text in overrides) else ["jobs=1"]
+    checked = validate(compose([*given, *jobs], config_dir), trust)
+    reporter = PrintReporter() if progress else NoReporter()
+    return Run.of(run_experiment(checked, reporter, given, config_dir))

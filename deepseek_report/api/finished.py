@@ -1,0 +1,169 @@
+"""A finished run as Python sees it: tables as pandas frames, the rest as plain objects."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import yaml
+
+from deepseek_report.api.problems import refuse
+from deepseek_report.api.shown import first_screen
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.results import Results
+from deepseek_report.runner.reading import open_run, reading, results_of
+from deepseek_report.runner.writing import concluded_record
+from deepseek_report.wording.of_results import score_table
+from deepseek_report.wording.words import WordedFinding
+
+if TYPE_CHECKING:
+    from deepseek_report.runner.run import Finished
+
+_GIVEN = "given_in"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read; whatever it holds is checked before it is read, and nothing is imported.
+
+    path : the folder. record : `run.json` with findings, verdicts on thresholds and all problems.
+    details : {stage that failed: its traceback}, of a run that was made just now.
+    """
+
+    path: Path
+    record: Mapping[str, Any] = field(repr=False)
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, finished: Finished) -> Run:
+        """The run that was just made."""
+        return cls(finished.folder.absolute(), finished.record, finished.details)
+
+    @property
+    def page(self) -> Path:
+        """The report to open: HTML, or the first form in which it was written."""
+        formats = self.record["config"]["report"]["formats"]
+        return self.path / f"report.{'html' if 'html' in formats else formats[0]}"
+
+    @cached_property
+    def results(self) -> Results:
+        """Everything that was computed, read as it is asked for."""
+        findings = tuple(Finding.from_json(entry) for entry in self.record["findings"])
+        return dataclasses.replace(results_of(self.path, self.record), findings=findings)
+
+    @property
+    def findings(self) -> list[WordedFinding]:
+        """What the report concludes, gravest first: severity, claim, detail, what to do."""
+        from deepseek_report.sections.draft import Draft, all_findings
+
+        with reading(self.path):
+            words = Draft("summary", self.results).words
+            return [words.finding(one) for one in all_findings(self.results)]
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """Every score with its interval, one row each; `docs/contracts.md` names the columns."""
+        with reading(self.path):
+            return score_table(self.results.all_scores)
+
+    @property
+    def explanations(self) -> dict[str, Explanation]:
+        """{explainer: its attributions}; `values` is (instance, feature)."""
+        with reading(self.path):
+            return self.results.explanations
+
+    @property
+    def thresholds(self) -> list[dict[str, Any]]:
+        """What was promised, what was measured, and the verdict."""
+        return list(self.record["thresholds"])
+
+    @property
+    def problems(self) -> list[dict[str, str]]:
+        """What failed or cannot be applied here: stage, kind and reason."""
+        return list(self.record["problems"])
+
+    @property
+    def failed(self) -> bool:
+        """Whether a part that was asked for failed."""
+        return any(one["kind"] == "failed" for one in self.problems)
+
+    @cached_property
+    def tables(self) -> dict[str, list[str]]:
+        """{metric: the names of its tables}."""
+        with reading(self.path):
+            return {metric: sorted(found) for metric, found in self._tables().items()}
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of a metric by its own name, or by `metric/name` where several share it.
+
+        Raises
+        ------
+        ArgumentProblems : there is no such table, or several have this name.
+        """
+        metric, _, own = name.rpartition("/")
+        held = [one for one, names in self.tables.items() if own in names and metric in ("", one)]
+        if not metric and name in self.tables and not held and len(self.tables[name]) == 1:
+            held, own = [name], self.tables[name][0]
+        if len(held) != 1:
+            known = [f"{one}/{inner}" for one, names in self.tables.items() for inner in names]
+            many = f'{len(held)} tables are called "{name}"'
+            found = many if held else f'there is no table "{name}"'
+            refuse("name", found, ", ".join(known), "name one of these")
+        with reading(self.path):
+            return pd.DataFrame(self.results.table(held[0], own))
+
+    def _tables(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for key in self.results.names("measures"):
+            measured = self.results.measurement(*key.split("/"))
+            if measured is not None and measured.tables:
+                found.setdefault(key.split("/")[0], set()).update(measured.tables)
+        return found
+
+    @property
+    def config(self) -> str:
+        """The YAML that repeats the run, with a note on what no YAML can hold."""
+        config = self.record["config"]
+        text = yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100)
+        return _note(_given_places(config)) + text
+
+    def _repr_html_(self) -> str:
+        with reading(self.path):
+            return first_screen(self.results, str(self.page))
+
+
+def _given_places(config: Mapping[str, Any]) -> list[str]:
+    """The parts of a config that were given in Python."""
+    single = [name for name in ("dataset", "model") if (config.get(name) or {}).get(_GIVEN)]
+    explainers = config.get("explainers") or {}
+    return single + [f"explainers.{name}" for name, one in explainers.items() if one.get(_GIVEN)]
+
+
+def _note(places: Sequence[str]) -> str:
+    if not places:
+        return ""
+    return (
+        f"# {', '.join(places)}: given in Python, which no file can name. This one repeats the\n"
+        "# run once they name where the same is stored: a file of rows (dataset=csv), of a model.\n"
+    )
+
+
+def load_run(folder: str | Path) -> Run:
+    """A finished run from its folder, which is checked first and may come from anybody.
+
+    Nothing that the folder names is imported.
+
+    Raises
+    ------
+    ArtifactError : it is no run folder, or its results are not those that the run wrote.
+    """
+    path = Path(folder).absolute()
+    with reading(path):
+        open_run(path)
+        return Run(path, concluded_record(path))

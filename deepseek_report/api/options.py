@@ -1,0 +1,137 @@
+"""The keyword arguments of `report` beside the rows and the model, and where each of them goes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypedDict
+
+from deepseek_report.api.problems import ArgumentProblems
+from deepseek_report.config.problems import Problem, choices, nearest
+from deepseek_report.datasets.given import GivenTable
+from deepseek_report.rendering.options import ReportOptions
+
+#: Groups of parts of which several are chosen by name.
+SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")
+#: Fields of the table that follow from the rows themselves, or are called otherwise in a call.
+_NO_ARGUMENT = {"given_in", "sha256", "bounds", "title", "target", "id_column", "report_label"}
+#: What describes texts beyond what describes tables, but for the tokenizer itself.
+_OF_TEXTS = {"max_length"}
+
+
+class Options(TypedDict, total=False):
+    """What a call of `report` may say beside the rows and the model; all of it may be left out.
+
+    Of the data: every field of `datasets.declared.DeclaredTable` (sensitive, compare_by,
+    favourable, positive, task, drop, use_sensitive, columns, unit, description, source, licence,
+    population, decision, limits, sector, …), and `target`, the name of the label.
+    Of the report: every field of `rendering.options.ReportOptions` (title, author, audience,
+    formats, thresholds, privacy, cases, …). `cases` counts the rows of X_test from 0.
+    """
+
+    # the data
+    target: str
+    task: Literal["auto", "classification", "regression"]
+    sensitive: Sequence[str]
+    compare_by: Sequence[str]
+    favourable: Any
+    positive: Any
+    use_sensitive: bool
+    drop: Sequence[str]
+    columns: Mapping[str, Any]
+    unit: str
+    labels_are_decisions: bool
+    max_classes: int
+    max_categories: int
+    duplicates: Literal["together", "drop", "apart"]
+    rows: int
+    validation_share: float
+    test_share: float
+    description: str
+    source: str
+    licence: str
+    citation: str
+    doi: str
+    period: str
+    population: str
+    decision: str
+    limits: Sequence[str]
+    sector: str
+    # the model
+    classes: Sequence[Any]  # in the order of its answers
+    encoder: Callable[[Any], Any]  # of a torch module: table -> tensor
+    outputs: Literal["logits", "probabilities"]  # of a torch module
+    tokenizer: Any  # of a model of transformers, which reads texts
+    max_length: int  # most tokens of a text
+    text: str  # the column of texts, where X is a table that holds more
+    model_id: str  # stands for what the model answers, in the keys of stages
+    threshold: float  # of the explained class's probability; left out: chosen on validation rows
+    # attributions
+    attribution_space: Literal["probability", "logit"]
+    # what is done
+    metrics: Sequence[str]
+    explainers: Sequence[str]
+    visualizations: Sequence[str]
+    sections: Sequence[str]
+    frameworks: Sequence[str]
+    instances: int  # test rows that are explained
+    background: int  # training rows that stand for a typical row
+    seed: int
+    measure_time: bool
+    overrides: Sequence[str]  # as on the command line
+    config_dir: str
+    trust: Sequence[str]
+    # the report
+    title: str
+    subtitle: str
+    author: str
+    language: str
+    audience: str
+    formats: Sequence[Literal["html", "pdf", "docx"]]
+    engine: Literal["auto", "embedded", "quarto"]
+    thresholds: Sequence[Mapping[str, Any]]
+    as_of: str
+    interactive: bool
+    privacy: Literal["full", "cases", "aggregate"]
+    privacy_floor: int
+    cases: Sequence[int]
+    name: str  # folder below `reports`
+    reports: str
+    store: str
+    progress: bool  # whether to print each stage as it ends
+
+
+def dataset_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that describe the rows."""
+    known = {one.name for one in dataclasses.fields(GivenTable)} - _NO_ARGUMENT
+    known |= _OF_TEXTS if "tokenizer" in options else set()
+    return {name: _plain(value) for name, value in options.items() if name in known}
+
+
+def report_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the report itself."""
+    known = {one.name for one in dataclasses.fields(ReportOptions)}
+    return {name: _plain(value) for name, value in options.items() if name in known}
+
+
+def check_names(options: Mapping[str, Any]) -> None:
+    """Raise ArgumentProblems for arguments that `report` does not take, each with the nearest."""
+    known = Options.__annotations__
+    problems = [
+        Problem(name, "report has no such argument", choices(known, 80), nearest(name, known))
+        for name in options
+        if name not in known
+    ]
+    if problems:
+        raise ArgumentProblems(problems)
+
+
+def _plain(value: Any) -> Any:
+    """A value as YAML holds it: plain sequences and keys, numbers of numpy as Python's own."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(one) for one in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(dataclasses.asdict(value))
+    return value.item() if hasattr(value, "item") and not hasattr(value, "__len__") else value

@@ -1,0 +1,186 @@
+"""What of a call becomes a plug-in: rows, model or predictions, attributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.api.composing import Pieces
+from deepseek_report.api.models import Hints, answers_digest, hold, recognise
+from deepseek_report.api.problems import refuse
+from deepseek_report.api.rows import Rows, digest_of, digest_of_numbers
+from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
+from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.datasets.targets import MOST_CLASSES
+from deepseek_report.explainers.given import HeldAttributions
+from deepseek_report.models.given_answers import HeldAnswers
+
+_TABLE = "deepseek_report.datasets.given.GivenTable"
+_MODEL = "deepseek_report.models.given.GivenModel"
+_ANSWERS = "deepseek_report.models.given_answers.GivenAnswers"
+_ATTRIBUTIONS = "deepseek_report.explainers.given.GivenAttributions"
+#: Explainers that are shipped, whose names attributions may take, too.
+_UNNAMED = "given"
+
+Piece = tuple[dict[str, Any], Any]
+
+
+def pieces_of(
+    rows: Rows, model: Any, predictions: Any, attributions: Any, options: Mapping[str, Any]
+) -> Pieces:
+    """The plug-ins of a call.
+
+    Raises
+    ------
+    ArgumentProblems : the model, the predictions or the attributions cannot be used.
+    """
+    given = _attributions(rows, attributions, options)
+    if model is not None:
+        known, task = _model(rows, model, options)
+    else:
+        known, task = _answers(rows, predictions, given, options)
+    table = {"_target_": _TABLE, "sha256": rows.sha256, "target": rows.target}
+    if task is not None:
+        table["task"] = task
+    if positive := _positive(rows, predictions, given, options):
+        table |= positive
+    return Pieces((table, rows.held), known, given)
+
+
+def _positive(
+    rows: Rows, predictions: Any, given: Mapping[str, Piece], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Of two classes, attributions and single probabilities are about the second one."""
+    about_one = bool(given) or (predictions is not None and np.ndim(predictions) == 1)
+    if not about_one or "positive" in options or is_number(rows, options):
+        return {}
+    classes = list(options.get("classes") or rows.classes)
+    return {"positive": _plain(classes[1])} if len(classes) == 2 else {}
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
+
+
+def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
+    """Whether a number is predicted, as far as the labels tell."""
+    task = options.get("task", "auto")
+    if task != "auto":
+        return bool(task == "regression")
+    numeric = pd.api.types.is_numeric_dtype(rows.labels)
+    most = options.get("max_classes", MOST_CLASSES)
+    return bool(numeric and rows.labels.nunique() > most)
+
+
+# --- the model, or what it answered ---------------------------------------------------------------
+
+
+def _model(rows: Rows, model: Any, options: Mapping[str, Any]) -> tuple[Piece, TaskName | None]:
+    number = is_number(rows, options)
+    hints = Hints(
+        classes=options.get("classes") or (),
+        encoder=options.get("encoder"),
+        outputs=options.get("outputs", "logits"),
+        task="regression" if number else None,
+    )
+    recognised = recognise(model, rows, hints)
+    number = recognised.task == "regression" if recognised.task else number
+    config: dict[str, Any] = {"_target_": _MODEL, "called": recognised.called}
+    config["classes"] = [_plain(one) for one in options.get("classes") or ()]
+    if (model_id := options.get("model_id")) is not None:
+        config["model_id"] = str(model_id)
+    else:
+        config["answers"] = answers_digest(recognised, rows, number=number)
+    return (config, hold(recognised, rows)), recognised.task
+
+
+def _answers(
+    rows: Rows, predictions: Any, given: Mapping[str, Piece], options: Mapping[str, Any]
+) -> tuple[Piece, TaskName | None]:
+    classes = list(options.get("classes") or rows.classes)
+    if predictions is None:
+        predictions = _implied(next(iter(given.values()), None))
+    columns = list(predictions.columns) if isinstance(predictions, pd.DataFrame) else classes
+    if set(map(str, columns)) == set(map(str, classes)):
+        classes = columns  # the person named the columns by the classes
+    values = np.asarray(predictions)
+    if values.dtype == object or not np.issubdtype(values.dtype, np.number):
+        refuse(
+            "predictions",
+            f"they hold {values.dtype.name} values, which are no probabilities",
+            "a probability for each class, or of the second of two classes; or numbers",
+            "give what predict_proba gives, and not the predicted classes",
+        )
+    if len(values) != rows.n_test:
+        found = f"{len(values)} predictions for the {rows.n_test} rows of X"
+        refuse("predictions", found, "one a row of X, in the same order", "give both whole")
+    config = {"_target_": _ANSWERS, "sha256": digest_of_numbers(values)}
+    task: TaskName | None = "regression" if is_number(rows, options) else None
+    return (config, HeldAnswers(values, classes)), task
+
+
+def _implied(given: Piece | None) -> Any:
+    """The output that attributions with base values add up to."""
+    if given is None:
+        todo = "give a model, or predictions=…, or attributions=… with base_values=…"
+        refuse("model", "there is no model and nothing that one predicted", "one of these", todo)
+    config, held = given
+    if held.base_values is None:
+        refuse(
+            "attributions",
+            "there are neither predictions nor base values, so nothing says what was predicted",
+            "attributions with one of the two",
+            "give predictions=…, or base_values=…, from which the predictions follow",
+        )
+    output = held.base_values + held.values.sum(axis=1)
+    return 1 / (1 + np.exp(-output)) if config["space"] == "logit" else output
+
+
+# --- attributions ---------------------------------------------------------------------------------
+
+
+def _attributions(rows: Rows, given: Any, options: Mapping[str, Any]) -> dict[str, Piece]:
+    """By name: a mapping of several, or one without a name."""
+    if given is None:
+        return {}
+    several = given if isinstance(given, Mapping) else {_UNNAMED: given}
+    return {str(name): _attribution(rows, str(name), one, options) for name, one in several.items()}
+
+
+def _attribution(rows: Rows, name: str, given: Any, options: Mapping[str, Any]) -> Piece:
+    if reason := unfit_name(name):
+        refuse("attributions", f'the name "{name}" {reason}', PLAIN_NAME, "choose another name")
+    base = getattr(given, "base_values", options.get("base_values"))
+    values = getattr(given, "values", given)  # a frame, or what the shap package gives
+    names = [str(one) for one in rows.features]
+    if isinstance(given, pd.DataFrame):
+        names = [str(one) for one in given.columns]
+    array = np.asarray(values, dtype=np.float64)
+    if array.shape != (rows.n_test, len(names)) or set(names) != {str(n) for n in rows.features}:
+        found = f"“{name}” is of shape {array.shape}"
+        allowed = f"({rows.n_test}, {len(rows.features.columns)}), a row of X and a column each"
+        refuse("attributions", found, allowed, "of several classes give those of one")
+    if not np.isfinite(array).all():
+        refuse("attributions", f"“{name}” holds values that are not finite", "numbers", "")
+    config = {
+        "_target_": _ATTRIBUTIONS,
+        "method": name,
+        "space": options.get("attribution_space", "probability"),
+    }
+    bases = None if base is None else _base(base, rows.n_test)
+    hashed = pd.DataFrame(array, columns=names)
+    config["sha256"] = digest_of(hashed if bases is None else hashed.assign(**{"\0base": bases}))
+    return config, HeldAttributions(array, names, bases)
+
+
+def _base(base: Any, rows: int) -> Any:
+    values = np.asarray(base, dtype=np.float64)
+    if values.ndim == 0 or values.shape == (1,):
+        return np.full(rows, float(values.reshape(-1)[0]))
+    if values.shape != (rows,):
+        found = f"base values of shape {values.shape}"
+        refuse("base_values", found, f"one number, or ({rows},)", "give that of one class")
+    return values

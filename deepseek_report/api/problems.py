@@ -1,0 +1,49 @@
+"""What is wrong with the arguments of a call, in the words of the call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, NoReturn
+
+from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.errors import DataError
+
+_DATASET_KEY = re.compile(r"dataset\.(\w+)")
+_MODEL_KEY = re.compile(r"model\.classes")
+
+
+class ArgumentProblems(ConfigProblems):
+    """All problems of the arguments of one call."""
+
+    about: ClassVar[str] = "the arguments"
+
+
+def refuse(argument: str, found: str, allowed: str, todo: str) -> NoReturn:
+    """Raise one problem with one argument."""
+    raise ArgumentProblems([Problem(argument, found, allowed, todo)])
+
+
+@contextmanager
+def in_words_of_the_call() -> Iterator[None]:
+    """Errors inside speak of arguments and not of keys of a config, and carry no traceback."""
+    try:
+        yield
+    except ArgumentProblems:
+        raise
+    except ConfigProblems as error:
+        raise ArgumentProblems([_of_call(one) for one in error.problems]) from None
+    except DataError as error:
+        raise type(error)(_reworded(str(error))) from None
+
+
+def _of_call(problem: Problem) -> Problem:
+    where = problem.where.replace("command line, ", "argument ")
+    where = "X" if where == "dataset" else where
+    words = (where, problem.found, problem.allowed, problem.todo)
+    return Problem(*map(_reworded, words))
+
+
+def _reworded(text: str) -> str:
+    return _MODEL_KEY.sub("classes", _DATASET_KEY.sub(r"\1", text))

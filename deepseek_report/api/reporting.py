@@ -1,0 +1,122 @@
+"""`report`: from a model and rows in memory to a run folder, by the engine of the command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Unpack
+
+from deepseek_report.api.composing import experiment_of, paths_of
+from deepseek_report.api.finished import Run
+from deepseek_report.api.options import Options, check_names
+from deepseek_report.api.pieces import pieces_of
+from deepseek_report.api.problems import in_words_of_the_call, refuse
+from deepseek_report.api.rows import rows_of
+from deepseek_report.api.shown import PrintReporter
+from deepseek_report.api.texts import text_pieces
+from deepseek_report.config.experiment import Paths
+from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.run import run_experiment
+
+
+def report(  # noqa: PLR0913 - rows, labels and what is known of them, each by its name
+    model: Any = None,
+    X_test: Any = None,
+    y_test: Any = None,
+    *,
+    X_train: Any = None,
+    y_train: Any = None,
+    X_validation: Any = None,
+    y_validation: Any = None,
+    X: Any = None,
+    y: Any = None,
+    predictions: Any = None,
+    attributions: Any = None,
+    base_values: Any = None,
+    **options: Unpack[Options],
+) -> Run:
+    """Judge a fitted model, or what it predicted, on rows in memory, and write a report.
+
+    Parameters
+    ----------
+    model : a fitted estimator or pipeline of scikit-learn, a model of xgboost or lightgbm, a torch
+        module, or a function from rows to probabilities. It is asked in this process and never
+        stored. None where predictions or attributions are given instead.
+        With `tokenizer=`, a sequence classifier of transformers, and X holds texts; it is written
+        into the store as safetensors.
+    X_test, y_test : rows to judge it on, a pandas DataFrame or an array, and their labels. `X` and
+        `y` are other names for them.
+    X_train, y_train, X_validation, y_validation : what explanations compare with, and what
+        thresholds and intervals are chosen on. What is left out is drawn from the test rows.
+    predictions : instead of a model: (row, class) probabilities of the test rows, or (row,) of the
+        second of two classes, or (row,) numbers.
+    attributions : (row, feature) of the test rows, or {name: such values}. base_values : the output
+        that they start from.
+    options : see `deepseek_report.api.options.Options`.
+
+    Raises
+    ------
+    ConfigError : the arguments do not fit together; all problems at once.
+    DataError : the rows cannot be used.
+    """
+    check_names(options)
+    test = _one_of("X_test", X_test, "X", X), _one_of("y_test", y_test, "y", y)
+    _check_roles(model, predictions, X_validation)
+    if base_values is not None:
+        options = {**options, "base_values": base_values}  # type: ignore[typeddict-unknown-key]
+    with in_words_of_the_call(), _threads_as_before():
+        validation, train = (X_validation, y_validation), (X_train, y_train)
+        rows = rows_of(test, validation, train, options.get("target"))
+        if "tokenizer" in options:
+            store = Path(paths_of(options).get("store", Paths().store))
+            pieces = text_pieces(rows, model, options, store)
+        else:
+            pieces = pieces_of(rows, model, predictions, attributions, options)
+        experiment, overrides = experiment_of(pieces, options)
+        reporter = PrintReporter() if options.get("progress") else NoReporter()
+        finished = run_experiment(experiment, reporter, overrides, options.get("config_dir"))
+    return Run.of(finished)
+
+
+def _one_of(name: str, value: Any, other: str, same: Any) -> Any:
+    if value is not None and same is not None:
+        refuse(
+            other, f"{name} is given, and {other} as well", "one of the two", f"leave {other} out"
+        )
+    return value if same is None else same
+
+
+def _check_roles(model: Any, predictions: Any, validation: Any) -> None:
+    if model is not None and predictions is not None:
+        todo = "leave one out: a model predicts by itself"
+        refuse("predictions", "a model is given, and predictions as well", "one of the two", todo)
+    if model is None and validation is not None:
+        refuse(
+            "X_validation",
+            "there is no model to ask about them",
+            "validation rows with a model",
+            "leave them out: rows of X stand in their place",
+        )
+
+
+@contextmanager
+def _threads_as_before() -> Iterator[None]:
+    """A run computes with one thread; the person's process goes on with as many as it had."""
+    before: Mapping[str, int] = {}
+    if "torch" in sys.modules:
+        before = {"torch": sys.modules["torch"].get_num_threads()}
+    try:
+        yield
+    finally:
+        if "torch" in sys.modules:
+            import torch
+
+            torch.set_num_threads(before.get("torch", _all_threads()))
+
+
+def _all_threads() -> int:
+    import os
+
+    return os.cpu_count() or 1

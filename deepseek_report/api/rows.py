@@ -1,0 +1,214 @@
+"""The rows of a call: tables and labels, looked at and joined into one table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.api.problems import refuse
+from deepseek_report.artifacts.split import PARTS
+from deepseek_report.datasets.given import GivenRows
+from deepseek_report.models.given_columns import TableForm
+
+#: A table of features with its labels, as a call names them.
+Given = tuple[Any, Any]
+_TARGET = "target"
+#: What a column of texts is called that came without a name.
+TEXT = "text"
+_TABLES = (
+    "a pandas DataFrame, or an array with a row for each instance and a column for each feature"
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a call.
+
+    held : the rows for the data stage. features : the same without the target, in the person's own
+    column names. target : name of the label column. form : of the table that a model reads.
+    n_test : how many of the first rows are those to judge the model on. sha256 : of all of it.
+    """
+
+    held: GivenRows
+    features: pd.DataFrame
+    target: str
+    form: TableForm
+    n_test: int
+    sha256: str
+
+    @property
+    def labels(self) -> pd.Series:
+        """The label of each row."""
+        return self.held.frame[self.target]
+
+    @property
+    def classes(self) -> list[Any]:
+        """The values of the label in the order in which scikit-learn numbers them."""
+        return sorted(self.labels.dropna().unique().tolist())
+
+    def as_given(self, features: pd.DataFrame) -> Any:
+        """Such rows as the person's own table held them: an array where that had no names."""
+        return features if self.form.named else features.to_numpy()
+
+
+def rows_of(test: Given, validation: Given, train: Given, target: str | None) -> Rows:
+    """The rows of a call, test rows first.
+
+    Parameters
+    ----------
+    test, validation, train : a table and its labels; (None, None) where a part is not given.
+    target : what the label is called; None: the name of the labels, or "target".
+
+    Raises
+    ------
+    ArgumentProblems : a table or its labels cannot be used.
+    """
+    named = {"X_test": test, "X_validation": validation, "X_train": train}
+    given = {name: part for name, part in named.items() if _is_given(name, part)}
+    tables = {name: _table(name, table) for name, (table, _) in given.items()}
+    features = _joined(tables)
+    _check_columns(features)
+    labels = [_labels(name, given[name][1], len(table)) for name, table in tables.items()]
+    column = target or str(getattr(test[1], "name", None) or _TARGET)
+    if column in map(str, features.columns):
+        refuse(
+            "target",
+            f'the label is called "{column}", and so is a column of X',
+            "another name for the label",
+            "leave the label out of X, or name it with target=…",
+        )
+    frame = features.set_axis([str(name) for name in features.columns], axis=1)
+    frame = frame.assign(**{column: np.concatenate(labels)})
+    sizes = [len(table) for table in tables.values()]
+    known = [f"X_{part}" for part in PARTS]
+    parts = [known.index(name) for name in tables]
+    positions = np.repeat(np.array(parts, dtype=np.int64), sizes)
+    named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
+    form = TableForm.of(features, named=named_columns)
+    sha256 = digest_of(frame, {"parts": positions.tolist(), "named": named_columns})
+    return Rows(GivenRows(frame, positions), features, column, form, sizes[0], sha256)
+
+
+def _is_given(name: str, part: Given) -> bool:
+    table, labels = part
+    label = name.replace("X_", "y_")
+    if (table is None) != (labels is None):
+        lacking, there = (name, label) if table is None else (label, name)
+        refuse(lacking, f"{there} is given, and {lacking} is not", "both or neither", "give both")
+    if table is None and name == "X_test":
+        refuse("X_test", "no rows are given", _TABLES, "give X_test and y_test")
+    return table is not None
+
+
+def _table(name: str, table: Any) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        frame = table.reset_index(drop=True)
+    elif _are_texts(table):
+        frame = pd.DataFrame({TEXT: list(table)})
+    else:
+        array = np.asarray(table)
+        if array.ndim != 2 or array.dtype == object:
+            found = f"{type(table).__name__} of shape {array.shape}"
+            refuse(name, found, _TABLES, "make it a pandas DataFrame")
+        frame = pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
+    if not len(frame) or not len(frame.columns):
+        refuse(name, f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns", _TABLES, "")
+    return frame
+
+
+def _are_texts(table: Any) -> bool:
+    plain = isinstance(table, (list, tuple, pd.Series)) or getattr(table, "ndim", 0) == 1
+    return plain and len(table) > 0 and all(isinstance(one, str) for one in table)
+
+
+def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """All tables, in the columns and types of the first one."""
+    first = next(iter(tables.values()))
+    for name, table in tables.items():
+        if list(table.columns) != list(first.columns):
+            lacking = [str(one) for one in first.columns if one not in set(table.columns)]
+            extra = [str(one) for one in table.columns if one not in set(first.columns)]
+            found = "; ".join(
+                f"{what} {', '.join(names[:5])}"
+                for what, names in (("it lacks", lacking), ("it alone has", extra))
+                if names
+            )
+            found = found or "its columns stand in another order"
+            refuse(name, found, "the columns of X_test in their order", "give the same columns")
+    joined = pd.concat(tables.values(), ignore_index=True)
+    return joined.astype({name: _shared(name, tables) for name in joined.columns})
+
+
+def _shared(name: Any, tables: Mapping[str, pd.DataFrame]) -> Any:
+    """The type of a column; of categories that differ between the tables, all of them."""
+    kinds = [table[name].dtype for table in tables.values()]
+    if all(kind == kinds[0] for kind in kinds):
+        return kinds[0]
+    if all(isinstance(kind, pd.CategoricalDtype) for kind in kinds):
+        values = dict.fromkeys(value for kind in kinds for value in kind.categories)
+        return pd.CategoricalDtype(list(values))
+    return pd.concat([table[name] for table in tables.values()]).dtype
+
+
+def _check_columns(features: pd.DataFrame) -> None:
+    names = [str(name) for name in features.columns]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        refuse("X_test", f'two columns are called "{twice}"', "each name once", "rename one")
+    dates = [str(n) for n in features if pd.api.types.is_datetime64_any_dtype(features[n])]
+    if dates:
+        refuse(
+            "X_test",
+            f'the column "{dates[0]}" holds dates, which cannot be explained as they are',
+            "numbers, texts, categories and booleans",
+            "make numbers of them (days since a day, say) in X, and let the model read those",
+        )
+
+
+def _labels(name: str, labels: Any, rows: int) -> Any:
+    argument = name.replace("X_", "y_")
+    values = labels.to_numpy() if hasattr(labels, "to_numpy") else np.asarray(labels)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        found = f"labels of shape {values.shape}"
+        refuse(argument, found, "one label a row", "several labels need a config: see docs/")
+    if len(values) != rows:
+        refuse(
+            argument, f"{len(values)} labels for {rows} rows", "one label a row", "give both whole"
+        )
+    return values
+
+
+# --- hashes ---------------------------------------------------------------------------------------
+
+
+def digest_of(frame: pd.DataFrame, more: Mapping[str, Any] | None = None) -> str:
+    """SHA-256 of a table: names, types, and every cell."""
+    found = hashlib.sha256(json.dumps(more or {}, sort_keys=True).encode())
+    for part in _cells(frame):
+        found.update(part)
+    return found.hexdigest()
+
+
+def _cells(frame: pd.DataFrame) -> Iterator[bytes]:
+    for name in frame.columns:
+        column = frame[name]
+        yield f"{name}\0{column.dtype}\0".encode()
+        if isinstance(column.dtype, np.dtype) and column.dtype != np.dtype(object):
+            yield np.ascontiguousarray(column.to_numpy()).tobytes()
+        else:
+            texts: Sequence[str] = [repr(value) for value in column.tolist()]
+            yield "\0".join(texts).encode("utf-8", "surrogatepass")
+
+
+def digest_of_numbers(values: Any) -> str:
+    """SHA-256 of numbers, rounded so that the order of a sum does not count."""
+    numbers = np.round(np.asarray(values, dtype=np.float64), 10) + 0.0
+    return hashlib.sha256(str(numbers.shape).encode() + numbers.tobytes()).hexdigest()

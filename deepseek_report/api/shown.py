@@ -1,0 +1,95 @@
+"""What a call prints while it runs, and how a finished run shows itself in a notebook."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.runner.progress import NoReporter
+
+
+class PrintReporter(NoReporter):
+    """One line a stage on the error stream, when it has ended."""
+
+    def finished(
+        self, stage: str, seconds: float, problem: str, *, applicable: bool = True
+    ) -> None:
+        """Say how long a stage took, or why it came to nothing."""
+        if problem:
+            said = f"{'failed' if applicable else 'not applicable'}: {problem}"
+        else:
+            said = f"{seconds:.1f} s"
+        sys.stderr.write(f"{stage}  {said}\n")
+
+
+_FRAME = "font-family:system-ui,sans-serif;max-width:60rem;line-height:1.45"
+_CELL = "text-align:left;vertical-align:top;padding:.2rem .9rem .2rem 0"
+
+
+def first_screen(results: Results, path: str) -> str:
+    """The summary of a report as HTML that holds no script, no style sheet and no address.
+
+    Whatever comes from the data or the folder is escaped.
+    """
+    from deepseek_report.sections.summary import Summary
+
+    content = Summary().content(results)
+    values = content.values
+    title = str((results.config.get("report") or {}).get("title") or content.title)
+    parts = [
+        f"<h3>{escape(title)}</h3>",
+        f"<p>{escape(content.answer)}</p>",
+        _facts(values.get("facts") or ()),
+        *_table("Thresholds", values.get("thresholds") or (), _THRESHOLD),
+        *_findings(values.get("shown") or (), int(values.get("more") or 0)),
+        *_table("Failed", values.get("failed") or (), _FAILED),
+        f"<p>Report: <code>{escape(path)}</code></p>",
+    ]
+    return f'<div style="{_FRAME}">{"".join(parts)}</div>'
+
+
+_THRESHOLD = {"metric": "Promised", "promised": "", "measured": "Measured", "outcome": "Verdict"}
+_FAILED = {"parts": "Part", "reason": "Reason"}
+
+
+def _facts(facts: Sequence[Mapping[str, Any]]) -> str:
+    cells = "".join(
+        f'<td style="{_CELL}"><b>{_text(one.get("value"))}</b><br>{_text(one.get("label"))}'
+        f"<br><small>{_text(one.get('note'))}</small></td>"
+        for one in facts
+    )
+    return f"<table><tr>{cells}</tr></table>" if cells else ""
+
+
+def _findings(shown: Sequence[Any], more: int) -> Iterator[str]:
+    if not shown:
+        return
+    yield "<h4>Findings</h4><ul>"
+    for one in shown:
+        yield f"<li><b>{_text(one.severity_label)}</b>: {_text(one.claim)}"
+        yield f"<br><small>{_text(one.do)}</small></li>" if one.do else "</li>"
+    yield "</ul>"
+    if more > 0:
+        yield f"<p>{more} more in the report.</p>"
+
+
+def _table(
+    title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]
+) -> Iterator[str]:
+    if not rows:
+        return
+    heads = "".join(f'<th style="{_CELL}">{escape(head)}</th>' for head in columns.values())
+    yield f"<h4>{escape(title)}</h4><table><tr>{heads}</tr>"
+    for row in rows:
+        cells = "".join(f'<td style="{_CELL}">{_text(row.get(name))}</td>' for name in columns)
+        yield f"<tr>{cells}</tr>"
+    yield "</table>"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(map(str, value))
+    return escape("" if value is None else str(value))

@@ -1,0 +1,89 @@
+"""What is said, before it is decided in which language: the id of a sentence and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_ID, _VALUES = "message", "values"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence of the catalogs, not yet worded.
+
+    What computes gives messages; what writes words them, by `wording.words.Wording.say`, in the
+    language of the report. A plain text in the place of a message is said as it stands: names and
+    values from a person's data, and the sentences of a person's own plug-in.
+
+    id : where the sentence stands in `templates/locale/<language>`, such as `data.duplicates.text`.
+    values : what fills its slots: numbers, plain texts from the data, further messages, and lists
+        of these.
+    """
+
+    id: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def to_json(self) -> dict[str, Any]:
+        """`{"message": id, "values": {…}}`, as plain data."""
+        return {_ID: self.id, _VALUES: {key: plain(value) for key, value in self.values.items()}}
+
+
+#: What a person will read: a sentence of the catalogs, or a text that is said as it stands.
+Text = str | Message
+
+
+def message(id: str, /, **values: Any) -> Message:  # noqa: A002 - it is one
+    """The sentence of this id with these values: `message("data.duplicates.text", n=3)`."""
+    return Message(id, values)
+
+
+def all_reasons(reasons: Iterable[Text]) -> Text:
+    """Reasons as one, each told once."""
+    different = list(dict.fromkeys(reasons))
+    return different[0] if len(different) == 1 else message("refusals.several", reasons=different)
+
+
+def plain(value: Any) -> Any:
+    """The value with every message in it as plain data, so that it can be written as JSON.
+
+    >>> plain([message("data.rows", n=3)])
+    [{'message': 'data.rows', 'values': {'n': 3}}]
+    """
+    if isinstance(value, Message):
+        return value.to_json()
+    if isinstance(value, Mapping):
+        return {key: plain(inside) for key, inside in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(inside) for inside in value]
+    return value
+
+
+def from_plain(value: Any) -> Any:
+    """The value with everything that `plain` wrote of a message as a message again.
+
+    >>> from_plain({"message": "data.rows", "values": {"n": 3}})
+    Message(id='data.rows', values={'n': 3})
+    """
+    if isinstance(value, Mapping):
+        if value.keys() == {_ID, _VALUES}:
+            inside = {str(key): from_plain(one) for key, one in value[_VALUES].items()}
+            return Message(str(value[_ID]), inside)
+        return {key: from_plain(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [from_plain(inside) for inside in value]
+    return value
+
+
+def text_of(value: Any) -> Text:
+    """What a person will read, from plain data: a message again, or a text as it stands.
+
+    >>> text_of("Age of the applicant")
+    'Age of the applicant'
+    """
+    read = from_plain(value)
+    return read if isinstance(read, Message) else str(read)

@@ -1,0 +1,94 @@
+"""What a part says of itself in its class, and what holds where it says nothing.
+
+The parts of this package extend these bases, so that a trait of a wrong type is noticed where it is
+written. A part of a user need not: whoever asks for a trait asks `traits_of`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from deepseek_report.artifacts.disclosure import Releases
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import Scope
+from deepseek_report.artifacts.schema import ALL_TASKS, AttributeKind, Modality, TaskName
+from deepseek_report.artifacts.score import Bounds
+from deepseek_report.artifacts.table import TableTypes
+
+
+class Part:
+    """What an explainer, a metric or a picture needs of the model and of the data."""
+
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    """What the model must hand out."""
+    modalities: ClassVar[frozenset[Modality] | None] = None
+    """The kinds of data that it can do with; None for all."""
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    """What may be predicted."""
+    needs_truth: ClassVar[bool] = False
+    """Whether it compares with `Split.truth`, the cause of the label."""
+    needs_two_classes: ClassVar[bool] = False
+    """Whether it is about a decision between two classes."""
+    needs_groups: ClassVar[frozenset[AttributeKind]] = frozenset()
+    """Kinds of attributes of which it needs one, to compare groups by it."""
+    needs_favourable: ClassVar[bool] = False
+    """Whether it compares favourable decisions, which somebody must declare."""
+    volatile: ClassVar[bool] = False
+    """Whether it measures time or memory, which differ from run to run."""
+
+
+class ExplainerPart(Part):
+    """What an explainer says of itself besides."""
+
+    samples: ClassVar[bool] = True
+    """Whether it draws at random, see `ExplainerPlugin.samples`."""
+
+
+class MetricPart(Part):
+    """What a metric says of itself besides."""
+
+    scope: ClassVar[Scope] = "model"
+    """What it judges."""
+    reads: ClassVar[frozenset[str]]
+    """What it reads, see `MetricPlugin.reads`; every metric says it."""
+    bounds: ClassVar[Bounds | None] = None
+    """Least and greatest value of each score; None for one score of its own key, without limits."""
+    tables: ClassVar[TableTypes] = {}
+    """What its tables hold."""
+    released_arrays: ClassVar[frozenset[str]] = frozenset()
+    """Arrays that are passed on below `report.privacy: full`."""
+
+
+class PicturePart(Part):
+    """What a picture says of itself besides."""
+
+    section: ClassVar[str | None] = None
+    """The section that shows it; one without is a problem."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Ids of what it cannot be drawn without."""
+    also: ClassVar[frozenset[str]] = frozenset()
+    """Ids of what it reads where the run has it."""
+
+
+_Traits = TypeVar("_Traits", bound=Part)
+
+
+def traits_of(plugin: object, base: type[_Traits]) -> _Traits:
+    """The traits of a part, or of the class of one: its own, and the base's where it has none."""
+    if isinstance(plugin, base):
+        return plugin
+    names = [name for cls in base.__mro__ for name in vars(cls).get("__annotations__", ())]
+    traits = base()
+    vars(traits).update({name: getattr(plugin, name) for name in names if hasattr(plugin, name)})
+    return traits
+
+
+def table_types(plugin: object) -> TableTypes:
+    """{table: its type} of a metric, as its class attribute `tables` declares them."""
+    return dict(traits_of(plugin, MetricPart).tables)
+
+
+def releases_of(plugin: object) -> Releases:
+    """{table: how it is passed on} of the tables that are; the others are left out."""
+    declared = {name: kind.release for name, kind in table_types(plugin).items()}
+    return {name: release for name, release in declared.items() if release is not None}

@@ -1,0 +1,109 @@
+"""One or several runs for everything that draws and writes; a report of one is a study of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.results import Results
+
+#: Settings that only say what a run is called.
+_NAMES = frozenset({"name", "report.title", "report.subtitle"})
+_ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs to be read together, in the order in which they were named.
+
+    Raises
+    ------
+    ValueError : there is no run.
+    """
+
+    runs: tuple[Results, ...]
+
+    def __post_init__(self) -> None:
+        if not self.runs:
+            raise ValueError("a study holds at least one run")
+
+    @classmethod
+    def of(cls, *runs: Results) -> Study:
+        """The study of these runs."""
+        return cls(runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __iter__(self) -> Iterator[Results]:
+        return iter(self.runs)
+
+    @property
+    def single(self) -> Results:
+        """The only run.
+
+        Raises
+        ------
+        ValueError : there are several.
+        """
+        if len(self.runs) != 1:
+            raise ValueError(f"a study of {len(self.runs)} runs has no single one")
+        return self.runs[0]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The id of each run."""
+        return tuple(run.run_id for run in self.runs)
+
+    @cached_property
+    def varying(self) -> dict[str, tuple[Any, ...]]:
+        """{dotted key of the config: its value in each run}, of the keys that differ alone.
+
+        A key that a run has not is "–" there.
+        """
+        flat = [dict(_flat(run.config)) for run in self.runs]
+        keys = dict.fromkeys(key for one in flat for key in one)
+        values = {key: tuple(one.get(key, _ABSENT) for one in flat) for key in keys}
+        return {key: found for key, found in values.items() if _differ(found)}
+
+    @cached_property
+    def same_rows(self) -> bool:
+        """Whether all runs test the same rows: their data have the same key."""
+        keys = {_key(run, "data") for run in self.runs}
+        return len(self.runs) == 1 or (len(keys) == 1 and "" not in keys)
+
+    @cached_property
+    def same_cases(self) -> bool:
+        """Whether all runs explain the same rows, so that explanations can be paired."""
+        if not self.same_rows or not all(run.has("cases") for run in self.runs):
+            return False
+        first = self.runs[0].cases.explained
+        return all(np.array_equal(first, run.cases.explained) for run in self.runs[1:])
+
+    @cached_property
+    def same_seeds(self) -> bool:
+        """Whether all runs drew from the same seeds."""
+        return not any(key in {"seed", "seeds"} or key.startswith("seeds.") for key in self.varying)
+
+
+def _flat(config: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        name = f"{above}.{key}" if above else str(key)
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, name)
+        elif name not in _NAMES:
+            yield name, value
+
+
+def _differ(values: tuple[Any, ...]) -> bool:
+    return any(value != values[0] for value in values[1:])
+
+
+def _key(run: Results, stage: str) -> str:
+    """The key of a stage as the run records it; empty where it does not."""
+    stages = run.provenance.get("stages") or ()
+    return next((str(one["key"]) for one in stages if one["id"] == stage), "")

@@ -1,0 +1,222 @@
+"""What a table of a report holds: its columns, what each means, and which section shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from numbers import Real
+from typing import Any, Literal, get_args
+
+import pandas as pd
+
+from deepseek_report.artifacts.disclosure import TableRelease
+from deepseek_report.errors import ArtifactError
+
+#: What a cell means, which decides how it is written.
+Kind = Literal[
+    "text",
+    "attribute",  # name of an attribute, or of a crossing: written as its label
+    "explainer",  # key of an explainer: written as its label
+    "metric",  # key of a score: written as its label
+    "impact_verdict",  # on which side of a declared ratio a group is: written in words
+    "policy",  # key of a policy of thresholds: written as its label
+    "layer",  # path of a layer
+    "layer_kind",  # class of a layer
+    "yes_no",
+    "count",
+    "number",
+    "share",  # of one, written in per cent
+    "points",  # difference of two shares, with its sign, in points that the head names
+    "gap",  # distance of two shares, written in points
+    "declared",  # a number that somebody chose: written as it was declared
+    "declared_share",  # a share that somebody chose
+    "p_value",
+    "seconds",
+    "quantity",  # with the unit of the column
+    "half_width",  # with the unit of the column, after ±
+    "of_five",  # a share of five things: `4.2 of 5`
+    "place",  # counted from 0, written from 1
+    "row",  # row of the source
+]
+_TEXTS = frozenset(
+    {"text", "attribute", "explainer", "metric", "impact_verdict", "policy", "layer", "layer_kind"}
+)
+#: The unit of a column that holds values of what is predicted.
+OF_TARGET = "target"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    key : its name in the frame. kind : what its cells mean.
+    low, high : the columns that hold the ends of its 95 % interval; empty without one.
+    unit : of a quantity; "target" for that of what is predicted.
+    shown : False where readers get it in the files alone.
+    optional : whether a table may lack it. required : rows without a value here are not shown.
+    mark : a yes-or-no column that adds words to the cell, such as "(reported)".
+    unless : a yes-or-no column; where it is true the first such cell of a row says that there are
+        too few to judge, and the others are empty.
+    label : the head in the words of a plug-in of one's own; what ships with the package has its
+        words in `templates/locale`.
+    """
+
+    key: str
+    kind: Kind = "text"
+    low: str = ""
+    high: str = ""
+    unit: str = ""
+    shown: bool = True
+    optional: bool = False
+    required: bool = False
+    mark: str = ""
+    unless: str = ""
+    label: str = ""
+
+    @property
+    def with_ends(self) -> tuple[str, ...]:
+        """The columns of the frame that belong to it: its own, and the ends of its interval."""
+        return tuple(key for key in (self.key, self.low, self.high) if key)
+
+
+def estimate(key: str, kind: Kind = "number", prefix: str = "", **settings: Any) -> Column:
+    """A column with an interval in `<prefix>_low` and `<prefix>_high`; `low`, `high` without."""
+    low, high = (f"{prefix}_low", f"{prefix}_high") if prefix else ("low", "high")
+    return Column(key, kind, low=low, high=high, **settings)
+
+
+@dataclass(frozen=True)
+class TableType:
+    """What a metric promises of one of its tables.
+
+    columns : all columns of the frame, in order. section : the section that shows it, or empty
+    where a section places it by itself or nobody shows it.
+    folded : whether it is shown one click deep. most : rows that are shown; the file has all.
+    release : how it is passed on below `report.privacy: full`; None where it is left out.
+    caption, heading : in the words of a plug-in of one's own, as `Column.label`.
+    """
+
+    columns: tuple[Column, ...]
+    section: str = ""
+    folded: bool = False
+    most: int | None = None
+    release: TableRelease | None = field(default=None, compare=False)
+    caption: str = ""
+    heading: str = ""
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame) -> TableType:
+        """What can be told of a table that nobody declared, as those of older runs are."""
+        return cls(tuple(Column(str(key), _kind_of(cells)) for key, cells in frame.items()))
+
+    @property
+    def keys(self) -> list[str]:
+        """The columns of the frame, in order."""
+        return list(dict.fromkeys(key for column in self.columns for key in column.with_ends))
+
+    def restricted_to(self, keys: Iterable[str]) -> TableType:
+        """The type of a copy that lacks some columns, as one passed on for privacy does."""
+        known = set(keys)
+        kept = (column for column in self.columns if column.key in known)
+        return replace(self, columns=tuple(_without_lost(column, known) for column in kept))
+
+    def validate(self, name: str, frame: pd.DataFrame) -> None:
+        """Raise ArtifactError unless the frame has these columns, each with cells of its kind.
+
+        name : of the table, for the message.
+        """
+        optional = {key for column in self.columns if column.optional for key in column.with_ends}
+        problems = [
+            *(f"has no column `{key}`" for key in self.keys if key not in {*frame, *optional}),
+            *(
+                f"has a column `{key}` that is not declared"
+                for key in frame
+                if key not in self.keys
+            ),
+            *(
+                f"has cells in `{column.key}` that are no {column.kind}"
+                for column in self.columns
+                if column.key in frame and not _fits(frame[column.key], column.kind)
+            ),
+        ]
+        if problems:
+            raise ArtifactError(f"the table {name!r} {'; '.join(problems)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields that are not at their default; how it is released is no part of it."""
+        columns = [_told(column) for column in self.columns]
+        return {**_told(self, without=("release",)), "columns": columns}
+
+    @classmethod
+    def from_json(cls, data: Any) -> TableType:
+        """Raise ArtifactError unless it is what `to_json` wrote."""
+        known = _checked(cls, data, without=("release",))
+        columns = known.pop("columns")
+        if not isinstance(columns, list):
+            raise ArtifactError("the columns of a table are no list")
+        return cls(tuple(Column(**_checked(Column, column)) for column in columns), **known)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame, and what its columns mean."""
+
+    frame: pd.DataFrame
+    type: TableType
+
+
+TableTypes = Mapping[str, TableType]
+
+
+def _kind_of(cells: pd.Series[Any]) -> Kind:
+    if pd.api.types.is_bool_dtype(cells):
+        return "yes_no"
+    if pd.api.types.is_integer_dtype(cells):
+        return "count"
+    return "number" if pd.api.types.is_numeric_dtype(cells) else "text"
+
+
+def _without_lost(column: Column, known: set[str]) -> Column:
+    low, high = (end if end in known else "" for end in (column.low, column.high))
+    return replace(column, low=low, high=high)
+
+
+def _fits(cells: pd.Series[Any], kind: Kind) -> bool:
+    if cells.isna().all():
+        return True
+    known = cells.dropna()
+    if kind == "yes_no":
+        return bool(known.map(lambda cell: isinstance(cell, bool) or cell in (0, 1)).all())
+    if kind in _TEXTS:
+        return bool(known.map(lambda cell: isinstance(cell, str)).all())
+    return bool(known.map(lambda cell: isinstance(cell, Real)).all())
+
+
+def _told(record: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    return {
+        entry.name: getattr(record, entry.name)
+        for entry in fields(record)
+        if entry.name not in without and getattr(record, entry.name) != entry.default
+    }
+
+
+#: What the fields of columns and tables may hold in a file.
+_ALLOWED = {"bool": (bool,), "int | None": (int, type(None)), "str": (str,), "Kind": (str,)}
+
+
+def _checked(record: type[Any], data: Any, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a record in a file; whatever is unknown, missing or of another type ends it."""
+    if not isinstance(data, dict):
+        raise ArtifactError(f"a {record.__name__} of a table is no mapping")
+    known = {entry.name: entry for entry in fields(record) if entry.name not in without}
+    if unknown := [name for name in data if name not in known]:
+        raise ArtifactError(f"a {record.__name__} of a table has the unknown field {unknown[0]!r}")
+    for name, entry in known.items():
+        if name not in data and entry.default is MISSING:
+            raise ArtifactError(f"a {record.__name__} of a table has no `{name}`")
+        allowed = _ALLOWED.get(str(entry.type))
+        if name in data and allowed and not isinstance(data[name], allowed):
+            raise ArtifactError(f"`{name}` of a table is {data[name]!r}")
+    if data.get("kind", "text") not in get_args(Kind):
+        raise ArtifactError(f"a column of a table has the unknown kind {data['kind']!r}")
+    return dict(data)

@@ -1,0 +1,230 @@
+"""Named sets: lists of parts that a configuration takes, extends and shortens.
+
+`metrics: [default, my_metric, -latency]` is read from left to right: all parts of the set
+`default`, then `my_metric`, and `latency` taken away. A list in which every word has a sign, such
+as `[+my_metric, -latency]`, changes the list that would be taken without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from deepseek_report.config.files import MULTIPLE, line_with, read_yaml, shown
+from deepseek_report.config.problems import ConfigProblems, Problem, choices
+from deepseek_report.config.renamed import part_hint
+
+#: The folder of a group that holds its sets, and the set of all parts, which needs no file.
+FOLDER = "sets"
+ALL = "all"
+_ALL_MEANS = "Every part of the group, also those of your own."
+_SIGNS = ("+", "-")
+
+#: Who chose a part: a set, a configuration file that names it, or the command line that names it.
+Origin = Literal["set", "config", "command line"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """The list of one group as one place wrote it.
+
+    words : names of parts and sets, with or without a sign. place : the override or `file:line`.
+    file : where it stands, None for the command line.
+    """
+
+    words: tuple[str, ...]
+    by: Origin
+    place: str
+    file: Path | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes the list below it, where others stand in its place."""
+        return bool(self.words) and all(word.startswith(_SIGNS) for word in self.words)
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The sets of one group.
+
+    files : {set: its file}. parts : names of all parts of the group, sorted.
+    """
+
+    group: str
+    files: Mapping[str, Path]
+    parts: Sequence[str]
+    _members: dict[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The sets there are, sorted."""
+        return sorted({*self.files, *([ALL] if self.parts else [])} - {*self.parts})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def members(self, name: str, inside: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The parts of a set, in order.
+
+        Raises
+        ------
+        ConfigProblems : its file holds no list, or a name that does not exist or leads back to it.
+        """
+        if name in self._members:
+            return self._members[name]
+        if name in self.files:
+            words = self._words(name, inside)
+            steps = [(self._below(word, name, inside), word) for word in words]
+            parts = tuple(_applied((part, word) for part, word in steps))
+        else:
+            parts = tuple(self.parts)
+        self._members[name] = parts
+        return parts
+
+    def _below(self, word: str, name: str, inside: tuple[str, ...]) -> tuple[str, ...]:
+        bare = bare_name(word)
+        return self.members(bare, (*inside, name)) if bare in self else (bare,)
+
+    def _words(self, name: str, inside: tuple[str, ...]) -> list[str]:
+        file = self.files[name]
+        content = read_yaml(file)
+        if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
+            found = f"the set {name} is no list of names"
+            raise ConfigProblems([Problem(shown(file), found, "a list, such as `- shap`")])
+        known = [*self.parts, *self.names]
+        problems = [
+            unknown(line_with([file], [bare_name(word)]) or shown(file), word, self.group, known)
+            for word in content
+            if bare_name(word) not in known
+        ]
+        for word in {bare_name(word) for word in content} & {name, *inside}:
+            where = line_with([file], [word]) or shown(file)
+            problems.append(Problem(where, f"the set {word} is made from itself"))
+        if problems:
+            raise ConfigProblems(problems)
+        return list(content)
+
+    def select(self, layers: Sequence[Layer]) -> dict[str, Origin]:
+        """{part: who chose it}, in order.
+
+        Parameters
+        ----------
+        layers : the lists that were written for this group, the one with the last word first.
+        """
+        selected: dict[str, Origin] = {}
+        for layer in reversed(_counting(layers)):
+            for word in self._known(layer):
+                self._change(selected, word, layer.by)
+        return selected
+
+    def problems(self, layers: Sequence[Layer]) -> Iterator[Problem]:
+        """Words of lists in files that are neither parts nor sets; `select` leaves them out."""
+        for layer in _counting(layers):
+            for word in layer.words:
+                if layer.file is not None and word not in self._known(layer):
+                    where = line_with([layer.file], [bare_name(word)]) or layer.place
+                    yield unknown(where, word, self.group, [*self.parts, *self.names])
+
+    def _known(self, layer: Layer) -> list[str]:
+        known = {*self.parts, *self.names}
+        return [word for word in layer.words if bare_name(word) in known]
+
+    def _change(self, selected: dict[str, Origin], word: str, by: Origin) -> None:
+        name = bare_name(word)
+        origin: Origin = "set" if name in self else by
+        for part in self.members(name) if name in self else (name,):
+            if word.startswith("-"):
+                selected.pop(part, None)
+            elif selected.get(part, "set") == "set" or origin == "command line":
+                selected[part] = origin
+
+
+def _counting(layers: Sequence[Layer]) -> Sequence[Layer]:
+    """The lists down to the first one that stands in the place of those below it."""
+    whole = next((k for k, layer in enumerate(layers) if not layer.changes), len(layers))
+    return layers[: whole + 1]
+
+
+def _applied(steps: Iterable[tuple[Sequence[str], str]]) -> dict[str, None]:
+    """The parts that words add and take away, in order, each once."""
+    parts: dict[str, None] = {}
+    for names, word in steps:
+        for name in names:
+            if word.startswith("-"):
+                parts.pop(name, None)
+            else:
+                parts.setdefault(name)
+    return parts
+
+
+def bare_name(word: str) -> str:
+    """A word of a list without its sign."""
+    return word[1:] if word.startswith(_SIGNS) else word
+
+
+def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
+    """That a list names what is neither a part nor a set, with the nearest one."""
+    name = bare_name(word)
+    sign = word.removesuffix(name)
+    close = part_hint(group, name, known)
+    hint = close.replace('"', f'"{sign}', 1) if sign else close
+    return Problem(where, f'"{name}" is not in the group {group}', choices(known), hint)
+
+
+def words_of(value: Any) -> tuple[str, ...]:
+    """The words of a group's value: a name, a list of names, or nothing."""
+    listed = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(str(word) for word in listed if word is not None)
+
+
+def find_sets(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, Sets]:
+    """The sets of every group of which several parts are chosen.
+
+    Parameters
+    ----------
+    roots : config folders; a set of the first one hides one of the same name further on.
+    parts : {group: its parts}.
+
+    Raises
+    ------
+    ConfigProblems : a set has the name of a part.
+    """
+    sets_of_group = {group: Sets(group, _files(roots, group), parts[group]) for group in MULTIPLE}
+    if problems := [
+        problem for sets in sets_of_group.values() for problem in _hidden(sets.files, sets.parts)
+    ]:
+        raise ConfigProblems(problems)
+    return sets_of_group
+
+
+def set_names(roots: Sequence[Path], parts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """{group: its sets}; reads no file, so that it can be called at every keystroke."""
+    return {group: Sets(group, _files(roots, group), parts[group]).names for group in MULTIPLE}
+
+
+def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
+    """{set: its file}; that of the first root where several have one of a name."""
+    files = (file for root in reversed(roots) for file in (root / group / FOLDER).glob("*.yaml"))
+    return {file.stem: file for file in files}
+
+
+def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem]:
+    for name in sorted({*parts, ALL} & {*files}):
+        what = "the set of all parts" if name == ALL else "a part of its group"
+        found = f"{name} is already the name of {what}"
+        yield Problem(shown(files[name]), found, todo="give one of them another name")
+
+
+def describe_set(sets: Sets, name: str) -> str:
+    """One line on a set: the comment at its head, and how many parts it holds."""
+    if name not in sets.files:
+        return _ALL_MEANS
+    first = sets.files[name].read_text(encoding="utf-8").partition("\n")[0]
+    head = first.lstrip("# ") if first.startswith("#") else ""
+    try:
+        count = len(sets.members(name))
+    except ConfigProblems as error:
+        return f"cannot be used: {error.problems[0].where}: {error.problems[0].found}"
+    return f"{head} ({count})".lstrip()

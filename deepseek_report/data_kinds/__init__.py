@@ -1,0 +1,26 @@
+"""Kinds of data as objects: table, text, image, series. `kind_of` is the one place to ask.
+
+A new kind is a module here with a subclass of `DataKind`, and a line in `KINDS`.
+"""
+
+from __future__ import annotations
+
+from deepseek_report.artifacts.schema import Modality, Schema
+from deepseek_report.data_kinds.base import DataKind
+from deepseek_report.data_kinds.image import Image
+from deepseek_report.data_kinds.series import Series
+from deepseek_report.data_kinds.table import Table
+from deepseek_report.data_kinds.text import Text
+
+#: {name: kind}; the order is that in which sentences list them.
+KINDS: dict[Modality, type[DataKind]] = {kind.name: kind for kind in (Table, Text, Image, Series)}
+#: For plug-ins that take every kind.
+ALL_KINDS: frozenset[Modality] = frozenset(KINDS)
+
+
+def kind_of(schema: Schema) -> DataKind:
+    """The data of this schema as data of their kind."""
+    return KINDS[schema.modality](schema)
+
+
+__all__ = ["ALL_KINDS", "KINDS", "DataKind", "kind_of"]

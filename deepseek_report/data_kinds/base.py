@@ -1,0 +1,250 @@
+"""What every kind of data says of itself, so that nobody else has to ask which kind it is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Layout, Schema
+from deepseek_report.data_kinds.disturbances import Disturbance
+from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.reference import spreads, typical_row
+from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.words import KindWords, plural_of
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+#: What the columns of an input are: features with a name each, tokens in a row, cells of a grid.
+Structure = Literal["columns", "tokens", "grid"]
+
+
+@dataclass(frozen=True)
+class DataKind(ABC):
+    """The data of one schema, as data of their kind: table, text, image or series.
+
+    A player is what methods take away at once: a feature of a table, a word, a patch, a window.
+
+    name : how the kind is called in YAML, in stored results, and as the last part of the keys of
+        texts in `templates/locale` (`sections.data.rows.<name>`).
+    structure : what the columns are; readers, checks and models choose their parts by it.
+    views : names of the ways to draw a whole input, the best first. What draws looks its function
+        up by them ("raster", "curves").
+    axes : what the places of an input are counted in ("row", "column"); empty in a table.
+    named_columns : whether each column means something by itself, so that it can be described,
+        cut into groups, changed alone and told to people. Else only players and whole inputs can.
+    compared_with : what SHAP replaces players by where nobody says: training rows, or the baseline.
+    idle_players : whether a player may equal the baseline, so that any model gives it 0.
+    evidence_is_there : whether what makes the label does so by being there, as a scratch does, and
+        not by its value; then attributions toward the class alone point at it.
+    shown_as_mean : whether a player of several columns is displayed as their mean, which is no
+        value of the input.
+    quotes : whether players are called by words of the data, which stand in quotation marks; their
+        places are told too, since words repeat.
+    reads_out : whether `display_row` gives a whole input in words.
+    may_end : whether an input may be shorter than its places; what follows its end is missing.
+    as_words : whether classical estimators get the inputs as weighted words, in a sparse matrix.
+    neighbours : how many tokens to each side a transformer's local heads see, unless configured.
+    most_shift : places by which a prototype may be moved, unless configured.
+    """
+
+    schema: Schema
+
+    name: ClassVar[str]
+    words: ClassVar[KindWords]
+    structure: ClassVar[Structure]
+    views: ClassVar[tuple[str, ...]]
+    axes: ClassVar[tuple[str, ...]] = ()
+    named_columns: ClassVar[bool] = False
+    compared_with: ClassVar[Literal["background", "baseline"]] = "baseline"
+    idle_players: ClassVar[bool] = True
+    evidence_is_there: ClassVar[bool] = True
+    shown_as_mean: ClassVar[bool] = False
+    quotes: ClassVar[bool] = False
+    reads_out: ClassVar[bool] = False
+    may_end: ClassVar[bool] = False
+    as_words: ClassVar[bool] = False
+    neighbours: ClassVar[int] = 3
+    most_shift: ClassVar[int] = 0
+
+    # --- players ----------------------------------------------------------------------------------
+
+    @property
+    def noun(self) -> str:
+        """What a player of these data is called."""
+        return self.words.player
+
+    @property
+    def nouns(self) -> tuple[str, str]:
+        """What one player is called, and several: `("word", "words")`."""
+        return self.noun, plural_of(self.noun)
+
+    @property
+    def player_names(self) -> list[str]:
+        """Keys of the players in tables; what people call them is `Schema.player_labels`."""
+        return self.schema.player_labels
+
+    @property
+    def layout(self) -> Layout:
+        """How the columns of one input are arranged; LookupError where they have no places."""
+        if self.schema.layout is None:
+            raise LookupError(f"the columns of {self.words.plural} are not arranged in any shape")
+        return self.schema.layout
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(place, …) of one input before it was flattened; empty where columns have no places."""
+        return self.schema.layout.shape if self.schema.layout else ()
+
+    @property
+    def mask(self) -> int | None:
+        """Position in the vocabulary of the token that stands for "taken away"; None without."""
+        return self.schema.layout.mask if self.schema.layout else None
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """What the channels are called, along the last axis; empty where nobody named them."""
+        return self.schema.layout.channels if self.schema.layout else ()
+
+    def present(self, rows: Array) -> Bools:
+        """(row, player) whether there is anything to take away; a missing value counts as there."""
+        return np.ones((len(rows), n_players(self.schema)), dtype=bool)
+
+    def known(self, rows: Array) -> Bools:
+        """(row, column) whether the column belongs to the input; places after its end do not."""
+        return ~np.isnan(rows)
+
+    def by_player(self, values: Array, rows: Array) -> Array:
+        """(row, player) attributions summed over the columns of each; NaN where none is there.
+
+        Parameters
+        ----------
+        values, rows : array
+            (row, column) attributions, and the inputs that they explain.
+        """
+        sums = player_sums(values, self.schema.owners)
+        return np.where(self.present(rows), sums, np.nan)
+
+    def places(self) -> Array | None:
+        """(player, axis) mean place of each player's columns; None where columns have no places."""
+        if not self.axes:
+            return None
+        shape, owners = self.shape, self.schema.owners
+        columns = np.stack(np.unravel_index(np.arange(len(owners)), shape), axis=1)
+        sums = np.zeros((n_players(self.schema), len(self.axes)))
+        np.add.at(sums, owners, columns[:, : len(self.axes)].astype(np.float64))
+        return np.asarray(sums / np.bincount(owners)[:, None])
+
+    def units(self, values: Array, rows: Array, least: int) -> Units:
+        """What importance is summed up for, with the attributions of each.
+
+        Parameters
+        ----------
+        values, rows : array
+            (instance, column) attributions, and the inputs that they explain.
+        least : int
+            Units that only some inputs have are left out where fewer than so many have them.
+        """
+        del rows, least
+        sums = player_sums(values, self.schema.owners)
+        labels, everyone = list(self.schema.player_labels), np.arange(len(sums))
+        return Units(list(self.player_names), labels, list(sums.T), [everyone] * len(labels))
+
+    def about_units(self, least: int) -> str:
+        """What a reader must know of these units, as a sentence; empty where nothing."""
+        del least
+        return ""
+
+    # --- references and perturbations -------------------------------------------------------------
+
+    def baseline(self, rows: Array, train: Array) -> Array:
+        """(instance, column) what each row becomes where all its players are taken away.
+
+        Parameters
+        ----------
+        rows, train : array
+            (instance, column), (row, column).
+        """
+        return np.tile(typical_row(train, self.schema), (len(rows), 1))
+
+    @abstractmethod
+    def distances(self, rows: Array, train: Array) -> list[Array]:
+        """For each row its distances (training row,) to others, in [0, 1].
+
+        Parameters
+        ----------
+        rows, train : array
+            (instance, column), (row, column).
+        """
+
+    @abstractmethod
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """The random errors that such inputs may have, in the order in which they are drawn."""
+
+    def nudged(
+        self, inputs: Array, train: Array, radius: float, count: int, rng: np.random.Generator
+    ) -> list[Array]:
+        """`count` slightly different copies of the inputs; empty where nothing can be moved.
+
+        Numeric features move, uniformly, by at most `radius` of their interquartile range.
+
+        Parameters
+        ----------
+        inputs, train : array
+            (instance, column), (row, column).
+        """
+        reach = radius * spreads(train, self.schema)
+        if not reach.any():
+            return []
+        return list(inputs + reach * rng.uniform(-1, 1, size=(count, *inputs.shape)))
+
+    def nudge_words(self, radius: float) -> str:
+        """How `nudged` moves an input: "one word replaced by the mask"."""
+        return f"each numeric feature by at most {radius:g} of its interquartile range"
+
+    # --- words ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def display(self, row: Array, player: int) -> str:
+        """What a player is in one row, as a person writes it: `34 years`, `mean 0.8`, `late`."""
+
+    def display_typical(self, typical: Array, player: int) -> str:
+        """What a player usually is, for the column beside `display`; empty where nothing is usual.
+
+        typical : (column,) of `reference.typical_row`.
+        """
+        return self.display(typical, player)
+
+    def display_row(self, row: Array) -> str:
+        """A whole input in words; empty where it is better drawn."""
+        del row
+        return ""
+
+    def mention(self, label: str, display: str) -> tuple[str, str]:
+        """A player in a sentence, and what stands beside it in brackets, of label and display."""
+        return label, display
+
+    def quoted(self, label: str) -> str:
+        """A label as it stands in a sentence; words of the data stand in quotation marks."""
+        return f"“{label}”" if self.quotes else label
+
+    def with_noun(self, label: str) -> str:
+        """A player's label with what it is: `the window steps 1–10`."""
+        return f"the {self.noun} {self.quoted(label)}"
+
+    def headline(self, label: str, display: str) -> str:
+        """A player and what it is, for a title: `the window steps 1–10 (mean 0.8)`."""
+        return f"{self.with_noun(label)} ({display})"
+
+    @abstractmethod
+    def summary(self) -> str:
+        """How large an input is and what is explained, in one line; empty for named columns."""
+
+    def filled(self, text: str) -> str:
+        """A text of `words` with `{nouns}` and `{Nouns}` replaced by what players are called."""
+        many = self.nouns[1]
+        return text.format(nouns=many, Nouns=many.capitalize())

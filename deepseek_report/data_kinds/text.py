@@ -1,0 +1,161 @@
+"""Texts: tokens in a row, of which those of one word are a player."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.texts import joined, tokens_of
+from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
+from deepseek_report.data_kinds.disturbances import Disturbance
+from deepseek_report.data_kinds.encoding import Words
+from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.data_kinds.units import Units
+from deepseek_report.data_kinds.words import KindWords
+
+
+class Text(DataKind):
+    """Texts of at most so many tokens; a word that is taken away becomes the mask token."""
+
+    name: ClassVar[str] = "text"
+    structure: ClassVar[Structure] = "tokens"
+    views: ClassVar[tuple[str, ...]] = ("words",)
+    axes: ClassVar[tuple[str, ...]] = ("word",)
+    quotes: ClassVar[bool] = True
+    reads_out: ClassVar[bool] = True
+    as_words: ClassVar[bool] = True
+    may_end: ClassVar[bool] = True
+    words: ClassVar[KindWords] = KindWords(
+        plural="texts",
+        instance=("text", "texts"),
+        place=("token", "tokens"),
+        player="word",
+        becomes="masked",
+        removed="masked",
+        baseline="the mask",
+        replaced="{Nouns} are replaced by the mask, so the texts that the model is asked about are "
+        "broken ones; a method that takes the mask for its reference is favoured by this choice.",
+        nearest="Nearest training cases share the most {nouns}, weighted by how rare these are "
+        "(one minus the cosine), whatever their order.",
+        noise="{nouns} are drawn independently of one another",
+    )
+
+    @property
+    def noun(self) -> str:
+        """A word, or what the tokenizer makes: a piece, a character."""
+        first, _, number = next(iter(self.schema.player_labels), "").partition(" ")
+        return first if number.isdigit() else self.words.player
+
+    def present(self, rows: Array) -> Bools:
+        """(row, player) whether any place of the word lies before the end of the text."""
+        return player_sums(self.known(rows).astype(np.float64), self.schema.owners) > 0
+
+    def baseline(self, rows: Array, train: Array) -> Array:
+        """(instance, column) texts of the same length of which every token is the mask."""
+        del train
+        if self.mask is None:
+            raise ValueError("expected the layout of a text to name its mask token")
+        return np.where(np.isnan(rows), np.nan, float(self.mask))
+
+    def units(self, values: Array, rows: Array, least: int) -> Units:
+        """Tokens: each counts once for every place where it stands, whichever place that is."""
+        texts, columns = np.nonzero(self.known(rows))
+        tokens = rows[texts, columns].astype(np.int64)
+        strengths = values[texts, columns]
+        order = np.argsort(tokens, kind="stable")
+        distinct, starts = np.unique(tokens[order], return_index=True)
+        parts = np.split(order, starts[1:]) if len(order) else []
+        kept = [
+            (int(token), part)
+            for token, part in zip(distinct, parts, strict=True)
+            if len(np.unique(texts[part])) >= least
+        ]
+        names = [self.schema.vocabulary[token] for token, _ in kept]
+        return Units(
+            names, names, [strengths[part] for _, part in kept], [texts[part] for _, part in kept]
+        )
+
+    def about_units(self, least: int) -> str:
+        singular, many = self.nouns
+        return (
+            f"Of {many}: the share counts every place where a {singular} stands, the mean strength "
+            f"is that of one place; {many} in fewer than {least} of the explained texts are left "
+            "out."
+        )
+
+    def distances(self, rows: Array, train: Array) -> list[Array]:
+        """One minus the cosine of the weighted words of two texts, whatever their order."""
+        weighted = Words.fit(train)
+        alike = (weighted.transform(rows) @ weighted.transform(train).T).toarray()
+        return list(np.clip(1 - alike, 0.0, 1.0))
+
+    def disturbances(self) -> tuple[Disturbance, ...]:
+        """Words masked, and words left out."""
+        many = self.nouns[1]
+        return (
+            Disturbance("mask", f"{many} masked", "swaps", self.mask_words),
+            Disturbance("drop", f"{many} left out", "missing", self.drop_words),
+        )
+
+    def mask_words(
+        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
+    ) -> Array:
+        """Each word is, with this chance, replaced by the mask."""
+        hit = rng.random((len(inputs), n_players(self.schema))) < level
+        return np.where(hit[:, self.schema.owners], self.baseline(inputs, train), inputs)
+
+    def drop_words(
+        self, inputs: Array, train: Array, level: float, rng: np.random.Generator
+    ) -> Array:
+        """Each word is, with this chance, left out, and what follows it moves up."""
+        del train
+        hit = rng.random((len(inputs), n_players(self.schema))) < level
+        left = np.where(hit[:, self.schema.owners], np.nan, inputs)
+        order = np.argsort(np.isnan(left), axis=1, kind="stable")
+        return np.take_along_axis(left, order, axis=1)
+
+    def nudged(
+        self, inputs: Array, train: Array, radius: float, count: int, rng: np.random.Generator
+    ) -> list[Array]:
+        """`count` copies of the texts, in each of which a word drawn at random is the mask."""
+        del radius
+        return [self._one_masked(inputs, train, rng) for _ in range(count)]
+
+    def _one_masked(self, inputs: Array, train: Array, rng: np.random.Generator) -> Array:
+        there = self.present(inputs)
+        drawn = np.where(there, rng.random(there.shape), -1.0).argmax(axis=1)
+        hit = (self.schema.owners == drawn[:, None]) & self.known(inputs)
+        return np.where(hit, self.baseline(inputs, train), inputs)
+
+    def nudge_words(self, radius: float) -> str:
+        del radius
+        return f"one {self.noun} replaced by the mask"
+
+    def display(self, row: Array, player: int) -> str:
+        columns = np.flatnonzero(self.schema.owners == player)
+        values = row[columns]
+        tokens = [self.schema.vocabulary[int(value)] for value in values[~np.isnan(values)]]
+        return joined(tokens) if tokens else self.schema.features[columns[0]].display(np.nan)
+
+    def display_typical(self, typical: Array, player: int) -> str:
+        """Nothing: no word is the usual one of a place."""
+        del typical, player
+        return ""
+
+    def display_row(self, row: Array) -> str:
+        """What the text says, as far as the model reads it."""
+        return joined(tokens_of(row, self.schema))
+
+    def mention(self, label: str, display: str) -> tuple[str, str]:
+        """The words themselves, and their place beside them."""
+        return self.quoted(display), label
+
+    def headline(self, label: str, display: str) -> str:
+        """`“late” (word 5)`."""
+        return f"{self.quoted(display)} ({label})"
+
+    def summary(self) -> str:
+        vocabulary = f"vocabulary of {count(len(self.schema.vocabulary))}"
+        return f"Texts of up to {plural(self.shape[0], 'token')}; {vocabulary}"

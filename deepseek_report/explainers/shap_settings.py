@@ -1,0 +1,80 @@
+"""What can be set of the estimation of Shapley values, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+Array = NDArray[np.float64]
+Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
+
+
+@dataclass(frozen=True)
+class ShapSettings:
+    """How Shapley values are estimated; `Shap` says what each field means."""
+
+    algorithm: Algorithm = "auto"
+    reference: Literal["auto", "background", "baseline"] = "auto"
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 4
+    background_rows: Annotated[int, Field(ge=1, le=1000)] = 3
+    exact_up_to: Annotated[int, Field(ge=1, le=14)] = 8
+    permutation_up_to: Annotated[int, Field(ge=1)] = 64
+    max_evaluations: Annotated[int, Field(ge=2)] = 1000
+    screening: Annotated[int, Field(ge=0, le=1000)] = 4
+    chunk: Annotated[int, Field(ge=1)] = 5
+
+    def evaluations(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
+        """Rows that one round asks about one instance, besides the two ends."""
+        if algorithm == "exact":
+            return int(2**n_players)
+        return 2 * self.cuts(algorithm, n_players, rounds)
+
+    def cuts(self, algorithm: Algorithm, n_players: int, rounds: int) -> int:
+        """How often players are told apart in one round."""
+        if algorithm != "owen":
+            return max(n_players - 1, 0)
+        return max(min(n_players - 1, self.max_evaluations // (2 * rounds)), 0)
+
+    def resolved(self, n_players: int) -> Algorithm:
+        """The algorithm, chosen by the number of players where it is "auto"."""
+        if self.algorithm != "auto":
+            return self.algorithm
+        if n_players <= self.exact_up_to:
+            return "exact"
+        return "permutation" if n_players <= self.permutation_up_to else "owen"
+
+    def sizes(self, n_background: int) -> tuple[int, int]:
+        """Rounds, and background rows of each, that so many background rows allow."""
+        rounds = min(self.rounds, n_background)
+        return rounds, min(self.background_rows, n_background // rounds)
+
+    def chosen_rows(self, scores: Array, rows: int | None = None) -> NDArray[np.int64]:
+        """(round, row) positions of background rows with these outputs."""
+        rounds, most = self.sizes(len(scores))
+        return systematic(scores, rounds, rows or most)
+
+
+def systematic(scores: Array, rounds: int, rows: int) -> NDArray[np.int64]:
+    """Interleaved systematic samples of rows ordered by score.
+
+    Parameters
+    ----------
+    scores : array
+        (row,).
+    rounds, rows : int
+        How many samples, of how many rows each; the product is at most the number of scores.
+
+    Returns
+    -------
+    (round, row) positions; all are different, and each round spans the range of scores. Every
+    second stratum is dealt out backwards, so that no round gets the low end of all of them.
+    """
+    order = np.argsort(scores, kind="stable")
+    middles = (np.arange(rounds * rows) + 0.5) * len(scores) / (rounds * rows)
+    strata = order[middles.astype(np.int64)].reshape(rows, rounds)
+    strata[1::2] = strata[1::2, ::-1]
+    return strata.T

@@ -1,0 +1,36 @@
+"""All conclusions of a run, drawn once: before the pictures, which read them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from deepseek_report.artifacts.conclusions import Conclusions
+from deepseek_report.artifacts.results import Results
+from deepseek_report.findings.explainers import leading_explainer, leading_for_cases
+from deepseek_report.findings.find import measured_findings
+from deepseek_report.findings.thresholds import judge
+
+#: Settings of the report that decide a conclusion or its words; all of `dataset` and `metrics` may.
+_OF_REPORT = ("language", "thresholds")
+
+
+def conclude(results: Results) -> Conclusions:
+    """Findings, verdicts and the explainers to tell from, by what was measured."""
+    return Conclusions(
+        findings=measured_findings(results),
+        verdicts=tuple(judge(results)),
+        leading=leading_explainer(results),
+        leading_for_cases=leading_for_cases(results),
+    )
+
+
+def conclusions_of(results: Results) -> Conclusions:
+    """The conclusions that a run holds; drawn now where an older version made it."""
+    return results.conclusions if results.has("conclusions") else conclude(results)
+
+
+def concluded_from(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a resolved config that the conclusions may read."""
+    report = {name: config["report"][name] for name in _OF_REPORT}
+    return {"report": report, "dataset": config["dataset"], "metrics": config["metrics"]}

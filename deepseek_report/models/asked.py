@@ -1,0 +1,115 @@
+"""Anything that answers rows with probabilities, asked as an estimator of scikit-learn is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+#: How far from [0, 1] a probability, and from 1 the sum of a row, may lie by rounding.
+_SLACK, _SUM_SLACK = 1e-6, 1e-3
+
+
+class Asked:
+    """A function from rows to probabilities, or to numbers where a number is predicted.
+
+    classes : in the order of the answer's columns. called, library : what the report calls it and
+    the package that it comes from.
+    """
+
+    def __init__(
+        self, answer: Callable[[Any], Any], classes: Sequence[Any], called: str, library: str = ""
+    ) -> None:
+        self.answer = answer
+        self.classes_ = list(classes)
+        self.called, self.library = called, library
+
+    def predict_proba(self, table: Any) -> Floats:
+        """(instance, class) probabilities.
+
+        Raises
+        ------
+        ConfigError : the answer has another shape, or holds what is no probability.
+        """
+        return as_probabilities(self.answer(table), len(table), self.classes_, "the model")
+
+    def predict(self, table: Any) -> Floats:
+        """(instance,) numbers.
+
+        Raises
+        ------
+        ConfigError : the answer is not one finite number a row.
+        """
+        return as_numbers(self.answer(table), len(table), "the model")
+
+
+def as_array(answer: Any) -> Floats:
+    """An answer of numpy, pandas, torch or plain lists as numbers."""
+    if hasattr(answer, "detach"):
+        answer = answer.detach().cpu().numpy()
+    return np.asarray(answer, dtype=np.float64)
+
+
+def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -> Floats:
+    """(row, class) from an answer; one column is the probability of the second of two classes.
+
+    Raises
+    ------
+    ConfigError : it has another shape, or holds what is no probability.
+    """
+    shares = as_array(answer)
+    if len(classes) == 2 and (shares.ndim == 1 or shares.shape[1:] == (1,)):
+        second = shares.reshape(-1)
+        shares = np.stack([1 - second, second], axis=1)
+    if shares.shape != (rows, len(classes)):
+        one = f" or ({rows},) for the second of them" if len(classes) == 2 else ""
+        raise ConfigError(
+            f"{who} gives probabilities of shape {np.shape(answer)} for {rows} rows and "
+            f"{len(classes)} classes ({_listed(classes)}); expected ({rows}, {len(classes)}){one}. "
+            "Give one row of probabilities a row of X, or name the classes with classes=[…]"
+        )
+    _check_shares(shares, who)
+    return shares
+
+
+def as_numbers(answer: Any, rows: int, who: str) -> Floats:
+    """(row,) from an answer; ConfigError where it is not one finite number a row."""
+    numbers = as_array(answer)
+    if numbers.shape not in {(rows,), (rows, 1)}:
+        raise ConfigError(
+            f"{who} gives numbers of shape {numbers.shape} for {rows} rows; expected ({rows},), "
+            "one number a row"
+        )
+    if not np.isfinite(numbers).all():
+        raise ConfigError(f"{who} gives numbers that are not finite; expected finite numbers")
+    return numbers.reshape(-1)
+
+
+def _check_shares(shares: Floats, who: str) -> None:
+    if not np.isfinite(shares).all():
+        row = int(np.argmax(~np.isfinite(shares).all(axis=1)))
+        raise ConfigError(f"{who} gives no finite probability for row {row}; expected 0 to 1")
+    low, high = float(shares.min(initial=0.0)), float(shares.max(initial=1.0))
+    if low < -_SLACK or high > 1 + _SLACK:
+        raise ConfigError(
+            f"{who} gives values from {low:.4g} to {high:.4g} where probabilities are expected, 0 "
+            "to 1. If they are logits or scores, turn them into probabilities first (softmax, "
+            "sigmoid, or calibration)"
+        )
+    sums = shares.sum(axis=1)
+    if len(sums) and np.abs(sums - 1).max() > _SUM_SLACK:
+        row = int(np.abs(sums - 1).argmax())
+        raise ConfigError(
+            f"{who} gives probabilities that sum to {sums[row]:.4g} for row {row}; expected 1, as "
+            "each row has one of the classes"
+        )
+
+
+def _listed(classes: Sequence[Any]) -> str:
+    return ", ".join(str(one) for one in classes)

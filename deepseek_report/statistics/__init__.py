@@ -1,0 +1,1 @@
+"""Intervals, resampling and ranking: pure functions of numbers."""

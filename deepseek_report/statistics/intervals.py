@@ -1,0 +1,268 @@
+"""Intervals and tests for counts: rates, their differences and ratios, and many tests at once."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+
+Floats = NDArray[np.float64]
+#: Two-sided 95 % quantile of the normal distribution.
+Z95 = NormalDist().inv_cdf(0.975)
+#: Bounds of a rate.
+SHARE = (0.0, 1.0)
+#: The Boschloo test is exact and sharper than Fisher's, but too slow above this many instances.
+_BOSCHLOO_MOST = 120
+
+
+def wilson(successes: ArrayLike, trials: ArrayLike) -> tuple[Floats, Floats]:
+    """95 % score interval of a rate; NaN where nothing was tried.
+
+    Parameters
+    ----------
+    successes, trials : counts of any one shape, 0 ≤ successes ≤ trials.
+
+    Returns
+    -------
+    low, high : of that shape, in [0, 1]; never of zero width, unlike Wald's interval.
+
+    References
+    ----------
+    Wilson 1927, doi:10.1080/01621459.1927.10502953.
+
+    >>> low, high = wilson(0, 20)
+    >>> float(low), round(float(high), 3)
+    (0.0, 0.161)
+    """
+    from statsmodels.stats.proportion import proportion_confint
+
+    count, total = np.broadcast_arrays(
+        np.asarray(successes, np.float64), np.asarray(trials, np.float64)
+    )
+    low, high = proportion_confint(count, np.maximum(total, 1), method="wilson")
+    empty = total == 0
+    low = np.where(count == 0, 0.0, np.clip(low, 0.0, 1.0))
+    high = np.where(count == total, 1.0, np.clip(high, 0.0, 1.0))
+    return np.where(empty, np.nan, low), np.where(empty, np.nan, high)
+
+
+def rate(successes: float, trials: float) -> Estimate:
+    """A rate with its Wilson interval.
+
+    >>> rate(8, 10).value
+    0.8
+    """
+    low, high = wilson(successes, trials)
+    value = successes / trials if trials else math.nan
+    return Estimate(value, float(low), float(high), int(trials), message("interval_methods.wilson"))
+
+
+def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
+    """Plain mean of independent rates; their Wilson intervals are joined, each end in squares.
+
+    References
+    ----------
+    Zou & Donner 2008, doi:10.1002/sim.3095 (method of variance estimates recovery).
+    """
+    rates = successes / trials
+    low, high = wilson(successes, trials)
+    mean, k = float(rates.mean()), len(rates)
+    below, above = (float(np.linalg.norm(one)) / k for one in (rates - low, high - rates))
+    return Estimate(
+        mean,
+        mean - below,
+        mean + above,
+        int(trials.sum()),
+        message("interval_methods.wilson_joined"),
+    )
+
+
+def newcombe(
+    successes: ArrayLike, trials: ArrayLike, other_successes: ArrayLike, other_trials: ArrayLike
+) -> tuple[Floats, Floats]:
+    """95 % interval of the difference of two independent rates (first − other).
+
+    Two Wilson intervals (l, u) are joined: d − √((p₁−l₁)² + (u₂−p₂)²), d + √((u₁−p₁)² + (p₂−l₂)²).
+
+    References
+    ----------
+    Newcombe 1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
+
+    >>> low, high = newcombe(8, 10, 4, 10)
+    >>> round(float(low), 2), round(float(high), 2)
+    (-0.02, 0.67)
+    """
+    low, high = wilson(successes, trials)
+    other_low, other_high = wilson(other_successes, other_trials)
+    first = _share(successes, trials)
+    other = _share(other_successes, other_trials)
+    gap = first - other
+    return (
+        gap - np.hypot(first - low, other_high - other),
+        gap + np.hypot(high - first, other - other_low),
+    )
+
+
+def _share(successes: ArrayLike, trials: ArrayLike) -> Floats:
+    total = np.asarray(trials, np.float64)
+    return np.where(total > 0, np.asarray(successes, np.float64) / np.maximum(total, 1), np.nan)
+
+
+def _ratio_statistic(ratio: float, counts: tuple[float, float, float, float]) -> float:
+    """Squared score statistic of the hypothesis p₁ / p₂ = ratio, with the restricted estimates."""
+    x1, n1, x2, n2 = counts
+    a = (n1 + n2) * ratio
+    b = n1 * ratio + x1 + n2 + x2 * ratio
+    c = x1 + x2
+    p2 = 2 * c / (b + math.sqrt(max(b * b - 4 * a * c, 0.0)))
+    p1 = ratio * p2
+    total = 0.0
+    for found, n, p in ((x1, n1, p1), (x2, n2, p2)):
+        variance = n * p * (1 - p)
+        gap = found - n * p
+        if variance > 1e-12:
+            total += gap * gap / variance
+        elif abs(gap) > 1e-6:
+            return math.inf
+    return total
+
+
+def _bisect(inside: float, outside: float, counts: tuple[float, float, float, float]) -> float:
+    """Log ratio at which the score statistic passes its critical value."""
+    for _ in range(80):
+        middle = (inside + outside) / 2
+        if _ratio_statistic(math.exp(middle), counts) < Z95**2:
+            inside = middle
+        else:
+            outside = middle
+    return math.exp(inside)
+
+
+def koopman(
+    successes: float, trials: float, other_successes: float, other_trials: float
+) -> tuple[float, float]:
+    """95 % score interval of the ratio of two independent rates (first / other).
+
+    The ratios that the score test does not reject. Unlike the routine of statsmodels 0.15 it also
+    holds where a rate is 0 or 1.
+
+    Returns
+    -------
+    low, high : low is 0 where the first rate is 0, high is infinite where the other rate is 0;
+        NaN where nothing was tried.
+
+    References
+    ----------
+    Koopman 1984, doi:10.2307/2531405; closed form of the restricted estimate: Nam 1995.
+
+    >>> koopman(0, 10, 5, 10)[0], koopman(5, 10, 0, 10)[1]
+    (0.0, inf)
+    """
+    counts = (float(successes), float(trials), float(other_successes), float(other_trials))
+    if not (trials and other_trials):
+        return math.nan, math.nan
+    least, most = math.log(1e-9), math.log(1e9)
+    first, other = successes / trials, other_successes / other_trials
+    if first == 0 or other == 0:
+        low = 0.0 if first == 0 else _bisect(most, least, counts)
+        high = math.inf if other == 0 else _bisect(least, most, counts)
+        return low, high
+    middle = math.log(first / other)
+    return _bisect(middle, least, counts), _bisect(middle, most, counts)
+
+
+def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> NDArray[np.bool_]:
+    """Whether so many trials would give at least `least` events at the overall rate.
+
+    Whether a rate can be judged must not depend on the events that were found: a group that is
+    never favoured is the gravest case, not an empty one.
+
+    >>> bool(enough_events(trials=40, overall=0.1, least=5))
+    False
+    """
+    expected = np.asarray(trials, np.float64) * np.asarray(overall, np.float64)
+    return np.asarray(expected >= least - 1e-9)
+
+
+def compare_rates(
+    successes: int, trials: int, other_successes: int, other_trials: int
+) -> tuple[str, float]:
+    """Test whether two independent rates are equal, and say by which test.
+
+    Two-sided. Where an expected count is below 5: Boschloo's exact test up to 120 instances,
+    Fisher's above; else the two-proportion score test (pooled variance).
+
+    Returns
+    -------
+    test : "score", "boschloo", "fisher", "equal_rates" where none is needed, or "none".
+    p_value : in [0, 1]; NaN where nothing was tried.
+
+    References
+    ----------
+    Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x.
+
+    >>> compare_rates(0, 10, 0, 20)
+    ('none needed: the rates are equal', 1.0)
+    """
+    total = trials + other_trials
+    if not (trials and other_trials):
+        return "none", math.nan
+    hits = successes + other_successes
+    if hits in (0, total):
+        return "equal_rates", 1.0
+    if min(trials, other_trials) * min(hits, total - hits) / total >= 5:
+        return "score", _score_test(successes, trials, other_successes, other_trials)
+    from scipy import stats
+
+    table = [
+        [successes, other_successes],
+        [trials - successes, other_trials - other_successes],
+    ]
+    if total <= _BOSCHLOO_MOST:
+        return "boschloo", float(min(stats.boschloo_exact(table).pvalue, 1.0))
+    return "fisher", float(stats.fisher_exact(table).pvalue)
+
+
+def _score_test(successes: int, trials: int, other_successes: int, other_trials: int) -> float:
+    pooled = (successes + other_successes) / (trials + other_trials)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / trials + 1 / other_trials))
+    z = (successes / trials - other_successes / other_trials) / spread
+    return math.erfc(abs(z) / math.sqrt(2))
+
+
+def holm(p_values: ArrayLike) -> Floats:
+    """Holm's adjusted p-values: controls the chance of any false alarm among all tests.
+
+    NaN stays NaN and is not counted.
+
+    References
+    ----------
+    Holm 1979, Scandinavian Journal of Statistics 6(2), 65–70.
+    """
+    p = np.asarray(p_values, np.float64)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = len(known) - np.arange(len(known))
+    adjusted = np.full(p.shape, np.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * factors), 1.0)
+    return adjusted
+
+
+def mean_interval(values: Floats, axis: int = 0) -> tuple[Floats, Floats, Floats]:
+    """Mean with its normal 95 % interval, for many means of many instances at once.
+
+    Returns
+    -------
+    mean, low, high : `values` without `axis`; the interval is NaN below two instances.
+    """
+    n = values.shape[axis]
+    mean = values.mean(axis=axis)
+    if n < 2:
+        return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
+    half = Z95 * values.std(axis=axis, ddof=1) / math.sqrt(n)
+    return mean, mean - half, mean + half

@@ -1,0 +1,176 @@
+"""How well scores order the instances: ROC AUC with DeLong's variance, average precision."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.statistics.intervals import Z95, wilson
+from deepseek_report.statistics.resampling import Statistic
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
+    """ROC AUC and what each instance adds to its error.
+
+    AUC = P(score of a positive > score of a negative) + ½ P(equal). The influences φ are DeLong's
+    structural components, centred and scaled such that Σφ² is his variance, and Σ(φ_a − φ_b)² his
+    variance of a paired difference. O(n log n) by mid-ranks.
+
+    Parameters
+    ----------
+    truths : (instance,) whether positive; both kinds must occur, else AUC is NaN.
+    scores : (instance,) higher means more likely positive.
+
+    Returns
+    -------
+    auc : in [0, 1]; 0.5 means no order. influence : (instance,).
+
+    References
+    ----------
+    DeLong et al. 1988, doi:10.2307/2531595; Sun & Xu 2014, doi:10.1109/LSP.2014.2337313.
+
+    >>> auc, _ = auc_influence(np.array([True, False, True]), np.array([0.9, 0.1, 0.1]))
+    >>> auc
+    0.75
+    """
+    from scipy.stats import rankdata
+
+    positives, negatives = scores[truths], scores[~truths]
+    m, n = len(positives), len(negatives)
+    influence = np.zeros(len(scores))
+    if not (m and n):
+        return math.nan, influence
+    ranks = rankdata(scores)
+    above = (ranks[truths] - rankdata(positives)) / n
+    below = 1 - (ranks[~truths] - rankdata(negatives)) / m
+    auc = float(above.mean())
+    influence[truths] = (above - auc) / math.sqrt(m * max(m - 1, 1))
+    influence[~truths] = (below - auc) / math.sqrt(n * max(n - 1, 1))
+    return auc, influence
+
+
+def one_vs_rest(
+    labels: NDArray[np.int64], probabilities: Floats, explained: int
+) -> list[tuple[Bools, Floats]]:
+    """The orderings to judge: the explained class with two classes, else each class that occurs."""
+    if probabilities.shape[1] == 2:
+        return [(labels == explained, probabilities[:, explained])]
+    return [
+        (labels == one, probabilities[:, one])
+        for one in range(probabilities.shape[1])
+        if 0 < np.count_nonzero(labels == one) < len(labels)
+    ]
+
+
+def macro_auc(
+    labels: NDArray[np.int64], probabilities: Floats, explained: int
+) -> tuple[float, Floats]:
+    """ROC AUC and influences; with many classes the plain mean, each against the rest."""
+    found = [auc_influence(*one) for one in one_vs_rest(labels, probabilities, explained)]
+    if not found:
+        return math.nan, np.zeros(len(labels))
+    return (
+        float(np.mean([auc for auc, _ in found])),
+        np.mean([influence for _, influence in found], axis=0),
+    )
+
+
+def delong(auc: float, influence: Floats, fewest: int) -> Estimate:
+    """95 % interval of an AUC from its influences, on the logit scale.
+
+    Parameters
+    ----------
+    fewest : size of the smaller class. Where every pair is ordered alike the variance is 0, and
+        the open end is that of Wilson's interval for so many trials.
+    """
+    n = len(influence)
+    if math.isnan(auc):
+        return Estimate(auc, None, None, n, "")
+    if auc in (0.0, 1.0):
+        ends = [float(end) for end in wilson(auc * fewest, fewest)]
+        return Estimate(auc, ends[0], ends[1], n, message("interval_methods.wilson_smaller_class"))
+    half = Z95 * math.sqrt(float(influence @ influence)) / (auc * (1 - auc))
+    middle = math.log(auc / (1 - auc))
+    low, high = (1 / (1 + math.exp(-end)) for end in (middle - half, middle + half))
+    return Estimate(auc, low, high, n, message("interval_methods.delong_logit"))
+
+
+def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
+    """ROC AUC of one ordering with DeLong's interval."""
+    auc, influence = auc_influence(truths, scores)
+    positives = int(np.count_nonzero(truths))
+    return delong(auc, influence, min(positives, len(truths) - positives))
+
+
+def macro_auc_estimate(
+    labels: NDArray[np.int64], probabilities: Floats, explained: int
+) -> Estimate:
+    """The AUC of `macro_auc` with its interval."""
+    auc, influence = macro_auc(labels, probabilities, explained)
+    counts = np.bincount(labels)
+    return delong(auc, influence, int(counts[counts > 0].min()))
+
+
+def paired_difference(
+    first: tuple[float, Floats], other: tuple[float, Floats]
+) -> tuple[Estimate, float]:
+    """Difference of two AUCs (first − other) on the same instances, and its two-sided p-value.
+
+    Parameters
+    ----------
+    first, other : what `auc_influence` or `macro_auc` gave for the same instances in one order.
+
+    References
+    ----------
+    DeLong et al. 1988, doi:10.2307/2531595.
+    """
+    gap = first[0] - other[0]
+    spread = math.sqrt(float(np.sum((first[1] - other[1]) ** 2)))
+    estimate = Estimate(
+        gap,
+        gap - Z95 * spread,
+        gap + Z95 * spread,
+        len(first[1]),
+        message("interval_methods.delong_paired"),
+    )
+    if spread == 0:
+        return estimate, 1.0 if gap == 0 else 0.0
+    return estimate, math.erfc(abs(gap) / spread / math.sqrt(2))
+
+
+def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:
+    """Average precision Σ (R_k − R_{k−1}) P_k as a function of the instances' weights.
+
+    Instances of one score are ranked as one, as scikit-learn does. The scores are sorted once.
+    """
+    order = np.argsort(-scores, kind="stable")
+    positive = truths[order].astype(np.float64)
+    descending = -scores[order]
+    ends = np.searchsorted(descending, descending, side="right") - 1
+    tied = bool(np.any(ends != np.arange(len(ends))))
+
+    def statistic(weights: Floats) -> Floats:
+        drawn = weights[:, order]
+        hits = drawn * positive
+        precision = np.cumsum(hits, axis=1) / np.maximum(np.cumsum(drawn, axis=1), 1)
+        if tied:
+            precision = precision[:, ends]
+        return np.asarray((hits * precision).sum(axis=1) / np.maximum(hits.sum(axis=1), 1))
+
+    return statistic
+
+
+def thin(n: int, most: int) -> NDArray[np.int64]:
+    """At most `most` positions of 0 … n − 1, evenly spread, with both ends.
+
+    >>> thin(100, 3).tolist()
+    [0, 50, 99]
+    """
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

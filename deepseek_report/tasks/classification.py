@@ -1,0 +1,328 @@
+"""One of several classes is decided: errors are wrong decisions, and rates are compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Target, TaskName
+from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.statistics.classification import (
+    average_precision_and_brier,
+    balanced_accuracy,
+    calibration_error,
+    cross_entropy,
+    equal_mass_bins,
+    require_both,
+)
+from deepseek_report.statistics.intervals import SHARE, enough_events, rate
+from deepseek_report.statistics.ranking import (
+    auc_estimate,
+    macro_auc,
+    macro_auc_estimate,
+    paired_difference,
+)
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks.decisions import decide, threshold_for_share
+from deepseek_report.tasks.gaps import AccuracyGap
+from deepseek_report.tasks.loss import ErrorRate
+from deepseek_report.tasks.task import (
+    Drawn,
+    Measure,
+    Row,
+    Side,
+    Task,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+_ECE_BINS = 10
+#: Trees for each class where there are two; with more classes fewer, see `iterations`.
+TREES = 60
+
+
+class Classification(Task):
+    """One of several classes; with two of them a threshold decides, else the most probable one."""
+
+    name: ClassVar[TaskName] = "classification"
+    decides = True
+    extreme = message("task_words.classification.extreme")
+    within = message("task_words.classification.within")
+    outcome = message("task_words.classification.outcome")
+    watched = message("task_words.classification.watched")
+    watched_bounds = SHARE
+    fit_unit = message("task_words.classification.fit_unit")
+    tells = message("task_words.classification.tells")
+    loss = ErrorRate()
+    part_gaps = (AccuracyGap(),)
+    group_gaps = ()
+    slice_table = (
+        estimate("error_rate", "share"),
+        Column("rest_error_rate", "share"),
+        Column("errors", "count", shown=False),
+        Column("missed_rate", "share"),
+        Column("rest_missed_rate", "share"),
+    )
+    parts_drawn = (Drawn("accuracy", "decided rightly", "accuracy", is_share=True),)
+    part_table = (
+        estimate("accuracy", "share", prefix="accuracy"),
+        estimate("base_rate", "share", prefix="base"),
+        estimate("roc_auc", prefix="roc_auc"),
+        Column("mean_score", "share"),
+        Column("ece", "share"),
+    )
+    group_table = (
+        Column("n_favourable", "count"),
+        estimate("selection_rate", "share", prefix="selection"),
+        estimate("base_rate", "share", prefix="base"),
+        estimate("tpr", "share", prefix="tpr"),
+        estimate("fpr", "share", prefix="fpr"),
+        estimate("precision", "share", prefix="precision"),
+        *part_table[:1],
+        *part_table[2:],
+    )
+    group_columns = ("selection_rate", "base_rate", "tpr", "fpr")
+    group_quality = ("accuracy", "roc_auc", "mean_score", "ece")
+    groups_drawn = (
+        Drawn("selection_rate", "decided\n“{favourable}”", "selection", is_share=True),
+        Drawn("fnr", "wrongly denied\n“{favourable}”", "fnr", is_share=True),
+        Drawn("fpr", "wrongly given\n“{favourable}”", "fpr", is_share=True),
+    )
+    references: ClassVar[Mapping[str, str]] = {
+        "majority": "majority",
+        "logistic_regression": "logistic_regression",
+        "gradient_boosting": "gradient_boosting",
+    }
+    not_told = frozenset({"majority"})
+    compared = (
+        Measure("accuracy", "accuracy", "higher", SHARE, is_share=True),
+        Measure("balanced_accuracy", "balanced accuracy", "higher", SHARE, is_share=True),
+        Measure("roc_auc", "ROC AUC", "higher", SHARE),
+        Measure("average_precision", "average precision", "higher", SHARE),
+        Measure("brier_score", "Brier score", "lower"),
+    )
+    gain = Measure("roc_auc_gain", "ROC AUC", "higher", (-1.0, 1.0))
+    gain_reference = "doi:10.2307/2531595"
+    held = Measure("roc_auc", "ROC AUC", "higher", SHARE)
+    moved = Measure("flipped", "decisions changed", "lower", SHARE, is_share=True)
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    def display(self, target: Target, label: float) -> str:
+        return target.classes[int(label)]
+
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        return np.asarray(labels)
+
+    def spread(self, labels: NDArray[Any]) -> float:
+        return 1.0
+
+    def stated(self, predictions: Predictions) -> Floats:
+        two = predictions.probabilities.shape[1] == 2
+        return predictions.scores if two else predictions.probabilities.max(axis=1)
+
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """Cross-entropy in nats."""
+        return cross_entropy(outputs, labels)
+
+    # --- parts and groups -------------------------------------------------------------------------
+
+    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """How many are decided wrongly, and how many of the explained class are missed."""
+        p = predictions
+        missed = p.truths & (p.decisions != p.explained)
+        return {
+            "errors": int(np.count_nonzero(~p.correct & inside)),
+            "missed_rate": _share(missed, p.truths & inside),
+            "rest_missed_rate": _share(missed, p.truths & ~inside),
+        }
+
+    def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """How often the explained class occurs, and how well it is told."""
+        n = int(inside.sum())
+        return {
+            **_rate("base_rate", "base", int(predictions.truths[inside].sum()), n),
+            **_rate("accuracy", "accuracy", int(predictions.correct[inside].sum()), n),
+            **ranking(predictions, inside),
+        }
+
+    def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
+        """Rates of the favourable decision, with what the people were labelled."""
+        good = target.declared_favourable
+        favoured, deserving = (
+            predictions.decisions[inside] == good,
+            predictions.labels[inside] == good,
+        )
+        everyone = np.ones(len(favoured), bool)
+        row: Row = {"n_favourable": int(favoured.sum())}
+        for name, ends, hits, among in (
+            ("selection_rate", "selection", favoured, everyone),
+            ("base_rate", "base", deserving, everyone),
+            ("tpr", "tpr", favoured, deserving),
+            ("fpr", "fpr", favoured, ~deserving),
+            ("precision", "precision", deserving, favoured),
+            ("accuracy", "accuracy", predictions.correct[inside], everyone),
+        ):
+            row |= _rate(name, ends, int((hits & among).sum()), int(among.sum()))
+        return row | ranking(predictions, inside)
+
+    def is_too_few(
+        self, predictions: Predictions, target: Target, inside: Bools, floor: tuple[int, int]
+    ) -> bool:
+        favoured = predictions.decisions == target.declared_favourable
+        n = int(inside.sum())
+        return bool(n < floor[0] or not enough_events(n, favoured.mean(), floor[1]))
+
+    # --- simple predictors ------------------------------------------------------------------------
+
+    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+        return most_telling(columns, labels, most)
+
+    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+        """(class,) the shares of the labels."""
+        return np.asarray(np.bincount(labels, minlength=n_outputs) / len(labels))
+
+    def linear_model(self, *, wide: bool, seed: int) -> Any:
+        from sklearn.linear_model import LogisticRegression
+
+        return LogisticRegression(C=0.1 if wide else 1.0, max_iter=300, tol=1e-3, random_state=seed)
+
+    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        return HistGradientBoostingClassifier(
+            max_iter=iterations(len(np.unique(labels))),
+            learning_rate=0.1,
+            max_leaf_nodes=15,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            categorical_features=list(categorical) if any(categorical) else None,
+            early_stopping=False,
+            random_state=seed,
+        )
+
+    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+        """(instance, class) probabilities; a class that training did not see gets 0."""
+        full = np.zeros((columns.shape[0], n_outputs))
+        full[:, model.classes_] = model.predict_proba(columns)
+        return full
+
+    def as_predictions(
+        self,
+        outputs: Floats,
+        model: Predictions,
+        matched: Callable[[], tuple[Floats, Predictions]] | None,
+    ) -> Predictions:
+        """With two classes it decides for the explained one as often as the model does."""
+        threshold = None
+        if outputs.shape[1] == 2 and matched is not None:
+            known, validation = matched()
+            share = float(np.mean(validation.decisions == validation.explained))
+            threshold = threshold_for_share(known[:, model.explained], share)
+        return Predictions(
+            logits=np.log(np.clip(outputs, 1e-12, 1.0)),
+            probabilities=outputs,
+            labels=model.labels,
+            instance_ids=model.instance_ids,
+            decisions=decide(outputs, threshold, model.explained),
+            threshold=threshold,
+            rule="as_often_as_the_model",
+            explained=model.explained,
+        )
+
+    def require_variety(self, labels: NDArray[Any], what: str) -> None:
+        require_both(labels, what)
+
+    def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
+        p = predictions
+        ranked, brier = average_precision_and_brier(
+            p.labels, p.probabilities, p.explained, n_resamples, seed
+        )
+        return {
+            "accuracy": rate(int(p.correct.sum()), len(p)),
+            "balanced_accuracy": balanced_accuracy(p.labels, p.decisions, n_resamples, seed),
+            "roc_auc": macro_auc_estimate(p.labels, p.probabilities, p.explained),
+            "average_precision": ranked,
+            "brier_score": brier,
+        }
+
+    def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
+        return paired_difference(
+            *(macro_auc(p.labels, p.probabilities, p.explained) for p in (model, other))
+        )
+
+    def gain_note(self, reference: Text, n: int) -> Text:
+        return message("notes.baselines.gain_in_auc", reference=reference, n=n)
+
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        trained = message("notes.baselines.trained", n=n_rows)
+        if n_classes != 2:
+            return trained, message("notes.baselines.most_probable")
+        return trained, message("notes.baselines.matched_threshold")
+
+    # --- perturbed inputs -------------------------------------------------------------------------
+
+    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+        return stratified_order(labels, rng)
+
+    def effect(
+        self, predictions: Predictions, rows: Ints, outputs: Floats
+    ) -> tuple[Estimate, Estimate]:
+        """ROC AUC on the perturbed inputs, and the share of decisions that changed."""
+        p = predictions
+        decisions = decide(outputs, p.threshold, p.explained)
+        flipped = int(np.count_nonzero(decisions != p.decisions[rows]))
+        area = macro_auc_estimate(p.labels[rows], outputs, p.explained)
+        return area, rate(flipped, len(rows))
+
+
+def iterations(n_classes: int) -> int:
+    """Rounds of boosting; fewer with many classes, as each round fits one tree for each of them."""
+    return min(TREES, max(5 * TREES // n_classes, 15))
+
+
+def calibration_subject(predictions: Predictions) -> tuple[Bools, Floats]:
+    """(instance,) what was stated, and whether it happened: the explained class of two, else the
+    most probable one.
+    """
+    p = predictions
+    if p.probabilities.shape[1] == 2:
+        return p.truths, p.scores
+    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
+
+
+def ranking(predictions: Predictions, inside: Bools) -> Row:
+    """ROC AUC, mean probability and calibration error of the explained class among some."""
+    area = auc_estimate(predictions.truths[inside], predictions.scores[inside])
+    happened, stated = calibration_subject(predictions)
+    happened, stated = happened[inside], stated[inside]
+    bins, _ = equal_mass_bins(stated, _ECE_BINS)
+    return {
+        "roc_auc": area.value,
+        "roc_auc_low": area.low,
+        "roc_auc_high": area.high,
+        "mean_score": float(predictions.scores[inside].mean()),
+        "ece": float(calibration_error(happened, stated, bins)[0]),
+    }
+
+
+def _rate(name: str, ends: str, hits: int, trials: int) -> Row:
+    estimate = rate(hits, trials)
+    return {
+        name: estimate.value,
+        f"{ends}_low": estimate.low,
+        f"{ends}_high": estimate.high,
+    }
+
+
+def _share(hits: Bools, among: Bools) -> float:
+    return float(hits[among].mean()) if among.any() else math.nan

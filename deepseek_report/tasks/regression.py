@@ -1,0 +1,217 @@
+"""A number is predicted: errors are distances in its unit, and means are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.statistics.errors import error_estimates, paired_gain
+from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.telling import most_correlated
+from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
+from deepseek_report.tasks.loss import AbsoluteError
+from deepseek_report.tasks.task import (
+    Drawn,
+    Measure,
+    Row,
+    Side,
+    Task,
+)
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+class Regression(Task):
+    """A number in the target's unit; nothing is decided."""
+
+    name = "regression"
+    decides = False
+    extreme = message("task_words.regression.extreme")
+    within = message("task_words.regression.within")
+    outcome = message("task_words.regression.outcome")
+    watched = message("task_words.regression.watched")
+    watched_bounds = (None, None)
+    fit_unit = message("task_words.regression.fit_unit")
+    tells = message("task_words.regression.tells")
+    loss = AbsoluteError()
+    part_gaps = (AbsoluteErrorGap(), MeanErrorGap())
+    group_gaps = part_gaps
+    slice_table = (
+        estimate("mae"),
+        Column("rest_mae", "number"),
+        Column("mean_error", "number"),
+    )
+    parts_drawn = (
+        Drawn("mae", "mean absolute error", "mae"),
+        Drawn("mean_error", "mean error", "mean_error", signed=True),
+    )
+    groups_drawn = parts_drawn
+    part_table = (
+        estimate("mae", prefix="mae"),
+        estimate("mean_error", prefix="mean_error"),
+        Column("mean_label", "number"),
+        Column("mean_prediction", "number"),
+    )
+    group_table = part_table
+    group_columns = ("mae", "mean_error", "mean_label", "mean_prediction")
+    references: ClassVar[Mapping[str, str]] = {
+        "majority": "mean",
+        "logistic_regression": "ridge",
+        "gradient_boosting": "gradient_boosting",
+    }
+    not_told = frozenset()
+    compared = (
+        Measure("mae", "MAE", "lower", (0.0, None), in_unit=True),
+        Measure("rmse", "RMSE", "lower", (0.0, None), in_unit=True),
+        Measure("r2", "R²", "higher", (None, 1.0)),
+    )
+    gain = Measure("mae_gain", "mean absolute error", "higher", in_unit=True)
+    held = Measure("mae", "MAE", "lower", (0.0, None), in_unit=True)
+    moved = Measure("change", "mean change", "lower", (0.0, None), in_unit=True)
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    def display(self, target: Target, label: float) -> str:
+        return quantity(float(label), target.unit)
+
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        edges = np.quantile(labels, np.arange(1, bands) / bands)
+        kept = np.unique(edges) if side == "right" else edges
+        return np.searchsorted(kept, labels, side=side)
+
+    def spread(self, labels: NDArray[Any]) -> float:
+        return float(np.std(labels)) or 1.0
+
+    def stated(self, predictions: Predictions) -> Floats:
+        return predictions.values
+
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """Squared error over the variance of the labels, so that 1 is what their mean gives."""
+        return np.asarray((outputs[:, 0] - labels) ** 2 / (np.var(labels) or 1.0))
+
+    # --- parts and groups -------------------------------------------------------------------------
+
+    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """Whether predictions are too high or too low there."""
+        return {"mean_error": float(predictions.errors[inside].mean())}
+
+    def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """How far predictions are off there, and to which side."""
+        errors = predictions.errors[inside]
+        return {
+            "mean_label": float(predictions.labels[inside].mean()),
+            "mean_prediction": float(predictions.values[inside].mean()),
+            **_mean("mean_error", errors),
+            **_mean("mae", np.abs(errors)),
+        }
+
+    def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
+        return self.part_facts(predictions, inside)
+
+    def is_too_few(
+        self, predictions: Predictions, target: Target, inside: Bools, floor: tuple[int, int]
+    ) -> bool:
+        return bool(inside.sum() < floor[0])
+
+    # --- simple predictors ------------------------------------------------------------------------
+
+    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+        return most_correlated(columns, labels, most)
+
+    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+        """(1,) the mean of the labels."""
+        return np.array([float(labels.mean())])
+
+    def linear_model(self, *, wide: bool, seed: int) -> Any:
+        """Its penalty is chosen on the training rows by leave-one-out, `wide` or not."""
+        from sklearn.linear_model import RidgeCV
+
+        return RidgeCV(alphas=np.logspace(-2, 4, 13))
+
+    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+        """Codes of categories are taken as numbers."""
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        return HistGradientBoostingRegressor(
+            max_iter=60,
+            learning_rate=0.1,
+            max_leaf_nodes=15,
+            min_samples_leaf=20,
+            l2_regularization=1.0,
+            early_stopping=False,
+            random_state=seed,
+        )
+
+    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+        return np.asarray(model.predict(columns), dtype=np.float64)[:, None]
+
+    def as_predictions(
+        self,
+        outputs: Floats,
+        model: Predictions,
+        matched: Callable[[], tuple[Floats, Predictions]] | None,
+    ) -> Predictions:
+        n = len(outputs)
+        return Predictions(
+            logits=outputs,
+            probabilities=np.zeros((n, 0)),
+            labels=model.labels,
+            instance_ids=model.instance_ids,
+            decisions=np.zeros(n, np.int64),
+            threshold=None,
+            rule=model.rule,
+            explained=model.explained,
+        )
+
+    def require_variety(self, labels: NDArray[Any], what: str) -> None:
+        """Any numbers will do."""
+
+    def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
+        return error_estimates(predictions.labels, predictions.values, n_resamples, seed)
+
+    def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
+        return paired_gain(model.errors, other.errors)
+
+    def gain_note(self, reference: Text, n: int) -> Text:
+        return message("notes.baselines.gain_in_error", reference=reference, n=n)
+
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        return (message("notes.baselines.trained_but_ridge", n=n_rows),)
+
+    # --- perturbed inputs -------------------------------------------------------------------------
+
+    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+        return rng.permutation(len(labels))
+
+    def effect(
+        self, predictions: Predictions, rows: Ints, outputs: Floats
+    ) -> tuple[Estimate, Estimate]:
+        """Mean absolute error on the perturbed inputs, and mean change of the prediction."""
+        values = outputs[:, 0]
+        return (
+            _absolute_mean(values - predictions.labels[rows]),
+            _absolute_mean(values - predictions.values[rows]),
+        )
+
+
+def _mean(name: str, values: Floats) -> Row:
+    mean, low, high = (float(end) for end in mean_interval(values))
+    return {name: mean, f"{name}_low": low, f"{name}_high": high}
+
+
+def _absolute_mean(differences: Floats) -> Estimate:
+    mean, low, high = (float(end) for end in mean_interval(np.abs(differences)))
+    return Estimate(
+        mean, max(low, 0.0), high, len(differences), message("interval_methods.normal_of_mean")
+    )

@@ -1,0 +1,263 @@
+"""What is predicted, as an object: every answer that depends on the task is given here once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.schema import Target, TaskName
+from deepseek_report.artifacts.score import Direction
+from deepseek_report.artifacts.table import Column, estimate
+from deepseek_report.tasks.gaps import GapStatistic
+from deepseek_report.tasks.loss import Limits, Loss
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Side = Literal["left", "right"]
+Row = dict[str, object]
+#: What the report calls the simple predictors that a model is compared with.
+REFERENCES: dict[str, Message] = {
+    "majority": message("predictor_names.majority"),
+    "mean": message("predictor_names.mean"),
+    "logistic_regression": message("predictor_names.logistic_regression"),
+    "ridge": message("predictor_names.ridge"),
+    "gradient_boosting": message("predictor_names.gradient_boosting"),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number that a model of this task is judged by.
+
+    key : name of the score. label : what a person calls it, within a sentence. direction : which
+    way is better. bounds : least and greatest value. in_unit : whether it has the target's unit.
+    is_share : whether it is read as a percentage.
+    """
+
+    key: str
+    label: str
+    direction: Direction
+    bounds: Limits = (None, None)
+    in_unit: bool = False
+    is_share: bool = False
+
+    def column(self, prefix: str = "") -> Column:
+        """Its column in a table; the ends of its interval begin with `prefix`, if there is one."""
+        return estimate(self.key, "share" if self.is_share else "number", prefix=prefix)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A column of the tables on parts and groups as pictures show it.
+
+    key : column of the value. label : its heading, in which `{explained}` and `{favourable}` are
+    classes. ends : the ends of its interval are `<ends>_low` and `<ends>_high`. is_share : whether
+    it is read as a percentage. signed : whether 0 lies between two kinds of error.
+    """
+
+    key: str
+    label: str
+    ends: str
+    is_share: bool = False
+    signed: bool = False
+
+    @property
+    def interval(self) -> tuple[str, str]:
+        """The columns of the interval's ends."""
+        return f"{self.ends}_low", f"{self.ends}_high"
+
+
+class Task(ABC):
+    """One kind of prediction: one of several classes, a number, or several labels.
+
+    A task knows what counts as an error and how errors are compared (`loss`, `part_gaps`,
+    `group_gaps`), what stands in the tables on parts and groups (`part_table`), which simple
+    predictors a model is set against and by which numbers (`references`, `compared`, `gain`), and
+    what a perturbation of the inputs is judged by (`held`, `moved`). Metrics, findings, sections
+    and pictures ask it and do not branch. A new task is a module of this folder and its words.
+
+    name : as the config and the schema call it, and as texts of the catalogs end that depend on it.
+    """
+
+    name: ClassVar[TaskName]
+    #: Whether something is decided, so that there are decisions, probabilities and thresholds.
+    decides: ClassVar[bool]
+    #: Whether each of several labels is given or not, independently of the others.
+    several: ClassVar[bool] = False
+    #: Which cases are picked for the case pages, and within what the others are drawn.
+    extreme: ClassVar[Text]
+    within: ClassVar[Text]
+    #: What explanations are for, what is watched while inputs are taken away, and its bounds.
+    outcome: ClassVar[Text]
+    watched: ClassVar[Text]
+    watched_bounds: ClassVar[Limits]
+    #: Unit of the loss that training minimises.
+    fit_unit: ClassVar[Text]
+    #: What the columns do that `telling` chooses.
+    tells: ClassVar[Text]
+    loss: ClassVar[Loss]
+    #: Statistics by which parts of the data that are no groups of people are compared.
+    part_gaps: ClassVar[tuple[GapStatistic, ...]]
+    #: Statistics by which groups of people are compared where no decision is favourable.
+    group_gaps: ClassVar[tuple[GapStatistic, ...]]
+    #: Columns of the mean loss of a slice, of that elsewhere, and of `slice_facts`.
+    slice_table: ClassVar[tuple[Column, ...]]
+    #: Columns of `part_facts`; the first is what parts are told apart by. Those of the picture.
+    part_table: ClassVar[tuple[Column, ...]]
+    parts_drawn: ClassVar[tuple[Drawn, ...]]
+    #: Columns of `group_facts`, and of them those that a first and a second table show.
+    group_table: ClassVar[tuple[Column, ...]]
+    group_columns: ClassVar[tuple[str, ...]]
+    group_quality: ClassVar[tuple[str, ...]] = ()
+    groups_drawn: ClassVar[tuple[Drawn, ...]]
+    #: {name in the config: the predictor that stands for it}, from the plainest on.
+    references: ClassVar[Mapping[str, str]]
+    #: Of these a gain is no finding: they cannot be beaten by much, or always are.
+    not_told: ClassVar[frozenset[str]]
+    compared: ClassVar[tuple[Measure, ...]]
+    gain: ClassVar[Measure]
+    gain_reference: ClassVar[str] = ""
+    #: Measures under perturbed inputs: what should hold, and what should not move.
+    held: ClassVar[Measure]
+    moved: ClassVar[Measure]
+
+    def unit(self, target: Target, measure: Measure | GapStatistic | Loss | None = None) -> str:
+        """The target's unit, "share" of what is read as a percentage, or nothing."""
+        if measure is not None and measure.is_share:
+            return "share"
+        return (target.unit or "") if measure is None or measure.in_unit else ""
+
+    def n_outputs(self, target: Target) -> int:
+        """How many numbers a model gives: one a class, one a label, or the number itself."""
+        return len(target.classes)
+
+    # --- labels and outputs -----------------------------------------------------------------------
+
+    @abstractmethod
+    def display(self, target: Target, label: float) -> str:
+        """A label as a person reads it: the name of a class, or a number with its unit."""
+
+    @abstractmethod
+    def strata(self, labels: NDArray[Any], bands: int, side: Side = "right") -> Ints:
+        """(instance,) the class, or the band of the number among `bands` of like size.
+
+        side : to which band a number on an edge belongs, the one above ("right") or below.
+        """
+
+    @abstractmethod
+    def spread(self, labels: NDArray[Any]) -> float:
+        """By what outputs are divided to be compared: 1, or the standard deviation of a number."""
+
+    @abstractmethod
+    def stated(self, predictions: Predictions) -> Floats:
+        """(instance,) what a person is told: the number, or the probability of the explained class
+        of two, or the highest one of several.
+        """
+
+    @abstractmethod
+    def fit_losses(self, outputs: Floats, labels: NDArray[Any]) -> Floats:
+        """(instance,) the loss that training minimises, from (instance, output) raw outputs."""
+
+    # --- parts and groups -------------------------------------------------------------------------
+
+    @abstractmethod
+    def slice_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """What is told of a slice besides its mean loss; `inside` is (instance,)."""
+
+    @abstractmethod
+    def part_facts(self, predictions: Predictions, inside: Bools) -> Row:
+        """What is told of a part of the data; its columns are those of `part_table`."""
+
+    @abstractmethod
+    def group_facts(self, predictions: Predictions, target: Target, inside: Bools) -> Row:
+        """What is told of a group of people; its columns are those of `group_table`.
+
+        Raises
+        ------
+        NotApplicableError : nobody declares which decision is favourable.
+        """
+
+    @abstractmethod
+    def is_too_few(
+        self, predictions: Predictions, target: Target, inside: Bools, floor: tuple[int, int]
+    ) -> bool:
+        """Whether a group is too small to be judged; `floor` is cases and expected events."""
+
+    # --- simple predictors ------------------------------------------------------------------------
+
+    @abstractmethod
+    def telling(self, columns: Floats, labels: NDArray[Any], most: int) -> Ints:
+        """Positions of the columns that tell most of the labels, at most `most`, ascending."""
+
+    @abstractmethod
+    def constant(self, labels: NDArray[Any], n_outputs: int) -> Floats:
+        """(output,) the best answer that is the same for everyone."""
+
+    @abstractmethod
+    def linear_model(self, *, wide: bool, seed: int) -> Any:
+        """An unfitted linear model of scikit-learn; `wide` data get a stronger penalty."""
+
+    @abstractmethod
+    def boosted_model(self, labels: NDArray[Any], categorical: Sequence[bool], seed: int) -> Any:
+        """An unfitted gradient boosting of scikit-learn.
+
+        categorical : (column,) which columns hold codes of categories; empty where none does.
+        """
+
+    @abstractmethod
+    def outputs(self, model: Any, columns: Any, n_outputs: int) -> Floats:
+        """(instance, output) what a fitted model of scikit-learn gives."""
+
+    @abstractmethod
+    def as_predictions(
+        self,
+        outputs: Floats,
+        model: Predictions,
+        matched: Callable[[], tuple[Floats, Predictions]] | None,
+    ) -> Predictions:
+        """Outputs of a simple predictor as predictions for the rows that the model answered.
+
+        matched : its outputs on the validation part and the model's predictions there, from which
+        it learns how often to decide; None where it decides for one class always.
+        """
+
+    @abstractmethod
+    def require_variety(self, labels: NDArray[Any], what: str) -> None:
+        """Refuse labels by which `what` cannot be judged, with the reason."""
+
+    @abstractmethod
+    def summary(self, predictions: Predictions, n_resamples: int, seed: int) -> dict[str, Estimate]:
+        """{key: estimate} of every measure in `compared`."""
+
+    @abstractmethod
+    def gain_over(self, model: Predictions, other: Predictions) -> tuple[Estimate, float]:
+        """By how much the model does better than another, paired, above 0 is better; p-value."""
+
+    @abstractmethod
+    def gain_note(self, reference: Text, n: int) -> Text:
+        """What the gain over this predictor is, in a sentence."""
+
+    @abstractmethod
+    def reference_notes(self, n_rows: int, n_classes: int) -> tuple[Text, ...]:
+        """How the simple predictors were trained, and how they decide."""
+
+    # --- perturbed inputs -------------------------------------------------------------------------
+
+    @abstractmethod
+    def order(self, labels: NDArray[Any], rng: np.random.Generator) -> Ints:
+        """A random order of all instances whose every beginning is like the whole."""
+
+    @abstractmethod
+    def effect(
+        self, predictions: Predictions, rows: Ints, outputs: Floats
+    ) -> tuple[Estimate, Estimate]:
+        """`held` and `moved` where the inputs of some rows are perturbed and give these outputs."""

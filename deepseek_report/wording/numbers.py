@@ -1,0 +1,294 @@
+"""Numbers, intervals, lists and plurals as each language writes them; the rules are Babel's (CLDR).
+
+Values are rounded to what their interval supports (`artifacts.numbers`). What a language writes in
+another way than its locale does stands under `formats` in its catalog.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from babel import Locale
+from babel.lists import format_list
+from babel.numbers import (
+    format_decimal,
+    get_decimal_symbol,
+    get_group_symbol,
+    get_minus_sign_symbol,
+)
+
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.numbers import decimals_supported, digits_without_interval
+
+_CURRENCIES = frozenset("€£¥")
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """Writes numbers by the rules of one locale.
+
+    locale : CLDR name, such as `en_GB` or `zh_Hans`.
+    symbols : what is written otherwise than CLDR says: `group`, `decimal`, `minus`.
+    texts : the words and patterns around numbers, the group `numbers` of a catalog.
+
+    >>> french = NumberFormat("fr", texts={"not_defined": "non défini"})
+    >>> french.number(0.775), french.number(None)
+    ('0,775', 'non défini')
+    """
+
+    locale: str
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def count(self, value: float) -> str:
+        """A whole number with grouped digits: `30 000`."""
+        return self._decimal(round(value), 0)
+
+    def number(
+        self, value: float | None, low: float | None = None, high: float | None = None
+    ) -> str:
+        """A value rounded to what its interval supports, or to three significant digits."""
+        if value is None or not math.isfinite(value):
+            return self.texts["not_defined"]
+        if _finite(low, high):
+            return self._decimal(value, decimals_supported(low, high))  # type: ignore[arg-type]
+        return self._decimal(*digits_without_interval(value))
+
+    def percent(
+        self, value: float | None, low: float | None = None, high: float | None = None
+    ) -> str:
+        """A share of one as a percentage: `0.221 -> "22.1 %"`."""
+        if value is None or not math.isfinite(value):
+            return self.texts["not_defined"]
+        if low is None and 0 < value < 5e-4:
+            return self._fill("below", number=self._percentage(0.1, 1))
+        digits = 1
+        if _finite(low, high):
+            digits = min(decimals_supported(100 * low, 100 * high), 1)  # type: ignore[operator]
+        return self._percentage(100 * value, digits)
+
+    def points(self, value: float | None) -> str:
+        """A difference of two shares in percentage points, signed: `+17.0 points`.
+
+        What would round to nothing keeps its first digit, down to the fourth decimal.
+        """
+        if value is None or not math.isfinite(value):
+            return self.texts["not_defined"]
+        return self._fill("points", number=self._signed_points(value))
+
+    def interval(self, low: float | None, high: float | None, *, as_percent: bool = False) -> str:
+        """The two ends of an interval: `0.76–0.79`, `87.4–89.5 %`."""
+        if not _finite(low, high):
+            return self.texts["no_interval"]
+        ends = (float(low), float(high))  # type: ignore[arg-type]
+        if as_percent:
+            return self._fill("percent", number=self._range_of_percentages(*ends))
+        return self._range(*(self.number(end, *ends) for end in ends))
+
+    def share(self, estimate: Estimate) -> str:
+        """A share as a percentage with its interval: `22.1 % (21.0–23.2 %)`."""
+        text = self.percent(estimate.value, *_ends(estimate))
+        return self._with_interval(text, estimate, as_percent=True)
+
+    def value(self, estimate: Estimate) -> str:
+        """A number with its interval: `0.78 (0.76–0.79)`."""
+        known, high = estimate.value, estimate.high
+        if 0 < known < 5e-4 and (high is None or high < 5e-4):
+            return self._fill("below", number=self._decimal(0.001, 3))
+        text = self.number(known, *_ends(estimate))
+        return self._with_interval(text, estimate, as_percent=False)
+
+    def gap(self, estimate: Estimate) -> str:
+        """A distance between shares in points, with its interval: `3.0 points (0.7–5.3)`."""
+        if not estimate.is_defined:
+            return self.texts["not_defined"]
+        text = self._fill("points", number=self._decimal(100 * estimate.value, 1))
+        low, high = _ends(estimate)
+        if low is None or high is None:
+            return text
+        return self._fill("estimate", value=text, interval=self._range_of_percentages(low, high))
+
+    def digits(self, value: float, digits: int) -> str:
+        """A number with this many decimals: `0.527`."""
+        return self._decimal(value, digits)
+
+    def declared(self, value: float, *, as_percent: bool = False) -> str:
+        """A number as somebody declared it: `0.8`, `90 %`."""
+        text = f"{100 * value if as_percent else value:g}"
+        if "e" in text:
+            return text.replace("-", self._minus)
+        written = self._decimal(float(text), len(text.partition(".")[2]))
+        return self._fill("percent", number=written) if as_percent else written
+
+    def setting(self, value: float) -> str:
+        """A number that somebody set, such as a threshold, without trailing zeros: `0.31`."""
+        return self.declared(float(f"{value:.3g}"))
+
+    def attribution(self, attribution: Mapping[str, Any], *, unit: bool = True) -> str:
+        """An attribution as a person reads it: `+3.1 points`, `−0.42`; or without its unit.
+
+        attribution : `{value, space}`; in the space "probability" the value is a share of one.
+        """
+        value = attribution["value"]
+        if attribution["space"] != "probability" or value is None:
+            return f"{'+' if (value or 0) > 0 else ''}{self.number(value)}"
+        return self.points(value) if unit else self._signed_points(value)
+
+    def library_text(self, text: str) -> str:
+        """A number that a library wrote with point and minus, in the signs of this language."""
+        return (
+            text.replace("-", self._minus)
+            .replace("−", self._minus)
+            .translate({ord("."): self.separators[0]})
+        )
+
+    @property
+    def separators(self) -> str:
+        """The sign of decimals and that of groups of digits, as Plotly wants them."""
+        decimal, group = get_decimal_symbol(self._locale), get_group_symbol(self._locale)
+        return self.symbols.get("decimal", decimal) + self.symbols.get("group", group)
+
+    def quantity(
+        self, value: float, unit: str | None, low: float | None = None, high: float | None = None
+    ) -> str:
+        """A value with its unit: `NT$ 50 000`, `34 years`; whole numbers lose their decimals."""
+        whole = low is None and (float(value).is_integer() or abs(value) >= 1000)
+        text = self.count(value) if whole else self.number(value, low, high)
+        if not unit:
+            return text
+        if unit.endswith("$") or unit in _CURRENCIES:
+            return f"{unit}\u00a0{text}"
+        return f"{text}\u00a0{unit}"
+
+    def p_value(self, value: float | None) -> str:
+        """A p-value as it is printed in a table: `0.03`, `< 0.001`."""
+        if value is None or not math.isfinite(value):
+            return self.texts["not_tested"]
+        if value < 0.001:
+            return f"< {self._decimal(0.001, 3)}"
+        return self._decimal(value, 3 if value < 0.1 else 2)
+
+    def p_sentence(self, value: float | None) -> str:
+        """A p-value as it is printed in a sentence: `p = 0.03`, `p < 0.001`."""
+        text = self.p_value(value)
+        if value is None or not math.isfinite(value):
+            return text
+        return f"p {text}" if value < 0.001 else f"p = {text}"
+
+    def seconds(self, value: float | None) -> str:
+        """A duration: `0.4 s`, `12 s`, `3 min 20 s`."""
+        if value is None or not math.isfinite(value):
+            return self.texts["not_measured"]
+        if value < 0.05:
+            return self._fill("under", number=self._fill("seconds", number=self._decimal(0.1, 1)))
+        if value < 60:
+            return self._fill("seconds", number=self._decimal(value, 1 if value < 10 else 0))
+        minutes, rest = divmod(round(value), 60)
+        parts = [self._fill("minutes", number=self.count(minutes))]
+        if rest:
+            parts.append(self._fill("seconds", number=self.count(rest)))
+        return " ".join(parts)
+
+    def plural(self, value: float, one: str, many: str | None = None, **forms: str) -> str:
+        """`1 row`, `2 rows`; languages with further forms give these by their CLDR names.
+
+        forms : texts for `zero`, `two`, `few` or `many_` (the CLDR category "many").
+        """
+        return f"{self.count(value)} {self.form(value, one, many, **forms)}"
+
+    def form(self, value: float, one: str, many: str | None = None, **forms: str) -> str:
+        """The form of a word that goes with this number, without the number.
+
+        >>> polish = NumberFormat("pl")
+        >>> [polish.form(n, "wiersz", few="wiersze", many_="wierszy") for n in (1, 2, 5)]
+        ['wiersz', 'wiersze', 'wierszy']
+        """
+        category = self._locale.plural_form(value)
+        known = {"one": one, "other": many or one + "s"} | {
+            k.rstrip("_"): v for k, v in forms.items()
+        }
+        return known.get(category, known["other"])
+
+    def listing(self, items: Sequence[Any]) -> str:
+        """Items as a person lists them: `a`, `a and b`, `a, b and c`.
+
+        >>> NumberFormat("en_GB").listing(["a", "b", "c"])
+        'a, b and c'
+        """
+        return format_list([str(item) for item in items], locale=self._locale)
+
+    def either(self, items: Sequence[Any]) -> str:
+        """Items of which one is enough: `a`, `a or b`, `a, b or c`."""
+        return format_list([str(item) for item in items], style="or", locale=self._locale)
+
+    def quoted(self, items: Sequence[Any]) -> list[str]:
+        """Each item in the quotation marks of the language: `“a”`."""
+        return [self._fill("quoted", text=str(item)) for item in items]
+
+    # --- how it is written ---
+    @cached_property
+    def _locale(self) -> Locale:
+        return Locale.parse(self.locale)
+
+    @cached_property
+    def _minus(self) -> str:
+        return self.symbols.get("minus", get_minus_sign_symbol(self._locale))
+
+    @cached_property
+    def _written(self) -> dict[int, str]:
+        """What CLDR writes, and what is written in its place."""
+        usual = {
+            "group": get_group_symbol(self._locale),
+            "decimal": get_decimal_symbol(self._locale),
+            "minus": get_minus_sign_symbol(self._locale),
+        }
+        return str.maketrans({sign: self.symbols.get(name, sign) for name, sign in usual.items()})
+
+    def _decimal(self, value: float, digits: int) -> str:
+        if not float(f"{value:.{digits}f}"):
+            value = 0.0  # no sign before a zero
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        rounded = float(f"{value:.{digits}f}")
+        written = format_decimal(rounded, format=pattern, locale=self._locale)
+        return written.translate(self._written)
+
+    def _signed_points(self, value: float) -> str:
+        sign, size = "+" if value > 0 else self._minus if value < 0 else "", abs(100 * value)
+        small = 5e-5 <= size < 0.05
+        digits = -math.floor(math.log10(float(f"{size:.0e}"))) if small else 1
+        return sign + self._decimal(size, digits)
+
+    def _percentage(self, value: float, digits: int) -> str:
+        return self._fill("percent", number=self._decimal(value, digits))
+
+    def _range_of_percentages(self, low: float, high: float) -> str:
+        digits = min(decimals_supported(100 * low, 100 * high), 1)
+        return self._range(*(self._decimal(100 * end, digits) for end in (low, high)))
+
+    def _range(self, low: str, high: str) -> str:
+        signed = self._minus in low + high
+        return self._fill("signed_range" if signed else "range", low=low, high=high)
+
+    def _with_interval(self, text: str, estimate: Estimate, *, as_percent: bool) -> str:
+        low, high = _ends(estimate)
+        if not estimate.is_defined or low is None or high is None:
+            return text
+        ends = self.interval(low, high, as_percent=as_percent)
+        return self._fill("estimate", value=text, interval=ends)
+
+    def _fill(self, pattern: str, **parts: str) -> str:
+        return self.texts[pattern].format(**parts)
+
+
+def _finite(low: float | None, high: float | None) -> bool:
+    return low is not None and high is not None and math.isfinite(low) and math.isfinite(high)
+
+
+def _ends(estimate: Estimate) -> tuple[float | None, float | None]:
+    """The interval's ends; none where the interval has no width."""
+    low, high = estimate.low, estimate.high
+    return (None, None) if low is None or high is None or high - low < 1e-9 else (low, high)

@@ -1,0 +1,276 @@
+"""Turns message ids and values into plain sentences; escaping for a format happens later."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined, Template
+
+from deepseek_report.artifacts.bounds import bounded, bounded_texts
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import Message, Text, from_plain
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ArtifactError
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.numbers import NumberFormat
+
+DEFAULT_LANGUAGE = "en"
+_BREAKS = re.compile(r"[ \t\r\n]+")
+
+
+@dataclass(frozen=True)
+class WordedFinding:
+    """A finding as its readers see it, in plain text."""
+
+    id: str
+    severity: str
+    severity_label: str
+    claim: str
+    detail: str
+    why: str
+    do: str
+    section: str
+    section_title: str
+    evidence: tuple[str, ...]
+    limits: tuple[str, ...]
+
+
+class Wording:
+    """The texts of one language, and its way to write numbers (`numbers`).
+
+    texts : the language's catalog, from `templates/locale`. noun : what the columns of the data
+    are explained by. data_set : its name, for names of columns and values that the package ships.
+    """
+
+    def __init__(self, texts: Mapping[str, Any], noun: str = "feature", data_set: str = "") -> None:
+        self._texts = texts
+        own = texts.get("data_sets", {}).get(data_set, {})
+        self._names: dict[str, str] = texts.get("names", {}) | own.get("names", {})
+        symbols = dict(texts.get("formats", {}))
+        self.numbers = NumberFormat(
+            symbols.pop("locale", "en_GB"), symbols, dict(texts.get("numbers", {}))
+        )
+        known = texts.get("nouns", {}).get(noun, {})
+        self._nouns = {"noun": known.get("one", noun), "nouns": known.get("many", f"{noun}s")}
+        named = noun == "feature"
+        self._nouns["the_noun"] = "" if named else f"the {self._nouns['noun']} "
+        self._nouns["the_nouns"] = "" if named else f"the {self._nouns['nouns']} "
+        self._templates: dict[str, Template] = {}
+        self._environment = _environment(self)
+
+    def has(self, key: str) -> bool:
+        """Whether there is a text of this key, such as `findings.failed.claim`."""
+        return isinstance(self._look_up(key), str)
+
+    def text(self, key: str, /, **values: Any) -> str:
+        """The text of a key with its slots filled, on one line.
+
+        `noun` and `nouns` are always filled: what the columns of these data are explained by, a
+        feature, a word, a patch or a window. `the_noun` and `the_nouns` stand before labels that
+        do not name a thing by themselves, as those of features do: "the window ".
+        """
+        if key not in self._templates:
+            found = self._look_up(key)
+            if not isinstance(found, str):
+                raise ArtifactError(f"the locale has no text {key!r}; add it to templates/locale")
+            self._templates[key] = self._environment.from_string(found)
+        filled = self._nouns | {name: self._filling(value) for name, value in values.items()}
+        return _BREAKS.sub(" ", self._templates[key].render(**filled)).strip()
+
+    def say(self, text: Text) -> str:
+        """A message in this language; a plain text as it stands."""
+        return self.text(text.id, **text.values) if isinstance(text, Message) else text
+
+    def name(self, name: str) -> str:
+        """The name of a column, value, class or group in this language, where the package ships it.
+
+        Names from a person's own data stay as they are.
+        """
+        return self._names.get(name, name)
+
+    def named(self, value: Any) -> Any:
+        """The value with every name inside of lists and mappings in this language."""
+        if type(value) is str:
+            return self.name(value)
+        if isinstance(value, dict):
+            return {key: self.named(inside) for key, inside in value.items()}
+        if isinstance(value, list):
+            return [self.named(inside) for inside in value]
+        return value
+
+    def _filling(self, value: Any) -> Any:
+        """What fills a slot: messages worded, names in this language, texts cut to a page."""
+        if isinstance(value, Message):
+            return self.say(value)
+        if isinstance(value, Mapping):
+            return {name: self._filling(inside) for name, inside in value.items()}
+        if isinstance(value, list | tuple):
+            return bounded_texts([self._filling(inside) for inside in value])
+        return bounded_texts(self.named(value))
+
+    def label(self, group: str, name: str) -> str:
+        """The readable name of a key, such as `label("explainers", "shap")`."""
+        found = self._texts.get(group, {}).get(name)
+        return found if isinstance(found, str) else sentence_case(name.replace("_", " "))
+
+    def explainer(self, name: str) -> str:
+        """The name of an explainer inside of a sentence: `integrated gradients`, `SHAP`."""
+        known = self._texts.get("explainers_in_sentences", {}).get(name)
+        return bounded(known or name.replace("_x_", " × ").replace("_", " "))
+
+    def table(self, group: str) -> dict[str, str]:
+        """The texts of a flat group, such as `glossary`; an empty one is left out.
+
+        Empty where there is no such group.
+        """
+        return {key: text for key, text in (self._look_up(group) or {}).items() if text}
+
+    def finding(self, one: Finding) -> WordedFinding:
+        """The four texts of a finding, and its labels."""
+        values = from_plain(one.values)
+        said = {
+            part: self.text(f"findings.{one.message}.{part}", **values)
+            for part in ("claim", "detail", "why", "do")
+        }
+        return WordedFinding(
+            id=one.id,
+            severity=one.severity,
+            severity_label=self.label("severities", one.severity),
+            section=one.section,
+            section_title=self.label("section_titles", one.section),
+            evidence=one.evidence,
+            limits=tuple(self.text(f"limits.{key}", **values) for key in one.limits),
+            **said,
+        )
+
+    def _look_up(self, key: str) -> Any:
+        found: Any = self._texts
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+        return found
+
+
+#: Names a folder of further catalogs, for languages that are being translated and for tests. It
+#: is read from the environment alone: no config and no run folder can name texts of its own.
+CATALOGS = "DEEPSEEK_REPORT_CATALOGS"
+
+
+def languages() -> list[str]:
+    """The languages that have a catalog, sorted."""
+    files = [path for folder in _folders() for path in folder.glob("*.yaml")]
+    return sorted({path.stem for path in files if "." not in path.stem})
+
+
+def _folders() -> tuple[Path, ...]:
+    """Where catalogs are: those of the package, and the folder that the environment names."""
+    further = os.environ.get(CATALOGS)
+    return (shipped("templates") / "locale", *([Path(further)] if further else []))
+
+
+def wording(
+    language: str = DEFAULT_LANGUAGE, task: str = "", noun: str = "feature", data_set: str = ""
+) -> Wording:
+    """The texts of a language; those of the default language where it has none.
+
+    task : what `tasks.<task>` of the catalog says replaces the other texts, as `regression` does,
+    where a number is predicted and nothing is decided. noun : what the columns are explained by.
+    data_set : the name of the data, for the names that the package ships with them.
+    """
+    return _wording(_folders(), _having_texts(language), task, noun, data_set)
+
+
+def _having_texts(language: str) -> str:
+    """The language, or the default one where it has no catalog."""
+    return language if language in languages() else DEFAULT_LANGUAGE
+
+
+@cache
+def _wording(
+    folders: tuple[Path, ...], language: str, task: str, noun: str, data_set: str
+) -> Wording:
+    folder = next(path for path in folders if (path / f"{language}.yaml").is_file())
+    texts = dict(read_catalog(folder, language))
+    own = texts.pop("tasks", {}).get(task, {})
+    return Wording(_merged(texts, own), noun, data_set)
+
+
+def texts_digest(language: str) -> str:
+    """SHA-256 of the files of a language: what words inside of pictures are made from."""
+    language = _having_texts(language)
+    folder = next(path for path in _folders() if (path / f"{language}.yaml").is_file())
+    files = sorted([*folder.glob(f"{language}*.yaml"), *(folder / language).glob("*.yaml")])
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+
+
+def read_catalog(folder: Path, language: str) -> Mapping[str, Any]:
+    """`<language>.yaml`, with what further files in the folder `<language>` add to it."""
+    texts = _texts(folder / f"{language}.yaml")
+    for path in sorted((folder / language).glob("*.yaml")):
+        texts = _merged(texts, _texts(path))
+    return texts
+
+
+def _texts(path: Path) -> Mapping[str, Any]:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader))  # noqa: S506 - a safe one
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with each text of `over` in place of its own."""
+    both = dict(base)
+    for key, value in over.items():
+        inside = base.get(key)
+        if isinstance(value, Mapping) and isinstance(inside, Mapping):
+            both[key] = _merged(inside, value)
+        else:
+            both[key] = value
+    return both
+
+
+def sentence_case(text: str) -> str:
+    """The first letter as a capital, the rest as it was."""
+    return text[:1].upper() + text[1:]
+
+
+def _environment(words: Wording) -> Environment:
+    numbers = words.numbers
+    made = Environment(
+        autoescape=False,  # noqa: S701 - plain text; the renderer escapes it for its format
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "count": numbers.count,
+        "number": numbers.number,
+        "percent": numbers.percent,
+        "points": numbers.points,
+        "p": numbers.p_sentence,
+        "listing": numbers.listing,
+        "either": numbers.either,
+        "quoted": numbers.quoted,
+        "seconds": numbers.seconds,
+        "share": numbers.share,
+        "value": numbers.value,
+        "plural": numbers.plural,
+        "form": numbers.form,
+        "bound": numbers.declared,
+        "setting": numbers.setting,
+        "attribution": numbers.attribution,
+        "explainer": words.explainer,
+        "digits": numbers.digits,
+        "gap": numbers.gap,
+        "quantity": numbers.quantity,
+        "inline": in_sentence,
+        "sentence": sentence_case,
+    }
+    made.globals |= {"interval": numbers.interval, "label": words.label}
+    return made

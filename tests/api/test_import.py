@@ -1,0 +1,34 @@
+"""Importing the package stays light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import deepseek_report as dr
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, deepseek_report as dr; dir(dr); "
+        "print(sorted({'torch', 'pandas', 'numpy', 'shap', 'hydra', 'sklearn'} & {*sys.modules}))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_using_the_api_needs_neither_torch_nor_shap_until_a_run() -> None:
+    code = (
+        "import sys, deepseek_report as dr; dr.report; dr.load_run; "
+        "print(sorted({'torch', 'shap'} & {*sys.modules}))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_the_names_of_the_api_are_listed_and_others_are_refused() -> None:
+    assert {"Run", "load_run", "report", "run"} <= set(dir(dr))
+    with pytest.raises(AttributeError, match="no attribute 'reports'"):
+        _ = dr.reports

@@ -1,0 +1,111 @@
+"""Every kind of model that a call takes answers as it does by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.api.conftest import Report
+
+
+def explained(run: Any) -> Any:
+    """(row,) the probability of the explained class, and the rows of X that were tested."""
+    tested = run.results.predictions
+    return tested.probabilities[:, tested.explained], tested.instance_ids
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["frame", "array"])
+def test_the_trees_of_a_forest_are_walked_exactly(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series, named: bool
+) -> None:
+    from sklearn.ensemble import RandomForestClassifier
+
+    X = numbers if named else numbers.to_numpy()
+    model = RandomForestClassifier(8, max_depth=4, random_state=0).fit(X, labels)
+    run = report(model, X, labels, explainers=["shap", "random"])
+    assert run.explanations["shap"].variant.startswith("TreeExplainer")
+    gap = run.explanations["shap"].completeness_gap
+    assert gap is not None
+    assert np.abs(gap).max() < 1e-6
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_a_booster_numbers_its_classes_and_the_call_names_them(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series, library: str
+) -> None:
+    package = pytest.importorskip(library)
+    one = (labels == "denied").astype(int)
+    if library == "xgboost":
+        data = package.DMatrix(numbers, label=one)
+        booster = package.train({"objective": "binary:logistic", "max_depth": 2}, data, 4)
+        expected = booster.predict(data)
+    else:
+        data = package.Dataset(numbers, label=one)
+        booster = package.train({"objective": "binary", "verbose": -1}, data, 4)
+        expected = booster.predict(numbers)
+    run = report(booster, numbers, labels, classes=["approved", "denied"], positive="denied")
+    shares, rows = explained(run)
+    np.testing.assert_allclose(shares, expected[rows], atol=1e-6)
+
+
+def test_a_booster_whose_classes_nobody_names_is_refused(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    package = pytest.importorskip("xgboost")
+    data = package.DMatrix(numbers, label=(labels == "denied").astype(int))
+    booster = package.train({"objective": "binary:logistic"}, data, 2)
+    with pytest.raises(Exception, match=r"numbers do not say which class.*\n?.*classes=\["):
+        report(booster, numbers, labels)
+
+
+def test_a_torch_module_is_asked_without_dropout_and_left_in_its_mode(
+    report: Report, numbers: pd.DataFrame, labels: pd.Series
+) -> None:
+    import torch
+
+    torch.manual_seed(0)
+    parts = [torch.nn.Linear(2, 8), torch.nn.Dropout(0.5), torch.nn.Linear(8, 2)]
+    module = torch.nn.Sequential(*parts)
+
+    def encoder(table: pd.DataFrame) -> Any:
+        return torch.as_tensor(table.to_numpy(dtype=np.float32)) / 50
+
+    run = report(module, numbers, labels, encoder=encoder, positive="denied")
+    assert module.training
+    shares, rows = explained(run)
+    with torch.no_grad():
+        expected = torch.softmax(module.eval()(encoder(numbers)), dim=1).numpy()[:, 1]
+    np.testing.assert_allclose(shares, expected[rows], atol=1e-6)
+
+
+def test_a_function_gets_the_table_in_its_own_types(
+    report: Report, loans: pd.DataFrame, labels: pd.Series
+) -> None:
+    X = loans.drop(columns="decision")
+    kinds: list[list[str]] = []
+
+    def model(table: pd.DataFrame) -> Any:
+        kinds.append([str(kind) for kind in table.dtypes])
+        return 0.2 + 0.5 * (table["job"] == "clerk") * table["owns"]
+
+    run = report(model, X, labels, explainers=["shap"], classes=["denied", "approved"])
+    assert not run.failed
+    own = [str(kind) for kind in X.dtypes]
+    assert all(one[1:] == own[1:] for one in kinds)  # an age between two ages is a fraction
+    assert own == kinds[0]
+
+
+def test_a_number_is_predicted_where_the_model_is_a_regressor(
+    report: Report, loans: pd.DataFrame
+) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    X, y = loans[["age", "owns"]], loans["income"].fillna(50)
+    model = LinearRegression().fit(X, y)
+    run = report(model, X, y, metrics=["rmse"], explainers=["random"])
+    tested = run.results.predictions
+    np.testing.assert_allclose(tested.logits[:, 0], model.predict(X)[tested.instance_ids])
+    assert run.scores["metric"].tolist().count("rmse") >= 1

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import math
+
+from deepseek_report.artifacts.estimate import Estimate, restored
+from deepseek_report.artifacts.files import load_json, save_json
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.score import Score
+
+
+def test_a_finding_read_back_tells_the_same_estimates(tmp_path):
+    rate = Estimate(0.2, 0.1, 0.3, 40, "Wilson")
+    finding = Finding("a", "low", "a", {"rate": rate, "pairs": [{"gap": rate, "name": "x"}]})
+    save_json(tmp_path / "finding.json", finding)
+    assert Finding.from_json(load_json(tmp_path / "finding.json")).values == finding.values
+
+
+def test_what_is_undefined_stays_undefined_on_its_way_through_json(tmp_path):
+    save_json(tmp_path / "one.json", Estimate(math.nan, None, math.inf))
+    back = restored(load_json(tmp_path / "one.json"))
+    assert not back.is_defined
+    assert back.ends is None
+
+
+def test_an_estimate_and_its_score_hold_the_same():
+    rate = Estimate(0.2, 0.1, 0.3, 40, "Wilson")
+    assert Estimate.of_score(rate.score("accuracy", "performance", "higher")) == rate
+    bare = Score("mae", "performance", 1.5, 40, "lower", low=math.nan, high=math.nan)
+    assert Estimate.of_score(bare).ends is None
+
+
+def test_a_difference_seen_from_the_other_side_turns_its_interval():
+    assert Estimate(-0.1, -0.3, 0.05, 9).negated() == Estimate(0.1, -0.05, 0.3, 9)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.disclosure import WHOLE
+from deepseek_report.artifacts.protocols.traits import releases_of, table_types
+from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.table import Column, TableType, estimate
+from deepseek_report.errors import ArtifactError
+
+TYPE = TableType(
+    (Column("layer", "layer"), estimate("ms", unit="ms"), Column("quick", "yes_no", optional=True)),
+    section="bottlenecks",
+    folded=True,
+    release=WHOLE,
+)
+ROWS: Mapping[str, Any] = {"layer": ["a", "b"], "ms": [1.0, 2.0], "low": [0.5, 1.5]}
+
+
+def frame(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame({**ROWS, "high": [1.5, np.nan], **columns})
+
+
+def test_a_table_and_what_it_means_come_back_as_they_were_stored(tmp_path):
+    Measurement(tables={"layers": frame()}).typed({"layers": TYPE}).save(tmp_path)
+    again = Measurement.load(tmp_path)
+    assert again.types == {"layers": TYPE}
+    assert again.tables["layers"].equals(frame())
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        (frame().drop(columns="ms"), "has no column `ms`"),
+        (frame().drop(columns="high"), "has no column `high`"),
+        (frame(more=1), "a column `more` that is not declared"),
+        (frame(ms="fast"), "cells in `ms` that are no number"),
+        (frame(layer=3), "cells in `layer` that are no layer"),
+        (frame(quick="very"), "cells in `quick` that are no yes_no"),
+    ],
+)
+def test_a_table_that_is_not_what_was_promised_is_refused(table, reason):
+    with pytest.raises(ArtifactError, match=reason):
+        Measurement(tables={"layers": table}).typed({"layers": TYPE})
+
+
+def test_a_column_without_any_value_and_a_table_without_rows_fit():
+    TYPE.validate("layers", frame(quick=None, ms=None))
+    TYPE.validate("layers", frame().head(0).astype(object))
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"columns": "layer"}, "no list"),
+        ({"columns": [{"key": "layer", "kind": "script"}]}, "unknown kind 'script'"),
+        ({"columns": [{"kind": "text"}]}, "has no `key`"),
+        ({"columns": [{"key": 3}]}, "`key` of a table is 3"),
+        ({"columns": [], "section": ["x"]}, "`section` of a table"),
+        ({"columns": [], "release": {}}, "unknown field 'release'"),
+        ({}, "has no `columns`"),
+    ],
+)
+def test_a_damaged_declaration_in_a_received_folder_is_named(tmp_path, damage, reason):
+    Measurement(tables={"layers": frame()}).typed({"layers": TYPE}).save(tmp_path)
+    (tmp_path / "tables.json").write_text(json.dumps({"layers": damage}))
+    with pytest.raises(ArtifactError, match=reason):
+        Measurement.load(tmp_path)
+
+
+def test_a_table_swapped_in_a_received_folder_is_refused(tmp_path):
+    Measurement(tables={"layers": frame()}).typed({"layers": TYPE}).save(tmp_path)
+    frame().drop(columns="ms").to_parquet(tmp_path / "layers.parquet")
+    with pytest.raises(ArtifactError, match="has no column `ms`"):
+        Measurement.load(tmp_path)
+
+
+def test_a_copy_without_some_columns_has_a_type_that_fits_it():
+    copy = frame().drop(columns=["layer", "high"])
+    TYPE.restricted_to(copy.columns).validate("layers", copy)
+
+
+def test_a_table_says_in_one_place_how_it_is_passed_on():
+    tables = {"layers": TYPE, "secret": TableType((Column("layer"),))}
+    assert releases_of(SimpleNamespace(tables=tables)) == {"layers": WHOLE}
+    assert table_types(object()) == {}

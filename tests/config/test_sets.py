@@ -1,0 +1,215 @@
+"""Named sets: what a list means, who named a part, and what is said of a set that is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.config.catalogue import folders, groups
+from deepseek_report.config.completing import Completer
+from deepseek_report.config.compose import compose
+from deepseek_report.config.composed import Composed
+from deepseek_report.config.files import MULTIPLE
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.sets import Layer, find_sets
+from deepseek_report.config.validate import validate
+
+ROOTS = [shipped("conf")]
+SETS = find_sets(ROOTS, groups(ROOTS))
+EXPLAINERS = SETS["explainers"]
+DEFAULT = list(EXPLAINERS.members("default"))
+
+
+def on_the_command_line(*words: str) -> Layer:
+    return Layer(words, "command line", "")
+
+
+def in_a_file(*words: str) -> Layer:
+    return Layer(words, "config", "")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A folder with a set, an experiment that takes it, and one that builds on that one."""
+    (tmp_path / "explainers" / "sets").mkdir(parents=True)
+    (tmp_path / "explainers" / "sets" / "ours.yaml").write_text(
+        "# Ours.\n- fast\n- -shap\n- lime\n"
+    )
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "loans.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - override /model: mlp\n"
+        "  - override /explainers: [ours, attention_rollout]\nname: loans\n"
+    )
+    (tmp_path / "experiment" / "more.yaml").write_text(
+        "# @package _global_\ndefaults:\n  - loans\n  - override /explainers: -lime\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["default"], DEFAULT),
+        (["lime", "default"], ["lime", *(name for name in DEFAULT if name != "lime")]),
+        (["default", "-lime"], [name for name in DEFAULT if name != "lime"]),
+        (["all", "-default", "shap"], ["shap"]),
+        (["shap", "shap"], ["shap"]),
+        ([], []),
+    ],
+)
+def test_a_list_is_read_from_left_to_right(words: list[str], expected: list[str]) -> None:
+    assert list(EXPLAINERS.select([on_the_command_line(*words), in_a_file("random")])) == expected
+
+
+def test_a_list_of_signs_alone_changes_the_list_below_it() -> None:
+    layers = [on_the_command_line("-lime"), in_a_file("+random"), in_a_file("shap", "lime")]
+    assert EXPLAINERS.select([*layers, in_a_file("default")]) == {
+        "shap": "config",
+        "random": "config",
+    }
+
+
+def test_a_part_is_named_by_who_writes_its_name_and_not_by_a_set() -> None:
+    layers = [on_the_command_line("+lime"), in_a_file("fast", "shap")]
+    selected = EXPLAINERS.select(layers)
+    assert (selected["lime"], selected["shap"]) == ("command line", "config")
+    assert {selected[name] for name in EXPLAINERS.members("fast") if name != "shap"} == {"set"}
+
+
+def test_every_shipped_set_holds_parts_that_exist() -> None:
+    for group in MULTIPLE:
+        assert "default" in SETS[group]
+        for name in SETS[group].names:
+            assert set(SETS[group].members(name)) <= set(groups(ROOTS)[group])
+            assert SETS[group].members(name)
+
+
+def parts(composed: Composed, group: str = "explainers") -> list[str]:
+    return [name for name, part in composed.raw[group].items() if "_target_" in part]
+
+
+def test_the_command_line_takes_extends_and_shortens() -> None:
+    fast = list(EXPLAINERS.members("fast"))
+    composed = compose(["explainers=fast", "+metrics=accuracy", "~visualizations=beeswarm"])
+    assert not composed.problems
+    assert parts(composed) == fast
+    assert set(parts(composed, "metrics")) == set(SETS["metrics"].members("default"))
+    assert "beeswarm" not in parts(composed, "visualizations")
+    assert composed.origin("metrics", "accuracy") == "command line"
+    assert composed.origin("metrics", "r2") == "set"
+
+
+def test_a_part_can_be_taken_away_by_its_key_too() -> None:
+    assert "beeswarm" not in parts(compose(["~visualizations.beeswarm"]), "visualizations")
+
+
+def test_a_field_of_a_part_from_a_set_can_be_set() -> None:
+    composed = compose(["explainers=[default,-shap]", "explainers.lime.num_samples=77"])
+    assert composed.raw["explainers"]["lime"]["num_samples"] == 77
+
+
+def test_a_folder_of_ones_own_adds_a_set_and_an_experiment_takes_and_shortens_it(own: Path) -> None:
+    ours = ["integrated_gradients", "input_x_gradient", "intrinsic", "random", "lime"]
+    loans = compose(["experiment=loans"], str(own))
+    assert parts(loans) == [*ours, "attention_rollout"]
+    assert loans.origin("explainers", "attention_rollout") == "config"
+    assert parts(compose(["experiment=more"], str(own))) == [*ours[:-1], "attention_rollout"]
+    assert parts(compose(["experiment=more", "explainers=+shap"], str(own)))[-1] == "shap"
+
+
+def test_what_a_set_brings_is_left_out_and_what_the_command_line_names_is_refused(
+    own: Path,
+) -> None:
+    unfit = ["model=mlp", "report.thresholds=[]"]
+    experiment = validate(compose(["explainers=default", *unfit]))
+    assert "explanations/attention_rollout" in {one.artifact for one in experiment.refused}
+    assert not experiment.named
+    with pytest.raises(ConfigProblems, match="attention_rollout"):
+        validate(compose(["explainers=[default,attention_rollout]", *unfit]))
+    by_file = validate(compose(["experiment=loans"], str(own)))
+    assert by_file.named == {"explanations/attention_rollout"}
+
+
+@pytest.mark.parametrize(
+    ("override", "hint"),
+    [
+        ("explainers=[defaults]", 'did you mean "default"?'),
+        ("explainers=[default,-lmie]", 'did you mean "-lime"?'),
+        ("metrics=explanation", 'did you mean "explanations"?'),
+    ],
+)
+def test_a_word_that_is_neither_part_nor_set_gets_the_nearest_of_both(
+    override: str, hint: str
+) -> None:
+    (problem,) = compose([override]).problems
+    assert problem.where == f"command line, {override}"
+    assert problem.todo == hint
+
+
+def test_a_wrong_word_in_a_file_is_told_with_its_line_beside_all_other_problems(own: Path) -> None:
+    file = own / "experiment" / "loans.yaml"
+    file.write_text(file.read_text().replace("attention_rollout", "attention_rolout"))
+    problems = compose(["experiment=loans", "model=mpl"], str(own)).problems
+    assert [problem.todo for problem in problems] == [
+        'did you mean "mlp"?',
+        'did you mean "attention_rollout"?',
+    ]
+    assert problems[1].where.endswith("loans.yaml:4")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("ours", "- ours\n", "the set ours is made from itself"),
+        ("ours", "- lmie\n", '"lmie" is not in the group explainers'),
+        ("ours", "steps: 3\n", "the set ours is no list of names"),
+        ("lime", "- shap\n", "lime is already the name of a part"),
+        ("all", "- shap\n", "all is already the name of the set of all parts"),
+    ],
+)
+def test_a_set_that_cannot_be_used_is_told_with_its_file(
+    name: str, content: str, found: str, own: Path
+) -> None:
+    (own / "explainers" / "sets" / f"{name}.yaml").write_text(content)
+    with pytest.raises(ConfigProblems) as caught:
+        compose(["explainers=ours"], str(own))
+    assert f"{name}.yaml" in caught.value.problems[0].where
+    assert found in caught.value.problems[0].found
+
+
+def test_sets_that_are_made_from_one_another_are_told(own: Path) -> None:
+    (own / "explainers" / "sets" / "ours.yaml").write_text("- theirs\n")
+    (own / "explainers" / "sets" / "theirs.yaml").write_text("- ours\n")
+    with pytest.raises(ConfigProblems, match="the set ours is made from itself"):
+        compose(["explainers=ours"], str(own))
+
+
+def test_sets_complete_as_parts_do_and_behind_a_sign(own: Path) -> None:
+    completer = Completer([], str(own))
+    assert "explainers=ours" in completer.overrides("explainers=o")
+    assert "explainers=[default,-lime" in completer.overrides("explainers=[default,-l")
+    assert "explainers=[fast,shap" in completer.overrides("explainers=[fast,s")
+
+
+def test_the_lists_of_files_count_in_the_order_that_hydra_gives_them(tmp_path: Path) -> None:
+    """The last of two overrides that stand beside one another, and the outer one of two nested."""
+    from hydra import compose as hydra_compose
+    from hydra import initialize_config_dir
+
+    folder = tmp_path / "experiment"
+    folder.mkdir()
+    head = "# @package _global_\ndefaults:\n"
+    lists = {"inner": "lime", "outer": "shap", "first": "random", "second": "lime"}
+    takes = {"outer": ["inner"], "two": ["first", "second"]}
+    for name in ("inner", "first", "second", "outer", "two"):
+        lines = [f"  - {below}" for below in takes.get(name, ())]
+        lines += [f"  - override /explainers: [{lists[name]}]"] if name in lists else []
+        (folder / f"{name}.yaml").write_text(head + "\n".join(lines) + "\n")
+    whole = [f"hydra.searchpath=[file://{tmp_path}]", "metrics=[]", "visualizations=[]"]
+    whole += ["sections=[]", "frameworks=[]"]
+    for name in ("inner", "outer", "two"):
+        with initialize_config_dir(str(folders()[-1]), version_base="1.3"):
+            theirs = hydra_compose("config", overrides=[*whole, f"experiment={name}"])
+        assert parts(compose([f"experiment={name}"], str(tmp_path))) == list(theirs.explainers)

@@ -1,0 +1,104 @@
+"""Nobody outside of `data_kinds` asks which kind of data it has: what differs is a method there."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deepseek_report
+from deepseek_report.data_kinds import ALL_KINDS
+
+PACKAGE = Path(deepseek_report.__file__).parent
+#: What tells a kind of data, or stands for it.
+TELLING = frozenset({"modality", "layout", "structure", "views"})
+#: Modules of single kinds; elsewhere only the face and what kinds share is imported.
+SINGLE = frozenset(f"deepseek_report.data_kinds.{name}" for name in (*ALL_KINDS, "grid"))
+#: {(module, code): why it may ask}.
+PERMITTED = {
+    ("config/rules.py", "nature.modality not in readable"): (
+        "before data are read there is only the name of their kind, and `modalities` of a plug-in"
+    ),
+    (
+        "config/rules.py",
+        "nature.modality not in getattr(plugin, 'modalities', {nature.modality})",
+    ): "the same, for what is left out",
+    ("artifacts/schema.py", "self.layout"): "the schema says what it is without its layout",
+}
+
+
+def _is_telling(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Attribute) and node.attr in TELLING) or (
+        isinstance(node, ast.Name) and node.id in TELLING - {"views"}
+    )
+
+
+def _conditions(node: ast.AST) -> Iterator[ast.expr]:
+    """What a statement or expression asks the truth of."""
+    if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+        yield node.test
+    elif isinstance(node, ast.BoolOp):
+        yield from node.values
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node.operand
+    elif isinstance(node, ast.comprehension):
+        yield from node.ifs
+
+
+def _names_kinds(node: ast.AST) -> bool:
+    """A table with a place for each of several kinds: a branch in other clothes."""
+    if not isinstance(node, ast.Dict):
+        return False
+    keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+    return len(keys & ALL_KINDS) > 1
+
+
+def questions(tree: ast.AST) -> Iterator[str]:
+    """The code of everything in a module that asks which kind of data it has."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and any(map(_is_telling, (node.left, *node.comparators))):
+            yield ast.unparse(node)
+        elif isinstance(node, ast.Match) and _is_telling(node.subject):
+            yield ast.unparse(node.subject)
+        elif (isinstance(node, ast.ImportFrom) and node.module in SINGLE) or _names_kinds(node):
+            yield ast.unparse(node)
+        yield from (ast.unparse(test) for test in _conditions(node) if _is_telling(test))
+
+
+def _modules() -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE / "data_kinds"]
+
+
+def test_no_module_asks_which_kind_of_data_it_has() -> None:
+    asked = {
+        (path.relative_to(PACKAGE).as_posix(), question)
+        for path in _modules()
+        for question in questions(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert sorted(asked - set(PERMITTED)) == []
+    assert sorted(set(PERMITTED) - asked) == [], "no longer there: take it off the list"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'x = schema.modality == "text"',
+        'if schema.modality in {"image", "series"}: pass',
+        "y = 1 if schema.layout is None else 2",
+        "if not schema.layout: pass",
+        "z = schema.layout.shape if schema.layout else ()",
+        'WORDS = {"image": "pixel", "series": "step"}',
+        'w = kind.structure == "tokens"',
+        "from deepseek_report.data_kinds.text import Text",
+        "match schema.modality:\n    case 'text': pass",
+    ],
+)
+def test_every_way_of_asking_is_noticed(code) -> None:
+    assert list(questions(ast.parse(code)))
+
+
+def test_calling_the_kind_is_no_question() -> None:
+    code = 'label = draft.text(f"rows.{schema.modality}")\nnoun = kind_of(schema).noun\n'
+    assert not list(questions(ast.parse(code)))

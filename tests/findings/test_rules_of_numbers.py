@@ -1,0 +1,85 @@
+"""Rules that hold for every task, on a predicted number, in the words of numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepseek_report.findings import (
+    rules_bottlenecks,
+    rules_calibration,
+    rules_errors,
+    rules_performance,
+)
+from deepseek_report.findings.records import words_of
+
+EURO = "\u00a0€"
+
+
+@pytest.fixture
+def number(run):
+    return run.data(classes=("price",), favourable=None, explained=0, task="regression", unit="€")
+
+
+def said(results, finding) -> str:
+    worded = words_of(results).finding(finding)
+    return f"{worded.claim} {worded.detail} {worded.why} {worded.do}"
+
+
+@pytest.mark.parametrize(
+    ("value", "predictor", "message", "severity", "text"),
+    [
+        (3.0, "ridge", "baseline_better", "info", "The model errs less than ridge regression."),
+        (-3.0, "ridge", "baseline_worse", "high", "a paired difference of 3.0"),
+        (-3.0, "gradient_boosting", "baseline_worse", "medium", "errs less than the model"),
+        (0.1, "mean", "baseline_level", "medium", "is not shown to err less"),
+    ],
+)
+def test_simpler_models_are_compared_by_their_errors(
+    number, score, value, predictor, message, severity, text
+):
+    gain = score("mae_gain", value, value - 0.5, value + 0.5, predictor=predictor)
+    number.measure("baselines", gain, score("mae", 9.0, predictor=predictor))
+    number.measure("mae", score("mae", 12.0))
+    results = number.results()
+    (finding,) = rules_performance.baselines(results)
+    assert (finding.message, finding.severity) == (message, severity)
+    assert text in said(results, finding)
+    assert f"12.0{EURO}" in said(results, finding) or message == "baseline_worse"
+
+
+def test_the_worst_slice_is_told_by_its_error_in_the_unit(number, score):
+    row = {"slice": "size is over 3", "n": 90, "share": 0.2, "mae": 30.0, "low": 25.0}
+    row |= {"high": 35.0, "rest_mae": 12.0, "mean_error": 8.0, "p_adjusted": 0.001}
+    number.measure("slices", score("slices_examined", 30), slices=[row])
+    results = number.results()
+    (finding,) = rules_bottlenecks.worst_slice(results)
+    assert (finding.message, finding.severity) == ("worst_slice", "high")
+    text = said(results, finding)
+    assert "The model is furthest off where size is over 3." in text
+    assert "predictions there are too high by 8.00 on average" in text
+
+
+@pytest.mark.parametrize(("p", "kind"), [(0.01, "apart"), (0.4, "even")])
+def test_gaps_between_groups_are_beyond_chance_or_not(number, p, kind):
+    test = {"metric": "mae_gap", "attribute": "sex", "attribute_label": "Sex", "value": 5.0}
+    test |= {"low": 1.0, "high": 9.0, "n": 200, "p_adjusted": p}
+    test |= {"widest_level": "men", "narrowest_level": "women"}
+    too_few = test | {"value": float("nan"), "p_adjusted": float("nan")}
+    number.measure("group_rates", tests=[too_few, test])
+    results = number.results()
+    (finding,) = rules_errors.error_gaps(results)
+    assert finding.message == f"error_gaps_{kind}"
+    assert "“men”" in said(results, finding)
+
+
+def test_predictions_that_lean_and_that_noise_moves_are_told(number, score):
+    number.measure("mae", score("mae", 10.0))
+    number.measure("residuals", score("mean_error", 3.0, 2.0, 4.0))
+    number.measure("robustness", score("change_under_noise", 6.0, 5.0, 7.0))
+    results = number.results()
+    (leaning,) = rules_calibration.leaning(results)
+    (moved,) = rules_bottlenecks.moved(results)
+    assert (leaning.message, leaning.severity) == ("leaning", "medium")
+    assert "too high on the whole" in said(results, leaning)
+    assert (moved.message, moved.severity) == ("moved", "medium")
+    assert "60\u00a0%" in said(results, moved).replace("60.0", "60")

@@ -1,0 +1,65 @@
+"""The sentences of the metrics stand in the catalog, and no sentence there is left unsaid."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jinja2 import meta
+
+import deepseek_report
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.wording.words import wording
+
+CATALOG = shipped("templates") / "locale" / "en" / "metrics.yaml"
+PACKAGE = Path(deepseek_report.__file__).parent
+#: Groups of the catalog whose texts are said by what computes, and nowhere else.
+GROUPS = ("notes.", "interval_methods.", "task_words.")
+SAYS = ("metrics", "statistics", "tasks", "privacy")
+
+
+def _modules() -> list[Path]:
+    return sorted(path for folder in SAYS for path in (PACKAGE / folder).glob("**/*.py"))
+
+
+def _calls(path: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
+            yield node
+
+
+def _ids() -> set[str]:
+    return {call.args[0].value for path in _modules() for call in _calls(path)}  # type: ignore[attr-defined]
+
+
+def _flat(texts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, text in texts.items():
+        if isinstance(text, Mapping):
+            yield from _flat(text, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", text
+
+
+ENVIRONMENT = wording()._environment
+TEXTS = dict(_flat(yaml.safe_load(CATALOG.read_text(encoding="utf-8"))))
+
+
+def _slots(text: str) -> set[str]:
+    return meta.find_undeclared_variables(ENVIRONMENT.parse(text))
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: path.stem)
+def test_every_message_has_a_text_that_its_values_fill(path: Path) -> None:
+    for call in _calls(path):
+        assert isinstance(call.args[0], ast.Constant), f"line {call.lineno}: not a literal id"
+        key = call.args[0].value
+        assert key in TEXTS, f"line {call.lineno}: the catalog has no {key!r}"
+        assert _slots(TEXTS[key]) == {word.arg for word in call.keywords}, key
+
+
+def test_every_text_is_said() -> None:
+    assert {key for key in TEXTS if key.startswith(GROUPS)} <= _ids()

@@ -1,0 +1,67 @@
+"""The page around a document speaks the language that the document's head names."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.rendering import page_words
+from deepseek_report.wording.words import DEFAULT_LANGUAGE, Wording, wording
+
+HTML = shipped("templates") / "html"
+
+
+def hostile() -> Wording:
+    """The English page with markup in its texts."""
+    page = dict(wording().table("page")) | {"explore": "</script>$x$", "contents": '<b> "$y$'}
+    return Wording({"page": page, "numbers": {"not_defined": "–"}})
+
+
+def test_the_page_and_its_script_hold_no_words_of_their_own() -> None:
+    body = (HTML / "page.html").read_text("utf-8").split("<body>")[1]
+    page = re.sub(r"@@word:\w+@@|<[^>]*>|\$[^$]*\$|@@\w+@@", "", body)
+    assert not re.search(r"[A-Za-z]{2,}", page)
+    assert not re.search(r'aria-label="(?!@@word:)', body)
+    script = re.sub(r"/\*.*?\*/", "", (HTML / "script.js").read_text("utf-8"), flags=re.DOTALL)
+    literals = re.findall(r'"([^"\n]*)"|`([^`\n]*)`', script)
+    said = [text for pair in literals for text in pair if re.match(r"[A-Z][a-z]+(?: |$)", text)]
+    assert [text for text in said if text not in {"ArrowRight", "Home", "End", "Escape"}] == []
+
+
+def test_every_word_that_the_script_asks_for_is_given() -> None:
+    script = (HTML / "script.js").read_text("utf-8")
+    asked = set(re.findall(r'\bwords\.(\w+)|\bsay\("(\w+)"', script))
+    names = {name for pair in asked for name in pair if name}
+    template = page_words.page_template("@@words@@", wording())
+    assert names == set(json.loads(template.replace("$$", "$")))
+
+
+def test_texts_of_the_catalog_cannot_leave_their_place_in_the_page() -> None:
+    text = page_words.page_template("<p>@@word:contents@@</p><script>@@words@@</script>", hostile())
+    assert text.startswith("<p>&lt;b&gt; &quot;$$y$$</p>")
+    assert text.count("</script>") == 1
+
+
+def test_the_language_is_that_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(page_words, "wording", asked.append)
+    for text in ("---\nlang: de\n---\n\nx", "x", "---\n- : [\n---\n", "---\nlang: [a]\n---\n"):
+        page_words.words_of_document(text)
+    assert asked == ["de", *[DEFAULT_LANGUAGE] * 3]
+
+
+def test_figures_are_named_as_the_catalog_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepseek_report.rendering import pandoc
+
+    labels = {"fig": "Abbildung", "tbl": "Tabelle", "sec": "Abschnitt"}
+    words = Wording({"page": {"labels": labels}})
+    monkeypatch.setattr(pandoc, "words_of_document", lambda _: words)
+    document = tmp_path / "report.qmd"
+    document.write_text("# A {#sec-a}\n\nIn @sec-a.\n", encoding="utf-8")
+    assert "Abschnitt\u00a01" in pandoc.convert(document, "html5")

@@ -1,0 +1,57 @@
+"""What was not assessed: what sets brought along is folded, what was named stands in the open."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from deepseek_report.runner.reading import open_run
+from deepseek_report.sections.summary import Summary
+from deepseek_report.terminal import say_finished
+from tests.conftest import SmallRun
+
+_UNFIT = "measures/localisation"
+
+
+def test_what_sets_bring_along_is_listed_once_and_folded(small_run: SmallRun) -> None:
+    opened = open_run(small_run.folder)
+    assert not opened.results.named
+    values = Summary().content(opened.results).values
+    assert values["unfit"] == []
+    assert values["n_of_sets"] > 10
+    assert any("ocalisation" in line for line in values["of_sets"])
+    text = (small_run.folder / "report.qmd").read_text("utf-8")
+    title = f"{values['n_of_sets']} parts of the chosen sets that do not fit"
+    assert text.count(title) == 1
+    assert text.index("## What was not assessed") < text.index(title)
+    assert "Asked for by name" not in text
+
+
+def test_what_the_config_names_and_cannot_have_stands_in_the_open(small_run: SmallRun) -> None:
+    results = open_run(small_run.folder).results
+    before = Summary().content(results).values
+    values = Summary().content(replace(results, named=frozenset({_UNFIT}))).values
+    assert [line for line in values["unfit"] if "ocalisation" in line] == values["unfit"] != []
+    assert values["n_of_sets"] == before["n_of_sets"] - 1
+    assert not any("ocalisation" in line for line in values["of_sets"])
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_terminal_tells_only_what_was_named(
+    named: bool, small_run: SmallRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record: dict[str, Any] = {**open_run(small_run.folder).run, "thresholds": [], "findings": []}
+    record["problems"] = [
+        one | ({"named": True} if named and one["stage"] == _UNFIT else {})
+        for one in record["problems"]
+    ]
+    finished = {"from_store": False, "record": record, "failures": [], "details": {}}
+    finished |= {"kept": (), "run_digest": "0", "pages": (), "folder": small_run.folder}
+    say_finished(SimpleNamespace(**finished))  # type: ignore[arg-type]
+    said = capsys.readouterr().out
+    assert ("not applicable here (1)" in said) == named
+    assert ("mask, say" in said) == named
+    assert "needs a model that hands out" not in said

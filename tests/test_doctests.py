@@ -1,0 +1,26 @@
+"""The examples in the docstrings of pure functions are true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "deepseek_report"
+MODULES = [
+    *sorted(f"statistics.{file.stem}" for file in (PACKAGE / "statistics").glob("[!_]*.py")),
+    *(f"artifacts.{name}" for name in ("estimate", "ids", "message", "names", "numbers")),
+    "wording.numbers",
+]
+#: These hold what depends on drawn numbers alone, or on objects too large for a line.
+WITHOUT = {"statistics.gaps"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_are_true(name: str) -> None:
+    module = importlib.import_module(f"deepseek_report.{name}")
+    result = doctest.testmod(module)
+    assert result.failed == 0
+    assert bool(result.attempted) == (name not in WITHOUT)

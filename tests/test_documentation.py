@@ -1,0 +1,65 @@
+"""The pages on the API are complete, and docstrings reach them in a form they can show."""
+
+from __future__ import annotations
+
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from runpy import run_path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = ROOT / "docs" / "api"
+NAMED = re.compile(r"^\.\. automodule:: (\S+)$", re.MULTILINE)
+
+
+def modules_of_pages() -> set[str]:
+    return {name for page in PAGES.glob("*.md") for name in NAMED.findall(page.read_text())}
+
+
+@pytest.mark.parametrize("folder", ["statistics", "artifacts/protocols"])
+def test_every_module_of_a_public_folder_has_its_place(folder: str) -> None:
+    package = "deepseek_report." + folder.replace("/", ".")
+    files = (ROOT / "deepseek_report" / folder).glob("[!_]*.py")
+    assert {f"{package}.{file.stem}" for file in files} <= modules_of_pages()
+
+
+def test_every_module_that_a_page_names_exists() -> None:
+    assert len(modules_of_pages()) > 20
+    assert [name for name in sorted(modules_of_pages()) if find_spec(name) is None] == []
+
+
+def test_numbers_of_decisions_are_unique_and_head_their_records() -> None:
+    records = sorted((ROOT / "docs" / "decisions").glob("0*.md"))
+    numbers = [int(record.name[:4]) for record in records]
+    assert numbers == list(range(1, len(records) + 1))
+    for number, record in zip(numbers, records, strict=True):
+        assert record.read_text().startswith(f"# {number}. ")
+
+
+def test_a_docstring_of_ours_becomes_what_sphinx_reads() -> None:
+    rewritten = run_path(str(ROOT / "docs" / "conf.py"))["as_restructured_text"](
+        [
+            "Mean of |e|.",
+            "",
+            "Parameters",
+            "----------",
+            "e, y : (row,) one,",
+            "    or two.",
+            "n : 3.",
+        ]
+    )
+    assert rewritten == [
+        r"Mean of \|e\|.",
+        "",
+        "**Parameters**",
+        "",
+        "",
+        "``e``, ``y``",
+        "   (row,) one,",
+        "   or two.",
+        "",
+        "``n``",
+        "   3.",
+    ]

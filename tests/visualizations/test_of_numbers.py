@@ -1,0 +1,50 @@
+"""Pictures that exist once for every task, drawn of a predicted number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.visualizations.group_rates import GroupRates
+from deepseek_report.visualizations.part_performance import PartPerformance
+from deepseek_report.visualizations.robustness import Robustness
+from deepseek_report.visualizations.slices import Slices
+
+from .conftest import number_results
+from .wordings import draw
+
+
+@pytest.mark.parametrize(
+    ("plugin", "title", "alt"),
+    [
+        (
+            GroupRates(),
+            "The mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
+            "and over”, NT$ 1.20 apart",
+            "The mean error stands beside it",
+        ),
+        (
+            PartPerformance(),
+            "Sex: predictions are off by NT$ 5.30 on average in “women”, by NT$ 5.00 in “men”",
+            "and mean error by part",
+        ),
+        (
+            Slices(),
+            "predictions of 120 cases are off by NT$ 9.0 on average, against 5.0 elsewhere",
+            "in 120 cases against 5.00",
+        ),
+        (Robustness(), "Noise on numbers at level 0.5 moves predictions most, by NT$ 0.5", "MAE"),
+    ],
+    ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
+)
+def test_errors_of_numbers_are_told_in_their_unit(
+    plugin: Any, title: str, alt: str, tmp_path: Path
+) -> None:
+    (picture, *_) = draw(plugin, number_results(tmp_path))
+    texts = (str(text).replace("\u00a0", " ") for text in (picture.title, picture.alt))
+    told, described = texts
+    assert title in told
+    assert alt in described
+    assert "%" not in told

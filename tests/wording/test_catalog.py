@@ -1,0 +1,141 @@
+"""The ids of messages in the code and the texts of the catalogs are the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from jinja2 import meta
+
+import deepseek_report
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.datasets import boston, breast_cancer, credit, diabetes
+from deepseek_report.models import transformer_parts
+from deepseek_report.wording.words import wording
+
+#: Groups of `en.yaml` are asked for by key, from sections, findings and pictures. A group whose
+#: texts are given as messages moves to a file in `en/`, where both tests below read it.
+FOLDER = shipped("templates") / "locale" / "en"
+#: Names of columns and values, which are looked up by their English name.
+LOOKED_UP = re.compile(r"^(names|data_sets\.\w+\.names)\.")
+#: What every text can use without being given it.
+GIVEN = {"noun", "nouns", "the_noun", "the_nouns", "interval"}
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place where the code makes a message; `{}` in the id stands for any one part of a key.
+
+    values : the names of its values, or None where they are not written out there.
+    """
+
+    where: str
+    id: str
+    values: frozenset[str] | None
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(re.escape(self.id).replace(r"\{\}", "[^.]+"))
+
+
+def uses() -> Iterator[Use]:
+    package = Path(deepseek_report.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "message":
+                where = f"{path.relative_to(package)}:{node.lineno}"
+                yield Use(where, id_of(node.args[0], where), values_of(node))
+
+
+def id_of(node: ast.expr, where: str) -> str:
+    if isinstance(node, ast.JoinedStr):
+        parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+        return "".join(map(str, parts))
+    assert isinstance(node, ast.Constant), f"{where}: the id of a message is no literal"
+    return str(node.value)
+
+
+def values_of(node: ast.Call) -> frozenset[str] | None:
+    names = [keyword.arg for keyword in node.keywords]
+    return None if None in names else frozenset(name for name in names if name)
+
+
+def flat(tree: dict, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+USES = tuple(uses())
+KEYS = dict(
+    pair
+    for path in sorted(FOLDER.glob("*.yaml"))
+    for pair in flat(yaml.safe_load(path.read_text(encoding="utf-8")))
+)
+
+
+def test_every_message_has_a_text() -> None:
+    words = wording("en")
+    every = [key for key, _ in flat(dict(words._texts))]
+    lost = [use for use in USES if not any(use.pattern.fullmatch(key) for key in every)]
+    assert [f"{use.where}: {use.id}" for use in lost] == []
+
+
+def test_every_text_is_said_somewhere() -> None:
+    patterns = [use.pattern for use in USES]
+    texts = [key for key in KEYS if not LOOKED_UP.match(key)]
+    unused = [key for key in texts if not any(one.fullmatch(key) for one in patterns)]
+    unused = [key for key in unused if key not in ASKED_BY_KEY]
+    assert unused == []
+
+
+#: Texts in `en/` that sections ask for by their key.
+ASKED_BY_KEY = frozenset({"refusals.unwritten_section"})
+
+
+@pytest.mark.parametrize("use", USES, ids=lambda use: f"{use.where}-{use.id}")
+def test_a_message_gives_all_that_its_text_uses(use: Use) -> None:
+    if use.values is None:
+        return
+    for key, text in KEYS.items():
+        if use.pattern.fullmatch(key):
+            needed = meta.find_undeclared_variables(wording("en")._environment.parse(text))
+            assert needed - GIVEN <= use.values, key
+
+
+def test_texts_in_the_folder_of_a_language_are_valid_templates() -> None:
+    environment = wording("en")._environment
+    for key, text in KEYS.items():
+        assert isinstance(text, str), key
+        environment.parse(text)
+
+
+@pytest.mark.parametrize("module", [boston, breast_cancer, credit, diabetes])
+def test_names_of_the_columns_that_ship_are_in_the_catalog(module: ModuleType) -> None:
+    name = module.DESCRIPTION.name
+    known = {key.removeprefix(f"data_sets.{name}.names.") for key in KEYS}
+    for column in module.COLUMNS.values():
+        categories = column.categories if isinstance(column.categories, dict) else {}
+        named = [column.label, column.attribute_label, column.unit, *categories.values()]
+        named += (column.levels or {}).values()
+        assert [label for label in named if label and label not in known | UNITS] == []
+
+
+#: Units that are written in the same way everywhere.
+UNITS = {"%", "NT$", "kg/m²", "mmHg", "mg/dl"}
+
+
+def test_kinds_of_layers_are_in_the_catalog() -> None:
+    kinds = {kind for _, kind in transformer_parts._KINDS}
+    trained = {
+        f"{kind}{suffix}" for kind in kinds for suffix in ("", ", frozen", ", partly trained")
+    }
+    assert {kind for kind in trained if f"names.{kind}" not in KEYS} == set()

@@ -1,0 +1,99 @@
+"""Numbers are written by the locale, and as `artifacts.numbers` writes them in English."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepseek_report.artifacts import numbers as plain_numbers
+from deepseek_report.wording import estimates
+from deepseek_report.wording.numbers import NumberFormat
+from deepseek_report.wording.words import wording
+
+ENGLISH = wording("en").numbers
+TEXTS = dict(ENGLISH.texts)
+VALUES = st.floats(-1e6, 1e6) | st.floats(-1, 1) | st.just(0.0)
+
+
+@given(VALUES, st.none() | st.floats(1e-4, 1e3))
+def test_english_numbers_are_rounded_as_their_interval_supports(value: float, width: float | None):
+    ends = (None, None) if width is None else (value - width, value + width)
+    assert ENGLISH.number(value, *ends) == plain_numbers.number(value, *ends)
+    assert ENGLISH.quantity(value, "years") == plain_numbers.quantity(value, "years")
+    assert ENGLISH.points(value / 1e6) == plain_numbers.points(value / 1e6)
+    if width is not None:
+        assert ENGLISH.interval(*ends) == plain_numbers.interval(*ends)
+        shares = (value / 1e6, value / 1e6 + width / 1e3)
+        written = plain_numbers.interval(*shares, as_percent=True)
+        assert ENGLISH.interval(*shares, as_percent=True) == written.replace(
+            "\u22120.0 to ",
+            "0.0\u2013",  # no sign before a zero
+        )
+
+
+@given(st.floats(0.3, 1), st.none() | st.floats(1e-3, 0.2))
+def test_english_estimates_read_as_they_did(value: float, width: float | None):
+    low, high = (None, None) if width is None else (value - width, value + width)
+    one = estimates.estimate(value, low, high, 10)
+    assert ENGLISH.share(one) == estimates.share(one)
+    assert ENGLISH.value(one) == estimates.value(one)
+    assert ENGLISH.gap(one) == estimates.gap(one)
+    assert ENGLISH.p_sentence(value) == estimates.p_sentence(value)
+    assert ENGLISH.seconds(100 * value) == estimates.seconds(100 * value)
+    assert ENGLISH.declared(value) == estimates.bound(value)
+
+
+@pytest.mark.parametrize(
+    ("locale", "value", "text"),
+    [("de", 12345.0, "12.345"), ("zh_Hans", 12345.0, "12,345"), ("fr", -0.25, "-0,250")],
+)
+def test_other_locales_write_their_own_signs(locale: str, value: float, text: str):
+    assert NumberFormat(locale, {}, TEXTS).quantity(value, None) == text
+
+
+def test_plurals_have_the_forms_of_the_locale():
+    russian = NumberFormat("ru", {}, TEXTS)
+    forms = {"few": "строки", "many_": "строк"}
+    said = [russian.form(n, "строка", "строки", **forms) for n in (1, 3, 5, 21)]
+    assert said == ["строка", "строки", "строк", "строка"]
+
+
+def test_lists_are_joined_as_the_locale_joins_them():
+    assert ENGLISH.listing(["a", "b", "c"]) == "a, b and c"
+    assert NumberFormat("zh_Hans", {}, TEXTS).listing(["a", "b", "c"]) == "a、b和c"
+
+
+def test_what_is_not_a_number_is_said_in_words():
+    assert ENGLISH.number(math.nan) == ENGLISH.percent(None) == "not defined"
+    assert ENGLISH.interval(None, 1.0) == "no interval"
+
+
+def test_a_setting_has_no_trailing_zeros() -> None:
+    assert [ENGLISH.setting(value) for value in (0.31, 0.5, -1.0)] == ["0.31", "0.5", "−1"]
+    assert NumberFormat("de").setting(0.31) == "0,31"
+
+
+@pytest.mark.parametrize(
+    ("value", "space", "with_unit", "alone"),
+    [
+        (0.031, "probability", "+3.1\u00a0points", "+3.1"),
+        (-0.42, "logit", "−0.420", "−0.420"),
+        (0.42, "none", "+0.420", "+0.420"),
+    ],
+)
+def test_an_attribution_is_signed_and_in_points_where_it_is_a_probability(
+    value: float, space: str, with_unit: str, alone: str
+) -> None:
+    attribution = {"value": value, "space": space}
+    assert ENGLISH.attribution(attribution) == with_unit
+    assert ENGLISH.attribution(attribution, unit=False) == alone
+
+
+def test_what_a_library_wrote_gets_the_signs_of_the_language() -> None:
+    assert NumberFormat("de").library_text("-0.50") == "-0,50"
+    assert ENGLISH.library_text("-0.50") == "−0.50"
+    assert NumberFormat("de").separators == ",."
+    assert ENGLISH.separators == ".\u202f"

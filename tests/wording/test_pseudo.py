@@ -1,0 +1,89 @@
+"""The language for tests marks every text of the catalogs and nothing that fills a slot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deepseek_report.wording.pseudo import (
+    LANGUAGE,
+    mark_pattern,
+    mark_template,
+    marked,
+    words_outside,
+    write_catalog,
+)
+from deepseek_report.wording.words import CATALOGS, Wording, languages, wording
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("Gain over random", "⟦Gain over random⟧"),
+        ("“{{ name }}” found", "“{{ name }}⟦” found⟧"),
+        ("{{ n|plural('row is', 'rows are') }}", "{{ n|plural('⟦row is⟧', '⟦rows are⟧') }}"),
+        ("{{ 'up' if x == 'high' else 'down' }}", "{{ '⟦up⟧' if x == 'high' else '⟦down⟧' }}"),
+        ("{{ label('explainers', name) }}", "{{ label('explainers', name) }}"),
+        ("{% if a in ['up', 'no'] %}on{% endif %}", "{% if a in ['up', 'no'] %}⟦on⟧{% endif %}"),
+        ("{{ a|map('explainer')|join('; ') }}", "{{ a|map('explainer')|join('; ') }}"),
+        ("{{ {'value': x, 'low': none}|gap }}", "{{ {'value': x, 'low': none}|gap }}"),
+        ("{{ x }} – {{ y }}", "{{ x }} – {{ y }}"),
+    ],
+)  # fmt: skip
+def test_texts_of_a_template_are_marked_and_names_of_the_code_are_not(
+    template: str, expected: str
+) -> None:
+    assert mark_template(template) == expected
+
+
+def test_a_pattern_keeps_its_slots() -> None:
+    assert mark_pattern("below {number}") == "⟦below⟧ {number}"
+    assert mark_pattern("{number}\u00a0%") == "{number}\u00a0%"
+
+
+def test_words_outside_of_marks_are_found_and_those_inside_of_any_depth_are_not() -> None:
+    assert words_outside(["⟦a ⟦deep⟧ mark⟧ and else"]) == ["and", "else"]
+    assert words_outside(["⟦begun", "ended⟧ free"]) == ["free"]
+    assert words_outside(["⟦cut off…", "free"]) == ["free"]
+
+
+def test_formats_stay_and_numbers_are_patterns() -> None:
+    made = marked({"formats": {"locale": "en_GB"}, "numbers": {"below": "below {number}"}})
+    assert made == {"formats": {"locale": "en_GB"}, "numbers": {"below": "⟦below⟧ {number}"}}
+
+
+def _texts(value: object, key: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        parts = [_texts(inside, f"{key}.{name}") for name, inside in value.items()]
+        return {place: text for part in parts for place, text in part.items()}
+    return {key[1:]: value} if isinstance(value, str) else {}
+
+
+def test_every_text_of_the_marked_catalog_is_a_template_that_compiles(tmp_path: Path) -> None:
+    made = yaml.safe_load(write_catalog(tmp_path).read_text(encoding="utf-8"))
+    environment = Wording(made)._environment
+    texts = {key: text for key, text in _texts(made).items() if not key.startswith("numbers.")}
+    assert len(texts) > 500
+    for text in texts.values():
+        environment.from_string(text)
+
+
+def test_a_further_catalog_is_found_only_where_the_environment_names_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_catalog(tmp_path)
+    monkeypatch.delenv(CATALOGS, raising=False)
+    assert LANGUAGE not in languages()
+    assert wording(LANGUAGE).label("severities", "low") == wording("en").label("severities", "low")
+    monkeypatch.setenv(CATALOGS, str(tmp_path))
+    assert LANGUAGE in languages()
+    assert wording(LANGUAGE).label("severities", "low").startswith("⟦")
+    assert wording(LANGUAGE, "number").numbers.percent(0.5) == "50.0\u00a0%"
+
+
+def test_a_language_that_is_a_path_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "evil.yaml").write_text("severities: {low: evil}", encoding="utf-8")
+    there = wording(f"../../../..{tmp_path}/evil")
+    assert there.label("severities", "low") == wording("en").label("severities", "low")

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from jinja2 import UndefinedError
+
+from deepseek_report.artifacts.bounds import TEXT
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.errors import ArtifactError
+from deepseek_report.tasks import TASKS
+from deepseek_report.wording.words import Wording, wording
+
+LOCALES = sorted((shipped("templates") / "locale").glob("*.yaml"))
+LANGUAGES = [path for path in LOCALES if "." not in path.stem]
+VARIANTS = [path for path in LOCALES if "." in path.stem]
+FORBIDDEN = re.compile(
+    r"\b(debias\w*|unbiased|solve[sd]?|compliant|unfair\w*|fair|fairness)\b", re.I
+)
+
+
+def flat(tree, prefix=""):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+@pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)
+def test_no_text_claims_what_no_report_can_show(path: Path):
+    texts = flat(yaml.safe_load(path.read_text(encoding="utf-8")))
+    assert [key for key, text in texts if FORBIDDEN.search(str(text))] == []
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+def test_every_text_is_a_valid_template_and_every_finding_has_four(path: Path):
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    words = Wording(tree)
+    for key, text in flat(tree):
+        assert isinstance(text, str), key
+        words._environment.parse(text)
+    for key, parts in tree["findings"].items():
+        assert set(parts) == {"claim", "detail", "why", "do"}, key
+
+
+@pytest.mark.parametrize("path", LANGUAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("task", list(TASKS))
+def test_a_task_says_otherwise_only_what_the_language_says_or_what_sections_of_it_ask(
+    path: Path, task: str
+):
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert set(tree["tasks"]) <= set(TASKS)
+    base, merged = wording(path.stem), wording(path.stem, task)
+    for key, text in flat(tree["tasks"].get(task, {})):
+        assert isinstance(text, str), key
+        merged._environment.parse(text)
+        assert merged.has(key), key
+        assert not key.startswith("findings.") or base.has(key), key
+    assert merged.label("explainers", "shap") == base.label("explainers", "shap")
+
+
+def test_an_empty_text_of_a_task_takes_an_entry_out_of_a_table():
+    assert "ROC AUC" in wording("en").table("glossary")
+    assert "ROC AUC" not in wording("en", "regression").table("glossary")
+
+
+def test_values_are_taken_as_text_and_never_as_templates():
+    words = Wording({"greeting": "Row of {{ name }}."})
+    assert words.text("greeting", name="{{ 7 * 7 }} <b>&") == "Row of {{ 7 * 7 }} <b>&."
+
+
+def test_line_breaks_go_and_thin_spaces_stay():
+    assert Wording({"a": "x\n  y\u202fz\u00a0%"}).text("a") == "x y\u202fz\u00a0%"
+
+
+def test_a_missing_slot_is_an_error_and_not_an_empty_place():
+    with pytest.raises(UndefinedError):
+        Wording({"a": "{{ gone }}"}).text("a")
+
+
+def test_a_missing_text_says_which():
+    with pytest.raises(ArtifactError, match=r"no text 'findings\.nothing\.claim'"):
+        wording("en").finding(Finding("x", "low", "nothing"))
+
+
+def test_a_name_without_label_is_made_readable():
+    assert wording("en").label("explainers", "my_method") == "My method"
+
+
+def test_a_language_without_texts_falls_back_to_english():
+    assert wording("xx").label("explainers", "shap") == "SHAP"
+
+
+def test_a_label_of_any_length_leaves_a_sentence_that_can_be_read():
+    words = Wording({"a": "In {{ level }} of {{ levels | listing }}."})
+    said = words.text("a", level="x" * 10_000, levels=["y" * 10_000, "z"])
+    assert len(said) < 2 * TEXT + 30
+    assert said.endswith("z.")
+
+
+def test_names_that_ship_with_a_data_set_are_said_in_the_language_and_others_stay():
+    texts = {
+        "names": {"missing": "fehlt"},
+        "data_sets": {"loans": {"names": {"Age": "Alter"}}},
+        "a": "{{ label }}: {{ value }} {{ levels|join(', ') }}",
+    }
+    said = {"label": "Age", "value": "missing", "levels": ["Age", "Aged"]}
+    assert Wording(texts, data_set="loans").text("a", **said) == "Alter: fehlt Alter, Aged"
+    assert Wording(texts, data_set="mine").text("a", **said) == "Age: fehlt Age, Aged"
+    named = Wording(texts, data_set="loans").named({"Age": [{"label": "Age"}, 3]})
+    assert named == {"Age": [{"label": "Alter"}, 3]}
+
+
+def test_messages_inside_of_lists_of_mappings_are_worded():
+    words = Wording({"a": "{% for part in parts %}{{ part.why }}{% endfor %}", "b": "so"})
+    assert words.text("a", parts=[{"why": message("b")}]) == "so"
