@@ -86,7 +86,14 @@ class Run:
     @property
     def problems(self) -> list[dict[str, str]]:
         """What failed or cannot be applied here: stage, kind and reason."""
-        return list(self.record["problems"])
+        from deepseek_report.artifacts.message import text_of
+        from deepseek_report.wording.words import wording
+
+        words = wording(self.record["config"]["report"]["language"])
+        return [
+            {**entry, "reason": words.say(text_of(entry["reason"]))}
+            for entry in self.record["problems"]
+        ]
 
     @property
     def failed(self) -> bool:

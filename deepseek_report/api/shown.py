@@ -45,14 +45,13 @@ def first_screen(results: Results, path: str) -> str:
         _facts(values.get("facts") or ()),
         *_table("Thresholds", values.get("thresholds") or (), _THRESHOLD),
         *_findings(values.get("shown") or (), int(values.get("more") or 0)),
-        *_table("Failed", values.get("failed") or (), _FAILED),
+        *_failed(values.get("failed") or ()),
         f"<p>Report: <code>{escape(path)}</code></p>",
     ]
     return f'<div style="{_FRAME}">{"".join(parts)}</div>'
 
 
 _THRESHOLD = {"metric": "Promised", "promised": "", "measured": "Measured", "outcome": "Verdict"}
-_FAILED = {"parts": "Part", "reason": "Reason"}
 
 
 def _facts(facts: Sequence[Mapping[str, Any]]) -> str:
@@ -74,6 +73,13 @@ def _findings(shown: Sequence[Any], more: int) -> Iterator[str]:
     yield "</ul>"
     if more > 0:
         yield f"<p>{more} more in the report.</p>"
+
+
+def _failed(lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield "<h4>Failed</h4><ul>"
+        yield from (f"<li>{_text(line)}</li>" for line in lines)
+        yield "</ul>"
 
 
 def _table(

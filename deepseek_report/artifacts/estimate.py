@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_report.artifacts.message import Text, text_of
+from deepseek_report.artifacts.message import Message, Text, is_message, text_of
 from deepseek_report.artifacts.score import Category, Direction, Score
 
 
@@ -103,11 +103,13 @@ _FIELDS = frozenset(Estimate.__dataclass_fields__)
 
 
 def restored(value: Any) -> Any:
-    """Plain data in which every mapping with the fields of an estimate is one again."""
+    """Plain data in which every estimate and every message that was written is one again."""
     if isinstance(value, list):
         return [restored(item) for item in value]
     if not isinstance(value, Mapping):
         return value
+    if is_message(value):
+        return Message(str(value["message"]), restored(value["values"]))
     if set(value) == _FIELDS:
         return Estimate.of(**{**value, "method": text_of(value["method"])})
     return {key: restored(item) for key, item in value.items()}

@@ -63,6 +63,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def is_message(value: Mapping[str, Any]) -> bool:
+    """Whether plain data are what `plain` wrote of a message."""
+    return value.keys() == {_ID, _VALUES}
+
+
 def from_plain(value: Any) -> Any:
     """The value with everything that `plain` wrote of a message as a message again.
 
@@ -70,7 +75,7 @@ def from_plain(value: Any) -> Any:
     Message(id='data.rows', values={'n': 3})
     """
     if isinstance(value, Mapping):
-        if value.keys() == {_ID, _VALUES}:
+        if is_message(value):
             inside = {str(key): from_plain(one) for key, one in value[_VALUES].items()}
             return Message(str(value[_ID]), inside)
         return {key: from_plain(inside) for key, inside in value.items()}

@@ -84,7 +84,7 @@ def _source(target: str) -> tuple[list[ast.stmt], str]:
 def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
     """{field of a plug-in: the texts it is limited to}, read from its source without importing it.
 
-    Only what the class itself and its module say; fields that are inherited are left out.
+    Fields that are inherited count, as far as their class is in the package.
     """
     body, name = _source(target)
     aliases = {
@@ -92,13 +92,34 @@ def allowed_texts(target: str) -> dict[str, tuple[str, ...]]:
         for one in body
         if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
     }
-    classes = [one for one in body if isinstance(one, ast.ClassDef) and one.name == name]
+    texts: dict[str, tuple[str, ...]] = {}
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            for base in _bases(node, body):
+                texts |= allowed_texts(base)
+            texts |= _limited(node, aliases)
+    return texts
+
+
+def _limited(node: ast.ClassDef, aliases: Mapping[str, ast.expr]) -> dict[str, tuple[str, ...]]:
+    """{field that the class itself declares: the texts it is limited to}."""
     return {
         field.target.id: _literals(field.annotation, aliases)
-        for one in classes
-        for field in one.body
+        for field in node.body
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
     }
+
+
+def _bases(node: ast.ClassDef, body: Sequence[ast.stmt]) -> list[str]:
+    """Dotted paths of the bases of a class that its module imports by name."""
+    imported = {
+        alias.asname or alias.name: f"{line.module}.{alias.name}"
+        for line in body
+        if isinstance(line, ast.ImportFrom) and line.module
+        for alias in line.names
+    }
+    names = [base.id for base in node.bases if isinstance(base, ast.Name)]
+    return [imported[name] for name in names if name in imported]
 
 
 def _literals(annotation: ast.expr, aliases: Mapping[str, ast.expr]) -> tuple[str, ...]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linprog
 
 Bools = NDArray[np.bool_]
 Counts = NDArray[np.int64]
@@ -76,6 +75,8 @@ def upper_bound(
         return np.inf
     aim = np.zeros(len(places))
     aim[column[cell]] = -1.0
+    from scipy.optimize import linprog
+
     found = linprog(aim, A_eq=np.array(rows), b_eq=np.array(totals), method="highs")
     return -float(found.fun) if found.status == 0 else np.inf
 

@@ -38,7 +38,7 @@ from deepseek_report.runner.cost import cost_left
 from deepseek_report.runner.outcomes import Execution, Outcome
 from deepseek_report.runner.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.pool import Pool
-from deepseek_report.runner.problems import reasons, told
+from deepseek_report.runner.problems import problem, reasons, told
 from deepseek_report.runner.progress import Reporter, StageProgress
 from deepseek_report.runner.stages import StageJob, run_stage
 from deepseek_report.runner.work import work_facts
@@ -205,7 +205,7 @@ class _Run:
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {
-            one: made[one].key if one in made else outcomes[one].reason
+            one: made[one].key if one in made else problem(one, outcomes[one].reason, "failed")
             for one in stage.inputs
             if one in made or (outcomes[one].folder is None and outcomes[one].applicable)
         }

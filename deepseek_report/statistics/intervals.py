@@ -207,7 +207,7 @@ def compare_rates(
     Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x.
 
     >>> compare_rates(0, 10, 0, 20)
-    ('none needed: the rates are equal', 1.0)
+    ('equal_rates', 1.0)
     """
     total = trials + other_trials
     if not (trials and other_trials):

@@ -27,7 +27,9 @@ def words_of(results: Results) -> Wording:
     language = str((results.config.get("report") or {}).get("language") or "en")
     if not results.has("data"):
         return words_for(language, None)
-    return words_for(language, results.schema, str(results.card.get("name") or ""))
+    has_card = (results.paths["data"] / "card.json").is_file()
+    name = results.card.get("name") if has_card else None
+    return words_for(language, results.schema, str(name or ""))
 
 
 def words_for(language: str, schema: Schema | None, data_set: str = "") -> Wording:

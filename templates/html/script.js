@@ -11,7 +11,7 @@
   const root = document.documentElement;
   root.classList.add("ready");
   /* What the page says, in the language of the report. */
-  const words = JSON.parse(document.getElementById("words").textContent);
+  const words = JSON.parse(document.getElementById("page-words").textContent);
   const say = (name, slot, value) => words[name].replace(`{${slot}}`, () => value);
 
   /* Theme: the reader's system decides until the reader does. */

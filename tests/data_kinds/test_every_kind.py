@@ -22,7 +22,7 @@ from deepseek_report.metrics.faithfulness import Deletion
 from deepseek_report.metrics.importance import Importance
 from deepseek_report.metrics.robustness import Robustness
 from deepseek_report.metrics.stability import MaxSensitivity
-from deepseek_report.visualizations.labels import player
+from deepseek_report.visualizations.captions import player
 from deepseek_report.wording.words import wording
 from tests.worded import say
 
@@ -127,7 +127,8 @@ def test_every_player_that_is_there_can_be_put_into_words(sample) -> None:
         name, beside = kind.mention(label, display)
         assert {label, display} == {name.strip("“”"), beside}
         assert display in kind.headline(label, display)
-        assert label in player(label, sample.schema)
+        if kind.name in ALL_KINDS:  # the words of the others are not in the catalog
+            assert label in say(player(label, sample.schema))
     assert bool(kind.display_row(row)) == kind.reads_out
 
 

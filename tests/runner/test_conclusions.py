@@ -22,6 +22,8 @@ from deepseek_report.runner.progress import NoReporter
 from deepseek_report.runner.reading import read_run, results_of
 from deepseek_report.store import Store
 
+#: An experiment of which only the language counts.
+EXPERIMENT = SimpleNamespace(multiple={}, single={"report": SimpleNamespace(language="en")})
 #: Pictures that speak of the explainer which does best in the tests.
 READING = {"pictures/beeswarm", "pictures/case_contributions"}
 THRESHOLD = "report.thresholds=[{metric: roc_auc, at_least: 0.6, set_by: us, why: test}]"
@@ -97,7 +99,7 @@ def test_an_older_folder_without_them_gives_the_same(results: Results) -> None:
 
 @pytest.fixture
 def run(tmp_path: Any) -> _Run:
-    return _Run(SimpleNamespace(multiple={}), [], Store(tmp_path), "cpu", NoReporter())  # type: ignore[arg-type]
+    return _Run(EXPERIMENT, [], Store(tmp_path), "cpu", NoReporter())  # type: ignore[arg-type]
 
 
 def test_they_are_drawn_whatever_failed_but_the_data(run: _Run) -> None:

@@ -13,6 +13,7 @@ from deepseek_report.runner.outcomes import Execution
 from deepseek_report.runner.plan import Stage, incomplete_id
 from deepseek_report.runner.progress import NoReporter
 from deepseek_report.store import Store
+from tests.worded import say
 
 #: A data set that counts its attempts in files, and ends its own process where it is told to.
 SOURCE = """
@@ -72,11 +73,12 @@ def run(
     settings = SimpleNamespace(jobs=2, measure_time=False)
     data = Deadly(folder / "marks", deaths, "data.b")
     experiment = SimpleNamespace(
-        single={"dataset": data},
+        single={"dataset": data, "report": SimpleNamespace(language="en")},
         multiple={},
         settings=settings,
         seeds=Seeds(0, 0, 0, 0),
         is_given=False,
+        privacy=SimpleNamespace(is_full=True),
     )
     told = Told()
     return execute(experiment, STAGES, Store(folder / "store"), "cpu", told), told  # type: ignore[arg-type]
@@ -96,7 +98,7 @@ def test_what_was_lost_is_tried_once_more_alone_and_what_dies_again_fails_alone(
     assert attempts(tmp_path, "b") == 2
     assert attempts(tmp_path, "d") == 2
     assert all(attempts(tmp_path, name) <= 2 for name in "cef")
-    assert "ended from outside" in execution.failures[0].reason
+    assert "ended from outside" in say(execution.failures[0].reason)
     tried_again = [stage for stage, problem in told.problems if "once more, with" in problem]
     assert tried_again.count("data/a") == tried_again.count("data/b") == 1
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from deepseek_report.artifacts.message import text_of
 from deepseek_report.cli import run as command
 from deepseek_report.store import hash_folder
 from deepseek_report.store.run_folder import class_of
+from tests.worded import say
 
 from .conftest import forge, reseal
 
@@ -320,6 +322,8 @@ def as_first_format(folder: Path) -> None:
     for name in ("plan", "volatile", "privacy", "command"):
         del run[name]
     kept = {name: concluded[name] for name in ("findings", "thresholds")}
+    for problem in run["problems"]:  # reasons were sentences
+        problem["reason"] = say(text_of(problem["reason"]))
     for entry in run["artifacts"].values():  # nor did they say what the columns of tables mean
         entry["files"].pop("tables.json", None)
     for types in folder.rglob("tables.json"):

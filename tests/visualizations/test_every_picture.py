@@ -46,7 +46,7 @@ _DRAWN: dict[tuple[str, str], Sequence[Picture]] = {}
 
 def built(key: str, build: Build, kind: str = "plain") -> Results:
     """A run that the picture can draw: on a table where it takes one."""
-    modalities = sorted(getattr(plugin(key), "modalities", {"table"}))
+    modalities = sorted(getattr(plugin(key), "modalities", None) or {"table"})
     modality = "image" if key == "localisation" else modalities[-1]
     return build(modality, **{} if kind == "plain" else {kind: True})
 
