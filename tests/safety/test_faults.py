@@ -141,7 +141,14 @@ def run(place: Path) -> None:
     """All stages, then the run folder."""
     store = Store(place / "store")
     settings = SimpleNamespace(jobs=1, measure_time=False)
-    experiment = SimpleNamespace(settings=settings, multiple={}, single={})
+    single = {"report": SimpleNamespace(language="en")}
+    experiment = SimpleNamespace(
+        settings=settings,
+        multiple={},
+        single=single,
+        is_given=False,
+        privacy=SimpleNamespace(is_full=True),
+    )
     execution = module.execute(experiment, STAGES, store, "cpu", NoReporter())  # type: ignore[arg-type]
     if execution.failures:
         return
