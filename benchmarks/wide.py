@@ -29,7 +29,7 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.models.classifier import TorchClassifier
+from deepseek_report.models.shared.module_classifier import TorchClassifier
 
 warnings.simplefilter("ignore")
 BACKGROUND = 64

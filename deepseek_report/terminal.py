@@ -44,8 +44,8 @@ def say_finished(finished: Finished) -> None:
 
 def _texts(finished: Finished) -> Wording:
     """The texts of the report, worded for what these data predict and are made of."""
-    from deepseek_report.artifacts.files import load_json
     from deepseek_report.artifacts.schema import Schema
+    from deepseek_report.artifacts.storage.files import load_json
     from deepseek_report.wording.of_results import words_for
 
     language = str(finished.record["config"]["report"]["language"])
@@ -57,7 +57,7 @@ def _texts(finished: Finished) -> Wording:
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:
-    from deepseek_report.artifacts.numbers import interval, number
+    from deepseek_report.artifacts.rounding import interval, number
 
     declared = finished.record["thresholds"]
     if not declared:

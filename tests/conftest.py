@@ -42,7 +42,7 @@ def small_run(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Small
     """Run once; test processes share the store, whose locks let one of them do the work."""
     from deepseek_report.config.compose import compose
     from deepseek_report.config.validate import validate
-    from deepseek_report.runner.progress import NoReporter
+    from deepseek_report.runner.execution.run_events import NoReporter
     from deepseek_report.runner.run import run_experiment
 
     base = tmp_path_factory.getbasetemp()

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepseek_report.api.options import SEVERAL, dataset_options, report_options
-from deepseek_report.artifacts import bounded_yaml
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.compose import compose
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.sets import Origin
 from deepseek_report.config.validate import validate
-from deepseek_report.models.given_answers import HeldAnswers
+from deepseek_report.models.given.given_answers import HeldAnswers
 
 _CONTROL = "random"
 

@@ -8,7 +8,7 @@ from deepseek_report.api.finished import Run
 from deepseek_report.api.shown import PrintReporter
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import yaml
 
-from deepseek_report.api.problems import refuse
+from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.shown import first_screen
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.runner.reading import open_run, reading, results_of
-from deepseek_report.runner.writing import concluded_record
+from deepseek_report.runner.run_folders.open_run import open_run, reading, results_of
+from deepseek_report.runner.run_folders.writing import concluded_record
 from deepseek_report.wording.of_results import score_table
 from deepseek_report.wording.words import WordedFinding
 
@@ -60,7 +60,7 @@ class Run:
     @property
     def findings(self) -> list[WordedFinding]:
         """What the report concludes, gravest first: severity, claim, detail, what to do."""
-        from deepseek_report.sections.draft import Draft, all_findings
+        from deepseek_report.sections.shared.draft import Draft, all_findings
 
         with reading(self.path):
             words = Draft("summary", self.results).words

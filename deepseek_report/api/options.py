@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
-from deepseek_report.api.problems import ArgumentProblems
+from deepseek_report.api.argument_problems import ArgumentProblems
 from deepseek_report.config.problems import Problem, choices, nearest
-from deepseek_report.datasets.given import GivenTable
-from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.datasets.sources.given_table import GivenTable
+from deepseek_report.rendering.report_options import ReportOptions
 
 #: Groups of parts of which several are chosen by name.
 SEVERAL = ("explainers", "metrics", "visualizations", "sections", "frameworks")

@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepseek_report.api.argument_problems import refuse
 from deepseek_report.api.composing import Pieces
-from deepseek_report.api.models import Hints, answers_digest, hold, recognise
-from deepseek_report.api.problems import refuse
+from deepseek_report.api.given_models import Hints, answers_digest, hold, recognise
 from deepseek_report.api.rows import Rows, digest_of, digest_of_numbers
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
 from deepseek_report.artifacts.schema import TaskName
-from deepseek_report.datasets.targets import MOST_CLASSES
-from deepseek_report.explainers.given import HeldAttributions
-from deepseek_report.models.given_answers import HeldAnswers
+from deepseek_report.datasets.assembly.targets import MOST_CLASSES
+from deepseek_report.explainers.own.given_attributions import HeldAttributions
+from deepseek_report.models.given.given_answers import HeldAnswers
 
-_TABLE = "deepseek_report.datasets.given.GivenTable"
-_MODEL = "deepseek_report.models.given.GivenModel"
-_ANSWERS = "deepseek_report.models.given_answers.GivenAnswers"
-_ATTRIBUTIONS = "deepseek_report.explainers.given.GivenAttributions"
+_TABLE = "deepseek_report.datasets.sources.given_table.GivenTable"
+_MODEL = "deepseek_report.models.given.given_model.GivenModel"
+_ANSWERS = "deepseek_report.models.given.given_answers.GivenAnswers"
+_ATTRIBUTIONS = "deepseek_report.explainers.own.given_attributions.GivenAttributions"
 #: Explainers that are shipped, whose names attributions may take, too.
 _UNNAMED = "given"
 

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Unpack
 
+from deepseek_report.api.argument_problems import in_words_of_the_call, refuse
 from deepseek_report.api.composing import experiment_of, paths_of
 from deepseek_report.api.finished import Run
 from deepseek_report.api.options import Options, check_names
 from deepseek_report.api.pieces import pieces_of
-from deepseek_report.api.problems import in_words_of_the_call, refuse
 from deepseek_report.api.rows import rows_of
 from deepseek_report.api.shown import PrintReporter
-from deepseek_report.api.texts import text_pieces
+from deepseek_report.api.transformers_model import text_pieces
 from deepseek_report.config.experiment import Paths
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepseek_report.api.problems import refuse
+from deepseek_report.api.argument_problems import refuse
 from deepseek_report.artifacts.split import PARTS
-from deepseek_report.datasets.given import GivenRows
-from deepseek_report.models.given_columns import TableForm
+from deepseek_report.datasets.sources.given_table import GivenRows
+from deepseek_report.models.given.given_columns import TableForm
 
 #: A table of features with its labels, as a call names them.
 Given = tuple[Any, Any]

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 
 
 class PrintReporter(NoReporter):
@@ -34,9 +34,9 @@ def first_screen(results: Results, path: str) -> str:
 
     Whatever comes from the data or the folder is escaped.
     """
-    from deepseek_report.sections.summary import Summary
+    from deepseek_report.sections.summary import SummarySection
 
-    content = Summary().content(results)
+    content = SummarySection().content(results)
     values = content.values
     title = str((results.config.get("report") or {}).get("title") or content.title)
     parts = [

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.storage.files import load_json, save_json
 
 Outcome = Literal["met", "not met", "too uncertain to say", "not measured"]
 Side = Literal["at_least", "at_most"]

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
 from deepseek_report.artifacts.message import Text, plain, text_of
+from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 OutputSpace = Literal["logit", "probability", "value", "none"]
 _ARRAYS = ("values", "inputs", "predictions", "base_values", "standard_error", "positions")

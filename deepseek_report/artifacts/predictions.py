@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
+from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import load_json, load_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text, from_plain, message
@@ -31,6 +30,7 @@ from deepseek_report.artifacts.predictions import (
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue, Split
+from deepseek_report.artifacts.storage.files import load_json, load_table
 from deepseek_report.artifacts.table import Table, TableType
 
 
@@ -48,7 +48,7 @@ class Results:
     refused : {artifact id: reason} for what cannot be applied to this model or data.
     findings : what the report concludes, gravest first; empty before that is known.
     named : ids of `refused` that the configuration names itself; the others come from sets.
-    provenance : what the run was made from, see `runner/reading.py`.
+    provenance : what the run was made from, see `runner/run_folders/open_run.py`.
     folder : the run folder, in which all paths lie; None where there is none.
     today : the day of writing, against which dates that people wrote are checked; never printed.
     """

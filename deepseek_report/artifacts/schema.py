@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.errors import NotApplicableError
 
 Kind = Literal["numeric", "ordinal", "categorical", "token"]

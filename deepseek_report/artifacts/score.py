@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.files import (
+from deepseek_report.artifacts.message import Text, text_of
+from deepseek_report.artifacts.names import check_name
+from deepseek_report.artifacts.storage.files import (
     load_arrays,
     load_json,
     load_table,
@@ -20,8 +22,6 @@ from deepseek_report.artifacts.files import (
     save_json,
     save_table,
 )
-from deepseek_report.artifacts.message import Text, text_of
-from deepseek_report.artifacts.names import check_name
 from deepseek_report.artifacts.table import TableType, TableTypes
 from deepseek_report.errors import ArtifactError
 

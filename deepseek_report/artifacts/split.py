@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.files import load_arrays, load_json, save_arrays, save_json
 from deepseek_report.artifacts.message import Text, from_plain, plain
 from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.storage.files import load_arrays, load_json, save_arrays, save_json
 
 Part = Literal["train", "validation", "test"]
 PARTS: tuple[Part, ...] = ("train", "validation", "test")

@@ -11,7 +11,7 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_intermixed_args(arguments)
     experiment = compose_experiment(options, options.overrides)
     from deepseek_report.cli.output.forecast import say_forecast
-    from deepseek_report.runner.forecast import forecast
+    from deepseek_report.runner.planning.forecast import forecast
 
     say_forecast(forecast(experiment))
     return 0

@@ -27,7 +27,7 @@ def command(arguments: list[str]) -> int:
     age = _age(options.older_than)
     from deepseek_report.cli.output.clean import say_cleaned, say_inventory, say_no_store
     from deepseek_report.config.places import find_places
-    from deepseek_report.runner.cleaning import chosen, clean, take_inventory
+    from deepseek_report.runner.run_folders.cleaning import chosen, clean, take_inventory
 
     places = find_places(options.places, options.config_dir)
     inventory = take_inventory(places.store, places.reports)

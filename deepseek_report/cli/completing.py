@@ -60,7 +60,7 @@ def candidates(line: str) -> list[str]:
 
 def _words(command: str, words: Sequence[str], current: str) -> Sequence[str]:
     """Arguments that are no options."""
-    from deepseek_report.config.completing import Completer
+    from deepseek_report.config.continuations import Completer
 
     config_dir = _config_dir(words)
     if command in {"render", "verify"}:

@@ -76,7 +76,7 @@ def _say_unexpected(error: Exception) -> int:
 
 
 def _say_error(error: Exception, code: int) -> int:
-    from deepseek_report.cli.output.text import printable_lines
+    from deepseek_report.cli.output.terminal_text import printable_lines
 
     print(printable_lines(error), file=sys.stderr)
     return code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deepseek_report import __version__
 from deepseek_report.cli.dispatch import exit_code_of
-from deepseek_report.cli.output.text import printable
+from deepseek_report.cli.output.terminal_text import printable
 from deepseek_report.cli.parsing import compose_experiment, make_parser
 
 if TYPE_CHECKING:

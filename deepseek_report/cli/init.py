@@ -18,11 +18,11 @@ def command(arguments: list[str]) -> int:
     parser.add_argument("--copy", action="store_true", help="copy the data into the folder")
     options = parser.parse_args(arguments)
     _check(options.data, options.target, options.copy)
-    from deepseek_report.cli.output.study import say_study
-    from deepseek_report.runner.study import Study, make_study, study_name
+    from deepseek_report.cli.output.new_study import say_study
+    from deepseek_report.runner.scaffold.new_study import NewStudy, make_study, study_name
 
     name = options.name or study_name(options.folder)
-    study = Study(options.folder, name, options.data, options.target, options.copy)
+    study = NewStudy(options.folder, name, options.data, options.target, options.copy)
     say_study(study, make_study(study))
     return 0
 
@@ -33,8 +33,8 @@ def _check(data: Path | None, target: str | None, copy: bool) -> None:
         raise ConfigError(f"init: {wanted} is about data of your own. Add --data FILE")
     if data is None or target is not None:
         return
-    from deepseek_report.datasets.file_form import FileForm
-    from deepseek_report.datasets.reading import read_header
+    from deepseek_report.datasets.readers.file_form import FileForm
+    from deepseek_report.datasets.readers.table_file import read_header
 
     names = ", ".join(read_header(data, FileForm())[:40])
     raise ConfigError(

@@ -30,8 +30,8 @@ def command(arguments: list[str]) -> int:
     if unknown := [one for one in formats if one not in {"html", "pdf", "docx"}]:
         raise ConfigError(f"--to {options.to}: {unknown[0]} is not a format; use html, pdf, docx")
     _check_language(options.language)
-    from deepseek_report.runner.reading import reading
-    from deepseek_report.runner.writing import WriteOptions, write_report
+    from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.runner.run_folders.writing import WriteOptions, write_report
 
     gc.disable()  # one report, then the process ends: nothing is worth collecting
     with reading(options.run):

@@ -14,7 +14,7 @@ def command(arguments: list[str]) -> int:
     options = parser.parse_intermixed_args(arguments)
     from deepseek_report.cli.output.runs import say_runs
     from deepseek_report.config.places import find_places
-    from deepseek_report.runner.past_runs import past_runs
+    from deepseek_report.runner.run_folders.past_runs import past_runs
 
     reports = find_places(options.places, options.config_dir).reports
     say_runs(reports, past_runs(reports))

@@ -14,8 +14,8 @@ def command(arguments: list[str]) -> int:
     said = "the run digest, or the document digest, as it reached you by another way"
     parser.add_argument("--expect", default="", metavar="DIGEST", help=said)
     options = parser.parse_args(arguments)
-    from deepseek_report.runner.reading import reading
-    from deepseek_report.runner.verify import PROVES, PROVES_NOT, verify
+    from deepseek_report.runner.run_folders.open_run import reading
+    from deepseek_report.runner.run_folders.verify import PROVES, PROVES_NOT, verify
 
     with reading(options.run):
         found = verify(options.run, options.expect)

@@ -22,7 +22,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Declared:
+class DataDeclarations:
     """What the data set declares of itself: its sector, and by what it groups people."""
 
     sector: str = ""
@@ -44,18 +44,18 @@ def read_scope(data: Mapping[str, Any] | None) -> Scope:
     return Scope(tuple(data.get("sectors") or ()), groups)
 
 
-def declared_by(results: Results) -> Declared:
+def declared_by(results: Results) -> DataDeclarations:
     """What the data card and the schema of a run declare."""
     if not results.has("data"):
-        return Declared()
+        return DataDeclarations()
     attributes = results.schema.attributes_of("person")
-    return Declared(
+    return DataDeclarations(
         sector=str(results.card.get("sector") or ""),
         groups=frozenset(name.lower() for one in attributes for name in (one.name, one.label)),
     )
 
 
-def applicability(scope: Scope, declared: Declared) -> Applicability:
+def applicability(scope: Scope, declared: DataDeclarations) -> Applicability:
     """How a row stands to the data that a run is about."""
     lacks: list[str] = []
     if scope.sectors and not declared.sector:

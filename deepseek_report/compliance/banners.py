@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from deepseek_report.artifacts.numbers import count, plural
+from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.compliance.framework import (
     Framework,
     FrameworkChoice,

@@ -9,7 +9,7 @@ from typing import Any
 
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.applicability import Declared, applicability, declared_by
+from deepseek_report.compliance.applicability import DataDeclarations, applicability, declared_by
 from deepseek_report.compliance.banners import AsOf, Banner, Milestone, banners, milestones
 from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.evidence import Evidence, counting, evidence_index
@@ -86,7 +86,7 @@ class ComplianceReport:
     form: tuple[OpenField, ...]
     milestones: tuple[Milestone, ...]
     others: tuple[Framework, ...] = ()
-    declared: Declared = field(default_factory=Declared)
+    declared: DataDeclarations = field(default_factory=DataDeclarations)
 
 
 def evaluate(
@@ -155,7 +155,7 @@ class _Evaluation:
     index: Mapping[str, Evidence]
     options: EvaluateOptions
     as_of: AsOf
-    declared: Declared
+    declared: DataDeclarations
     findings: tuple[Finding, ...]
 
     def report(self, choice: FrameworkChoice) -> FrameworkReport:

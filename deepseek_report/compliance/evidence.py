@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.compliance import run_facts
-from deepseek_report.compliance.checks import Subject, run_checks, scores_of
 from deepseek_report.compliance.framework import evidence_vocabulary
 from deepseek_report.compliance.integrity import (
     STATES,
@@ -17,6 +16,7 @@ from deepseek_report.compliance.integrity import (
     State,
     examine,
 )
+from deepseek_report.compliance.item_checks import Subject, run_checks, scores_of
 from deepseek_report.compliance.sources import Kind, Need, SanityTest, Sources, load_sources
 
 

@@ -11,9 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.bounded_yaml import YamlTooLarge, check_bounds, read_text
 from deepseek_report.artifacts.names import PLAIN_NAME, unfit_name
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge, check_bounds, read_text
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.compliance.applicability import Scope, read_scope
 from deepseek_report.errors import ConfigError
 
@@ -128,7 +128,7 @@ def fields_of(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Source:
+class MappingSource:
     """Where the mapping was read."""
 
     id: str
@@ -149,7 +149,7 @@ class Framework:
     checked: date
     applies_from: Mapping[str, str]
     notes: tuple[str, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[MappingSource, ...]
     disclaimer: str
     rows: tuple[Row, ...]
     sha256: str
@@ -239,7 +239,7 @@ def _build(data: Mapping[str, Any], sha256: str) -> Framework:
         applies_from={k: str(v) for k, v in (head.get("applies_from") or {}).items()},
         notes=tuple(head.get("notes") or ()),
         sources=tuple(
-            Source(key, one["ref"], one["kind"], one.get("url") or "")
+            MappingSource(key, one["ref"], one["kind"], one.get("url") or "")
             for key, one in head["sources"].items()
         ),
         disclaimer=data["disclaimer"],

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.files import sha256_file
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.training import model_digest
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.wording.of_results import words_of
 
 _TRAINING = "training/"

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.results import Results
 from deepseek_report.compliance.people_entries import Context, Found, read_entries
 from deepseek_report.compliance.people_yaml import MOST_BYTES, parse
-from deepseek_report.compliance.statements import HumanInput, Source
+from deepseek_report.compliance.statements import HumanInput, StatementSource
 from deepseek_report.config.problems import ConfigProblems, Problem
 from deepseek_report.errors import ConfigError
 
@@ -188,7 +188,7 @@ def _gather(files: Iterable[PeopleFile], context: Context, problems: list[Proble
         top, wrong = parse(file.shown, file.content)
         problems += wrong
         found = Found()
-        read_entries(top, Source(file.shown, file.sha256), context, found)
+        read_entries(top, StatementSource(file.shown, file.sha256), context, found)
         problems += found.problems
         unasked += found.unasked
         for group, key, one in found.entries:

@@ -17,8 +17,8 @@ from deepseek_report.compliance.sources import stand_ins
 from deepseek_report.compliance.statements import (
     Exemption,
     Opinion,
-    Source,
     Statement,
+    StatementSource,
     is_placeholder,
     parse_date,
 )
@@ -31,7 +31,7 @@ _ONE_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Asked:
+class KnownNames:
     """Names that a file may use: fields of statements, and ids of rows."""
 
     fields: frozenset[str]
@@ -46,8 +46,8 @@ class Context:
     run_day : the day of the run, before which nobody can have judged it; None where not recorded.
     """
 
-    shown: Asked
-    known: Asked
+    shown: KnownNames
+    known: KnownNames
     run_id: str = ""
     today: dt.date | None = None
     run_day: dt.date | None = None
@@ -57,22 +57,22 @@ class Context:
         """For a run; its `today` decides what lies in the future."""
         shown = asked_by([one.load() for one in choices(results.config, results.paths)])
         everywhere = _asked_everywhere()
-        known = Asked(shown.fields | everywhere.fields, shown.rows | everywhere.rows)
+        known = KnownNames(shown.fields | everywhere.fields, shown.rows | everywhere.rows)
         day = record_of(results).day if measures_time(results) else None
         return cls(shown, known, results.run_id, results.today, day)
 
 
-def asked_by(frameworks: list[Framework]) -> Asked:
+def asked_by(frameworks: list[Framework]) -> KnownNames:
     """What these frameworks ask people for, with the fields that stand in for missing evidence."""
     rows = [row for framework in frameworks for row in framework.rows]
     fields = {name for row in rows for name in (*row.people, *row.helpful_fields)}
     instead = stand_ins()
     fields |= {instead[kind] for row in rows for kind in row.machine if kind in instead}
-    return Asked(frozenset(fields), frozenset(row.id for row in rows))
+    return KnownNames(frozenset(fields), frozenset(row.id for row in rows))
 
 
 @cache
-def _asked_everywhere() -> Asked:
+def _asked_everywhere() -> KnownNames:
     return asked_by([FrameworkChoice(name).load() for name in framework_ids()])
 
 
@@ -106,7 +106,7 @@ GROUPS: Mapping[str, Group] = {
 _TOP = (*GROUPS, "run")
 
 
-def read_entries(top: Entry, source: Source, context: Context, found: Found) -> None:
+def read_entries(top: Entry, source: StatementSource, context: Context, found: Found) -> None:
     """Add the entries of a file to `found`; what is wrong becomes a problem instead."""
     for key, entry in top.below.items():
         where = f"{source.file}:{entry.line}"
@@ -132,7 +132,7 @@ def _other_run(where: str, entry: Entry, context: Context) -> Iterator[Problem]:
 
 
 def _read_one(
-    group: Group, name: str, entry: Entry, source: Source, context: Context, found: Found
+    group: Group, name: str, entry: Entry, source: StatementSource, context: Context, found: Found
 ) -> None:
     here = replace(source, line=entry.line)
     key = name.removeprefix(HUMAN)
@@ -156,7 +156,7 @@ def _left_open(entry: Entry) -> bool:
     return not entry.text and not any(one.text or one.is_mapping for one in values)
 
 
-def _misnamed(group: Group, key: str, here: Source, context: Context) -> Iterator[Problem]:
+def _misnamed(group: Group, key: str, here: StatementSource, context: Context) -> Iterator[Problem]:
     names = ("fields", "rows")[group.noun == "row"]
     if key not in getattr(context.known, names):
         where = f"{here.file}:{here.line}"
@@ -169,7 +169,7 @@ def _unknown(where: str, noun: str, key: str, known: Any) -> Problem:
     return Problem(where, f'unknown {noun} "{key}"', few, todo)
 
 
-def _misshaped(group: Group, entry: Entry, here: Source) -> Iterator[Problem]:
+def _misshaped(group: Group, entry: Entry, here: StatementSource) -> Iterator[Problem]:
     where = f"{here.file}:{here.line}"
     if not entry.is_mapping:
         yield Problem(where, "no name, role and date", f"the keys {', '.join(group.keys)}")
@@ -185,7 +185,9 @@ def _misshaped(group: Group, entry: Entry, here: Source) -> Iterator[Problem]:
             yield Problem(line, f"generated is {value.text}", "true or false")
 
 
-def _unsigned(group: Group, entry: Entry, here: Source, context: Context) -> Iterator[Problem]:
+def _unsigned(
+    group: Group, entry: Entry, here: StatementSource, context: Context
+) -> Iterator[Problem]:
     needed = [group.says] if _generated(entry) else [group.says, "name", "role"]
     for key in needed:
         value = entry.below.get(key, Entry(entry.line))
@@ -203,7 +205,9 @@ def _generated(entry: Entry) -> bool:
     return entry.below.get("generated", entry).text.lower() == "true"
 
 
-def _wrong_date(group: Group, value: Entry, here: Source, context: Context) -> Iterator[Problem]:
+def _wrong_date(
+    group: Group, value: Entry, here: StatementSource, context: Context
+) -> Iterator[Problem]:
     where, found = f"{here.file}:{value.line}", f"date is `{value.text}`"
     day = parse_date(value.text)
     if day is None:
@@ -220,7 +224,7 @@ def _wrong_date(group: Group, value: Entry, here: Source, context: Context) -> I
         )
 
 
-def _built(group: Group, key: str, entry: Entry, here: Source) -> Any:
+def _built(group: Group, key: str, entry: Entry, here: StatementSource) -> Any:
     texts = {name: value.text for name, value in entry.below.items() if name != "generated"}
     if group.name == "statements":
         return Statement(key, **texts, generated=_generated(entry), source=here)

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any
 
-from deepseek_report.artifacts.files import load_table
-from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord
 from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.compliance.integrity import dig
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, ())

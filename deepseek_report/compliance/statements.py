@@ -23,7 +23,7 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True)
-class Source:
+class StatementSource:
     """The file in the run folder that somebody wrote it in, its SHA-256, and the line."""
 
     file: str = ""
@@ -45,7 +45,7 @@ class Statement:
     role: str = ""
     date: str = ""
     generated: bool = False
-    source: Source = Source()
+    source: StatementSource = StatementSource()
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Opinion:
     name: str
     role: str
     date: str
-    source: Source = Source()
+    source: StatementSource = StatementSource()
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Exemption:
     name: str
     role: str
     date: str
-    source: Source = Source()
+    source: StatementSource = StatementSource()
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,20 @@ from typing import Any
 
 from deepseek_report.config.catalogue import folders, groups
 from deepseek_report.config.composed import Composed
-from deepseek_report.config.elsewhere import found_elsewhere, misplaced
-from deepseek_report.config.files import (
+from deepseek_report.config.config_files import (
     MULTIPLE,
     line_with,
     malformed,
     parts,
     unreadable,
 )
+from deepseek_report.config.elsewhere import found_elsewhere, misplaced
 from deepseek_report.config.interpolation import (
     TooMuch,
     Unresolved,
     only,
     resolve,
 )
-from deepseek_report.config.layers import read_layers
 from deepseek_report.config.overrides import (
     forced,
     names,
@@ -34,6 +33,7 @@ from deepseek_report.config.overrides import (
     refused,
     twice,
 )
+from deepseek_report.config.part_lists import read_layers
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import part_hint
 from deepseek_report.config.sets import (

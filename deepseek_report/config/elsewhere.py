@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from deepseek_report.config.files import shown
+from deepseek_report.config.config_files import shown
 from deepseek_report.config.problems import Problem
 
 

@@ -29,7 +29,7 @@ PlainName = Annotated[str, AfterValidator(_plain)]
 
 
 @dataclass(frozen=True)
-class DecisionRule:
+class DeclaredDecision:
     """Turns a probability into a decision.
 
     `rule` "declared" takes `threshold` as it is; the others choose it on the validation part.
@@ -99,7 +99,7 @@ class Settings:
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     measure_time: bool = True
     jobs: Annotated[int, Field(ge=1, le=64)] = 2
-    decision: DecisionRule = field(default_factory=DecisionRule)
+    decision: DeclaredDecision = field(default_factory=DeclaredDecision)
     explain: ExplainOptions = field(default_factory=ExplainOptions)
     paths: Paths = field(default_factory=Paths)
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from deepseek_report.artifacts.bounded_yaml import MOST_LEVELS, MOST_NODES
+from deepseek_report.artifacts.storage.bounded_yaml import MOST_LEVELS, MOST_NODES
 
 #: Resolvers that see the configuration alone.
 HARMLESS = frozenset(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
-from deepseek_report.config.files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.interpolation import LOCAL
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.sets import bare_name, unknown, words_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.config.catalogue import folders, yaml_file
-from deepseek_report.config.files import read_yaml
+from deepseek_report.config.config_files import read_yaml
 from deepseek_report.config.problems import ConfigProblems, Problem
 
 _NAMES = ("reports", "store")

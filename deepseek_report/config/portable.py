@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.local_paths import without_known_folders, without_local_paths
+from deepseek_report.artifacts.storage.local_paths import without_known_folders, without_local_paths
 
 PROGRAM = "deepseek-report"
 #: Stands for the program where rows or a model were given in Python.
@@ -31,7 +31,7 @@ _VARIABLE = re.compile(r"\$([A-Z]+_DIR(?:_\d+)?)(?![A-Za-z0-9_])")
 _PLAIN = re.compile(r"""[^\\"`$!\n]*""")
 
 
-class Places:
+class PortablePaths:
     """Turns the paths of one configuration into portable ones, and knows what they stood for.
 
     Parameters

@@ -17,7 +17,7 @@ _PACKAGE = "deepseek_report"
 _NAMES = Path(__file__).with_name("renamed_modules.yaml")
 #: What Python says of `from MODULE import NAME` where the module is there and the name is not.
 _NO_SUCH_NAME = re.compile(r"cannot import name '(\w+)'")
-_M, _V = "deepseek_report.metrics", "deepseek_report.visualizations"
+_METRICS = f"{_PACKAGE}.metrics"
 
 #: {(group, file): file} of parts that are chosen by name.
 PARTS: Mapping[tuple[str, str], str] = {
@@ -28,15 +28,9 @@ PARTS: Mapping[tuple[str, str], str] = {
     ("visualizations", "group_errors"): "group_rates",
     ("visualizations", "part_errors"): "part_performance",
 }
-#: {dotted path: dotted path} of classes that a `_target_` names.
+#: {dotted path: dotted path} of classes that went to another module than the rest of theirs.
 TARGETS: Mapping[str, str] = {
-    f"{_M}.error_slices.ErrorSlices": f"{_M}.slices.Slices",
-    f"{_M}.group_errors.GroupErrors": f"{_M}.group_rates.GroupRates",
-    f"{_M}.groups.GroupRates": f"{_M}.group_rates.GroupRates",
-    f"{_M}.part_errors.PartErrors": f"{_M}.part_performance.PartPerformance",
-    f"{_V}.error_slices.ErrorSlices": f"{_V}.slices.Slices",
-    f"{_V}.group_errors.GroupErrors": f"{_V}.group_rates.GroupRates",
-    f"{_V}.part_errors.PartErrors": f"{_V}.part_performance.PartPerformance",
+    f"{_METRICS}.groups.GroupRates": f"{_METRICS}.fairness.group_rates.GroupRates",
 }
 #: {(group, file, setting): setting}.
 SETTINGS: Mapping[tuple[str, str, str], str] = {

@@ -20,7 +20,7 @@ from deepseek_report.artifacts.message import (
     all_reasons,
     message,
 )
-from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, Nature, TellsNature
+from deepseek_report.artifacts.protocols.datasets import CutsIntoTokens, DataTraits, TellsNature
 from deepseek_report.artifacts.protocols.given import GivenInPython
 from deepseek_report.artifacts.protocols.models import (
     NamesOthers,
@@ -35,7 +35,7 @@ from deepseek_report.artifacts.protocols.traits import (
     traits_of,
 )
 from deepseek_report.artifacts.schema import PARTS, PEOPLE, AttributeKind
-from deepseek_report.config import thresholds
+from deepseek_report.config import threshold_checks
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.composed import Composed
 from deepseek_report.config.devices import has_device
@@ -73,7 +73,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
             else:
                 refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
-    places = thresholds.places(composed)
+    places = threshold_checks.places(composed)
     kept = dataclasses.replace(experiment, multiple=multiple, threshold_places=places)
     for group in ("visualizations", "sections"):
         problems.extend(_unmet_needs(kept, composed, group, refused))
@@ -82,7 +82,7 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
     for one in undrawable:
         del multiple["visualizations"][ArtifactId(one.artifact).name]
     problems.extend(_homeless(kept, composed))
-    problems.extend(thresholds.measured(kept, composed, refused))
+    problems.extend(threshold_checks.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
     return dataclasses.replace(
         kept, multiple=multiple, refused=tuple(refused), named=named
@@ -172,13 +172,13 @@ def _model_problems(experiment: Experiment, composed: Composed) -> Iterator[Prob
             yield Problem(where, text)
 
 
-def nature_of(experiment: Experiment) -> Nature:
+def nature_of(experiment: Experiment) -> DataTraits:
     """What the chosen data are; a table with classes where the plug-in does not say."""
     dataset = experiment.single["dataset"]
-    return dataset.nature if isinstance(dataset, TellsNature) else Nature()
+    return dataset.nature if isinstance(dataset, TellsNature) else DataTraits()
 
 
-def _unfit(plugin: Any, nature: Nature) -> Message | None:
+def _unfit(plugin: Any, nature: DataTraits) -> Message | None:
     """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not _reads(traits, nature):
@@ -194,11 +194,11 @@ def _unfit(plugin: Any, nature: Nature) -> Message | None:
     return _without_groups(traits.needs_groups, nature)
 
 
-def _reads(traits: Part, nature: Nature) -> bool:
+def _reads(traits: Part, nature: DataTraits) -> bool:
     return traits.modalities is None or nature.modality in traits.modalities
 
 
-def _of(nature: Nature) -> Message:
+def _of(nature: DataTraits) -> Message:
     """What the data are: "texts"."""
     return message(f"kinds_of_data.{nature.modality}")
 
@@ -215,7 +215,7 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
 }
 
 
-def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> Message | None:
+def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Message | None:
     """Why there is nothing to compare; only reading tells where the data do not say it before."""
     if not needed or nature.groups is None or needed & nature.groups:
         return None
@@ -223,7 +223,7 @@ def _without_groups(needed: frozenset[AttributeKind], nature: Nature) -> Message
     return message(f"refusals.nothing_to_compare.{what}")
 
 
-def _misfit(plugin: Any, nature: Nature) -> Message | None:
+def _misfit(plugin: Any, nature: DataTraits) -> Message | None:
     """The same for a part that is left out; it names no part, so that a family shares it."""
     if not _reads(traits_of(plugin, Part), nature):
         return message("refusals.other_data", kind=_of(nature))

@@ -13,22 +13,22 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.names import PLAIN_NAME, twins, unfit_name
 from deepseek_report.artifacts.protocols.models import LoadsTypes
-from deepseek_report.config import local_code, rules, thresholds
+from deepseek_report.config import local_code, rules, threshold_checks
+from deepseek_report.config.allowed_values import Misfit, misfits, shown_value
 from deepseek_report.config.composed import Composed
+from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.experiment import Experiment, Settings
-from deepseek_report.config.files import MULTIPLE, SINGLE
 from deepseek_report.config.problems import ConfigProblems, Problem, choices
 from deepseek_report.config.renamed import import_hint, part_hint, setting_hint, target_hint
-from deepseek_report.config.trust import (
+from deepseek_report.config.trusted import (
     OWN,
     PACKAGES_VARIABLE,
-    Trust,
+    Trusted,
     misnamed,
     trusted_packages,
     trusted_types,
 )
 from deepseek_report.config.where import locate
-from deepseek_report.config.words import Misfit, misfits, shown_value
 
 _PEOPLE = (
     "write it to people/NAME.yaml in the run folder, or name the file in "
@@ -56,7 +56,7 @@ def validate(
     ConfigProblems : all problems: unknown keys, wrong types, values out of range, and rules that
         cross groups.
     """
-    trusted = Trust(trusted_packages(trust), trusted_types(trust_types))
+    trusted = Trusted(trusted_packages(trust), trusted_types(trust_types))
     beside = [root.parent for root in composed.roots[:-1]]  # the last one is that of this package
     local_code.install(local_code.find(trusted.roots, [Path.cwd(), *beside]))
     checker = _Checker(composed, trusted)
@@ -65,7 +65,7 @@ def validate(
     multiple = {group: checker.several(group) for group in MULTIPLE}
     checker.unknown_top_level()
     if checker.problems or settings is None:
-        checker.problems.extend(thresholds.stated(composed))
+        checker.problems.extend(threshold_checks.stated(composed))
         raise ConfigProblems(checker.problems)
     raw = _resolved(settings, single, multiple, composed.raw)
     if isinstance(single["model"], LoadsTypes):
@@ -80,7 +80,7 @@ def validate(
 
 
 class _Checker:
-    def __init__(self, composed: Composed, trusted: Trust) -> None:
+    def __init__(self, composed: Composed, trusted: Trusted) -> None:
         self.composed = composed
         self.trusted = trusted.packages
         self.problems: list[Problem] = [*composed.problems, *misnamed(trusted)]

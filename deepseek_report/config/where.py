@@ -7,9 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from deepseek_report.artifacts.bounded_yaml import read_text
+from deepseek_report.artifacts.storage.bounded_yaml import read_text
 from deepseek_report.config.composed import Composed
-from deepseek_report.config.files import MULTIPLE, SINGLE, WHOLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE, WHOLE
 
 #: Overrides of these keys choose files, in which a value may stand with its line.
 _GROUPS = frozenset({*SINGLE, *MULTIPLE})

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.schema import Modality, Schema
 from deepseek_report.data_kinds.base import DataKind
-from deepseek_report.data_kinds.image import Image
-from deepseek_report.data_kinds.series import Series
-from deepseek_report.data_kinds.table import Table
-from deepseek_report.data_kinds.text import Text
+from deepseek_report.data_kinds.image import ImageKind
+from deepseek_report.data_kinds.series import SeriesKind
+from deepseek_report.data_kinds.table import TableKind
+from deepseek_report.data_kinds.text import TextKind
 
 #: {name: kind}; the order is that in which sentences list them.
-KINDS: dict[Modality, type[DataKind]] = {kind.name: kind for kind in (Table, Text, Image, Series)}
+KINDS: dict[Modality, type[DataKind]] = {
+    kind.name: kind for kind in (TableKind, TextKind, ImageKind, SeriesKind)
+}
 #: For plug-ins that take every kind.
 ALL_KINDS: frozenset[Modality] = frozenset(KINDS)
 

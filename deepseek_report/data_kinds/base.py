@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.data_kinds.disturbances import Disturbance
+from deepseek_report.data_kinds.kind_words import KindWords, plural_of
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.reference import spreads, typical_row
 from deepseek_report.data_kinds.units import Units
-from deepseek_report.data_kinds.words import KindWords, plural_of
 
 Array = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from deepseek_report.artifacts.numbers import plural
+from deepseek_report.artifacts.rounding import plural
 from deepseek_report.data_kinds.grid import Grid
-from deepseek_report.data_kinds.words import KindWords
+from deepseek_report.data_kinds.kind_words import KindWords
 
 
-class Series(Grid):
+class SeriesKind(Grid):
     """Series of at most so many steps; a window that is taken away gets the typical course."""
 
     name: ClassVar[str] = "series"

@@ -13,11 +13,11 @@ from deepseek_report.data_kinds.disturbances import (
     drop_values,
     swap_categories,
 )
+from deepseek_report.data_kinds.kind_words import KindWords
 from deepseek_report.data_kinds.reference import gower_distances, ranges
-from deepseek_report.data_kinds.words import KindWords
 
 
-class Table(DataKind):
+class TableKind(DataKind):
     """Rows of named columns."""
 
     name: ClassVar[str] = "table"

@@ -6,17 +6,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from deepseek_report.artifacts.numbers import count, plural
-from deepseek_report.artifacts.texts import joined, tokens_of
+from deepseek_report.artifacts.rounding import count, plural
+from deepseek_report.artifacts.token_texts import joined, tokens_of
 from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
 from deepseek_report.data_kinds.encoding import Words
+from deepseek_report.data_kinds.kind_words import KindWords
 from deepseek_report.data_kinds.players import n_players, player_sums
 from deepseek_report.data_kinds.units import Units
-from deepseek_report.data_kinds.words import KindWords
 
 
-class Text(DataKind):
+class TextKind(DataKind):
     """Texts of at most so many tokens; a word that is taken away becomes the mask token."""
 
     name: ClassVar[str] = "text"

@@ -7,7 +7,7 @@ from typing import Any
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.results import Results
-from deepseek_report.findings.explainers import leading_explainer, leading_for_cases
+from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
 from deepseek_report.findings.find import measured_findings
 from deepseek_report.findings.thresholds import judge
 

@@ -6,11 +6,11 @@ import math
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.finding import Finding, Severity
-from deepseek_report.artifacts.layers import layer_kind, layer_name
+from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.limits import SIGNIFICANT, more_rows_help
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT, more_rows_help
 from deepseek_report.findings.records import (
     Row,
     first,

@@ -10,7 +10,7 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainers import leading_explainer
+from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import explainer_label, feature_inline, rows
 from deepseek_report.wording.of_results import words_of
 

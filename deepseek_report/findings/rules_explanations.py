@@ -10,7 +10,7 @@ from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.explainers import (
+from deepseek_report.findings.explainer_ranking import (
     GAP_ALLOWED,
     RANDOMISATION_FAILS,
     beats_random,

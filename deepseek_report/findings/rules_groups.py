@@ -10,7 +10,7 @@ from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.finding import Finding, Severity
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
-from deepseek_report.findings.limits import SIGNIFICANT
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
 from deepseek_report.findings.records import (
     Row,
     attribute_label,

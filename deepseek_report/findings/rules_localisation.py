@@ -9,7 +9,7 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
-from deepseek_report.findings.explainers import lowest
+from deepseek_report.findings.explainer_ranking import lowest
 from deepseek_report.findings.records import by_explainer, explainer_label, rows
 from deepseek_report.wording import estimates
 

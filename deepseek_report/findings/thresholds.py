@@ -12,7 +12,7 @@ from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.score import Score
-from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
+from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
 from deepseek_report.tasks import task_of
 
 CONTROL = "random"

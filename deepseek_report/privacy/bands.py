@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.artifacts.numbers import quantity
+from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Feature
-from deepseek_report.privacy.source import Source
+from deepseek_report.privacy.source import RunSource
 
 #: Into so many bands of about equal size a number is put, where there are enough rows.
 MOST_BANDS = 10
 RARE = "a rare value"
 
 
-def banded(source: Source, column: int, value: float) -> str:
+def banded(source: RunSource, column: int, value: float) -> str:
     """The value of a feature as a case page may show it.
 
     A number becomes a band that holds at least `floor` rows of the training part, with ends of two
@@ -29,7 +29,7 @@ def banded(source: Source, column: int, value: float) -> str:
     return _band(edges(source, column), value, feature)
 
 
-def edges(source: Source, column: int) -> NDArray[np.float64]:
+def edges(source: RunSource, column: int) -> NDArray[np.float64]:
     """The inner ends of the bands of a numeric feature, ascending; none for too few rows."""
     known = source.dataset.train.inputs[:, column]
     known = known[~np.isnan(known)]

@@ -18,9 +18,9 @@ from deepseek_report.artifacts.protocols.traits import (
     traits_of,
 )
 from deepseek_report.artifacts.score import Category, Measurement, Score
-from deepseek_report.privacy.cases import released_cases
-from deepseek_report.privacy.source import Source
-from deepseek_report.privacy.tables import released
+from deepseek_report.privacy.case_release import released_cases
+from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.table_release import released
 from deepseek_report.wording.words import wording
 
 #: Families whose scores count instances; the others count layers, batches and the like.
@@ -35,7 +35,7 @@ Said = TypeVar("Said", bound=Text)
 _COUNTED = re.compile(r"\((\d+)\)")
 
 
-def released_measurement(found: Measurement, plugin: Any, source: Source) -> Measurement:
+def released_measurement(found: Measurement, plugin: Any, source: RunSource) -> Measurement:
     """What may be told of a measurement; a part that declares nothing tells nothing."""
     if reveals_of(plugin) is None:
         return Measurement()
@@ -62,7 +62,7 @@ def released_measurement(found: Measurement, plugin: Any, source: Source) -> Mea
     )
 
 
-def _note(source: Source) -> Message:
+def _note(source: RunSource) -> Message:
     return message("notes.privacy.left_out", floor=source.privacy.floor)
 
 
@@ -72,7 +72,7 @@ def _english(text: Text) -> str:
 
 
 def _tables(
-    found: Mapping[str, pd.DataFrame], releases: Releases, source: Source
+    found: Mapping[str, pd.DataFrame], releases: Releases, source: RunSource
 ) -> dict[str, pd.DataFrame]:
     kept = {name: table for name, table in found.items() if name in releases}
     of_cases = {name: table for name, table in kept.items() if releases[name].of_cases}
@@ -88,7 +88,7 @@ def _told(
     score: Score,
     before: Mapping[str, pd.DataFrame],
     after: Mapping[str, pd.DataFrame],
-    source: Source,
+    source: RunSource,
 ) -> bool:
     """Whether a score may be told: of enough instances, and of nothing that was left out."""
     if score.category in _OF_INSTANCES and source.is_small(score.n):
@@ -127,12 +127,12 @@ def _about(table: pd.DataFrame, score: Score) -> pd.DataFrame:
     return table[table["attribute"] == score.attribute] if "attribute" in table else table[:0]
 
 
-def without_private(texts: Iterable[Said], source: Source) -> list[Said]:
+def without_private(texts: Iterable[Said], source: RunSource) -> list[Said]:
     """The sentences that name nothing that is withheld, and count no group of few instances."""
     return [one for one in texts if not is_private(one, source)]
 
 
-def is_private(text: Text, source: Source) -> bool:
+def is_private(text: Text, source: RunSource) -> bool:
     """Whether a sentence names a rare group or value, or counts one: `driver (2)`."""
     sentence = wording().say(text)
     counted = (int(digits) for digits in _COUNTED.findall(sentence))

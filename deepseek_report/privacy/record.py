@@ -8,7 +8,7 @@ from typing import Any
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.message import message, text_of
 from deepseek_report.privacy.measures import is_private
-from deepseek_report.privacy.source import Source
+from deepseek_report.privacy.source import RunSource
 
 #: Stands for a row number that a run folder must not hold; no config with it is accepted.
 WITHHELD = "withheld"
@@ -31,7 +31,7 @@ def told_overrides(overrides: Sequence[str], privacy: Privacy) -> list[str]:
 
 
 def told_problems(
-    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: Source | None
+    problems: Iterable[Mapping[str, Any]], privacy: Privacy, source: RunSource | None
 ) -> Iterable[dict[str, Any]]:
     """Why parts are missing, without what quotes the data or counts few instances."""
     for one in problems:
@@ -42,7 +42,7 @@ def told_problems(
             yield {**one, "reason": reason.to_json()}
 
 
-def _is_quoting(problem: Mapping[str, Any], source: Source | None) -> bool:
+def _is_quoting(problem: Mapping[str, Any], source: RunSource | None) -> bool:
     """Errors may quote any value; a part that refuses words its reason itself."""
     if problem["kind"] == "failed" or source is None:
         return True

@@ -18,15 +18,15 @@ import numpy as np
 
 from deepseek_report.artifacts.disclosure import Privacy
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import plain, text_of
 from deepseek_report.artifacts.predictions import PredictionSummary
 from deepseek_report.artifacts.score import Measurement
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.privacy.card import released_card, released_issues, released_schema
+from deepseek_report.privacy.card_release import released_card, released_issues, released_schema
 from deepseek_report.privacy.measures import released_measurement, without_private
-from deepseek_report.privacy.source import Source
+from deepseek_report.privacy.source import RunSource
 from deepseek_report.store import copy_tree
 
 #: Stages that read copies like these; pictures by plug-ins that say what they show.
@@ -68,9 +68,9 @@ def released(stages: Mapping[str, Path], experiment: Experiment) -> Iterator[dic
         yield release(stages, experiment, Path(folder))
 
 
-def source_of(stages: Mapping[str, Path], privacy: Privacy) -> Source:
+def source_of(stages: Mapping[str, Path], privacy: Privacy) -> RunSource:
     """What the filter needs to know, from the stages as the store holds them."""
-    return Source.of(stages["data"], stages.get("predictions"), privacy)
+    return RunSource.of(stages["data"], stages.get("predictions"), privacy)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ class _Stage:
     target: Path
 
 
-def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> None:
+def _release_stage(stage: _Stage, experiment: Experiment, source: RunSource) -> None:
     artifact = ArtifactId(stage.id)
     kind, name = artifact.kind, artifact.name
     if kind == "data":
@@ -99,7 +99,7 @@ def _release_stage(stage: _Stage, experiment: Experiment, source: Source) -> Non
         copy_tree(stage.source, stage.target)
 
 
-def _data(stage: _Stage, source: Source) -> None:
+def _data(stage: _Stage, source: RunSource) -> None:
     dataset = source.dataset
     save_json(stage.target / "schema.json", released_schema(dataset.schema, source).to_json())
     save_json(stage.target / "card.json", plain(released_card(dataset.card, source)))
@@ -107,7 +107,7 @@ def _data(stage: _Stage, source: Source) -> None:
     save_json(stage.target / "issues.json", issues)
 
 
-def _training(stage: _Stage, source: Source) -> None:
+def _training(stage: _Stage, source: RunSource) -> None:
     stage.target.mkdir(parents=True, exist_ok=True)
     for name in _OF_TRAINING:
         if (stage.source / name).is_file():
@@ -119,17 +119,17 @@ def _training(stage: _Stage, source: Source) -> None:
         save_json(facts, {**found, "notes": plain(notes)})
 
 
-def _predictions(stage: _Stage, source: Source) -> None:
+def _predictions(stage: _Stage, source: RunSource) -> None:
     """How many there are, the rule and the rates of the test part; no row."""
     if source.predictions is not None:
         PredictionSummary.of(source.predictions).save(stage.target / "test")
 
 
-def _explanation(stage: _Stage, source: Source) -> None:
+def _explanation(stage: _Stage, source: RunSource) -> None:
     hollow(Explanation.load(stage.source), source).save(stage.target)
 
 
-def hollow(explanation: Explanation, source: Source) -> Explanation:
+def hollow(explanation: Explanation, source: RunSource) -> Explanation:
     """The explanation without its rows: how it was made, of how many, how exactly on the mean."""
     n = len(explanation)
     nothing = np.full(n, np.nan)

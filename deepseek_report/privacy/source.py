@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.disclosure import Among, Privacy
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.split import PARTS, Dataset
-from deepseek_report.metrics.case_choice import NAMED
+from deepseek_report.metrics.cases.case_choice import NAMED
 from deepseek_report.privacy.withheld import Withheld
 from deepseek_report.tasks import task_of
 
@@ -24,7 +24,7 @@ TAIL = 0.01
 
 
 @dataclass(frozen=True)
-class Source:
+class RunSource:
     """The data, the decisions and the cases of a run, as the store holds them.
 
     named : {number on the case pages, from 0: (position in the test part, place in the pages of
@@ -38,7 +38,7 @@ class Source:
     named: Mapping[int, tuple[int, int]]
 
     @classmethod
-    def of(cls, data: Path, predictions: Path | None, privacy: Privacy) -> Source:
+    def of(cls, data: Path, predictions: Path | None, privacy: Privacy) -> RunSource:
         return _source(data, predictions, privacy)
 
     @cached_property
@@ -85,13 +85,13 @@ def three_digits(value: float) -> float:
 
 
 @lru_cache(maxsize=2)
-def _source(data: Path, predictions: Path | None, privacy: Privacy) -> Source:
+def _source(data: Path, predictions: Path | None, privacy: Privacy) -> RunSource:
     dataset = Dataset.load(data)
     said = Predictions.load(predictions / "test") if predictions else None
     cases = Cases.load(predictions / "cases") if predictions else None
     named = dict(_named(cases)) if cases and privacy.level == "cases" else {}
     withheld = Withheld.of(dataset, said, privacy.floor)
-    return Source(privacy, dataset, said, withheld, named)
+    return RunSource(privacy, dataset, said, withheld, named)
 
 
 def _named(cases: Cases) -> list[tuple[int, tuple[int, int]]]:

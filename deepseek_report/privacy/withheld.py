@@ -15,7 +15,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, Attribute, Schema
 from deepseek_report.artifacts.split import PARTS, Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.metrics.groups import UNKNOWN
+from deepseek_report.metrics.fairness.groups import UNKNOWN
 from deepseek_report.privacy.suppression import Relation, suppress
 from deepseek_report.tasks import task_of
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepseek_report.provenance.code import code_of
 from deepseek_report.provenance.libraries import version_of
-from deepseek_report.provenance.modules import PACKAGE
+from deepseek_report.provenance.module_files import PACKAGE
 
 __all__ = ["PACKAGE", "code_of", "environment", "git_revision", "version_of", "versions"]
 

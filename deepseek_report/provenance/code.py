@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from deepseek_report.provenance.modules import (
+from deepseek_report.provenance.module_files import (
     PACKAGE,
     Module,
     find_module,
@@ -52,7 +52,7 @@ def code_of(module: str) -> dict[str, str]:
     -------
     {module, library or package's data: SHA-256 or version}, sorted by name.
     """
-    return {"python": platform.python_version(), **dict(sorted(_Walk(module).run().items()))}
+    return {"python": platform.python_version(), **dict(sorted(_ModuleWalk(module).run().items()))}
 
 
 def forget() -> None:
@@ -62,7 +62,7 @@ def forget() -> None:
         cached.cache_clear()
 
 
-class _Walk:
+class _ModuleWalk:
     """From one module to all that it reaches."""
 
     def __init__(self, start: str) -> None:

@@ -13,20 +13,20 @@ import yaml
 from jinja2 import TemplateError, TemplateNotFound
 from markupsafe import Markup
 
-from deepseek_report.artifacts.files import dump_json
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.rendering import markdown, output, tables
+from deepseek_report.artifacts.storage.files import dump_json
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.rendering import markdown, output, pipe_tables
 from deepseek_report.rendering.environment import Environment, build_environment
 from deepseek_report.rendering.markdown import REFERENCE, Markdown
 from deepseek_report.rendering.notes import Note, read_notes
-from deepseek_report.rendering.options import ReportOptions
-from deepseek_report.rendering.texts import TemplateTexts
-from deepseek_report.sections.tables import ShownTable, measured_table
+from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.rendering.template_texts import TemplateTexts
+from deepseek_report.sections.shared.tables import ShownTable, measured_table
 from deepseek_report.wording.of_results import words_for, words_of
 from deepseek_report.wording.words import Wording
 
@@ -62,7 +62,7 @@ def write_qmd(
     ------
     RenderError : a note cannot be read or belongs to no section; nothing was written then.
     """
-    writer = _Writer(results, contents, options, folder, templates)
+    writer = _DocumentWriter(results, contents, options, folder, templates)
     _clear(folder)
     output.write_text(folder / STYLESHEET, quarto_stylesheet())
     path = folder / "report.qmd"
@@ -77,7 +77,7 @@ def _clear(folder: Path) -> None:
 
 
 @dataclass
-class _Writer:
+class _DocumentWriter:
     """Holds what the templates' functions share while one document is written."""
 
     results: Results
@@ -242,8 +242,8 @@ class _Writer:
         macro that writes the cells of this column}, such as `{"verdict": verdict}`.
         """
         name = self._unused(markdown.slug(id))
-        rows = tables.as_rows(rows)
-        chosen = tables.choose_columns(rows, columns)
+        rows = pipe_tables.as_rows(rows)
+        chosen = pipe_tables.choose_columns(rows, columns)
         if not rows or not chosen:
             return Markdown(f"\n\n*{markdown.escape(self._text('no_rows'))}*\n\n")
         text = markdown.caption(caption)
@@ -251,7 +251,7 @@ class _Writer:
             self._write_csv(name, rows, [column.key for column in chosen])
             text = Markdown(f"{text} [CSV](tables/{name}.csv){{.csv}}".strip())
         shown = [row | {k: f(row[k]) for k, f in formats.items() if k in row} for row in rows]
-        body = tables.pipe_table(shown, chosen)
+        body = pipe_tables.pipe_table(shown, chosen)
         return Markdown(f"\n\n{body}\n\n: {markdown.one_line(text)} {{#tbl-{name}}}\n\n")
 
     def placed(self, shown: ShownTable) -> Markup:
@@ -287,7 +287,7 @@ class _Writer:
 
     def _write_csv(self, name: str, rows: Sequence[Mapping[str, Any]], keys: list[str]) -> None:
         path = self.folder / "tables" / f"{name}.csv"
-        path.write_text(tables.csv_text(rows, keys), encoding="utf-8", newline="\n")
+        path.write_text(pipe_tables.csv_text(rows, keys), encoding="utf-8", newline="\n")
 
     def section_ref(self, name: str) -> Markdown:
         """A reference to a section, or its name where the report does not have it."""

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import output, parts, svg
+from deepseek_report.rendering import long_document, output, svg_parts
 from deepseek_report.rendering.page_words import page_template, words_of_document
 
 _CANVAS = re.compile(r'(<div class="canvas") data-src="([^"]*)" data-alt="([^"]*)">')
@@ -38,7 +38,7 @@ def render_html(document: Path) -> Path:
             "--wrap=none",
             "--syntax-highlighting=none",
         )
-        page = parts.convert(document, template, arguments)
+        page = long_document.convert(document, template, arguments)
     path = document.with_suffix(".html")
     output.write_text(path, assemble(page, document.parent))
     return path
@@ -75,11 +75,11 @@ def _canvas(found: re.Match[str], folder: Path) -> str:
     except FileNotFoundError:
         raise RenderError(f"{path}: the picture is missing; render the run again") from None
     alt = html.unescape(found[3])
-    wide = svg.inline_svg(text, path.stem, alt)
+    wide = svg_parts.inline_svg(text, path.stem, alt)
     small = path.parent / "narrow" / path.name
     if not small.exists():
         return f"{found[1]}>{wide}"
-    narrow = svg.inline_svg(small.read_text(encoding="utf-8"), f"{path.stem}-narrow", alt)
+    narrow = svg_parts.inline_svg(small.read_text(encoding="utf-8"), f"{path.stem}-narrow", alt)
     return f'{found[1]}><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
 
 
@@ -93,7 +93,9 @@ def _data(folder: Path, twins: Sequence[str]) -> tuple[str, list[str]]:
     elements = [
         _holder("plotly", "application/octet-stream", base64.b64encode(packed).decode()),
         _holder("twins", "application/octet-stream", pack(text)),
-        _holder("palette", "application/json", json.dumps(svg.dark_palette(), sort_keys=True)),
+        _holder(
+            "palette", "application/json", json.dumps(svg_parts.dark_palette(), sort_keys=True)
+        ),
     ]
     return "\n".join(elements), [script_hash(gzip.decompress(packed))]
 
@@ -148,8 +150,8 @@ _LIGHT_START = "--page: #ffffff;"
 def _style() -> str:
     css = _part("style.css").replace("@@blocks@@", _part("blocks.css"))
     own = css[css.index(_LIGHT_START) : css.index("--serif:")]
-    light = svg.palette_css(dark=False)
-    dark = " ".join(_DARK.split()) + " " + svg.palette_css(dark=True)
+    light = svg_parts.palette_css(dark=False)
+    dark = " ".join(_DARK.split()) + " " + svg_parts.palette_css(dark=True)
     return (
         css.replace("@@light@@", f":root {{ {light} }}")
         .replace("@@dark@@", dark)

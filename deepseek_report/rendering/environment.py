@@ -11,10 +11,10 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts import rounding
 from deepseek_report.rendering import markdown
 from deepseek_report.rendering.markdown import Markdown
-from deepseek_report.rendering.texts import TemplateTexts
+from deepseek_report.rendering.template_texts import TemplateTexts
 from deepseek_report.wording.words import Wording
 
 #: Filters that would escape as HTML, which protects nothing in Markdown.
@@ -75,7 +75,7 @@ def _replace(value: str, old: str, new: str) -> str:
 def _finite(write: Callable[..., str]) -> Callable[..., str]:
     def filtered(value: Any, *args: Any, **named: Any) -> str:
         if value is None or value != value:  # noqa: PLR0124 - NaN alone differs from itself
-            return numbers.DASH
+            return rounding.DASH
         return write(value, *args, **named)
 
     return filtered
@@ -83,10 +83,10 @@ def _finite(write: Callable[..., str]) -> Callable[..., str]:
 
 #: Filters and functions for numbers and Markdown.
 FILTERS: Mapping[str, Callable[..., Any]] = {
-    "count": _finite(numbers.count),
-    "percent": _finite(numbers.percent),
-    "number": _finite(numbers.number),
-    "points": _finite(numbers.points),
+    "count": _finite(rounding.count),
+    "percent": _finite(rounding.percent),
+    "number": _finite(rounding.number),
+    "points": _finite(rounding.points),
     "code": markdown.inline_code,
     "code_block": markdown.code_block,
     "slug": markdown.slug,
@@ -119,9 +119,9 @@ def build_environment(folders: Iterable[Path], words: Wording) -> Environment:
     environment.filters.update(FILTERS)
     texts = TemplateTexts(words)
     environment.globals.update(
-        interval=numbers.interval,
-        plural=numbers.plural,
-        quantity=numbers.quantity,
+        interval=rounding.interval,
+        plural=rounding.plural,
+        quantity=rounding.quantity,
         t=texts.text,
         heads=texts.heads,
     )

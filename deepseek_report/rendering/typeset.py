@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import output, pandoc
 

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering import output, pandoc
 from deepseek_report.rendering.page_words import words_of_document
 from deepseek_report.rendering.typeset import rasterise

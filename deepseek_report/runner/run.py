@@ -12,22 +12,27 @@ from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.config.devices import pick_device
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.config.portable import CALL, Places
+from deepseek_report.config.portable import CALL, PortablePaths
 from deepseek_report.errors import ArtifactError, DeepseekReportError
 from deepseek_report.privacy.record import told_overrides
 from deepseek_report.provenance import git_revision
-from deepseek_report.runner.assemble import assemble
-from deepseek_report.runner.execute import execute
-from deepseek_report.runner.holding import holding_store
-from deepseek_report.runner.outcomes import Execution
-from deepseek_report.runner.plan import Stage, incomplete_id, make_plan, run_id
-from deepseek_report.runner.progress import Reporter
-from deepseek_report.runner.verify import verify
-from deepseek_report.runner.writing import WriteOptions, concluded_record, write_report, writing_key
+from deepseek_report.runner.execution.execute import execute
+from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
+from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.store_hold import holding_store
+from deepseek_report.runner.run_folders.verify import verify
+from deepseek_report.runner.run_folders.writing import (
+    WriteOptions,
+    concluded_record,
+    write_report,
+    writing_key,
+)
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.run_folder import (
     DOCUMENTS_MANIFEST,
@@ -111,7 +116,9 @@ def _command(
 ) -> dict[str, Any]:
     """How to repeat the run; no command line can, where its objects were given in Python."""
     told = told_overrides(overrides, experiment.privacy)
-    command = Places(experiment.raw, Path.cwd()).command(told, config_dir, experiment.trusted)
+    command = PortablePaths(experiment.raw, Path.cwd()).command(
+        told, config_dir, experiment.trusted
+    )
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
 

@@ -25,8 +25,8 @@ from deepseek_report.sections.bias_undeclared import (
     is_undeclared,
     undeclared_values,
 )
-from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution, quality
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 from deepseek_report.wording.estimates import in_sentence
 
@@ -43,7 +43,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 
 
 @dataclass(frozen=True)
-class Bias:
+class BiasSection:
     """Compares decisions, errors and explanations between groups of people."""
 
     title: ClassVar[str] = "Bias"

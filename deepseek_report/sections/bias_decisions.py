@@ -6,9 +6,9 @@ from typing import Any
 
 from deepseek_report.findings.records import Row, is_crossing, rows
 from deepseek_report.findings.rules_groups import TOO_FEW, declared_ratio
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import ShownTable, View
-from deepseek_report.sections.task_columns import Levels, gap_table, levels_of
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.sections.shared.task_columns import Levels, gap_table, levels_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 

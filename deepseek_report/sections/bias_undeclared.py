@@ -11,9 +11,9 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import NOT_JUDGED
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import attribute_label, setting
-from deepseek_report.metrics.groups import Grouping, groupings
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import own_table
+from deepseek_report.metrics.fairness.groups import Grouping, groupings
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import own_table
 from deepseek_report.statistics.intervals import rate
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.estimates import in_sentence

@@ -13,7 +13,7 @@ from deepseek_report.findings.records import unit_of
 from deepseek_report.sections.bottlenecks_accuracy import accuracy, data
 from deepseek_report.sections.bottlenecks_capacity import capacity
 from deepseek_report.sections.bottlenecks_compute import compute
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 from deepseek_report.wording.of_results import words_of
 
@@ -35,7 +35,7 @@ _USES = frozenset(
 
 
 @dataclass(frozen=True)
-class Bottlenecks:
+class BottlenecksSection:
     """Says what limits the model and what would help most, for four kinds of limit."""
 
     title: ClassVar[str] = "Bottlenecks"

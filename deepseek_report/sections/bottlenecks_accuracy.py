@@ -7,7 +7,7 @@ from typing import Any
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import is_clear, slices_examined
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import all_reasons
 from deepseek_report.artifacts.table import Column, TableType, estimate
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
 _HEADS = TableType(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.layers import layer_name
+from deepseek_report.artifacts.layer_names import layer_name
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, rows
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
 _COSTS = TableType(

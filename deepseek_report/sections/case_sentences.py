@@ -9,8 +9,8 @@ from typing import Any
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.numbers import count, quantity
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count, quantity
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.findings.records import (
@@ -20,8 +20,8 @@ from deepseek_report.findings.records import (
     unit_of,
 )
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.cells import count_cell, percent_cell
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.display_cells import count_cell, percent_cell
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording import estimates
 
 #: How many reasons are told as sentences; the picture shows the rest.

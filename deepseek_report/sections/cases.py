@@ -7,16 +7,16 @@ from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.findings.explainers import adds_up, leading_for_cases
+from deepseek_report.findings.explainer_ranking import adds_up, leading_for_cases
 from deepseek_report.findings.records import Row, explainer_label, rows
 from deepseek_report.sections import case_sentences
 from deepseek_report.sections.case_sentences import Pages, can_change
-from deepseek_report.sections.cells import number_cell, percent_cell
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.display_cells import number_cell, percent_cell
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.words import Wording
 
@@ -35,7 +35,7 @@ _INPUTS = 60
 
 
 @dataclass(frozen=True)
-class Cases:
+class CasesSection:
     """Goes through single cases: input, decision, reasons, neighbours, smallest change."""
 
     title: ClassVar[str] = "Cases"

@@ -9,9 +9,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from deepseek_report.artifacts.numbers import count, plural
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.people_form import FORM
 from deepseek_report.sections import compliance_people as people
@@ -27,7 +27,7 @@ _MOST_ACTIONS = 5
 
 
 @dataclass(frozen=True)
-class Compliance:
+class ComplianceSection:
     """Sets the evidence of this run against each requirement of the chosen frameworks.
 
     floor : instances that a number must rest on to count as evidence.

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deepseek_report.artifacts.finding import SEVERITIES
-from deepseek_report.artifacts.numbers import DASH, count, interval, number
+from deepseek_report.artifacts.rounding import DASH, count, interval, number
 from deepseek_report.artifacts.score import Score
 from deepseek_report.compliance.banners import readable_key
 from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport

@@ -13,14 +13,14 @@ from deepseek_report.artifacts.schema import AttributeKind
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import period_of
 from deepseek_report.sections.data_contents import contents, extent
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.words import Wording
 
 
 @dataclass(frozen=True)
-class Data:
+class DataSection:
     """Describes the data, their parts and groups, and what the checks found."""
 
     title: ClassVar[str] = "Data"

@@ -9,8 +9,8 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.wording.words import Wording
 
 #: More rows than this of one table are left to card.json.

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.explainers import leading_explainer
+from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import (
     Row,
     explainer_label,
@@ -20,9 +20,9 @@ from deepseek_report.findings.records import (
     rows,
 )
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import attribution
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.wording import estimates
 
 #: How many features the table of ranks shows.
@@ -51,7 +51,7 @@ _USES = frozenset(
 
 
 @dataclass(frozen=True)
-class Explanations:
+class ExplanationsSection:
     """Says which features the model's output depends on, by each method."""
 
     title: ClassVar[str] = "Explanations"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from deepseek_report.artifacts.schema import AttributeKind
-from deepseek_report.findings.explainers import leading_explainer
+from deepseek_report.findings.explainer_ranking import leading_explainer
 from deepseek_report.findings.records import of_kind, rows
 from deepseek_report.findings.rules_sources import is_enough
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable, View
 
 #: How many features of an explanation are compared between groups.
 FEATURES = 5

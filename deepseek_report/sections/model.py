@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deepseek_report.artifacts.estimate import finite
-from deepseek_report.artifacts.layers import layer_kind, layer_name
+from deepseek_report.artifacts.layer_names import layer_kind, layer_name
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import rows
-from deepseek_report.sections.cells import count_cell, flat, percent_cell
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.display_cells import count_cell, flat, percent_cell
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 
 _USES = frozenset({"measures/parameters", "pictures/training_curves"})
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelSection:
     """Describes the model's parts, its training and its decision rule."""
 
     title: ClassVar[str] = "Model and training"

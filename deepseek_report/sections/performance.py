@@ -11,11 +11,11 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, is_share, rows
-from deepseek_report.sections.cells import share_cell, value_cell
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.parts import part_values
+from deepseek_report.sections.data_parts import part_values
 from deepseek_report.sections.performance_tables import answer_numbers, class_values
-from deepseek_report.sections.tables import ShownTable, View
+from deepseek_report.sections.shared.display_cells import share_cell, value_cell
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable, View
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import Measure
 from deepseek_report.wording import estimates
@@ -77,7 +77,7 @@ _USES = frozenset(ArtifactId.measure(name) for name in _METRICS) | {
 
 
 @dataclass(frozen=True)
-class Performance:
+class PerformanceSection:
     """Says how well the model ranks, decides and states probabilities on unseen data."""
 
     title: ClassVar[str] = "Performance"

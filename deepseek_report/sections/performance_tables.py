@@ -6,8 +6,8 @@ from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.table import Column, TableType
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_calibration import interval_row
-from deepseek_report.sections.draft import Draft
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.wording import estimates
 
 

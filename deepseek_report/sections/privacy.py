@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import rows
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 
 
 def privacy_line(draft: Draft) -> str:

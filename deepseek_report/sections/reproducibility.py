@@ -16,13 +16,13 @@ from deepseek_report.artifacts.seeds import Seeds
 from deepseek_report.config.portable import CALL, shell_line
 from deepseek_report.findings.records import explainer_label
 from deepseek_report.findings.rules_failures import artifact_label, readable_reason
-from deepseek_report.sections.cells import seconds_cell
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.display_cells import seconds_cell
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.wording.of_results import words_of
 
 
 @dataclass(frozen=True)
-class Reproducibility:
+class ReproducibilitySection:
     """Lists command, versions, hardware, seeds, hashes, times, settings, words, references."""
 
     title: ClassVar[str] = "Reproducibility"

@@ -9,7 +9,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.findings.records import Row, rows, unit_of
 from deepseek_report.findings.rules_bottlenecks import noise
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 from deepseek_report.tasks import task_of
 from deepseek_report.wording import estimates
 
@@ -17,7 +17,7 @@ _USES = frozenset({"measures/robustness", "pictures/robustness"})
 
 
 @dataclass(frozen=True)
-class Robustness:
+class RobustnessSection:
     """Says how predictions change under noise, wrong entries and missing values."""
 
     title: ClassVar[str] = "Robustness"

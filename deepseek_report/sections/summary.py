@@ -14,16 +14,16 @@ from deepseek_report.artifacts.disclosure import is_left_out
 from deepseek_report.artifacts.estimate import finite
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.artifacts.message import Text
-from deepseek_report.artifacts.numbers import count
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.score import Score
 from deepseek_report.findings.records import is_share, period_of, subject_of
 from deepseek_report.findings.rules_failures import applicable, by_reason
 from deepseek_report.findings.thresholds import judge
-from deepseek_report.sections.cells import count_cell
-from deepseek_report.sections.draft import Draft, all_findings
 from deepseek_report.sections.privacy import privacy_line
+from deepseek_report.sections.shared.display_cells import count_cell
+from deepseek_report.sections.shared.draft import Draft, all_findings
 from deepseek_report.wording import estimates
 
 #: Where a class name of several words can be parted: LGBM|Classifier, Hist|Gradient|Boosting.
@@ -33,7 +33,7 @@ _MAIN = ("roc_auc", "balanced_accuracy", "accuracy", "mae", "r2")
 
 
 @dataclass(frozen=True)
-class Summary:
+class SummarySection:
     """Opens the report: what the model decides, thresholds, findings, and what was not assessed.
 
     findings : how many findings the first screen shows, gravest first.

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Score
 from deepseek_report.artifacts.table import Column, TableType
-from deepseek_report.findings.explainers import (
+from deepseek_report.findings.explainer_ranking import (
     adds_up,
     beats_random,
     is_weak,
@@ -26,9 +26,9 @@ from deepseek_report.findings.records import (
 )
 from deepseek_report.findings.rules_localisation import hits
 from deepseek_report.findings.thresholds import CONTROL
-from deepseek_report.sections.draft import Draft
 from deepseek_report.sections.group_explanations import quality
-from deepseek_report.sections.tables import ShownTable
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable
 from deepseek_report.wording import estimates
 from deepseek_report.wording.words import sentence_case
 
@@ -52,7 +52,7 @@ _NOT_OF_CONTROL = frozenset({"deletion_gain", "insertion_gain", "randomisation_c
 
 
 @dataclass(frozen=True)
-class Trust:
+class TrustSection:
     """Judges every method: faithful, stable, complete, in agreement, and at what cost."""
 
     title: ClassVar[str] = "Can the explanations be trusted?"

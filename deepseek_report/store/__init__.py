@@ -7,7 +7,7 @@ from deepseek_report.store.folders import (
     hash_folder,
     replace_folder,
 )
-from deepseek_report.store.stages import Store, digest
+from deepseek_report.store.stage_folders import Store, digest
 
 __all__ = [
     "MANIFEST",

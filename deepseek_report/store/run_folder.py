@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from deepseek_report.artifacts.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
 from deepseek_report.errors import ArtifactError
 from deepseek_report.store.folders import MANIFEST, compare
-from deepseek_report.store.stages import digest
+from deepseek_report.store.stage_folders import digest
 
 RUN = "run.json"
 CONFIG = "config.yaml"

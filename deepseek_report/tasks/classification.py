@@ -14,7 +14,7 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.statistics.classification import (
+from deepseek_report.statistics.classification_errors import (
     average_precision_and_brier,
     balanced_accuracy,
     calibration_error,
@@ -31,8 +31,8 @@ from deepseek_report.statistics.ranking import (
 )
 from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks.comparisons import AccuracyGap
 from deepseek_report.tasks.decisions import decide, threshold_for_share
-from deepseek_report.tasks.gaps import AccuracyGap
 from deepseek_report.tasks.loss import ErrorRate
 from deepseek_report.tasks.task import (
     Drawn,

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.numbers import quantity
 from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.rounding import quantity
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.statistics.errors import error_estimates, paired_gain
 from deepseek_report.statistics.intervals import mean_interval
+from deepseek_report.statistics.regression_errors import error_estimates, paired_gain
 from deepseek_report.statistics.telling import most_correlated
-from deepseek_report.tasks.gaps import AbsoluteErrorGap, MeanErrorGap
+from deepseek_report.tasks.comparisons import AbsoluteErrorGap, MeanErrorGap
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.tasks.task import (
     Drawn,

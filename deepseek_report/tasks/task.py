@@ -16,7 +16,7 @@ from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import Target, TaskName
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.artifacts.table import Column, estimate
-from deepseek_report.tasks.gaps import GapStatistic
+from deepseek_report.tasks.comparisons import GapStatistic
 from deepseek_report.tasks.loss import Limits, Loss
 
 Floats = NDArray[np.float64]

@@ -20,19 +20,19 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.tasks import task_of
 from deepseek_report.training.board import open_board
-from deepseek_report.training.checkpoint import (
+from deepseek_report.training.compiling import compiled
+from deepseek_report.training.epoch import Stepper
+from deepseek_report.training.evaluation import evaluate
+from deepseek_report.training.objective import Objective, objective_for
+from deepseek_report.training.precision import choose_precision
+from deepseek_report.training.resume_point import (
     State,
     fingerprint,
     load_checkpoint,
     save_checkpoint,
 )
-from deepseek_report.training.compiling import compiled
-from deepseek_report.training.epoch import Stepper
-from deepseek_report.training.evaluation import evaluate
-from deepseek_report.training.objective import Objective, objective_for
-from deepseek_report.training.outputs import Facts, speeds, write_outputs
-from deepseek_report.training.precision import choose_precision
 from deepseek_report.training.settings import TrainingSettings
+from deepseek_report.training.training_folder import TrainingFacts, speeds, write_outputs
 
 
 @dataclass(frozen=True)
@@ -186,8 +186,8 @@ class Session:
         }
         return fingerprint(parts, self.module)
 
-    def _facts(self, state: State) -> Facts:
-        return Facts(
+    def _facts(self, state: State) -> TrainingFacts:
+        return TrainingFacts(
             precision=self.precision,
             accumulation=self.settings.accumulation,
             device=self.place.device,

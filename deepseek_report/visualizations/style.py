@@ -110,7 +110,7 @@ def draw_svg(
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    from deepseek_report.visualizations.svg import compact_svg
+    from deepseek_report.visualizations.drawing.svg import compact_svg
 
     settings: dict[Any, Any] = {**_RC, "svg.hashsalt": name}
     with rc_context(settings), warnings.catch_warnings():

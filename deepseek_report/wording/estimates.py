@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from deepseek_report.artifacts import numbers
+from deepseek_report.artifacts import rounding
 from deepseek_report.artifacts.estimate import Estimate, finite
 from deepseek_report.artifacts.score import Score
 
@@ -46,12 +46,12 @@ def gap(distance: Estimate) -> str:
         return "not defined"
     low, high = _ends(distance)
     ends = "" if low is None or high is None else f" ({_points_apart(low, high)})"
-    return f"{100 * distance.value:.1f}\u00a0points{ends}".replace("-", numbers.MINUS)
+    return f"{100 * distance.value:.1f}\u00a0points{ends}".replace("-", rounding.MINUS)
 
 
 def _points_apart(low: float, high: float) -> str:
     """The ends of an interval of points, with the one decimal that the value has."""
-    return numbers.interval(low, high, as_percent=True).removesuffix("\u00a0%")
+    return rounding.interval(low, high, as_percent=True).removesuffix("\u00a0%")
 
 
 def _is_tiny(measured: Estimate) -> bool:
@@ -74,31 +74,31 @@ def _brackets(measured: Estimate, *, as_percent: bool) -> str:
 
 def number(value: float | None, low: float | None = None, high: float | None = None) -> str:
     """Like `artifacts.numbers.number`, and `not defined` for None."""
-    return "not defined" if value is None else numbers.number(value, low, high)
+    return "not defined" if value is None else rounding.number(value, low, high)
 
 
 def percent(value: float | None, low: float | None = None, high: float | None = None) -> str:
     """Like `artifacts.numbers.percent`; `not defined` for None, `below 0.1 %` for the tiny."""
     if value is not None and low is None and 0 < value < 5e-4:
         return "below 0.1\u00a0%"
-    return "not defined" if value is None else numbers.percent(value, low, high)
+    return "not defined" if value is None else rounding.percent(value, low, high)
 
 
 def points(value: float | None) -> str:
     """Like `artifacts.numbers.points`, and `not defined` for None."""
-    return "not defined" if value is None else numbers.points(value)
+    return "not defined" if value is None else rounding.points(value)
 
 
 def interval(low: float | None, high: float | None, *, as_percent: bool = False) -> str:
     """Like `artifacts.numbers.interval`, and `no interval` for None."""
     if low is None or high is None:
         return "no interval"
-    return numbers.interval(low, high, as_percent=as_percent)
+    return rounding.interval(low, high, as_percent=as_percent)
 
 
 def bound(value: float, *, as_percent: bool = False) -> str:
     """A declared number as it was declared: `0.8`, `5 %`."""
-    return numbers.declared(value, as_percent=as_percent)
+    return rounding.declared(value, as_percent=as_percent)
 
 
 def in_sentence(label: str) -> str:

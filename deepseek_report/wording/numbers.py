@@ -22,7 +22,7 @@ from babel.numbers import (
 )
 
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.numbers import decimals_supported, digits_without_interval
+from deepseek_report.artifacts.rounding import decimals_supported, digits_without_interval
 
 _CURRENCIES = frozenset("€£¥")
 

@@ -17,7 +17,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from deepseek_report.artifacts.bounds import bounded, bounded_texts
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import Message, Text, from_plain
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.errors import ArtifactError
 from deepseek_report.wording.estimates import in_sentence
 from deepseek_report.wording.numbers import NumberFormat

@@ -59,7 +59,7 @@ def test_numbers_are_those_of_the_command_line(tmp_path: Path, report: Report) -
     skops = pytest.importorskip("skops.io")
     from sklearn.linear_model import LogisticRegression
 
-    from deepseek_report.datasets.breast_cancer import BreastCancer
+    from deepseek_report.datasets.sources.breast_cancer import BreastCancer
 
     data = BreastCancer().load(1, Silent())
     codes = np.array(data.schema.target.codes)
@@ -144,7 +144,7 @@ def test_a_model_id_stands_for_the_answers_of_the_model(
 def test_a_model_is_neither_stored_nor_pickled(
     folder: Path, report: Report, numbers: pd.DataFrame, labels: pd.Series
 ) -> None:
-    from deepseek_report.models.given import GivenModel
+    from deepseek_report.models.given.given_model import GivenModel
 
     class Model:
         def __call__(self, table: pd.DataFrame) -> Any:

@@ -54,10 +54,16 @@ def test_a_config_of_such_a_run_is_refused_with_what_to_do(run: dr.Run, tmp_path
 def test_a_run_is_loaded_again_whole_and_imports_nothing(
     run: dr.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("deepseek_report.models.given", "deepseek_report.datasets.given"):
+    for module in (
+        "deepseek_report.models.given.given_model",
+        "deepseek_report.datasets.sources.given_table",
+    ):
         monkeypatch.delitem(sys.modules, module, raising=False)
     loaded = dr.load_run(run.path)
-    assert not {"deepseek_report.models.given", "deepseek_report.datasets.given"} & {*sys.modules}
+    assert not {
+        "deepseek_report.models.given.given_model",
+        "deepseek_report.datasets.sources.given_table",
+    } & {*sys.modules}
     pd.testing.assert_frame_equal(loaded.scores, run.scores)
     assert [one.claim for one in loaded.findings] == [one.claim for one in run.findings]
     assert loaded.problems == run.problems

@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 
 from deepseek_report.artifacts.estimate import Estimate, restored
-from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.storage.files import load_json, save_json
 
 
 def test_a_finding_read_back_tells_the_same_estimates(tmp_path):

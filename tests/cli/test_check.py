@@ -79,7 +79,7 @@ def test_a_number_is_shown_with_its_unit_and_without_a_favourable_class(
 def test_every_issue_of_the_data_is_told_in_its_sentence(
     small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from deepseek_report.runner.reading import read_run, results_of
+    from deepseek_report.runner.run_folders.open_run import read_run, results_of
 
     assert run(["check", *small_run.overrides(tmp_path)]) == 0
     said = capsys.readouterr().out

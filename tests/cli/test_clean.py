@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.runner.cleaning import KINDS
-from deepseek_report.runner.plan import CONCLUSIONS
-from deepseek_report.runner.stages import _STAGES
+from deepseek_report.runner.execution.stages import _STAGES
+from deepseek_report.runner.planning.plan import CONCLUSIONS
+from deepseek_report.runner.run_folders.cleaning import KINDS
 from deepseek_report.store import Store
 from deepseek_report.store.holding import held
 

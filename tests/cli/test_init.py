@@ -16,8 +16,8 @@ from deepseek_report.cli import run
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.study import study_name
-from deepseek_report.runner.study_config import scalar
+from deepseek_report.runner.scaffold.new_study import study_name
+from deepseek_report.runner.scaffold.new_study_config import scalar
 
 #: Names and values that mean something else in YAML, to Hydra, in a Makefile or in a terminal.
 ODD = ["größe in m", "a.b", "x: #y", "1", "true", "no", "${oc.env:HOME}", "'q\"", "[a]", "$(id)"]
@@ -95,7 +95,7 @@ def test_the_data_are_read_alike_with_and_without_what_was_written_out(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from deepseek_report.artifacts.protocols.progress import Silent
-    from deepseek_report.datasets.csv import TableFile
+    from deepseek_report.datasets.sources.csv import TableFile
 
     path = write_table(here, ["income", "rank"])
     assert run(["init", "study", "--data", "loans.csv", "--target", "deny"]) == 0

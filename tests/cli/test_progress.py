@@ -11,7 +11,7 @@ from rich.progress import Progress, TextColumn
 
 from deepseek_report.cli.output import progress as shown
 from deepseek_report.cli.output.progress import Bars, Lines, Whole, reporter
-from deepseek_report.runner.progress import NoReporter, Reporter
+from deepseek_report.runner.execution.run_events import NoReporter, Reporter
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from deepseek_report.cli import run
-from deepseek_report.cli.output.units import duration, duration_range, in_bytes
-from deepseek_report.runner.past_runs import past_run, past_runs
+from deepseek_report.cli.output.quantities import duration, duration_range, in_bytes
+from deepseek_report.runner.run_folders.past_runs import past_run, past_runs
 
 
 def make_run(folder: Path, finished: str, **record: Any) -> None:

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.run_record import read_record
 from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.store import hash_folder
 
 CONFIG: dict[str, Any] = {
@@ -25,7 +25,7 @@ CONFIG: dict[str, Any] = {
     },
     "seed": 0,
     "measure_time": True,
-    "model": {"_target_": "deepseek_report.models.mlp.MLP"},
+    "model": {"_target_": "deepseek_report.models.perceptron.mlp.MLP"},
     "metrics": {"impact_ratio": {"reference": {"sex": "women"}}},
     "report": {
         "as_of": None,

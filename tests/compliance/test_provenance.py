@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.files import load_json, save_json, sha256_file
 from deepseek_report.artifacts.run_record import PROVENANCE, RunRecord, read_record
+from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
 from deepseek_report.compliance.evaluate import evaluate_results
 from deepseek_report.compliance.evidence import Evidence, evidence_index
-from deepseek_report.compliance.record import evidence_record
-from deepseek_report.runner.reading import read_run, results_of
-from deepseek_report.runner.writing import write_report
+from deepseek_report.compliance.evidence_record import evidence_record
+from deepseek_report.runner.run_folders.open_run import read_run, results_of
+from deepseek_report.runner.run_folders.writing import write_report
 from deepseek_report.store.run_folder import RUN, seal_results
 from tests.conftest import SmallRun
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.files import save_json
+from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.compliance.evaluate import ComplianceReport, evaluate_results
 from deepseek_report.compliance.framework import framework_ids
 from deepseek_report.compliance.status import Judgement

@@ -14,23 +14,23 @@ from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.compliance.choice import choices
 from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.evidence_record import evidence_record
+from deepseek_report.compliance.forbidden_words import find_forbidden, quoted_passages
 from deepseek_report.compliance.framework import framework_ids
-from deepseek_report.compliance.record import evidence_record
-from deepseek_report.compliance.words import find_forbidden, quoted_passages
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.options import ReportOptions
-from deepseek_report.sections.compliance import Compliance
+from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.sections.compliance import ComplianceSection
 
 from .conftest import Run, measure, score
 
 
 def content(run: Run) -> SectionContent:
-    return Compliance().content(run.results())
+    return ComplianceSection().content(run.results())
 
 
 def written(run: Run) -> str:
     results = run.results()
-    made = Compliance().content(results)
+    made = ComplianceSection().content(results)
     path = write_qmd(results, [made], ReportOptions(), run.folder / "out").path
     assert not results.failures
     return path.read_text(encoding="utf-8")

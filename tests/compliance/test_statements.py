@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.evidence_record import evidence_record
 from deepseek_report.compliance.people import (
     PeopleProblems,
     add_people_file,
@@ -21,7 +22,6 @@ from deepseek_report.compliance.people import (
 )
 from deepseek_report.compliance.people_form import write_form
 from deepseek_report.compliance.people_yaml import MOST_BYTES
-from deepseek_report.compliance.record import evidence_record
 from deepseek_report.compliance.statements import HumanInput, is_placeholder, latest_day, parse_date
 
 from .conftest import RUN_ID, TODAY, Run

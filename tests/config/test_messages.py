@@ -53,7 +53,7 @@ def test_an_estimator_by_its_last_name_is_told_by_its_full_one(estimator: str, s
 
 
 def test_the_full_name_is_found_without_importing_the_library() -> None:
-    code = "import sys; from deepseek_report.models.foreign import full_names as f; "
+    code = "import sys; from deepseek_report.models.own.own_classes import full_names as f; "
     code += "print(f('RandomForestClassifier', ['sklearn']), 'sklearn' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["['sklearn.ensemble.RandomForestClassifier']", "False"]
@@ -82,7 +82,7 @@ def test_a_part_and_a_field_of_it_are_not_the_same_key() -> None:
 def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with YAMLs in `conf`, which nobody has named."""
     (tmp_path / "conf" / "explainers").mkdir(parents=True)
-    target = "deepseek_report.explainers.random.Random"
+    target = "deepseek_report.explainers.control.random.Random"
     (tmp_path / "conf" / "explainers" / "mine.yaml").write_text(f"mine:\n  _target_: {target}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path

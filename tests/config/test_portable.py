@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.local_paths import without_local_paths
 from deepseek_report.artifacts.message import message
-from deepseek_report.config.portable import Places, shell_line
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.config.portable import PortablePaths, shell_line
 
 CONFIG = {"dataset": {"path": "", "target": "y"}, "report": {"title": "T"}}
 
@@ -32,7 +32,7 @@ def with_path(path: str) -> dict[str, object]:
 
 
 def shown(path: str, here: Path) -> str:
-    return str(Places(with_path(path), here).config["dataset"]["path"])
+    return str(PortablePaths(with_path(path), here).config["dataset"]["path"])
 
 
 def test_a_path_below_the_folder_of_the_command_is_relative_however_it_is_spelled(
@@ -57,7 +57,7 @@ def test_each_folder_has_a_variable_of_its_own_with_its_files(study: Path) -> No
         "model": {"file": str(base / "else where" / "loans.csv")},
         "paths": {"reports": str(base / "out")},
     }
-    places = Places(config, study)
+    places = PortablePaths(config, study)
     assert places.config == {
         "dataset": {"path": "$DATA_DIR/loans.csv"},
         "model": {"file": "$DATA_DIR_2/loans.csv"},
@@ -71,13 +71,15 @@ def test_each_folder_has_a_variable_of_its_own_with_its_files(study: Path) -> No
 def test_text_that_is_no_path_stays_as_it_is(study: Path) -> None:
     texts = ["a/b", "mlp", "data", "/r/none of these", "https://x.org/a/b", "1/2", "org/name"]
     config = {"report": {str(number): text for number, text in enumerate(texts)}}
-    assert Places(config, study).config == config
+    assert PortablePaths(config, study).config == config
 
 
 def test_an_override_with_a_path_is_written_as_the_config_writes_it(study: Path) -> None:
     path = str(study.parent / "else where" / "loans.csv")
     given = [f"dataset.path='{path}'", "report.title=A $5 loan"]
-    command = Places(with_path(path), study).command(given, "my_conf", ["deepseek_report", "mine"])
+    command = PortablePaths(with_path(path), study).command(
+        given, "my_conf", ["deepseek_report", "mine"]
+    )
     assert command["overrides"] == ["dataset.path='$DATA_DIR/loans.csv'", "report.title=A $5 loan"]
     assert command["config_dir"] == "my_conf"
     assert command["trust"] == ["mine"]
@@ -90,10 +92,10 @@ def test_an_override_with_a_path_is_written_as_the_config_writes_it(study: Path)
 def test_the_folder_of_the_command_is_told_by_what_it_must_hold(study: Path) -> None:
     (study / "my_conf").mkdir()
     (study / "mine").mkdir()
-    places = Places(with_path("data/loans.csv"), study)
+    places = PortablePaths(with_path("data/loans.csv"), study)
     command = places.command([], str(study / "my_conf"), ["mine", "installed"])
     assert command["folder"] == ["my_conf", "mine", "data/loans.csv"]
-    elsewhere = Places(CONFIG, study).command([], str(study.parent / "elsewhere"), [])
+    elsewhere = PortablePaths(CONFIG, study).command([], str(study.parent / "elsewhere"), [])
     assert elsewhere["config_dir"] == "$CONFIG_DIR/elsewhere"
     assert elsewhere["folder"] == []
 

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
         (["metrics.part_performance.n_permutations=200"], "renamed to `n_resamples`"),
         (
             ["++metrics.mine._target_=deepseek_report.metrics.part_errors.PartErrors"],
-            "renamed to `deepseek_report.metrics.part_performance.PartPerformance`",
+            "renamed to `deepseek_report.metrics.failures.part_performance.PartPerformance`",
         ),
         (
             ["report.thresholds=[{metric: parts_examined, at_least: 3}]"],

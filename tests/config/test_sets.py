@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import folders, groups
-from deepseek_report.config.completing import Completer
 from deepseek_report.config.compose import compose
 from deepseek_report.config.composed import Composed
-from deepseek_report.config.files import MULTIPLE
+from deepseek_report.config.config_files import MULTIPLE
+from deepseek_report.config.continuations import Completer
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.sets import Layer, find_sets
 from deepseek_report.config.validate import validate

@@ -10,12 +10,12 @@ import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.shipped import shipped
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import groups
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.models.loading import load_classifier
+from deepseek_report.models.shared.loading import load_classifier
 from tests.worded import say
 
 EXPLAINERS = groups([shipped("conf")])["explainers"]

@@ -12,10 +12,10 @@ import pytest
 
 from deepseek_report.artifacts.protocols.models import BringsTrainer
 from deepseek_report.artifacts.schema import PARTS
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import describe, groups, target_of
 from deepseek_report.config.compose import compose
-from deepseek_report.config.files import MULTIPLE, SINGLE
+from deepseek_report.config.config_files import MULTIPLE, SINGLE
 from deepseek_report.config.validate import validate
 
 ROOT = shipped("conf")

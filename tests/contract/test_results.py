@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from deepseek_report.artifacts.results import Results
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import groups
-from deepseek_report.runner.parts import write_section
-from deepseek_report.runner.reading import read_run, results_of
+from deepseek_report.runner.run_folders.open_run import read_run, results_of
+from deepseek_report.runner.run_folders.section_plugins import write_section
 from deepseek_report.wording.of_results import words_of
 from tests.worded import say
 
@@ -91,7 +91,7 @@ def test_a_section_whose_artifacts_are_lost_says_so_and_stays(
 def test_the_run_folder_needs_nothing_outside_itself(small_run: Any, tmp_path: Path) -> None:
     import shutil
 
-    from deepseek_report.runner.writing import write_report
+    from deepseek_report.runner.run_folders.writing import write_report
 
     copy = tmp_path / "copied"
     shutil.copytree(small_run.folder, copy)

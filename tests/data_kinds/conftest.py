@@ -20,7 +20,7 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.data_kinds import KINDS
 from deepseek_report.data_kinds.base import Array, Bools, DataKind, Structure
 from deepseek_report.data_kinds.disturbances import Disturbance
-from deepseek_report.data_kinds.words import KindWords
+from deepseek_report.data_kinds.kind_words import KindWords
 
 TARGET = Target("y", "y", ("no", "yes"), 0, 1)
 

@@ -15,14 +15,14 @@ from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import ALL_KINDS, KINDS, kind_of
 from deepseek_report.data_kinds.base import DataKind
 from deepseek_report.data_kinds.players import n_players
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.shap import Shap
-from deepseek_report.metrics.cases import CasePages
-from deepseek_report.metrics.faithfulness import Deletion
-from deepseek_report.metrics.importance import Importance
-from deepseek_report.metrics.robustness import Robustness
-from deepseek_report.metrics.stability import MaxSensitivity
-from deepseek_report.visualizations.captions import player
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.surrogates.lime import Lime
+from deepseek_report.metrics.cases.cases import CasePages
+from deepseek_report.metrics.explanations.faithfulness import Deletion
+from deepseek_report.metrics.explanations.importance import Importance
+from deepseek_report.metrics.explanations.stability import MaxSensitivity
+from deepseek_report.metrics.failures.robustness import Robustness
+from deepseek_report.visualizations.drawing.captions import player
 from deepseek_report.wording.words import wording
 from tests.worded import say
 

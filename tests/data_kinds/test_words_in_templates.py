@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.data_kinds import ALL_KINDS
 
 

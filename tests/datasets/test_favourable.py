@@ -11,38 +11,38 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.files import load_json
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import NOT_JUDGED, Schema, Target
 from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets.boston import BostonMortgages
-from deepseek_report.datasets.breast_cancer import BreastCancer
-from deepseek_report.datasets.credit import TaiwanCredit
-from deepseek_report.datasets.csv import TableFile
-from deepseek_report.datasets.image_folder import ImageFolder
-from deepseek_report.datasets.series_file import SeriesFile
-from deepseek_report.datasets.text_file import TextFile
+from deepseek_report.datasets.sources.boston import BostonMortgages
+from deepseek_report.datasets.sources.breast_cancer import BreastCancer
+from deepseek_report.datasets.sources.credit import TaiwanCredit
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.image_folder import ImageFolder
+from deepseek_report.datasets.sources.series_file import SeriesFile
+from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError, NotApplicableError
-from deepseek_report.metrics.confusion_matrix import ConfusionMatrix
-from deepseek_report.metrics.group_gaps import (
+from deepseek_report.metrics.fairness.group_gaps import (
     DemographicParityDifference,
     EqualizedOddsDifference,
     EqualOpportunityDifference,
 )
-from deepseek_report.metrics.group_rates import GroupRates
-from deepseek_report.metrics.impact_ratio import ImpactRatio
-from deepseek_report.metrics.plugin import FAVOURABLE_SCORES
-from deepseek_report.metrics.threshold_sweep import ThresholdSweep
-from deepseek_report.metrics.threshold_tradeoff import ThresholdTradeoff
-from deepseek_report.runner.against_data import not_judged
-from deepseek_report.runner.forecast import forecast
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.metrics.fairness.group_rates import GroupRates
+from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
+from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
+from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
+from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.against_data import not_judged
+from deepseek_report.runner.planning.forecast import forecast
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.wording.words import wording
 from tests.worded import refused, say

@@ -19,10 +19,10 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets.csv import TableFile
-from deepseek_report.datasets.encodings import Unclear, recognise
-from deepseek_report.datasets.series_file import SeriesFile
-from deepseek_report.datasets.text_file import TextFile
+from deepseek_report.datasets.readers.encodings import Unclear, recognise
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.series_file import SeriesFile
+from deepseek_report.datasets.sources.text_file import TextFile
 from deepseek_report.errors import DataError
 from tests.worded import say
 
@@ -348,7 +348,7 @@ def test_a_formula_counts_with_its_stored_value(tmp_path: Path) -> None:
 def test_without_the_package_the_message_says_how_to_install_it(
     book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.datasets import excel
+    from deepseek_report.datasets.readers import excel
 
     monkeypatch.setattr(excel, "find_spec", lambda _name: None)
     (problem,) = TableFile(path=str(book), target="outcome").problems()

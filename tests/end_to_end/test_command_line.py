@@ -110,7 +110,7 @@ def test_doctor_says_what_is_missing_and_what_that_costs(
 
 def test_the_whole_configuration_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--cfg", "job", "model=mlp"]) == 0
-    assert "deepseek_report.models.mlp.MLP" in capsys.readouterr().out
+    assert "deepseek_report.models.perceptron.mlp.MLP" in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_written_is_a_problem_before_anything_runs(

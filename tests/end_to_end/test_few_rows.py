@@ -11,7 +11,7 @@ import pandas as pd
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from tests.worded import say
 

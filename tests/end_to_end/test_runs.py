@@ -17,10 +17,10 @@ import pytest
 from deepseek_report.artifacts.message import text_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.plan import make_plan, run_id
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import make_plan, run_id
 from deepseek_report.runner.run import Finished, run_experiment
-from deepseek_report.runner.verify import verify
+from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.store import Store, hash_folder
 from tests.worded import say
 
@@ -147,7 +147,7 @@ def test_two_runs_at_once_on_one_store_do_no_harm(tmp_path: Path) -> None:
 def test_a_broken_part_is_shown_and_the_exit_code_says_so(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.metrics.performance import RocAuc
+    from deepseek_report.metrics.performance.classification_scores import RocAuc
 
     def broken(self: Any, context: Any) -> None:
         raise ZeroDivisionError("the disk ate it")
@@ -217,12 +217,12 @@ def test_the_run_folder_says_all_and_holds_no_training_rows(small_run: Any) -> N
 def test_a_section_that_breaks_says_its_own_reason(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.sections.summary import Summary
+    from deepseek_report.sections.summary import SummarySection
 
     def broken(self: Any, results: Any) -> None:
         raise LookupError("no ink left")
 
-    monkeypatch.setattr(Summary, "content", broken)
+    monkeypatch.setattr(SummarySection, "content", broken)
     finished, _ = run(*small_run.overrides(tmp_path))
     assert finished.exit_code == 1
     page = (finished.folder / "report.html").read_text()
@@ -233,7 +233,7 @@ def test_a_section_that_breaks_says_its_own_reason(
 def test_a_killed_worker_costs_its_stages_and_not_the_report(
     small_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from deepseek_report.runner import pool
+    from deepseek_report.runner.execution import pool
 
     class Broken:
         def submit(self, *arguments: Any) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.protocols.datasets import Nature
-from deepseek_report.explainers.attention_rollout import AttentionRollout
-from deepseek_report.explainers.input_x_gradient import InputXGradient
-from deepseek_report.explainers.integrated_gradients import IntegratedGradients
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.random import Random
-from deepseek_report.explainers.shap import Shap
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.control.random import Random
+from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
+from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.surrogates.lime import Lime
 from tests.worded import say
 
 EXPLAINERS = [
@@ -105,9 +105,9 @@ class Plain:
     ],
 )
 def test_refuses_a_model_that_lacks_what_it_needs_with_the_reason(explainer, part) -> None:
-    assert part in say(explainer.refuses(Plain(), Nature()))
+    assert part in say(explainer.refuses(Plain(), DataTraits()))
 
 
 @pytest.mark.parametrize("explainer", [Shap(), Lime(), Random()])
 def test_methods_that_only_ask_the_model_refuse_nothing(explainer) -> None:
-    assert explainer.refuses(Plain(), Nature()) is None
+    assert explainer.refuses(Plain(), DataTraits()) is None

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention_rollout import AttentionRollout
-from deepseek_report.explainers.input_x_gradient import InputXGradient
-from deepseek_report.explainers.integrated_gradients import IntegratedGradients
-from deepseek_report.explainers.lime import Lime
-from deepseek_report.explainers.random import Random
-from deepseek_report.explainers.shap import Shap
-from deepseek_report.models.deepseek import DeepSeek
-from deepseek_report.models.mlp import MLP
+from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.control.random import Random
+from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
+from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.surrogates.lime import Lime
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
 
 MODELS = [
     DeepSeek(width=8, layers=2, heads=2, experts=4, expert_width=8),
@@ -41,7 +41,7 @@ def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, conte
     given = context(classifier, n=4, target=n_classes - 1)
     given.inputs[0, 0] = np.nan
     for explainer in EXPLAINERS:
-        if explainer.refuses(model, Nature()):
+        if explainer.refuses(model, DataTraits()):
             assert not explainer.requires <= model.capabilities
             continue
         before = classifier.calls

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.protocols.traits import table_types
@@ -22,6 +21,7 @@ from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.artifacts.storage.files import save_json, save_table
 from deepseek_report.artifacts.table import TableTypes
 
 LATE = tuple(

@@ -5,7 +5,7 @@ import pytest
 from deepseek_report.artifacts.finding import SEVERITIES
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.findings import (
-    explainers,
+    explainer_ranking,
     rules_bottlenecks,
     rules_calibration,
     rules_data,
@@ -375,12 +375,12 @@ def test_the_leading_method_passes_more_tests_before_it_gains_more(run, score):
             f"parameter_randomisation/{name}",
             score("randomisation_correlation", correlation, explainer=name),
         )
-    assert explainers.leading_explainer(run.results()) == "shap"
+    assert explainer_ranking.leading_explainer(run.results()) == "shap"
 
 
 def test_a_method_without_sign_never_leads(run):
     run.explanation("attention_rollout", "none", signed=False).explanation("random", "none")
-    assert explainers.leading_explainer(run.results()) is None
+    assert explainer_ranking.leading_explainer(run.results()) is None
 
 
 def test_a_surrogate_that_fits_poorly_is_found_by_its_mean_fit(run, say):

@@ -13,28 +13,28 @@ from torch import nn
 
 from deepseek_report.artifacts.protocols.modules import LayerTrace
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.attention import Attention
-from deepseek_report.metrics.capacity import Ablation
-from deepseek_report.metrics.compute import (
+from deepseek_report.metrics.internals.attention import Attention
+from deepseek_report.metrics.internals.capacity import Ablation
+from deepseek_report.metrics.internals.compute import (
     Latency,
     LayerProfile,
     Parameters,
     PeakMemory,
     layer_name,
 )
-from deepseek_report.metrics.projection import (
+from deepseek_report.metrics.internals.projection import (
     ParameterProjection,
     common_width,
     principal_components,
     vectors_of,
 )
-from deepseek_report.metrics.routing import (
+from deepseek_report.metrics.internals.routing import (
     ExpertLoad,
     RouteEntropy,
     normalised_entropy,
 )
-from deepseek_report.metrics.timing import Stopwatch, median_interval
-from deepseek_report.statistics.classification import cross_entropy
+from deepseek_report.metrics.internals.timing import Stopwatch, median_interval
+from deepseek_report.statistics.classification_errors import cross_entropy
 
 
 class Routed(nn.Module):
@@ -139,7 +139,9 @@ def test_a_layer_profile_adds_up_and_leaves_no_hook(routed) -> None:
 
 def test_the_time_of_a_part_is_without_the_parts_inside_it(monkeypatch) -> None:
     clock = iter([0.0, 1.0, 4.0, 9.0])
-    monkeypatch.setattr("deepseek_report.metrics.timing.perf_counter", lambda: next(clock))
+    monkeypatch.setattr(
+        "deepseek_report.metrics.internals.timing.perf_counter", lambda: next(clock)
+    )
     model = nn.Sequential(nn.Sequential(nn.Identity()))
     with Stopwatch(model, lambda: None) as watch:
         model(torch.zeros(1))

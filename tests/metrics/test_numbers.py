@@ -13,25 +13,25 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.baselines import Baselines
-from deepseek_report.metrics.case_choice import choose_cases
-from deepseek_report.metrics.conditions import Condition
-from deepseek_report.metrics.errors import MeanAbsoluteError
-from deepseek_report.metrics.group_rates import GroupRates
-from deepseek_report.metrics.labels_table import LabelsTable, set_measures
-from deepseek_report.metrics.part_performance import PartPerformance
-from deepseek_report.metrics.prediction_intervals import PredictionIntervals, half_width
-from deepseek_report.metrics.residuals import Residuals
-from deepseek_report.metrics.robustness import Robustness
-from deepseek_report.metrics.slices import Slices, measure_slices
-from deepseek_report.statistics.errors import (
+from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.failures.conditions import Condition
+from deepseek_report.metrics.failures.part_performance import PartPerformance
+from deepseek_report.metrics.failures.robustness import Robustness
+from deepseek_report.metrics.failures.slices import Slices, measure_slices
+from deepseek_report.metrics.fairness.group_rates import GroupRates
+from deepseek_report.metrics.performance.baselines import Baselines
+from deepseek_report.metrics.performance.labels_table import LabelsTable, set_measures
+from deepseek_report.metrics.performance.number_errors import MeanAbsoluteError
+from deepseek_report.metrics.performance.prediction_intervals import PredictionIntervals, half_width
+from deepseek_report.metrics.performance.residuals import Residuals
+from deepseek_report.statistics.gaps import widest_means
+from deepseek_report.statistics.regression_errors import (
     MEASURES,
     error_estimates,
     paired_gain,
     weighted_errors,
     weighted_median,
 )
-from deepseek_report.statistics.gaps import widest_means
 from deepseek_report.tasks.loss import AbsoluteError
 from deepseek_report.wording.words import wording
 

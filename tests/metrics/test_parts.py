@@ -9,11 +9,11 @@ import pytest
 
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.group_gaps import DemographicParityDifference
-from deepseek_report.metrics.group_rates import GroupRates
-from deepseek_report.metrics.impact_ratio import ImpactRatio
-from deepseek_report.metrics.part_performance import PartPerformance
-from deepseek_report.metrics.proxies import Proxies
+from deepseek_report.metrics.failures.part_performance import PartPerformance
+from deepseek_report.metrics.fairness.group_gaps import DemographicParityDifference
+from deepseek_report.metrics.fairness.group_rates import GroupRates
+from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio
+from deepseek_report.metrics.fairness.proxies import Proxies
 
 
 def of_regions_that_are_parts(context: MeasureContext) -> MeasureContext:

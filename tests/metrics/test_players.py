@@ -15,20 +15,24 @@ from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.schema import Feature, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds.encoding import Words, encoding_of
-from deepseek_report.data_kinds.text import Text
+from deepseek_report.data_kinds.text import TextKind
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.agreement import ExplainerAgreement, rowwise_spearman, top_overlap
-from deepseek_report.metrics.cases import CasePages
-from deepseek_report.metrics.counterfactuals import Rule
-from deepseek_report.metrics.faithfulness import Deletion, Insertion
-from deepseek_report.metrics.importance import Importance
-from deepseek_report.metrics.label_suspects import neighbours_agreeing
-from deepseek_report.metrics.masking import smallest_masking
-from deepseek_report.metrics.proxies import Proxies
-from deepseek_report.metrics.reference_predictors import fit_predictor, limits_of
-from deepseek_report.metrics.robustness import Robustness
-from deepseek_report.metrics.slices import Slices
-from deepseek_report.metrics.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.metrics.cases.cases import CasePages
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule
+from deepseek_report.metrics.cases.masking import smallest_masking
+from deepseek_report.metrics.explanations.agreement import (
+    ExplainerAgreement,
+    rowwise_spearman,
+    top_overlap,
+)
+from deepseek_report.metrics.explanations.faithfulness import Deletion, Insertion
+from deepseek_report.metrics.explanations.importance import Importance
+from deepseek_report.metrics.explanations.stability import MaxSensitivity, ParameterRandomisation
+from deepseek_report.metrics.failures.label_suspects import neighbours_agreeing
+from deepseek_report.metrics.failures.robustness import Robustness
+from deepseek_report.metrics.failures.slices import Slices
+from deepseek_report.metrics.fairness.proxies import Proxies
+from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 from deepseek_report.wording.words import wording
@@ -251,7 +255,7 @@ def test_players_that_no_model_could_value_do_not_count_as_unchanged(given) -> N
 
 def test_the_planted_word_alone_is_found_to_carry_the_decision(given) -> None:
     context = given("text")
-    rule, train = Rule(0.5, 1), context.dataset.train.inputs
+    rule, train = DecisionRule(0.5, 1), context.dataset.train.inputs
     found = smallest_masking(context.classifier, context.dataset.test.inputs[0], train, rule, 3)
     assert found.players == (0,)
     without = smallest_masking(context.classifier, context.dataset.test.inputs[1], train, rule, 3)
@@ -268,7 +272,7 @@ def test_needless_players_are_put_back(layout_schema) -> None:
             return np.stack([np.zeros(len(inputs)), score], axis=1)
 
     model = Pair(layout_schema("series"))
-    found = smallest_masking(model, np.ones(8), np.zeros((4, 8)), Rule(0.5, 1), 3)
+    found = smallest_masking(model, np.ones(8), np.zeros((4, 8)), DecisionRule(0.5, 1), 3)
     assert sorted(found.players) == [1, 2]
 
 
@@ -290,9 +294,9 @@ def test_case_pages_are_about_players(modality, given) -> None:
 def test_masked_words_keep_their_place_and_dropped_ones_do_not(layout_schema) -> None:
     schema, rng = layout_schema("text"), np.random.default_rng(0)
     rows = np.array([[2.0, 3, 4, 5, 6, 7, np.nan, np.nan]])
-    assert Text(schema).mask_words(rows, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
-    assert np.isnan(Text(schema).drop_words(rows, rows, 1.0, rng)).all()
-    dropped = Text(schema).drop_words(np.tile(rows, (50, 1)), rows, 0.3, rng)
+    assert TextKind(schema).mask_words(rows, rows, 1.0, rng)[0, :6].tolist() == [1] * 6
+    assert np.isnan(TextKind(schema).drop_words(rows, rows, 1.0, rng)).all()
+    dropped = TextKind(schema).drop_words(np.tile(rows, (50, 1)), rows, 0.3, rng)
     for one in dropped:
         known = one[~np.isnan(one)]
         assert np.isnan(one[len(known) :]).all()

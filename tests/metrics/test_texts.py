@@ -12,7 +12,7 @@ import yaml
 from jinja2 import meta
 
 import deepseek_report
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.wording.words import wording
 
 CATALOG = shipped("templates") / "locale" / "en" / "metrics.yaml"

@@ -12,14 +12,14 @@ from torch import nn
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Split
-from deepseek_report.explainers.attention_rollout import AttentionRollout
-from deepseek_report.explainers.input_x_gradient import InputXGradient
-from deepseek_report.explainers.integrated_gradients import IntegratedGradients
-from deepseek_report.models import attention as attending
-from deepseek_report.models.deepseek import DeepSeek
-from deepseek_report.models.mlp import MLP
-from deepseek_report.models.patches import cut, shortest
-from deepseek_report.models.standard import Standard
+from deepseek_report.explainers.attention.attention_rollout import AttentionRollout
+from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
+from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed import branched_attention as attending
+from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.models.shared.patches import cut, shortest
+from deepseek_report.models.shared.standard import Standard
 from deepseek_report.tasks import task_of
 
 SMALL = DeepSeek(width=16, heads=2, layers=2, experts=4, experts_per_token=2, expert_width=8)

@@ -10,12 +10,12 @@ from deepseek_report.artifacts.protocols.models import capabilities_of, name_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
 from deepseek_report.artifacts.split import Dataset, Split
-from deepseek_report.artifacts.training import model_digest
+from deepseek_report.artifacts.training_files import model_digest
 from deepseek_report.errors import ConfigError
-from deepseek_report.explainers.shap import Shap
-from deepseek_report.models.libraries import TREES
-from deepseek_report.models.loading import load_classifier
-from deepseek_report.models.sklearn import Sklearn
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.models.estimators.estimator_libraries import TREES
+from deepseek_report.models.estimators.sklearn import Sklearn
+from deepseek_report.models.shared.loading import load_classifier
 from tests.worded import refused, say
 
 NUMBER = Target("price", "Price", ("price",), 0, 0, task="regression", unit="€")
@@ -158,15 +158,15 @@ def test_boosting_of_many_classes_plans_no_walk_of_trees():
 def test_refusals_name_the_estimator():
     model = Sklearn("sklearn.linear_model.LogisticRegression")
     assert name_of(model) == "LogisticRegression"
-    from deepseek_report.explainers.input_x_gradient import InputXGradient
+    from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
 
     assert "LogisticRegression has none" in say(InputXGradient().refuses(model, None))
 
 
 def test_without_a_boosting_library_the_extra_is_named(monkeypatch):
-    from deepseek_report.models import libraries
+    from deepseek_report.models.estimators import estimator_libraries
 
-    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    monkeypatch.setattr(estimator_libraries, "find_spec", lambda name: None)
     (problem,) = Sklearn(library="xgboost").problems([])
     assert "xgboost, which is not installed" in problem
     assert "deepseek-report[boosting]" in problem

@@ -20,14 +20,14 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets.csv import TableFile
+from deepseek_report.datasets.sources.csv import TableFile
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.class_match import match_classes
-from deepseek_report.models.pickles import is_pickle
-from deepseek_report.models.sklearn import Sklearn
-from deepseek_report.models.torch_module import TorchModule
-from deepseek_report.runner.forecast import forecast
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.pickles import is_pickle
+from deepseek_report.models.estimators.sklearn import Sklearn
+from deepseek_report.models.own.torch_module import TorchModule
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.forecast import forecast
 from deepseek_report.runner.run import run_experiment
 from tests.worded import say
 
@@ -437,7 +437,7 @@ def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
 def test_outputs_of_a_checkpoint_match_by_the_values_of_the_label_column(
     names: list[str], codes: tuple[str, ...], order: list[int] | None, tmp_path: Path
 ) -> None:
-    from deepseek_report.models.checkpoint_net import class_order, class_problem
+    from deepseek_report.models.transformers.checkpoint_net import class_order, class_problem
 
     config = {"id2label": {str(k): name for k, name in enumerate(names)}}
     (tmp_path / "config.json").write_text(json.dumps(config))

@@ -6,10 +6,10 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from deepseek_report.models.deepseek import DeepSeek
-from deepseek_report.models.experts import SparseExperts, balance_loss
-from deepseek_report.models.mlp import MLP
-from deepseek_report.models.regularisation import DropPath
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.models.routed.experts import SparseExperts, balance_loss
+from deepseek_report.models.shared.regularisation import DropPath
 
 SMALL = DeepSeek(width=16, heads=2, experts=4, expert_width=8, bins=4, window=1)
 

@@ -11,14 +11,14 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.data_kinds import kind_of
-from deepseek_report.explainers.intrinsic import Intrinsic, contrasted
-from deepseek_report.metrics.own_terms import contributions
-from deepseek_report.models.loading import load_classifier
-from deepseek_report.models.nam import NAM
-from deepseek_report.models.nam_module import GroupedLinear
-from deepseek_report.models.prototype import Prototype
-from deepseek_report.models.prototype_distances import ShiftedDistances, shift_of
-from deepseek_report.models.prototype_module import similarity
+from deepseek_report.explainers.own.intrinsic import Intrinsic, contrasted
+from deepseek_report.metrics.internals.own_terms import contributions
+from deepseek_report.models.self_explaining.nam import NAM
+from deepseek_report.models.self_explaining.nam_module import GroupedLinear
+from deepseek_report.models.self_explaining.prototype import Prototype
+from deepseek_report.models.self_explaining.prototype_distances import ShiftedDistances, shift_of
+from deepseek_report.models.self_explaining.prototype_module import similarity
+from deepseek_report.models.shared.loading import load_classifier
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
-from deepseek_report.artifacts.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.schema import (
     Feature,
@@ -24,12 +23,13 @@ from deepseek_report.artifacts.schema import (
     as_vocabulary,
 )
 from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.checkpoint import around, load_tokenizer, mask_of, tokens_of
 from deepseek_report.errors import ArtifactError, ConfigError
-from deepseek_report.models.deepseek_v2 import DeepSeekV2
-from deepseek_report.models.deepseek_v3 import DeepSeekV3
-from deepseek_report.models.huggingface import HuggingFace
-from deepseek_report.models.loading import load_classifier
-from deepseek_report.models.packing import Packing
+from deepseek_report.models.shared.loading import load_classifier
+from deepseek_report.models.transformers.deepseek_v2 import DeepSeekV2
+from deepseek_report.models.transformers.deepseek_v3 import DeepSeekV3
+from deepseek_report.models.transformers.huggingface import HuggingFace
+from deepseek_report.models.transformers.packing import Packing
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 
@@ -552,7 +552,7 @@ def test_check_says_that_texts_must_be_cut_into_the_tokens_of_the_checkpoint(ber
 def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
     from types import SimpleNamespace
 
-    from deepseek_report.metrics.capacity import Ablation
+    from deepseek_report.metrics.internals.capacity import Ablation
 
     data, plugin = dataset(), HuggingFace(checkpoint=str(bert), train="none")
     classifier = plugin.wrap(model(plugin), data.schema, "cpu")

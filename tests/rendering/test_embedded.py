@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.errors import RenderError
-from deepseek_report.rendering import embedded, svg
+from deepseek_report.rendering import embedded, svg_parts
 from deepseek_report.rendering.render import render
 from deepseek_report.visualizations.style import PALETTE
 
@@ -146,7 +146,9 @@ def test_every_palette_colour_becomes_a_variable_that_the_page_defines(
     page: SimpleNamespace,
 ) -> None:
     text = "".join(f'<path fill="{light}"/>' for light, _ in PALETTE.values())
-    inlined = svg.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a")
+    inlined = svg_parts.inline_svg(
+        f'<svg xmlns="http://www.w3.org/2000/svg">{text}</svg>', "n", "a"
+    )
     used = re.findall(r"var\((--pic-\w+)\)", inlined)
     assert len(used) == len(PALETTE)
     assert all(f"{name}:" in page.text for name in used)
@@ -169,7 +171,7 @@ def test_ids_of_a_picture_get_its_name() -> None:
         '<svg xmlns="http://www.w3.org/2000/svg"><clipPath id="c"/><g clip-path="url(#c)"/>'
         '<use href="#c"/></svg>'
     )
-    inlined = svg.inline_svg(drawn, "roc", 'say "x" & <y>')
+    inlined = svg_parts.inline_svg(drawn, "roc", 'say "x" & <y>')
     assert 'id="roc-c"' in inlined
     assert "url(#roc-c)" in inlined
     assert 'href="#roc-c"' in inlined
@@ -185,12 +187,12 @@ def test_ids_of_a_picture_get_its_name() -> None:
 )  # fmt: skip
 def test_a_picture_that_does_more_than_draw_is_refused(inner: str) -> None:
     with pytest.raises(RenderError):
-        svg.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{inner}</svg>', "n", "a")
+        svg_parts.inline_svg(f'<svg xmlns="http://www.w3.org/2000/svg">{inner}</svg>', "n", "a")
 
 
 def test_a_picture_with_entities_is_refused() -> None:
     with pytest.raises(RenderError, match="entities"):
-        svg.inline_svg('<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "n", "a")
+        svg_parts.inline_svg('<!DOCTYPE svg [<!ENTITY a "b">]><svg/>', "n", "a")
 
 
 def test_rendering_imports_nothing_that_computes(sample: Path) -> None:

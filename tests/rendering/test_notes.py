@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
-from deepseek_report.compliance.words import _PERSONS_NOTE
+from deepseek_report.compliance.forbidden_words import _PERSONS_NOTE
 from deepseek_report.errors import RenderError
 from deepseek_report.rendering import pandoc
 from deepseek_report.rendering.document import write_qmd
 from deepseek_report.rendering.embedded import render_html
 from deepseek_report.rendering.notes import LIMIT, read_notes, to_markdown
-from deepseek_report.rendering.options import ReportOptions
+from deepseek_report.rendering.report_options import ReportOptions
 
 NOTE = """---
 title: no title of the report

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.artifacts.files import dump_json
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import dump_json
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
 from deepseek_report.findings.conclude import conclude, conclusions_of
 from deepseek_report.provenance import code_of
-from deepseek_report.runner.execute import _Run
-from deepseek_report.runner.outcomes import Outcome
-from deepseek_report.runner.plan import Stage, make_plan
-from deepseek_report.runner.progress import NoReporter
-from deepseek_report.runner.reading import read_run, results_of
+from deepseek_report.runner.execution.execute import _Run
+from deepseek_report.runner.execution.outcomes import StageOutcome
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import Stage, make_plan
+from deepseek_report.runner.run_folders.open_run import read_run, results_of
 from deepseek_report.store import Store
 
 #: An experiment of which only the language counts.
@@ -62,8 +62,8 @@ def test_an_unrelated_metric_draws_no_picture_again_but_those_that_read_conclusi
 
 def test_a_rule_of_the_findings_is_part_of_no_other_key() -> None:
     rule = "deepseek_report.findings.rules_performance"
-    assert rule in code_of("deepseek_report.runner.concluding")
-    assert rule not in code_of("deepseek_report.runner.stages")
+    assert rule in code_of("deepseek_report.runner.execution.concluding")
+    assert rule not in code_of("deepseek_report.runner.execution.stages")
 
 
 def test_they_hang_on_what_was_left_out() -> None:
@@ -111,8 +111,8 @@ def test_they_are_drawn_whatever_failed_but_the_data(run: _Run) -> None:
 def test_what_was_made_without_a_broken_input_has_another_key_and_so_has_what_reads_it(
     run: _Run, tmp_path: Any
 ) -> None:
-    run.done(Outcome("training", tmp_path, cached=True))
-    run.done(Outcome("measures/roc_auc", reason="no memory", cached=True))
+    run.done(StageOutcome("training", tmp_path, cached=True))
+    run.done(StageOutcome("measures/roc_auc", reason="no memory", cached=True))
     conclusions = Stage("conclusions", "k", ("training", "measures/roc_auc"))
     picture = Stage("pictures/beeswarm", "p", ("training", "conclusions"))
     assert run.as_made(conclusions).key != "k"
@@ -123,6 +123,6 @@ def test_what_was_made_without_a_broken_input_has_another_key_and_so_has_what_re
 def test_what_cannot_be_applied_is_part_of_the_plan_and_changes_no_key(
     run: _Run, tmp_path: Any
 ) -> None:
-    run.done(Outcome("training", tmp_path, cached=True))
-    run.done(Outcome("measures/sweep", reason="two classes", applicable=False, cached=True))
+    run.done(StageOutcome("training", tmp_path, cached=True))
+    run.done(StageOutcome("measures/sweep", reason="two classes", applicable=False, cached=True))
     assert run.as_made(Stage("conclusions", "k", ("training", "measures/sweep"))).key == "k"

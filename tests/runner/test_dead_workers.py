@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.seeds import Seeds
-from deepseek_report.runner.execute import execute
-from deepseek_report.runner.outcomes import Execution
-from deepseek_report.runner.plan import Stage, incomplete_id
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.execute import execute
+from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import Stage, incomplete_id
 from deepseek_report.store import Store
 from tests.worded import say
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-from deepseek_report.runner.assemble import _copy_events
+from deepseek_report.runner.run_folders.gather import _copy_events
 
 
 def test_event_files_of_tensorboard_name_no_host(tmp_path: Path) -> None:

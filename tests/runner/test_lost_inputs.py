@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from deepseek_report.artifacts.message import message
-from deepseek_report.runner.execute import _kept, _refuse, _Run
-from deepseek_report.runner.outcomes import Outcome
-from deepseek_report.runner.plan import Stage
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.execute import _kept, _refuse, _Run
+from deepseek_report.runner.execution.outcomes import StageOutcome
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store
 from tests.worded import say
 
@@ -47,7 +47,7 @@ def test_a_picture_of_several_explanations_does_without_one(run: _Run) -> None:
 
 
 def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> None:
-    lost = Outcome("measures/sweep", reason="needs two classes", applicable=False)
+    lost = StageOutcome("measures/sweep", reason="needs two classes", applicable=False)
     told: list[str] = []
     run.reporter = SimpleNamespace(
         finished=lambda _stage, _seconds, problem, applicable: told.append(problem)
@@ -60,7 +60,7 @@ def test_what_cannot_be_applied_is_told_once_by_its_own_reason(run: _Run) -> Non
 
 
 def test_what_lacks_a_broken_input_says_which_one_and_why(run: _Run) -> None:
-    run.done(Outcome("measures/sweep", reason="no memory"))
+    run.done(StageOutcome("measures/sweep", reason="no memory"))
     outcome = run.given_up(Stage("pictures/sweep", "", ("measures/sweep",)), ["measures/sweep"])
     assert outcome.applicable
     assert "measures/sweep: no memory" in say(outcome.reason)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Refusal
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.outcomes import Execution, Outcome
-from deepseek_report.runner.plan import make_plan, run_id
+from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
+from deepseek_report.runner.planning.plan import make_plan, run_id
 
 
 def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> None:
@@ -16,8 +16,8 @@ def test_a_part_that_the_config_names_is_marked_and_one_of_a_set_is_not() -> Non
         refused=[Refusal("measures/latency", "a"), Refusal("measures/mae", "b")],
         is_named=lambda artifact: artifact.startswith(("measures/latency", "measures/gap")),
     )
-    failed = Outcome("measures/gap/shap", reason="c")
-    refused = Outcome("measures/gap/lime", reason="c", applicable=False)
+    failed = StageOutcome("measures/gap/shap", reason="c")
+    refused = StageOutcome("measures/gap/lime", reason="c", applicable=False)
     execution = Execution({outcome.stage: outcome for outcome in (failed, refused)})
     problems = execution.problems(experiment)  # type: ignore[arg-type]
     assert [problem for problem in problems if "named" in problem] == [

@@ -9,7 +9,7 @@ import pytest
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.plan import Stage, make_plan, run_id
+from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
 
 SMALL = ("debug=fast", "jobs=1")
 DRAWING = {"shap", "lime", "random"}

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.runner.plan import identity_of
-from deepseek_report.runner.writing import seal_documents
+from deepseek_report.runner.planning.plan import identity_of
+from deepseek_report.runner.run_folders.writing import seal_documents
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import hash_files, look_into, seal_results
 

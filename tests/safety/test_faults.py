@@ -18,16 +18,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from deepseek_report.artifacts.files import (
+from deepseek_report.artifacts.storage.files import (
     load_arrays,
     load_json,
     save_arrays,
     save_json,
     save_table,
 )
-from deepseek_report.runner import execute as module
-from deepseek_report.runner.plan import Stage
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution import execute as module
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import Stage
 from deepseek_report.store import Store, copy_tree, folders, hash_folder, replace_folder
 
 STAGES = (

@@ -23,7 +23,7 @@ import pytest
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from deepseek_report.store import MANIFEST, hash_folder
 

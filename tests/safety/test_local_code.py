@@ -15,12 +15,12 @@ from deepseek_report.config import local_code
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.workers import workers
+from deepseek_report.runner.execution.workers import workers
 
 _METRIC = '''
 from dataclasses import dataclass
 from typing import ClassVar
-from deepseek_report.metrics.performance import Accuracy
+from deepseek_report.metrics.performance.classification_scores import Accuracy
 
 @dataclass(frozen=True)
 class Mine(Accuracy):

@@ -25,10 +25,10 @@ UNFIT += ["", "com1", "a" * 65, "-rf", "a b", "ä", "a\x00", "~", "C:x"]
 _LEADING_OUT = [f"measures/{name}" for name in UNFIT if name != "a/b"] + ["/etc/x", "a//b"]
 #: A part of each group that is named by a key.
 PARTS = {
-    "metrics": "deepseek_report.metrics.performance.Accuracy",
-    "explainers": "deepseek_report.explainers.random.Random",
-    "visualizations": "deepseek_report.visualizations.roc_curve.RocCurve",
-    "sections": "deepseek_report.sections.summary.Summary",
+    "metrics": "deepseek_report.metrics.performance.classification_scores.Accuracy",
+    "explainers": "deepseek_report.explainers.control.random.Random",
+    "visualizations": "deepseek_report.visualizations.performance.roc_curve.RocCurvePicture",
+    "sections": "deepseek_report.sections.summary.SummarySection",
     "frameworks": "deepseek_report.compliance.framework.FrameworkChoice",
 }
 

@@ -18,13 +18,13 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.message import text_of
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.catalogue import target_of
 from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import DataError
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import run_experiment
 from tests.worded import say
 
@@ -339,8 +339,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deepseek_report.artifacts.score import Measurement
-from deepseek_report.metrics.performance import Accuracy
-from deepseek_report.visualizations.roc_curve import RocCurve
+from deepseek_report.metrics.performance.classification_scores import Accuracy
+from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
 
 
 @dataclass(frozen=True)
@@ -354,7 +354,7 @@ class Open(Accuracy):
 
 
 @dataclass(frozen=True)
-class Drawn(RocCurve):
+class Drawn(RocCurvePicture):
     """A picture that says nothing either."""
 '''
 

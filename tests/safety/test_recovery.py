@@ -9,7 +9,7 @@ import pytest
 
 from deepseek_report.config.compose import compose
 from deepseek_report.config.validate import validate
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.run_events import NoReporter
 from deepseek_report.runner.run import Finished, run_experiment
 from deepseek_report.store import hash_folder
 

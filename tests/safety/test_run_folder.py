@@ -54,7 +54,7 @@ def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
     "target",
     [
         "subprocess.Popen",
-        "deepseek_report.store.stages.Store",
+        "deepseek_report.store.stage_folders.Store",
         "deepseek_report.sections.summary.re",
         "deepseek_report.sections.nowhere.Summary",
         "eval",
@@ -65,7 +65,7 @@ def test_a_section_that_names_foreign_code_is_not_run_and_says_so(
 )
 def test_only_sections_of_trusted_packages_are_built(target: str) -> None:
     from deepseek_report.artifacts.results import Results
-    from deepseek_report.runner.parts import write_section
+    from deepseek_report.runner.run_folders.section_plugins import write_section
 
     content = write_section(Results({}, {}), "summary", {"_target_": target, "root": "/"})
     assert content.incomplete
@@ -284,7 +284,7 @@ def bomb_of_rows(path: Path) -> None:
 def test_a_bomb_in_an_artifact_is_refused_before_it_is_read(
     tmp_path: Path, name: str, write: Callable[[Path], None], said: str
 ) -> None:
-    from deepseek_report.artifacts.files import load_arrays, load_table
+    from deepseek_report.artifacts.storage.files import load_arrays, load_table
     from deepseek_report.errors import ArtifactError
 
     path = tmp_path / Path(name).name

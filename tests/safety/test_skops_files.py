@@ -35,9 +35,9 @@ from deepseek_report.config.compose import compose
 from deepseek_report.config.problems import ConfigProblems
 from deepseek_report.config.validate import validate
 from deepseek_report.errors import ConfigError
-from deepseek_report.models.skops_checks import check_positions
-from deepseek_report.models.skops_file import file_problems, load_file
-from deepseek_report.models.skops_types import is_allowed
+from deepseek_report.models.estimators.skops_checks import check_positions
+from deepseek_report.models.estimators.skops_file import file_problems, load_file
+from deepseek_report.models.estimators.skops_types import is_allowed
 
 io = pytest.importorskip("skops.io")
 
@@ -115,7 +115,7 @@ def test_a_configuration_cannot_extend_the_trusted_types(tmp_path: Path) -> None
     path = forged(tmp_path, **node("FunctionNode", "builtins.eval"))
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "theirs.yaml").write_text(
-        "_target_: deepseek_report.models.sklearn.Sklearn\n"
+        "_target_: deepseek_report.models.estimators.sklearn.Sklearn\n"
         f"file: {path}\ntrusted_types: [builtins.eval]\n"
     )
     with pytest.raises(ConfigProblems) as caught:
@@ -126,9 +126,9 @@ def test_a_configuration_cannot_extend_the_trusted_types(tmp_path: Path) -> None
 def test_only_the_person_running_it_trusts_a_type_and_it_is_written_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = forged(tmp_path, **node("FunctionNode", "deepseek_report.artifacts.numbers.plural"))
+    path = forged(tmp_path, **node("FunctionNode", "deepseek_report.artifacts.rounding.plural"))
     overrides = ["model=sklearn", f"model.file={path}", "dataset=breast_cancer"]
-    name = "deepseek_report.artifacts.numbers.plural"
+    name = "deepseek_report.artifacts.rounding.plural"
     with pytest.raises(ConfigProblems, match=f"--trust-type {name}"):
         validate(compose(overrides))
     named = validate(compose(overrides), trust_types=[name])
@@ -318,6 +318,6 @@ def test_a_file_that_is_a_bomb_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = stored(LogisticRegression().fit(X, Y), tmp_path)
-    monkeypatch.setattr("deepseek_report.models.skops_file._LARGEST", 100)
+    monkeypatch.setattr("deepseek_report.models.estimators.skops_file._LARGEST", 100)
     (problem,) = file_problems(path, [])
     assert "GiB once it is unpacked" in problem

@@ -15,16 +15,17 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.config.compose import compose
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.config.validate import validate
-from deepseek_report.datasets import image_folder, reading, reviews_zh, tweets
-from deepseek_report.datasets.boston import BostonMortgages
-from deepseek_report.datasets.breast_cancer import BreastCancer
-from deepseek_report.datasets.credit import TaiwanCredit
-from deepseek_report.datasets.diabetes import Diabetes
-from deepseek_report.datasets.multi_label_demo import MultiLabelDemo
+from deepseek_report.datasets.readers import table_file
+from deepseek_report.datasets.sources import image_folder, reviews_zh, tweets
+from deepseek_report.datasets.sources.boston import BostonMortgages
+from deepseek_report.datasets.sources.breast_cancer import BreastCancer
+from deepseek_report.datasets.sources.credit import TaiwanCredit
+from deepseek_report.datasets.sources.diabetes import Diabetes
+from deepseek_report.datasets.sources.multi_label_demo import MultiLabelDemo
 from deepseek_report.errors import DataError
-from deepseek_report.runner.execute import execute
-from deepseek_report.runner.plan import make_plan
-from deepseek_report.runner.progress import NoReporter
+from deepseek_report.runner.execution.execute import execute
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.planning.plan import make_plan
 from deepseek_report.store import Store
 
 Change = Callable[[], None]
@@ -82,7 +83,7 @@ def test_data_that_are_swapped_for_a_moment_are_not_stored(
     """The other file is in place only while it is read: what is hashed is what is parsed."""
     chosen, store = experiment(table, "model=mlp"), Store(tmp_path / "store")
     plan = make_plan(chosen)[:1]
-    plain = reading.read_bytes
+    plain = table_file.read_bytes
 
     def swapped(path: Path, limits: object) -> object:
         write(table, 1)
@@ -90,7 +91,7 @@ def test_data_that_are_swapped_for_a_moment_are_not_stored(
         write(table, 0)
         return found
 
-    monkeypatch.setattr(reading, "read_bytes", swapped)
+    monkeypatch.setattr(table_file, "read_bytes", swapped)
     with pytest.raises(DataError, match="run again"):
         execute(chosen, plan, store, "cpu", NoReporter())
     assert plan[0].folder(store) is None

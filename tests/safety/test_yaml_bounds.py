@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deepseek_report.artifacts.bounded_yaml import MOST_BYTES, YamlTooLarge, check_bounds
+from deepseek_report.artifacts.storage.bounded_yaml import MOST_BYTES, YamlTooLarge, check_bounds
 from deepseek_report.compliance.framework import load_framework
 from deepseek_report.config.compose import compose
 from deepseek_report.config.overrides import expand
@@ -111,7 +111,7 @@ def test_a_list_of_defaults_names_no_file_outside_of_its_folder(
 def test_a_folder_of_very_many_files_is_not_taken_for_one_of_yamls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("deepseek_report.config.files._MOST_FILES", 3)
+    monkeypatch.setattr("deepseek_report.config.config_files._MOST_FILES", 3)
     for name in "abcde":
         (tmp_path / name).touch()
     with pytest.raises(ConfigProblems, match="holds more than 3 files"):

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.files import save_json
 from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target, as_vocabulary
+from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.sections.case_sentences import start
-from deepseek_report.sections.draft import Draft
+from deepseek_report.sections.shared.draft import Draft
 
 TARGET = Target("fault", "Fault", ("fine", "default"), favourable=0)
 NUMBER = Target("d", "D", ("d",), favourable=0, explained=0, task="regression", unit="days")

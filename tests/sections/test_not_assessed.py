@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.runner.reading import open_run
-from deepseek_report.sections.summary import Summary
+from deepseek_report.runner.run_folders.open_run import open_run
+from deepseek_report.sections.summary import SummarySection
 from deepseek_report.terminal import say_finished
 from tests.conftest import SmallRun
 
@@ -19,7 +19,7 @@ _UNFIT = "measures/localisation"
 def test_what_sets_bring_along_is_listed_once_and_folded(small_run: SmallRun) -> None:
     opened = open_run(small_run.folder)
     assert not opened.results.named
-    values = Summary().content(opened.results).values
+    values = SummarySection().content(opened.results).values
     assert values["unfit"] == []
     assert values["n_of_sets"] > 10
     assert any("ocalisation" in line for line in values["of_sets"])
@@ -32,8 +32,8 @@ def test_what_sets_bring_along_is_listed_once_and_folded(small_run: SmallRun) ->
 
 def test_what_the_config_names_and_cannot_have_stands_in_the_open(small_run: SmallRun) -> None:
     results = open_run(small_run.folder).results
-    before = Summary().content(results).values
-    values = Summary().content(replace(results, named=frozenset({_UNFIT}))).values
+    before = SummarySection().content(results).values
+    values = SummarySection().content(replace(results, named=frozenset({_UNFIT}))).values
     assert [line for line in values["unfit"] if "ocalisation" in line] == values["unfit"] != []
     assert values["n_of_sets"] == before["n_of_sets"] - 1
     assert not any("ocalisation" in line for line in values["of_sets"])

@@ -7,25 +7,32 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from deepseek_report.artifacts.files import dump_json
-from deepseek_report.artifacts.shipped import shipped
+from deepseek_report.artifacts.storage.files import dump_json
+from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.rendering.document import write_qmd
-from deepseek_report.rendering.options import ReportOptions
-from deepseek_report.sections.bias import Bias
-from deepseek_report.sections.bottlenecks import Bottlenecks
-from deepseek_report.sections.cases import Cases
-from deepseek_report.sections.data import Data
-from deepseek_report.sections.explanations import Explanations
-from deepseek_report.sections.model import Model
-from deepseek_report.sections.performance import Performance
-from deepseek_report.sections.reproducibility import Reproducibility, identifier
-from deepseek_report.sections.robustness import Robustness
-from deepseek_report.sections.summary import Summary
-from deepseek_report.sections.trust import Trust
+from deepseek_report.rendering.report_options import ReportOptions
+from deepseek_report.sections.bias import BiasSection
+from deepseek_report.sections.bottlenecks import BottlenecksSection
+from deepseek_report.sections.cases import CasesSection
+from deepseek_report.sections.data import DataSection
+from deepseek_report.sections.explanations import ExplanationsSection
+from deepseek_report.sections.model import ModelSection
+from deepseek_report.sections.performance import PerformanceSection
+from deepseek_report.sections.reproducibility import ReproducibilitySection, identifier
+from deepseek_report.sections.robustness import RobustnessSection
+from deepseek_report.sections.summary import SummarySection
+from deepseek_report.sections.trust import TrustSection
 
 SECTIONS = (
-    *(Summary, Data, Model, Performance, Explanations, Cases),
-    *(Trust, Bias, Bottlenecks, Robustness, Reproducibility),
+    *(
+        SummarySection,
+        DataSection,
+        ModelSection,
+        PerformanceSection,
+        ExplanationsSection,
+        CasesSection,
+    ),
+    *(TrustSection, BiasSection, BottlenecksSection, RobustnessSection, ReproducibilitySection),
 )
 every = pytest.mark.parametrize("section", SECTIONS, ids=lambda one: one.__name__.lower())
 
@@ -98,19 +105,19 @@ def test_all_templates_fill_without_failure_from_a_full_and_from_an_empty_run(fu
 def test_a_failed_measure_makes_the_section_that_shows_it_incomplete(run):
     run.predictions()
     run.failures["measures/learning_curve"] = "too few rows"
-    reasons = Bottlenecks().content(run.results()).incomplete
+    reasons = BottlenecksSection().content(run.results()).incomplete
     assert reasons == ["Learning curve: too few rows."]
 
 
 def test_what_was_not_asked_for_does_not_make_a_section_incomplete(run):
-    assert Bottlenecks().content(run.predictions().results()).incomplete == []
+    assert BottlenecksSection().content(run.predictions().results()).incomplete == []
 
 
 # --- summary ---
 
 
 def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
-    content = Summary().content(full)
+    content = SummarySection().content(full)
     assert content.answer.startswith("The model decides which clients will default;")
     assert "The data are from April to September 2005." in content.answer
     assert "Of 1 declared threshold 1 is met." in content.answer
@@ -120,7 +127,7 @@ def test_the_summary_says_what_is_decided_and_how_many_promises_were_kept(full):
 
 
 def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
-    content = Summary(findings=2).content(full)
+    content = SummarySection(findings=2).content(full)
     assert len(content.values["shown"]) == 2
     assert len(content.values["others"]) == content.values["more"]
     severities = [one.severity for one in content.values["shown"]]
@@ -130,13 +137,13 @@ def test_the_first_screen_has_as_many_findings_as_it_is_told(full):
 def test_the_row_of_facts_leaves_out_times_that_were_not_measured(run):
     run.training().predictions()
     (run.paths["training"] / "timing.json").unlink()
-    labels = [one["label"] for one in Summary().content(run.results()).values["facts"]]
+    labels = [one["label"] for one in SummarySection().content(run.results()).values["facts"]]
     assert "to train and explain" not in labels
 
 
 def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
     run.failures["measures/robustness"] = "it broke"
-    values = Summary().content(run.results()).values
+    values = SummarySection().content(run.results()).values
     assert values["failed"] == ["Robustness to noise: it broke."]
     assert "What noise in the input does" not in values["not_measured"]
     assert "Where the model errs most" in values["not_measured"]
@@ -146,7 +153,7 @@ def test_what_was_not_measured_is_listed_once_with_failures_apart(run):
 
 
 def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
-    values = Cases().content(full).values
+    values = CasesSection().content(full).values
     titles = [one["title"] for one in values["cases"]]
     assert titles == ["Most certain, and right", "Nearest to the threshold"]
     assert [(one["label"], one["cases"][0]["level"]) for one in values["groups"]] == [
@@ -155,7 +162,7 @@ def test_cases_come_with_the_telling_ones_first_and_groups_apart(full):
 
 
 def test_a_case_tells_reasons_change_neighbours_and_errors_in_sentences(full):
-    case = Cases().content(full).values["cases"][1]
+    case = CasesSection().content(full).values["cases"][1]
     assert case["reasons"] == [
         "Repayment status in September (2 months late) raises the probability of “default” by "
         "17.0 points.",
@@ -184,7 +191,7 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
     )
     for name in ("shap", "random"):
         del run.paths[f"explanations/{name}"]
-    (told,) = Cases().content(run.results()).values["cases"][0]["reasons"]
+    (told,) = CasesSection().content(run.results()).values["cases"][0]["reasons"]
     assert "lowers the log-odds of “default” by 0.693, which divides the odds by 2.00" in told
 
 
@@ -193,7 +200,7 @@ def test_log_odds_are_told_as_a_factor_on_the_odds(full, run):
 
 def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
     verdicts = {
-        one["explainer"]: one["use"] for one in Trust().content(full).values["verdicts"].rows
+        one["explainer"]: one["use"] for one in TrustSection().content(full).values["verdicts"].rows
     }
     assert verdicts == {
         "SHAP": "Order and amounts of reasons",
@@ -202,7 +209,7 @@ def test_a_method_that_fails_a_test_cannot_be_relied_on_as_reasons(full):
 
 
 def test_the_control_is_not_compared_with_itself(full):
-    values = Trust().content(full).values
+    values = TrustSection().content(full).values
     gains, tests = (
         {row["explainer"]: row for row in values[name].rows}["Random order (control)"]
         for name in ("faithfulness", "soundness")
@@ -215,26 +222,26 @@ def test_the_control_is_not_compared_with_itself(full):
 
 
 def test_a_group_too_small_shows_no_rate(full):
-    tables = [one["table"] for one in Bias().content(full).values["attributes"]]
+    tables = [one["table"] for one in BiasSection().content(full).values["attributes"]]
     small = next(table.rows[0] for table in tables if table.id == "bias-age_band")
     assert small["selection_rate"] == "too few to judge"
     assert small["tpr"] == "–"
 
 
 def test_accuracy_no_better_than_a_constant_answer_is_a_caveat(full):
-    caveats = Performance().content(full).caveats
+    caveats = PerformanceSection().content(full).caveats
     assert any("always giving the most frequent class (78.0\u00a0%)" in one for one in caveats)
 
 
 def test_the_largest_certain_gain_is_what_would_help_most(full):
-    answer = Bottlenecks().content(full).answer
+    answer = BottlenecksSection().content(full).answer
     assert answer.startswith(
         "Of what was tried, the last doubling of the training rows gained most: ROC AUC +0.020"
     )
 
 
 def test_references_are_listed_once_with_what_used_them(full):
-    references = Reproducibility().content(full).values["references"]
+    references = ReproducibilitySection().content(full).values["references"]
     delong = [one for one in references if "2531595" in one["reference"]]
     assert [one["used"] for one in delong] == ["ROC AUC"]
     assert delong[0]["reference"].startswith("DeLong")
@@ -266,7 +273,7 @@ def test_the_command_quotes_what_a_shell_would_read(full):
         "folder": ["my_conf", "own_parts"],
     }
     told = replace(full, provenance={**full.provenance, "command": command})
-    values = Reproducibility().content(told).values
+    values = ReproducibilitySection().content(told).values
     assert values["command"] == (
         "deepseek-report --config-dir my_conf --trust own_parts 'report.title=My $model' "
         '"dataset.path=$DATA_DIR/loans.csv"'
@@ -277,7 +284,7 @@ def test_the_command_quotes_what_a_shell_would_read(full):
 
 
 def test_the_resolved_config_is_yaml_that_reads_back(full):
-    text = Reproducibility().content(full).values["config"]
+    text = ReproducibilitySection().content(full).values["config"]
     assert yaml.safe_load(text) == json.loads(json.dumps(full.config))
 
 
@@ -288,7 +295,7 @@ def test_groups_too_small_to_compare_are_not_called_equal(run):
     untested |= {"widest_level": "men", "narrowest_level": "women", "null_high": None, "n": 9}
     run.measure("impact_ratio", pairs=[few])
     run.measure("equal_opportunity_difference", tests=[untested])
-    answer = Bias().content(run.results()).answer
+    answer = BiasSection().content(run.results()).answer
     assert answer == (
         "No group is large enough to be compared with its reference. "
         "Whether errors fall evenly could not be tested."
@@ -307,7 +314,7 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
         for k in (5, 6)
     ]
     run.measure("prototypes", prototypes=prototypes, nearest=nearest)
-    content = Explanations().content(run.results())
+    content = ExplanationsSection().content(run.results())
     listed = [
         (row["case"], row["decides"], row["nearest"]) for row in content.values["prototypes"].rows
     ]
@@ -316,7 +323,7 @@ def test_every_prototype_is_listed_with_the_test_cases_nearest_to_it(run):
 
 
 def test_the_bias_section_says_who_declared_the_favourable_class(full, run):
-    values = Bias().content(full).values
+    values = BiasSection().content(full).values
     assert values["favourable"] == "no default"
     assert values["declared_by"] == "declared by the data set"
     assert values["undeclared"] == {}
@@ -334,7 +341,7 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
             | {"for_decision": False, "share": 0.5},
         ],
     )
-    cases = Cases().content(run.results()).values["cases"]
+    cases = CasesSection().content(run.results()).values["cases"]
     said = {case["row"]: case["compared"] for case in cases}
     assert said["1\u202f200"] == (
         "Of the training cases of “default” that it knows, row 7 (60.0\u00a0% of what speaks for "
@@ -355,15 +362,15 @@ def test_the_page_of_a_case_tells_the_training_cases_that_a_prototype_model_deci
 def test_the_validation_part_is_said_to_choose_only_what_it_chose(full, rule, epochs, used):
     full.training["max_epochs"] = epochs
     vars(full)["predictions"] = replace(full.predictions, rule=rule)  # as if it were read so
-    assert Data().content(full).values["validation"] == used
+    assert DataSection().content(full).values["validation"] == used
 
 
 def test_features_of_which_nobody_said_that_they_can_change_are_told(full):
     full.config["dataset"] = {"columns": {}}
     told = "does not say which features can change"
-    assert told in " ".join(Cases().content(full).caveats)
+    assert told in " ".join(CasesSection().content(full).caveats)
     full.config["dataset"] = {"columns": {"LIMIT": {"mutable": False}}}
-    assert told not in " ".join(Cases().content(full).caveats)
+    assert told not in " ".join(CasesSection().content(full).caveats)
 
 
 def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
@@ -371,7 +378,7 @@ def test_of_several_classes_an_assumed_one_is_told_beside_its_explanations(run):
     run.training().predictions()
     results = run.results()
     results.config["dataset"] = {"positive": None}
-    assert "“b” was taken" in " ".join(Explanations().content(results).caveats)
+    assert "“b” was taken" in " ".join(ExplanationsSection().content(results).caveats)
 
 
 @pytest.mark.parametrize(
@@ -386,23 +393,23 @@ def test_the_name_of_a_model_can_be_broken_between_its_words(run, name, shown):
     run.training()
     results = run.results()
     results.architecture["name"] = name
-    facts = Summary().content(results).values["facts"]
+    facts = SummarySection().content(results).values["facts"]
     assert shown in {fact["value"] for fact in facts}
 
 
 def test_the_seeds_of_all_steps_are_told_also_where_a_run_records_one_alone(run):
     run.config["seeds"] = {"data": 1, "training": 2, "explain": 1, "measure": 1}
-    content = Reproducibility().content(run.results())
+    content = ReproducibilitySection().content(run.results())
     assert "seeds: data 1, training 2, explain 1, measure 1" in content.answer
     assert [row["value"] for row in content.values["seeds"]] == ["1", "2", "1", "1"]
     del run.config["seeds"]
-    older = Reproducibility().content(run.results())
+    older = ReproducibilitySection().content(run.results())
     assert "seed 1:" in older.answer
     assert [row["value"] for row in older.values["seeds"]] == ["1"] * 4
 
 
 def test_an_explainer_that_draws_nothing_has_no_seed_to_tell(run):
     run.explanation("shap").explanation("input_x_gradient", seed=None)
-    told = [row["what"] for row in Reproducibility().content(run.results()).values["seeds"]]
+    told = [row["what"] for row in ReproducibilitySection().content(run.results()).values["seeds"]]
     assert "SHAP" in told
     assert "Input × gradient" not in told

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from deepseek_report.models.deepseek import DeepSeek
-from deepseek_report.models.mlp import MLP
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
 from deepseek_report.training.trainer import GradientTrainer
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -45,8 +45,8 @@ def test_the_fast_trainer_takes_one_epoch_of_few_rows():
 
 def test_the_configuration_classes_import_nothing_heavy():
     code = (
-        "import sys, deepseek_report.models.deepseek, deepseek_report.models.mlp, "
-        "deepseek_report.training.trainer; "
+        "import sys, deepseek_report.models.routed.deepseek; "
+        "import deepseek_report.models.perceptron.mlp, deepseek_report.training.trainer; "
         "sys.exit(bool({'torch', 'scipy', 'sklearn'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

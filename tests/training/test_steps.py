@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.models.mlp import MLP
+from deepseek_report.models.perceptron.mlp import MLP
 from deepseek_report.training import drawing
 from deepseek_report.training.epoch import Stepper
 from deepseek_report.training.objective import Classes, roc_auc

@@ -11,10 +11,10 @@ from safetensors.torch import load_file
 
 from deepseek_report.artifacts.message import from_plain
 from deepseek_report.artifacts.protocols.progress import Silent
-from deepseek_report.models.deepseek import DeepSeek
-from deepseek_report.models.mlp import MLP
-from deepseek_report.training import checkpoint
-from deepseek_report.training.checkpoint import CHECKPOINT
+from deepseek_report.models.perceptron.mlp import MLP
+from deepseek_report.models.routed.deepseek import DeepSeek
+from deepseek_report.training import resume_point
+from deepseek_report.training.resume_point import CHECKPOINT
 from deepseek_report.training.trainer import GradientTrainer
 from tests.worded import say
 
@@ -92,12 +92,12 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path, in
         _fit(QUICK, dataset, tmp_path, progress=interrupting(6))
     path = tmp_path / CHECKPOINT
     content = path.read_bytes()
-    note, tensors = checkpoint._read(path)
+    note, tensors = resume_point._read(path)
     assert note["fingerprint"]
     noticed = 0
     for at in np.linspace(0, len(content) - 1, 60).astype(int):
         path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-        read, found = checkpoint._read(path)
+        read, found = resume_point._read(path)
         assert read in ({}, note)  # a bit of the padding decides nothing
         assert all(torch.equal(found[name], tensors[name]) for name in found)
         noticed += read == {}
@@ -346,7 +346,7 @@ def test_compiling_changes_no_name_of_a_weight_and_a_killed_training_goes_on_to_
 
 
 def test_a_tensor_without_a_stride_has_a_checksum() -> None:
-    from deepseek_report.training.checkpoint import _checksum
+    from deepseek_report.training.resume_point import _checksum
 
     whole = {"a": torch.arange(3), "b": torch.tensor([7]).expand(1, 1), "c": torch.zeros(0)}
     strange = {**whole, "b": torch.as_strided(torch.tensor([7]), (1, 1), (0, 0))}

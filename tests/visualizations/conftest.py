@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import save_json, save_table
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import Attribute, Category, Feature, Schema, Target
 from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.storage.files import save_json, save_table
 
 from .layouts import SCHEMAS, concluded, layout_results, text_schema
 

@@ -12,7 +12,6 @@ import pandas as pd
 
 from deepseek_report.artifacts.conclusions import Conclusions
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.files import save_json
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.schema import (
@@ -25,7 +24,8 @@ from deepseek_report.artifacts.schema import (
 )
 from deepseek_report.artifacts.score import Measurement, Score
 from deepseek_report.artifacts.split import Split
-from deepseek_report.findings.explainers import leading_explainer, leading_for_cases
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.findings.explainer_ranking import leading_explainer, leading_for_cases
 
 N, EXPLAINED = 24, 12
 WORDS = (

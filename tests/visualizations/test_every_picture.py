@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from deepseek_report.artifacts.bounds import LABEL
 from deepseek_report.artifacts.picture import Picture
 from deepseek_report.artifacts.results import Results
-from deepseek_report.visualizations import labels
+from deepseek_report.visualizations.drawing import labels
 from deepseek_report.visualizations.style import DARK, LIGHT
 
 from .wordings import worded

@@ -15,17 +15,20 @@ import pytest
 
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.score import Measurement, Score
-from deepseek_report.artifacts.texts import gaps, joined
-from deepseek_report.findings.explainers import leading_for_cases
-from deepseek_report.visualizations import rasters
-from deepseek_report.visualizations.case_contributions import CaseContributions
-from deepseek_report.visualizations.case_views import by_players, cases_of
-from deepseek_report.visualizations.image_heatmaps import ImageHeatmaps
-from deepseek_report.visualizations.localisation import Localisation
-from deepseek_report.visualizations.prototypes import Prototypes
-from deepseek_report.visualizations.series_attributions import SeriesAttributions, _thinned
+from deepseek_report.artifacts.token_texts import gaps, joined
+from deepseek_report.findings.explainer_ranking import leading_for_cases
+from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
+from deepseek_report.visualizations.cases.case_views import by_players, cases_of
+from deepseek_report.visualizations.cases.image_heatmaps import ImageHeatmapsPicture
+from deepseek_report.visualizations.cases.series_attributions import (
+    SeriesAttributionsPicture,
+    _thinned,
+)
+from deepseek_report.visualizations.cases.text_highlights import _OPACITY, TextHighlightsPicture
+from deepseek_report.visualizations.drawing import rasters
+from deepseek_report.visualizations.explanations.localisation import LocalisationPicture
+from deepseek_report.visualizations.internals.prototypes import PrototypesPicture
 from deepseek_report.visualizations.style import DARK, LIGHT
-from deepseek_report.visualizations.text_highlights import _OPACITY, TextHighlights
 
 from .layouts import NUMBER, SCHEMAS, layout_results, series_schema, text_schema, with_paths
 from .wordings import draw
@@ -75,7 +78,7 @@ def test_words_on_the_strongest_shade_stay_legible(
 def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
     results = build("text")
     for case, picture in zip(
-        cases_of(results), draw(TextHighlights(methods=1), results), strict=True
+        cases_of(results), draw(TextHighlightsPicture(methods=1), results), strict=True
     ):
         places = [float(x) for x in re.findall(r"<text[^>]*translate\(([\d.]+) ", picture.svg)]
         places += [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.svg)]
@@ -85,7 +88,7 @@ def test_every_word_of_a_text_is_drawn_inside_the_page(build: Build) -> None:
 
 
 def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Build) -> None:
-    picture = draw(TextHighlights(), build("text"))[0]
+    picture = draw(TextHighlightsPicture(), build("text"))[0]
     assert picture.narrow is not None
     width = float(re.search(r'width="([\d.]+)pt"', picture.narrow)[1])  # type: ignore[index]
     right = [float(x) for x in re.findall(r'<text[^>]* x="([\d.]+)"', picture.narrow)]
@@ -98,14 +101,16 @@ def test_a_text_for_a_narrow_page_keeps_its_words_and_takes_more_lines(build: Bu
 @pytest.mark.parametrize(
     ("modality", "plugin"),
     [
-        ("image", ImageHeatmaps()),
-        ("series", SeriesAttributions()),
-        ("image", CaseContributions()),
-        ("series", CaseContributions()),
+        ("image", ImageHeatmapsPicture()),
+        ("series", SeriesAttributionsPicture()),
+        ("image", CaseContributionsPicture()),
+        ("series", CaseContributionsPicture()),
     ],
 )
 def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
-    modality: str, plugin: ImageHeatmaps | SeriesAttributions | CaseContributions, build: Build
+    modality: str,
+    plugin: ImageHeatmapsPicture | SeriesAttributionsPicture | CaseContributionsPicture,
+    build: Build,
 ) -> None:
     picture = plugin.draw(build(modality))[0]
     assert picture.narrow is not None
@@ -118,13 +123,13 @@ def test_pictures_of_cases_have_a_layout_for_a_narrow_page(
 
 def test_a_long_text_is_cut_and_says_what_the_rest_holds(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=text_schema(places=200))
-    pictures = draw(TextHighlights(words=10), results)
+    pictures = draw(TextHighlightsPicture(words=10), results)
     assert "Only the first 10 of" in pictures[0].how_to_read
     assert "of all attribution" in pictures[0].alt
 
 
 def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build: Build) -> None:
-    svg = draw(TextHighlights(), build("text"))[0].svg
+    svg = draw(TextHighlightsPicture(), build("text"))[0].svg
     assert "stroke-dasharray" in svg
     assert re.search(r">\+\d", svg)
     assert re.search(r">−\d", svg)
@@ -132,14 +137,18 @@ def test_sign_shows_by_the_kind_of_line_and_by_number_not_by_colour_alone(build:
 
 def test_a_text_of_a_number_tells_the_number_and_its_unit(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=replace(text_schema(), target=NUMBER))
-    picture = draw(TextHighlights(), results)[0]
+    picture = draw(TextHighlightsPicture(), results)[0]
     assert re.search(r"predicted .*days, actually .*days", picture.alt)
 
 
 @pytest.mark.parametrize("modality", ["image", "series"])
 def test_the_title_names_the_strongest_player(build: Build, modality: str) -> None:
     results = build(modality)
-    plugin = ImageHeatmaps() if modality == "image" else SeriesAttributions(explainer="shap")
+    plugin = (
+        ImageHeatmapsPicture()
+        if modality == "image"
+        else SeriesAttributionsPicture(explainer="shap")
+    )
     case, picture = cases_of(results)[0], draw(plugin, results)[0]
     explainer = next(
         n for n in ("shap", "integrated_gradients") if n.split("_")[0] in picture.title.lower()
@@ -151,7 +160,7 @@ def test_the_title_names_the_strongest_player(build: Build, modality: str) -> No
 def test_an_image_is_embedded_with_square_pixels(build: Build) -> None:
     from PIL import Image
 
-    svg = draw(ImageHeatmaps(methods=1), build("image"))[0].svg
+    svg = draw(ImageHeatmapsPicture(methods=1), build("image"))[0].svg
     data = re.findall(r'href="data:image/png;base64,([^"]+)"', svg)
     assert len(data) == 3  # the image, one explainer, the scale
     first = np.asarray(Image.open(io.BytesIO(base64.b64decode(data[0]))).convert("RGB"))
@@ -196,22 +205,22 @@ def test_a_long_curve_is_drawn_by_its_extremes() -> None:
 
 def test_only_the_channels_with_most_attribution_are_drawn(tmp_path: Path) -> None:
     results = layout_results(tmp_path, schema=series_schema(channels=6))
-    picture = draw(SeriesAttributions(channels=2), results)[0]
+    picture = draw(SeriesAttributionsPicture(channels=2), results)[0]
     assert "4 other channels" in picture.how_to_read
     assert len(set(re.findall(r"sensor \d \(bar\)", picture.svg))) == 2
 
 
 def test_localisation_names_the_best_explainer_and_chance(build: Build) -> None:
-    picture = draw(Localisation(), build("image"))[0]
+    picture = draw(LocalisationPicture(), build("image"))[0]
     assert "points best at what makes the label" in picture.title
     assert "chance 0.2" in picture.title
 
 
 def test_a_picture_of_one_kind_of_data_says_which() -> None:
     for plugin, modality in (
-        (TextHighlights, "text"),
-        (ImageHeatmaps, "image"),
-        (SeriesAttributions, "series"),
+        (TextHighlightsPicture, "text"),
+        (ImageHeatmapsPicture, "image"),
+        (SeriesAttributionsPicture, "series"),
     ):
         assert plugin.modalities == {modality}
         assert modality in SCHEMAS
@@ -240,7 +249,7 @@ def test_prototypes_tell_how_far_their_parts_may_move(
     folder.mkdir(parents=True)
     Measurement(tables={"prototypes": table}, arrays={"inputs": inputs}).save(folder)
     results = with_paths(results, {"measures/prototypes": folder})
-    picture = draw(Prototypes(), results)[0]
+    picture = draw(PrototypesPicture(), results)[0]
     assert picture.title.endswith("of the test cases; 2 of 3 prototypes do for any")
     assert picture.narrow is not None
     if told is None:

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from deepseek_report.visualizations.group_rates import GroupRates
-from deepseek_report.visualizations.part_performance import PartPerformance
-from deepseek_report.visualizations.robustness import Robustness
-from deepseek_report.visualizations.slices import Slices
+from deepseek_report.visualizations.failures.part_performance import PartPerformancePicture
+from deepseek_report.visualizations.failures.robustness import RobustnessPicture
+from deepseek_report.visualizations.failures.slices import SlicesPicture
+from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
 
 from .conftest import number_results
 from .wordings import draw
@@ -20,22 +20,26 @@ from .wordings import draw
     ("plugin", "title", "alt"),
     [
         (
-            GroupRates(),
+            GroupRatesPicture(),
             "The mean absolute error differs most by age band: 5.60 for “under 25”, 6.80 for “55 "
             "and over”, NT$ 1.20 apart",
             "The mean error stands beside it",
         ),
         (
-            PartPerformance(),
+            PartPerformancePicture(),
             "Sex: predictions are off by NT$ 5.30 on average in “women”, by NT$ 5.00 in “men”",
             "and mean error by part",
         ),
         (
-            Slices(),
+            SlicesPicture(),
             "predictions of 120 cases are off by NT$ 9.0 on average, against 5.0 elsewhere",
             "in 120 cases against 5.00",
         ),
-        (Robustness(), "Noise on numbers at level 0.5 moves predictions most, by NT$ 0.5", "MAE"),
+        (
+            RobustnessPicture(),
+            "Noise on numbers at level 0.5 moves predictions most, by NT$ 0.5",
+            "MAE",
+        ),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
 )

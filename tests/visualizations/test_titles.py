@@ -9,27 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepseek_report.artifacts.files import save_json
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import save_json
 from deepseek_report.errors import ArtifactError, NotApplicableError
-from deepseek_report.visualizations.agreement import Agreement
-from deepseek_report.visualizations.attention_maps import AttentionMaps
-from deepseek_report.visualizations.beeswarm import Beeswarm
-from deepseek_report.visualizations.case_contributions import CaseContributions
-from deepseek_report.visualizations.deletion_curves import DeletionCurves
-from deepseek_report.visualizations.global_importance import GlobalImportance
-from deepseek_report.visualizations.group_rates import GroupRates
-from deepseek_report.visualizations.layer_profile import LayerProfile
-from deepseek_report.visualizations.learning_curve import LearningCurve
-from deepseek_report.visualizations.reading import leading, leading_for_cases
-from deepseek_report.visualizations.reliability import Reliability
-from deepseek_report.visualizations.robustness import Robustness
-from deepseek_report.visualizations.roc_curve import RocCurve
-from deepseek_report.visualizations.routing import Routing
-from deepseek_report.visualizations.slices import Slices
-from deepseek_report.visualizations.threshold_sweep import ThresholdSweep
-from deepseek_report.visualizations.training_curves import TrainingCurves
+from deepseek_report.visualizations.cases.case_contributions import CaseContributionsPicture
+from deepseek_report.visualizations.drawing.read_results import leading, leading_for_cases
+from deepseek_report.visualizations.explanations.agreement import AgreementPicture
+from deepseek_report.visualizations.explanations.beeswarm import BeeswarmPicture
+from deepseek_report.visualizations.explanations.deletion_curves import DeletionCurvesPicture
+from deepseek_report.visualizations.explanations.global_importance import GlobalImportancePicture
+from deepseek_report.visualizations.failures.learning_curve import LearningCurvePicture
+from deepseek_report.visualizations.failures.robustness import RobustnessPicture
+from deepseek_report.visualizations.failures.slices import SlicesPicture
+from deepseek_report.visualizations.fairness.group_rates import GroupRatesPicture
+from deepseek_report.visualizations.internals.attention_maps import AttentionMapsPicture
+from deepseek_report.visualizations.internals.layer_profile import LayerProfilePicture
+from deepseek_report.visualizations.internals.routing import RoutingPicture
+from deepseek_report.visualizations.performance.reliability import ReliabilityPicture
+from deepseek_report.visualizations.performance.roc_curve import RocCurvePicture
+from deepseek_report.visualizations.performance.threshold_sweep import ThresholdSweepPicture
+from deepseek_report.visualizations.performance.training_curves import TrainingCurvesPicture
 
 from .layouts import concluded
 from .wordings import draw
@@ -44,25 +44,43 @@ def plain(text: str) -> str:
 @pytest.mark.parametrize(
     ("picture", "title"),
     [
-        (RocCurve(), "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs"),
-        (TrainingCurves(), "in epoch 9 of 12; training on gains nothing"),
-        (Reliability(), "probabilities are off by 2.4 points on average, mostly too high"),
-        (GlobalImportance(), "Repayment status in September matters most to every explainer"),
-        (Beeswarm(), "SHAP: high values of Repayment status in September raise the output"),
-        (DeletionCurves(), "SHAP finds what the model relies on best; attention rollout does no"),
-        (GroupRates(), "80.0 % of “55 and over”, 86.0 % of “45–54”, 6.0 points apart"),
-        (ThresholdSweep(), "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %"),
-        (Slices(), "45.0 % of 420 decisions are wrong, against 18.0 % elsewhere"),
-        (LearningCurve(), "changed the AUC by 0.0036: whether more rows would help is uncertain"),
-        (Agreement(), "SHAP and LIME agree most (0.850), input × gradient and attention rollout"),
-        (Robustness(), "Missing values at level 0.4 changes the most decisions: 12.0 %"),
-        (LayerProfile(), "“layer 1, experts” takes 32.9 % of the time"),
-        (AttentionMaps(), "Layer 1 prefers [summary]"),
+        (
+            RocCurvePicture(),
+            "ranks a “default” above another case in 77.2 % (76.0–78.4 %) of pairs",
+        ),
+        (TrainingCurvesPicture(), "in epoch 9 of 12; training on gains nothing"),
+        (ReliabilityPicture(), "probabilities are off by 2.4 points on average, mostly too high"),
+        (
+            GlobalImportancePicture(),
+            "Repayment status in September matters most to every explainer",
+        ),
+        (BeeswarmPicture(), "SHAP: high values of Repayment status in September raise the output"),
+        (
+            DeletionCurvesPicture(),
+            "SHAP finds what the model relies on best; attention rollout does no",
+        ),
+        (GroupRatesPicture(), "80.0 % of “55 and over”, 86.0 % of “45–54”, 6.0 points apart"),
+        (
+            ThresholdSweepPicture(),
+            "At the threshold 0.31 the model finds 56.6 % of “default”; 45.7 %",
+        ),
+        (SlicesPicture(), "45.0 % of 420 decisions are wrong, against 18.0 % elsewhere"),
+        (
+            LearningCurvePicture(),
+            "changed the AUC by 0.0036: whether more rows would help is uncertain",
+        ),
+        (
+            AgreementPicture(),
+            "SHAP and LIME agree most (0.850), input × gradient and attention rollout",
+        ),
+        (RobustnessPicture(), "Missing values at level 0.4 changes the most decisions: 12.0 %"),
+        (LayerProfilePicture(), "“layer 1, experts” takes 32.9 % of the time"),
+        (AttentionMapsPicture(), "Layer 1 prefers [summary]"),
     ],
     ids=lambda one: type(one).__name__ if not isinstance(one, str) else "",
 )  # fmt: skip
 def test_the_title_states_the_finding_with_its_numbers(
-    picture: RocCurve, title: str, build: Build
+    picture: RocCurvePicture, title: str, build: Build
 ) -> None:
     assert title in plain(draw(picture, build())[0].title)
 
@@ -74,7 +92,7 @@ def test_the_routing_title_multiplies_the_greatest_weight_by_the_number_of_heads
     routes = results.table("route_entropy", "routes")
     assert routes is not None
     times = 8 * routes["weight"].max()
-    assert f"{times:.2f} times an even weight" in draw(Routing(), results)[0].title
+    assert f"{times:.2f} times an even weight" in draw(RoutingPicture(), results)[0].title
 
 
 def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_write_it(
@@ -82,7 +100,7 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
 ) -> None:
     results = build()
     first, place = (
-        draw(CaseContributions("shap"), results)[0],
+        draw(CaseContributionsPicture("shap"), results)[0],
         results.cases.roles["most_certain_right"],
     )
     values = results.explanations["shap"].values[place]
@@ -94,7 +112,7 @@ def test_a_case_is_titled_by_its_greatest_attribution_with_the_value_as_people_w
 
 
 def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
-    from deepseek_report.visualizations.case_bars import bar_view
+    from deepseek_report.visualizations.cases.case_bars import bar_view
 
     results = build()
     view = bar_view(results, "shap", 3, 8)
@@ -104,20 +122,20 @@ def test_the_bars_of_a_case_add_up_to_all_attributions(build: Build) -> None:
 
 
 def test_without_intervals_no_explainer_is_said_to_beat_chance(build: Build) -> None:
-    title = draw(DeletionCurves(), build(gaps=True))[0].title
+    title = draw(DeletionCurvesPicture(), build(gaps=True))[0].title
     assert title == "No explainer finds features that matter more to the model than random ones do"
 
 
 def test_an_unknown_explainer_is_refused_with_those_there_are(build: Build) -> None:
     with pytest.raises(NotApplicableError, match="`grad_cam` is not in this run"):
-        draw(Beeswarm("grad_cam"), build())
+        draw(BeeswarmPicture("grad_cam"), build())
 
 
 def test_a_missing_table_says_which_metric_to_add(build: Build) -> None:
     full = build()
     paths = {k: v for k, v in full.paths.items() if k != "measures/slices"}
     with pytest.raises(ArtifactError, match="add `slices` to the metrics"):
-        draw(Slices(), Results(paths, {}))
+        draw(SlicesPicture(), Results(paths, {}))
 
 
 def test_reliability_of_three_classes_is_about_the_most_probable_one(
@@ -131,13 +149,13 @@ def test_reliability_of_three_classes_is_about_the_most_probable_one(
     predictions = Predictions(np.log(p), p, zeros, zeros, p.argmax(axis=1), None, "most probable")
     predictions.save(tmp_path / "test")
     paths = {**full.paths, "data": tmp_path, "predictions/test": tmp_path / "test"}
-    picture = draw(Reliability(), Results(paths, {}))[0]
+    picture = draw(ReliabilityPicture(), Results(paths, {}))[0]
     assert "most probable class" in picture.alt
 
 
 @pytest.mark.parametrize("gaps", [False, True])
 def test_pictures_and_text_speak_of_the_same_explainer(build: Build, *, gaps: bool) -> None:
-    from deepseek_report.findings.explainers import leading_explainer
+    from deepseek_report.findings.explainer_ranking import leading_explainer
 
     results = build(gaps=gaps)
     assert leading(results) == leading_explainer(results)
@@ -155,7 +173,7 @@ def test_cases_are_told_in_probability_where_a_faithful_explainer_gives_it(
 
 
 def test_a_long_bar_breaks_before_its_value_even_where_the_value_holds_a_colon() -> None:
-    from deepseek_report.visualizations.case_bars import Bar
+    from deepseek_report.visualizations.cases.case_bars import Bar
 
     label = "Repayment status in September 2005"
     assert Bar(label, "code 0: revolving?", 0.1, "").lines == f"{label}:\ncode 0: revolving?"
@@ -167,5 +185,5 @@ def test_a_case_that_nothing_moves_is_still_drawn(build: Build, tmp_path: Path) 
     shap = full.explanations["shap"]
     replace(shap, values=np.zeros_like(shap.values)).save(tmp_path)
     results = Results({**full.paths, "explanations/shap": tmp_path}, {})
-    assert len(draw(CaseContributions("shap"), results)) == len(full.cases.roles)
-    assert draw(Beeswarm("shap"), results)
+    assert len(draw(CaseContributionsPicture("shap"), results)) == len(full.cases.roles)
+    assert draw(BeeswarmPicture("shap"), results)

@@ -14,9 +14,9 @@ import yaml
 from jinja2 import meta
 
 import deepseek_report
-from deepseek_report.artifacts.shipped import shipped
-from deepseek_report.datasets import boston, breast_cancer, credit, diabetes
-from deepseek_report.models import transformer_parts
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.datasets.sources import boston, breast_cancer, credit, diabetes
+from deepseek_report.models.transformers import transformer_parts
 from deepseek_report.wording.words import wording
 
 #: Groups of `en.yaml` are asked for by key, from sections, findings and pictures. A group whose

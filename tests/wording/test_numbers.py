@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepseek_report.artifacts import numbers as plain_numbers
+from deepseek_report.artifacts import rounding as plain_numbers
 from deepseek_report.wording import estimates
 from deepseek_report.wording.numbers import NumberFormat
 from deepseek_report.wording.words import wording

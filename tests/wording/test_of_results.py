@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deepseek_report.artifacts.files import load_json, save_json
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Measurement, Score
+from deepseek_report.artifacts.storage.files import load_json, save_json
 from deepseek_report.wording.of_results import score_table
 
 NOTE = message("notes.prototypes.in_use", n=3, of=10)

@@ -12,7 +12,7 @@ from deepseek_report.artifacts.split import Dataset
 
 
 @dataclass(frozen=True)
-class Nature:
+class DataTraits:
     """What is known of a data set before it is read: how its columns stand, what is predicted.
 
     truth : whether the columns that make the label are known, see `Split.truth`.
@@ -37,7 +37,7 @@ class DatasetPlugin(Protocol):
         """SHA-256 of the source, so that an edited file is noticed."""
 
     @property
-    def nature(self) -> Nature:
+    def nature(self) -> DataTraits:
         """What `check` must know before the data are read."""
 
     def problems(self) -> Sequence[str]:
@@ -49,7 +49,7 @@ class TellsNature(Protocol):
     """What a DatasetPlugin says before it is read; one without counts as a table with classes."""
 
     @property
-    def nature(self) -> Nature:
+    def nature(self) -> DataTraits:
         """What `check` must know before the data are read."""
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
 from deepseek_report.artifacts.message import Text
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
-from deepseek_report.artifacts.protocols.datasets import Nature
+from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.schema import Schema
@@ -77,7 +77,7 @@ class ExplainerPlugin(Protocol):
         players of a layout. For texts it is the most, since they differ in length.
         """
 
-    def refuses(self, model: ModelPlugin, nature: Nature) -> Text | None:
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Text | None:
         """Why this method cannot explain the model of such data, or None if it can."""
 
 

@@ -96,7 +96,7 @@ class IntrinsicModule(Protocol):
         """
 
 
-class PrototypeModule(Protocol):
+class HasPrototypes(Protocol):
     """The optional part of a module with the capability "prototypes".
 
     shift : steps of a series, or pixels along each side of an image, by which a window or patch

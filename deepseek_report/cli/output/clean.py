@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.ids import ArtifactId
 from deepseek_report.cli.output.console import cell, console, plain_table
-from deepseek_report.cli.output.text import printable
-from deepseek_report.cli.output.units import in_bytes, local_time
+from deepseek_report.cli.output.quantities import in_bytes, local_time
+from deepseek_report.cli.output.terminal_text import printable
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.cleaning import Cleaned, Inventory, Stored
+    from deepseek_report.runner.run_folders.cleaning import Cleaned, Inventory, Stored
 
 _MOST_LINES = 10
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from deepseek_report.cli.output.text import printable, printable_lines
+from deepseek_report.cli.output.terminal_text import printable, printable_lines
 
 #: Columns where the output is no terminal: a table in a file needs no folding.
 _WIDE = 1_000

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.numbers import count, plural, quantity
+from deepseek_report.artifacts.rounding import count, plural, quantity
 from deepseek_report.cli.output.console import (
     cell,
     console,
     plain_table,
     say,
 )
-from deepseek_report.cli.output.units import duration, duration_range
+from deepseek_report.cli.output.quantities import duration, duration_range
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.tasks import task_of
 from deepseek_report.wording.of_results import words_for
@@ -22,8 +22,8 @@ from deepseek_report.wording.words import Wording
 if TYPE_CHECKING:
     from deepseek_report.artifacts.message import Text
     from deepseek_report.artifacts.schema import Feature
-    from deepseek_report.runner.cost import Basis, Cost
-    from deepseek_report.runner.forecast import DataSeen, Expected, Forecast
+    from deepseek_report.runner.planning.cost import Basis, Cost
+    from deepseek_report.runner.planning.forecast import DataSeen, Expected, Forecast
 
 _MOST_COLUMNS = 40
 _MOST_CATEGORIES = 5

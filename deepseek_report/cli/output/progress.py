@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Column
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.cli.output.text import printable
-from deepseek_report.cli.output.units import duration
-from deepseek_report.runner.progress import Reporter
+from deepseek_report.cli.output.quantities import duration
+from deepseek_report.cli.output.terminal_text import printable
+from deepseek_report.runner.execution.run_events import Reporter
 
 _KINDS = {
     "data": "read the data",

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.cli.output.console import cell, console, plain_table
-from deepseek_report.cli.output.text import printable
-from deepseek_report.cli.output.units import in_bytes, local_time
+from deepseek_report.cli.output.quantities import in_bytes, local_time
+from deepseek_report.cli.output.terminal_text import printable
 
 if TYPE_CHECKING:
-    from deepseek_report.runner.past_runs import PastRun
+    from deepseek_report.runner.run_folders.past_runs import PastRun
 
 #: How the outcomes of thresholds are told, gravest first.
 OUTCOMES = {

@@ -1,0 +1,268 @@
+"""The model of a call: what kind of thing it is, and how it is asked about rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.api.argument_problems import refuse
+from deepseek_report.api.rows import Rows, digest_of_numbers
+from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.models.estimators.estimator_libraries import walkable
+from deepseek_report.models.given.callable_model import Asked, as_numbers, as_probabilities
+from deepseek_report.models.given.given_model import HeldModel
+
+_KINDS = (
+    "a fitted estimator or pipeline of scikit-learn, a model of xgboost or lightgbm, a torch "
+    "module, or a function from rows to probabilities"
+)
+#: Seed of the rows that are mixed to see how a model answers beyond the rows that were given.
+_PROBE_SEED = 9
+#: Rows that are asked about twice, to see whether the model answers the same.
+_TWICE = 20
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a person says of the model beside the model itself.
+
+    classes : in the order of its answers. encoder : table -> what a torch module reads.
+    outputs : whether a torch module gives logits or probabilities. task : what is predicted.
+    """
+
+    classes: Sequence[Any] = ()
+    encoder: Callable[[Any], Any] | None = None
+    outputs: str = "logits"
+    task: TaskName | None = None
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A model behind the interface of an estimator, and what it predicts, where it says so."""
+
+    estimator: Any
+    called: str
+    task: TaskName | None = None
+
+
+def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
+    """The model as something with `predict_proba` or `predict`.
+
+    Raises
+    ------
+    ArgumentProblems : it is nothing that can be asked about rows.
+    """
+    kinds = (_booster, _torch_module, _estimator, _function)
+    recognised = next(filter(None, (kind(model, rows, hints) for kind in kinds)), None)
+    if recognised is None:
+        found = f"{type(model).__name__} cannot be asked about rows"
+        refuse("model", found, _KINDS, "give one of these")
+    return recognised
+
+
+def hold(recognised: Recognised, rows: Rows) -> HeldModel:
+    """The model with the form of the table that it reads."""
+    estimator = recognised.estimator
+    params = estimator.get_params() if hasattr(estimator, "get_params") else {}
+    numbers = all(pd.api.types.is_numeric_dtype(kind) for kind in rows.features.dtypes)
+    whole = numbers and not rows.features.isna().any(axis=None)
+    walks = whole and walkable(type(estimator).__name__, params)
+    return HeldModel(estimator, rows.form, walks_trees=walks and _reads_all(estimator, rows))
+
+
+def _reads_all(estimator: Any, rows: Rows) -> bool:
+    names = getattr(estimator, "feature_names_in_", None)
+    return names is None or list(map(str, names)) == [str(name) for name in rows.features]
+
+
+# --- kinds of models ------------------------------------------------------------------------------
+
+
+def _booster(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+    """A booster of xgboost or lightgbm that is not behind scikit-learn's interface."""
+    del rows, hints
+    library = type(model).__module__.partition(".")[0]
+    if library not in {"xgboost", "lightgbm"} or type(model).__name__ != "Booster":
+        return None
+    from deepseek_report.models.estimators.booster_file import as_estimator
+
+    try:
+        estimator = as_estimator(model, library, "the booster")
+    except ConfigError as error:
+        refuse("model", str(error), _KINDS, "")
+    task: TaskName = "classification" if hasattr(estimator, "predict_proba") else "regression"
+    return Recognised(estimator, estimator.called, task)
+
+
+def _torch_module(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+    if not any(f"{cls.__module__}.{cls.__name__}" == _MODULE for cls in type(model).__mro__):
+        return None
+    answer = _torch_answer(model, hints)
+    name = type(model).__name__
+    return Recognised(Asked(answer, hints.classes or rows.classes, name, "torch"), name)
+
+
+_MODULE = "torch.nn.modules.module.Module"
+
+
+def _torch_answer(module: Any, hints: Hints) -> Callable[[Any], Any]:
+    """Asks a module in evaluation mode, without gradients, and leaves it as it was."""
+    import torch
+
+    def answer(table: Any) -> Any:
+        encode = hints.encoder or _as_tensor
+        place = next((one.device for one in module.parameters()), torch.device("cpu"))
+        training = module.training
+        module.eval()
+        try:
+            with torch.no_grad():
+                encoded = encode(table)
+                outputs = module(encoded.to(place) if hasattr(encoded, "to") else encoded).double()
+        finally:
+            module.train(training)
+        if hints.outputs == "probabilities" or hints.task == "regression":
+            return outputs
+        single = outputs.ndim == 1 or outputs.shape[1] == 1
+        return torch.sigmoid(outputs) if single else torch.softmax(outputs, dim=1)
+
+    return answer
+
+
+def _as_tensor(table: Any) -> Any:
+    import torch
+
+    try:
+        return torch.as_tensor(np.asarray(table, dtype=np.float32))
+    except ValueError:
+        refuse(
+            "encoder",
+            "the module is given, X holds texts, and nothing says how they become a tensor",
+            "a function from a table to a tensor",
+            "give encoder=…",
+        )
+
+
+def _estimator(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+    """An estimator or pipeline of scikit-learn, or of a library with its interface."""
+    del hints
+    if isinstance(model, type) or not hasattr(model, "predict"):
+        return None
+    called = type(model).__name__
+    _check_fitted(model, called)
+    _check_names(model, called, rows)
+    if hasattr(model, "predict_proba"):
+        return Recognised(model, called, "classification")
+    from sklearn.base import is_classifier
+
+    if is_classifier(model):
+        refuse(
+            "model",
+            f"{called} has no predict_proba",
+            "a model that gives probabilities",
+            "calibrate it (sklearn.calibration.CalibratedClassifierCV), or give a function that "
+            "turns its scores into probabilities",
+        )
+    return Recognised(model, called, "regression")
+
+
+def _check_fitted(model: Any, called: str) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if not hasattr(model, "fit"):
+        return
+    try:
+        check_is_fitted(model)
+    except NotFittedError:
+        refuse("model", f"{called} is not fitted", "a fitted model", "call fit on it first")
+    except TypeError:  # no estimator of scikit-learn: it is asked about rows instead
+        return
+
+
+def _check_names(model: Any, called: str, rows: Rows) -> None:
+    """Columns that the model was fitted on and that X lacks."""
+    try:
+        known = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    except AttributeError:
+        return
+    given = [str(name) for name in rows.features.columns]
+    lacking = [name for name in known if name not in given]
+    if lacking and rows.form.named:
+        refuse(
+            "X_test",
+            f"{called} was fitted on the column{'s' if len(lacking) > 1 else ''} "
+            f"{', '.join(lacking[:5])}, which X lacks",
+            ", ".join(known[:20]),
+            "give the table that the model reads, with the names it was fitted on",
+        )
+
+
+def _function(model: Any, rows: Rows, hints: Hints) -> Recognised | None:
+    if not callable(model) or isinstance(model, type):
+        return None
+    called = getattr(model, "__name__", type(model).__name__)
+    called = "a function" if called == "<lambda>" else called
+    return Recognised(Asked(model, hints.classes or rows.classes, called), called)
+
+
+# --- what it answers ------------------------------------------------------------------------------
+
+
+def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
+    """SHA-256 of what the model answers on all rows, and on rows whose cells are mixed.
+
+    Raises
+    ------
+    ArgumentProblems : it cannot be asked, or answers the same rows differently.
+    """
+    mixed = _mixed(rows.features)
+    answers = [_ask(recognised, rows, table, number=number) for table in (rows.features, mixed)]
+    again = _ask(recognised, rows, rows.features.head(_TWICE), number=number)
+    if not np.allclose(again, answers[0][:_TWICE], rtol=1e-4, atol=1e-6):
+        refuse(
+            "model",
+            f"{recognised.called} answers the same rows differently when asked again",
+            "a model whose answer depends on the rows alone",
+            "fix its random draws (dropout, sampling), or give its predictions instead",
+        )
+    return digest_of_numbers(np.concatenate(answers))
+
+
+def _mixed(features: pd.DataFrame) -> pd.DataFrame:
+    """As many rows, each cell from another row of its column."""
+    random = np.random.default_rng(_PROBE_SEED)
+    columns = {n: features[n].take(random.permutation(len(features))).array for n in features}
+    return pd.DataFrame(columns)
+
+
+def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: bool) -> Any:
+    estimator, called = recognised.estimator, recognised.called
+    table = rows.as_given(features)
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is not None and rows.form.named:
+        table = features[[name for name in features if str(name) in set(map(str, names))]]
+        table = table[[rows.form.columns[str(name)] for name in names]]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = estimator.predict(table) if number else estimator.predict_proba(table)
+    except DeepseekReportError as error:
+        refuse("model", str(error), "", "")
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        refuse(
+            "model",
+            f"{called} cannot be asked about the rows of X ({type(error).__name__}: {lines[0]})",
+            "a model that answers such rows",
+            "give X as the model reads it",
+        )
+    if number:
+        return as_numbers(answer, len(features), called).reshape(-1, 1)
+    classes = list(getattr(estimator, "classes_", rows.classes))
+    return as_probabilities(answer, len(features), classes, called)

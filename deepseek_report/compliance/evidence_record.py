@@ -1,0 +1,172 @@
+"""`evidence.json`: the evidence index and the status of every row, for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from deepseek_report import __version__
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.storage.files import dump_json, load_json, save_json
+from deepseek_report.compliance.evaluate import ComplianceReport, FrameworkReport, OpenField
+from deepseek_report.compliance.evidence import Evidence
+from deepseek_report.compliance.framework import frameworks_folder
+from deepseek_report.compliance.statements import Exemption, Opinion, Statement
+from deepseek_report.compliance.status import Judgement
+from deepseek_report.errors import ArtifactError
+from deepseek_report.wording.words import wording
+
+TOOL = "deepseek-report"
+EVIDENCE = "evidence.json"
+
+
+def evidence_record(report: ComplianceReport, results: Results) -> dict[str, Any]:
+    """The content of `evidence.json`, as `_evidence_schema.json` describes it.
+
+    `created` is null: times of day are kept in the provenance alone, so that the same run gives the
+    same bytes.
+    """
+    digests: Mapping[str, str] = results.provenance.get("digests") or {}
+    return {
+        "format": "deepseek-report/evidence",
+        "format_version": 1,
+        "run_id": results.run_id,
+        "as_of": report.as_of.day.isoformat() if report.as_of.day else None,
+        "floor": report.options.floor,
+        "digests": dict(digests),
+        "evidence": {kind: _evidence(one) for kind, one in report.evidence.items()},
+        "frameworks": {one.framework.id: _framework(one) for one in report.frameworks},
+        "statements": {one.name: _field(one) for one in report.form},
+        "unasked": list(report.options.human.unasked),
+        "not_used": [
+            {"where": one.where, "found": one.found, "allowed": one.allowed, "todo": one.todo}
+            for one in report.options.human.problems
+        ],
+    }
+
+
+def write_evidence(report: ComplianceReport, results: Results, folder: Path) -> Path:
+    """Write `evidence.json` into a run folder, checked against its schema; return its path."""
+    record = evidence_record(report, results)
+    check_record(record)
+    path = folder / EVIDENCE
+    save_json(path, record)
+    return path
+
+
+def check_record(record: Mapping[str, Any]) -> None:
+    """Check the content of an `evidence.json` against its schema.
+
+    Raises
+    ------
+    ArtifactError : every place that breaks the schema.
+    """
+    import json
+
+    from jsonschema import Draft202012Validator
+
+    schema = load_json(frameworks_folder() / "_evidence_schema.json")
+    errors = Draft202012Validator(schema).iter_errors(json.loads(dump_json(record)))
+    problems = sorted(f"{'.'.join(map(str, one.absolute_path))}: {one.message}" for one in errors)
+    if problems:
+        raise ArtifactError(f"{EVIDENCE}: breaks its schema ({'; '.join(problems)})")
+
+
+def _evidence(one: Evidence) -> dict[str, Any]:
+    files = [{"path": file.path, "sha256": file.sha256 or None} for file in one.files]
+    first = files[0] if files else {"path": None, "sha256": None}
+    return {
+        "status": one.state,
+        **first,
+        **_headline(one.scores),
+        "files": files,
+        "artifacts": [item.artifact for item in one.items if item.counts],
+        "scores": [_score(score) for score in one.scores],
+        "problems": list(one.problems),
+        "remarks": list(one.remarks),
+        "facts": list(one.facts),
+        "limits": one.limits,
+        "person": one.person,
+        "section": one.section,
+        "created": None,
+        "tool": TOOL,
+        "tool_version": __version__,
+    }
+
+
+def _headline(scores: tuple[Score, ...]) -> dict[str, Any]:
+    """Value, n and interval of the first number; empty for evidence that is no number."""
+    if not scores:
+        return {}
+    first = scores[0]
+    ends = [first.low, first.high] if first.has_interval else None
+    return {"value": first.value, "n": first.n, "ci": ends}
+
+
+def _score(score: Score) -> dict[str, Any]:
+    subject = ("predictor", "explainer", "attribute", "level", "slice")
+    named = {key: getattr(score, key) for key in subject if getattr(score, key)}
+    return {
+        "metric": score.metric,
+        "value": score.value,
+        "n": score.n,
+        "ci": [score.low, score.high] if score.has_interval else None,
+        "interval_method": wording().say(score.interval_method),
+        "p_value": score.p_value,
+        **named,
+    }
+
+
+def _framework(report: FrameworkReport) -> dict[str, Any]:
+    framework = report.framework
+    return {
+        "name": framework.name,
+        "text_version": framework.text_version,
+        "legal_force": framework.legal_force,
+        "checked": framework.checked.isoformat(),
+        "sha256": framework.sha256,
+        "banners": [vars(banner) for banner in report.banners],
+        "counts": report.counts,
+        "rows": {
+            one.row.id: {
+                **_row(one),
+                "findings": [f.id for f in report.bearing.get(one.row.id, ())],
+            }
+            for one in report.judgements
+        },
+    }
+
+
+def _row(one: Judgement) -> dict[str, Any]:
+    return {
+        "cite": one.row.cite,
+        "status": one.status,
+        "ceiling": one.row.ceiling,
+        "verified": one.row.verified,
+        "present": list(one.present),
+        "supplied": dict(one.supplied),
+        "missing": list(one.missing),
+        "lacks": list(one.lacks),
+        "open": list(one.open_fields),
+        "filled": list(one.filled),
+        "out_of_scope": one.outside,
+        "judgement": _signed(one.opinion) if one.opinion else None,
+        "not_applicable": _signed(one.exemption) if one.exemption else None,
+    }
+
+
+def _field(one: OpenField) -> dict[str, Any]:
+    return {
+        "filled": one.filled,
+        "deciding": one.deciding,
+        "asked_by": {key: list(rows) for key, rows in one.asked_by.items()},
+        "statement": _signed(one.statement) if one.statement else None,
+    }
+
+
+def _signed(one: Statement | Opinion | Exemption) -> dict[str, Any]:
+    """What somebody signed, and the file of the run folder that it stands in."""
+    said = {key: value for key, value in vars(one).items() if key not in {"field", "row", "source"}}
+    return said | {"file": one.source.file, "sha256": one.source.sha256}

@@ -1,0 +1,157 @@
+"""Reads the YAML files of a config folder and says what is wrong with them, by file and line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepseek_report.artifacts.storage import bounded_yaml
+from deepseek_report.artifacts.storage.bounded_yaml import YamlTooLarge
+from deepseek_report.config.problems import ConfigProblems, Problem
+
+#: Groups of which one is chosen, and those of which several are.
+SINGLE = ("dataset", "model", "trainer", "report")
+MULTIPLE = ("explainers", "metrics", "visualizations", "sections", "frameworks")
+#: The most files of a folder that is given as one of YAMLs.
+_MOST_FILES = 5_000
+#: Groups whose files hold a whole configuration, in order of precedence.
+WHOLE = ("debug", "experiment")
+
+
+def shown(path: Path) -> str:
+    """A path as a person would write it: from the current folder where it lies below that."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def parts(root: Path) -> list[Path]:
+    """Every file of a config folder that can be chosen."""
+    return sorted(root.glob("*/*.yaml"))
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a file; ConfigProblems with its line if it is no YAML, or too large."""
+    try:
+        return bounded_yaml.load(path)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise ConfigProblems([unreadable(path, error)]) from None
+
+
+def unreadable(path: Path, error: Exception) -> Problem:
+    """Why a file cannot be read, where, and what to do."""
+    if isinstance(error, UnicodeDecodeError):
+        line = error.object[: error.start].count(b"\n") + 1
+        return Problem(
+            f"{shown(path)}:{line}", "not written in UTF-8", todo="save the file as UTF-8"
+        )
+    if isinstance(error, OSError):
+        found = f"cannot be read: {error.strerror}"
+        return Problem(shown(path), found, todo="make it readable, or move it away")
+    mark = getattr(error, "problem_mark", None)
+    said = getattr(error, "problem", None) or str(error).splitlines()[0]
+    where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
+    if isinstance(error, YamlTooLarge):
+        todo = "write less: the bound is there so that no file can stop the machine"
+        return Problem(where, f"not read: {said}", todo=todo)
+    todo = "correct this line or the one before it: brackets, quotes, indents made of spaces"
+    return Problem(where, f"not valid YAML: {said}", todo=todo)
+
+
+def malformed(roots: Iterable[Path]) -> list[Problem]:
+    """The problems of all files of these folders that can be known before they are composed."""
+    problems = [problem for root in roots for path in parts(root) for problem in _examine(path)]
+    return problems + [problem for root in roots for problem in _elsewhere(root)]
+
+
+def _elsewhere(root: Path) -> Iterator[Problem]:
+    """Problems of files at other levels, which a `defaults:` list can name as well."""
+    chosen = set(parts(root))
+    for number, path in enumerate(_below(root)):
+        if number >= _MOST_FILES:
+            found = f"{shown(root)} holds more than {_MOST_FILES} files"
+            yield Problem("--config-dir", found, todo="name the folder that holds the YAMLs alone")
+            return
+        if path.suffix == ".yaml" and path not in chosen:
+            try:
+                read_yaml(path)
+            except ConfigProblems as error:
+                yield from error.problems
+
+
+def _below(root: Path) -> Iterator[Path]:
+    """Every file below a folder, through no link and no hidden folder."""
+    for folder, inside, names in os.walk(root):
+        inside[:] = sorted(one for one in inside if not one.startswith("."))
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _examine(path: Path) -> Iterator[Problem]:
+    try:
+        content = read_yaml(path)
+    except ConfigProblems as error:
+        yield from error.problems
+        return
+    if not isinstance(content, dict):
+        found = "the file is empty" if content is None else "the file holds no keys"
+        yield Problem(shown(path), found, "keys with values, such as `seed: 3`")
+    elif not isinstance(content.get("defaults", []), list):
+        found = f"defaults is {content['defaults']!r}"
+        where = line_with([path], ["defaults"]) or shown(path)
+        yield Problem(where, found, "a list, such as `- override /model: mlp`")
+    elif leading_out := _leading_out(content.get("defaults", [])):
+        found = f"{leading_out} leads out of the folder"
+        yield Problem(shown(path), found, "names of files below this folder")
+    elif path.parent.name in WHOLE and not _is_whole(path):
+        found = f"a file of the group {path.parent.name} must say that it sets values everywhere"
+        todo = "write `# @package _global_` as its first line"
+        yield Problem(f"{shown(path)}:1", found, todo=todo)
+    else:
+        yield from _chosen_in_body(path, content)
+
+
+def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]:
+    """Choices that stand where settings belong: `model: mlp` in a study."""
+    if path.parent.name not in WHOLE:
+        return
+    for group in (*SINGLE, *MULTIPLE):
+        chosen = content.get(group)
+        if chosen is not None and not isinstance(chosen, dict):
+            found = f"{group} is {chosen!r}, and here stand the settings of what is chosen"
+            todo = f"write `- override /{group}: {_inline(chosen)}` below `defaults:`"
+            where = line_with([path], [group]) or shown(path)
+            yield Problem(where, found, "keys with values", todo)
+
+
+def _inline(chosen: Any) -> str:
+    return yaml.safe_dump(chosen, default_flow_style=True, width=10_000).splitlines()[0]
+
+
+def _leading_out(defaults: Any) -> str:
+    """The first name in a list of defaults that is a path to elsewhere."""
+    if isinstance(defaults, dict):
+        return next(filter(None, map(_leading_out, [*defaults, *defaults.values()])), "")
+    if isinstance(defaults, list):
+        return next(filter(None, map(_leading_out, defaults)), "")
+    steps = re.split(r"[/\\]", str(defaults))
+    return str(defaults) if any(step.startswith(".") for step in steps) else ""
+
+
+def _is_whole(path: Path) -> bool:
+    head = re.match(r"(?:\s*#.*\n)*", bounded_yaml.read_text(path))
+    return head is not None and re.search(r"#\s*@package\s+_global_", head.group()) is not None
+
+
+def line_with(files: Sequence[Path], words: Sequence[str]) -> str:
+    """`file:line` of the first line that holds all these words, or ""."""
+    patterns = [re.compile(rf"(?<![\w-]){re.escape(word)}(?![\w-])") for word in words]
+    for path in files:
+        for number, line in enumerate(bounded_yaml.read_text(path).splitlines(), start=1):
+            text = line.partition("#")[0]
+            if all(pattern.search(text) for pattern in patterns):
+                return f"{shown(path)}:{number}"
+    return ""

@@ -1,0 +1,69 @@
+"""What the person running it trusts: packages, and types in a model's file.
+
+Both come from the command line or the environment alone. A configuration can name neither, and
+neither is written into a run folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from deepseek_report.config.problems import Problem
+
+OWN = "deepseek_report"
+PACKAGES_VARIABLE = "DEEPSEEK_REPORT_TRUST"
+TYPES_VARIABLE = "DEEPSEEK_REPORT_TRUST_TYPE"
+
+_PACKAGE = re.compile(r"[A-Za-z_]\w*")
+_TYPE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """packages : top-level packages whose classes a configuration may name, this one first.
+
+    types : dotted names of classes and functions that a skops file may hold beyond the fixed rule.
+    """
+
+    packages: tuple[str, ...] = (OWN,)
+    types: tuple[str, ...] = ()
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Every top-level package that may have to be imported, but this one."""
+        named = [*self.packages, *(one.partition(".")[0] for one in self.types)]
+        return tuple(one for one in dict.fromkeys(named) if one != OWN)
+
+
+def trusted_packages(extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Packages that the environment and the command line (`extra`) trust, this one first."""
+    return tuple(dict.fromkeys([OWN, *_environment(PACKAGES_VARIABLE), *extra]))
+
+
+def trusted_types(extra: Sequence[str] = ()) -> tuple[str, ...]:
+    """Types that the environment and the command line (`extra`) trust in a model's file."""
+    return tuple(dict.fromkeys([*_environment(TYPES_VARIABLE), *extra]))
+
+
+def _environment(variable: str) -> list[str]:
+    return os.environ.get(variable, "").replace(",", " ").split()
+
+
+def misnamed(given: Trusted) -> list[Problem]:
+    """Names that are no top-level package, or no type by its dotted path."""
+    problems = []
+    for package in given.packages:
+        if not _PACKAGE.fullmatch(package):
+            top = package.partition(".")[0]
+            todo = f"write --trust {top}" if _PACKAGE.fullmatch(top) else ""
+            found = f'"{package}" is not the name of a package'
+            problems.append(Problem("--trust", found, "a top-level package, such as lab", todo))
+    for name in given.types:
+        if not _TYPE.fullmatch(name):
+            found = f'"{name}" is not the dotted path of a class or function'
+            allowed = "a dotted path, such as lab.steps.Clip"
+            problems.append(Problem("--trust-type", found, allowed))
+    return problems

@@ -1,0 +1,302 @@
+"""From a table to a `Dataset`: encode, choose rows, split, describe, check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.datasets.assembly.attribute_levels import group_by
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, error_text
+from deepseek_report.datasets.assembly.feature_encoding import encode_feature
+from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
+from deepseek_report.datasets.card.data_card import DataFacts, Description, make_card
+from deepseek_report.datasets.card.text_card import Copies, TextFacts
+from deepseek_report.datasets.checks.issues import find_issues
+from deepseek_report.datasets.readers.cells import Cells, is_date, is_identifier, read_cells
+from deepseek_report.datasets.split.splitting import (
+    GroupConstraint,
+    SplitRule,
+    describe_rule,
+    draw_rows,
+    is_repeat,
+    row_identity,
+    shared_between,
+    split_rows,
+)
+from deepseek_report.datasets.split.strata import strata_of
+from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """Where a table comes from, and what is declared about it; `notes` go to the card.
+
+    sha256 : of the bytes that were read.
+    """
+
+    file: str
+    sha256: str
+    description: Description
+    columns: Mapping[str, ColumnDeclaration]
+    target: TargetRule
+    max_categories: int = 100
+    decimal: str = "."
+    notes: tuple[Text, ...] = ()
+
+
+class RowEncoder(Protocol):
+    """What turns the rows of all parts into columns, once it has seen the training part."""
+
+    schema: Schema
+
+    def encode(self, rows: Split) -> Split:
+        """The same rows with their columns."""
+
+    def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
+        """What the card and the checks say of them beside their columns."""
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """All rows of a source, encoded; `notes` say what was done to them.
+
+    together : what of the rows must not be torn apart by the split, or where they must go.
+    learn : makes the encoder from the training part, where the columns are not known before (the
+    tokens of texts); until then the only column says which rows count as the same.
+    copies : the copies in the source, where they were counted and left out before.
+    dates : columns of dates, which are left out although nobody asked for it.
+    """
+
+    schema: Schema
+    rows: Split
+    notes: tuple[Text, ...] = ()
+    together: GroupConstraint = field(default_factory=GroupConstraint)
+    learn: Callable[[Split], RowEncoder] | None = None
+    copies: Copies | None = None
+    dates: tuple[str, ...] = ()
+
+
+# --- encode ---------------------------------------------------------------------------------------
+
+
+def encode(frame: pd.DataFrame, source: TableSource) -> EncodedTable:
+    """The table in the units that people know; every column that cannot be used is named at once.
+
+    Raises
+    ------
+    DataError : one message with all the columns that cannot be used.
+    """
+    cells, problems = _read_columns(frame, source)
+    kept, dates, notes = _without_useless(cells, source)
+    columns: list[tuple[Feature, NDArray[np.float64]]] = []
+    for one in kept:
+        try:
+            columns.append(_encode_one(one, source))
+        except DataError as error:
+            problems.append(str(error))
+    answer = _target_or_problem(cells, source, problems)
+    if not columns and not problems:
+        problems.append(error_text(source.file, "no feature is left", "at least one", "drop fewer"))
+    if problems or answer is None:
+        raise DataError("\n".join(problems))
+    attributes, groups = _group(columns, source)
+    schema = Schema(tuple(feature for feature, _ in columns), answer.target, attributes)
+    inputs = np.column_stack([values for _, values in columns])
+    ids = np.arange(len(inputs))
+    rows = Split(inputs, answer.labels, ids, groups, answer.all_labels)
+    return EncodedTable(schema, rows, (*source.notes, *notes, *answer.notes), dates=dates)
+
+
+def _where(source: TableSource, name: str) -> str:
+    return f"{source.file}, column `{name}`"
+
+
+def _read_columns(frame: pd.DataFrame, source: TableSource) -> tuple[list[Cells], list[str]]:
+    cells, problems = [], []
+    for name in frame.columns:
+        try:
+            cells.append(read_cells(frame[name], str(name), source.decimal))
+        except TypeError as error:
+            do = f"drop it: `{override('dataset.drop', [str(name)])}`"
+            where = _where(source, str(name))
+            problems.append(error_text(where, f"it {error}", "numbers, texts or booleans", do))
+    return cells, problems
+
+
+def _without_useless(
+    cells: list[Cells], source: TableSource
+) -> tuple[list[Cells], tuple[str, ...], list[Message]]:
+    """The features, the columns of dates, and notes.
+
+    Dates and row numbers are left out, unless something is declared of them.
+    """
+    kept, dates, notes = [], [], []
+    for one in cells:
+        if one.name in source.target.columns:
+            continue
+        declared = one.name in source.columns
+        if not declared and is_date(one):
+            dates.append(one.name)
+            notes.append(message("preparation.dates", column=one.name))
+        elif not declared and is_identifier(one):
+            notes.append(message("preparation.identifier", column=one.name))
+        else:
+            kept.append(one)
+    return kept, tuple(dates), notes
+
+
+def _encode_one(cells: Cells, source: TableSource) -> tuple[Feature, NDArray[np.float64]]:
+    column = source.columns.get(cells.name, ColumnDeclaration())
+    return encode_feature(cells, column, _where(source, cells.name), source.max_categories)
+
+
+def _target_or_problem(
+    cells: list[Cells], source: TableSource, problems: list[str]
+) -> EncodedTarget | None:
+    by_name = {one.name: one for one in cells}
+    found = [by_name[name] for name in source.target.columns if name in by_name]
+    if len(found) < len(source.target.columns):
+        return None
+    columns = [source.columns.get(one.name, ColumnDeclaration()) for one in found]
+    try:
+        return encode_target(found, columns, source.target, source.file)
+    except DataError as error:
+        problems.append(str(error))
+    return None
+
+
+def _group(
+    columns: list[tuple[Feature, NDArray[np.float64]]], source: TableSource
+) -> tuple[tuple[Attribute, ...], dict[str, NDArray[np.int64]]]:
+    found = [
+        group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
+        for feature, values in columns
+        if source.columns.get(feature.name, ColumnDeclaration()).groups is not None
+    ]
+    return tuple(one for one, _ in found), {one.name: codes for one, codes in found}
+
+
+# --- assemble -------------------------------------------------------------------------------------
+
+
+def assemble(
+    table: EncodedTable, source: TableSource, rule: SplitRule, seed: int, use_sensitive: bool = True
+) -> Dataset:
+    """Choose the rows, split them, and describe and check the result.
+
+    Raises
+    ------
+    DataError : too few rows of a class for three parts.
+    """
+    chosen = draw_rows(strata_of(table.rows), rule.rows, seed)
+    drawn = table.rows.take(chosen)
+    repeat = is_repeat(row_identity(drawn.inputs, *_all_labels(drawn)))
+    kept = np.flatnonzero(~repeat) if rule.duplicates == "drop" else np.arange(len(drawn))
+    whole, together = drawn.take(kept), table.together.take(chosen[kept])
+    schema, whole = (table.schema, whole) if use_sensitive else _blind(table.schema, whole)
+    names = schema.target.classes if task_of(schema.target).decides else ()
+    parts = split_rows(whole, rule, seed, names, together)
+    counts = _count_copies(table, whole, parts, int(repeat.sum()))
+    encoder = table.learn(parts["train"]) if table.learn else None
+    if encoder is not None:
+        schema, whole, parts = _encoded(encoder, whole, parts)
+    facts = DataFacts(
+        schema=schema,
+        whole=whole,
+        parts=parts,
+        description=source.description,
+        file=source.file,
+        sha256=source.sha256,
+        **counts,
+        n_same_inputs=shared_between(parts),
+        dropped=rule.duplicates == "drop",
+        split_method=describe_rule(rule, counts["n_duplicates"], together, schema.target.task),
+        preparation=_preparation(table, rule, len(drawn), use_sensitive),
+        texts=encoder.facts(whole, parts) if encoder else None,
+        dates=table.dates,
+    )
+    return Dataset(
+        schema, **parts, card=make_card(facts), issues=find_issues(facts), read=source.sha256
+    )
+
+
+def _count_copies(
+    table: EncodedTable, whole: Split, parts: Mapping[str, Split], n_repeats: int
+) -> dict[str, int]:
+    """Copies, contradictions, and rows that are in more than one part, before rows are encoded."""
+    told = table.copies
+    return {
+        "n_duplicates": n_repeats if told is None else told.exact + told.near,
+        "n_contradictions": _contradictions(whole),
+        "n_shared": shared_between(parts),
+    }
+
+
+def _encoded(
+    encoder: RowEncoder, whole: Split, parts: Mapping[str, Split]
+) -> tuple[Schema, Split, dict[str, Split]]:
+    """All rows are encoded once; the parts are taken from them."""
+    done = encoder.encode(whole)
+    place = {int(one): i for i, one in enumerate(whole.instance_ids)}
+    positions = {
+        name: np.array([place[int(one)] for one in part.instance_ids], dtype=np.int64)
+        for name, part in parts.items()
+    }
+    return encoder.schema, done, {name: done.take(found) for name, found in positions.items()}
+
+
+def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
+    """Without the sensitive features; groups are still compared by them."""
+    kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
+    if not kept:
+        do = "set `dataset.use_sensitive=true`, or add columns"
+        raise DataError(error_text("dataset", "every feature is sensitive", "others too", do))
+    attributes = tuple(replace(one, source=None) for one in schema.attributes)
+    features = tuple(schema.features[i] for i in kept)
+    return replace(schema, features=features, attributes=attributes), replace(
+        rows, inputs=rows.inputs[:, kept]
+    )
+
+
+def _all_labels(rows: Split) -> list[NDArray[Any]]:
+    """The columns of labels: one, or all of a target with several."""
+    return [rows.labels] if rows.all_labels is None else [*rows.all_labels.T]
+
+
+def _contradictions(rows: Split) -> int:
+    """Rows whose inputs are those of a row with another label."""
+    same_inputs = row_identity(rows.inputs)
+    said = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
+    low = np.full(same_inputs.max() + 1, np.inf)
+    high = np.full(same_inputs.max() + 1, -np.inf)
+    np.minimum.at(low, same_inputs, said)
+    np.maximum.at(high, same_inputs, said)
+    return int((low != high)[same_inputs].sum())
+
+
+def _preparation(
+    table: EncodedTable, rule: SplitRule, n_drawn: int, use_sensitive: bool
+) -> tuple[Text, ...]:
+    notes = list(table.notes)
+    if n_drawn < len(table.rows):
+        task = table.schema.target.task
+        notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
+    sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
+    if sensitive:
+        given = "given" if use_sensitive else "not_given"
+        notes.append(message(f"preparation.sensitive.{given}", features=sensitive))
+    if table.learn is None:
+        notes.append(message("preparation.own_units"))
+    return tuple(notes)

@@ -1,0 +1,91 @@
+"""Groups to compare: the levels of a column that is declared so, or bands of a numeric one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.rounding import DASH, quantity
+from deepseek_report.artifacts.schema import Attribute, Feature
+from deepseek_report.datasets.assembly.column_declarations import (
+    ColumnDeclaration,
+    code_text,
+    match_code,
+)
+
+_MOST_LEVELS = 12
+_OTHER = "all others"
+
+
+def group_by(
+    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
+) -> tuple[Attribute, NDArray[np.int64]]:
+    """The attribute, and for each row its level; -1 is unknown."""
+    build = _bands if feature.is_numeric else _levels
+    levels, codes = build(feature, values, column)
+    name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)
+    label = column.attribute_label or feature.label
+    kind = column.groups or "other"
+    return Attribute(name, label, tuple(levels), feature.name, kind), codes
+
+
+def _levels(
+    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Missing values, and codes that the code book does not know, are unknown."""
+    names = [one.label if one.documented else None for one in feature.categories]
+    if column.levels is not None:
+        found = [one.code for one in feature.categories]
+        declared = {match_code(code_text(c), found): name for c, name in column.levels.items()}
+        names = [declared.get(one.code) for one in feature.categories]
+    elif sum(name is not None for name in names) > _MOST_LEVELS:
+        names = _keep_largest(names, values)
+    levels = list(dict.fromkeys(name for name in names if name is not None))
+    place = np.array([levels.index(n) if n is not None else -1 for n in names] + [-1])
+    return levels, place[np.where(np.isnan(values), -1, values).astype(np.int64)]
+
+
+def _keep_largest(names: list[str | None], values: NDArray[np.float64]) -> list[str | None]:
+    sizes = np.bincount(values[~np.isnan(values)].astype(np.int64), minlength=len(names))
+    kept = set(np.argsort(-sizes, kind="stable")[: _MOST_LEVELS - 1].tolist())
+    return [n if i in kept or n is None else _OTHER for i, n in enumerate(names)]
+
+
+def _bands(
+    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
+) -> tuple[list[str], NDArray[np.int64]]:
+    known = values[~np.isnan(values)]
+    edges = np.unique(column.bands) if column.bands else _quartiles(known)
+    whole = bool(np.all(known == np.round(known)) and np.all(edges == np.round(edges)))
+    codes = np.searchsorted(edges, values, side="right").astype(np.int64)
+    codes[np.isnan(values)] = -1
+    return band_labels(edges, whole, feature.unit), codes
+
+
+def _quartiles(known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Lower ends of the second to fourth quarter; fewer where values are tied."""
+    quarters = np.quantile(known, [0.25, 0.5, 0.75], method="higher")
+    edges: NDArray[np.float64] = np.unique(quarters[quarters > known.min()])
+    return edges
+
+
+def band_labels(edges: NDArray[np.float64], whole: bool, unit: str | None) -> list[str]:
+    """`under 25`, `25–34`, …, `55 or more`; the unit only where it is money."""
+    shown = unit if unit and unit.endswith(("$", "€", "£", "¥")) else None
+    texts = [quantity(edge, shown) for edge in edges]
+    if not texts:
+        return ["all"]
+    between = [
+        _between(low, high, texts[i : i + 2], whole)
+        for i, (low, high) in enumerate(pairwise(edges))
+    ]
+    return [f"under {texts[0]}", *between, f"{texts[-1]} or more"]
+
+
+def _between(low: float, high: float, texts: list[str], whole: bool) -> str:
+    if not whole:
+        return f"{texts[0]} to under {texts[1]}"
+    last = quantity(high - 1, None)
+    return texts[0] if high - low == 1 else f"{texts[0]}{DASH}{last}"

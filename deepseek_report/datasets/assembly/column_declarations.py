@@ -1,0 +1,170 @@
+"""What may be declared about a column, and how messages speak about columns and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict
+
+from deepseek_report.artifacts.rounding import count
+from deepseek_report.artifacts.schema import AttributeKind, Kind
+
+#: A value as it stands in a file or in YAML.
+Code = str | bool | int | float
+
+_SHOWN = 5
+_PLAIN = {"true": "yes", "false": "no"}
+
+
+@dataclass(frozen=True)
+class ColumnDeclaration:
+    """What is known about one column; whatever is left out is inferred from its values.
+
+    kind : numeric, ordinal or categorical. label, unit, description : for people.
+    categories : {code: label} of the code book, or the codes alone; an ordinal column needs them
+        in order, lowest first, unless they are numbers.
+    undocumented : {code: label} for codes that are found but that the code book does not know.
+    sensitive : compare groups of people by this column. compare_by : it cuts the data into parts
+        that are no groups of people (a site, a topic), and these are compared.
+    mutable : the person concerned can change it; if left out, everything that is not sensitive.
+    levels : {code: group}, to name or merge groups; codes that are left out are "unknown".
+    bands : lower ends of the second, third, … group of a numeric column; quartiles if left out.
+    attribute, attribute_label : name and label of the grouping, if not those of the column.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    kind: Kind | None = None
+    label: str | None = None
+    unit: str | None = None
+    description: str = ""
+    categories: dict[Code, str] | tuple[Code, ...] | None = None
+    undocumented: dict[Code, str] | None = None
+    sensitive: bool | None = None
+    compare_by: bool | None = None
+    mutable: bool | None = None
+    levels: dict[Code, str] | None = None
+    bands: tuple[float, ...] | None = None
+    attribute: str | None = None
+    attribute_label: str | None = None
+
+    @property
+    def code_book(self) -> dict[str, str] | None:
+        """{code: label} in the declared order, or None where nothing is declared."""
+        if self.categories is None:
+            return None
+        if isinstance(self.categories, dict):
+            return {code_text(code): label for code, label in self.categories.items()}
+        return {code_text(code): default_label(code_text(code)) for code in self.categories}
+
+    @property
+    def groups(self) -> AttributeKind | None:
+        """What the column cuts the rows into, or None where nothing is compared by it."""
+        if self.sensitive:
+            return "person"
+        return "other" if self.compare_by else None
+
+    @property
+    def can_change(self) -> bool:
+        return not self.sensitive if self.mutable is None else self.mutable
+
+
+def code_text(value: Any) -> str:
+    """A value of a file or of YAML as the text of its code: `1.0 -> "1"`, `True -> "True"`."""
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value))
+    if isinstance(value, (float, np.floating)):
+        return str(int(value)) if float(value).is_integer() else repr(float(value))
+    return str(value).strip()
+
+
+def default_label(code: str) -> str:
+    """What a person reads where no label is declared."""
+    return _PLAIN.get(code.lower(), code)
+
+
+def match_code(declared: str, found: Sequence[str]) -> str:
+    """The code in the file that a declared one means: YAML reads a bare `no` as false."""
+    truth = declared.lower()
+    if declared in found or truth not in _PLAIN:
+        return declared
+    same = {truth, _PLAIN[truth]}
+    return next((code for code in found if code.lower() in same), declared)
+
+
+def readable_name(name: str) -> str:
+    """The label of a column for which none is declared."""
+    return " ".join(name.replace("_", " ").split()) or name
+
+
+def is_number(text: str) -> bool:
+    """Whether the text is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def sorted_codes(codes: Iterable[str]) -> list[str]:
+    """By value if all are numbers, else by text."""
+    found = list(codes)
+    return sorted(found, key=float) if all(map(is_number, found)) else sorted(found)
+
+
+def error_text(where: str, found: str, allowed: str, do: str) -> str:
+    """The four things that every message about data says."""
+    return f"{where}: {found}. Allowed: {allowed}. What to do: {do}."
+
+
+def rows_text(mask: NDArray[np.bool_], values: Sequence[Any] | None = None) -> str:
+    """The first rows where the mask holds, counted from 1 without the header."""
+    positions = np.flatnonzero(mask)
+    shown = [
+        f"{count(p + 1)} ({str(values[p])[:40]!r})" if values is not None else count(p + 1)
+        for p in positions[:_SHOWN]
+    ]
+    more = ", …" if len(positions) > _SHOWN else ""
+    return f"{'row' if len(positions) == 1 else 'rows'} {', '.join(shown)}{more}"
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    """`; did you mean `sex`?`, or the columns that there are."""
+    lowered = {one.lower(): one for one in names}
+    close = get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
+    if close:
+        return "did you mean " + " or ".join(f"`{lowered[one]}`" for one in close) + "?"
+    shown = ", ".join(f"`{one}`" for one in names[:12])
+    return f"the columns are {shown}" + (", …" if len(names) > 12 else "")
+
+
+def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
+    """One message for each field without a value; `wanted` are pairs of field and what it holds."""
+    return [
+        error_text("dataset", f"`{name}` is not set", allowed, f"add `dataset.{name}=…`")
+        for name, allowed in wanted
+        if getattr(plugin, name) is None
+    ]
+
+
+def not_columns(file: str, asked: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
+    """One message for each name in the config that the file lacks.
+
+    Parameters
+    ----------
+    asked : pairs of a field of the config and a column that it names. names : the file's columns.
+    """
+    return [
+        error_text(
+            file,
+            f"`dataset.{field}` names `{name}`, which is not a column",
+            "a column of the file",
+            nearest(name, names),
+        )
+        for field, name in asked
+        if name not in names
+    ]

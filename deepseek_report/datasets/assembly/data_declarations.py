@@ -1,0 +1,177 @@
+"""What a config declares of data of the user's own; of images and series, their target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
+from deepseek_report.datasets.assembly.column_declarations import (
+    Code,
+    ColumnDeclaration,
+    default_label,
+    error_text,
+    readable_name,
+)
+from deepseek_report.datasets.assembly.targets import (
+    MOST_CLASSES,
+    MOST_DECLARED,
+    EncodedTarget,
+    TargetRule,
+    encode_target,
+)
+from deepseek_report.datasets.card.data_card import Description, Sector
+from deepseek_report.datasets.readers.cells import observed, read_cells
+from deepseek_report.datasets.readers.file_form import Bounds
+from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_LEVELS = 12
+
+
+_DECISIONS = message("card.labels_are_decisions")
+
+
+@dataclass(frozen=True)
+class OwnDataDeclarations(Shares, Bounds):
+    """What a config says of the target and the origin of data of the user's own.
+
+    unit : of a number. report_label : of several labels the one that the report is about.
+    favourable : the class that is good for the person concerned; without it nothing is concluded
+    on decisions about groups of people. positive : the class whose
+        probability is explained. labels_are_decisions : the label is a decision, not an outcome.
+    max_classes : the most classes of a target; a number of more different values is predicted as
+        a number where the task is "auto".
+    The other fields are those of `card.Description`, `shares.Shares` and `file_form.Bounds`.
+    """
+
+    unit: str | None = None
+    report_label: str | None = None
+    favourable: Code | None = None
+    positive: Code | None = None
+    labels_are_decisions: bool = False
+    max_classes: Annotated[int, Field(ge=2, le=MOST_DECLARED)] = MOST_CLASSES
+    title: str = ""
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: str = ""
+    population: str = ""
+    decision: str = ""
+    limits: tuple[str, ...] = ()
+    sector: Sector = ""
+
+    def described(self, name: str) -> Description:
+        """What the card says of the data beyond their values; `name` where there is no title."""
+        return Description(
+            name=name,
+            title=self.title or name,
+            description=self.description,
+            source=self.source,
+            licence=self.licence,
+            citation=self.citation,
+            doi=self.doi,
+            period=self.period,
+            population=self.population,
+            decision=self.decision,
+            limits=(*self.limits, *([_DECISIONS] if self.labels_are_decisions else [])),
+            sector=self.sector,
+        )
+
+
+@dataclass(frozen=True)
+class DescribedArrays(OwnDataDeclarations):
+    """What a config says of images or series, wherever these come from.
+
+    task : what is predicted; several target columns are several labels.
+    groups : columns to compare groups of people by. compare_by : columns that cut the data into
+        parts that are no groups of people, such as a site or a machine.
+    """
+
+    task: TaskName = "classification"
+    groups: tuple[str, ...] = ()
+    compare_by: tuple[str, ...] = ()
+
+    @property
+    def compared(self) -> dict[str, AttributeKind]:
+        """{column: what it cuts the data into}, those of people first."""
+        people: dict[str, AttributeKind] = dict.fromkeys(self.groups, "person")
+        return people | dict.fromkeys(
+            [one for one in self.compare_by if one not in people], "other"
+        )
+
+    def task_problems(self, targets: Sequence[str]) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        found: list[tuple[str, str, str]] = []
+        if self.task == "multi_label" and len(targets) < 2:
+            do = "name all columns: `dataset.target=[a,b]`"
+            found.append(("task multi_label with one target", "several target columns", do))
+        if self.task != "multi_label" and len(targets) > 1:
+            do = "set `dataset.task=multi_label`, or name one column"
+            found.append((f"several target columns with task {self.task}", "one column", do))
+        if self.report_label is not None and self.report_label not in targets:
+            do = "choose one of the target columns"
+            found.append((f"`dataset.report_label` is `{self.report_label}`", "a target", do))
+        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
+            do = "remove `dataset.favourable` and `dataset.positive`"
+            found.append(("a number has no classes", "a target of classes for these", do))
+        return [error_text("dataset", *one) for one in found]
+
+    def answer(
+        self, frame: pd.DataFrame, targets: Sequence[str], file: str, decimal: str = "."
+    ) -> EncodedTarget:
+        """The target and the labels of all instances, from columns of a table.
+
+        Raises
+        ------
+        DataError : empty cells, one class, too many classes, or values that are not of the task.
+        """
+        rule = TargetRule(
+            self.report_label or targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task=self.task,
+            unit=self.unit,
+            labels=tuple(targets) if self.task == "multi_label" else (),
+            declared_by="config",
+            max_classes=self.max_classes,
+        )
+        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
+        return encode_target(cells, [ColumnDeclaration()] * len(cells), rule, file)
+
+
+def attribute_of(
+    column: pd.Series, kind: AttributeKind, where: str, decimal: str = "."
+) -> tuple[Attribute, NDArray[np.int64]]:
+    """A grouping by the values of a column; missing values are unknown.
+
+    Raises
+    ------
+    DataError : more values than groups can be compared.
+    """
+    name = str(column.name)
+    cells = read_cells(column, name, decimal)
+    codes = observed(cells)
+    if len(codes) > _MOST_LEVELS:
+        do = (
+            "leave it out of `dataset.groups` and `dataset.compare_by`, or merge its values in the "
+            "file"
+        )
+        found = f"column `{name}` has {len(codes)} different values"
+        raise DataError(error_text(where, found, f"at most {_MOST_LEVELS} groups", do))
+    place = {code: i for i, code in enumerate(codes)}
+    table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
+    levels = tuple(default_label(code) for code in codes)
+    return Attribute(name, readable_name(name), levels, kind=kind), table[cells.positions]

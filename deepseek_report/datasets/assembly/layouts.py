@@ -1,0 +1,112 @@
+"""Images and series as columns: their features, and which columns are explained as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.rounding import DASH
+from deepseek_report.artifacts.schema import Feature, Layout
+
+#: What the channels of an image are called, by how many there are.
+CHANNELS: dict[int, tuple[str, ...]] = {1: ("grey",), 3: ("red", "green", "blue")}
+
+
+def image_layout(shape: tuple[int, int, int], channels: Sequence[str], patch: int) -> Layout:
+    """The layout of images whose players are square patches over all channels.
+
+    Parameters
+    ----------
+    shape : (row, column, channel). channels : their names.
+    patch : side of a patch in pixels; patches at the right and lower edge are smaller where the
+        side does not divide the image.
+    """
+    places = np.arange(int(np.prod(shape))).reshape(shape)
+    rows, columns = _runs(shape[0], patch), _runs(shape[1], patch)
+    pairs = [(high, wide) for high in rows for wide in columns]
+    return Layout(
+        modality="image",
+        shape=shape,
+        players=tuple(_columns(places[a:b, c:d]) for (a, b), (c, d) in pairs),
+        player_labels=tuple(
+            f"{_span('row', *high)} × {_span('column', *wide)}" for high, wide in pairs
+        ),
+        channels=tuple(channels),
+    )
+
+
+def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
+    """The layout of series whose players are windows of one channel, channel after channel.
+
+    Parameters
+    ----------
+    steps : length of a series. channels : their labels. window : steps of a window; the last one
+        of a channel is shorter where the window does not divide the series.
+    """
+    shape = (steps, len(channels))
+    places = np.arange(steps * len(channels)).reshape(shape)
+    pairs = [(one, run) for one in range(len(channels)) for run in _runs(steps, window)]
+    return Layout(
+        modality="series",
+        shape=shape,
+        players=tuple(_columns(places[a:b, one]) for one, (a, b) in pairs),
+        player_labels=tuple(_of(channels, one) + _span("step", *run) for one, run in pairs),
+        channels=tuple(channels),
+    )
+
+
+def pixels(
+    shape: tuple[int, int, int], channels: Sequence[str], unit: str | None
+) -> tuple[Feature, ...]:
+    """One feature a pixel and channel, in C order; rows and columns count from 1."""
+    return tuple(
+        Feature(
+            name=f"r{row}_c{column}" + (f"_{channel}" if shape[2] > 1 else ""),
+            label=f"row {row}, column {column}" + (f", {channel}" if shape[2] > 1 else ""),
+            kind="numeric",
+            unit=unit,
+            mutable=False,
+        )
+        for row in range(1, shape[0] + 1)
+        for column in range(1, shape[1] + 1)
+        for channel in channels
+    )
+
+
+def moments(
+    steps: int, channels: Sequence[str], units: Sequence[str | None]
+) -> tuple[Feature, ...]:
+    """One feature a step and channel, in C order; steps count from 1."""
+    return tuple(
+        Feature(
+            name=f"t{step}" + (f"_{channel}" if len(channels) > 1 else ""),
+            label=_of(channels, one) + f"step {step}",
+            kind="numeric",
+            unit=units[one],
+            mutable=False,
+        )
+        for step in range(1, steps + 1)
+        for one, channel in enumerate(channels)
+    )
+
+
+def _of(channels: Sequence[str], one: int) -> str:
+    return f"{channels[one]}, " if len(channels) > 1 else ""
+
+
+def _columns(places: NDArray[np.int64]) -> tuple[int, ...]:
+    return tuple(places.ravel().tolist())
+
+
+def _runs(length: int, size: int) -> list[tuple[int, int]]:
+    """[start, end) of neighbouring runs; the last one ends at the length."""
+    return [(start, min(start + size, length)) for start in range(0, length, size)]
+
+
+def _span(noun: str, start: int, end: int) -> str:
+    """`rows 1–4`, `step 7`: counted from 1, both ends included."""
+    if end - start == 1:
+        return f"{noun} {end}"
+    return f"{noun}s {start + 1}{DASH}{end}"

@@ -1,0 +1,117 @@
+"""What a config declares of any table: target, groups, columns, split, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from deepseek_report.artifacts.schema import AttributeKind, TaskName
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, error_text
+from deepseek_report.datasets.assembly.data_declarations import OwnDataDeclarations
+from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
+from deepseek_report.datasets.assembly.targets import TargetRule
+
+
+@dataclass(frozen=True)
+class TableDeclarations(OwnDataDeclarations):
+    """What a config says of rows of any kind, wherever they come from; all of it may be left out.
+
+    target : the column to predict, or several columns of yes and no. task : what is predicted;
+        auto takes several columns as several labels, a number of more than 20 different values as
+        a number, and everything else as classes.
+    sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
+        parts that are no groups of people, such as a site or a topic.
+    columns : what is known about single columns, see `columns.Column`.
+    The other fields are those of `OwnDataDeclarations`.
+    """
+
+    target: str | tuple[str, ...] | None = None
+    task: Literal["auto"] | TaskName = "auto"
+    sensitive: tuple[str, ...] = ()
+    compare_by: tuple[str, ...] = ()
+    columns: dict[str, ColumnDeclaration] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict, as far as the config names them."""
+        if self.target is None:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else tuple(self.target)
+
+    @property
+    def target_rule(self) -> TargetRule:
+        """What is declared about the target; some target must be declared."""
+        several = len(self.targets) > 1 or self.task == "multi_label"
+        return TargetRule(
+            self.report_label or self.targets[0],
+            self.favourable,
+            self.positive,
+            self.labels_are_decisions,
+            task="multi_label" if several else self.task,
+            unit=self.unit,
+            labels=self.targets if several else (),
+            declared_by="config",
+            max_classes=self.max_classes,
+        )
+
+    @property
+    def declared_columns(self) -> dict[str, ColumnDeclaration]:
+        """What is known of single columns, those that the rows are compared by marked."""
+        columns = dict(self.columns)
+        for name in self.sensitive:
+            columns[name] = replace(columns.get(name, ColumnDeclaration()), sensitive=True)
+        for name in self.compare_by:
+            columns[name] = replace(columns.get(name, ColumnDeclaration()), compare_by=True)
+        return columns
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The columns that rows are compared by, those of people first."""
+        return (*self.sensitive, *self.compare_by)
+
+    @property
+    def kinds_of_groups(self) -> frozenset[AttributeKind]:
+        """What the declared columns cut the rows into."""
+        kinds = {column.groups for column in self.declared_columns.values()}
+        return frozenset(kind for kind in kinds if kind is not None)
+
+    def target_problems(self) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        names = self.targets
+        found: list[tuple[str, str, str]] = []
+        if len(names) > 1 and self.task not in {"auto", "multi_label"}:
+            do = "name one column, or set `dataset.task=multi_label`"
+            found.append((f"several target columns with task {self.task}", "one column", do))
+        if self.task == "multi_label" and len(names) == 1:
+            do = "name them all: `dataset.target=[a,b]`; one column of yes and no is two classes"
+            found.append(("one target column with task multi_label", "several columns", do))
+        if self.report_label is not None and self.report_label not in names:
+            do = "choose one of the target columns"
+            allowed = ", ".join(f"`{one}`" for one in names) or "several target columns"
+            found.append((f"`dataset.report_label` is `{self.report_label}`", allowed, do))
+        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
+            do = "remove `dataset.favourable` and `dataset.positive`"
+            found.append(("a number has no classes", "a target of classes for these", do))
+        return [error_text("dataset", *one) for one in found]
+
+
+@dataclass(frozen=True)
+class DeclaredTable(TableDeclarations):
+    """What a config says of a table beyond `TableDeclarations`.
+
+    use_sensitive : whether the model is given the columns that groups are compared by.
+    id_column, drop : columns that are not features.
+    """
+
+    use_sensitive: bool = True
+    id_column: str | None = None
+    drop: tuple[str, ...] = ()
+    max_categories: Annotated[int, Field(ge=2, le=MOST_CATEGORIES)] = 100
+
+    @property
+    def left_out(self) -> list[str]:
+        """Columns that are not features, as the config asks."""
+        ids = [self.id_column] if self.id_column is not None else []
+        return list(dict.fromkeys([*self.drop, *ids]))

@@ -1,0 +1,321 @@
+"""What is predicted, from the cells of a file: one of several classes, a number, several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.rounding import count, plural
+from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
+from deepseek_report.datasets.assembly.column_declarations import (
+    Code,
+    ColumnDeclaration,
+    code_text,
+    error_text,
+    is_number,
+    match_code,
+    readable_name,
+    rows_text,
+)
+from deepseek_report.datasets.assembly.feature_encoding import categories_of, positions_of
+from deepseek_report.datasets.readers.cells import Cells, observed
+from deepseek_report.errors import DataError
+
+#: By default, a number of more different values than this is predicted as a number, not as a class.
+MOST_CLASSES = 20
+#: `dataset.max_classes` cannot be raised beyond this.
+MOST_DECLARED = 1000
+_GIVEN = {"1", "true", "yes"}
+_NOT_GIVEN = {"0", "false", "no"}
+
+
+@dataclass(frozen=True)
+class TargetRule:
+    """Which column is predicted, and what its values mean.
+
+    favourable : the class that is good for the person concerned, None where nobody says it, and
+    declared_by : who does. positive : the class whose probability is explained. None: of two the
+    one that is not favourable, else the second.
+    task : "auto" looks at the values. unit : that of a number. labels : the columns of a
+    multi-label target, `name` being the one that the report is about. max_classes : the most
+    classes, and the most different numbers that "auto" takes as classes.
+    """
+
+    name: str
+    favourable: Code | None = None
+    positive: Code | None = None
+    labels_are_decisions: bool = False
+    task: Literal["auto"] | TaskName = "auto"
+    unit: str | None = None
+    labels: tuple[str, ...] = ()
+    declared_by: Declarer = "data set"
+    max_classes: int = MOST_CLASSES
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that hold the target."""
+        return self.labels or (self.name,)
+
+
+@dataclass(frozen=True)
+class EncodedTarget:
+    """The target, the labels of all rows, and notes on what was assumed.
+
+    labels : (instance,) int64 positions of classes, or float64 numbers. all_labels : (instance,
+    label) of 0 and 1, where there are several.
+    """
+
+    target: Target
+    labels: NDArray[Any]
+    all_labels: NDArray[np.int64] | None = None
+    notes: tuple[Text, ...] = ()
+
+
+def task_of(cells: Cells, rule: TargetRule) -> TaskName:
+    """What is predicted: as declared, or a number where too many different ones are no classes."""
+    if rule.labels:
+        return "multi_label"
+    if rule.task != "auto":
+        return rule.task
+    numeric = not cells.not_numbers.any() and not cells.missing.all()
+    many = len(observed(cells)) > rule.max_classes
+    return "regression" if numeric and many else "classification"
+
+
+def encode_target(
+    cells: Sequence[Cells], columns: Sequence[ColumnDeclaration], rule: TargetRule, file: str
+) -> EncodedTarget:
+    """The target and the labels of all rows.
+
+    Parameters
+    ----------
+    cells, columns : those of `rule.columns`, in that order.
+
+    Raises
+    ------
+    DataError : empty cells, one class, too many classes, or values that are not of the task.
+    """
+    for one in cells:
+        _check_whole(one, f"{file}, column `{one.name}`")
+    where = f"{file}, column `{cells[0].name}`"
+    task = task_of(cells[0], rule)
+    if task == "multi_label":
+        return _several(cells, columns, rule, file)
+    if task == "regression" or (rule.task == "auto" and columns[0].kind == "numeric"):
+        return _number(cells[0], columns[0], rule, where)
+    return _classes(cells[0], columns[0], rule, where)
+
+
+def _check_whole(cells: Cells, where: str) -> None:
+    empty = cells.missing
+    if empty.any():
+        found = f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}"
+        do = "remove these rows from the file; a label must not be guessed"
+        raise DataError(error_text(where, found, "a value in every row", do))
+
+
+# --- a number -------------------------------------------------------------------------------------
+
+
+def _number(cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: str) -> EncodedTarget:
+    bad = cells.not_numbers | ~np.isfinite(cells.numbers)
+    if bad.any():
+        found = f"{plural(int(bad.sum()), 'cell')} of the target {_is_are(bad)} no finite number, "
+        found += f"first in {rows_text(bad, list(cells.texts()))}"
+        do = "correct them, or set `dataset.task=classification`"
+        raise DataError(error_text(where, found, "finite numbers", do))
+    if len(np.unique(cells.numbers)) < 2:
+        found = f"all rows have the same value, {observed(cells)[0]}"
+        raise DataError(error_text(where, found, "different values", "choose another target"))
+    label = column.label or readable_name(cells.name)
+    target = Target(
+        name=cells.name,
+        label=label,
+        classes=(label,),
+        explained=0,
+        labels_are_decisions=rule.labels_are_decisions,
+        task="regression",
+        unit=rule.unit or column.unit,
+    )
+    return EncodedTarget(target, np.asarray(cells.numbers, dtype=np.float64))
+
+
+def _is_are(mask: NDArray[np.bool_]) -> str:
+    return "is" if mask.sum() == 1 else "are"
+
+
+# --- several labels -------------------------------------------------------------------------------
+
+
+def _several(
+    cells: Sequence[Cells], columns: Sequence[ColumnDeclaration], rule: TargetRule, file: str
+) -> EncodedTarget:
+    names = tuple(
+        column.label or readable_name(one.name) for one, column in zip(cells, columns, strict=True)
+    )
+    given = np.column_stack([_given(one, f"{file}, column `{one.name}`") for one in cells])
+    index = [one.name for one in cells].index(rule.name)
+    classes = (f"without {names[index]}", f"with {names[index]}")
+    favourable, notes = _favourable_label(classes, rule, f"{file}, column `{rule.name}`")
+    target = Target(
+        name=rule.name,
+        label=names[index],
+        classes=classes,
+        favourable=favourable,
+        explained=1,
+        labels_are_decisions=rule.labels_are_decisions,
+        task="multi_label",
+        labels=names,
+        label_index=index,
+        codes=("0", "1"),
+        favourable_by=rule.declared_by,
+    )
+    about = message("preparation.several_labels", n=len(names), label=names[index])
+    return EncodedTarget(target, given[:, index], given, (about, *notes))
+
+
+def _given(cells: Cells, where: str) -> NDArray[np.int64]:
+    """(instance,) 1 where the label is given, from 0 and 1, no and yes, or false and true."""
+    known = np.array([_truth(code) for code in cells.codes], dtype=np.int64)
+    bad = known[cells.positions] < 0
+    if bad.any():
+        found = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
+        found += f"{'says' if bad.sum() == 1 else 'say'} neither"
+        do = "write 1 and 0 in the columns of labels, or name one target column"
+        raise DataError(error_text(where, found, "0 and 1, no and yes, or false and true", do))
+    given: NDArray[np.int64] = known[cells.positions]
+    if given.min() == given.max():
+        found = f"the label is {'always' if given.min() else 'never'} given"
+        raise DataError(error_text(where, found, "a label that varies", "leave this label out"))
+    return given
+
+
+def _truth(code: str) -> int:
+    text = code.lower()
+    return 1 if text in _GIVEN else 0 if text in _NOT_GIVEN else -1
+
+
+def _favourable_label(
+    classes: tuple[str, str], rule: TargetRule, where: str
+) -> tuple[int | None, tuple[Message, ...]]:
+    if rule.favourable is None:
+        note = message("preparation.no_favourable_label", given=classes[1], without=classes[0])
+        return None, (note,)
+    truth = _truth(code_text(rule.favourable))
+    if truth < 0:
+        found = f"`dataset.favourable` is {rule.favourable!r}"
+        do = "write 1 where having the label is good, else 0"
+        raise DataError(error_text(where, found, "0 or 1", do))
+    return truth, ()
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def _classes(
+    cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: str
+) -> EncodedTarget:
+    _check_classes(cells, column, rule.max_classes, where)
+    label = column.label or readable_name(cells.name)
+    categories = _speaking(categories_of(cells, column, "categorical"), column, label)
+    categories, explained = _order(categories, rule, where)
+    favourable, notes = _favourable(categories, rule, where)
+    notes = (*notes, *_explained(categories, explained, rule))
+    target = Target(
+        name=cells.name,
+        label=label,
+        classes=tuple(one.label for one in categories),
+        favourable=favourable,
+        explained=explained,
+        labels_are_decisions=rule.labels_are_decisions,
+        codes=tuple(one.code for one in categories),
+        favourable_by=rule.declared_by,
+    )
+    return EncodedTarget(target, positions_of(cells, categories).astype(np.int64), notes=notes)
+
+
+def _speaking(
+    categories: tuple[Category, ...], column: ColumnDeclaration, label: str
+) -> tuple[Category, ...]:
+    """Classes called “yes” or “1” get the target's name: “deny: yes”."""
+    names = [one.label for one in categories]
+    mute = all(name.lower() in {"yes", "no"} or is_number(name) for name in names)
+    if column.categories is not None or not mute:
+        return categories
+    return tuple(replace(one, label=f"{label}: {one.label}") for one in categories)
+
+
+def _check_classes(cells: Cells, column: ColumnDeclaration, most: int, where: str) -> None:
+    n = len(observed(cells))
+    if n < 2:
+        found = f"all rows have the same class, {observed(cells)[0]!r}"
+        raise DataError(error_text(where, found, "at least two classes", "choose another target"))
+    if n > most:
+        numeric = not cells.not_numbers.any()
+        found = f"the target has {count(n)} different {'numbers' if numeric else 'values'}"
+        hint = "set `dataset.task=regression`, " if numeric else ""
+        raised = (
+            f"raise the bound (`{override('dataset.max_classes', n)}`), "
+            if n <= MOST_DECLARED
+            else ""
+        )
+        do = f"{hint}{raised}merge classes, or choose another `dataset.target`"
+        raise DataError(error_text(where, found, f"2 to {most} classes", do))
+    if column.kind == "numeric":
+        do = "remove `kind: numeric` from the target, or set `dataset.task=regression`"
+        raise DataError(error_text(where, "the target is declared numeric", "classes", do))
+
+
+def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field: str) -> int:
+    """Position of the class with this code or label."""
+    codes = [one.code for one in categories]
+    text = match_code(code_text(wanted), codes)
+    for names in (codes, [one.label for one in categories]):
+        if text in names:
+            return names.index(text)
+    found = f"`dataset.{field}` is {text!r}, which is not a class"
+    allowed = ", ".join(f"{code!r}" for code in codes)
+    lowered = {one.lower(): one for one in (*[one.label for one in categories], *codes)}
+    near = get_close_matches(text.lower(), list(lowered), n=1, cutoff=0.6)
+    do = f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`"
+    raise DataError(error_text(where, found, allowed, do))
+
+
+def _order(
+    categories: tuple[Category, ...], rule: TargetRule, where: str
+) -> tuple[tuple[Category, ...], int]:
+    """Of two classes the explained one comes second, as every curve expects."""
+    positive = None
+    if rule.positive is not None:
+        positive = find_class(categories, rule.positive, where, "positive")
+    elif rule.favourable is not None and len(categories) == 2:
+        positive = 1 - find_class(categories, rule.favourable, where, "favourable")
+    if positive is None:
+        return categories, 1
+    if len(categories) == 2:
+        return (categories[1 - positive], categories[positive]), 1
+    return categories, positive
+
+
+def _favourable(
+    categories: tuple[Category, ...], rule: TargetRule, where: str
+) -> tuple[int | None, tuple[Message, ...]]:
+    if rule.favourable is not None:
+        return find_class(categories, rule.favourable, where, "favourable"), ()
+    return None, (message("preparation.no_favourable_class"),)
+
+
+def _explained(
+    categories: tuple[Category, ...], explained: int, rule: TargetRule
+) -> tuple[Message, ...]:
+    """Of two classes either tells all; of more the report is about one, which may be assumed."""
+    if rule.positive is not None or len(categories) == 2:
+        return ()
+    return (message("preparation.explained_class", name=categories[explained].label),)

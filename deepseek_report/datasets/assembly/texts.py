@@ -1,0 +1,301 @@
+"""From texts and labels to a `Dataset`: copies, the split, the tokenizer of the training part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.schema import (
+    Attribute,
+    Feature,
+    Layout,
+    Schema,
+    as_vocabulary,
+)
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
+from deepseek_report.datasets.assembly.attribute_levels import band_labels
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.targets import EncodedTarget
+from deepseek_report.datasets.card.text_card import Copies, TextFacts
+from deepseek_report.datasets.readers.damage import is_damaged
+from deepseek_report.datasets.readers.tokenizing import Tokenizer, learn, tokenizer_problem
+from deepseek_report.datasets.readers.word_splitting import core, hide, is_chinese, pieces
+from deepseek_report.datasets.split.splitting import (
+    GroupConstraint,
+    SplitRule,
+    is_repeat,
+    row_identity,
+)
+from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
+
+Hidden = Literal["handles", "hashtags", "links", "numbers"]
+#: From this share of Chinese characters on, a text is measured in characters, not in words.
+_MOSTLY = 0.5
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """How texts become tokens.
+
+    tokenizer : "words", "characters", "pieces", or the folder or hub id of a checkpoint.
+    max_length : places of a text; what is longer loses its end. vocabulary : most tokens.
+    hide : what of a text is replaced by one sign each, so that a model cannot read it.
+    """
+
+    tokenizer: str = "words"
+    max_length: int = 64
+    vocabulary: int = 8000
+    hide: tuple[Hidden, ...] = ()
+
+    def problems(self) -> list[str]:
+        found = tokenizer_problem(self.tokenizer)
+        return [found] if found else []
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What every data set of texts lets the config say of tokens; see `TextRule`."""
+
+    tokenizer: str = "words"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 128
+    vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
+    hide: tuple[Hidden, ...] = ()
+
+    @property
+    def text_rule(self) -> TextRule:
+        return TextRule(self.tokenizer, self.max_length, self.vocabulary, self.hide)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Texts with what is predicted of them, row by row of the source.
+
+    groups : {attribute: (instance,) position of its level}, for each of `attributes`.
+    repaired : texts in which damaged signs were put right. together : says of the rows that are
+    used what the split must respect.
+    """
+
+    texts: Sequence[str]
+    answer: EncodedTarget
+    attributes: tuple[Attribute, ...] = ()
+    groups: Mapping[str, NDArray[np.int64]] | None = None
+    notes: tuple[Text, ...] = ()
+    repaired: int = 0
+    together: Callable[[Split], GroupConstraint] | None = None
+
+
+def assemble_texts(
+    corpus: Corpus, source: TableSource, text_rule: TextRule, rule: SplitRule, seed: int
+) -> Dataset:
+    """Leave out empty texts and copies, split, learn the tokenizer, describe and check.
+
+    Texts count as the same where they differ only in case, links, punctuation and blanks. With
+    `duplicates: drop` the first of such texts is kept, and all of those are left out that come
+    with different labels.
+
+    Raises
+    ------
+    DataError : no text is left, or too few of a class for three parts.
+    """
+    texts = [hide(text, text_rule.hide) for text in corpus.texts]
+    rows, copies = _without_copies(texts, corpus, rule)
+    attribute, bands = length_bands([texts[i] for i in rows.instance_ids])
+    schema = Schema((), corpus.answer.target, (*corpus.attributes, attribute))
+    rows = replace(rows, groups={**rows.groups, attribute.name: bands})
+
+    def learn_encoder(train: Split) -> _Encoder:
+        tokenizer = learn(
+            text_rule.tokenizer, [texts[i] for i in train.instance_ids], text_rule.vocabulary
+        )
+        width = _width(tokenizer, [texts[i] for i in train.instance_ids], text_rule.max_length)
+        placed = _with_places(schema, tokenizer, width)
+        return _Encoder(tokenizer, texts, placed, copies, text_rule, corpus.repaired)
+
+    notes = (*source.notes, *corpus.notes, *_hidden_note(text_rule))
+    together = corpus.together(rows) if corpus.together else GroupConstraint()
+    table = EncodedTable(schema, rows, notes, together, learn_encoder, copies)
+    return assemble(table, source, rule, seed)
+
+
+def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
+    if not rule.hide:
+        return ()
+    kinds = [message(f"preparation.hidden_kinds.{kind}") for kind in rule.hide]
+    return (message("preparation.hidden", kinds=kinds),)
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tuple[Split, Copies]:
+    """The rows that are used, whose one column says which texts are the same, and the counts."""
+    answer = corpus.answer
+    same = _identity([core(text) for text in texts])
+    labels = answer.labels if answer.all_labels is None else answer.all_labels
+    said = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
+    empty = np.array([not pieces(text) for text in texts], dtype=bool)
+    exact = is_repeat(_identity(list(texts))) & ~empty
+    near = is_repeat(same) & ~exact & ~empty
+    conflict = _conflicting(same, said) & ~empty
+    drops = rule.duplicates == "drop"
+    drops_conflicts = drops and task_of(answer.target).decides
+    kept = ~empty
+    if drops:
+        kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), said))
+    if drops_conflicts:
+        kept &= ~conflict
+    if not kept.any():
+        do = "choose another column of texts"
+        raise DataError(error_text("dataset", "no text is left", "texts with words", do))
+    copies = Copies(
+        n=len(texts),
+        exact=int(exact.sum()),
+        near=int(near.sum()),
+        conflicting=int(conflict.sum()),
+        empty=int(empty.sum()),
+        conflicts_dropped=drops_conflicts,
+    )
+    whole = Split(
+        inputs=same[:, None].astype(np.float64),
+        labels=answer.labels,
+        instance_ids=np.arange(len(texts)),
+        groups=dict(corpus.groups or {}),
+        all_labels=answer.all_labels,
+    )
+    return whole.take(np.flatnonzero(kept)), copies
+
+
+def _identity(texts: list[str]) -> NDArray[np.int64]:
+    """(instance,) the same number for equal texts."""
+    places: dict[str, int] = {}
+    return np.array([places.setdefault(one, len(places)) for one in texts], dtype=np.int64)
+
+
+def _conflicting(same: NDArray[np.int64], said: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(instance,) whether an equal text has another label."""
+    low = np.full(same.max() + 1, said.max() + 1)
+    high = np.full(same.max() + 1, -1)
+    np.minimum.at(low, same, said)
+    np.maximum.at(high, same, said)
+    return np.asarray((low != high)[same])
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+
+def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
+    """Three groups of about equal size by the number of words, or of Chinese characters.
+
+    Returns
+    -------
+    the attribute, and (instance,) the position of its level.
+    """
+    cut = [pieces(text) for text in texts]
+    lengths = np.array([len(one) for one in cut], dtype=np.float64)
+    chinese = sum(is_chinese(piece) for one in cut for piece in one)
+    edges = np.unique(np.round(np.quantile(lengths, [1 / 3, 2 / 3]) / 5) * 5)
+    edges = edges[(edges > lengths.min()) & (edges <= lengths.max())]
+    unit = "characters" if chinese > _MOSTLY * lengths.sum() else "words"
+    levels = tuple(f"{one} {unit}" for one in band_labels(edges, True, None))
+    attribute = Attribute("length_band", "Length of the text", levels, kind="other")
+    return attribute, np.searchsorted(edges, lengths, side="right").astype(np.int64)
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def _width(tokenizer: Tokenizer, train: Sequence[str], most: int) -> int:
+    """Places: as many as the longest text of the training part has tokens, at most `most`."""
+    return max(1, min(most, max(len(one) for one in tokenizer.cut(train))))
+
+
+def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
+    vocabulary = as_vocabulary(tokenizer.tokens)
+    noun = tokenizer.noun
+    features = tuple(
+        Feature(
+            name=f"{noun}_{i + 1}",
+            label=f"{noun.capitalize()} {i + 1}",
+            kind="token",
+            categories=vocabulary,
+            mutable=False,
+        )
+        for i in range(width)
+    )
+    layout = Layout(
+        modality="text",
+        shape=(width,),
+        players=tuple((i,) for i in range(width)),
+        player_labels=tuple(f"{noun} {i + 1}" for i in range(width)),
+        mask=tokenizer.mask,
+    )
+    return replace(schema, features=features, layout=layout)
+
+
+class _Encoder:
+    """Writes the tokens of each text in its places; a text that has ended leaves NaN."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        texts: Sequence[str],
+        schema: Schema,
+        copies: Copies,
+        rule: TextRule,
+        repaired: int,
+    ) -> None:
+        self.tokenizer, self.schema = tokenizer, schema
+        self._texts, self._copies, self._rule = texts, copies, rule
+        self._repaired = repaired
+        self._lengths: dict[int, int] = {}
+
+    def encode(self, rows: Split) -> Split:
+        """The same rows with one column a place."""
+        cut = self.tokenizer.cut([self._texts[i] for i in rows.instance_ids])
+        inputs = np.full((len(rows), len(self.schema.features)), np.nan)
+        for row, tokens in enumerate(cut):
+            shown = tokens[: inputs.shape[1]] or [max(self.tokenizer.unknown, 0)]
+            inputs[row, : len(shown)] = shown
+        ids = rows.instance_ids.tolist()
+        self._lengths = {i: len(tokens) for i, tokens in zip(ids, cut, strict=True)}
+        return replace(rows, inputs=inputs)
+
+    def facts(self, whole: Split, parts: Mapping[str, Split]) -> TextFacts:
+        """What the card and the checks say of the texts."""
+        ids = whole.instance_ids.tolist()
+        return TextFacts(
+            tokenizer=self.tokenizer.told,
+            noun=self.tokenizer.noun,
+            words=tuple(self._words(whole)),
+            lengths=np.array([self._lengths[i] for i in ids], dtype=np.int64),
+            unknown=self.tokenizer.unknown,
+            unknown_share={name: self._unknown(part) for name, part in parts.items()},
+            copies=self._copies,
+            hidden=self._rule.hide,
+            damaged=sum(is_damaged(self._texts[i]) for i in ids),
+            repaired=self._repaired,
+        )
+
+    def _unknown(self, part: Split) -> float:
+        known = ~np.isnan(part.inputs)
+        return float((part.inputs[known] == self.tokenizer.unknown).mean())
+
+    def _words(self, whole: Split) -> list[frozenset[str]]:
+        """By words of the text; pieces of Chinese characters are the tokens themselves."""
+        found = []
+        for i, row in zip(whole.instance_ids, whole.inputs, strict=True):
+            words = set(pieces(self._texts[i]))
+            if self._rule.tokenizer in {"pieces", "characters"}:
+                known = row[~np.isnan(row)].astype(np.int64)
+                words |= {self.tokenizer.tokens[one] for one in known}
+                words -= {self.tokenizer.tokens[0]}
+            found.append(frozenset(words))
+        return found

@@ -1,0 +1,299 @@
+"""The data card: where the data come from, what is in them, how they were split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.datasets.card.array_card import describe_values
+from deepseek_report.datasets.card.number_card import (
+    all_label_rows,
+    describe_number,
+    group_means,
+    part_means,
+)
+from deepseek_report.datasets.card.text_card import TextFacts, describe_texts
+from deepseek_report.datasets.checks.correlations import (
+    MOST_COMPARED,
+    correlated_pairs,
+    most_telling,
+)
+from deepseek_report.tasks import task_of
+
+_SHOWN_CORRELATIONS = 30
+
+#: What decisions are about, as the frameworks of `templates/frameworks/` tell them apart.
+Sector = Literal[
+    "",
+    "credit",
+    "insurance",
+    "finance",
+    "employment",
+    "health",
+    "education",
+    "public_services",
+    "industry",
+    "media",
+    "other",
+]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known about the data beyond their values; empty means: not declared.
+
+    decision : one sentence: what the model decides and for whom. limits : whole sentences.
+    sector : what the decision is about, so that rules for other sectors are not applied to it.
+    """
+
+    name: str
+    title: Text
+    description: Text = ""
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    doi: str = ""
+    period: Text = ""
+    population: Text = ""
+    decision: Text = ""
+    limits: tuple[Text, ...] = ()
+    sector: Sector = ""
+
+
+#: Periods that are no time: the source does not say it, or the data are made up.
+NOT_STATED = message("card.period.not_stated")
+NO_PERIOD = message("card.period.none")
+
+
+def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> Description:
+    """The description of a data set that comes with the package.
+
+    What a reader is told stands in the catalogs under `data_sets.<name>`: in `about`, and by these
+    keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
+    """
+    parts = ("title", "description", "period", "population", "decision")
+    told: dict[str, Any] = {
+        part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
+    }
+    sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
+    return Description(name=name, limits=sentences, **told, **origin)
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the card and the checks read.
+
+    whole : all rows that are used; parts : the same rows, split. n_duplicates : rows of the file
+    that equal an earlier row in every column; n_contradictions : rows whose inputs are those of a
+    row with another label; n_shared : rows of validation and test whose inputs are in another part.
+    n_same_inputs : the same count of the inputs that the model gets, in which more can be the same
+    (texts that differ in unknown words alone). dropped : the duplicates have been dropped.
+    texts : what is known of texts. dates : columns of dates, which were left out.
+    """
+
+    schema: Schema
+    whole: Split
+    parts: Mapping[str, Split]
+    description: Description
+    file: str
+    sha256: str
+    n_duplicates: int
+    n_contradictions: int
+    n_shared: int
+    n_same_inputs: int
+    dropped: bool
+    split_method: Text
+    preparation: tuple[Text, ...]
+    texts: TextFacts | None = None
+    dates: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> TextFacts:
+        """What is known of the texts; only texts are asked for it."""
+        if self.texts is None:
+            raise TypeError("these data are not texts")
+        return self.texts
+
+    @property
+    def is_explained(self) -> NDArray[np.bool_]:
+        explained: NDArray[np.bool_] = self.whole.labels == self.schema.target.explained
+        return explained
+
+    @cached_property
+    def compared(self) -> NDArray[np.int64]:
+        """Positions of the columns that are searched for correlated pairs, ascending."""
+        kept = [i for i, one in enumerate(self.schema.features) if one.kind != "categorical"]
+        if not kind_of(self.schema).named_columns:
+            kept = []
+        return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
+
+    @cached_property
+    def correlations(self) -> list[dict[str, Any]]:
+        return correlated_pairs(self.schema, self.whole, self.compared)
+
+    @property
+    def limited(self) -> list[Message]:
+        """What was not searched in full, one sentence each."""
+        n = len(self.schema.features)
+        if not kind_of(self.schema).named_columns or n <= MOST_COMPARED:
+            return []
+        return [message("card.limited", features=n, compared=len(self.compared))]
+
+
+def make_card(facts: DataFacts) -> dict[str, Any]:
+    """The card as `docs/contracts.md` lays it down."""
+    whole, schema = facts.whole, facts.schema
+    return {
+        **vars(facts.description),
+        "file": facts.file,
+        "sha256": facts.sha256,
+        "rows": len(whole),
+        "features": len(schema.features),
+        "duplicates": facts.n_duplicates,
+        **_outcomes(facts),
+        "leakage": {
+            "duplicates_across": facts.n_shared,
+            "same_inputs_across": facts.n_same_inputs,
+            "contradictory_rows": facts.n_contradictions,
+            "method": facts.split_method,
+        },
+        **_contents(facts),
+        "limited": facts.limited,
+        "preparation": list(facts.preparation),
+        "limits": list(facts.description.limits),
+    }
+
+
+def _outcomes(facts: DataFacts) -> dict[str, Any]:
+    """How the labels are spread over all rows, the groups and the parts."""
+    schema, whole = facts.schema, facts.whole
+    target, groups = schema.target, {one: whole.groups[one.name] for one in schema.attributes}
+    if not task_of(target).decides:
+        return {
+            "positive_class": None,
+            "labels": [],
+            "label_numbers": describe_number(target, whole.labels),
+            "groups": {a.name: group_means(a, codes, whole.labels) for a, codes in groups.items()},
+            "parts": part_means(facts.parts),
+        }
+    explained = facts.is_explained
+    return {
+        "positive_class": target.explained_class,
+        "labels": label_rows(target, whole.labels),
+        "all_labels": all_label_rows(target, whole),
+        "groups": {a.name: group_rows(a, codes, explained) for a, codes in groups.items()},
+        "parts": part_rows(facts),
+    }
+
+
+def _contents(facts: DataFacts) -> dict[str, Any]:
+    """What is in the columns: each of them in a table, all together in other data."""
+    schema, whole = facts.schema, facts.whole
+    kind = kind_of(schema)
+    named = kind.named_columns
+    return {
+        "modality": schema.modality,
+        "missing": missing(schema, whole) if named else {},
+        "numeric": numeric_rows(schema, whole) if named else [],
+        "categorical": categorical_rows(schema, whole) if named else [],
+        "correlations": facts.correlations[:_SHOWN_CORRELATIONS],
+        "texts": describe_texts(schema, whole, facts.texts) if facts.texts else None,
+        "values": None if named or facts.texts else describe_values(schema, kind.layout, whole),
+    }
+
+
+def missing(schema: Schema, whole: Split) -> dict[str, int]:
+    """{feature: number of missing cells}, only of features that have any."""
+    counts = np.isnan(whole.inputs).sum(axis=0)
+    return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
+
+
+def label_rows(target: Target, labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Size and share of each class."""
+    sizes = np.bincount(labels, minlength=len(target.classes))
+    return [
+        {"class": name, "n": int(n), "share": float(n / len(labels))}
+        for name, n in zip(target.classes, sizes, strict=True)
+    ]
+
+
+def group_rows(
+    attribute: Attribute, codes: NDArray[np.int64], positive: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
+    levels = [*enumerate(attribute.levels), (-1, "unknown")]
+    rows = []
+    for code, level in levels:
+        inside = codes == code
+        n = int(inside.sum())
+        if n or code >= 0:
+            rate = float(positive[inside].mean()) if n else None
+            rows.append({"level": level, "n": n, "share": n / len(codes), "base_rate": rate})
+    return rows
+
+
+def part_rows(facts: DataFacts) -> list[dict[str, Any]]:
+    """Size of each part, and how many (`positive`) of which share have the explained class."""
+    rows = []
+    for name, part in facts.parts.items():
+        positive = int((part.labels == facts.schema.target.explained).sum())
+        row = {"part": name, "n": len(part), "positive": positive, "share": positive / len(part)}
+        rows.append(row)
+    return rows
+
+
+def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Five numbers of each numeric feature, in its unit."""
+    rows = []
+    for i, feature in enumerate(schema.features):
+        if feature.is_numeric:
+            values = whole.inputs[:, i]
+            five = np.quantile(values[~np.isnan(values)], [0, 0.25, 0.5, 0.75, 1])
+            names = ("min", "q25", "median", "q75", "max")
+            numbers = dict(zip(names, five.tolist(), strict=True))
+            head = {"feature": feature.name, "label": feature.label, "unit": feature.unit}
+            rows.append({**head, **numbers})
+    return rows
+
+
+def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
+    """Every category of every ordinal and categorical feature with its count."""
+    return [
+        row
+        for i, feature in enumerate(schema.features)
+        if not feature.is_numeric
+        for row in _category_rows(feature, category_counts(feature, whole.inputs[:, i]))
+    ]
+
+
+def category_counts(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(category,) how many rows have it; empty for a numeric feature."""
+    if feature.is_numeric:
+        return np.zeros(0, dtype=np.int64)
+    known = values[~np.isnan(values)].astype(np.int64)
+    return np.bincount(known, minlength=len(feature.categories))
+
+
+def _category_rows(feature: Feature, counts: NDArray[np.int64]) -> list[dict[str, Any]]:
+    total = max(int(counts.sum()), 1)
+    return [
+        {
+            "feature": feature.name,
+            "label": feature.label,
+            "category": one.label,
+            "code": one.code,
+            "n": int(n),
+            "share": int(n) / total,
+            "documented": one.documented,
+        }
+        for one, n in zip(feature.categories, counts, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""What is wrong with data, or may be: one module a family of issues."""

@@ -1,0 +1,82 @@
+"""Which columns rise and fall together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+
+CORRELATED = 0.9
+#: With more columns than this, only so many are compared with one another.
+MOST_COMPARED = 1000
+#: A variance of ranks, which lie in [0, 1], below this comes from rounding: the column is constant.
+_ROUNDING = 1e-12
+
+
+def most_telling(whole: Split, columns: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most so many of these columns: those whose ranks go most with the label, ascending."""
+    if len(columns) <= most:
+        return columns
+    import pandas as pd
+
+    ranks = pd.DataFrame(whole.inputs[:, columns]).rank(pct=True).fillna(0.5).to_numpy()
+    ranks = ranks - ranks.mean(axis=0)
+    outcomes = pd.get_dummies(whole.labels).to_numpy(dtype=np.float64)
+    if outcomes.shape[1] > most:
+        outcomes = whole.labels[:, None].astype(np.float64)
+    outcomes = outcomes - outcomes.mean(axis=0)
+    scale = np.maximum(np.linalg.norm(ranks, axis=0), 1e-12)
+    strength = np.abs(outcomes.T @ ranks / scale) / np.linalg.norm(outcomes, axis=0)[:, None]
+    return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
+
+
+def correlated_pairs(schema: Schema, whole: Split, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
+    """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
+    rho = spearman(whole.inputs[:, kept])
+    strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
+    strongest_first = sorted(strong.tolist(), key=lambda pair: (-abs(rho[*pair]), pair))
+    return [
+        {
+            "a": schema.names[kept[i]],
+            "b": schema.names[kept[j]],
+            "label_a": schema.labels[kept[i]],
+            "label_b": schema.labels[kept[j]],
+            "spearman": round(float(rho[i, j]), 4),
+        }
+        for i, j in strongest_first
+    ]
+
+
+def spearman(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
+
+    ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
+    its own known cells, and a pair uses the rows where both are known.
+
+    Parameters
+    ----------
+    values :
+        (instance, feature), NaN is missing.
+
+    Returns
+    -------
+    (feature, feature) in [-1, 1].
+    """
+    import pandas as pd
+
+    ranks = pd.DataFrame(values).rank(pct=True).to_numpy()
+    known = (~np.isnan(ranks)).astype(np.float64)
+    ranks = np.nan_to_num(ranks - 0.5)
+    n = np.maximum(known.T @ known, 1)
+    sums, squares = ranks.T @ known, (ranks**2).T @ known
+    covariance = ranks.T @ ranks / n - sums * sums.T / n**2
+    variance = squares / n - (sums / n) ** 2
+    varies = variance > _ROUNDING
+    scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
+    rho = np.where(varies & varies.T, covariance / scale, 0.0)
+    clipped: NDArray[np.float64] = np.clip(rho, -1, 1)
+    return clipped

@@ -1,0 +1,129 @@
+"""What data of any kind cannot speak for: rare classes, small groups, what nobody declared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Attribute
+from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.tasks import task_of
+
+SMALL_GROUP = 100
+FEW_OF_A_CLASS = 10
+
+
+def label_balance(facts: DataFacts) -> list[DataIssue]:
+    """One class is much rarer than the others; a number has no classes."""
+    if not task_of(facts.schema.target).decides:
+        return []
+    sizes = np.bincount(facts.whole.labels, minlength=len(facts.schema.target.classes))
+    rarest = int(np.argmin(sizes))
+    share = float(sizes[rarest] / sizes.sum())
+    relative = share * len(sizes)
+    if relative >= 0.6:
+        return []
+    severity: Severity = "high" if relative < 0.02 else "medium" if relative < 0.2 else "low"
+    name = facts.schema.target.classes[rarest]
+    majority = float(sizes.max() / sizes.sum())
+    return [
+        DataIssue(
+            "label_balance",
+            severity,
+            message(
+                "data.label_balance.text",
+                share=share,
+                name=name,
+                n=int(sizes[rarest]),
+                of=int(sizes.sum()),
+            ),
+            {"class": name, "n": int(sizes[rarest]), "share": share, "majority": majority},
+            message("data.label_balance.do", majority=majority),
+        )
+    ]
+
+
+def small_group(facts: DataFacts) -> list[DataIssue]:
+    """Groups that are too small in the test part to compare error rates."""
+    return [
+        issue
+        for attribute in facts.schema.attributes
+        for code, level in enumerate(attribute.levels)
+        if (issue := _small(facts, attribute, code, level)) is not None
+    ]
+
+
+def _small(facts: DataFacts, attribute: Attribute, code: int, level: str) -> DataIssue | None:
+    test = facts.parts["test"]
+    inside = test.groups[attribute.name] == code
+    n = int(inside.sum())
+    if not task_of(facts.schema.target).decides:
+        return _small_by_size(attribute, level, n)
+    classes = np.bincount(test.labels[inside], minlength=len(facts.schema.target.classes))
+    fewest = int(np.argmin(classes))
+    if n >= SMALL_GROUP and classes[fewest] >= FEW_OF_A_CLASS:
+        return None
+    name = facts.schema.target.classes[fewest]
+    return DataIssue(
+        "small_group",
+        "medium",
+        message(
+            "data.small_group.text",
+            attribute=attribute.label,
+            level=level,
+            n=n,
+            fewest=int(classes[fewest]),
+            name=name,
+        ),
+        {
+            "attribute": attribute.name,
+            "level": level,
+            "n": n,
+            "class": name,
+            "n_class": int(classes[fewest]),
+        },
+        message("data.small_group.do"),
+    )
+
+
+def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None:
+    """A group is too small to compare errors of numbers in."""
+    if n >= SMALL_GROUP:
+        return None
+    return DataIssue(
+        "small_group",
+        "medium",
+        message("data.small_group_by_size.text", attribute=attribute.label, level=level, n=n),
+        {"attribute": attribute.name, "level": level, "n": n},
+        message("data.small_group_by_size.do"),
+    )
+
+
+def population_limits(facts: DataFacts) -> list[DataIssue]:
+    """What the data can't speak for, and what the config does not say about them."""
+    told = facts.description
+    found = []
+    if told.limits:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                message("data.limits.text", limits=list(told.limits)),
+                {"limits": list(told.limits), "period": told.period},
+                message("data.limits.do"),
+            )
+        )
+    fields = ("source", "period", "population", "decision")
+    silent = [name for name in fields if not getattr(told, name)]
+    if silent:
+        found.append(
+            DataIssue(
+                "population_limits",
+                "medium",
+                message("data.undeclared.text", fields=silent),
+                {"undeclared": silent},
+                message("data.undeclared.do", fields=silent),
+            )
+        )
+    return found

@@ -1,0 +1,51 @@
+"""Which checks are made of which kind of data, and what they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deepseek_report.artifacts.split import DataIssue, Severity
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
+from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.datasets.checks import array_checks, coverage_checks, table_checks, text_checks
+from deepseek_report.datasets.checks.code_book import undocumented_codes
+
+Check = Callable[[DataFacts], list[DataIssue]]
+
+_ALWAYS: tuple[Check, ...] = (
+    coverage_checks.label_balance,
+    coverage_checks.small_group,
+    coverage_checks.population_limits,
+)
+_OF_ROWS: tuple[Check, ...] = (table_checks.duplicates_across_parts, table_checks.duplicates)
+_ARRAYS: tuple[Check, ...] = (
+    *_OF_ROWS,
+    array_checks.near_leak,
+    array_checks.constant_columns,
+    array_checks.missing_values,
+)
+
+#: By what the columns are, see `DataKind.structure`.
+CHECKS: Mapping[Structure, tuple[Check, ...]] = {
+    "columns": (
+        *_OF_ROWS,
+        table_checks.near_leak,
+        undocumented_codes,
+        table_checks.correlated_features,
+        table_checks.missing_values,
+        table_checks.rare_categories,
+        table_checks.constant_feature,
+        table_checks.left_out_dates,
+    ),
+    "tokens": text_checks.CHECKS,
+    "grid": _ARRAYS,
+}
+
+
+def find_issues(facts: DataFacts) -> tuple[DataIssue, ...]:
+    """All that the checks find, gravest first."""
+    grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
+    made = (*CHECKS[kind_of(facts.schema).structure], *_ALWAYS)
+    found = [issue for check in made for issue in check(facts)]
+    return tuple(sorted(found, key=lambda issue: grave.index(issue.severity)))

@@ -1,0 +1,230 @@
+"""What is wrong with a table, found from the data: each check gives issues a reader must know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.datasets.card.array_card import constant_columns
+from deepseek_report.datasets.card.data_card import DataFacts, category_counts, missing
+from deepseek_report.datasets.checks.leaks import Leak, near_leaks
+from deepseek_report.datasets.checks.number_leaks import leaks_of_number
+from deepseek_report.tasks import task_of
+
+RARE = 20
+#: So many leaks, and so many constant features, are told one by one.
+MOST_LEAKS = 5
+
+
+def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
+    """Rows that the model is measured on and has seen, or nearly so."""
+    if not facts.n_shared:
+        return []
+    n = len(facts.parts["validation"]) + len(facts.parts["test"])
+    return [
+        DataIssue(
+            "duplicates_across_parts",
+            "high",
+            message("data.rows_across_parts.text", n=facts.n_shared, of=n),
+            {"n": facts.n_shared, "of": n},
+            message("data.rows_across_parts.do"),
+        )
+    ]
+
+
+def near_leak(facts: DataFacts) -> list[DataIssue]:
+    """Features that decide the label almost alone."""
+    decides = task_of(facts.schema.target).decides
+    leaks = near_leaks(facts) if decides else leaks_of_number(facts)
+    shown = [_leak_issue(leak) for leak in leaks[:MOST_LEAKS]]
+    return [*shown, *_further_leaks(leaks[MOST_LEAKS:])]
+
+
+def _leak_issue(leak: Leak) -> DataIssue:
+    return DataIssue(
+        "near_leak",
+        "high",
+        leak.text,
+        leak.values,
+        message(
+            "data.leak.do",
+            feature=leak.label,
+            override=override("dataset.drop", [leak.feature]),
+        ),
+    )
+
+
+def _further_leaks(leaks: list[Leak]) -> list[DataIssue]:
+    """One issue for all that are not told one by one."""
+    if not leaks:
+        return []
+    names = [leak.feature for leak in leaks]
+    return [
+        DataIssue(
+            "near_leak",
+            "high",
+            message("data.further_leaks.text", n=len(leaks)),
+            {"features": names},
+            message("data.further_leaks.do"),
+        )
+    ]
+
+
+def duplicates(facts: DataFacts) -> list[DataIssue]:
+    """Rows that are the same in every column, and rows with the same inputs but another label."""
+    n, against = facts.n_duplicates, facts.n_contradictions
+    if not n and not against:
+        return []
+    share = n / (len(facts.whole) + (n if facts.dropped else 0))
+    return [
+        DataIssue(
+            "duplicates",
+            "medium" if max(share, against / len(facts.whole)) >= 0.05 else "low",
+            message(
+                "data.copied_rows.text",
+                n=n,
+                share=share,
+                against=against,
+                fate=fate_of_copies(facts),
+                label=message(f"labels_as.{facts.schema.target.task}"),
+            ),
+            {"n": n, "share": share, "contradictions": against},
+            message("data.copied_rows.do"),
+        )
+    ]
+
+
+def fate_of_copies(facts: DataFacts) -> str:
+    """What became of copies: "dropped", "apart" in different parts, or "together" in one."""
+    if facts.dropped:
+        return "dropped"
+    return "apart" if facts.n_shared else "together"
+
+
+def left_out_dates(facts: DataFacts) -> list[DataIssue]:
+    """Columns that the model is not given, since it reads no dates."""
+    if not facts.dates:
+        return []
+    return [
+        DataIssue(
+            "left_out_dates",
+            "low",
+            message("data.dates.text", columns=list(facts.dates)),
+            {"columns": list(facts.dates)},
+            message("data.dates.do"),
+        )
+    ]
+
+
+def correlated_features(facts: DataFacts) -> list[DataIssue]:
+    """Features that rise and fall together, so that an attribution can be shared either way."""
+    pairs = facts.correlations
+    if not pairs:
+        return []
+    top = pairs[0]
+    names = list(dict.fromkeys(pair[end] for pair in pairs for end in ("a", "b")))
+    return [
+        DataIssue(
+            "correlated_features",
+            "medium",
+            message(
+                "data.correlations.text",
+                n=len(pairs),
+                a=top["label_a"],
+                b=top["label_b"],
+                spearman=top["spearman"],
+            ),
+            {"pairs": len(pairs), "features": names, "strongest": top},
+            message("data.correlations.do"),
+        )
+    ]
+
+
+def missing_values(facts: DataFacts) -> list[DataIssue]:
+    """Cells without a value."""
+    found = missing(facts.schema, facts.whole)
+    if not found:
+        return []
+    worst = max(found, key=lambda name: found[name])
+    share = found[worst] / len(facts.whole)
+    cells = len(facts.whole) * len(facts.schema.features)
+    total = sum(found.values())
+    return [
+        DataIssue(
+            "missing_values",
+            "high" if share > 0.5 else "medium" if share > 0.1 else "low",
+            message(
+                "data.empty_cells.text",
+                n=total,
+                share=total / cells,
+                features=len(found),
+                worst=facts.schema.feature(worst).label,
+                worst_share=share,
+            ),
+            {"cells": total, "features": found, "worst": worst, "worst_share": share},
+            message("data.missing.do"),
+        )
+    ]
+
+
+def rare_categories(facts: DataFacts) -> list[DataIssue]:
+    """Categories with too few rows to learn from."""
+    rare: list[dict[str, Any]] = []
+    for i, feature in enumerate(facts.schema.features):
+        counts = category_counts(feature, facts.whole.inputs[:, i])
+        for one, n in zip(feature.categories, counts, strict=True):
+            if n < RARE:
+                head = {"feature": feature.name, "label": feature.label}
+                rare.append({**head, "category": one.label, "n": int(n)})
+    if not rare:
+        return []
+    features = list(dict.fromkeys(row["feature"] for row in rare))
+    least = min(rare, key=lambda row: row["n"])
+    return [
+        DataIssue(
+            "rare_categories",
+            "low",
+            message(
+                "data.rare_categories.text",
+                n=len(rare),
+                features=len(features),
+                floor=RARE,
+                feature=least["label"],
+                category=least["category"],
+                fewest=least["n"],
+            ),
+            {"categories": rare, "features": features, "floor": RARE},
+            message("data.rare_categories.do"),
+        )
+    ]
+
+
+def constant_feature(facts: DataFacts) -> list[DataIssue]:
+    """Features that tell nothing, as all rows have the same value."""
+    columns = constant_columns(facts.whole.inputs)
+    features = [facts.schema.features[i] for i in columns]
+    n, rows = len(features), len(facts.whole)
+    if n > MOST_LEAKS:
+        return [
+            DataIssue(
+                "constant_feature",
+                "low",
+                message(
+                    "data.constant_features.text", n=n, of=len(facts.schema.features), rows=rows
+                ),
+                {"features": [one.name for one in features]},
+                message("data.constant_features.do"),
+            )
+        ]
+    return [
+        DataIssue(
+            "constant_feature",
+            "low",
+            message("data.constant_feature.text", feature=feature.label, rows=rows),
+            {"feature": feature.name},
+            message("data.constant_feature.do", override=override("dataset.drop", [feature.name])),
+        )
+        for feature in features
+    ]

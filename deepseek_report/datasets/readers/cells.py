@@ -1,0 +1,197 @@
+"""The cells of one column, whatever the file kept them as: codes, numbers, what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.schema import Kind
+from deepseek_report.datasets.assembly.column_declarations import code_text, sorted_codes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DATE = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4})([T ]\d{1,2}:\d{2}.*)?"
+)
+_IDENTIFIER = re.compile(r"(.*[_ -])?(id|uuid|guid|index|row|unnamed \d+)", re.IGNORECASE)
+_MOST_ORDINAL = 10
+_LOOKED_AT = 200
+
+
+class NumberCodes(Sequence[str]):
+    """Numbers as the texts of their codes, made only when they are read."""
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self.values = values
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return NumberCodes(self.values[place])
+        return code_text(self.values[place])
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One column.
+
+    codes : the different values as text; positions : (row,) index in `codes`, -1 where missing.
+    numbers : (row,) the values as numbers, NaN where missing or not a number.
+    ordered : the file itself gives the codes an order. is_date : the file's type is a date.
+    """
+
+    name: str
+    codes: Sequence[str]
+    positions: NDArray[np.int64]
+    numbers: NDArray[np.float64]
+    ordered: bool = False
+    is_date: bool = False
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        return self.positions < 0
+
+    @property
+    def not_numbers(self) -> NDArray[np.bool_]:
+        """Cells that hold something which is not a number."""
+        return np.isnan(self.numbers) & ~self.missing
+
+    def texts(self) -> NDArray[np.object_]:
+        """(row,) the codes, "" where missing."""
+        return np.array([*self.codes, ""], dtype=object)[self.positions]
+
+
+def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
+    """The cells of a column of any type that Parquet or CSV can hold.
+
+    Raises
+    ------
+    TypeError : the column holds lists, records or bytes.
+    """
+    import pandas as pd
+
+    types = pd.api.types
+    if types.is_datetime64_any_dtype(series) or types.is_timedelta64_dtype(series):
+        return _from_texts(series.astype(str).where(series.notna()), name, is_date=True)
+    if types.is_bool_dtype(series):
+        return _from_texts(series.map({True: "True", False: "False"}), name)
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _from_categories(series, name)
+    if types.is_numeric_dtype(series):
+        return _from_numbers(series.to_numpy(dtype=np.float64, na_value=np.nan), name)
+    return _from_objects(series, name, decimal)
+
+
+def _from_numbers(numbers: NDArray[np.float64], name: str) -> Cells:
+    values, positions = np.unique(numbers, return_inverse=True)
+    known = values[~np.isnan(values)]
+    positions = np.where(np.isnan(numbers), -1, positions).astype(np.int64)
+    return Cells(name, NumberCodes(known), positions, numbers)
+
+
+def _from_categories(series: pd.Series, name: str) -> Cells:
+    codes = [code_text(one) for one in series.cat.categories]
+    positions = series.cat.codes.to_numpy(dtype=np.int64)
+    cells = Cells(name, tuple(codes), positions, _to_numbers(codes, positions))
+    return Cells(**{**vars(cells), "ordered": bool(series.cat.ordered)})
+
+
+def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:
+    if series.dtype == object:
+        kinds = {type(one) for one in series.dropna()}
+        if kinds & {list, dict, bytes, tuple, np.ndarray}:
+            raise TypeError(f"holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
+        series = series.map(code_text, na_action="ignore")
+    series = series.str.strip()
+    series = series.mask(series == "")
+    numbers = parse_numbers(series, decimal)
+    if np.array_equal(np.isnan(numbers), series.isna()):
+        return _from_numbers(numbers, name)
+    return _from_texts(series, name, decimal)
+
+
+def parse_numbers(texts: pd.Series, decimal: str = ".") -> NDArray[np.float64]:
+    """(row,) the texts as numbers; NaN where missing or not a number."""
+    import pandas as pd
+
+    plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
+    numbers = pd.to_numeric(plain, errors="coerce")
+    parsed: NDArray[np.float64] = pd.Series(numbers).to_numpy(np.float64, na_value=np.nan)
+    return parsed
+
+
+def _from_texts(series: pd.Series, name: str, decimal: str = ".", is_date: bool = False) -> Cells:
+    import pandas as pd
+
+    positions, values = pd.factorize(series)
+    codes = [str(one) for one in values]
+    positions = positions.astype(np.int64)
+    numbers = _to_numbers(codes, positions, decimal)
+    return Cells(name, tuple(codes), positions, numbers, is_date=is_date)
+
+
+def _to_numbers(
+    codes: list[str], positions: NDArray[np.int64], decimal: str = "."
+) -> NDArray[np.float64]:
+    import pandas as pd
+
+    known = parse_numbers(pd.Series(codes, dtype=object), decimal)
+    return np.append(known, np.nan)[positions]
+
+
+# --- what the values tell about the kind ----------------------------------------------------------
+
+
+def infer_kind(cells: Cells) -> Kind:
+    """Numbers are numeric, or ordinal where they are few and whole; the rest is categorical."""
+    if cells.ordered:
+        return "ordinal"
+    if np.isnan(cells.numbers).all() or cells.not_numbers.any():
+        return "categorical"
+    values = np.unique(cells.numbers[~cells.missing])
+    if len(values) <= 2:
+        return "categorical"
+    whole = bool(np.all(np.isfinite(values)) and np.all(values == np.round(values)))
+    if whole and values[-1] - values[0] < _MOST_ORDINAL:
+        return "ordinal"
+    return "numeric"
+
+
+def is_date(cells: Cells) -> bool:
+    """Whether every cell that was looked at is a date."""
+    seen = cells.codes[:_LOOKED_AT]
+    return cells.is_date or bool(seen and all(_DATE.fullmatch(code) for code in seen))
+
+
+def is_identifier(cells: Cells) -> bool:
+    """Whether this only numbers the rows: a name such as `id`, and no value twice."""
+    unique = len(cells.codes) == len(cells.positions) and not cells.missing.any()
+    return unique and _IDENTIFIER.fullmatch(cells.name) is not None
+
+
+def is_broken_number(cells: Cells) -> bool:
+    """Whether this looks like a numeric column with a few cells that are not numbers."""
+    good = np.isfinite(cells.numbers)
+    many = len(np.unique(cells.numbers[good])) > 2 * _MOST_ORDINAL
+    return many and bool(cells.not_numbers.any()) and good.sum() >= 0.9 * (~cells.missing).sum()
+
+
+def observed(cells: Cells) -> list[str]:
+    """The codes that occur, in order."""
+    found = np.unique(cells.positions[~cells.missing])
+    codes = [cells.codes[i] for i in found]
+    return codes if cells.ordered else sorted_codes(codes)

@@ -1,0 +1,176 @@
+"""A sheet of a workbook (.xlsx): its values, the stored ones of formulas, within bounds."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.rounding import count
+from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.text_table import MISSING
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUFFIXES = (".xlsx",)
+_INSTALL = "install it: `pip install 'deepseek-report[excel]'`; or save the sheet as CSV"
+
+
+def is_excel(path: Path) -> bool:
+    """By the ending of the name."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def excel_problem(path: Path) -> str | None:
+    """That the package which reads workbooks is not installed, or None."""
+    if find_spec("openpyxl") is not None:
+        return None
+    found = "workbooks are read by the package `openpyxl`, which is not installed"
+    return error_text(str(path), found, "an installed package", _INSTALL)
+
+
+def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
+    """The column names: the first row of the sheet.
+
+    Raises
+    ------
+    DataError : this is no workbook, it holds too much, or the sheet has no header.
+    """
+    with _sheet(file, form) as (sheet, _):
+        return _header(next(_rows(sheet, file.path, form.limits), []), file.path, sheet.title)
+
+
+def read_sheet(
+    file: FileBytes, form: FileForm
+) -> tuple[pd.DataFrame, list[str], tuple[Message, ...]]:
+    """All rows with the types that the workbook gives them, the names, and what is said of it.
+
+    Raises
+    ------
+    DataError : this is no workbook, it holds too much, or a row is longer than the header.
+    """
+    import pandas as pd
+
+    missing = {*MISSING, *form.missing_values}
+    with _sheet(file, form) as (sheet, titles):
+        rows = _rows(sheet, file.path, form.limits)
+        names = _header(next(rows, []), file.path, sheet.title)
+        table = [_fitted(row, len(names), i + 2, file.path) for i, row in enumerate(rows)]
+    columns = {
+        place: [None if _is_missing(cell, missing) else cell for cell in column]
+        for place, column in enumerate(zip(*[row for row in table if row], strict=True))
+    }
+    frame = pd.DataFrame(columns, columns=range(len(names))).infer_objects()
+    several = form.sheet is None and len(titles) > 1
+    note = message("preparation.sheet", title=sheet.title, sheets=len(titles) if several else 1)
+    return frame, names, (note,)
+
+
+def _is_missing(cell: Any, missing: set[str]) -> bool:
+    return isinstance(cell, str) and cell.strip() in missing
+
+
+@contextmanager
+def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
+    """The workbook, opened to be read once from front to back; its links are not followed."""
+    from openpyxl import load_workbook
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(file.content)) as archive:
+            check_archive(archive, str(file.path), limits)
+        book = load_workbook(
+            io.BytesIO(file.content), read_only=True, data_only=True, keep_links=False
+        )
+        try:
+            yield book
+        finally:
+            book.close()
+    except DataError:
+        raise
+    except Exception as error:  # its parsers raise whatever they meet
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        found = f"this is not a readable workbook ({reason})"
+        do = "save it again as .xlsx without a password, or as CSV"
+        raise DataError(error_text(str(file.path), found, "an .xlsx file", do)) from None
+
+
+@contextmanager
+def _sheet(file: FileBytes, form: FileForm) -> Iterator[tuple[Any, list[str]]]:
+    """The declared sheet, or the first, and the names of all."""
+    if problem := excel_problem(file.path):
+        raise DataError(problem)
+    with _book(file, form.limits) as book:
+        sheets = {sheet.title: sheet for sheet in book.worksheets}
+        sheet = _chosen(sheets, form.sheet, file.path)
+        sheet.reset_dimensions()  # what the file says of its size may be anything
+        yield sheet, list(sheets)
+
+
+def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any:
+    titles = list(sheets)
+    if isinstance(wanted, int) and wanted <= len(titles):
+        return sheets[titles[wanted - 1]]
+    if wanted is None and titles:
+        return sheets[titles[0]]
+    if isinstance(wanted, str) and wanted in sheets:
+        return sheets[wanted]
+    found = "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`"
+    allowed = ", ".join(f"`{one}`" for one in titles) or "a sheet of cells"
+    do = nearest(str(wanted), titles) if titles else "save a table in it"
+    raise DataError(error_text(str(path), found, allowed, do))
+
+
+def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
+    """Row by row without empty cells at its end, as long as all of them together are allowed."""
+    characters = widest = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+        values = list(row)
+        while values and values[-1] in (None, ""):
+            values.pop()
+        widest = max(widest, len(row), 1)
+        limits.check("columns", len(values), str(path))
+        limits.check("cells", number * widest, str(path), at_least=True)
+        characters += sum(len(one) for one in values if isinstance(one, str))
+        limits.check("bytes", characters, str(path), at_least=True)
+        yield [_plain(one, number, path) for one in values]
+
+
+def _plain(value: Any, row: int, path: Path) -> Any:
+    """A text that can be written as UTF-8, or a value."""
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            found = f"row {count(row)} holds half of a character (a lone surrogate)"
+            raise DataError(
+                error_text(str(path), found, "whole characters", "correct it")
+            ) from None
+    return value
+
+
+def _header(row: list[Any], path: Path, title: str) -> list[str]:
+    if not row:
+        found = f"the first row of the sheet “{title}” is blank"
+        do = "put the column names there, or name another sheet by `dataset.sheet`"
+        raise DataError(error_text(str(path), found, "a header", do))
+    names = ["" if one is None else str(one).strip() for one in row]
+    return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
+
+
+def _fitted(row: list[Any], width: int, number: int, path: Path) -> list[Any]:
+    """As long as the header; an empty row stays empty, and is left out."""
+    if len(row) > width:
+        found = f"row {count(number)} has {len(row)} cells, the header has {width}"
+        do = "give every column a name, or clear the cells beside the table"
+        raise DataError(error_text(str(path), found, "no more cells than names", do))
+    return [*row, *[None] * (width - len(row))] if row else []

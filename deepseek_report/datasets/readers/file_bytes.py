@@ -1,0 +1,188 @@
+"""The bytes of a file, read once and within bounds: what is parsed is what was hashed."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.errors import DataError
+
+#: Endings of compressed text files, behind the ending of what they hold.
+PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
+_PIECE = 1 << 20
+#: Bytes that a decompressor of xz may use for its dictionary; files of `xz -9` need 64 MiB.
+_XZ_MEMORY = 1 << 28
+_BROKEN = (
+    OSError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class FileBytes:
+    """What a file holds, unpacked, and the SHA-256 of the file as it lies on the disk."""
+
+    path: Path
+    content: bytes
+    sha256: str
+
+
+def read_bytes(path: Path, limits: ReadLimits) -> FileBytes:
+    """All bytes of a regular file; those of `.gz`, `.bz2`, `.xz` and `.zip` unpacked.
+
+    Raises
+    ------
+    DataError : it is no regular file, cannot be read or unpacked, or holds more than is allowed.
+    """
+    raw, digest = _raw(path, limits)
+    return FileBytes(path, _unpack(path, raw, limits), digest)
+
+
+def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
+    """All bytes of an open file, which takes no more room than it has bytes.
+
+    Raises
+    ------
+    DataError : more bytes than are allowed, or it grows while it is read.
+    """
+    size = os.fstat(stream.fileno()).st_size
+    limits.check("bytes", size, where)
+    raw = stream.read(size + 1)
+    if len(raw) > size:
+        found = "the file grew while it was read"
+        raise DataError(error_text(where, found, "a finished file", "run again when it is written"))
+    return raw
+
+
+def inner_suffix(path: Path) -> str:
+    """The ending that says what a file holds: `.csv` of `a.csv.gz`."""
+    suffix = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if suffix in PACKED_SUFFIXES else suffix
+
+
+def is_packed(path: Path) -> bool:
+    """By the ending of the name."""
+    return path.suffix.lower() in PACKED_SUFFIXES
+
+
+def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> None:
+    """Refuse an archive with too many members or too much in them.
+
+    A member is never read beyond the size that the archive's list gives it, so that the list
+    bounds what is read.
+
+    Raises
+    ------
+    DataError : more members or bytes than are allowed.
+    """
+    members = archive.infolist()
+    limits.check("files", len(members), where)
+    limits.check("bytes", sum(one.file_size for one in members), where)
+
+
+def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            found = "this is not a regular file"
+            raise DataError(error_text(str(path), found, "a file on a disk", "copy it to one"))
+        with path.open("rb") as stream:
+            raw = read_open(stream, str(path), limits)
+    except OSError as error:
+        found = f"the file cannot be read ({error.strerror or error})"
+        do = "correct its rights, or copy it"
+        raise DataError(error_text(str(path), found, "a file that can be read", do)) from None
+    return raw, hashlib.sha256(raw).hexdigest()
+
+
+def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
+    suffix = path.suffix.lower()
+    if suffix not in PACKED_SUFFIXES:
+        return raw
+    try:
+        if suffix == ".zip":
+            return _only_member(path, raw, limits)
+        with _OPEN[suffix](io.BytesIO(raw)) as stream:
+            return _bounded(stream, str(path), limits)
+    except (*_BROKEN, RuntimeError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        found = f"it cannot be unpacked ({reason})"
+        do = "pack it again, or unpack it yourself and name the file"
+        raise DataError(error_text(str(path), found, f"a whole {suffix} file", do)) from None
+
+
+def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        check_archive(archive, str(path), limits)
+        names = [one for one in archive.namelist() if not one.startswith("__MACOSX/")]
+        files = [one for one in names if not one.endswith("/")]
+        if len(files) != 1:
+            found = f"the archive holds {len(files)} files"
+            do = "unpack it, and name the file that holds the table"
+            raise DataError(error_text(str(path), found, "one file", do))
+        with archive.open(files[0]) as stream:
+            return _bounded(stream, str(path), limits)
+
+
+def _bounded(stream: IO[bytes], where: str, limits: ReadLimits) -> bytes:
+    """Everything that comes, unless it is more than is allowed."""
+    pieces, size = [], 0
+    while piece := stream.read(_PIECE):
+        size += len(piece)
+        limits.check("bytes", size, where, at_least=True)
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+class _Xz(io.RawIOBase):
+    """The streams of an xz file, unpacked within bounded memory (`lzma.open` knows no bound)."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        self._packed, self._rest = packed, b""
+        self._unpacker = self._new()
+
+    @staticmethod
+    def _new() -> lzma.LZMADecompressor:
+        return lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_XZ_MEMORY)
+
+    def read(self, size: int = -1) -> bytes:
+        while True:
+            if self._unpacker.eof:
+                self._rest = self._unpacker.unused_data.lstrip(b"\0") or self._packed.read(_PIECE)
+                if not self._rest:
+                    return b""
+                self._unpacker = self._new()
+            elif self._unpacker.needs_input and not self._rest:
+                self._rest = self._packed.read(_PIECE)
+                if not self._rest:
+                    raise EOFError("it ends before its end")
+            piece = self._unpacker.decompress(self._rest, max_length=size)
+            self._rest = b""
+            if piece:
+                return piece
+
+
+_OPEN: dict[str, Callable[[IO[bytes]], Any]] = {
+    ".gz": lambda packed: gzip.GzipFile(fileobj=packed),
+    ".bz2": bz2.BZ2File,
+    ".xz": _Xz,
+}

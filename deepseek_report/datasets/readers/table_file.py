@@ -1,0 +1,179 @@
+"""Reading a table from a CSV, TSV, Parquet or Excel file, within bounds and by its own bytes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_report.artifacts.message import Message
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.readers.decimals import recognise_decimals, without_groups
+from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
+from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
+from deepseek_report.datasets.readers.file_bytes import (
+    PACKED_SUFFIXES,
+    FileBytes,
+    inner_suffix,
+    is_packed,
+    read_bytes,
+)
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm
+from deepseek_report.datasets.readers.parquet import parquet_names, read_parquet
+from deepseek_report.datasets.readers.text_table import header_of, open_table, read_rows
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class ReadTable:
+    """A table as it was read.
+
+    sha256 : of the very bytes that were parsed. decimal : the sign before decimals in its texts.
+    notes : whole sentences on what was recognised.
+    """
+
+    frame: pd.DataFrame
+    sha256: str
+    decimal: Decimal = "."
+    notes: tuple[Message, ...] = ()
+
+
+def is_parquet(path: Path) -> bool:
+    """By the ending of the name."""
+    return path.suffix.lower() in PARQUET_SUFFIXES
+
+
+def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
+    """Why this cannot be a data file at all, or None; `also` are further endings that can be."""
+    texts = TEXT_SUFFIXES + also
+    known = TEXT_SUFFIXES + PARQUET_SUFFIXES + EXCEL_SUFFIXES + also
+    if not path.exists():
+        near = _names_beside(path)
+        do = "correct `dataset.path`; it is taken from the folder that the command runs in"
+        return error_text(str(path), "there is no such file", f"an existing file{near}", do)
+    if path.is_dir():
+        return error_text(
+            str(path), "this is a folder", f"one file ({', '.join(known)})", "name it"
+        )
+    if inner_suffix(path) not in (texts if is_packed(path) else known):
+        found = f"files of type `{''.join(path.suffixes[-2:]) or 'none'}` are not read"
+        packed = f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that"
+        return error_text(str(path), found, packed, "save the table as CSV or Parquet")
+    if path.stat().st_size == 0 and path.is_file():
+        return error_text(str(path), "the file is empty", "a header and rows", "export it again")
+    return excel_problem(path) if is_excel(path) else None
+
+
+def _names_beside(path: Path) -> str:
+    from difflib import get_close_matches
+
+    if not path.parent.is_dir():
+        return f" (the folder `{path.parent}` does not exist either)"
+    names = sorted(one.name for one in path.parent.iterdir() if one.is_file())
+    close = get_close_matches(path.name, names, n=3)
+    return f" (near it: {', '.join(close)})" if close else ""
+
+
+def read_header(path: Path, form: FileForm) -> list[str]:
+    """The column names, without reading the rows.
+
+    Raises
+    ------
+    DataError : the file cannot be a table, or a name occurs twice.
+    """
+    if (problem := file_problem(path)) is not None:
+        raise DataError(problem)
+    if is_parquet(path):
+        names = parquet_names(path, form.limits)
+    elif is_excel(path):
+        names = sheet_names(read_bytes(path, form.limits), form)
+    else:
+        names = header_of(open_table(read_bytes(path, form.limits), form))
+    _check_names(path, names)
+    return names
+
+
+def read_table(path: Path, form: FileForm) -> ReadTable:
+    """All rows; the cells of a text file come as text, those of other files with their own types.
+
+    Raises
+    ------
+    DataError : the file is broken, holds more than is allowed, or has no row.
+    """
+    if (problem := file_problem(path)) is not None:
+        raise DataError(problem)
+    table = _parse(read_bytes(path, form.limits), form)
+    names = [str(name) for name in table.frame.columns]
+    if table.frame.empty:
+        found = "there is a header but no row" if names else "there is no column"
+        raise DataError(error_text(str(path), found, "at least one row", "export the table again"))
+    return table
+
+
+def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:
+    """One column and the sign before its decimals, with little memory where that can be.
+
+    Broken lines are left to `read_table` to tell of.
+
+    Raises
+    ------
+    DataError : there is no such file or column.
+    """
+    names = read_header(path, form)
+    if name not in names:
+        raise DataError(
+            error_text(str(path), f"`{name}` is not a column", "a column", "correct it")
+        )
+    if is_parquet(path):
+        return read_parquet(read_bytes(path, form.limits), form.limits, [name])[name], "."
+    if is_excel(path):
+        return read_table(path, form).frame[name], form.decimal or "."
+    table = open_table(read_bytes(path, form.limits), form)
+    column = read_rows(table, form, len(names), names.index(name)).iloc[:, 0]
+    if form.decimal is None and column.str.contains(",", regex=False, na=False).any():
+        whole = read_table(path, form)  # what its commas mean, the other columns tell
+        return whole.frame[name], whole.decimal
+    return column, form.decimal or "."
+
+
+def _parse(file: FileBytes, form: FileForm) -> ReadTable:
+    if is_parquet(file.path):
+        _check_names(file.path, parquet_names(file.path, form.limits, file.content))
+        return ReadTable(read_parquet(file, form.limits), file.sha256)
+    if is_excel(file.path):
+        frame, names, notes = read_sheet(file, form)
+        _check_names(file.path, names)
+        frame.columns = names
+        return ReadTable(frame, file.sha256, form.decimal or ".", notes)
+    return _parse_text(file, form)
+
+
+def _parse_text(file: FileBytes, form: FileForm) -> ReadTable:
+    table = open_table(file, form)
+    names = header_of(table)
+    _check_names(file.path, names)
+    frame = read_rows(table, form, len(names))
+    notes, decimal = table.notes, form.decimal
+    if decimal is None:
+        found = recognise_decimals(frame, names)
+        decimal, notes = found.sign, (*notes, *found.notes)
+    if decimal == ",":
+        frame, told = without_groups(frame, names)
+        notes = (*notes, *told)
+    frame.columns = names
+    return ReadTable(frame, file.sha256, decimal, notes)
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        found = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
+        do = "rename the columns in the file"
+        raise DataError(error_text(str(path), found, "every name once", do))

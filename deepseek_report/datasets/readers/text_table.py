@@ -1,0 +1,274 @@
+"""A table in a text file: its encoding and separator, its header, its rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deepseek_report.artifacts.advice import override
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.rounding import count
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.readers.encodings import Unclear, first_word, is_known, recognise
+from deepseek_report.datasets.readers.file_bytes import FileBytes, inner_suffix
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What means missing in a text file; `None` does not, as it is a category in many tables.
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null")
+_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_NO_SEPARATORS = ('"', "\n", "\r", "\0")
+_LOOKED_AT = 200
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The bytes of a text, the codec that reads them, and what is said of it."""
+
+    file: FileBytes
+    codec: str
+    limits: ReadLimits
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    def lines(self) -> Iterator[str]:
+        """Line by line, with their ends.
+
+        Raises
+        ------
+        DataError : a line is longer than is allowed. UnicodeError : of another encoding.
+        """
+        stream = io.TextIOWrapper(io.BytesIO(self.file.content), self.codec, newline="")
+        number = 0
+        while line := stream.readline(self.limits.line + 1):
+            number += 1
+            if len(line) > self.limits.line:
+                where = f"{self.path}, line {count(number)}"
+                raise self.limits.exceeded("line", len(line), where, at_least=True)
+            yield line
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A text and the separator of its columns; `notes` say what was recognised."""
+
+    text: Decoded
+    separator: str
+    notes: tuple[Message, ...]
+
+
+# --- encoding -------------------------------------------------------------------------------------
+
+
+def decode(file: FileBytes, form: FileForm) -> Decoded:
+    """By the declared encoding, else by the one that is recognised.
+
+    Raises
+    ------
+    DataError : the text is not of the declared encoding, or none is recognised.
+    """
+    if form.encoding is not None:
+        return _declared(file, form.encoding, form.limits)
+    found = recognise(file.content)
+    if isinstance(found, Unclear):
+        raise DataError(_unclear(file.path, found))
+    if found in {"utf-8", "utf-8-sig"}:
+        return Decoded(file, "utf-8-sig", form.limits)
+    word = first_word(file.content[: 1 << 22].decode(found, errors="ignore"))
+    note = message(
+        "preparation.encoding", encoding=message(f"preparation.encodings.{found}"), word=word or ""
+    )
+    return Decoded(file, found, form.limits, (note,))
+
+
+def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
+    if not is_known(encoding):
+        found = f"`{encoding}` is not the name of an encoding of files"
+        do = "correct `dataset.encoding`, or leave it out"
+        raise DataError(error_text(str(file.path), found, "utf-8, cp1252, gb18030, utf-16, …", do))
+    codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+    try:
+        file.content.decode(codec)
+    except UnicodeError as error:
+        raise DataError(_other_encoding(file, encoding, error)) from None
+    return Decoded(file, codec, limits)
+
+
+def _other_encoding(file: FileBytes, encoding: str, error: UnicodeError) -> str:
+    found = recognise(file.content)
+    advice = "leave `dataset.encoding` out, and the encoding is recognised where it is clear"
+    if isinstance(found, str):
+        advice = f"try `{override('dataset.encoding', found)}`"
+    place = getattr(error, "start", 0) + 1
+    reason = getattr(error, "reason", str(error))
+    return error_text(
+        str(file.path),
+        f"the file is not written in {encoding}, first at byte {count(place)} ({reason})",
+        "the encoding that `dataset.encoding` names",
+        f"{advice}, or save the file as UTF-8",
+    )
+
+
+def _unclear(path: Path, found: Unclear) -> str:
+    told = f"the file is not written in UTF-8, first at byte {count(found.byte)}"
+    if found.readings:
+        ways = "; ".join(f"{name} reads “{word}”" for name, word in found.readings.items())
+        told += f", and more than one encoding is possible ({ways})"
+        name = next(iter(found.readings))
+    else:
+        told += ", and no encoding was recognised"
+        name = "cp1251"
+    do = f"declare it, such as `{override('dataset.encoding', name)}`, or save the file as UTF-8"
+    allowed = "UTF-8, UTF-16, GB18030, Big5 or Windows-1252, or another encoding that is declared"
+    return error_text(str(path), told, allowed, do)
+
+
+# --- separator and header -------------------------------------------------------------------------
+
+
+def open_table(file: FileBytes, form: FileForm) -> TextTable:
+    """The text with the separator that is declared or recognised.
+
+    Raises
+    ------
+    DataError : the encoding or the separator is not clear.
+    """
+    text = decode(file, form)
+    if form.separator in _NO_SEPARATORS:
+        found = f"`dataset.separator` is {form.separator!r}"
+        do = "leave it out, and it is recognised"
+        raise DataError(error_text("dataset", found, "a sign between cells", do))
+    if form.separator:
+        return TextTable(text, form.separator, text.notes)
+    if inner_suffix(file.path) == ".tsv":
+        return TextTable(text, "\t", text.notes)
+    separator = _recognise_separator(text)
+    notes = text.notes
+    if separator != ",":
+        notes = (*notes, message(f"preparation.separator.{_SEPARATORS[separator]}"))
+    return TextTable(text, separator, notes)
+
+
+def _recognise_separator(text: Decoded) -> str:
+    """The one that cuts the header and the first rows into equally many cells, at least two.
+
+    Raises
+    ------
+    DataError : two separators do so.
+    """
+    csv.field_size_limit(text.limits.line)
+    lines = list(islice(text.lines(), _LOOKED_AT))
+    widths = {one: _widths(lines, one) for one in _SEPARATORS}
+    even = [one for one, found in widths.items() if len(set(found)) == 1 and found[0] > 1]
+    if len(even) > 1:
+        ways = " and ".join(f"{widths[one][0]} columns by {_SEPARATORS[one]}" for one in even)
+        do = f"declare it: `{override('dataset.separator', even[-1])}`"
+        raise DataError(error_text(str(text.path), f"it reads as {ways}", "one separator", do))
+    if even:
+        return even[0]
+    return max(_SEPARATORS, key=lambda one: widths[one][0] if widths[one] else 0)
+
+
+def _widths(lines: list[str], separator: str) -> list[int]:
+    """Cells of the header and of each record, the last one aside, which may be cut off."""
+    try:
+        rows = [row for row in csv.reader(lines, delimiter=separator) if row]
+    except csv.Error:
+        rows = [lines[0].split(separator)]
+    whole = rows[:-1] if len(lines) == _LOOKED_AT else rows
+    return [len(row) for row in whole]
+
+
+def header_of(table: TextTable) -> list[str]:
+    """The column names.
+
+    Raises
+    ------
+    DataError : there is none, or there are more than is allowed.
+    """
+    path, limits = table.text.path, table.text.limits
+    csv.field_size_limit(limits.line)
+    try:
+        first = next(csv.reader(table.text.lines(), delimiter=table.separator), [])
+    except csv.Error as error:
+        do = "correct the quotes there, or declare `dataset.separator`"
+        found = f"the first line cannot be read ({error})"
+        raise DataError(error_text(str(path), found, "a header", do)) from None
+    limits.check("columns", len(first), str(path))
+    if not any(cell.strip() for cell in first):
+        do = "export the table with its column names"
+        raise DataError(error_text(str(path), "the first line is blank", "a header", do))
+    return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)]
+
+
+# --- rows -----------------------------------------------------------------------------------------
+
+
+def read_rows(
+    table: TextTable, form: FileForm, width: int, only: int | None = None
+) -> pd.DataFrame:
+    """All rows as text, missing cells as NaN; of one column only, where `only` says which.
+
+    Raises
+    ------
+    DataError : a line has another number of cells than the header, or there are too many.
+    """
+    import pandas as pd
+
+    if only is None:
+        _check_lines(table, width)
+    return pd.read_csv(
+        io.BytesIO(table.text.file.content),
+        sep=table.separator,
+        encoding=table.text.codec,
+        dtype=str,
+        keep_default_na=False,
+        na_values=[*MISSING, *form.missing_values],
+        header=0,
+        names=list(range(width)),
+        index_col=False,
+        usecols=None if only is None else [only],
+        on_bad_lines="error" if only is None else "skip",
+    )
+
+
+def _check_lines(table: TextTable, width: int) -> None:
+    """Every line has as many cells as the header; says which line does not."""
+    path, limits = table.text.path, table.text.limits
+    csv.field_size_limit(limits.line)
+    reader = csv.reader(table.text.lines(), delimiter=table.separator, strict=True)
+    rows = -1
+    try:
+        for cells in reader:
+            if cells and len(cells) != width:
+                raise DataError(_width_problem(path, reader.line_num, len(cells), width))
+            rows += 1
+            limits.check("cells", rows * width, str(path), at_least=True)
+    except csv.Error as error:
+        if "field limit" in str(error):
+            where = f"{path}, line {count(reader.line_num)}"
+            raise limits.exceeded("line", limits.line + 1, where, at_least=True) from None
+        found = f"line {count(reader.line_num)} cannot be read ({error})"
+        do = "correct the quotes there, or declare `dataset.separator`"
+        raise DataError(error_text(str(path), found, "one record a line", do)) from None
+
+
+def _width_problem(path: Path, line: int, found: int, width: int) -> str:
+    return error_text(
+        str(path),
+        f"line {count(line)} has {found} cells, the header has {width}",
+        "as many cells in every line as in the header",
+        "quote cells that contain the separator, or declare `dataset.separator`",
+    )

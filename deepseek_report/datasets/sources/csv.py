@@ -1,0 +1,156 @@
+"""A table of the user's own, from a CSV, TSV, Parquet or Excel file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.column_declarations import error_text, not_columns, not_set
+from deepseek_report.datasets.assembly.file_task import task_in_file
+from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.readers.file_form import WrittenFile
+from deepseek_report.datasets.readers.table_file import (
+    ReadTable,
+    file_problem,
+    read_column,
+    read_header,
+    read_table,
+)
+from deepseek_report.errors import DataError
+
+
+@dataclass(frozen=True)
+class TableFile(DeclaredTable, WrittenFile):
+    """A table of your own from a CSV, TSV, Parquet or Excel file; what is not declared is inferred.
+
+    path : the file, from the folder that the command runs in.
+    separator, encoding, decimal, missing_values, sheet : how the file is written, see
+        `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
+    The other fields, among them `target` and `task`, are those of `declared.DeclaredTable`.
+    """
+
+    path: str | None = None
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config, the file's name and its first line can tell."""
+        found = [*self._undeclared(), *self.rule.problems(), *self.target_problems()]
+        if self.path is None:
+            return found
+        if (problem := file_problem(Path(self.path))) is not None:
+            return [*found, problem]
+        try:
+            names = read_header(Path(self.path), self.form)
+        except DataError as error:
+            return [*found, str(error)]
+        return [*found, *self._unknown_columns(names)]
+
+    @property
+    def nature(self) -> DataTraits:
+        """The task as declared, or as the target column of the file shows it."""
+        if not self.targets:
+            return DataTraits()
+        task = task_in_file(Path(str(self.path)), self.form, self.target_rule, read_column)
+        return DataTraits("table", task, groups=self.kinds_of_groups)
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file.
+
+        Raises
+        ------
+        DataError : there is no such file.
+        """
+        path = self._existing()
+        return sha256_file(path)
+
+    def _undeclared(self) -> list[str]:
+        return not_set(self, (("path", "the path of a file"), ("target", "a column")))
+
+    def _existing(self) -> Path:
+        problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)))
+        if problem:
+            raise DataError(problem)
+        return Path(str(self.path))
+
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
+        """Names in the config that are not columns, and columns with two roles."""
+        asked = [
+            *(("target", name) for name in self.targets),
+            *([("id_column", self.id_column)] if self.id_column is not None else []),
+            *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
+            *(("drop", name) for name in self.drop),
+            *(("columns", name) for name in self.columns),
+        ]
+        return [*not_columns(str(self.path), asked, names), *self._two_roles()]
+
+    def _two_roles(self) -> list[str]:
+        left_out = {*self.drop, self.id_column} - {None}
+        used = {*self.targets, *self.compared}
+        both = sorted(str(name) for name in left_out & used)
+        both.extend(name for name in self.targets if name in self.compared)
+        both.extend(name for name in self.sensitive if name in self.compare_by)
+        return [
+            error_text(
+                "dataset",
+                f"`{name}` has two roles",
+                "one of target, sensitive, compare_by, and left out (`drop`, `id_column`)",
+                "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
+            )
+            for name in both
+        ]
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, infer what is not declared, split, describe and check.
+
+        Raises
+        ------
+        DataError : the file or what is declared about it cannot be used.
+        """
+        progress.start("Load the data", 3)
+        path = self._existing()
+        read = read_table(path, self.form)
+        frame = read.frame
+        names = [str(name) for name in frame.columns]
+        problems = [
+            *self.rule.problems(),
+            *self.target_problems(),
+            *self._unknown_columns(names),
+        ]
+        if problems:
+            raise DataError("\n".join(problems))
+        progress.advance()
+        source = self._source(path, read)
+        table = encode(frame.drop(columns=self.left_out), source)
+        progress.advance()
+        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        progress.advance()
+        return dataset
+
+    def _source(self, path: Path, read: ReadTable) -> TableSource:
+        return TableSource(
+            file=path.name,
+            sha256=read.sha256,
+            description=self.described(path.stem),
+            columns=self.declared_columns,
+            target=self.target_rule,
+            max_categories=self.max_categories,
+            decimal=read.decimal,
+            notes=(*read.notes, *self._notes()),
+        )
+
+    def _notes(self) -> tuple[Message, ...]:
+        if not self.left_out:
+            return ()
+        return (message("preparation.left_out", columns=list(self.left_out)),)

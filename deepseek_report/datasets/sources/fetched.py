@@ -1,0 +1,134 @@
+"""What is fetched once and then read from a cache, and what is said where it cannot be fetched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A Parquet file in a cache; the publisher's facts stand beside it as JSON."""
+
+    file: Path
+
+    @property
+    def is_there(self) -> bool:
+        return self.file.exists() and self._facts_file.exists()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
+        return found
+
+    def keep(self, frame: pd.DataFrame, facts: dict[str, Any]) -> None:
+        """Write both; the table last and in one move, so that it is whole or absent."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._facts_file.write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+        partial = self.file.with_suffix(".partial")
+        frame.to_parquet(partial, index=False)
+        partial.replace(self.file)
+
+    @property
+    def _facts_file(self) -> Path:
+        return self.file.with_suffix(".json")
+
+
+def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
+    """Refuse a table that would be refused from the cache.
+
+    Raises
+    ------
+    DataError : more columns, cells or bytes than are allowed.
+    """
+    limits.check("columns", frame.shape[1], where)
+    limits.check("cells", frame.size, where)
+    limits.check("bytes", int(frame.memory_usage(index=False).sum()), where)
+
+
+def file_name(asked: str) -> str:
+    """What was asked for, as the name of a file."""
+    return "".join(one if one.isalnum() or one in "-." else "_" for one in asked)
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """What is fetched and what to do where that fails, as parts of a message.
+
+    where : what was asked for, of whom. wanted : what would do ("an active table"). look_up : what
+    to do where the publisher answers that there is no such thing. copy : what to copy from a
+    machine with a network. otherwise : what else can be done without one.
+    """
+
+    where: str
+    wanted: str
+    look_up: str
+    copy: str
+    otherwise: str
+
+    def offline(self, why: object) -> DataError:
+        """There is no network, or nobody answers."""
+        do = (
+            f"connect to the network once, after which the cache serves; or copy {self.copy} from "
+            f"a machine that has one; or {self.otherwise}"
+        )
+        found = f"it could not be fetched ({why})"
+        return DataError(error_text(self.where, found, "a network, or a filled cache", do))
+
+    def refused(self, why: object) -> DataError:
+        """The publisher was reached, and does not give it."""
+        return DataError(error_text(self.where, f"{why}".rstrip("."), self.wanted, self.look_up))
+
+
+@contextmanager
+def fetching(asked: FetchRequest) -> Iterator[None]:
+    """Whatever goes wrong while fetching, as a message that says what to do.
+
+    Raises
+    ------
+    DataError : there is no network, or the publisher does not give what is asked for.
+    """
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+
+    try:
+        yield
+    except HTTPError as error:
+        error.close()
+        raise asked.refused(f"the server answered {error}") from None
+    except (OSError, HTTPException) as error:
+        raise asked.offline(_said(error)) from None
+    except ValueError as error:
+        raise asked.refused(_said(error)) from None
+
+
+def _said(error: Exception) -> str:
+    """The first line of an error, or its kind where it says nothing."""
+    text = str(getattr(error, "reason", error)).strip() or type(error).__name__
+    return text.splitlines()[0].rstrip(".")
+
+
+def require_assumed(assumed: DataTraits, found: DataTraits, where: str, what: str) -> None:
+    """Refuse to go on with a plan that was made for another task.
+
+    Raises
+    ------
+    DataError : the target of what was fetched turned out to be of another task than was assumed.
+    """
+    if found == assumed:
+        return
+    problem = f"the target turned out to be of task {found.task}, which was not known before"
+    do = f"run again, now that {what} in the cache, or set `dataset.task={found.task}`"
+    raise DataError(error_text(where, problem, "classes", do))

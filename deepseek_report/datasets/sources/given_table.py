@@ -1,0 +1,192 @@
+"""A table that was given in Python: rows to judge the model on, and those beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import PARTS, Dataset, Split
+from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.column_declarations import (
+    ColumnDeclaration,
+    error_text,
+    not_columns,
+)
+from deepseek_report.datasets.assembly.table_declarations import DeclaredTable
+from deepseek_report.datasets.assembly.targets import task_of
+from deepseek_report.datasets.readers.cells import observed, read_cells
+from deepseek_report.datasets.split.shares import Share
+from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule, assign_parts
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: What messages call the table.
+ROWS = "the rows given"
+_TRAIN, _VALIDATION, _TEST = range(3)
+_DRAWN: dict[frozenset[int], str] = {
+    frozenset(): "The three parts are those that were given in Python.",
+    frozenset({_VALIDATION}): (
+        "No validation rows were given, so {validation} of the rows given as test rows, drawn at "
+        "random, stand in their place and are not tested."
+    ),
+    frozenset({_TRAIN}): (
+        "No training rows were given, so {train} of the rows given as test rows, drawn at random, "
+        "are what explanations compare with, and are not tested."
+    ),
+    frozenset({_TRAIN, _VALIDATION}): (
+        "Neither training nor validation rows were given, so of the rows given as test rows, drawn "
+        "at random, {train} are what explanations compare with and {validation} are validation "
+        "rows; these are not tested."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class GivenRows:
+    """Rows that a person gave, the test rows first.
+
+    frame : features and target columns. parts : (row,) position in `PARTS`; those of the test part
+    give rows to a part that is not there.
+    """
+
+    frame: pd.DataFrame
+    parts: NDArray[np.int64]
+
+    @property
+    def lacking(self) -> frozenset[int]:
+        """Which of the training and the validation part was not given."""
+        return frozenset({_TRAIN, _VALIDATION} - set(self.parts.tolist()))
+
+
+@dataclass(frozen=True)
+class GivenTable(GivenInPython, DeclaredTable):
+    """A table that was given in Python (`deepseek_report.report`).
+
+    sha256 : of the rows. validation_share, test_share : how test rows are shared out where no
+    other rows were given. The other fields, among them `target`, are those of
+    `declared.DeclaredTable`. Rows are counted from 0 as they were given: test rows first, then
+    validation and training rows.
+    """
+
+    sha256: str = ""
+    validation_share: Share = 0.2
+    test_share: Share = 0.6
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong with what is declared of the rows."""
+        if self.held is None:
+            instead = "write them to a file and choose dataset=csv"
+            return [not_held("the rows", plural=True, instead=instead)]
+        return [*self.rule.problems(), *self.target_problems(), *self._unknown_columns()]
+
+    @property
+    def nature(self) -> DataTraits:
+        """Known whole, since the rows are here."""
+        if self.held is None or not self.targets or set(self.targets) - set(self.held.frame):
+            return DataTraits()
+        cells = read_cells(self.held.frame[self.targets[0]], self.targets[0])
+        task = task_of(cells, self.target_rule)
+        classes = len(observed(cells)) if task == "classification" else None
+        return DataTraits("table", task, groups=self.kinds_of_groups, classes=classes)
+
+    def source_digest(self) -> str:
+        """SHA-256 of the rows as they were given."""
+        return self.sha256
+
+    def _unknown_columns(self) -> list[str]:
+        """Names that are not columns, and columns with two roles."""
+        asked = [
+            *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
+            *(("drop", name) for name in self.drop),
+            *(("columns", name) for name in self.columns),
+        ]
+        features = [name for name in self._rows.frame if name not in self.targets]
+        used = {*self.left_out} & {*self.compared}
+        used |= {*self.sensitive} & {*self.compare_by}
+        do = "remove it from one; `dataset.use_sensitive=false` hides groups from the model"
+        return [
+            *not_columns(ROWS, asked, features),
+            *(
+                error_text(
+                    ROWS, f"`{name}` has two roles", "one of sensitive, compare_by, drop", do
+                )
+                for name in sorted(used)
+            ),
+        ]
+
+    @property
+    def _rows(self) -> GivenRows:
+        if self.held is None:
+            raise DataError("; ".join(self.problems()))
+        rows: GivenRows = self.held
+        return rows
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Encode the rows, draw the parts that were not given, describe and check.
+
+        Raises
+        ------
+        DataError : the rows cannot be used as declared.
+        """
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        progress.start("Read the rows", 2)
+        source = self._source()
+        table = encode(self._rows.frame.drop(columns=self.left_out), source)
+        progress.advance()
+        together = share_out(table.rows, self._rows, self.rule, seed)
+        table = replace(table, together=together)
+        dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
+        progress.advance()
+        return dataset
+
+    def _source(self) -> TableSource:
+        """Every column is a feature, since the model may read it: none is left out by its look."""
+        frame = self._rows.frame
+        columns = {name: ColumnDeclaration() for name in frame if name not in self.targets}
+        left_out = ", ".join(f"“{name}”" for name in self.left_out)
+        return TableSource(
+            file=ROWS,
+            sha256=self.sha256,
+            description=self.described("Rows given in Python"),
+            columns=columns | self.declared_columns,
+            target=self.target_rule,
+            max_categories=self.max_categories,
+            notes=(f"Left out as asked: {left_out}.",) if left_out else (),
+        )
+
+
+def share_out(rows: Split, held: GivenRows, rule: SplitRule, seed: int) -> GroupConstraint:
+    """The parts as they were given; rows for those that are missing are drawn from the test rows.
+
+    Parameters
+    ----------
+    rows : those of `held` that are used, by their position in it.
+    """
+    part, lacking = held.parts[rows.instance_ids], held.lacking
+    if lacking:
+        places = np.flatnonzero(part == _TEST)
+        part[places] = assign_parts(rows.take(places), _shares(rule, lacking), seed)
+    counts = {name: str((part == i).sum()) for i, name in enumerate(PARTS)}
+    return GroupConstraint(parts=part, method=_DRAWN[lacking].format(**counts))
+
+
+def _shares(rule: SplitRule, lacking: frozenset[int]) -> SplitRule:
+    """How the test rows are shared out among themselves and the parts that are missing."""
+    train = rule.shares[0] if _TRAIN in lacking else 0.0
+    validation = rule.validation_share if _VALIDATION in lacking else 0.0
+    test = 1 - train - validation
+    return replace(rule, validation_share=validation, test_share=test, rows=None)

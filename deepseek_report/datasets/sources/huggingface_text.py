@@ -1,0 +1,255 @@
+"""Texts from the Hugging Face hub, fetched once and then read from the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.column_declarations import error_text, not_set
+from deepseek_report.datasets.readers.joined_labels import BETWEEN, joined
+from deepseek_report.datasets.sources.fetched import (
+    Fetched,
+    FetchRequest,
+    fetching,
+    file_name,
+    require_assumed,
+)
+from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Seconds in which the hub must answer a first question.
+_PATIENCE = 2
+_INSTALL = "install it: `pip install 'deepseek-report[hub]'`"
+
+
+@dataclass(frozen=True)
+class HuggingFaceText(TextFile):
+    """Texts from the Hugging Face hub by name, config and split; needs a network the first time.
+
+    name : id of the data set, such as "imdb" or "org/name", or a folder that holds a copy of it.
+    config : its configuration, where it has several. split : "train", or several as "train+test";
+        training, validation and test part are drawn anew from these rows.
+    revision : branch, tag or commit; a commit makes the report repeatable. cache : folder for what
+        was fetched; None is that of the package `datasets` (HF_HOME).
+    `path` is set from these. All other fields are those of `text_file.TextFile`; classes that the
+    hub stores as numbers get their names.
+    """
+
+    name: str | None = None
+    config: str | None = None
+    split: str = "train"
+    revision: str | None = None
+    cache: str | None = None
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
+        if found := [*self._unidentified(), *self._rules()]:
+            return found
+        if self._kept.is_there:
+            return self._file_plugin().problems()
+        return self._missing_package()
+
+    def _unidentified(self) -> list[str]:
+        wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
+        found = not_set(self, wanted)
+        if self.path is not None:
+            do = "remove it, or use `dataset=text_file`"
+            found.append(error_text("dataset", "`path` is set beside `name`", "`name` alone", do))
+        return found
+
+    def _missing_package(self) -> list[str]:
+        if find_spec("datasets") is not None:
+            return []
+        found = "the package `datasets` is not installed, and the texts are not in the cache"
+        return [error_text("dataset", found, "an installed package, or a filled cache", _INSTALL)]
+
+    @property
+    def nature(self) -> DataTraits:
+        """As declared; else as the fetched texts show it, and classes before they are fetched."""
+        if self.name is not None and self._kept.is_there:
+            return self._file_plugin().nature
+        return super().nature
+
+    def source_digest(self) -> str:
+        """SHA-256 of the texts, which are fetched unless they are in the cache.
+
+        Raises
+        ------
+        DataError : they can neither be found in the cache nor be fetched, or the target turned out
+            to be of another task than was assumed before they were fetched.
+        """
+        assumed = self.nature
+        self._fetch_once()
+        require_assumed(assumed, self.nature, self._asked, "the texts are")
+        return self._file_plugin().source_digest()
+
+    # --- fetch ------------------------------------------------------------------------------------
+
+    @property
+    def _asked(self) -> str:
+        parts = (self.name, self.config, self.split, self.revision)
+        return "Hugging Face " + ", ".join(str(part) for part in parts if part)
+
+    @property
+    def _folder_name(self) -> str:
+        """The name, not the path, of the folder that holds a copy; "" for an id of the hub."""
+        folder = Path(str(self.name))
+        return folder.name if folder.is_dir() else ""
+
+    @property
+    def _source(self) -> str:
+        if self._folder_name:
+            return f"Hugging Face data set in the folder {self._folder_name}"
+        return f"{self._asked} (huggingface.co/datasets/{self.name})"
+
+    @property
+    def _where_asked(self) -> FetchRequest:
+        return FetchRequest(
+            where=self._asked,
+            wanted="an existing, public data set",
+            look_up="look the data set up on huggingface.co/datasets: its name, configurations and "
+            "splits",
+            copy="the folder `dataset.cache`",
+            otherwise="save the texts as CSV, Parquet or JSON Lines and use `dataset=text_file`",
+        )
+
+    def _reachable(self) -> bool:
+        """Whether there is a folder of this name, or somebody answers at the hub's address."""
+        return Path(str(self.name)).exists() or _answers()
+
+    @property
+    def _kept(self) -> Fetched:
+        """The texts in the cache."""
+        folder = Path(self.cache) if self.cache else Path.home() / ".cache" / "deepseek-report"
+        return Fetched(folder / "texts" / f"{file_name(self._asked)}.parquet")
+
+    def _fetch_once(self) -> None:
+        if problems := self._unidentified():
+            raise DataError("\n".join(problems))
+        if self._kept.is_there:
+            return
+        if problems := self._missing_package():
+            raise DataError("\n".join(problems))
+        with fetching(self._where_asked), _only_of_the_cache(not self._reachable()):
+            frame, facts = self._fetch()
+        self._kept.keep(frame, facts)
+
+    def _fetch(self) -> tuple[pd.DataFrame, dict[str, str]]:
+        """All columns that hold values or lists of them, and what the hub says about the data."""
+        from datasets import disable_progress_bars, load_dataset
+        from datasets.exceptions import DatasetsError
+
+        disable_progress_bars()
+        try:
+            found = load_dataset(
+                self.name,
+                self.config,
+                split=self.split,
+                revision=self.revision,
+                cache_dir=self.cache,
+            )
+        except DatasetsError as error:
+            raise ValueError(str(error)) from None
+        self.bounds.check("columns", found.num_columns, self._asked)
+        self.bounds.check("cells", found.num_rows * found.num_columns, self._asked)
+        self.bounds.check("bytes", found.data.nbytes, self._asked)
+        frame = found.to_pandas()
+        for column, feature in found.features.items():
+            frame[column] = _readable(frame[column], feature)
+        info = found.info
+        return frame, {
+            "version": str(info.version or ""),
+            "licence": info.license or "",
+            "citation": " ".join((info.citation or "").split()),
+        }
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, then go on as with texts of one's own.
+
+        Raises
+        ------
+        DataError : the texts cannot be fetched, or cannot be used as declared.
+        """
+        self._fetch_once()
+        return self._file_plugin().load(seed, progress)
+
+    def _file_plugin(self) -> TextFile:
+        facts = self._kept.facts
+        told = {one.name: getattr(self, one.name) for one in fields(TextFile)}
+        given = {
+            "title": self._folder_name or str(self.name),
+            "source": self._source,
+            "licence": facts["licence"],
+            "citation": facts["citation"],
+        }
+        told |= {name: told[name] or value for name, value in given.items()}
+        told["path"] = str(self._kept.file)
+        return TextFile(**told)
+
+
+def _readable(column: pd.Series, feature: Any) -> pd.Series:
+    """Classes by their names, lists of classes with `|` between them."""
+    inner = getattr(feature, "feature", feature)
+    names = getattr(inner, "names", None)
+    if names is None:
+        return column.map(joined) if column.dtype == object else column
+    if inner is feature:
+        return column.map(lambda code: names[int(code)] if code is not None and code >= 0 else None)
+    return column.map(lambda codes: BETWEEN.join(names[int(code)] for code in codes))
+
+
+def _answers() -> bool:
+    """Whether anybody answers at the hub's address, through a proxy where one is set."""
+    from http.client import HTTPException
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    from huggingface_hub.constants import ENDPOINT
+
+    try:
+        with urlopen(Request(ENDPOINT, method="HEAD"), timeout=_PATIENCE):  # noqa: S310 - the hub, or HF_ENDPOINT
+            return True
+    except HTTPError as error:
+        error.close()
+        return True
+    except (OSError, HTTPException):
+        return False
+
+
+@contextmanager
+def _only_of_the_cache(offline: bool) -> Iterator[None]:
+    """Without a network the libraries look in their caches alone, instead of asking many times.
+
+    They read HF_HUB_OFFLINE when they are imported, so that it is set where they keep it.
+    """
+    import datasets.config
+    import huggingface_hub.constants
+
+    kept = [datasets.config, huggingface_hub.constants]
+    before = [one.HF_HUB_OFFLINE for one in kept]
+    for one in kept:
+        one.HF_HUB_OFFLINE = one.HF_HUB_OFFLINE or offline
+    try:
+        yield
+    except OSError as error:
+        if not offline:
+            raise
+        why = f"the hub did not answer within {_PATIENCE} s, and the caches do not hold it"
+        raise OSError(why) from error
+    finally:
+        for one, value in zip(kept, before, strict=True):
+            one.HF_HUB_OFFLINE = value

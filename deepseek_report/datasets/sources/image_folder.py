@@ -1,0 +1,311 @@
+"""Images of the user's own: one folder for each class, or a table that names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.rounding import count, plural
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
+from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.readers.file_form import FileForm
+from deepseek_report.datasets.readers.image_list import (
+    CLASS,
+    SUFFIXES,
+    ListedImages,
+    class_folders,
+    is_inside,
+)
+from deepseek_report.datasets.readers.images import read_hashed, read_image
+from deepseek_report.datasets.readers.table_file import file_problem, read_header, read_table
+from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ImageFolder(DescribedArrays):
+    """Images of your own: a folder with one sub-folder for each class, or a table of paths.
+
+    path : the folder; or a CSV or Parquet file with a column of paths.
+    root : folder that these paths are taken from and must stay in; None is that of the table.
+    image_column, target : columns of that table; several targets are several labels.
+    groups, compare_by : columns of that table, see `described.DescribedArrays`. entity : column
+        that names what several images are of (a patient, a piece); images of one entity never
+        fall in different parts.
+    masks : folder with black and white images of the same relative paths, whose white pixels are
+        known to make the label.
+    bounds : how much there may be, see `limits.ReadLimits`.
+    size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
+        the squares that are explained as one.
+    All other fields are those of `described.DescribedArrays`.
+    """
+
+    path: str | None = None
+    root: str | None = None
+    image_column: str = "path"
+    target: str | tuple[str, ...] = "label"
+    entity: str | None = None
+    masks: str | None = None
+    size: Annotated[int, Field(ge=8, le=512)] = 32
+    colour: bool = True
+    patch: Annotated[int, Field(ge=1, le=512)] = 4
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def nature(self) -> DataTraits:
+        kinds = frozenset(self.compared.values())
+        return DataTraits("image", self.task, truth=self.masks is not None, groups=kinds)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the names of folders and columns can tell."""
+        found = [*self.rule.problems(), *self.task_problems(self.targets)]
+        if self.path is None:
+            do = "set `dataset.path=…`"
+            return [
+                *found,
+                error_text("dataset", "`dataset.path` is not set", "a folder or a file", do),
+            ]
+        if self.masks is not None and not Path(self.masks).is_dir():
+            do = "correct `dataset.masks`, or leave it out"
+            found.append(
+                error_text(self.masks, "there is no such folder", "a folder of images", do)
+            )
+        if self.root is not None and not Path(self.root).is_dir():
+            do = "correct `dataset.root`, or leave it out"
+            found.append(error_text(self.root, "there is no such folder", "a folder of images", do))
+        try:
+            self._check_path(Path(self.path))
+        except DataError as error:
+            found.append(str(error))
+        return found
+
+    def _check_path(self, path: Path) -> None:
+        if path.is_dir():
+            self._check_folder(path)
+            return
+        if problem := file_problem(path):
+            raise DataError(problem)
+        names = read_header(path, self._form)
+        for name in (self.image_column, *self.targets, *self.compared, *self._entities):
+            if name not in names:
+                has = f"there is no column `{name}`"
+                raise DataError(error_text(str(path), has, "a column", nearest(name, names)))
+
+    def _check_folder(self, path: Path) -> None:
+        folders = class_folders(path, self.bounds)
+        if len(folders.classes) < 2:
+            found = f"the folder holds {plural(len(folders.classes), 'sub-folder')} with images"
+            if folders.links:
+                found += f", and {plural(folders.links, 'link')}, which are not followed"
+            do = "put the images of each class in a sub-folder of its name"
+            raise DataError(
+                error_text(str(path), found, "a sub-folder for each of two classes", do)
+            )
+        if (
+            self.compared
+            or self._entities
+            or len(self.targets) > 1
+            or self.task != "classification"
+        ):
+            found = "groups, entities, numbers and several labels are asked for of a plain folder"
+            do = "name the images in a table, and set `dataset.path` to it"
+            raise DataError(error_text(str(path), found, "one class for each sub-folder", do))
+
+    @property
+    def _entities(self) -> tuple[str, ...]:
+        return () if self.entity is None else (self.entity,)
+
+    def source_digest(self) -> str:
+        """Hash of all images, their names, and the table.
+
+        Raises
+        ------
+        DataError : the path cannot be used.
+        """
+        listed = self._listed()
+        pairs = [(self._image(name), self._mask(name)) for name in listed.names]
+        return listed.digest([_hash_or_dash(one) for pair in pairs for one in pair])
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read and scale the images, split, describe and check them.
+
+        Raises
+        ------
+        DataError : the path, the table or an image cannot be used.
+        """
+        listed = self._listed()
+        frame, names = listed.frame, listed.names
+        self.bounds.check("cells", len(names) * self.size**2 * self._channels, str(self.path))
+        progress.start("Read the images", len(names))
+        images, truths, digest = self._read_all(listed, progress)
+        targets = (CLASS,) if self._is_folder else self.targets
+        file = Path(str(self.path)).name
+        answer = self.answer(frame, targets, file)
+        found = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
+        shape = images.shape[1:]
+        arrays = Arrays(
+            values=images,
+            labels=answer.labels,
+            all_labels=answer.all_labels,
+            target=answer.target,
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            attributes=tuple(one for one, _ in found),
+            groups={one.name: codes for one, codes in found},
+            truth=truths,
+            together=self._together(frame),
+            notes=(*listed.notes, self._scaled(), *answer.notes),
+        )
+        origin = Origin(file, digest, self.described(Path(str(self.path)).stem))
+        return as_dataset(arrays, origin, self.rule, seed)
+
+    @property
+    def _is_folder(self) -> bool:
+        return Path(str(self.path)).is_dir()
+
+    @property
+    def _form(self) -> FileForm:
+        return FileForm(limits=self.bounds)
+
+    @property
+    def _channels(self) -> int:
+        return 3 if self.colour else 1
+
+    @property
+    def _root(self) -> Path:
+        path = Path(str(self.path))
+        if path.is_dir():
+            return path
+        return path.parent if self.root is None else Path(self.root)
+
+    def _listed(self) -> ListedImages:
+        """One row an image: its path below the root, and what is known of it.
+
+        Raises
+        ------
+        DataError : the path cannot be used, or a table names a file outside of the root.
+        """
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        path = Path(str(self.path))
+        if path.is_dir():
+            found = class_folders(path, self.bounds)
+            return ListedImages(found.frame(), "path", found.notes())
+        read = read_table(path, self._form)
+        listed = ListedImages(read.frame, self.image_column, read.notes)
+        self.bounds.check("files", len(listed.names), str(path))
+        self._check_places(listed.names)
+        return listed
+
+    def _check_places(self, names: list[str]) -> None:
+        root = self._root.resolve()
+        outside = [
+            name
+            for name in names
+            if (file := self._root / name).exists() and not is_inside(file, root)
+        ]
+        if outside:
+            paths = plural(len(outside), "path leads", "paths lead")
+            found = f"{paths} out of `{self._root}`, first `{outside[0]}`"
+            do = "name a folder that holds all images by `dataset.root`, or copy them there"
+            allowed = "paths and links that stay in that folder"
+            raise DataError(error_text(str(self.path), found, allowed, do))
+
+    def _read_all(
+        self, listed: ListedImages, progress: Progress
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, str]:
+        """(image, row, column, channel) of images, (image, row, column) of the masks' white
+        pixels, and the digest of the bytes that were read.
+
+        An image without a mask has no truth. Every image that cannot be read is named at once.
+        """
+        names, mode = listed.names, "RGB" if self.colour else "L"
+        images = np.zeros((len(names), self.size, self.size, self._channels))
+        truths = None if self.masks is None else np.zeros(images.shape[:3], dtype=bool)
+        broken: list[str] = []
+        digests: list[str] = []
+        for place, name in enumerate(names):
+            image = self._read_one(self._image(name), mode, broken, digests)
+            mask = self._read_one(self._mask(name), "L", broken, digests)
+            if image is not None:
+                images[place] = image.reshape(images.shape[1:])
+            if truths is not None and mask is not None:
+                truths[place] = mask >= 128
+            progress.advance()
+        if broken:
+            shown = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
+            found = f"{plural(len(broken), 'image')} of {count(len(names))} cannot be read: {shown}"
+            do = "correct or remove them; paths are taken from the folder of the table"
+            raise DataError(error_text(str(self.path), found, ", ".join(SUFFIXES), do))
+        return images, truths, listed.digest(digests)
+
+    def _read_one(
+        self, file: Path | None, mode: str, broken: list[str], digests: list[str]
+    ) -> NDArray[np.float64] | None:
+        """The pixels; notes the digest of what was read, and why it could not be."""
+        if file is None:
+            digests.append("-")
+            return None
+        shown = _below(file, self._root)
+        try:
+            raw, digest = read_hashed(file, self.bounds)
+            digests.append(digest)
+            return read_image(raw, self.size, mode, self.bounds, shown)
+        except (OSError, ValueError) as error:
+            broken.append(f"{shown} ({getattr(error, 'strerror', None) or error})")
+            return None
+
+    def _image(self, name: str) -> Path:
+        return self._root / name
+
+    def _mask(self, name: str) -> Path | None:
+        """The mask of an image: the same relative path, whatever the ending."""
+        if self.masks is None:
+            return None
+        whole = Path(self.masks).resolve()
+        place = Path(self.masks) / _below(self._image(name), self._root)
+        near = [place, *(place.with_suffix(suffix) for suffix in SUFFIXES)]
+        return next((one for one in near if one.is_file() and is_inside(one, whole)), None)
+
+    def _together(self, frame: pd.DataFrame) -> GroupConstraint:
+        if self.entity is None:
+            return GroupConstraint()
+        units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
+        method = message("preparation.split.images_together", entity=self.entity)
+        return GroupConstraint(units=units.astype(np.int64), method=method)
+
+    def _scaled(self) -> Message:
+        return message("preparation.scaled", size=self.size, colour=self.colour)
+
+
+def _hash_or_dash(file: Path | None) -> str:
+    return sha256_file(file) if file is not None and file.is_file() else "-"
+
+
+def _below(file: Path, root: Path) -> str:
+    """The path from the root, as messages name it."""
+    return file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name

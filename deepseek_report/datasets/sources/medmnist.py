@@ -1,0 +1,296 @@
+"""Small medical images of MedMNIST, fetched once and then read from the cache."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import cache as remembered
+from hashlib import md5
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
+from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
+from deepseek_report.datasets.readers.file_form import Bounds
+from deepseek_report.datasets.readers.limits import ReadLimits
+from deepseek_report.datasets.readers.npz import read_npz
+from deepseek_report.datasets.sources.fetched import FetchRequest, fetching
+from deepseek_report.datasets.split.splitting import (
+    Duplicates,
+    GroupConstraint,
+    SplitRule,
+    draw_rows,
+)
+from deepseek_report.errors import DataError
+
+_ADDRESS = "https://zenodo.org/records/10519652/files"
+_PARTS = ("train", "val", "test")
+_PIECE = 1 << 20
+_TIMEOUT = 30
+
+
+@remembered
+def catalogue() -> dict[str, dict[str, Any]]:
+    """{name: md5 of the file, what the images show, licence, and classes or labels}."""
+    path = Path(__file__).parent / "data" / "medmnist.json"
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class MedMNIST(Bounds):
+    """A MedMNIST set of 28 × 28 pixels by its name; needs a network the first time.
+
+    name : such as pathmnist, bloodmnist, pneumoniamnist, chestmnist (several labels).
+    cache : folder of what was fetched; None is that of the medmnist package, ~/.medmnist.
+    mirror : address of a folder that holds the files, where the official one cannot be reached.
+    favourable : class that is good for the person concerned. positive : class, or label of
+        several, whose probability is explained; None takes the second.
+    patch : side in pixels of the squares that are explained as one.
+    rows : keep only so many images, drawn at random within each class; None keeps all.
+    duplicates : what happens to equal images within the parts, which MedMNIST gives.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
+    """
+
+    name: str = "pneumoniamnist"
+    cache: str | None = None
+    mirror: str | None = None
+    favourable: str | None = None
+    positive: str | None = None
+    patch: Annotated[int, Field(ge=1, le=28)] = 4
+    rows: Annotated[int, Field(ge=100)] | None = 6000
+    duplicates: Duplicates = "together"
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    @property
+    def rule(self) -> SplitRule:
+        return SplitRule(duplicates=self.duplicates)
+
+    @property
+    def nature(self) -> DataTraits:
+        facts = catalogue().get(self.name, {})
+        if "labels" in facts:
+            return DataTraits("image", "multi_label", groups=frozenset())
+        many = len(facts["classes"]) if facts else None
+        return DataTraits("image", "classification", groups=frozenset(), classes=many)
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config can tell: nothing is fetched."""
+        known = catalogue()
+        if self.name not in known:
+            found = f"`{self.name}` is not a set of MedMNIST that is read here"
+            do = nearest(self.name, list(known))
+            return [error_text("dataset", found, ", ".join(known), do)]
+        names = self._names
+        return [
+            error_text(
+                "dataset",
+                f"`dataset.{field}` is {wanted!r}, which is not a class of {self.name}",
+                ", ".join(names),
+                nearest(wanted, names),
+            )
+            for field, wanted in (("favourable", self.favourable), ("positive", self.positive))
+            if wanted is not None and wanted not in names
+        ]
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return catalogue()[self.name]
+
+    @property
+    def _names(self) -> list[str]:
+        names: list[str] = self._facts.get("labels") or self._facts["classes"]
+        return names
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file, which is fetched unless it is in the cache.
+
+        Raises
+        ------
+        DataError : the file can neither be found in the cache nor be fetched whole.
+        """
+        return self._contents().sha256
+
+    # --- fetch ------------------------------------------------------------------------------------
+
+    def _file(self) -> Path:
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        folder = Path.home() / ".medmnist" if self.cache is None else Path(self.cache)
+        file = folder / f"{self.name}.npz"
+        if not file.is_file():
+            self._fetch(file)
+        return file
+
+    def _contents(self) -> FileBytes:
+        """The published file, which is fetched unless it is in the cache.
+
+        Raises
+        ------
+        DataError : it cannot be fetched, is another one, or holds more than is allowed.
+        """
+        file = read_bytes(self._file(), self.bounds)
+        if _md5(file.content) != self._facts["md5"]:
+            found = "the file is not the one that MedMNIST published (another MD5)"
+            do = "delete it, and it is fetched again"
+            raise DataError(error_text(str(file.path), found, f"MD5 {self._facts['md5']}", do))
+        return file
+
+    def _fetch(self, file: Path) -> None:
+        """The whole file under its name, or an error and no file."""
+        from urllib.request import urlopen
+
+        address = f"{(self.mirror or _ADDRESS).rstrip('/')}/{self.name}.npz"
+        partial = file.with_suffix(".partial")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        asked = FetchRequest(
+            where=address,
+            wanted="an address that answers with the file",
+            look_up="try again later, or set `dataset.mirror`",
+            copy=f"the file to {file}",
+            otherwise="set `dataset.mirror`",
+        )
+        with fetching(asked):
+            try:
+                with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
+                    while piece := answer.read(_PIECE):
+                        kept.write(piece)
+                        self.bounds.check("bytes", kept.tell(), address, at_least=True)
+            except (OSError, ValueError, DataError):
+                partial.unlink(missing_ok=True)
+                raise
+        partial.replace(file)
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Fetch or read from the cache, describe and check the images; the parts are MedMNIST's.
+
+        Raises
+        ------
+        DataError : the file cannot be fetched, or is not the published one.
+        """
+        progress.start("Load the data", 2)
+        file = self._contents()
+        images, given, parts = _read(file, self.bounds)
+        progress.advance()
+        kept = draw_rows(self._reported(given), self.rows, seed)
+        self.bounds.check("cells", len(kept) * math.prod(images.shape[1:]), str(file.path))
+        arrays = self._arrays(images[kept], given[kept], parts[kept], len(images))
+        origin = Origin(file.path.name, file.sha256, self._description())
+        dataset = as_dataset(arrays, origin, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    @property
+    def _explained(self) -> int:
+        if self.positive is not None:
+            return self._names.index(self.positive)
+        return 0 if "labels" in self._facts else 1
+
+    def _reported(self, given: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(instance,) the label that the report is about."""
+        return given[:, self._explained] if "labels" in self._facts else given[:, 0]
+
+    def _arrays(
+        self,
+        images: NDArray[np.uint8],
+        given: NDArray[np.int64],
+        parts: NDArray[np.int64],
+        n_all: int,
+    ) -> Arrays:
+        shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
+        several = "labels" in self._facts
+        return Arrays(
+            values=images.reshape(len(images), *shape).astype(np.float64),
+            labels=self._reported(given),
+            all_labels=given if several else None,
+            target=self._target(),
+            features=pixels(shape, CHANNELS[shape[2]], None),
+            layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
+            together=GroupConstraint(parts=parts, method=message("data_sets.medmnist.split")),
+            notes=self._notes(len(images), n_all),
+        )
+
+    def _target(self) -> Target:
+        names, explained = tuple(self._names), self._explained
+        if "labels" in self._facts:
+            said = names[explained]
+            return Target(
+                name=said,
+                label=said.capitalize(),
+                classes=(f"without {said}", f"with {said}"),
+                task="multi_label",
+                labels=names,
+                label_index=explained,
+            )
+        good = None if self.favourable is None else names.index(self.favourable)
+        return Target("finding", "Finding", names, good, explained, favourable_by="config")
+
+    def _notes(self, n: int, n_all: int) -> tuple[Message, ...]:
+        notes = [message("data_sets.medmnist.preparation.levels")]
+        if n < n_all:
+            notes.append(message("data_sets.medmnist.preparation.drawn", n=n, of=n_all))
+        return tuple(notes)
+
+    def _description(self) -> Description:
+        facts = self._facts
+        shows = message(f"data_sets.medmnist.shows.{self.name}")
+        where = message("data_sets.medmnist.see_sources")
+        return Description(
+            name=self.name,
+            title=message("data_sets.medmnist.title", shows=shows),
+            description=message("data_sets.medmnist.description", shows=shows),
+            source=f"MedMNIST v2, {self.name} (zenodo.org/records/10519652)",
+            licence=facts["licence"],
+            citation="Yang, J. et al. (2023). MedMNIST v2: a large-scale lightweight benchmark for "
+            "2D and 3D biomedical image classification. Scientific Data 10, 41.",
+            doi="10.1038/s41597-022-01721-8",
+            period=where,
+            population=where,
+            decision=message("data_sets.medmnist.decision", shows=shows),
+            sector="health",
+            limits=(
+                message("data_sets.medmnist.limits.benchmark"),
+                message("data_sets.medmnist.limits.no_groups"),
+            ),
+        )
+
+
+def _read(
+    file: FileBytes, limits: ReadLimits
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Images, labels (instance, label), and the part of each."""
+    try:
+        names = [f"{part}_{what}" for what in ("images", "labels") for part in _PARTS]
+        found = read_npz(file, names, limits)
+        images = [found[f"{part}_images"] for part in _PARTS]
+        labels = [found[f"{part}_labels"] for part in _PARTS]
+    except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        do = "delete it, and it is fetched again"
+        found_ = f"it does not hold the images and labels of MedMNIST ({error})"
+        raise DataError(error_text(str(file.path), found_, "a file of MedMNIST", do)) from None
+    parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
+    whole = np.concatenate(labels).astype(np.int64)
+    return np.concatenate(images), whole.reshape(len(whole), -1), parts
+
+
+def _md5(content: bytes) -> str:
+    """MD5, by which MedMNIST names its files; it guards against damage, not against forgery."""
+    return md5(content, usedforsecurity=False).hexdigest()

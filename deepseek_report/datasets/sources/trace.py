@@ -1,0 +1,122 @@
+"""Transients of a plant's instruments: which of four kinds of failure a series shows."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
+from deepseek_report.datasets.assembly.layouts import moments, series_layout
+from deepseek_report.datasets.card.data_card import shipped_description
+from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
+from deepseek_report.datasets.split.shares import Share, Shares
+from deepseek_report.datasets.split.splitting import GroupConstraint, draw_rows
+
+_PACKAGE = ("tslearn", "tslearn")
+_FILE = ".cached_datasets/Trace.npz"
+
+DESCRIPTION = shipped_description(
+    "trace",
+    limits=("simulated", "unnamed", "standardised"),
+    source="Transient Classification Benchmark (Davide Roverso), as “Trace” in the UCR archive, in "
+    "the copy that comes with the package tslearn",
+    licence="free for research, as the UCR archive states; the package is BSD-2-Clause",
+    citation="Dau, H. A. et al. (2019). The UCR time series archive. IEEE/CAA Journal of "
+    "Automatica Sinica 6(6), 1293–1305.",
+    doi="10.1109/JAS.2019.1911747",
+)
+
+
+@dataclass(frozen=True)
+class Trace(Shares):
+    """200 series of plant instruments, 275 steps, four kinds of failure (from the package tslearn).
+
+    split : "archive" keeps the published test half and draws validation from the training half;
+        "drawn" shares all 200 series out anew.
+    explained : number of the class whose probability is explained.
+    window : steps that are explained as one.
+    rows : keep only so many series, drawn at random within each class.
+    validation_share, test_share : see `splitting.SplitRule`; test_share is for "drawn" alone.
+    duplicates : what happens to equal series, see `splitting.SplitRule`.
+    """
+
+    split: Literal["archive", "drawn"] = "archive"
+    explained: Annotated[int, Field(ge=1, le=4)] = 2
+    window: Annotated[int, Field(ge=1, le=275)] = 11
+    rows: Annotated[int, Field(ge=80)] | None = None
+    test_share: Share = 0.25
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.rule.problems()]
+
+    @property
+    def nature(self) -> DataTraits:
+        return DataTraits("series", "classification", groups=frozenset(), classes=4)
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file."""
+        return packaged_bytes(*_PACKAGE, _FILE)[1]
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, describe and check the series.
+
+        Raises
+        ------
+        DataError : the package is not installed.
+        """
+        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        origin = Origin("Trace.npz", sha256, DESCRIPTION)
+        return load_arrays(lambda: self._arrays(raw, seed), origin, self.rule, seed, progress)
+
+    def _arrays(self, raw: bytes, seed: int) -> Arrays:
+        series, labels, published = _read(raw)
+        steps = series.shape[1]
+        return Arrays(
+            values=series,
+            labels=labels,
+            target=Target(
+                name="failure",
+                label="Kind of failure",
+                classes=tuple(f"class {one}" for one in range(1, 5)),
+                explained=self.explained - 1,
+            ),
+            features=moments(steps, ("reading",), (None,)),
+            layout=series_layout(steps, ("reading",), self.window),
+            together=self._together(labels, published, seed),
+            notes=(message("data_sets.trace.preparation.units"),),
+        )
+
+    def _together(
+        self, labels: NDArray[np.int64], published: NDArray[np.bool_], seed: int
+    ) -> GroupConstraint:
+        if self.split == "drawn":
+            return GroupConstraint()
+        parts = np.where(published, 2, 0)
+        first = np.flatnonzero(~published)
+        n = round(self.validation_share * len(first))
+        parts[first[draw_rows(labels[first], n, seed)]] = 1
+        return GroupConstraint(
+            parts=parts,
+            method=message("data_sets.trace.split", share=self.validation_share),
+        )
+
+
+def _read(raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Series (instance, step, 1), labels from 0, and which are of the published test half."""
+    with np.load(io.BytesIO(raw), allow_pickle=False) as found:
+        halves = [(found[f"X_{half}"], found[f"y_{half}"]) for half in ("train", "test")]
+    series = np.concatenate([one for one, _ in halves]).astype(np.float64)
+    labels = np.concatenate([one for _, one in halves]).astype(np.int64) - 1
+    published = np.repeat([False, True], [len(one) for _, one in halves])
+    return series, labels, published

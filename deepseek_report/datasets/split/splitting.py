@@ -1,0 +1,295 @@
+"""The seeded, stratified split; copies of one row never fall in different parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.rounding import plural
+from deepseek_report.artifacts.schema import TaskName
+from deepseek_report.artifacts.split import PARTS, Split
+from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.split.strata import strata_of
+from deepseek_report.errors import DataError
+
+Duplicates = Literal["together", "drop", "apart"]
+#: Fewer rows of a class than this cannot be shared out among three parts.
+FEWEST_OF_A_CLASS = 10
+
+
+@dataclass(frozen=True)
+class SplitRule:
+    """How rows are chosen and shared out.
+
+    duplicates : rows with the same inputs stay together in one part, or only the first row of each
+        set of full copies is kept (and the same inputs stay together), or every row is on its own.
+    rows : how many rows to keep, drawn at random within each class; None keeps all.
+    """
+
+    validation_share: float = 0.2
+    test_share: float = 0.2
+    duplicates: Duplicates = "together"
+    rows: int | None = None
+
+    @property
+    def shares(self) -> tuple[float, float, float]:
+        """Of training, validation and test."""
+        rest = 1 - self.validation_share - self.test_share
+        return rest, self.validation_share, self.test_share
+
+    def problems(self) -> list[str]:
+        if self.shares[0] > 0:
+            return []
+        found = f"validation {self.validation_share} and test {self.test_share} leave no training"
+        do = "lower `dataset.validation_share` or `dataset.test_share`"
+        return [error_text("dataset", found, "two shares with a sum under 1", do)]
+
+
+@dataclass(frozen=True)
+class GroupConstraint:
+    """What the split must respect beyond the labels; empty: nothing.
+
+    units : (instance,) rows of one unit (a machine, a patient) never fall in different parts.
+    parts : (instance,) the part that the source gives each row, as a position in `PARTS`.
+    method : how the units or the parts came about, one whole sentence for the card.
+    """
+
+    units: NDArray[np.int64] | None = None
+    parts: NDArray[np.int64] | None = None
+    method: Text = ""
+
+    def take(self, positions: NDArray[np.int64]) -> GroupConstraint:
+        """Of the rows at these positions."""
+        units = None if self.units is None else self.units[positions]
+        parts = None if self.parts is None else self.parts[positions]
+        return GroupConstraint(units, parts, self.method)
+
+
+def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
+    columns = [inputs, *(one[:, None].astype(np.float64) for one in more)]
+    whole = np.ascontiguousarray(np.concatenate(columns, axis=1)) + 0.0
+    whole[np.isnan(whole)] = np.nan
+    if not whole.shape[1]:
+        return np.zeros(len(whole), dtype=np.int64)
+    rows = whole.view(np.dtype((np.void, whole.itemsize * whole.shape[1]))).ravel()
+    return np.unique(rows, return_inverse=True)[1].astype(np.int64)
+
+
+def is_repeat(identity: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(instance,) whether an earlier row is the same."""
+    first = np.unique(identity, return_index=True)[1]
+    repeat = np.ones(len(identity), dtype=bool)
+    repeat[first] = False
+    return repeat
+
+
+def draw_rows(labels: NDArray[np.int64], rows: int | None, seed: int) -> NDArray[np.int64]:
+    """Positions of a random sample that keeps the shares of the classes, in the file's order."""
+    if rows is None or rows >= len(labels):
+        return np.arange(len(labels))
+    random = np.random.default_rng([seed, 1])
+    exact = np.bincount(labels).astype(np.float64) * (rows / len(labels))
+    wanted = _largest_remainder(exact, rows)
+    chosen = [random.permutation(np.flatnonzero(labels == one))[:n] for one, n in enumerate(wanted)]
+    return np.sort(np.concatenate(chosen))
+
+
+def _largest_remainder(exact: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+    """Whole numbers near `exact` that sum to `total` (Hamilton's method)."""
+    whole = np.floor(exact + 1e-9).astype(np.int64)
+    order = np.argsort(-(exact - whole), kind="stable")
+    whole[order[: total - whole.sum()]] += 1
+    return whole
+
+
+def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(instance,) the finest grouping that keeps the sets of both groupings whole."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    here, there = (np.unique(one, return_inverse=True)[1] for one in (first, second))
+    n = int(here.max()) + 1
+    size = n + int(there.max()) + 1
+    edges = coo_array((np.ones(len(here)), (here, there + n)), shape=(size, size))
+    return np.asarray(connected_components(edges, directed=False)[1][here], dtype=np.int64)
+
+
+def split_rows(
+    whole: Split,
+    rule: SplitRule,
+    seed: int,
+    classes: tuple[str, ...],
+    together: GroupConstraint = GroupConstraint(),
+) -> dict[str, Split]:
+    """Training, validation and test part, each in the file's order.
+
+    Within each class (or band of the number to predict, see `strata_of`) the rows are shared out
+    at random by the rule's shares; for a number `classes` is empty. Sets of rows with the same
+    inputs, and the units of `together`, are placed first, the largest first, where most
+    room is left for their class; single rows then fill the parts. Parts that the source gives
+    stay as they are.
+
+    Raises
+    ------
+    DataError : a class has too few rows, or copies of rows leave a part without a class.
+    """
+    _check_sizes(whole, classes)
+    if together.parts is not None:
+        part = together.parts
+    else:
+        part = assign_parts(whole, rule, seed, together)
+    parts: dict[str, Split] = {
+        name: whole.take(np.flatnonzero(part == i)) for i, name in enumerate(PARTS)
+    }
+    _check_parts(parts, classes)
+    return parts
+
+
+def assign_parts(
+    whole: Split, rule: SplitRule, seed: int, together: GroupConstraint = GroupConstraint()
+) -> NDArray[np.int64]:
+    """(instance,) the position in `PARTS` of each row, drawn as `split_rows` says.
+
+    A training share of 0 leaves the training part empty.
+    """
+    units = _units(whole, rule, together)
+    return _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
+
+
+def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> NDArray[np.int64]:
+    apart = rule.duplicates == "apart"
+    same = np.arange(len(whole)) if apart else row_identity(whole.inputs)
+    return same if together.units is None else joined(same, together.units)
+
+
+def _assign(
+    labels: NDArray[np.int64],
+    units: NDArray[np.int64],
+    rule: SplitRule,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """(instance,) 0, 1 or 2: the part of each row."""
+    room = _quotas(np.bincount(labels), rule)
+    part = np.full(len(labels), -1, dtype=np.int64)
+    sizes = np.bincount(units)
+    for rows in _sets(units, sizes, random):
+        mix = np.bincount(labels[rows], minlength=len(room))
+        part[rows] = _roomiest(room, mix)
+        room[:, part[rows[0]]] -= mix
+    for one in range(len(room)):
+        single = random.permutation(np.flatnonzero((part < 0) & (labels == one)))
+        part[single] = np.repeat(range(3), _fit(room[one], len(single)))
+    return part
+
+
+def _quotas(sizes: NDArray[np.int64], rule: SplitRule) -> NDArray[np.int64]:
+    """(class, part) how many rows go where; every part gets at least one of each class."""
+    quotas = np.stack([_largest_remainder(n * np.array(rule.shares), int(n)) for n in sizes])
+    short = np.maximum(1 - quotas[:, 1:], 0)
+    quotas[:, 1:] += short
+    quotas[:, 0] -= short.sum(axis=1)
+    return quotas
+
+
+def _sets(
+    units: NDArray[np.int64], sizes: NDArray[np.int64], random: np.random.Generator
+) -> list[NDArray[np.int64]]:
+    """The rows of every set of copies, the largest set first, ties at random."""
+    order = np.argsort(units, kind="stable")
+    ends = np.cumsum(sizes)
+    several = random.permutation(np.flatnonzero(sizes > 1))
+    several = several[np.argsort(-sizes[several], kind="stable")]
+    return [order[ends[one] - sizes[one] : ends[one]] for one in several]
+
+
+def _roomiest(room: NDArray[np.int64], mix: NDArray[np.int64]) -> int:
+    """The part where least is overfilled, then the one where the most is left for these rows."""
+    over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
+    left = (np.sign(mix)[:, None] * room).sum(axis=0)
+    return int(np.lexsort((-left, over))[0])
+
+
+def _fit(room: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """The room of three parts, corrected where sets of copies have overfilled one of them."""
+    room = np.maximum(room, 0)
+    while room.sum() > n:
+        room[np.argmax(room)] -= 1
+    return room
+
+
+def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
+    if not classes:
+        _check_enough(whole)
+        return
+    sizes = np.bincount(whole.labels, minlength=len(classes))
+    few = [
+        f"{name!r} has {plural(int(n), 'row')}"
+        for name, n in zip(classes, sizes, strict=True)
+        if n < FEWEST_OF_A_CLASS
+    ]
+    if few:
+        found = f"{'; '.join(few)}, too few for a training, a validation and a test part"
+        allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
+        do = "use more rows, or merge the rare classes"
+        raise DataError(error_text("dataset", found, allowed, do))
+
+
+def _check_enough(whole: Split) -> None:
+    least = 3 * FEWEST_OF_A_CLASS
+    if len(whole) < least:
+        found = f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part"
+        raise DataError(error_text("dataset", found, f"at least {least} rows", "use more rows"))
+
+
+def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
+    for name, part in parts.items():
+        lacking = [c for i, c in enumerate(classes) if not (part.labels == i).any()]
+        if lacking:
+            found = (
+                f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs "
+                "or must stay together"
+            )
+            do = (
+                "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
+                "each part a larger share"
+            )
+            raise DataError(error_text("dataset", found, "every class in every part", do))
+
+
+def shared_between(parts: Mapping[str, Split]) -> int:
+    """How many rows of validation and test have the same inputs as a row of another part."""
+    inputs = np.concatenate([part.inputs for part in parts.values()])
+    where = np.repeat(range(len(parts)), [len(part) for part in parts.values()])
+    identity = row_identity(inputs)
+    low = np.full(identity.max() + 1, len(parts))
+    high = np.full(identity.max() + 1, -1)
+    np.minimum.at(low, identity, where)
+    np.maximum.at(high, identity, where)
+    return int(((low != high)[identity] & (where > 0)).sum())
+
+
+def describe_rule(
+    rule: SplitRule,
+    n_copies: int,
+    together: GroupConstraint = GroupConstraint(),
+    task: TaskName = "classification",
+) -> Text:
+    """How the rows were shared out, in one or two sentences."""
+    if together.parts is not None:
+        return together.method
+    train, validation, test = rule.shares
+    return message(
+        f"preparation.split.drawn.{task}",
+        train=train,
+        validation=validation,
+        test=test,
+        duplicates=rule.duplicates,
+        copies=n_copies,
+        together=together.method,
+    )

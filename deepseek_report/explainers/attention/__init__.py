@@ -1,0 +1,1 @@
+"""Explanations read from attention."""

@@ -1,0 +1,191 @@
+"""Attention rollout: how much of each feature's token reaches the output through attention."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.explainers.shared.attributions import (
+    chunks,
+    missing_capability,
+    subject,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AttentionRollout(ExplainerPart):
+    """Attention weights multiplied through the layers, heads weighted by the router.
+
+    Per layer the heads of all branches are averaged by their route weights, the residual path is
+    added, Ã = (1 − r) A + r I, and R = Ã_L … Ã_1. Read at the summary token (or averaged over
+    all tokens where there is none), summed over the tokens of a feature; each row sums to 1.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Abnar & Zuidema 2020, arXiv:2005.00928.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    residual: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.5
+    chunk: Annotated[int, Field(ge=1)] = 250
+
+    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Roll the attention out to the features.
+
+        Returns
+        -------
+        An unsigned explanation with output space "none"; each row sums to 1.
+        """
+        classifier, n = context.classifier, len(context.inputs)
+        routed = "routing" in classifier.capabilities
+        before = classifier.calls
+        predictions = context.output(context.inputs)
+        values = self._values(context)
+        classifier.calls += n
+        return Explanation(
+            values=values,
+            predictions=predictions,
+            method="attention_rollout",
+            variant=message("explainer_variants.rollout", routed=routed),
+            output_space="none",
+            signed=False,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self),
+            notes=(message("explainer_notes.magnitude"),),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return 2 * n_instances
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return missing_capability(self.requires, model)
+
+    def _values(self, context: ExplainContext) -> Array:
+        module, n = context.classifier.module, len(context.inputs)
+        values = np.zeros((n, context.inputs.shape[1]))
+        context.progress.start("attention_rollout", n)
+        for part in chunks(n, self.chunk):
+            rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
+            reading = _reading(module, context.inputs[part])
+            values[part] = read_out(rolled, module.token_columns, values.shape[1], reading)
+            context.progress.advance(part.stop - part.start)
+        return values
+
+
+def attention_layers(module: Any, inputs: Array) -> list[Array]:
+    """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
+
+    Raises
+    ------
+    NotApplicableError : no layer of the module hands out attention weights.
+    """
+    import torch
+
+    from deepseek_report.explainers.gradients import embedding_gradients
+
+    with embedding_gradients.evaluating(module), torch.no_grad():
+        _, traces = module.trace(embedding_gradients.as_tensor(module, inputs))
+    layers = [combine(one.attention, one.routes) for one in traces if one.attention]
+    if not layers:
+        raise NotApplicableError(message("explainer_refusals.no_attention"))
+    return layers
+
+
+def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Array:
+    """Weighted mean over the heads of all branches; equal weights where there is no router.
+
+    Parameters
+    ----------
+    attention : mapping
+        {branch: (instance, head, query, key)}, rows sum to 1.
+    routes : mapping or None
+        {branch: (instance, head)}, the weight of each head.
+
+    Returns
+    -------
+    (instance, query, key); rows sum to 1.
+    """
+    maps = {name: one.double().cpu().numpy() for name, one in attention.items()}
+    heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
+    if routes is None:
+        return np.asarray(heads.mean(axis=1))
+    weights = np.concatenate(
+        [routes[name].double().cpu().numpy() for name in sorted(maps)],
+        axis=1,
+    )
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    combined: Array = np.einsum("nhqk,nh->nqk", heads, weights)
+    return combined
+
+
+def rollout(layers: Sequence[Array], residual: float) -> Array:
+    """R = Ã_L … Ã_1 with Ã = (1 − residual) A + residual I, first layer first in the list."""
+    identity = np.eye(layers[0].shape[-1])
+    rolled = np.broadcast_to(identity, layers[0].shape)
+    for attention in layers:
+        rolled = ((1 - residual) * attention + residual * identity) @ rolled
+    return np.asarray(rolled)
+
+
+def read_out(
+    rolled: Array,
+    token_columns: Sequence[Sequence[int]],
+    n_features: int,
+    reading: Array | None = None,
+) -> Array:
+    """What reaches the output from each column, as shares of one.
+
+    reading : (instance, token) how much the output reads of each token's last state. Without it
+    the row of the summary token (no columns) is read if there is one, else the mean of all rows.
+    The share of a token with several columns is spread evenly over them.
+    """
+    summary = [token for token, columns in enumerate(token_columns) if not len(columns)]
+    if reading is not None:
+        row = np.einsum("nq,nqk->nk", reading, rolled)
+    else:
+        row = rolled[:, summary].mean(axis=1) if summary else rolled.mean(axis=1)
+    spread = np.zeros((len(token_columns), n_features))
+    for token, columns in enumerate(token_columns):
+        spread[token, list(columns)] = 1 / max(len(columns), 1)
+    values = row @ spread
+    total = values.sum(axis=1, keepdims=True)
+    shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    return shares
+
+
+def _reading(module: Any, inputs: Array) -> Array | None:
+    """What the output reads, where the module says it."""
+    import torch
+
+    from deepseek_report.explainers.gradients import embedding_gradients
+
+    if not isinstance(module, SaysWhatIsRead):
+        return None
+    with embedding_gradients.evaluating(module), torch.no_grad():
+        found = module.reading(embedding_gradients.as_tensor(module, inputs))
+    return np.asarray(found.double().cpu().numpy())

@@ -1,0 +1,1 @@
+"""Explanations that know nothing of the model: what others must beat."""

@@ -1,0 +1,66 @@
+"""The control: attributions that know nothing of the model."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.explainers.shared.attributions import subject
+
+
+@dataclass(frozen=True)
+class Random(ExplainerPart):
+    """Random values for every feature: the control that every other method must beat.
+
+    Values are standard normal, drawn from the seed and the content of the row. They do not depend
+    on the model, so the parameter-randomisation check must give 1 for them, and an input that
+    changes at all gets values that have nothing to do with the former ones.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    samples: ClassVar[bool] = True
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Draw one value per instance and feature.
+
+        Returns
+        -------
+        An explanation with output space "none": the values are an order and no effect.
+        """
+        before = context.classifier.calls
+        predictions = context.output(context.inputs)
+        return Explanation(
+            values=_draw(context.inputs, context.seed),
+            predictions=predictions,
+            method="random",
+            variant=message("explainer_variants.random"),
+            output_space="none",
+            n_model_calls=context.classifier.calls - before,
+            notes=(message("explainer_notes.control"),),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return n_instances
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return None
+
+
+def _draw(inputs: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    rows = [zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in inputs]
+    drawn = [np.random.default_rng([seed, row]).standard_normal(inputs.shape[1]) for row in rows]
+    return np.array(drawn).reshape(inputs.shape)

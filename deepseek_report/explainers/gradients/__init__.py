@@ -1,0 +1,1 @@
+"""Gradients of an answer by its input."""

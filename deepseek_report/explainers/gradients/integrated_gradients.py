@@ -1,0 +1,144 @@
+"""Integrated gradients (captum) along the straight path from a typical or masked input."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.explainers.shared.attributions import (
+    chunks,
+    missing_capability,
+    subject,
+    sum_units,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class IntegratedGradients(ExplainerPart):
+    """Gradients of the log-odds, summed along a straight path from a typical input (captum).
+
+    Of a number the gradients are its own. In a text the path starts where every token is masked.
+
+    (e − e′) · ∫ ∂F(e′ + α(e − e′)) / ∂e dα for the embedding e of the input and e′ of the baseline,
+    summed over the units of a feature. F is the log-odds of the target class.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    n_steps: Annotated[int, Field(ge=1, le=1000)] = 32
+    rule: Literal["gausslegendre", "riemann_middle", "riemann_trapezoid"] = "gausslegendre"
+    chunk: Annotated[int, Field(ge=1)] = 12
+
+    requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
+    samples: ClassVar[bool] = False
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Attribute the log-odds of the target.
+
+        Returns
+        -------
+        Values in log-odds; base value plus their sum is the prediction, up to the error of the
+        `n_steps` points of the integral, which is reported.
+        """
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        kind = kind_of(classifier.schema)
+        baseline = kind.baseline(context.inputs, context.background)
+        predictions, base = context.margin(context.inputs), context.margin(baseline)
+        values = self._values(context, baseline)
+        classifier.calls += n * self.n_steps
+        gap = values.sum(axis=1) - (predictions - base)
+        return Explanation(
+            values=values,
+            predictions=predictions,
+            base_values=base,
+            method="integrated_gradients",
+            variant=message(
+                "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
+            ),
+            output_space=context.margin_space,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self) | _about_baseline(baseline),
+            notes=(
+                message(f"explainer_notes.path.{kind.name}"),
+                _about_gap(gap, predictions - base),
+                *(
+                    [message("explainer_notes.jumps")]
+                    if "experts" in classifier.capabilities
+                    else []
+                ),
+            ),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        return n_instances * (self.n_steps + 2)
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        return missing_capability(self.requires, model)
+
+    def _values(self, context: ExplainContext, baseline: Array) -> Array:
+        from captum.attr import IntegratedGradients as Captum
+
+        from deepseek_report.explainers.gradients import embedding_gradients
+
+        module, n = context.classifier.module, len(context.inputs)
+        values = np.zeros((n, context.inputs.shape[1]))
+        context.progress.start("integrated_gradients", n)
+        with embedding_gradients.evaluating(module):
+            method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
+            for part in chunks(n, self.chunk):
+                embedded = embedding_gradients.embed(module, context.inputs[part])
+                reference = embedding_gradients.embed(module, baseline[part])
+                found = embedding_gradients.per_unit(
+                    self._integrate(method.attribute, embedded, reference)
+                )
+                values[part] = sum_units(found, module.unit_features, values.shape[1])
+                context.progress.advance(part.stop - part.start)
+        return values
+
+    def _integrate(
+        self, attribute: Callable[..., Any], embedded: Tensor, reference: Tensor
+    ) -> Tensor:
+        found: Tensor = attribute(
+            embedded,
+            baselines=reference,
+            n_steps=self.n_steps,
+            method=self.rule,
+        )
+        return found
+
+
+def _about_baseline(baseline: Array) -> dict[str, Any]:
+    """The baseline, where all instances have the same."""
+    same = len(baseline) > 0 and not np.ptp(baseline, axis=0).any()
+    return {"baseline": baseline[0].tolist()} if same else {}
+
+
+def _about_gap(gap: Array, distance: Array) -> Message:
+    scale = np.abs(distance).mean()
+    share = float(np.abs(gap).mean() / scale) if scale > 0 else None
+    return message("explainer_notes.gap", share=share, n=len(gap))

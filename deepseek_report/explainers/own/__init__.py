@@ -1,0 +1,1 @@
+"""Explanations that a model or a person brings."""

@@ -1,0 +1,1 @@
+"""Shapley values: sampled, by partitions, of trees."""

@@ -1,0 +1,234 @@
+"""Shapley values of the target's probability, or of the number; with many players Owen values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.models import ModelPlugin
+from deepseek_report.artifacts.protocols.traits import ExplainerPart
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.explainers.shapley.screening import planned_questions
+from deepseek_report.explainers.shapley.shap_players import Players, about_players
+from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shared.attributions import chunks, missing_capability, subject
+
+Array = NDArray[np.float64]
+
+#: Players of which all coalitions can be asked for.
+_MOST_EXACT = 16
+
+_INDEPENDENT = message("explainer_notes.shap.independent")
+
+
+@dataclass(frozen=True)
+class Shap(ShapSettings, ExplainerPart):
+    """Shapley values (shap package): each feature's share of the distance from the average.
+
+    In every round the features are taken away in one random order and back (antithetic), against
+    a background of `background_rows` training rows. The backgrounds of the rounds are interleaved
+    systematic samples of the training rows, ordered by the model's output, so that few rows stand
+    for the average. The mean over rounds is reported, and their spread as the standard error,
+    which errs on the high side because the samples complement one another.
+
+    In a text, an image or a series a whole player is taken away, a word, a patch or a window: words
+    become the mask, all else its typical value. What a player is worth is spread evenly over its
+    columns. With more than `permutation_up_to` players, or columns of a table, they are halved
+    again and again (neighbours or correlated columns together), the parts of largest value first,
+    until `max_evaluations` are spent: Owen values, against one background row a round. Which
+    columns of a table stand together is decided by `screening` walks over training rows first.
+
+    For a model of decision trees "auto" takes "tree": the trees are walked against all background
+    rows, which gives the same values exactly and asks the model for its predictions alone.
+
+    chunk : instances that are explained and stored at a time; a killed run goes on after them.
+
+    Reference: Lundberg & Lee 2017, arXiv:1705.07874; Mitchell et al. 2022, arXiv:2104.12199;
+    Lundberg et al. 2020, doi 10.1038/s42256-019-0138-9 (trees); Owen 1977,
+    doi 10.1007/978-3-642-45494-3_7.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+
+    requires: ClassVar[frozenset[Capability]] = frozenset()
+    samples: ClassVar[bool] = True
+
+    def explain(self, context: ExplainContext) -> Explanation:
+        """Estimate Shapley values of the probability of the target.
+
+        Returns
+        -------
+        Values in units of probability; base value plus their sum is the prediction.
+        """
+        suited = self.suited_to(context.classifier.capabilities, context.classifier.schema)
+        if suited.algorithm == "tree":
+            return suited._walked(context)
+        players = len(context.classifier.schema.player_labels)
+        if suited.algorithm == "exact" and players > _MOST_EXACT:
+            raise NotApplicableError(
+                message("explainer_refusals.too_many_players", players=players, most=_MOST_EXACT)
+            )
+        if suited.algorithm == "owen" or suited.reference == "baseline":
+            return suited._of_players(context)
+        return suited._sampled(context)
+
+    def suited_to(self, capabilities: frozenset[Capability], schema: Schema) -> Shap:
+        """With "auto" resolved: trees are walked, and layouts are compared with a baseline."""
+        kind = kind_of(schema)
+        if self.screening and not kind.named_columns:
+            return replace(self, screening=0).suited_to(capabilities, schema)
+        reference = self.reference
+        if reference == "auto":
+            reference = kind.compared_with
+        if self.algorithm == "auto" and "trees" in capabilities:
+            return replace(self, algorithm="tree", reference=reference)
+        algorithm = self.resolved(len(schema.player_labels))
+        return replace(self, algorithm=algorithm, reference=reference)
+
+    def _walked(self, context: ExplainContext) -> Explanation:
+        from deepseek_report.explainers.shapley.shap_rounds import version
+        from deepseek_report.explainers.shapley.shap_trees import check_additivity, tree_values
+
+        classifier = context.classifier
+        before = classifier.calls
+        context.progress.start("shap", 1)
+        with _numpy_seed_restored():
+            values, base = tree_values(context)
+        predictions = context.output(context.inputs)
+        check_additivity(values, base, predictions)
+        context.progress.advance()
+        return Explanation(
+            values=values,
+            predictions=predictions,
+            base_values=np.full(len(values), base),
+            method="shap",
+            variant=message(
+                "explainer_variants.trees",
+                version=version(),
+                space=context.output_space,
+            ),
+            output_space=context.output_space,
+            n_model_calls=classifier.calls - before,
+            params={"algorithm": "tree", "background_rows": len(context.background)},
+            notes=(
+                _INDEPENDENT,
+                message("explainer_notes.shap.trees", rows=len(context.background)),
+            ),
+            **subject(context),
+        )
+
+    def _sampled(self, context: ExplainContext) -> Explanation:
+        from deepseek_report.explainers.shapley.shap_rounds import Rounds, version
+
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        backgrounds, base = self._backgrounds(context)
+        algorithm: Literal["exact", "permutation"] = (
+            "exact" if self.algorithm == "exact" else "permutation"
+        )
+        context.progress.start("shap", n)
+        values = np.zeros((len(backgrounds), *context.inputs.shape))
+        with _numpy_seed_restored():
+            rounds = Rounds(context, backgrounds, algorithm)
+            for part in chunks(n, self.chunk):
+                values[:, part] = rounds.values(part)
+                context.progress.advance(part.stop - part.start)
+        return Explanation(
+            values=values.mean(axis=0),
+            standard_error=_standard_error(values),
+            predictions=context.output(context.inputs),
+            base_values=np.full(n, base),
+            method="shap",
+            variant=message(f"explainer_variants.shap_{algorithm}", version=version()),
+            output_space=context.output_space,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self) | {"algorithm": algorithm, "rounds": len(backgrounds)},
+            notes=(_INDEPENDENT, _about_background(backgrounds)),
+            **subject(context),
+        )
+
+    def _of_players(self, context: ExplainContext) -> Explanation:
+        classifier, n = context.classifier, len(context.inputs)
+        before = classifier.calls
+        predictions = context.output(context.inputs)
+        players = Players(self, context, predictions)
+        context.progress.start("shap", n)
+        values = np.empty((players.rounds, *context.inputs.shape))
+        for index in range(n):
+            values[:, index] = players.values(index)
+            context.progress.advance()
+        return Explanation(
+            values=values.mean(axis=0),
+            standard_error=_standard_error(values),
+            predictions=predictions,
+            base_values=players.base,
+            method="shap",
+            variant=players.variant,
+            output_space=context.output_space,
+            n_model_calls=classifier.calls - before,
+            params=asdict(self) | {"rounds": players.rounds},
+            notes=about_players(self, players),
+            **subject(context),
+        )
+
+    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
+        if self.algorithm == "tree":
+            return n_instances
+        algorithm = self.resolved(n_features)
+        rounds, rows = self.sizes(n_background)
+        if self.reference == "baseline":
+            rounds = 1 if algorithm == "exact" else self.rounds
+        if self.reference == "baseline" or algorithm == "owen":
+            asked = rounds * self.evaluations(algorithm, n_features, rounds)
+            before = planned_questions(self.screening, n_features) if algorithm == "owen" else 0
+            return n_instances * (1 + asked) + self._for_base(n_instances, n_background) + before
+        coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
+        return n_background + n_instances * (1 + rounds * rows * coalitions)
+
+    def _for_base(self, n_instances: int, n_background: int) -> int:
+        return n_instances if self.reference == "baseline" else n_background
+
+    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
+        if self.algorithm == "tree":
+            return missing_capability(frozenset({"trees"}), model)
+        return None
+
+    def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
+        """(round, row, feature) and the model's mean output on all of them."""
+        scores = context.output(context.background)
+        chosen = self.chosen_rows(scores)
+        return context.background[chosen], float(scores[chosen].mean())
+
+
+def _standard_error(values: Array) -> Array | None:
+    if len(values) < 2:
+        return None
+    return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
+
+
+def _about_background(backgrounds: Array) -> Message:
+    rounds, rows, _ = backgrounds.shape
+    return message("explainer_notes.shap.background", rounds=rounds, rows=rows)
+
+
+@contextmanager
+def _numpy_seed_restored() -> Iterator[None]:
+    """Leave NumPy's global generator, from which shap draws, as it was."""
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

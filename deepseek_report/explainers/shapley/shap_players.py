@@ -1,0 +1,143 @@
+"""Shapley and Owen values of players: words, patches, windows, or the columns of a wide table."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import spread_evenly
+from deepseek_report.explainers.shapley import player_orders
+from deepseek_report.explainers.shapley.partition import partition_order
+from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
+from deepseek_report.explainers.shapley.shap_settings import ShapSettings
+from deepseek_report.explainers.shared.attributions import seed_of
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+
+class Players:
+    """Estimates one instance after another; `references` stand for what is taken away.
+
+    base : (instance,) output at the reference. rounds : how many estimates each instance gets.
+    """
+
+    def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Array) -> None:
+        self.config, self.context, self.predictions = config, context, predictions
+        self.schema = context.classifier.schema
+        self.kind = kind_of(self.schema)
+        self.owners = self.schema.owners
+        self.algorithm = config.algorithm
+        self.present = self.kind.present(context.inputs)
+        self.partition = self._partition()
+        self.parts: list[int] = []
+        if config.reference == "baseline":
+            self._compare_with_baseline()
+        else:
+            self._compare_with_rows()
+
+    @property
+    def variant(self) -> Message:
+        return message(f"explainer_variants.players_{self.algorithm}")
+
+    def _partition(self) -> Ints:
+        if self.algorithm != "owen":
+            return np.arange(self.present.shape[1])
+        config, effects = self.config, None
+        if config.screening:
+            effects = elementary_effects(self.context, config.screening)
+        return partition_order(
+            self.schema, self.context.background, effects, config.permutation_up_to
+        )
+
+    def _compare_with_baseline(self) -> None:
+        context = self.context
+        self.rounds = 1 if self.algorithm == "exact" else self.config.rounds
+        rows = self.kind.baseline(context.inputs, context.background)
+        self.base = context.output(rows)
+        self.references = np.broadcast_to(rows[None], (self.rounds, *rows.shape))
+        self.at_reference = np.tile(self.base, (self.rounds, 1))
+
+    def _compare_with_rows(self) -> None:
+        context, n = self.context, len(self.context.inputs)
+        scores = context.output(context.background)
+        chosen = self.config.chosen_rows(scores, rows=1)[:, 0]
+        self.rounds = len(chosen)
+        shape = (self.rounds, *context.inputs.shape)
+        self.references = np.broadcast_to(context.background[chosen][:, None], shape)
+        self.base = np.full(n, float(scores[chosen].mean()))
+        self.at_reference = np.tile(scores[chosen][:, None], (1, n))
+
+    def values(self, index: int) -> Array:
+        """(round, column) for one instance; players that are not there get 0."""
+        there = np.flatnonzero(self.present[index])
+        found = np.zeros((self.rounds, self.present.shape[1]))
+        if len(there):
+            estimates = self._estimates(index, there)
+            found[:, there] = estimates.values
+            self.parts.append(estimates.parts)
+        return spread_evenly(found, self.owners)
+
+    def _estimates(self, index: int, there: Ints) -> player_orders.Estimates:
+        def ask(kept: Bools, rounds: Ints) -> Array:
+            whole = np.ones((len(kept), self.present.shape[1]), dtype=bool)
+            whole[:, there] = kept
+            return self._outputs(index, whole, rounds)
+
+        ends = np.stack(
+            [self.at_reference[:, index], np.full(self.rounds, self.predictions[index])], axis=1
+        )
+        if self.algorithm == "exact":
+            return player_orders.all_coalitions(len(there), self.rounds, ask)
+        position = int(self.context.positions[index])
+        rng = np.random.default_rng(seed_of(self.context.seed, position))
+        if self.algorithm == "permutation":
+            drawn = player_orders.random_orders(len(there), self.rounds, rng)
+            return player_orders.every_share(drawn, ends, ask)
+        kept = self.partition[self.present[index][self.partition]]
+        local = np.searchsorted(there, kept)
+        drawn = player_orders.flipped_orders(local, self.rounds, rng)
+        cuts = self.config.cuts("owen", len(there), self.rounds)
+        return player_orders.largest_shares(local, drawn, ends, cuts, ask)
+
+    def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Array:
+        """Outputs where the columns of players that are not kept are those of the reference."""
+        row, references = self.context.inputs[index], self.references[:, index]
+        size = max(1, _MOST_CELLS // len(row))
+        found = [
+            self.context.output(
+                np.where(kept[part][:, self.owners], row, references[rounds[part]]),
+            )
+            for part in (slice(k, k + size) for k in range(0, len(kept), size))
+        ]
+        return np.concatenate(found) if found else np.zeros(0)
+
+
+#: Numbers in one call of the model, so that a long series does not fill the memory.
+_MOST_CELLS = 2**22
+
+
+def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]:
+    """What was taken away, what it was compared with, and how finely."""
+    notes = []
+    if config.reference == "baseline":
+        notes.append(message(f"explainer_notes.players.becomes.{players.kind.name}"))
+    else:
+        notes.append(message("explainer_notes.players.replaced", rows=players.rounds))
+    if players.present.shape[1] < len(players.owners):
+        notes.append(message("explainer_notes.players.whole"))
+    if players.algorithm == "owen" and players.parts:
+        total, parts = players.present.shape[1], float(np.mean(players.parts))
+        alike = message(f"explainer_notes.players.alike.{players.kind.name}")
+        notes.append(
+            message("explainer_notes.players.halved", alike=alike, total=total, parts=parts)
+        )
+        if config.screening:
+            notes.append(about_screening(config.screening, total))
+    if players.rounds > 1:
+        notes.append(message("explainer_notes.players.spread", rounds=players.rounds))
+    return tuple(notes)

@@ -1,0 +1,1 @@
+"""What explainers have in common."""

@@ -1,0 +1,1 @@
+"""Local models fitted to the answers of the explained one: LIME."""

@@ -1,0 +1,1 @@
+"""Single cases: which are shown, what would change them."""

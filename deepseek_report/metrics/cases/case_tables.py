@@ -1,0 +1,236 @@
+"""The tables of a case page: inputs, reasons, neighbours, changes, agreement, similar errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.rounding import quantity
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.counterfactuals import Counterfactual
+from deepseek_report.metrics.explanations.agreement import (
+    pair_correlations,
+    player_values,
+    top_overlap,
+)
+from deepseek_report.statistics.intervals import compare_rates, holm
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
+
+Array = NDArray[np.float64]
+Row = tuple[Any, ...]
+
+#: A value must be shared by this many validation instances to say anything about errors.
+_LEAST_SHARED = 50
+_MOST_SLICES = 3
+#: Columns of a wide table whose values are looked at for errors, and changed.
+MOST_COLUMNS = 64
+
+
+def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
+    """(case, feature, label, display, typical) for every feature, word, patch or window."""
+    kind = kind_of(schema)
+    there = kind.present(row[None])[0]
+    return [
+        (case, name, label, kind.display(row, player), kind.display_typical(typical, player))
+        for player, (name, label) in enumerate(_named(schema))
+        if there[player]
+    ]
+
+
+def _named(schema: Schema) -> list[tuple[str, str]]:
+    """(name, label) of every player."""
+    return list(zip(kind_of(schema).player_names, schema.player_labels, strict=True))
+
+
+def reason_rows(
+    case: int, index: int, name: str, explanation: Explanation, schema: Schema, most: int
+) -> list[Row]:
+    """The rows of `reasons` for one case and explainer, the largest magnitude first."""
+    kind, row = kind_of(schema), explanation.inputs[index]
+    values = kind.by_player(explanation.values[index : index + 1], row[None])[0]
+    order = np.argsort(-np.abs(values), kind="stable")[:most]
+    named = _named(schema)
+    return [
+        (
+            case,
+            name,
+            *named[player],
+            kind.display(row, int(player)),
+            float(values[player]),
+            rank,
+            explanation.output_space,
+        )
+        for rank, player in enumerate(order, start=1)
+        if not np.isnan(values[player])
+    ]
+
+
+def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: int) -> list[Row]:
+    """(case, rank, instance_id, distance, label, probability, prediction, text) of nearest rows.
+
+    `text` is what a text says, as far as the model reads it; it is empty for other data.
+
+    Parameters
+    ----------
+    rows : array
+        (case, feature).
+    dataset : Dataset
+        Its training part is searched, by `DataKind.distances`.
+    classifier : Classifier
+        Gives for each neighbour the probability of the explained class, or the number; the other
+        of the two is NaN.
+    most : int
+        How many neighbours per case.
+    """
+    schema, train = dataset.schema, dataset.train
+    kind = kind_of(schema)
+    apart = kind.distances(rows, train.inputs)
+    nearest = np.stack([np.argsort(one, kind="stable")[:most] for one in apart])
+    asked = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
+    scores = asked.reshape(nearest.shape)
+    return [
+        (
+            case,
+            rank + 1,
+            int(train.instance_ids[i]),
+            float(apart[case][i]),
+            _truth(schema.target, train.labels[i]),
+            *_said(schema.target, float(scores[case, rank])),
+            kind.display_row(train.inputs[i]),
+        )
+        for case in range(len(rows))
+        for rank, i in enumerate(nearest[case])
+    ]
+
+
+def _truth(target: Target, label: float) -> str:
+    """The label as a person reads it: the class, or the number with its unit."""
+    return task_of(target).display(target, label)
+
+
+def _said(target: Target, output: float) -> tuple[float, float]:
+    """(probability, number), of which the model gives one."""
+    return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
+
+
+def counterfactual_rows(
+    case: int, row: Array, change: Counterfactual, schema: Schema, most: int
+) -> list[Row]:
+    """(case, status, feature, label, from, to, probability_after): one row per changed feature."""
+    after = float(change.probabilities[schema.target.explained])
+    if not change.found:
+        plural = "s" if most > 1 else ""
+        return [(case, f"none within {most} feature{plural}", "", "", "", "", float("nan"))]
+    return [
+        (
+            case,
+            "found",
+            schema.features[j].name,
+            schema.features[j].label,
+            schema.features[j].display(row[j]),
+            schema.features[j].display(value),
+            after,
+        )
+        for j, value in change.changes
+    ]
+
+
+def agreement_rows(
+    explanations: dict[str, Explanation], cases: list[int], schema: Schema
+) -> list[Row]:
+    """(case, explainer_a, explainer_b, spearman, top3_overlap) of the explainers on each case."""
+    rows: list[Row] = []
+    values = player_values(explanations, schema)
+    for (a, b), rho in pair_correlations(values).items():
+        overlap = top_overlap(values[a], values[b], 3)
+        rows += [
+            (case, a, b, float(rho[index]), float(overlap[index]))
+            for case, index in enumerate(cases)
+        ]
+    return sorted(rows, key=lambda row: row[0])
+
+
+class SharedErrors:
+    """What a case has in common with validation instances that the model got wrong.
+
+    Every value of the case (numeric features by training quartiles) is a slice of the validation
+    part; slices where the model errs more than elsewhere are named, worst first. Of a wide table
+    the columns that tell the classes apart best are looked at, of other data none.
+    """
+
+    def __init__(self, dataset: Dataset, validation: Predictions) -> None:
+        self.schema = dataset.schema
+        self.part: Split = dataset.validation
+        self.wrong = ~validation.correct
+        train = dataset.train
+        self.columns = (
+            most_telling(train.inputs, train.labels, MOST_COLUMNS).tolist()
+            if kind_of(self.schema).named_columns
+            else []
+        )
+        self.edges = {
+            j: _quartiles(self.schema.features[j], train.inputs[:, j]) for j in self.columns
+        }
+
+    def rows(self, case: int, row: Array) -> list[Row]:
+        """(case, slice, n, error_rate, rest_error_rate), significant after Holm's correction."""
+        found = list(self._slices(row))
+        adjusted = holm([p for *_, p in found])
+        kept: list[Row] = [
+            (case, label, n, rate, rest)
+            for (label, n, rate, rest, _), p in zip(found, adjusted, strict=True)
+            if rate > rest and p < 0.05
+        ]
+        return sorted(kept, key=lambda one: one[4] - one[3])[:_MOST_SLICES]
+
+    def _slices(self, row: Array) -> Iterator[tuple[str, int, float, float, float]]:
+        for j in self.columns:
+            feature = self.schema.features[j]
+            inside, label = self._same(j, feature, float(row[j]))
+            n, rest = int(inside.sum()), int((~inside).sum())
+            if n < _LEAST_SHARED or rest < _LEAST_SHARED:
+                continue
+            errors, others = int(self.wrong[inside].sum()), int(self.wrong[~inside].sum())
+            _, p_value = compare_rates(errors, n, others, rest)
+            yield f"{feature.label} is {label}", n, errors / n, others / rest, p_value
+
+    def _same(self, j: int, feature: Feature, value: float) -> tuple[NDArray[np.bool_], str]:
+        column = self.part.inputs[:, j]
+        if np.isnan(value):
+            return np.isnan(column), "missing"
+        if not feature.is_numeric:
+            return column == value, f"“{feature.display(value)}”"
+        edges = self.edges[j]
+        place = int(np.searchsorted(edges, value, side="left"))
+        inside = (np.searchsorted(edges, column, side="left") == place) & ~np.isnan(column)
+        return inside, _bin_label(edges, place, feature.unit)
+
+
+def _quartiles(feature: Feature, column: Array) -> Array:
+    known = column[~np.isnan(column)]
+    if not feature.is_numeric or not len(known):
+        return np.zeros(0)
+    return np.unique(np.quantile(known, [0.25, 0.5, 0.75]))
+
+
+def _bin_label(edges: Array, place: int, unit: str | None) -> str:
+    if place == 0:
+        return f"up to {quantity(edges[0], unit)}"
+    if place == len(edges):
+        return f"over {quantity(edges[-1], unit)}"
+    return f"over {quantity(edges[place - 1], unit)}, up to {quantity(edges[place], unit)}"
+
+
+def frame(rows: list[Row], columns: str) -> pd.DataFrame:
+    """Rows as a table; columns are named in one string, divided by spaces."""
+    return pd.DataFrame(rows, columns=columns.split())

@@ -1,0 +1,316 @@
+"""Everything that a case page shows of one person's case."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.rounding import quantity
+from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.score import Bounds, Measurement
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases import case_tables as pages
+from deepseek_report.metrics.cases.case_choice import NAMED, ROLE_LABELS
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search
+from deepseek_report.metrics.cases.masking import masking_rows, smallest_masking
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    ExplanationMetric,
+    without_control,
+)
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import task_of
+
+Array = NDArray[np.float64]
+
+_CASE = Column("case", "place")
+_FEATURE = (Column("feature"), Column("label"))
+_TABLES = {
+    "cases": TableType(
+        (
+            _CASE,
+            Column("role"),
+            Column("role_label"),
+            Column("instance_id", "row"),
+            Column("position", "place"),
+            Column("label"),
+            Column("decision"),
+            Column("probability", "share"),
+            Column("threshold", "number"),
+            Column("correct", "yes_no"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("error", "quantity", unit=OF_TARGET),
+        ),
+        release=OF_CASES,
+    ),
+    "inputs": TableType((_CASE, *_FEATURE, Column("display"), Column("typical")), release=OF_CASES),
+    "neighbours": TableType(
+        (
+            _CASE,
+            Column("rank", "count"),
+            Column("instance_id", "row"),
+            Column("distance", "number"),
+            Column("label"),
+            Column("probability", "share"),
+            Column("prediction", "quantity", unit=OF_TARGET),
+            Column("text"),
+        )
+    ),
+    "reasons": TableType(
+        (
+            _CASE,
+            Column("explainer", "explainer"),
+            *_FEATURE,
+            Column("display"),
+            Column("attribution", "number"),
+            Column("rank", "count"),
+            Column("output_space"),
+        ),
+        release=OF_CASES,
+    ),
+    "counterfactuals": TableType(
+        (
+            _CASE,
+            Column("status"),
+            *_FEATURE,
+            Column("from_display"),
+            Column("to_display"),
+            Column("probability_after", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "agreement": TableType(
+        (
+            _CASE,
+            Column("explainer_a", "explainer"),
+            Column("explainer_b", "explainer"),
+            Column("spearman", "number"),
+            Column("top3_overlap", "share"),
+        ),
+        release=OF_CASES,
+    ),
+    "errors_like_this": TableType(
+        (
+            _CASE,
+            Column("slice"),
+            Column("n", "count"),
+            Column("error_rate", "share"),
+            Column("rest_error_rate", "share"),
+        ),
+        release=OF_CASES,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class CasePages(ExplanationMetric):
+    """The chosen cases: inputs, reasons, nearest training cases, smallest change, similar errors.
+
+    The smallest change is searched over at most `change_at_most` mutable features, among values
+    that occur in the training part, and every answer is checked with the model. In texts, images
+    and series nobody could change a place alone; there it is a set of at most `mask_at_most` words,
+    patches or windows without which the decision is another one.
+
+    Reference: Wachter, Mittelstadt & Russell 2018, arXiv:1711.00399 (counterfactuals);
+    Gower 1971, doi:10.2307/2528823 (distance).
+    """
+
+    reveals: ClassVar[Reveals] = "cases"
+    tables: ClassVar[TableTypes] = _TABLES
+    reasons: Annotated[int, Field(ge=1, le=100)] = 8
+    neighbours: Annotated[int, Field(ge=1, le=100)] = 5
+    change_at_most: Annotated[int, Field(ge=1, le=5)] = 3
+    mask_at_most: Annotated[int, Field(ge=1, le=100)] = 8
+
+    bounds: ClassVar[Bounds] = {}
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {
+            "dataset",
+            "predictions",
+            "validation_predictions",
+            "cases",
+            "classifier",
+            "explanations",
+        }
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        if not context.cases.roles:
+            raise NotApplicableError("cases describes chosen cases, and none was chosen.")
+        chosen = list(context.cases.roles.values())
+        positions = context.cases.explained[chosen]
+        inputs = context.dataset.test.inputs[positions]
+        explanations = without_control(dict(context.explanations))
+        return Measurement(
+            tables={
+                "cases": pages.frame(
+                    _case_rows(context, positions),
+                    "case role role_label instance_id position label decision probability "
+                    "threshold correct prediction error",
+                ),
+                **self._tables(context, inputs),
+                "reasons": pages.frame(
+                    self._reasons(chosen, explanations, context.dataset.schema),
+                    "case explainer feature label display attribution rank output_space",
+                ),
+                "agreement": pages.frame(
+                    pages.agreement_rows(explanations, chosen, context.dataset.schema),
+                    "case explainer_a explainer_b spearman top3_overlap",
+                ),
+            },
+            notes=_notes(context.dataset.schema),
+        )
+
+    def _tables(self, context: MeasureContext, inputs: Array) -> dict[str, pd.DataFrame]:
+        dataset, schema = context.dataset, context.dataset.schema
+        typical = typical_row(dataset.train.inputs, schema)
+        each = list(enumerate(inputs))
+        return {
+            "inputs": pages.frame(
+                [one for case, row in each for one in pages.input_rows(case, row, typical, schema)],
+                "case feature label display typical",
+            ),
+            "neighbours": pages.frame(
+                pages.neighbour_rows(inputs, dataset, context.classifier, self.neighbours),
+                "case rank instance_id distance label probability prediction text",
+            ),
+            "counterfactuals": pages.frame(
+                self._changes(context, inputs),
+                "case status feature label from_display to_display probability_after",
+            ),
+            "errors_like_this": pages.frame(
+                self._shared_errors(context, inputs),
+                "case slice n error_rate rest_error_rate",
+            ),
+        }
+
+    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+        """Nothing where a number is predicted: it is not right or wrong."""
+        if not task_of(context.dataset.schema.target).decides:
+            return []
+        shared = pages.SharedErrors(context.dataset, context.validation_predictions)
+        return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
+
+    def _changes(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+        """Nothing where a number is predicted: no decision could be altered."""
+        if not task_of(context.dataset.schema.target).decides:
+            return []
+        rule = DecisionRule(context.predictions.threshold, context.predictions.explained)
+        if not kind_of(context.dataset.schema).named_columns:
+            return self._maskings(context, inputs, rule)
+        train, most = context.dataset.train.inputs, self.change_at_most
+        columns = most_telling(train, context.dataset.train.labels, pages.MOST_COLUMNS)
+        search = Search(context.classifier, train, rule, most, frozenset(columns.tolist()))
+        context.progress.start("smallest changes", len(inputs))
+        rows: list[pages.Row] = []
+        for case, row in enumerate(inputs):
+            change = search.run(row)
+            rows += pages.counterfactual_rows(case, row, change, context.dataset.schema, most)
+            context.progress.advance()
+        return rows
+
+    def _maskings(
+        self, context: MeasureContext, inputs: Array, rule: DecisionRule
+    ) -> list[pages.Row]:
+        train, schema = context.dataset.train.inputs, context.dataset.schema
+        context.progress.start("smallest maskings", len(inputs))
+        rows: list[pages.Row] = []
+        for case, row in enumerate(inputs):
+            found = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
+            rows += masking_rows(case, row, found, schema, self.mask_at_most)
+            context.progress.advance()
+        return rows
+
+    def _reasons(
+        self, chosen: list[int], explanations: dict[str, Explanation], schema: Schema
+    ) -> list[pages.Row]:
+        return [
+            row
+            for case, index in enumerate(chosen)
+            for name, explanation in explanations.items()
+            for row in pages.reason_rows(case, index, name, explanation, schema, self.reasons)
+        ]
+
+
+def _notes(schema: Schema) -> tuple[Text, ...]:
+    kind = kind_of(schema)
+    near: Text = kind.filled(kind.words.nearest)
+    if not task_of(schema.target).decides:
+        return (near,)
+    if len(schema.target.classes) > 2:
+        chosen = message("notes.cases.of_class", name=schema.target.explained_class)
+        near = message("notes.joined", notes=[near, chosen])
+    if not kind.named_columns:
+        masked = message("notes.cases.masking", parts=kind.nouns[1], removed=kind.words.removed)
+        return (masked, near)
+    notes = (message("notes.cases.change"), near, message("notes.cases.shared_errors"))
+    if len(schema.features) > pages.MOST_COLUMNS:
+        return (*notes, message("notes.cases.most_telling", n=pages.MOST_COLUMNS))
+    return notes
+
+
+def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pages.Row]:
+    """What was said of each case, and what was true: two classes, or two numbers."""
+    schema = context.dataset.schema
+    said = _class_said if task_of(schema.target).decides else _number_said
+    return [
+        (
+            case,
+            role,
+            role_label(role, schema),
+            int(context.predictions.instance_ids[p]),
+            context.cases.roles[role],
+            *said(context.predictions, schema.target, int(p)),
+        )
+        for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
+    ]
+
+
+def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+    return (
+        target.classes[predictions.labels[p]],
+        target.classes[predictions.decisions[p]],
+        float(predictions.scores[p]),
+        float("nan") if predictions.threshold is None else predictions.threshold,
+        bool(predictions.correct[p]),
+        float("nan"),
+        float("nan"),
+    )
+
+
+def _number_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+    value, error = float(predictions.values[p]), float(predictions.errors[p])
+    nothing = float("nan")
+    label = quantity(float(predictions.labels[p]), target.unit)
+    return (label, quantity(value, target.unit), nothing, nothing, False, value, error)
+
+
+def role_label(role: str, schema: Schema) -> str:
+    """Why a case was chosen, for people: `group:sex:female` -> "Sex: female"."""
+    if role.startswith(NAMED):
+        return f"Case {role.removeprefix(NAMED)}"
+    if not role.startswith("group:"):
+        if role == "nearest_threshold" and len(schema.target.classes) > 2:
+            return "Nearest to another class"
+        return ROLE_LABELS.get(role, role.replace("_", " "))
+    _, name, level = role.split(":", 2)
+    labels = {one.name: one.label for one in schema.attributes}
+    return f"{labels.get(name, name)}: {level}"

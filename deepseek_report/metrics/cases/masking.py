@@ -1,0 +1,94 @@
+"""Which words, patches or windows carry a decision: taken away, they change it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule
+
+Array = NDArray[np.float64]
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """The players that were taken away, in that order; none where no set was found.
+
+    probabilities : (class,) without them.
+    """
+
+    players: tuple[int, ...]
+    probabilities: Array
+
+
+def smallest_masking(
+    classifier: Classifier, row: Array, train: Array, rule: DecisionRule, most: int
+) -> Masking:
+    """A small set of players whose absence alters the decision.
+
+    Greedy: the player whose loss lowers the probability of the decision most goes first, and so on;
+    what turns out to be needless is put back. A smaller set may exist.
+
+    Parameters
+    ----------
+    row : array
+        (feature,).
+    train : array
+        (row, feature), from which the typical input is taken.
+    rule : Rule
+        From probabilities to decisions.
+    most : int
+        Greatest number of players to take away.
+    """
+    schema: Schema = classifier.schema
+    kind = kind_of(schema)
+    reference = kind.baseline(row[None], train)[0]
+
+    def ask(sets: list[tuple[int, ...]]) -> Array:
+        gone = [np.isin(schema.owners, one) for one in sets]
+        return classifier.probabilities(np.where(np.stack(gone), reference, row))
+
+    whole = ask([()])
+    decided = int(rule.decisions(whole)[0])
+    left = np.flatnonzero(kind.present(row[None])[0]).tolist()
+    taken: tuple[int, ...] = ()
+    while left and len(taken) < most:
+        found = ask([(*taken, player) for player in left])
+        best = int(found[:, decided].argmin())
+        taken = (*taken, left.pop(best))
+        if rule.decisions(found[best : best + 1])[0] != decided:
+            needed = _without_needless(taken, lambda one: rule.decisions(ask([one]))[0] != decided)
+            return Masking(needed, ask([needed])[0])
+    return Masking((), whole[0])
+
+
+def _without_needless(
+    taken: tuple[int, ...], alters: Callable[[tuple[int, ...]], bool]
+) -> tuple[int, ...]:
+    """The set less every player without which the decision is altered all the same."""
+    for player in taken[:-1]:
+        fewer = tuple(one for one in taken if one != player)
+        if alters(fewer):
+            taken = fewer
+    return taken
+
+
+def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: int) -> list[Row]:
+    """(case, status, feature, label, from, to, probability_after): one row per player."""
+    kind = kind_of(schema)
+    if not found.players:
+        return [(case, f"none within {most} {kind.nouns[1]}", "", "", "", "", float("nan"))]
+    after = float(found.probabilities[schema.target.explained])
+    labels = schema.player_labels
+    return [
+        (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
+        for k in found.players
+    ]

@@ -1,0 +1,1 @@
+"""What explanations say, and whether they can be trusted."""

@@ -1,0 +1,259 @@
+"""Do the explainers agree with one another, and are they as good for every group?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext, Scope
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    compared,
+)
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.shared.plugin import Resamples
+
+Array = NDArray[np.float64]
+
+_KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
+
+
+def rowwise_spearman(a: Array, b: Array) -> Array:
+    """Spearman's rank correlation of each row of `a` with the same row of `b`.
+
+    Parameters
+    ----------
+    a, b : array
+        (instance, player). Ties share their mean rank; NaN is left out, in both at once.
+
+    Returns
+    -------
+    (instance,) in [−1, 1]; NaN where one of the two rows is constant.
+    """
+    first, second = (_centred_ranks(one) for one in (a, b))
+    size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
+    together = (first * second).sum(axis=1)
+    return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
+
+
+def _centred_ranks(values: Array) -> Array:
+    """Ranks less their mean; 0 for NaN."""
+    from scipy.stats import rankdata
+
+    known = ~np.isnan(values)
+    ranks = np.asarray(rankdata(np.where(known, values, np.inf), axis=1), dtype=np.float64)
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    total = np.where(known, ranks, 0.0).sum(axis=1, keepdims=True)
+    return np.where(known, ranks - total / count, 0.0)
+
+
+def top_overlap(a: Array, b: Array, k: int) -> Array:
+    """Share of the k players of largest magnitude that both rows name.
+
+    Parameters
+    ----------
+    a, b : array
+        (instance, player); NaN is no player.
+    k : int
+        How many players, at most all.
+
+    Returns
+    -------
+    (instance,) in [0, 1].
+    """
+    first, second = (_among_largest(np.abs(one), k) for one in (a, b))
+    most = np.minimum(k, (~np.isnan(a)).sum(axis=1))
+    return np.asarray((first & second).sum(axis=1) / np.maximum(most, 1))
+
+
+def _among_largest(magnitudes: Array, k: int) -> NDArray[np.bool_]:
+    order = np.argsort(-magnitudes, axis=1, kind="stable")
+    return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
+
+
+def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """All pairs of names, in the order of the config."""
+    return list(combinations(explanations, 2))
+
+
+def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
+    """{explainer: (instance, player)}, NaN where a player is not there."""
+    return {
+        name: kind_of(schema).by_player(explanation.values, explanation.inputs)
+        for name, explanation in explanations.items()
+    }
+
+
+def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
+    """For each pair the Spearman correlation of magnitudes, per instance.
+
+    values : {explainer: (instance, player)} from `player_values`.
+    """
+    size = {name: np.abs(one) for name, one in values.items()}
+    return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
+
+
+@dataclass(frozen=True)
+class ExplainerAgreement(ExplanationMetric):
+    """How far the explainers rank the features of the same instance alike.
+
+    Spearman correlation of |attributions| per instance, averaged over instances and over the pairs
+    of explainers. 1 means the same ranking, 0 none in common. `agreement_with_random` is what the
+    pairs with the random control give: what agreement by chance looks like. Agreement is no proof:
+    methods may err together.
+
+    Reference: Krishna et al. 2022, arXiv:2202.01602.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "pairs": TableType(
+            (
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                estimate("spearman", required=True),
+                Column("top5_overlap", "of_five", required=True),
+                Column("top5_sign_agreement", "share", shown=False),
+                Column("n", "count"),
+            ),
+            section="trust",
+            folded=True,
+            release=TableRelease(counts=("n",)),
+        ),
+        "per_case": TableType(
+            (
+                Column("position", "place"),
+                Column("explainer_a", "explainer"),
+                Column("explainer_b", "explainer"),
+                Column("spearman", "number"),
+                Column("top3_overlap", "share"),
+            )
+        ),
+    }
+
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"agreement": (-1.0, 1.0), "agreement_with_random": (-1.0, 1.0)}
+    scope: ClassVar[Scope] = "explainers"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "explanations", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanations = compared(context, "explainer_agreement")
+        if len(explanations) < 2:
+            raise NotApplicableError(
+                "explainer_agreement compares explainers, and there is only one"
+            )
+        values = player_values(explanations, context.dataset.schema)
+        found = pair_correlations(values)
+        if all(np.isnan(rho).all() for rho in found.values()):
+            raise NotApplicableError(
+                "explainer_agreement compares rankings, and in no explained case do two explainers "
+                "rank anything: all attributions of one are of the same size"
+            )
+        return Measurement(
+            scores=tuple(self._scores(found, explanations, context.seed)),
+            tables={
+                "pairs": self._pairs(found, explanations, values, context.seed),
+                "per_case": _per_instance(found, values),
+            },
+        )
+
+    def _scores(
+        self,
+        found: dict[tuple[str, str], Array],
+        explanations: dict[str, Explanation],
+        seed: int,
+    ) -> list[Score]:
+        control = {name for name, one in explanations.items() if one.method == CONTROL}
+        kinds = {
+            "agreement": [v for pair, v in found.items() if not control & set(pair)],
+            "agreement_with_random": [v for pair, v in found.items() if control & set(pair)],
+        }
+        return [
+            mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
+            for metric, values in kinds.items()
+            if values
+        ]
+
+    def _pairs(
+        self,
+        found: dict[tuple[str, str], Array],
+        explanations: dict[str, Explanation],
+        values: dict[str, Array],
+        seed: int,
+    ) -> pd.DataFrame:
+        rows = []
+        for (a, b), rho in found.items():
+            known = rho[~np.isnan(rho)]
+            mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
+            overlap = top_overlap(values[a], values[b], 5).mean()
+            signed = explanations[a].signed and explanations[b].signed
+            sign = _sign_agreement(values[a], values[b], 5) if signed else float("nan")
+            rows.append((a, b, mean, low, high, overlap, sign, len(known)))
+        columns = ["explainer_a", "explainer_b", "spearman", "low", "high", "top5_overlap"]
+        return pd.DataFrame(rows, columns=[*columns, "top5_sign_agreement", "n"])
+
+
+def _agreement(metric: str, pairs: int) -> Score:
+    return Score(
+        metric=metric,
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="higher" if metric == "agreement" else "none",
+        bounds=(-1.0, 1.0),
+        reference=_KRISHNA,
+        note=message("notes.explainer_agreement.pairs", pairs=pairs),
+    )
+
+
+def mean_known(values: list[Array]) -> Array:
+    """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
+    stacked = np.stack(values)
+    known = ~np.isnan(stacked)
+    count = known.sum(axis=0)
+    total = np.where(known, stacked, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
+def _sign_agreement(a: Array, b: Array, k: int) -> float:
+    """Of the players that both put among their first k, the share with the same sign."""
+    both = _among_largest(np.abs(a), k) & _among_largest(np.abs(b), k)
+    same = np.sign(a) == np.sign(b)
+    return float(same[both].mean()) if both.any() else float("nan")
+
+
+def _per_instance(found: dict[tuple[str, str], Array], values: dict[str, Array]) -> pd.DataFrame:
+    frames = [
+        pd.DataFrame(
+            {
+                "position": np.arange(len(rho)),
+                "explainer_a": a,
+                "explainer_b": b,
+                "spearman": rho,
+                "top3_overlap": top_overlap(values[a], values[b], 3),
+            }
+        )
+        for (a, b), rho in found.items()
+    ]
+    return pd.concat(frames, ignore_index=True)

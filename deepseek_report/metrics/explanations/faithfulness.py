@@ -1,0 +1,292 @@
+"""Does the attribution agree with what the model does? Deletion, insertion, completeness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.curves import Mode, Perturbation, rank_features
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    about_sample,
+    judged,
+)
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.tasks import task_of
+
+Array = NDArray[np.float64]
+Steps = Annotated[int, Field(ge=2, le=1000)]
+
+_PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
+_SUNDARARAJAN = "Sundararajan, Taly & Yan 2017, arXiv:1703.01365"
+_READS = frozenset(
+    {"dataset", "predictions", "cases", "classifier", "explanation", "control", "seed"}
+)
+
+
+def perturbation(context: MeasureContext, explanation: Explanation, steps: int) -> Perturbation:
+    """Replacement of the instances' players by the mask, or the training median or mode."""
+    train, schema = context.dataset.train, context.dataset.schema
+    return Perturbation(
+        classifier=context.classifier,
+        inputs=explanation.inputs,
+        baseline=kind_of(schema).baseline(explanation.inputs, train.inputs),
+        decided=context.predictions.decisions[explanation.positions],
+        steps=steps,
+        spread=task_of(schema.target).spread(train.labels),
+    )
+
+
+def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.int64]:
+    """(instance, player) the order in which an explanation takes players away."""
+    return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
+
+
+_CURVE = TableType(
+    (
+        Column("explainer", "explainer"),
+        Column("removed_share", "share"),
+        estimate("mean"),
+        Column("n", "count"),
+    ),
+    release=WHOLE,
+)
+
+
+@dataclass(frozen=True)
+class Deletion(ExplanationMetric):
+    """Area under the probability of the decision while its main features are taken away.
+
+    Features are replaced by the training median or mode, those that speak most for the decided
+    class first; the lower the area the better. `deletion_gain` is the paired difference random
+    order − this order: above 0 means that the explanation knows more than chance.
+
+    Texts lose words to the mask, images patches, series windows. Of a number the curve is
+    s · (f(x_S) − f(x')) / σ, the distance from the number at the baseline x' in the direction
+    s = ±1 of the prediction, in standard deviations σ of the training labels.
+
+    Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
+
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"deletion": (None, None), "deletion_gain": (None, None)}
+    reads: ClassVar[frozenset[str]] = _READS
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        return _measure(context, "deletion", self.steps, self.resamples)
+
+
+@dataclass(frozen=True)
+class Insertion(ExplanationMetric):
+    """Area under the probability of the decision while its main features are put back.
+
+    From the training median or mode on, the features that speak most for the decided class are
+    restored first; the higher the area the better. `insertion_gain` is the paired difference this
+    order − random order: above 0 means that the explanation knows more than chance. For texts,
+    images, series and numbers see `deletion`.
+
+    Reference: Petsiuk, Das & Saenko 2018, arXiv:1806.07421.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {"curve": _CURVE}
+
+    steps: Steps = 10
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"insertion": (None, None), "insertion_gain": (None, None)}
+    reads: ClassVar[frozenset[str]] = _READS
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        return _measure(context, "insertion", self.steps, self.resamples)
+
+
+def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) -> Measurement:
+    explanation = judged(context, mode)
+    replacing = perturbation(context, explanation, steps)
+    curves = replacing.curves(order_of(explanation, replacing), mode)
+    areas = replacing.areas(curves)
+    control = _control_areas(context, replacing, mode)
+    template = _template(context, explanation, mode, len(replacing.shares))
+    scores = [mean_score(template, areas, resamples, context.seed)]
+    arrays = {"per_instance": areas}
+    if control is not None:
+        gain = control - areas if mode == "deletion" else areas - control
+        scores.append(mean_score(_gain(template), gain, resamples, context.seed))
+        arrays |= {"control": control}
+    return Measurement(
+        scores=tuple(scores),
+        tables={"curve": _curve_table(explanation, replacing, curves, (resamples, context.seed))},
+        arrays=arrays,
+        notes=tuple(_notes(context, explanation, control)),
+    )
+
+
+def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Array | None:
+    control, explanation = context.control, context.explanation
+    if control is None or explanation is None or explanation.method == CONTROL:
+        return None
+    return replacing.areas(replacing.curves(order_of(control, replacing), mode))
+
+
+def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
+    schema = context.dataset.schema
+    task, baseline = task_of(schema.target), kind_of(schema).words.baseline
+    return Score(
+        metric=mode,
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="lower" if mode == "deletion" else "higher",
+        bounds=task.watched_bounds,
+        explainer=explanation.method,
+        reference=_PETSIUK,
+        note=message(
+            "notes.faithfulness.curve",
+            signed=explanation.signed,
+            outcome=task.outcome,
+            points=points,
+            watched=task.watched,
+            baseline=baseline,
+        ),
+    )
+
+
+def _gain(template: Score) -> Score:
+    from dataclasses import replace
+
+    return replace(
+        template,
+        metric=f"{template.metric}_gain",
+        direction="higher",
+        bounds=(None, None) if template.bounds[0] is None else (-1.0, 1.0),
+        note=message("notes.faithfulness.gain"),
+    )
+
+
+def _curve_table(
+    explanation: Explanation, replacing: Perturbation, curves: Array, draws: tuple[int, int]
+) -> pd.DataFrame:
+    mean, low, high = bootstrap_mean(curves, *draws)
+    return pd.DataFrame(
+        {
+            "explainer": explanation.method,
+            "removed_share": replacing.shares,
+            "mean": mean,
+            "low": low,
+            "high": high,
+            "n": len(curves),
+        }
+    )
+
+
+def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[Text]:
+    notes: list[Text] = []
+    if control is None and explanation.method != CONTROL:
+        notes.append(message("notes.faithfulness.no_control"))
+    several = len(context.dataset.schema.target.classes) > 2
+    decided = context.predictions.decisions[explanation.positions]
+    if several and explanation.signed and (decided != explanation.target).any():
+        notes.append(message("notes.faithfulness.other_class"))
+    kind = kind_of(context.dataset.schema)
+    return [*notes, kind.filled(kind.words.replaced), *about_sample(context)]
+
+
+@dataclass(frozen=True)
+class CompletenessGap(ExplanationMetric):
+    """How far the attributions miss the distance between prediction and base value.
+
+    mean |Σ attributions − (prediction − base)| / mean |prediction − base|; 0 means that the
+    attributions account for the whole prediction.
+
+    Reference: Sundararajan, Taly & Yan 2017, arXiv:1703.01365.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"completeness_gap": (0.0, None)}
+    reads: ClassVar[frozenset[str]] = frozenset({"explanation", "seed"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "completeness_gap")
+        gap = explanation.completeness_gap
+        if gap is None or explanation.base_values is None:
+            raise NotApplicableError(
+                "has no base value, so that its attributions need not add up to anything"
+            )
+        distance = np.abs(explanation.predictions - explanation.base_values)
+        value, low, high = ratio_of_means(np.abs(gap), distance, self.resamples, context.seed)
+        score = Score(
+            metric="completeness_gap",
+            category="explanation",
+            value=value,
+            low=low,
+            high=high,
+            n=len(gap),
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            interval_method=bootstrap_method("BCa", self.resamples, context.seed),
+            reference=_SUNDARARAJAN,
+            note=message("notes.completeness.relative"),
+        )
+        return Measurement(scores=(score,), arrays={"per_instance": gap})
+
+
+def ratio_of_means(
+    above: Array, below: Array, resamples: int, seed: int
+) -> tuple[float, float | None, float | None]:
+    """Mean of `above` over mean of `below`, with its 95 % BCa interval.
+
+    Parameters
+    ----------
+    above, below : array
+        (instance,), not negative.
+    resamples, seed : int
+        Of the bootstrap of instances.
+
+    Returns
+    -------
+    value, low, high : NaN and no interval where `below` is 0 throughout.
+    """
+    if not below.any():
+        return float("nan"), None, None
+    if len(above) < 2:
+        return float(above.mean() / below.mean()), None, None
+
+    def statistic(weights: Array) -> Array:
+        under = weights @ below
+        return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
+
+    one = np.zeros(len(above), dtype=np.int64)
+    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
+    low, high = found.interval()
+    return float(found.value), float(low), float(high)

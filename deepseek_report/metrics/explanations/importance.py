@@ -1,0 +1,238 @@
+"""Which features matter over all explained instances, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Attribute, Schema
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.units import Units
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    ExplanationMetric,
+    about_sample,
+    judged,
+)
+from deepseek_report.metrics.explanations.faithfulness import ratio_of_means
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean
+from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import bootstrap_method
+
+Array = NDArray[np.float64]
+#: A token must stand in so many explained texts to be told of.
+LEAST_OCCURRENCES = 3
+#: Features that get an interval, and that are compared by group, the most important first.
+MOST_INTERVALS, MOST_BY_GROUP = 300, 100
+
+
+@dataclass(frozen=True)
+class Importance(ExplanationMetric):
+    """Mean magnitude of each feature's attributions, over all explained instances and by group.
+
+    In images and series a feature is a patch or a window, in texts a token wherever it stands.
+
+    `top_feature_share` is the share of the first feature in the sum of all mean magnitudes.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "importance": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("feature"),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("mean_signed", "number"),
+                Column("share", "share"),
+                Column("n", "count"),
+                Column("rank", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        ),
+        "by_group": TableType(
+            (
+                Column("explainer", "explainer", shown=False),
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("mean_absolute"),
+                Column("n", "count"),
+            ),
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("explainer", "attribute", "feature"),)),
+        ),
+    }
+
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"top_feature_share": SHARE}
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "cases", "explanation", "seed"}
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "importance")
+        draws, schema = (self.resamples, context.seed), context.dataset.schema
+        units = _units_of(explanation, schema)
+        if not units.names:
+            raise NotApplicableError(
+                f"no {kind_of(schema).noun} stands in {LEAST_OCCURRENCES} of the "
+                f"{len(explanation)} explained texts"
+            )
+        return Measurement(
+            scores=(_top_share(explanation, units, draws),),
+            tables={
+                "importance": _overall(explanation, units, draws),
+                "by_group": _by_group(context, explanation, units, draws),
+            },
+            notes=(*_about_units(units, schema), *about_sample(context)),
+        )
+
+
+def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
+    if about := kind_of(schema).about_units(LEAST_OCCURRENCES):
+        yield about
+    if len(units.names) > MOST_INTERVALS:
+        yield message(
+            "notes.global_importance.first",
+            n=len(units.names),
+            with_interval=MOST_INTERVALS,
+            by_group=MOST_BY_GROUP,
+        )
+
+
+def _units_of(explanation: Explanation, schema: Schema) -> Units:
+    return kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
+
+
+def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
+    """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` first."""
+    sizes = [np.abs(one) for one in units.values]
+    means = np.array([one.mean() if len(one) else np.nan for one in sizes])
+    low, high = np.full(len(means), np.nan), np.full(len(means), np.nan)
+    largest = np.argsort(-_sums(units), kind="stable")[:MOST_INTERVALS]
+    if len({len(sizes[k]) for k in largest}) == 1:
+        largest = np.sort(largest)
+        _, low[largest], high[largest] = bootstrap_mean(
+            np.stack([sizes[k] for k in largest], axis=1), *draws
+        )
+    else:
+        for k in largest:
+            _, low[k], high[k] = bootstrap_mean(sizes[k], *draws)
+    return means, low, high
+
+
+def _sums(units: Units) -> Array:
+    """(unit,) all that is attributed to each, whatever its sign; what units are ranked by."""
+    return np.array([np.abs(one).sum() for one in units.values], dtype=np.float64)
+
+
+def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -> Score:
+    n = len(explanation)
+    totals = np.zeros((len(units.names), n))
+    for k, (values, rows) in enumerate(zip(units.values, units.rows, strict=True)):
+        np.add.at(totals[k], rows, np.abs(values))
+    top = int(totals.sum(axis=1).argmax())
+    value, low, high = ratio_of_means(totals[top], totals.sum(axis=0), *draws)
+    return Score(
+        metric="top_feature_share",
+        category="explanation",
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        direction="none",
+        bounds=(0.0, 1.0),
+        unit="share",
+        explainer=explanation.method,
+        interval_method=bootstrap_method("BCa", *draws),
+        note=message("notes.global_importance.top", name=units.names[top]),
+    )
+
+
+def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> pd.DataFrame:
+    mean, low, high = _estimates(units, draws)
+    sums = _sums(units)
+    total = sums.sum()
+    signed = [one.mean() if explanation.signed else np.nan for one in units.values]
+    frame = pd.DataFrame(
+        {
+            "explainer": explanation.method,
+            "feature": units.names,
+            "label": units.labels,
+            "mean_absolute": mean,
+            "low": low,
+            "high": high,
+            "mean_signed": np.array(signed, dtype=np.float64),
+            "share": sums / total if total > 0 else np.zeros(len(mean)),
+            "n": [len(one) for one in units.values],
+        }
+    ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
+    return frame.assign(rank=np.arange(1, len(frame) + 1))
+
+
+def _by_group(
+    context: MeasureContext, explanation: Explanation, units: Units, draws: tuple[int, int]
+) -> pd.DataFrame:
+    largest = sorted(np.argsort(-_sums(units), kind="stable")[:MOST_BY_GROUP].tolist())
+    frames = [
+        _level(context, explanation, (attribute, code), units, largest, draws)
+        for attribute in context.dataset.schema.attributes
+        if attribute.name in context.predictions.groups
+        for code in range(len(attribute.levels))
+    ]
+    columns = ["explainer", "attribute", "attribute_label", "level", "feature", "label"]
+    empty = pd.DataFrame(columns=[*columns, "mean_absolute", "low", "high", "n"])
+    kept = [frame for frame in frames if frame is not None]
+    return pd.concat(kept, ignore_index=True) if kept else empty
+
+
+def _level(
+    context: MeasureContext,
+    explanation: Explanation,
+    level: tuple[Attribute, int],
+    units: Units,
+    largest: list[int],
+    draws: tuple[int, int],
+) -> pd.DataFrame | None:
+    attribute, code = level
+    chosen = context.predictions.groups[attribute.name][explanation.positions] == code
+    if not chosen.any():
+        return None
+    inside = units.within(chosen, largest)
+    inside = inside.within(chosen, [k for k, one in enumerate(inside.values) if len(one)])
+    mean, low, high = _estimates(inside, draws)
+    return pd.DataFrame(
+        {
+            "explainer": explanation.method,
+            "attribute": attribute.name,
+            "attribute_label": attribute.label,
+            "level": attribute.levels[code],
+            "feature": inside.names,
+            "label": inside.labels,
+            "mean_absolute": mean,
+            "low": low,
+            "high": high,
+            "n": [len(one) for one in inside.values],
+        }
+    )

@@ -1,0 +1,315 @@
+"""Does an explanation point at what is known to make the label?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import n_players, player_sums
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    judged,
+)
+from deepseek_report.metrics.explanations.instance_means import mean_score
+from deepseek_report.metrics.shared.plugin import Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import task_of
+
+Array = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
+_ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
+#: {score: (what it is, reference)}, in the order of the report.
+_MEASURES = {
+    "pointing_game": (
+        message("notes.localisation.pointing_game"),
+        _ZHANG,
+    ),
+    "relevance_mass": (
+        message("notes.localisation.relevance_mass"),
+        _ARRAS,
+    ),
+    "relevance_rank": (
+        message("notes.localisation.relevance_rank"),
+        _ARRAS,
+    ),
+    "localisation_auc": (
+        message("notes.localisation.localisation_auc"),
+        "Fawcett 2006, doi:10.1016/j.patrec.2005.10.010",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Localisation(ExplanationMetric):
+    """How much of an explanation lies on the columns that are known to make the label.
+
+    Only over explained instances with a known truth (`Split.truth`): the pixels of a defect, a
+    planted token, the columns that a generated label depends on. Each number stands beside what an
+    explanation that points anywhere would reach; `localisation_gain` is the mean of relevance mass
+    − share of the truth in the instance, above 0 is better than chance.
+
+    evidence : what counts as pointing at a column. "positive" is the attribution toward the
+        explained class, "magnitude" its size; "auto" takes the first for texts, images and series
+        of the explained class, and the second for tables, other classes and numbers.
+
+    References: Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008; Zhang et al. 2018,
+    doi:10.1007/s11263-017-1059-x.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "localisation": TableType(
+            (
+                Column("explainer", "explainer"),
+                Column("measure"),
+                estimate("value"),
+                Column("chance", "number"),
+                Column("control", "number"),
+                Column("n", "count"),
+            ),
+            release=TableRelease(counts=("n",)),
+        )
+    }
+
+    evidence: Literal["auto", "positive", "magnitude"] = "auto"
+    resamples: Resamples = 2000
+
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "cases", "explanation", "control", "seed"}
+    )
+    bounds: ClassVar[Bounds] = {**dict.fromkeys(_MEASURES, SHARE), "localisation_gain": (-1.0, 1.0)}
+    needs_truth: ClassVar[bool] = True
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "localisation")
+        truth, there, chosen = _truths(context, explanation)
+        evidence = self._evidence(context, explanation)[chosen]
+        schema = context.dataset.schema
+        found = _pointing(evidence, truth, there, schema)
+        chance = _chances(truth, there, schema)
+        control = self._control(context, truth, there, chosen)
+        draws = (self.resamples, context.seed)
+        scores = [
+            mean_score(_template(name, explanation, chance[name], control), found[name], *draws)
+            for name in _MEASURES
+        ]
+        gain = found["relevance_mass"] - chance["relevance_mass"]
+        return Measurement(
+            scores=(*scores, mean_score(_gain(explanation), gain, *draws)),
+            tables={"localisation": _table(scores, chance, control)},
+            arrays={**found, "positions": explanation.positions[chosen]},
+            notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
+        )
+
+    def _evidence(self, context: MeasureContext, explanation: Explanation) -> Array:
+        """(instance, column), not negative: how strongly each column is pointed at."""
+        size = np.abs(explanation.values)
+        if not explanation.signed or self.evidence == "magnitude":
+            return size
+        toward = np.maximum(explanation.values, 0.0)
+        if self.evidence == "positive":
+            return toward
+        schema = context.dataset.schema
+        labels = context.dataset.test.labels[explanation.positions]
+        task = task_of(schema.target)
+        plain = not kind_of(schema).evidence_is_there or not task.decides
+        fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
+        return np.where(fits[:, None], toward, size)
+
+    def _control(
+        self, context: MeasureContext, truth: Bools, there: Bools, chosen: Bools
+    ) -> Mapping[str, float]:
+        """{score: mean of the random control}; empty where there is none."""
+        explanation, control = context.explanation, context.control
+        if control is None or explanation is None or explanation.method == CONTROL:
+            return {}
+        evidence = self._evidence(context, control)[chosen]
+        found = _pointing(evidence, truth, there, context.dataset.schema)
+        return {name: float(np.nanmean(values)) for name, values in found.items()}
+
+
+def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
+    """Truth and presence of the columns of instances with a truth, and which instances these are.
+
+    Raises
+    ------
+    NotApplicableError : nothing is known, or all or nothing of every instance is the truth.
+    """
+    truth = context.dataset.test.truth
+    if truth is None:
+        raise NotApplicableError(
+            "localisation needs data in which the cause of the label is known, such as a mask of "
+            "the defective pixels; these data have no such truth."
+        )
+    mine = truth[explanation.positions]
+    there = kind_of(context.dataset.schema).known(explanation.inputs)
+    mine = mine & there
+    chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
+    if not chosen.any():
+        raise NotApplicableError(
+            "localisation needs explained instances of which some columns are known to make the "
+            "label and others are known not to; there is none among those explained."
+        )
+    return mine[chosen], there[chosen], chosen
+
+
+def _pointing(evidence: Array, truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+    """{score: (instance,)}; NaN where nothing is pointed at."""
+    rows = list(zip(evidence, truth, there, strict=True))
+    hits = touched(truth, schema)
+    sums = player_sums(evidence, schema.owners)
+    empty = ~evidence.any(axis=1)
+    found = {
+        "pointing_game": np.array([top_hit(*one) for one in zip(sums, hits, strict=True)]),
+        "relevance_mass": np.array([mass_inside(e, t) for e, t, _ in rows]),
+        "relevance_rank": np.array([rank_inside(e[p], t[p]) for e, t, p in rows]),
+        "localisation_auc": np.array([order_of_truth(e[p], t[p]) for e, t, p in rows]),
+    }
+    return {name: np.where(empty, np.nan, values) for name, values in found.items()}
+
+
+def _chances(truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+    """{score: (instance,)} what pointing anywhere would give."""
+    share = truth.sum(axis=1) / there.sum(axis=1)
+    players = np.maximum(touched(there, schema).sum(axis=1), 1)
+    return {
+        "pointing_game": touched(truth, schema).sum(axis=1) / players,
+        "relevance_mass": share,
+        "relevance_rank": share,
+        "localisation_auc": np.full(len(truth), 0.5),
+    }
+
+
+def touched(columns: Bools, schema: Schema) -> Bools:
+    """(instance, column) -> (instance, player) whether any of its columns is marked."""
+    return player_sums(columns.astype(np.float64), schema.owners) > 0
+
+
+def top_hit(evidence: Array, hit: Bools) -> float:
+    """Whether the player with the largest evidence is a hit; of equal ones the share of hits.
+
+    evidence, hit : (player,). Returns a value in [0, 1]; 1 means that the explanation points at
+    the truth.
+    """
+    return float(hit[evidence == evidence.max()].mean())
+
+
+def mass_inside(evidence: Array, truth: Bools) -> float:
+    """Share of the evidence on columns of the truth; in [0, 1], NaN where there is no evidence.
+
+    evidence, truth : (column,). Relevance mass accuracy of Arras, Osman & Samek 2022.
+    """
+    total = evidence.sum()
+    return float(evidence[truth].sum() / total) if total > 0 else float("nan")
+
+
+def rank_inside(evidence: Array, truth: Bools) -> float:
+    """Of the K columns with most evidence the share that is truth, K being the size of the truth.
+
+    Where columns at the border are equal, the mean over all orders of them is taken.
+
+    evidence, truth : (column,). Returns a value in [0, 1]. Relevance rank accuracy of Arras, Osman
+    & Samek 2022.
+    """
+    size = int(truth.sum())
+    border = np.partition(evidence, -size)[-size]
+    above, equal = evidence > border, evidence == border
+    left = size - int(above.sum())
+    return float((truth[above].sum() + left * truth[equal].mean()) / size)
+
+
+def order_of_truth(evidence: Array, truth: Bools) -> float:
+    """P(evidence in the truth > outside) + ½ P(equal); in [0, 1], 0.5 means no order.
+
+    evidence, truth : (column,), with columns inside and outside.
+    """
+    from scipy.stats import rankdata
+
+    inside, outside = int(truth.sum()), int((~truth).sum())
+    mean_rank = float(rankdata(evidence)[truth].mean())
+    return (mean_rank - (inside + 1) / 2) / outside
+
+
+def _template(
+    name: str, explanation: Explanation, chance: Array, control: Mapping[str, float]
+) -> Score:
+    what, reference = _MEASURES[name]
+    return Score(
+        metric=name,
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="higher",
+        bounds=(0.0, 1.0),
+        explainer=explanation.method,
+        reference=reference,
+        note=message(
+            "notes.localisation.beside",
+            what=what,
+            chance=float(chance.mean()),
+            control=control.get(name),
+        ),
+    )
+
+
+def _gain(explanation: Explanation) -> Score:
+    return Score(
+        metric="localisation_gain",
+        category="explanation",
+        value=np.nan,
+        n=0,
+        direction="higher",
+        bounds=(-1.0, 1.0),
+        explainer=explanation.method,
+        reference=_ARRAS,
+        note=message("notes.localisation.gain"),
+    )
+
+
+def _table(
+    scores: list[Score], chance: Mapping[str, Array], control: Mapping[str, float]
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "explainer": one.explainer,
+                "measure": one.metric,
+                "value": one.value,
+                "low": np.nan if one.low is None else one.low,
+                "high": np.nan if one.high is None else one.high,
+                "chance": float(chance[one.metric].mean()),
+                "control": control.get(one.metric, np.nan),
+                "n": one.n,
+            }
+            for one in scores
+        ]
+    )
+
+
+def _notes(explanation: Explanation, schema: Schema, n: int) -> list[Text]:
+    notes = [message("notes.localisation.known", n=n, of=len(explanation))]
+    if n_players(schema) < len(schema.features):
+        notes.append(message("notes.localisation.whole_parts", parts=kind_of(schema).nouns[1]))
+    return [*notes, message("notes.localisation.elsewhere")]

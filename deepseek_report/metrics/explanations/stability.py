@@ -1,0 +1,249 @@
+"""Does the explanation hold when the input moves a little, and does it depend on the weights?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.players import player_sums
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.agreement import mean_known, rowwise_spearman
+from deepseek_report.metrics.explanations.explanation_plugin import (
+    CONTROL,
+    ExplanationMetric,
+    judged,
+)
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score
+from deepseek_report.metrics.shared.plugin import Resamples
+
+Array = NDArray[np.float64]
+
+_YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
+_ADEBAYO = "Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, arXiv:1810.03292"
+
+
+@dataclass(frozen=True)
+class MaxSensitivity(ExplanationMetric):
+    """How much the attributions change, at most, when numeric inputs move a little.
+
+    max over δ of |φ(x + δ) − φ(x)| / |φ(x)| (Euclidean), averaged over instances; δ is uniform
+    within ± `radius` × the training interquartile range of each numeric feature, categories stay.
+    0 means no change. In a text a move replaces one word by the mask, which is no small step: its
+    own attribution goes with it. Attributions are summed by player. The random draws of an
+    explainer that samples are the same for every δ. `max_sensitivity_ratio` divides by what
+    attributions drawn anew each time would give.
+
+    Yeh et al. take the absolute change within a ball; the change is relative here, so that methods
+    in different units compare, and the largest of a few moves is a lower bound of their maximum.
+
+    Reference: Yeh et al. 2019, arXiv:1901.09392.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    radius: Annotated[float, Field(gt=0, le=10)] = 0.1
+    perturbations: Annotated[int, Field(ge=1, le=1000)] = 4
+    instances: Annotated[int, Field(ge=1)] = 8
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {
+        "max_sensitivity": (0.0, None),
+        "max_sensitivity_ratio": (0.0, None),
+    }
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+
+    def explained_again(self, n_instances: int) -> int:
+        """The chosen instances, and each of them moved a few times."""
+        return min(self.instances, n_instances) * (1 + self.perturbations)
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "max_sensitivity")
+        chosen = evenly_spaced(len(explanation), self.instances)
+        moved = self._moved(context, explanation.inputs[chosen])
+        values = _explain_each(context, [explanation.inputs[chosen], *moved])
+        values = player_sums(values, context.dataset.schema.owners)
+        found = max_relative_change(values[0], values[1:])
+        if np.isnan(found).all():
+            raise NotApplicableError(
+                "max_sensitivity relates changes to the attributions’ own size, and all that "
+                f"{explanation.method} gives here are 0"
+            )
+        chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
+        template = self._template(explanation, context.dataset.schema)
+        ratio = Score(
+            metric="max_sensitivity_ratio",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            reference=_YEH,
+            note=message("notes.max_sensitivity.ratio"),
+        )
+        return Measurement(
+            scores=(
+                mean_score(template, found, self.resamples, context.seed),
+                mean_score(ratio, found / chance, self.resamples, context.seed),
+            ),
+            arrays={"per_instance": found, "rows": chosen},
+        )
+
+    def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
+        rng = np.random.default_rng([context.seed, 1])
+        kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
+        moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
+        if not moved:
+            raise NotApplicableError(
+                "max_sensitivity moves numeric features, and this data set has none that vary"
+            )
+        return moved
+
+    def _by_chance(self, shape: tuple[int, ...], signed: bool, seed: int) -> float:
+        """Expected sensitivity of attributions drawn anew each time, from up to 1000 draws."""
+        rng = np.random.default_rng([seed, 2])
+        draws = max(_MOST_DRAWN // shape[-1], 20)
+        drawn = rng.standard_normal((1 + self.perturbations, min(draws, 1000), shape[-1]))
+        drawn = drawn if signed else np.abs(drawn)
+        return float(max_relative_change(drawn[0], drawn[1:]).mean())
+
+    def _template(self, explanation: Explanation, schema: Schema) -> Score:
+        move = kind_of(schema).nudge_words(self.radius)
+        return Score(
+            metric="max_sensitivity",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="lower",
+            bounds=(0.0, None),
+            explainer=explanation.method,
+            reference=_YEH,
+            note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
+        )
+
+
+#: Numbers per move that stand for attributions by chance.
+_MOST_DRAWN = 400_000
+
+
+def max_relative_change(original: Array, moved: Array) -> Array:
+    """Greatest relative change of each instance's attributions over several moves.
+
+    Parameters
+    ----------
+    original : array
+        (instance, feature).
+    moved : array
+        (move, instance, feature).
+
+    Returns
+    -------
+    (instance,); 0 means no change, NaN where the original is 0 throughout.
+    """
+    size = np.linalg.norm(original, axis=-1)
+    change = np.linalg.norm(moved - original, axis=-1).max(axis=0)
+    return np.asarray(np.divide(change, size, out=np.full(size.shape, np.nan), where=size > 0))
+
+
+@dataclass(frozen=True)
+class ParameterRandomisation(ExplanationMetric):
+    """Whether the attributions depend on what the model has learned.
+
+    Spearman correlation of |attributions| of the trained model with those of the same model with
+    weights drawn anew, averaged over draws and instances. Near 0 is good: an explanation that
+    stays the same without the learned weights does not explain them. In texts, images and series
+    players that get exactly 0 with both weights, such as empty margins, are left out.
+
+    Reference: Adebayo et al. 2018, arXiv:1810.03292.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    draws: Annotated[int, Field(ge=1, le=100)] = 2
+    instances: Annotated[int, Field(ge=1)] = 16
+    resamples: Resamples = 2000
+
+    bounds: ClassVar[Bounds] = {"randomisation_correlation": (-1.0, 1.0)}
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "classifier", "explanation", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+
+    def explained_again(self, n_instances: int) -> int:
+        """The chosen instances, once for each draw of the weights."""
+        return min(self.instances, n_instances) * self.draws
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        explanation = judged(context, "parameter_randomisation")
+        explain = _explain(context, "parameter_randomisation")
+        chosen = evenly_spaced(len(explanation), self.instances)
+        rows, kind = explanation.inputs[chosen], kind_of(context.dataset.schema)
+        values = np.abs(kind.by_player(explanation.values[chosen], rows))
+        others = [
+            np.abs(kind.by_player(explain(model, rows), rows))
+            for model in self._randomised(context)
+        ]
+        if kind.idle_players:
+            others = [_without_idle(values, one) for one in others]
+        found = mean_known([rowwise_spearman(*_both_known(values, one)) for one in others])
+        if np.isnan(found).all():
+            raise NotApplicableError(
+                f"{explanation.method} gives no instance two different values, so there is no "
+                "order that random weights could change; parameter_randomisation does not apply."
+            )
+        template = Score(
+            metric="randomisation_correlation",
+            category="explanation",
+            value=np.nan,
+            n=0,
+            direction="zero",
+            bounds=(-1.0, 1.0),
+            explainer=explanation.method,
+            reference=_ADEBAYO,
+            note=message("notes.parameter_randomisation.draws", n=self.draws),
+        )
+        return Measurement(
+            scores=(mean_score(template, found, self.resamples, context.seed),),
+            arrays={"per_instance": found, "rows": chosen},
+            notes=_about_control(explanation),
+        )
+
+    def _randomised(self, context: MeasureContext) -> Iterator[Classifier]:
+        seeds = np.random.SeedSequence([context.seed, 4]).generate_state(self.draws)
+        return (context.classifier.randomised(int(seed)) for seed in seeds)
+
+
+def _without_idle(values: Array, others: Array) -> Array:
+    """The others, NaN where both are 0: a patch that is as typical gets 0 from any model."""
+    return np.where((values == 0) & (others == 0), np.nan, others)
+
+
+def _both_known(a: Array, b: Array) -> tuple[Array, Array]:
+    missing = np.isnan(a) | np.isnan(b)
+    return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
+
+
+def _about_control(explanation: Explanation) -> tuple[Text, ...]:
+    if explanation.method != CONTROL:
+        return ()
+    return (message("notes.parameter_randomisation.control"),)
+
+
+def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:
+    if context.explain is None:
+        raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
+    return context.explain
+
+
+def _explain_each(context: MeasureContext, batches: list[Array]) -> Array:
+    explain = _explain(context, "max_sensitivity")
+    return np.stack([explain(context.classifier, rows) for rows in batches])

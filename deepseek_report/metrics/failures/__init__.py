@@ -1,0 +1,1 @@
+"""Where a model fails: slices, parts of the data, disturbed inputs, labels."""

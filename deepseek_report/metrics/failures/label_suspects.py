@@ -1,0 +1,137 @@
+"""Labels that look wrong: neither the model nor similar training rows agree with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds.encoding import encoding_of
+from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.statistics.intervals import SHARE, rate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
+    """(class,) mean probability of each class among the instances that carry its label.
+
+    A class without instances gets a threshold above 1, which nothing reaches.
+
+    References
+    ----------
+    Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
+    """
+    means = np.full(probabilities.shape[1], 2.0)
+    for one in np.unique(labels):
+        means[one] = probabilities[labels == one, one].mean()
+    return means
+
+
+def confidently_another(labels: Ints, probabilities: Floats, thresholds: Floats) -> Bools:
+    """(instance,) whether another class reaches its threshold, and is the likeliest that does."""
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    best = reached.argmax(axis=1)
+    return np.asarray((reached.max(axis=1) >= 0) & (best != labels))
+
+
+def neighbours_agreeing(data: Dataset, positions: Ints, n_neighbours: int) -> Floats:
+    """Share of the nearest training rows with the same label, for some rows of the test part.
+
+    Distance is Euclidean over standardised numbers and one-hot categories, or weighted words.
+    """
+    from sklearn.neighbors import NearestNeighbors
+
+    if not len(positions):
+        return np.zeros(0)
+    encoder = encoding_of(data.schema.features, data.train.inputs)
+    k = min(n_neighbours, len(data.train))
+    index = NearestNeighbors(n_neighbors=k, algorithm="brute")
+    index.fit(encoder.transform(data.train.inputs).astype(np.float32))
+    queries = encoder.transform(data.test.inputs[positions]).astype(np.float32)
+    nearest = index.kneighbors(queries, return_distance=False)
+    same = data.train.labels[nearest] == data.test.labels[positions][:, None]
+    return np.asarray(same.mean(axis=1))
+
+
+@dataclass(frozen=True)
+class LabelSuspects(ClassMetric):
+    """Test rows whose label both the model and similar training rows contradict."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "suspects": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("label"),
+                Column("probability", "share"),
+                Column("nearest_agree", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            most=20,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"label_suspects": SHARE}
+    category: ClassVar[Category] = "data"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "validation_predictions", "dataset"}
+    )
+    n_neighbours: Annotated[int, Field(ge=1, le=200)] = 10
+    most_agreeing: Annotated[float, Field(ge=0, le=1)] = 0.2
+    most: Annotated[int, Field(ge=1, le=5000)] = 200
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, validation = context.predictions, context.validation_predictions
+        thresholds = class_thresholds(validation.labels, validation.probabilities)
+        doubted = np.flatnonzero(confidently_another(p.labels, p.probabilities, thresholds))
+        agreeing = neighbours_agreeing(context.dataset, doubted, self.n_neighbours)
+        kept = agreeing <= self.most_agreeing
+        suspects = doubted[kept]
+        score = rate(len(suspects), len(p)).score(
+            "label_suspects",
+            "data",
+            "lower",
+            unit="share",
+            bounds=SHARE,
+            reference="doi:10.1613/jair.1.12125",
+            note=message(
+                "notes.label_suspects.rule", share=self.most_agreeing, neighbours=self.n_neighbours
+            ),
+        )
+        classes = context.dataset.schema.target.classes
+        table = suspect_table(p, suspects, agreeing[kept], classes).head(self.most)
+        notes = [message("notes.label_suspects.no_proof")]
+        if len(suspects) > self.most:
+            listed = message("notes.label_suspects.listed", n=len(suspects), most=self.most)
+            notes.append(listed)
+        return Measurement((score,), {"suspects": table}, notes=tuple(notes))
+
+
+def suspect_table(
+    p: Predictions, suspects: Ints, agreeing: Floats, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """The suspects, least likely label first; `probability` is that of the label given."""
+    labels = p.labels[suspects]
+    table = pd.DataFrame(
+        {
+            "instance_id": p.instance_ids[suspects],
+            "label": np.array(classes, dtype=object)[labels],
+            "probability": p.probabilities[suspects, labels],
+            "nearest_agree": agreeing,
+        }
+    ).astype({"label": str})
+    return table.sort_values(["probability", "instance_id"], ignore_index=True)

@@ -1,0 +1,140 @@
+"""Whether more data would help: ranking quality of a reference predictor by number of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.reference_predictors import fit_predictor, limits_of
+from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.statistics.classification_errors import require_both
+from deepseek_report.statistics.ranking import delong, macro_auc, paired_difference
+from deepseek_report.statistics.resampling import stratified_order
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import REFERENCES
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+_FEWEST_ROWS = 50
+_Ranking = tuple[float, Floats]
+
+
+@dataclass(frozen=True)
+class LearningCurve(ClassMetric):
+    """Test AUC of a reference predictor trained on growing parts of the training data."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("rows", "count"),
+                Column("fraction", "share", shown=False),
+                estimate("roc_auc"),
+                Column("predictor"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"learning_curve_gain": (-1.0, 1.0)}
+    category: ClassVar[Category] = "data"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    predictor: Literal["gradient_boosting", "logistic_regression"] = "gradient_boosting"
+    fractions: Annotated[tuple[Fraction, ...], Field(min_length=2)] = (
+        0.0625,
+        0.125,
+        0.25,
+        0.5,
+        1.0,
+    )
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        test, target = context.dataset.test, context.dataset.schema.target
+        require_both(test.labels, "a learning curve")
+        rows = self._rows(len(context.dataset.train))
+        context.progress.start("learning curve", len(rows))
+        rankings = {n: self._ranking(context, n) for n in rows}
+        fewest = int(np.bincount(test.labels)[np.unique(test.labels)].min())
+        table = pd.DataFrame(
+            [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
+        )
+        about = message(
+            "notes.learning_curve.reference",
+            reference=REFERENCES[self.predictor],
+            target=target.label,
+        )
+        limits = limits_of(
+            task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
+        )
+        notes = (about, limits) if limits else (about,)
+        gain = _last_doubling(rankings, REFERENCES[self.predictor])
+        return Measurement((gain,), {"curve": table}, notes=notes)
+
+    def _rows(self, n: int) -> list[int]:
+        rows = sorted({round(n * one) for one in self.fractions})
+        rows = [one for one in rows if one >= _FEWEST_ROWS]
+        if len(rows) < 2:
+            raise NotApplicableError(
+                f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
+                f"training part has {n} rows"
+            )
+        return rows
+
+    def _ranking(self, context: MeasureContext, rows: int) -> _Ranking:
+        data = context.dataset
+        order = stratified_order(data.train.labels, np.random.default_rng(context.seed))
+        part = data.train.take(order[:rows])
+        target = data.schema.target
+        predict = fit_predictor(
+            task_of(target),
+            self.predictor,
+            data.schema.features,
+            part.inputs,
+            part.labels,
+            len(target.classes),
+            context.seed,
+        )
+        context.progress.advance()
+        return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
+
+    def _row(self, rows: int, ranking: _Ranking, total: int, fewest: int) -> dict[str, object]:
+        found = delong(*ranking, fewest)
+        return {
+            "rows": rows,
+            "fraction": rows / total,
+            "roc_auc": found.value,
+            "low": found.low,
+            "high": found.high,
+            "predictor": self.predictor,
+        }
+
+
+def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
+    """Gain in AUC from the part nearest to half of the largest, to the largest."""
+    most = max(rankings)
+    half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
+    gap, p_value = paired_difference(rankings[most], rankings[half])
+    return gap.score(
+        "learning_curve_gain",
+        "data",
+        "none",
+        p_value=p_value,
+        unit="AUC",
+        bounds=(-1.0, 1.0),
+        note=message(
+            "notes.learning_curve.last_doubling", reference=reference, first=half, last=most
+        ),
+    )

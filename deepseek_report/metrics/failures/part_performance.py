@@ -1,0 +1,98 @@
+"""How well each part of the data is predicted that is no group of people, such as a site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, AttributeKind
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.fairness.gap_tables import GAPS
+from deepseek_report.metrics.fairness.groups import Grouping, MinCell, MinEvents, groupings
+from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import TASKS, of_some_task, task_of
+
+
+@dataclass(frozen=True)
+class PartPerformance(ModelMetric):
+    """How well parts of the data are predicted (a site, short texts), and the largest gaps.
+
+    `accuracy_gap` is the greatest difference between two parts in the share that is decided
+    rightly: 0 means alike. Of numbers it is `mae_gap` and `mean_error_gap`, in the unit of the
+    number. Parts differ in how hard they are, so that a gap is no fault by itself.
+
+    min_cell : a part with fewer test rows is not judged. min_events : nor is one where equal rates
+    would give fewer right decisions. n_resamples : draws for interval and null.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "parts": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                *of_some_task((task.part_table for task in TASKS.values()), unless="too_few"),
+                Column("too_few", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+        "tests": GAPS,
+    }
+    category: ClassVar[Category] = "slices"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    bounds: ClassVar[Bounds] = {
+        "accuracy_gap": SHARE,
+        "mae_gap": (0.0, None),
+        "mean_error_gap": (0.0, None),
+    }
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PARTS
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, schema = context.predictions, context.dataset.schema
+        parts = groupings(
+            schema,
+            dict(p.groups),
+            crossings=False,
+            min_cell=self.min_cell,
+            kinds=self.needs_groups,
+        )
+        floor = self.min_cell, self.min_events
+        statistics = task_of(schema.target).part_gaps
+        gaps = PartGaps(statistics, floor, self.n_resamples, context.seed)
+        comparisons = gaps.compare(parts, p)
+        tests, n_tests = tested(comparisons)
+        rows = [row for part in parts for row in self._rows(part, gaps, context)]
+        return Measurement(
+            gaps.scores(self.category, schema.target, comparisons, tests),
+            {"parts": pd.DataFrame(rows), "tests": tests},
+            notes=gaps.notes(parts, p, n_tests),
+        )
+
+    def _rows(
+        self, part: Grouping, gaps: PartGaps, context: MeasureContext
+    ) -> list[dict[str, object]]:
+        p, task = context.predictions, task_of(context.dataset.schema.target)
+        judged = gaps.judged(part, gaps.statistics[0], p).levels
+        return [
+            {
+                "attribute": part.name,
+                "attribute_label": part.label,
+                "level": level,
+                "n": int((part.codes == k).sum()),
+                **task.part_facts(p, part.codes == k),
+                "too_few": level not in judged,
+            }
+            for k, level in enumerate(part.levels)
+        ]

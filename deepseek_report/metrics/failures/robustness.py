@@ -1,0 +1,205 @@
+"""How much predictions change when the inputs are a little wrong, recoded or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.disturbances import Disturbance, Levels
+from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.tasks import TASKS, Task, of_some_task, task_of
+
+Floats = NDArray[np.float64]
+Chance = Annotated[float, Field(gt=0, le=1)]
+Noise = Annotated[float, Field(gt=0, le=10)]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a perturbation of this kind and level does: `Task.held` and `Task.moved` under it."""
+
+    kind: str
+    level: float
+    held: Estimate
+    moved: Estimate
+
+
+@dataclass(frozen=True)
+class Robustness(ModelMetric):
+    """How predictions hold up under noise, swapped categories and missing values.
+
+    Of texts words are masked with the chances of `swaps`, and dropped with those of `missing`; in
+    images and series there is noise alone.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "perturbations": TableType(
+            (
+                Column("perturbation", shown=False),
+                Column("label"),
+                Column("level", "declared"),
+                *of_some_task([task.held.column()] for task in TASKS.values()),
+                *of_some_task([task.moved.column(task.moved.key)] for task in TASKS.values()),
+                Column("n", "count"),
+            ),
+            section="robustness",
+            release=TableRelease(counts=("n",)),
+        )
+    }
+    bounds: ClassVar[Bounds] = {
+        "roc_auc_under_noise": SHARE,
+        "flipped_under_noise": SHARE,
+        "roc_auc_under_masking": SHARE,
+        "flipped_under_masking": SHARE,
+        "mae_under_noise": (0.0, None),
+        "change_under_noise": (0.0, None),
+        "mae_under_masking": (0.0, None),
+        "change_under_masking": (0.0, None),
+    }
+
+    category: ClassVar[Category] = "robustness"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "predictions", "classifier", "seed"})
+    noise: tuple[Noise, ...] = (0.1, 0.25, 0.5, 1.0)
+    swaps: tuple[Chance, ...] = (0.1, 0.2)
+    missing: tuple[Chance, ...] = (0.05, 0.2)
+    declared_level: Noise = 0.25
+    max_rows: Rows = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        data, p = context.dataset, context.predictions
+        task = task_of(data.schema.target)
+        rng = np.random.default_rng(context.seed)
+        rows = np.sort(task.order(p.labels, rng)[: self.max_rows])
+        task.require_variety(p.labels[rows], "robustness of the ranking")
+        inputs = data.test.inputs[rows]
+        plan = list(self._plan(data.schema))
+        context.progress.start("perturbed inputs", len(plan))
+        effects: list[Effect] = []
+        notes: list[Text] = []
+        for kind, level in plan:
+            perturbed = _perturb(kind, level, context, inputs, rng)
+            outputs = context.classifier.probabilities(perturbed)
+            context.progress.advance()
+            if not np.isfinite(outputs).all():
+                disturbance = _label(kind, data.schema)
+                notes.append(
+                    message("notes.robustness.not_finite", disturbance=disturbance, level=level)
+                )
+                continue
+            effects.append(Effect(kind, level, *task.effect(p, rows, outputs)))
+        notes += _about(len(rows), data.schema)
+        return Measurement(
+            self._scores(effects, data.schema),
+            {"perturbations": _table(task, effects, data.schema)},
+            notes=tuple(notes),
+        )
+
+    def _plan(self, schema: Schema) -> Iterator[tuple[str, float]]:
+        levels: dict[Levels, set[float]] = {
+            "noise": {*self.noise, self.declared_level},
+            "swaps": set(self.swaps),
+            "missing": set(self.missing),
+        }
+        for disturbance in kind_of(schema).disturbances():
+            yield from ((disturbance.name, level) for level in sorted(levels[disturbance.levels]))
+
+    def _scores(self, effects: list[Effect], schema: Schema) -> tuple[Score, ...]:
+        data = kind_of(schema)
+        for effect in effects:
+            if effect.kind == "noise" and effect.level == self.declared_level:
+                noise = message(
+                    "notes.robustness.noise", level=effect.level, places=data.words.place[1]
+                )
+                return _pair("noise", effect, schema, noise)
+            if effect.kind == "mask":
+                masked = message("notes.robustness.masking", part=data.noun, chance=effect.level)
+                return _pair("masking", effect, schema, masked)
+        return ()
+
+
+def _pair(under: str, effect: Effect, schema: Schema, note: Text) -> tuple[Score, ...]:
+    """The scores of what should hold, and of what should not move."""
+    task = task_of(schema.target)
+    return tuple(
+        estimate.score(
+            f"{measure.key}_under_{under}",
+            "robustness",
+            measure.direction,
+            unit=task.unit(schema.target, measure),
+            bounds=measure.bounds,
+            note=note,
+        )
+        for measure, estimate in ((task.held, effect.held), (task.moved, effect.moved))
+    )
+
+
+def _about(n: int, schema: Schema) -> tuple[Text, ...]:
+    kind = kind_of(schema)
+    return (
+        message(
+            "notes.robustness.perturbed",
+            n=n,
+            instances=kind.words.instance[1],
+            noise=kind.filled(kind.words.noise),
+        ),
+        message("notes.robustness.random"),
+    )
+
+
+def _perturb(
+    name: str, level: float, context: MeasureContext, inputs: Floats, rng: np.random.Generator
+) -> Floats:
+    disturbance = _disturbance(name, context.dataset.schema)
+    return disturbance.apply(inputs, context.dataset.train.inputs, level, rng)
+
+
+def _disturbance(name: str, schema: Schema) -> Disturbance:
+    return next(each for each in kind_of(schema).disturbances() if each.name == name)
+
+
+def _label(name: str, schema: Schema) -> str:
+    """What a person calls a disturbance of such data."""
+    return _disturbance(name, schema).label
+
+
+def _table(task: Task, effects: list[Effect], schema: Schema) -> pd.DataFrame:
+    """One row for each perturbation and level."""
+    held, moved = task.held.key, task.moved.key
+    types: dict[str, type] = {
+        "perturbation": str,
+        "label": str,
+        "level": float,
+        **dict.fromkeys((held, "low", "high", moved, f"{moved}_low", f"{moved}_high"), float),
+        "n": int,
+    }
+    rows = [
+        (
+            *(effect.kind, _label(effect.kind, schema), effect.level),
+            *(effect.held.value, effect.held.low, effect.held.high),
+            *(effect.moved.value, effect.moved.low, effect.moved.high),
+            effect.moved.n,
+        )
+        for effect in effects
+    ]
+    return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -1,0 +1,160 @@
+"""Largest gaps between groups: demographic parity, equal opportunity, equalized odds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import TableTypes
+from deepseek_report.metrics.fairness.gap_tables import (
+    GAPS,
+    Cell,
+    GapComparison,
+    gap_notes,
+    gap_scores,
+    gap_table,
+    rate_table,
+    with_enough,
+)
+from deepseek_report.metrics.fairness.groups import (
+    Bools,
+    Grouping,
+    MinCell,
+    MinEvents,
+    Outcomes,
+    groupings,
+)
+from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.gaps import Gap, largest_gap
+from deepseek_report.statistics.intervals import SHARE
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class GapMetric(ClassMetric):
+    """What the three gaps share: groups, floor, test and table."""
+
+    tables: ClassVar[TableTypes] = {"tests": GAPS}
+    category: ClassVar[Category] = "fairness"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
+    name: ClassVar[str] = ""
+    crossings: bool = True
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 2000
+
+    def cells(self, outcomes: Outcomes) -> list[Cell]:
+        """(hits, among) of each rate whose gaps count."""
+        raise NotImplementedError
+
+    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
+        """Fairlearn's value for these people."""
+        raise NotImplementedError
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema = context.dataset.schema
+        groups = dict(context.predictions.groups)
+        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
+        cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
+        judged = [with_enough(one, cells, floor) for one in found]
+        gaps = [self._gap(one, outcomes, context.seed) for one in judged]
+        comparisons = [
+            GapComparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
+        ]
+        table = gap_table(comparisons)
+        doi = "doi:10.48550/arXiv.1610.02413"
+        scores = gap_scores("fairness", comparisons, table, doi)
+        too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
+        notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
+        return Measurement(scores, {"tests": table}, notes=notes)
+
+    def _gap(self, grouping: Grouping, outcomes: Outcomes, seed: int) -> Gap | None:
+        if len(grouping.levels) < 2:
+            return None
+        tables = [rate_table(grouping, *cell) for cell in self.cells(outcomes)]
+        gap = largest_gap(tables, self.n_resamples, seed)
+        inside = grouping.codes >= 0
+        value = self.fairlearn(
+            outcomes.deserving[inside], outcomes.favoured[inside], grouping.codes[inside]
+        )
+        return replace(gap, estimate=replace(gap.estimate, value=value))
+
+
+@dataclass(frozen=True)
+class DemographicParityDifference(GapMetric):
+    """Greatest difference in the rate of favourable decisions between two groups."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"demographic_parity_difference": SHARE}
+    name: ClassVar[str] = "demographic_parity_difference"
+
+    def cells(self, outcomes: Outcomes) -> list[Cell]:
+        return [(outcomes.favoured, np.ones(len(outcomes.favoured), bool))]
+
+    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
+        from fairlearn.metrics import demographic_parity_difference
+
+        return float(
+            demographic_parity_difference(
+                labels, decisions, sensitive_features=levels, method="between_groups"
+            )
+        )
+
+
+@dataclass(frozen=True)
+class EqualOpportunityDifference(GapMetric):
+    """Greatest difference between two groups in how often those with a favourable label get it."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"equal_opportunity_difference": SHARE}
+    name: ClassVar[str] = "equal_opportunity_difference"
+
+    def cells(self, outcomes: Outcomes) -> list[Cell]:
+        return [(outcomes.favoured, outcomes.deserving)]
+
+    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
+        from fairlearn.metrics import equal_opportunity_difference
+
+        return float(
+            equal_opportunity_difference(
+                labels, decisions, sensitive_features=levels, method="between_groups"
+            )
+        )
+
+
+@dataclass(frozen=True)
+class EqualizedOddsDifference(GapMetric):
+    """The greater of the largest gaps in true and in false positive rate between two groups."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"equalized_odds_difference": SHARE}
+    name: ClassVar[str] = "equalized_odds_difference"
+
+    def cells(self, outcomes: Outcomes) -> list[Cell]:
+        favoured, deserving = outcomes.favoured, outcomes.deserving
+        return [(favoured, deserving), (favoured, ~deserving)]
+
+    def fairlearn(self, labels: Bools, decisions: Bools, levels: Ints) -> float:
+        from fairlearn.metrics import equalized_odds_difference
+
+        return float(
+            equalized_odds_difference(
+                labels,
+                decisions,
+                sensitive_features=levels,
+                method="between_groups",
+                agg="worst_case",
+            )
+        )

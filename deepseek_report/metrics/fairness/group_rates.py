@@ -1,0 +1,177 @@
+"""What each group of people gets: rates of decisions, or errors of predicted numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.fairness.gap_tables import GAPS
+from deepseek_report.metrics.fairness.groups import (
+    UNKNOWN,
+    Grouping,
+    MinCell,
+    MinEvents,
+    groupings,
+)
+from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.tasks import TASKS, of_some_task, task_of
+
+
+@dataclass(frozen=True)
+class GroupRates(ModelMetric):
+    """How many of each group are decided favourably, and how right that is, with intervals.
+
+    Of numbers the mean error and the mean absolute error of each group, and the largest gaps
+    between groups (`mae_gap`, `mean_error_gap`); of decisions the gaps are metrics of their own.
+
+    crossings : also compare the crossings of two attributes. min_cell : a group with fewer people
+    is not judged. min_events : nor is one where equal rates would give fewer favourable decisions.
+    n_resamples : how often errors are dealt out to the groups by chance.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "groups": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                Column("n", "count"),
+                *of_some_task((task.group_table for task in TASKS.values()), unless="too_few"),
+                Column("too_few", "yes_no", shown=False),
+                Column("crossing", "yes_no", shown=False),
+            ),
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+        "tests": GAPS,
+    }
+    bounds: ClassVar[Bounds] = {
+        "selection_rate": SHARE,
+        "mae_gap": (0.0, None),
+        "mean_error_gap": (0.0, None),
+    }
+    category: ClassVar[Category] = "fairness"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
+    crossings: bool = True
+    min_cell: MinCell = 30
+    min_events: MinEvents = 5
+    n_resamples: Resamples = 2000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        groups = groupings(
+            context.dataset.schema,
+            dict(context.predictions.groups),
+            crossings=self.crossings,
+            min_cell=self.min_cell,
+        )
+        table = group_table(context, groups, (self.min_cell, self.min_events))
+        rates = Measurement(
+            tuple(_selection(table)), {"groups": table}, notes=tuple(self._notes(table, groups))
+        )
+        gaps = self._gaps(context, [one for one in groups if not one.crossing])
+        return Measurement(
+            (*rates.scores, *gaps.scores),
+            {**rates.tables, **gaps.tables},
+            notes=(*rates.notes, *gaps.notes),
+        )
+
+    def _gaps(self, context: MeasureContext, groups: list[Grouping]) -> Measurement:
+        """What the task compares groups by; nothing where decisions are compared elsewhere."""
+        target, p = context.dataset.schema.target, context.predictions
+        statistics = task_of(target).group_gaps
+        if not statistics:
+            return Measurement(())
+        gaps = PartGaps(
+            statistics, (self.min_cell, self.min_events), self.n_resamples, context.seed
+        )
+        comparisons = gaps.compare(groups, p)
+        tests, n_tests = tested(comparisons)
+        return Measurement(
+            gaps.scores(self.category, target, comparisons, tests),
+            {"tests": tests},
+            notes=gaps.notes(groups, p, n_tests),
+        )
+
+    def _notes(self, table: pd.DataFrame, groups: list[Grouping]) -> Iterator[Text]:
+        few = table.loc[table["too_few"], "level"].tolist()
+        if few and "n_favourable" in table:
+            yield message(
+                "notes.group_rates.too_few",
+                people=self.min_cell,
+                decisions=self.min_events,
+                levels=few,
+            )
+        left_out = [one for one in groups if one.crossing and (one.codes < 0).any()]
+        if left_out:
+            without = [
+                message(
+                    "notes.group_rates.left_out", crossing=one.label, n=int((one.codes < 0).sum())
+                )
+                for one in left_out
+            ]
+            yield message("notes.group_rates.crossings", people=self.min_cell, left_out=without)
+        unknown = [one.label for one in groups if not one.crossing and UNKNOWN in one.levels]
+        if unknown:
+            yield message("notes.group_rates.unknown", attributes=unknown)
+
+
+def group_table(
+    context: MeasureContext, groups: list[Grouping], floor: tuple[int, int]
+) -> pd.DataFrame:
+    """Every level of every grouping, one row each, in the order of the schema."""
+    rows = [_group_row(one, k, context, floor) for one in groups for k in range(len(one.levels))]
+    table = pd.DataFrame(rows)
+    numbers = [name for name in table.columns if name.endswith(("_low", "_high", "roc_auc"))]
+    return table.astype(dict.fromkeys(numbers, np.float64))
+
+
+def _group_row(
+    grouping: Grouping, k: int, context: MeasureContext, floor: tuple[int, int]
+) -> dict[str, object]:
+    p, target = context.predictions, context.dataset.schema.target
+    task, inside = task_of(target), grouping.codes == k
+    return {
+        "attribute": grouping.name,
+        "attribute_label": grouping.label,
+        "level": grouping.levels[k],
+        "n": int(inside.sum()),
+        **task.group_facts(p, target, inside),
+        "too_few": task.is_too_few(p, target, inside, floor),
+        "crossing": grouping.crossing,
+    }
+
+
+def _selection(table: pd.DataFrame) -> Iterator[Score]:
+    """The share of favourable decisions of each group; nothing where there are none."""
+    if "n_favourable" not in table:
+        return
+    for row in table[~table["crossing"]].to_dict("records"):
+        yield rate(row["n_favourable"], row["n"]).score(
+            "selection_rate",
+            "fairness",
+            "none",
+            unit="share",
+            attribute=row["attribute"],
+            level=row["level"],
+            bounds=SHARE,
+            note=message("notes.too_few") if row["too_few"] else "",
+        )

@@ -1,0 +1,233 @@
+"""How well a sensitive attribute can be told from the other features, and by which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import (
+    PEOPLE,
+    Attribute,
+    AttributeKind,
+    Feature,
+    Modality,
+)
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.reference_predictors import Predict, fit_predictor
+from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.statistics.intervals import SHARE, Z95
+from deepseek_report.statistics.ranking import delong, macro_auc
+from deepseek_report.statistics.telling import most_telling
+from deepseek_report.tasks import TASKS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+#: Features that are looked at, each of them shuffled in turn.
+_MOST_FEATURES = 128
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How one attribute was told from the features: the ranking, and each feature's part in it."""
+
+    auc: Estimate
+    importance: list[Estimate]
+
+
+def permutation_importance(
+    predict: Predict, inputs: Floats, labels: Ints, n_repeats: int, rng: np.random.Generator
+) -> list[Estimate]:
+    """Fall in AUC when one feature is shuffled, for each feature; 0 means that it is not used.
+
+    The interval is DeLong's for paired scores, averaged over the shuffles; it covers the test
+    sample, not the training of the predictor.
+
+    Parameters
+    ----------
+    predict : (instance, feature) -> (instance, class). labels : (instance,) codes 0, 1, ….
+
+    References
+    ----------
+    Breiman 2001, doi:10.1023/A:1010933404324.
+    """
+    auc, influence = macro_auc(labels, predict(inputs), 1)
+    n, width = inputs.shape
+    found = []
+    for j in range(width):
+        shuffled = np.tile(inputs, (n_repeats, 1, 1))
+        shuffled[:, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
+        outputs = predict(shuffled.reshape(-1, width)).reshape(n_repeats, n, -1)
+        others = [macro_auc(labels, one, 1) for one in outputs]
+        fall = auc - float(np.mean([one for one, _ in others]))
+        spread = influence - np.mean([one for _, one in others], axis=0)
+        half = Z95 * float(np.sqrt(spread @ spread))
+        found.append(
+            Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
+        )
+    return found
+
+
+def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
+    known = rng.permutation(np.flatnonzero(codes >= 0))[:most]
+    return part.inputs[known], codes[known]
+
+
+@dataclass(frozen=True)
+class Proxies(ModelMetric):
+    """How well each sensitive attribute can be predicted from the other features, and by which."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "features": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("feature", shown=False),
+                Column("label"),
+                estimate("importance"),
+            ),
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"proxy_auc": SHARE}
+    category: ClassVar[Category] = "fairness"
+    reads: ClassVar[frozenset[str]] = frozenset({"dataset", "seed"})
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    max_train_rows: Rows = 6000
+    max_test_rows: Rows = 1500
+    n_repeats: Annotated[int, Field(ge=1, le=50)] = 1
+    top: Annotated[int, Field(ge=1)] = 10
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        attributes = context.dataset.schema.attributes_of("person")
+        if not attributes:
+            raise NotApplicableError(
+                "no attribute of people is declared, so no stand-in for one can be looked for"
+            )
+        scores: list[Score] = []
+        rows: list[dict[str, object]] = []
+        notes: list[Text] = []
+        context.progress.start("stand-ins for attributes", len(attributes))
+        for attribute in attributes:
+            features = _other_features(context.dataset, attribute)
+            proxy = self._proxy(context, attribute, features)
+            context.progress.advance()
+            if proxy is None:
+                notes.append(message("notes.proxies.few_levels", attribute=attribute.label))
+                continue
+            scores.append(_score(attribute, proxy.auc))
+            names = [context.dataset.schema.features[j] for j in features]
+            rows += _rows(attribute, names, proxy.importance)[: self.top]
+        table = pd.DataFrame(rows, columns=list(_COLUMNS)).astype(_COLUMNS)
+        if len(context.dataset.schema.features) > _MOST_FEATURES + 1:
+            notes.append(message("notes.proxies.most_telling", n=_MOST_FEATURES))
+        notes += [message("notes.proxies.predicted"), message("notes.proxies.shared")]
+        return Measurement(tuple(scores), {"features": table}, notes=tuple(notes))
+
+    def _proxy(
+        self, context: MeasureContext, attribute: Attribute, features: list[int]
+    ) -> Proxy | None:
+        data, rng = context.dataset, np.random.default_rng(context.seed)
+        parts = (data.train, self.max_train_rows), (data.test, self.max_test_rows)
+        (inputs, codes), (test_inputs, test_codes) = (
+            _sample(part, part.groups[attribute.name], most, rng) for part, most in parts
+        )
+        levels = np.unique(codes)
+        place = np.searchsorted(levels, test_codes)
+        known = levels[np.minimum(place, len(levels) - 1)] == test_codes
+        place, test_inputs = place[known], test_inputs[known][:, features]
+        counts = np.bincount(place, minlength=len(levels))
+        if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
+            return None
+        names = [data.schema.features[j] for j in features]
+        predict = fit_predictor(
+            TASKS["classification"],  # which level an attribute has is always a class
+            "gradient_boosting",
+            names,
+            inputs[:, features],
+            np.searchsorted(levels, codes),
+            len(levels),
+            context.seed,
+        )
+        auc, influence = macro_auc(place, predict(test_inputs), 1)
+        return Proxy(
+            delong(auc, influence, int(counts[counts > 0].min())),
+            permutation_importance(predict, test_inputs, place, self.n_repeats, rng),
+        )
+
+
+def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
+    """The features but the attribute's source; of many those that tell it best in training."""
+    others = [j for j, one in enumerate(data.schema.features) if one.name != attribute.source]
+    if len(others) <= _MOST_FEATURES:
+        return others
+    known = data.train.groups[attribute.name] >= 0
+    codes = data.train.groups[attribute.name][known]
+    telling = most_telling(data.train.inputs[known][:, others], codes, _MOST_FEATURES)
+    return [others[k] for k in telling]
+
+
+_COLUMNS: dict[str, type] = {
+    "attribute": str,
+    "attribute_label": str,
+    "feature": str,
+    "label": str,
+    "importance": float,
+    "low": float,
+    "high": float,
+}
+
+
+def _rows(
+    attribute: Attribute, features: Sequence[Feature], importance: Sequence[Estimate]
+) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = [
+        {
+            "attribute": attribute.name,
+            "attribute_label": attribute.label,
+            "feature": feature.name,
+            "label": feature.label,
+            "importance": one.value,
+            "low": one.low,
+            "high": one.high,
+        }
+        for feature, one in zip(features, importance, strict=True)
+    ]
+    order = np.argsort([-one.value for one in importance], kind="stable")
+    return [rows[k] for k in order]
+
+
+def _score(attribute: Attribute, auc: Estimate) -> Score:
+    several = len(attribute.levels) > 2
+    return auc.score(
+        "proxy_auc",
+        "fairness",
+        "none",
+        attribute=attribute.name,
+        bounds=SHARE,
+        note=message("notes.proxies.auc", several=several),
+    )

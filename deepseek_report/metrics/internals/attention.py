@@ -1,0 +1,163 @@
+"""Where attention heads look, and where they would look without any preference."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.routing import normalised_entropy
+from deepseek_report.metrics.internals.token_labels import token_labels
+from deepseek_report.metrics.internals.tracing import array, traces
+from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
+from deepseek_report.statistics.intervals import SHARE, mean_interval
+
+Floats = NDArray[np.float64]
+
+#: A row of attention sums to 1, or to 0 where the token is not there.
+_THERE = 0.5
+
+
+@dataclass(frozen=True)
+class Attention(ModelMetric):
+    """Mean attention between features in every head, over the explained cases."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "tokens": TableType(
+            (Column("token", "place"), Column("feature"), Column("label")), release=WHOLE
+        ),
+        "branches": TableType((Column("branch"),), release=WHOLE),
+    }
+    released_arrays: ClassVar[frozenset[str]] = frozenset({"mean", "even", "there"})
+    bounds: ClassVar[Bounds] = {"attention_entropy": SHARE}
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "cases", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    max_rows: Rows = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        rows = context.cases.explained[: self.max_rows]
+        found = mean_attention(context, context.dataset.test.inputs[rows])
+        _, low, high = mean_interval(found.entropy)
+        entropy = Estimate(
+            float(found.entropy.mean()), float(low), float(high), len(rows), "normal"
+        )
+        score = entropy.score(
+            "attention_entropy",
+            "explanation",
+            "none",
+            bounds=SHARE,
+            note=message("notes.attention.entropy"),
+        )
+        tables = {
+            "tokens": _token_table(context),
+            "branches": pd.DataFrame({"branch": found.branches}),
+        }
+        arrays = {"mean": found.mean, "even": found.even, "there": found.there}
+        notes = (message("notes.attention.no_reason"),)
+        return Measurement((score,), tables, arrays, notes)
+
+
+@dataclass(frozen=True)
+class MeanAttention:
+    """Where the heads look on average, and where they would look without any preference.
+
+    mean : (layer, branch, head, query, key). even : (layer, branch, query, key), the same if each
+    query looked alike at every token that it can see: in a text of three words a third, in a model
+    that reads from left to right nothing of the words that follow. Both are means over the
+    instances in which the query is there; one that is nowhere there has a row of 0. there :
+    (query,) share of the instances that have it. entropy : (instance,).
+    """
+
+    branches: list[str]
+    mean: Floats
+    even: Floats
+    there: Floats
+    entropy: Floats
+
+
+def mean_attention(context: MeasureContext, inputs: Floats) -> MeanAttention:
+    """Attention of the instances, see `MeanAttention`.
+
+    A token counts as seen where any head of the branch gives it a weight above 0.
+    """
+    branches: list[str] = []
+    total, even, present, entropies = np.zeros(()), np.zeros(()), np.zeros(()), []
+    for _, layers in traces(context, inputs):
+        maps = [layer.attention for layer in layers if layer.attention is not None]
+        if not maps:
+            raise NotApplicableError(f"model {context.classifier.name!r} has no attention layer")
+        branches = list(maps[0])
+        parts = [[_summed(array(one[branch])) for branch in branches] for one in maps]
+        total = total + np.array([[part.weights for part in layer] for layer in parts])
+        even = even + np.array([[part.even for part in layer] for layer in parts])
+        present = present + np.array([[part.queries for part in layer] for layer in parts])
+        spread = np.array([[part.entropy for part in layer] for layer in parts]).sum(axis=(0, 1))
+        counts = np.array([[part.counts for part in layer] for layer in parts]).sum(axis=(0, 1))
+        entropies.append(spread / np.maximum(counts, 1))
+    known = np.maximum(present, 1)
+    return MeanAttention(
+        branches,
+        mean=total / known[..., None],
+        even=even / known[:, :, 0, :, None],
+        there=present[0, 0, 0] / len(inputs),
+        entropy=np.concatenate(entropies),
+    )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Of a batch, over the queries that are there.
+
+    weights : (head, query, key), even : (query, key) and queries : (head, query) over the
+    instances; entropy and counts : (instance,) over heads and the queries that can choose.
+    """
+
+    weights: Floats
+    even: Floats
+    queries: Floats
+    entropy: Floats
+    counts: Floats
+
+
+def _summed(attention: Floats) -> _Sums:
+    """(instance, head, query, key) attention, see `_Sums`."""
+    there = attention.sum(axis=-1) > _THERE
+    seen = (attention > 0).any(axis=1)
+    most = seen.sum(axis=-1)
+    choosing = there & (most > 1)[:, None]
+    entropy = normalised_entropy(attention) * math.log(max(attention.shape[-1], 2))
+    entropy = np.where(choosing, entropy / np.log(np.maximum(most, 2))[:, None], 0.0)
+    return _Sums(
+        weights=attention.sum(axis=0),
+        even=(seen / np.maximum(most, 1)[..., None]).sum(axis=0),
+        queries=there.sum(axis=0) * 1.0,
+        entropy=entropy.sum(axis=(1, 2)),
+        counts=choosing.sum(axis=(1, 2)) * 1.0,
+    )
+
+
+def _token_table(context: MeasureContext) -> pd.DataFrame:
+    schema = context.dataset.schema
+    tokens = context.classifier.module.token_columns
+    names = [schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens]
+    return pd.DataFrame(
+        {
+            "token": range(len(tokens)),
+            "feature": names,
+            "label": token_labels(schema, tokens),
+        }
+    )

@@ -1,0 +1,141 @@
+"""What the model could do without: the loss when one head is switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.resampling import as_one, bootstrap
+from deepseek_report.tasks import task_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
+    """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
+    error over the variance of the labels, so that 1 is what their mean gives.
+    """
+    return task_of(target).fit_losses(outputs, labels)
+
+
+@dataclass(frozen=True)
+class Ablation(ModelMetric):
+    """How much the loss rises when one head is switched off, and which heads can go."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "units": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("loss_increase"),
+                Column("removable", "yes_no", shown=False),
+            ),
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
+    max_rows: Rows = 400
+    tolerance: Annotated[float, Field(ge=0, le=1)] = 0.002
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        test = context.dataset.test
+        rows = sample_rows(context, self.max_rows)
+        inputs, labels = test.inputs[rows], test.labels[rows]
+        branches, shape = heads_of(context, inputs)
+        increases = self._increases(context, inputs, labels, shape)
+        low, high = bootstrap(
+            lambda weights: weights @ increases / weights.sum(axis=1, keepdims=True),
+            as_one(len(labels)),
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        ).interval()
+        removable = high < self.tolerance
+        layers, arms, heads = np.indices(shape).reshape(3, -1)
+        table = pd.DataFrame(
+            {
+                "layer": layers,
+                "branch": [branches[k] for k in arms],
+                "head": heads,
+                "loss_increase": increases.mean(axis=0),
+                "low": low,
+                "high": high,
+                "removable": removable,
+            }
+        )
+        unit = task_of(context.dataset.schema.target).fit_unit
+        score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
+            "removable_heads",
+            "compute",
+            "none",
+            unit="share",
+            bounds=SHARE,
+            note=message(
+                "notes.ablation.removable",
+                heads=len(removable),
+                tolerance=self.tolerance,
+                unit=unit,
+            ),
+        )
+        notes = (
+            message("notes.ablation.one_at_a_time"),
+            message("notes.ablation.rows", n=len(rows)),
+        )
+        return Measurement((score,), {"units": table}, notes=notes)
+
+    def _increases(
+        self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
+    ) -> Floats:
+        """(instance, unit) loss with the unit off minus loss with all on."""
+        import torch
+
+        device = next(context.classifier.module.parameters()).device
+        whole = _losses(context, inputs, labels, None)
+        columns = []
+        context.progress.start("heads switched off", int(np.prod(shape)))
+        for mask in _masks(shape):
+            off = torch.as_tensor(mask, dtype=torch.float32, device=device)
+            columns.append(_losses(context, inputs, labels, off) - whole)
+            context.progress.advance()
+        return np.stack(columns, axis=1)
+
+
+def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
+    for k in range(int(np.prod(shape))):
+        mask = np.ones(int(np.prod(shape)))
+        mask[k] = 0
+        yield mask.reshape(shape)
+
+
+def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
+    logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
+    return losses_of(logits, labels, context.dataset.schema.target)

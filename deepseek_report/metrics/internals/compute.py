@@ -1,0 +1,334 @@
+"""What the model costs: parameters, time per layer, latency by batch size, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.metrics.internals.timing import (
+    Stopwatch,
+    median_interval,
+    on_gpu,
+    seconds_of_a_pass,
+    some_rows,
+    torch_module,
+    wait_for,
+)
+from deepseek_report.metrics.shared.plugin import ModelMetric
+
+Floats = NDArray[np.float64]
+BatchSize = Annotated[int, Field(ge=1, le=100_000)]
+Repeats = Annotated[int, Field(ge=3, le=1000)]
+_MIB = 2**20
+#: The profiler writes a line on standard error at its start and its end, at every lower level.
+_QUIET_PROFILER = ("KINETO_LOG_LEVEL", "99")
+#: Time that no named layer took: what the module itself does between them, and copies.
+OUTSIDE = "outside named layers"
+
+
+def layer_name(path: str) -> str:
+    """The block that a parameter belongs to: its path up to the first number, or its own layer.
+
+    `blocks.0.attention.query` -> `blocks.0`; `net.embed_tokens.weight` -> `net.embed_tokens`.
+    """
+    parts = path.split(".")
+    numbers = [k for k, part in enumerate(parts) if part.isdigit()]
+    return ".".join(parts[: numbers[0] + 1 if numbers else max(len(parts) - 1, 1)])
+
+
+def described(module: Any) -> dict[str, Mapping[str, Any]]:
+    """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
+    tell = getattr(module, "architecture", None)
+    return {one["name"]: one for one in tell()["layers"]} if tell else {}
+
+
+def enclosing(path: str, layers: Collection[str]) -> str:
+    """The innermost of these layers that a part lies in, or the part itself where there is none."""
+    around = [one for one in layers if path == one or path.startswith(one + ".")]
+    return max(around, key=len, default=path)
+
+
+@dataclass(frozen=True)
+class Parameters(ModelMetric):
+    """Number of parameters, in all and by layer: those that the model describes, else all parts."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                Column("parameters", "count"),
+                Column("share", "share"),
+            ),
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        total = sum(one.numel() for one in module.parameters())
+        found = [(name, one["kind"], one["parameters"]) for name, one in described(module).items()]
+        if sum(n for _, _, n in found) != total:
+            found = [
+                (name or "(whole)", type(layer).__name__, n)
+                for name, layer in module.named_modules()
+                if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
+            ]
+        rows = [(*one, one[2] / max(total, 1)) for one in found if one[2]]
+        columns = ["layer", "kind", "parameters", "share"]
+        score = Estimate(total, None, None, total, "").score(
+            "parameters", "compute", "none", bounds=(0.0, None)
+        )
+        return Measurement((score,), {"layers": pd.DataFrame(rows, columns=columns)})
+
+
+@dataclass(frozen=True)
+class LayerProfile(ModelMetric):
+    """Time that each layer takes in one pass over a batch, with what a described one holds."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "layers": TableType(
+            (
+                Column("layer", "layer"),
+                Column("kind", "layer_kind"),
+                estimate("ms"),
+                Column("share", "share"),
+            ),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    volatile: ClassVar[bool] = True
+    batch_size: BatchSize = 64
+    repeats: Repeats = 15
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        wait = wait_for(context.classifier)
+        inputs = some_rows(context, self.batch_size)
+        context.classifier.logits(inputs)
+        with Stopwatch(module, wait) as watch:
+            laps, totals = [], []
+            for _ in range(self.repeats):
+                totals.append(1000 * seconds_of_a_pass(context.classifier, inputs, wait))
+                laps.append(watch.lap())
+        total, layers = np.array(totals), described(module)
+        times = _by_layer(laps, layers)
+        times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
+        told = {name: str(one["kind"]) for name, one in layers.items()}
+        kinds = {**watch.kinds, **told, OUTSIDE: "the module itself"}
+        table = _profile_table(times, kinds, float(np.median(total)))
+        value, low, high = median_interval(total)
+        forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
+        score = forward.score(
+            "forward_ms",
+            "compute",
+            "lower",
+            unit="ms",
+            bounds=(0.0, None),
+            note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
+        )
+        notes = (_CLOCK, message("notes.layer_profile.own_time"))
+        return Measurement((score,), {"layers": table}, notes=notes)
+
+
+def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> dict[str, Floats]:
+    """{layer: (lap,) milliseconds}, with the parts inside of a layer that is described."""
+    times: dict[str, Floats] = {}
+    for part in laps[0]:
+        layer = enclosing(part, layers)
+        spent = np.array([lap[part] for lap in laps])
+        times[layer] = times.get(layer, np.zeros(len(laps))) + spent
+    return {name: one for name, one in times.items() if one.any()}
+
+
+def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
+    rows = [
+        (name, kinds[name], *median_interval(one), float(np.median(one)) / total)
+        for name, one in times.items()
+    ]
+    columns = ["layer", "kind", "ms", "low", "high", "share"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+_OF_MEDIAN = message("interval_methods.order_statistics")
+_CLOCK = message("notes.timing.clock")
+
+
+@dataclass(frozen=True)
+class Latency(ModelMetric):
+    """Time to answer, and rows per second, by batch size."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "latency": TableType(
+            (Column("batch_size", "count"), estimate("ms"), Column("rows_per_second", "count")),
+            section="bottlenecks",
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    volatile: ClassVar[bool] = True
+    batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
+    repeats: Repeats = 30
+    budget: Annotated[float, Field(gt=0, le=600)] = 0.25
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        rows = [self._row(context, size) for size in sorted(set(self.batch_sizes))]
+        columns = ["batch_size", "ms", "low", "high", "rows_per_second", "passes"]
+        table = pd.DataFrame(rows, columns=columns)
+        first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
+        size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
+        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN)
+        many = Estimate(
+            best["rows_per_second"],
+            scale / best["high"],
+            scale / best["low"],
+            int(best["passes"]),
+            _OF_MEDIAN,
+        )
+        scores = (
+            one.score(
+                "latency_ms",
+                "compute",
+                "lower",
+                unit="ms",
+                bounds=(0.0, None),
+                note=message("notes.latency.batches", size=int(first["batch_size"])),
+            ),
+            many.score(
+                "rows_per_second",
+                "compute",
+                "higher",
+                unit="rows/s",
+                bounds=(0.0, None),
+                note=message("notes.latency.best_size", size=size),
+            ),
+        )
+        return Measurement(scores, {"latency": table.drop(columns="passes")}, notes=(_CLOCK,))
+
+    def _row(self, context: MeasureContext, size: int) -> tuple[float, ...]:
+        inputs = some_rows(context, size)
+        context.classifier.logits(inputs)
+        seconds = np.array(list(self._passes(context.classifier, inputs)))
+        value, low, high = median_interval(1000 * seconds)
+        return size, value, low, high, 1000 * size / value, len(seconds)
+
+    def _passes(self, classifier: Classifier, inputs: Floats) -> Iterator[float]:
+        """Timed passes until all are done or the budget is spent; three at least."""
+        wait, spent = wait_for(classifier), 0.0
+        for k in range(self.repeats):
+            if k >= 3 and spent > self.budget:
+                return
+            taken = seconds_of_a_pass(classifier, inputs, wait)
+            spent += taken
+            yield taken
+
+
+@dataclass(frozen=True)
+class PeakMemory(ModelMetric):
+    """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    volatile: ClassVar[bool] = True
+    batch_size: BatchSize = 256
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        inputs = some_rows(context, self.batch_size)
+        context.classifier.logits(inputs)
+        if not hasattr(context.classifier.module, "named_parameters"):
+            return Measurement((_of_process(),), notes=(message("notes.memory.no_torch"),))
+        batch = Estimate(
+            peak_of_a_pass(context.classifier, inputs), None, None, self.batch_size, ""
+        )
+        allocated = batch.score(
+            "inference_memory",
+            "compute",
+            "lower",
+            unit="MiB",
+            bounds=(0.0, None),
+            note=message("notes.memory.of_a_pass", rows=self.batch_size),
+        )
+        return Measurement((_of_process(), allocated))
+
+
+def _of_process() -> Score:
+    return Estimate(process_peak(), None, None, 1, "").score(
+        "peak_memory",
+        "compute",
+        "lower",
+        unit="MiB",
+        bounds=(0.0, None),
+        note=message("notes.memory.of_the_process"),
+    )
+
+
+def process_peak() -> float:
+    """Peak resident memory of this process in MiB."""
+    import psutil
+
+    info = psutil.Process().memory_info()
+    if hasattr(info, "peak_wset"):
+        return float(info.peak_wset / _MIB)
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (_MIB if sys.platform == "darwin" else 1024)
+
+
+def peak_of_a_pass(classifier: Classifier, inputs: Floats) -> float:
+    """Most memory that torch had allocated at once in one pass, above the start, in MiB."""
+    import torch
+
+    torch_module(classifier)
+    if on_gpu(classifier):
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        classifier.logits(inputs)
+        torch.cuda.synchronize()
+        return (torch.cuda.max_memory_allocated() - before) / _MIB
+    return _peak_on_cpu(classifier, inputs)
+
+
+def _peak_on_cpu(classifier: Classifier, inputs: Floats) -> float:
+    """Greatest running sum of what each operator allocated and freed, in MiB."""
+    import os
+
+    from torch.autograd.profiler import profile
+
+    os.environ.setdefault(*_QUIET_PROFILER)
+    with profile(use_kineto=False, profile_memory=True) as recorded:
+        classifier.logits(inputs)
+    events = sorted(recorded.function_events, key=lambda event: event.time_range.end)
+    held = np.cumsum([event.self_cpu_memory_usage for event in events])
+    return float(max(held.max(initial=0.0), 0.0)) / _MIB

@@ -1,0 +1,150 @@
+"""The parameters as points: vectors of the weight matrices on three principal components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.layer_names import layer_name as said
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.compute import layer_name
+from deepseek_report.metrics.internals.timing import torch_module
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import thin
+
+Floats = NDArray[np.float64]
+_COMPONENTS = 3
+#: Matrices that are not shown, named one by one.
+_NAMED = 3
+
+
+def common_width(shapes: Iterable[tuple[int, ...]]) -> int:
+    """The length that most weight matrices have on one side, the longer one of equals."""
+    sides = [side for shape in shapes for side in sorted(set(shape[-2:]))]
+    return max(sorted(set(sides)), key=lambda side: (sides.count(side), side))
+
+
+def vectors_of(matrix: Floats, width: int) -> Floats | None:
+    """The vectors of a weight matrix that live in a space of this width, or None.
+
+    Rows where a row has that length (what a unit reads); columns where a column has it (what a
+    unit writes). Stacks of matrices are taken one after another.
+    """
+    if matrix.shape[-1] == width:
+        return matrix.reshape(-1, width)
+    if matrix.shape[-2] == width:
+        return np.swapaxes(matrix, -1, -2).reshape(-1, width)
+    return None
+
+
+def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, Floats]:
+    """Centred points on the first k principal components, and the share of variance of each.
+
+    The sign of a component is such that its largest loading is positive.
+
+    Returns
+    -------
+    coordinates : (point, k), 0 beyond the rank. shares : (k,), each in [0, 1].
+    """
+    centred = points - points.mean(axis=0)
+    _, spreads, directions = np.linalg.svd(centred, full_matrices=False)
+    kept = directions[:k]
+    largest = np.abs(kept).argmax(axis=1)
+    kept = kept * np.where(kept[np.arange(len(kept)), largest] < 0, -1.0, 1.0)[:, None]
+    coordinates, shares = np.zeros((len(points), k)), np.zeros(k)
+    coordinates[:, : len(kept)] = centred @ kept.T
+    total = float((spreads**2).sum())
+    if total:
+        shares[: len(kept)] = spreads[: len(kept)] ** 2 / total
+    return coordinates, shares
+
+
+@dataclass(frozen=True)
+class ParameterProjection(ModelMetric):
+    """Vectors of the weight matrices as points on three principal components."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "points": TableType(
+            (
+                Column("layer"),
+                Column("parameter"),
+                Column("row", "place"),
+                *(Column(f"pc{k + 1}", "number") for k in range(_COMPONENTS)),
+            ),
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+    max_points: Annotated[int, Field(ge=10, le=3000)] = 3000
+    unit_length: bool = True
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        module = torch_module(context.classifier)
+        weights = {
+            name: parameter.detach().double().cpu().numpy()
+            for name, parameter in module.named_parameters()
+            if parameter.ndim >= 2
+        }
+        if not weights:
+            raise NotApplicableError(
+                f"model {context.classifier.name!r} has no weight matrix to draw."
+            )
+        width = common_width(one.shape for one in weights.values())
+        found = {name: vectors_of(one, width) for name, one in weights.items()}
+        points = np.concatenate([one for one in found.values() if one is not None])
+        places = pd.DataFrame(
+            [
+                (layer_name(name), name, row)
+                for name, one in found.items()
+                if one is not None
+                for row in range(len(one))
+            ],
+            columns=["layer", "parameter", "row"],
+        )
+        if self.unit_length:
+            points = points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
+        coordinates, shares = principal_components(points)
+        table = places.assign(**{f"pc{k + 1}": coordinates[:, k] for k in range(_COMPONENTS)})
+        drawn = table.iloc[thin(len(table), self.max_points)].reset_index(drop=True)
+        left_out = [name for name, one in found.items() if one is None]
+        score = Estimate(float(shares.sum()), None, None, len(points), "").score(
+            "explained_variance",
+            "compute",
+            "none",
+            bounds=SHARE,
+            note=message("notes.parameter_projection.variance", n=len(points), width=width),
+        )
+        return Measurement((score,), {"points": drawn}, notes=self._notes(width, shares, left_out))
+
+    def _notes(self, width: int, shares: Floats, left_out: list[str]) -> tuple[Text, ...]:
+        notes = [
+            message("notes.parameter_projection.points", width=width, unit_length=self.unit_length),
+            message("notes.parameter_projection.held", share=float(shares.sum())),
+        ]
+        if left_out:
+            left_out_note = message(
+                "notes.parameter_projection.left_out",
+                width=width,
+                layers=[said(name) for name in left_out[:_NAMED]],
+                more=max(len(left_out) - _NAMED, 0),
+            )
+            notes.append(left_out_note)
+        return tuple(notes)

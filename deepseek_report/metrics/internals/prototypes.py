@@ -1,0 +1,225 @@
+"""The training cases that a prototype model compares with, and how often each of them decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.internals.own_terms import contributions
+from deepseek_report.metrics.internals.timing import torch_module
+from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.statistics.intervals import SHARE
+
+Floats = NDArray[np.float64]
+
+_BATCH = 1024
+#: Prototypes of the class decided for that are told of a case.
+_TOLD = 3
+
+
+@dataclass(frozen=True)
+class Prototypes(ModelMetric):
+    """The prototypes, their classes, for how many test cases each decides, and who is nearest.
+
+    A prototype decides for a case where, of those of the class decided for, it adds most evidence.
+    nearest : test cases listed for each. `prototypes_in_use` is the share that decides for any.
+    The table `compared` says of every explained case which prototypes of the class decided for
+    count most, and which one of another class.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    tables: ClassVar[TableTypes] = {
+        "prototypes": TableType(
+            (
+                Column("prototype", "count"),
+                Column("instance_id", "row"),
+                Column("class_label"),
+                Column("decides", "count"),
+                Column("share", "share"),
+                Column("mean_evidence", "number"),
+                Column("n", "count"),
+                Column("shift", "count"),
+            )
+        ),
+        "inputs": TableType(
+            (
+                Column("prototype", "count"),
+                Column("feature"),
+                Column("label"),
+                Column("display"),
+                Column("rank", "count"),
+            )
+        ),
+        "nearest": TableType(
+            (
+                Column("prototype", "count"),
+                Column("rank", "count"),
+                Column("instance_id", "row"),
+                Column("distance", "number"),
+                Column("label"),
+                Column("decision"),
+            )
+        ),
+        "compared": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("rank", "count"),
+                Column("prototype_id", "row"),
+                Column("class_label"),
+                Column("for_decision", "yes_no"),
+                Column("share", "share"),
+            )
+        ),
+    }
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "predictions", "cases"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"prototypes"})
+    bounds: ClassVar[Bounds] = {"prototypes_in_use": SHARE}
+
+    nearest: Annotated[int, Field(ge=1, le=50)] = 5
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, test = context.dataset.schema, context.dataset.test
+        module = torch_module(context.classifier)
+        inputs, ids, classes = (one.cpu().numpy() for one in module.prototypes())
+        evidence, distances = _evidence(module, test.inputs)
+        context.classifier.calls += len(test)
+        own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
+            axis=1
+        )
+        decided = np.bincount(own, minlength=len(ids))
+        order = np.lexsort((ids, -decided))
+        sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
+        table = pd.DataFrame(
+            {
+                "prototype": np.arange(1, len(ids) + 1),
+                "instance_id": ids[order],
+                "class_label": [schema.target.classes[one] for one in classes[order]],
+                "decides": decided[order],
+                "share": decided[order] / len(test),
+                "mean_evidence": evidence.mean(axis=0)[order],
+                "n": len(test),
+                "shift": module.shift,
+            }
+        )
+        return Measurement(
+            scores=(_in_use(decided),),
+            tables={
+                "prototypes": table,
+                "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
+                "nearest": self._nearest(context, distances[:, order]),
+                "compared": _compared(context, evidence, ids, classes),
+            },
+            arrays={"inputs": inputs[order].astype(np.float64)},
+        )
+
+    def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
+        classes = context.dataset.schema.target.classes
+        rows: list[dict[str, Any]] = []
+        for prototype, column in enumerate(distances.T, start=1):
+            for rank, one in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
+                rows.append(
+                    {
+                        "prototype": prototype,
+                        "rank": rank,
+                        "instance_id": int(context.dataset.test.instance_ids[one]),
+                        "distance": float(column[one]),
+                        "label": classes[int(context.predictions.labels[one])],
+                        "decision": classes[int(context.predictions.decisions[one])],
+                    }
+                )
+        return pd.DataFrame(rows)
+
+
+def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
+    import torch
+
+    device = next(module.parameters()).device
+    parts = [
+        module.evidence(
+            torch.as_tensor(inputs[start : start + _BATCH], dtype=torch.float32, device=device)
+        )
+        for start in range(0, len(inputs), _BATCH)
+    ]
+    evidence, distances = (
+        torch.cat(list(one)).double().cpu().numpy() for one in zip(*parts, strict=True)
+    )
+    return evidence, distances
+
+
+def _compared(
+    context: MeasureContext, evidence: Floats, ids: NDArray[np.int64], classes: NDArray[np.int64]
+) -> pd.DataFrame:
+    """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
+    names = context.dataset.schema.target.classes
+    rows: list[dict[str, Any]] = []
+    for one in context.cases.explained:
+        own = classes == context.predictions.decisions[one]
+        order = np.argsort(-evidence[one], kind="stable")
+        told = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
+        rows.extend(
+            {
+                "instance_id": int(context.dataset.test.instance_ids[one]),
+                "rank": rank,
+                "prototype_id": int(ids[at]),
+                "class_label": names[classes[at]],
+                "for_decision": bool(own[at]),
+                "share": float(evidence[one, at] / evidence[one, classes == classes[at]].sum()),
+            }
+            for rank, at in enumerate(told, start=1)
+        )
+    return pd.DataFrame(rows)
+
+
+def _in_use(decided: NDArray[np.int64]) -> Score:
+    return Score(
+        metric="prototypes_in_use",
+        category="explanation",
+        value=float((decided > 0).mean()),
+        n=len(decided),
+        direction="none",
+        bounds=(0.0, 1.0),
+        unit="share",
+        note=message("notes.prototypes.in_use", n=int((decided > 0).sum()), of=len(decided)),
+    )
+
+
+def _inputs(schema: Schema, inputs: Floats, sizes: Floats) -> pd.DataFrame:
+    """The values of the prototypes, for tables; pixels and steps are in the array alone.
+
+    sizes : (column,) how much each column adds or takes away on average, which ranks them.
+    """
+    if not kind_of(schema).named_columns:
+        return pd.DataFrame(columns=["prototype", "feature", "label", "display", "rank"])
+    ranks = np.argsort(np.argsort(-sizes, kind="stable"), kind="stable") + 1
+    return pd.DataFrame(
+        [
+            {
+                "prototype": prototype,
+                "feature": feature.name,
+                "label": feature.label,
+                "display": feature.display(float(value)),
+                "rank": int(rank),
+            }
+            for prototype, row in enumerate(inputs, start=1)
+            for feature, value, rank in zip(schema.features, row, ranks, strict=True)
+        ]
+    )

@@ -1,0 +1,219 @@
+"""What the parts of a routed model do: load of the experts, weights of the heads."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.tracing import (
+    array,
+    routes_of,
+    sample_rows,
+    traces,
+)
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.statistics.intervals import SHARE, mean_interval
+from deepseek_report.statistics.resampling import bootstrap, bootstrapped
+from deepseek_report.tasks import task_of
+
+Floats = NDArray[np.float64]
+
+
+def normalised_entropy(weights: Floats) -> Floats:
+    """Entropy of the last axis over the log of its length: 0 is one choice, 1 is all alike."""
+    positive = np.maximum(weights, 1e-300)
+    entropy = -(weights * np.log(positive)).sum(axis=-1)
+    return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
+
+
+@dataclass(frozen=True)
+class ExpertLoad(ModelMetric):
+    """How evenly the experts are used, and which are not used at all."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "load": TableType(
+            (Column("layer", "place"), Column("expert", "place"), estimate("share", "share")),
+            section="bottlenecks",
+            folded=True,
+            release=WHOLE,
+        )
+    }
+    bounds: ClassVar[Bounds] = {
+        "expert_load_imbalance": (1.0, None),
+        "unused_experts": (0.0, None),
+    }
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
+    max_rows: Rows = 1000
+    unused_below: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        inputs = context.dataset.test.inputs[sample_rows(context, self.max_rows)]
+        chosen, layers = expert_choices(context, inputs)
+        n, _, experts = chosen.shape
+        replicates = bootstrap(
+            lambda weights: _imbalance(weights, chosen),
+            np.zeros(n, np.int64),
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        )
+        share, low, high = mean_interval(chosen)
+        unused = int((share < self.unused_below / experts).sum())
+        table = _grid_table(("layer", "expert"), share, low, high, "share")
+        table["layer"] = np.array(layers)[table["layer"]]
+        imbalance = bootstrapped(replicates, n, context.seed, (1.0, float(experts)))
+        scores = (
+            imbalance.score(
+                "expert_load_imbalance",
+                "compute",
+                "one",
+                bounds=(1.0, float(experts)),
+                note=message("notes.expert_load.imbalance"),
+            ),
+            Estimate(unused, None, None, n, "").score(
+                "unused_experts",
+                "compute",
+                "zero",
+                bounds=(0.0, float(share.size)),
+                note=message(
+                    "notes.expert_load.unused", of=int(share.size), below=self.unused_below
+                ),
+            ),
+        )
+        notes = (message("notes.expert_load.load", n=n),)
+        return Measurement(scores, {"load": table}, notes=notes)
+
+
+def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, list[int]]:
+    """(instance, layer, expert) share of an instance's choices that fell on each expert.
+
+    With it the positions in the model of the layers that have experts.
+    """
+    batches: list[Floats] = []
+    places: list[int] = []
+    for _, layers in traces(context, inputs):
+        places = [k for k, one in enumerate(layers) if one.expert_weights is not None]
+        sparse = [array(layers[k].expert_weights) for k in places]
+        if not sparse:
+            raise NotApplicableError(f"model {context.classifier.name!r} has no layer of experts")
+        counts = np.stack([(one > 0).sum(axis=1) for one in sparse], axis=1)
+        batches.append(counts / counts.sum(axis=-1, keepdims=True))
+    return np.concatenate(batches), places
+
+
+def _imbalance(weights: Floats, chosen: Floats) -> Floats:
+    flat = chosen.reshape(len(chosen), -1)
+    load = (weights @ flat / weights.sum(axis=1, keepdims=True)).reshape(-1, *chosen.shape[1:])
+    return np.asarray((load.max(axis=-1) / load.mean(axis=-1)).max(axis=-1))
+
+
+def _grid_table(
+    names: tuple[str, ...], values: Floats, low: Floats, high: Floats, value: str
+) -> pd.DataFrame:
+    """One row per cell of an array, its position in the columns `names`."""
+    places = np.indices(values.shape).reshape(values.ndim, -1)
+    columns = dict(zip(names, places, strict=True))
+    bounded = {"low": np.clip(low, 0, 1).ravel(), "high": np.clip(high, 0, 1).ravel()}
+    return pd.DataFrame({**columns, value: values.ravel(), **bounded})
+
+
+@dataclass(frozen=True)
+class RouteEntropy(ModelMetric):
+    """Whether the router prefers some heads for some inputs, or treats all alike."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "routes": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                estimate("weight", "share"),
+            ),
+            section="explanations",
+            folded=True,
+            release=WHOLE,
+        ),
+        "by_class": TableType(
+            (
+                Column("layer", "place"),
+                Column("branch"),
+                Column("head", "place"),
+                Column("class"),
+                Column("weight", "share"),
+            ),
+            release=WHOLE,
+        ),
+    }
+    bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
+    category: ClassVar[Category] = "compute"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
+    max_rows: Rows = 1000
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        rows = sample_rows(context, self.max_rows)
+        test, target = context.dataset.test, context.dataset.schema.target
+        branches, routes = routes_of(context, test.inputs[rows])
+        entropy = normalised_entropy(routes.reshape(*routes.shape[:2], -1)).mean(axis=1)
+        replicates = bootstrap(
+            lambda weights: weights @ entropy / weights.sum(axis=1),
+            np.zeros(len(rows), np.int64),
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        )
+        score = bootstrapped(replicates, len(rows), context.seed, SHARE).score(
+            "route_entropy",
+            "compute",
+            "none",
+            bounds=SHARE,
+            note=message("notes.route_entropy.mean"),
+        )
+        names = ("layer", "branch", "head")
+        overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
+        tables = {"routes": overall}
+        if task_of(target).decides:
+            tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
+        return Measurement((score,), tables)
+
+
+def _named(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
+    return table.assign(branch=[branches[k] for k in table["branch"]])
+
+
+def _by_class(
+    routes: Floats, labels: NDArray[np.int64], classes: tuple[str, ...], branches: list[str]
+) -> pd.DataFrame:
+    """Mean weight of every head among the instances of each class (by label)."""
+    frames = []
+    for k, name in enumerate(classes):
+        if not (labels == k).any():
+            continue
+        mean = routes[labels == k].mean(axis=0)
+        table = _grid_table(("layer", "branch", "head"), mean, mean, mean, "weight")
+        frames.append(table.drop(columns=["low", "high"]).assign(**{"class": name}))
+    joined = _named(pd.concat(frames, ignore_index=True), branches)
+    return joined[["layer", "branch", "head", "class", "weight"]]

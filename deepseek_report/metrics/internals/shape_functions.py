@@ -1,0 +1,146 @@
+"""The curves of an additive model: what each value of a feature adds to the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.metrics.internals.own_terms import contributions
+from deepseek_report.metrics.shared.plugin import ModelMetric
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ShapeFunctions(ModelMetric):
+    """The function of each of the most important features, and where the training part lies.
+
+    most : features, those whose contributions vary most over the test part; points : values of a
+    number at which its curve is computed, quantiles of the training part; bins : of the density.
+    Contributions are read from the model and are relative to their mean over the training part.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "curves": TableType(
+            (
+                Column("feature"),
+                Column("label"),
+                Column("kind"),
+                Column("rank", "count"),
+                Column("spread", "number"),
+                Column("unit"),
+                Column("value", "number"),
+                Column("display"),
+                Column("contribution", "number"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(values=("value",)),
+        ),
+        "density": TableType(
+            (
+                Column("feature"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(values=("from", "to")),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {}
+    category: ClassVar[Category] = "explanation"
+    reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+
+    most: Annotated[int, Field(ge=1, le=40)] = 12
+    points: Annotated[int, Field(ge=5, le=400)] = 60
+    bins: Annotated[int, Field(ge=4, le=100)] = 20
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        schema, train = context.dataset.schema, context.dataset.train.inputs
+        target = schema.target.explained
+        spread = contributions(context.classifier, context.dataset.test.inputs, target).std(axis=0)
+        shown = np.argsort(-spread, kind="stable")[: self.most]
+        typical = typical_row(train, schema)
+        curves, density = [], []
+        marks = [self._values(schema.features[column], train[:, column]) for column in shown]
+        rows = [_moved(typical, column, one) for column, one in zip(shown, marks, strict=True)]
+        all_added = contributions(context.classifier, np.concatenate(rows), target)
+        ends = np.cumsum([len(one) for one in marks])[:-1]
+        for place, (column, values, part) in enumerate(
+            zip(shown, marks, np.split(all_added, ends), strict=True)
+        ):
+            feature, known, added = schema.features[column], train[:, column], part[:, column]
+            about = {"feature": feature.name, "label": feature.label, "kind": feature.kind}
+            about |= {"rank": place + 1, "spread": spread[column]}
+            curves.append(_curve(about, feature, values, added, known))
+            if feature.is_numeric:
+                density.append(_density(about, known, values, self.bins))
+        return Measurement(
+            scores=(),
+            tables={
+                "curves": pd.concat(curves, ignore_index=True),
+                "density": pd.concat(density, ignore_index=True)
+                if density
+                else pd.DataFrame(columns=["feature", "from", "to", "share"]),
+            },
+            notes=(message("notes.shape_functions.the_model"),),
+        )
+
+    def _values(self, feature: Feature, train: Floats) -> Floats:
+        """Where the curve is computed; NaN last, if the training part has gaps."""
+        known = train[~np.isnan(train)]
+        gap = [np.nan] if len(known) < len(train) else []
+        if not feature.is_numeric:
+            return np.array([*range(len(feature.categories)), *gap])
+        if not len(known):
+            return np.array([np.nan])
+        marks = np.quantile(known, np.linspace(0.01, 0.99, self.points))
+        return np.array([*np.unique(marks), *gap])
+
+
+def _moved(typical: Floats, column: int, values: Floats) -> Floats:
+    """(value, feature) the typical row with each of the values in one column."""
+    rows = np.repeat(typical[None], len(values), axis=0)
+    rows[:, column] = values
+    return rows
+
+
+def _curve(
+    about: dict[str, Any], feature: Feature, values: Floats, added: Floats, train: Floats
+) -> pd.DataFrame:
+    shares = [np.isnan(train).mean() if np.isnan(one) else (train == one).mean() for one in values]
+    return pd.DataFrame(
+        {
+            **about,
+            "unit": feature.unit or "",
+            "value": values,
+            "display": [feature.display(one) for one in values],
+            "contribution": added,
+            "share": shares,
+        }
+    )
+
+
+def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) -> pd.DataFrame:
+    """Share of the training part in equal steps of the curve's range."""
+    known, ends = train[~np.isnan(train)], values[~np.isnan(values)]
+    low, high = (ends[0], ends[-1]) if len(ends) else (0.0, 0.0)
+    if high <= low:
+        return pd.DataFrame(columns=["feature", "from", "to", "share"])
+    counts, edges = np.histogram(known, bins, (low, high))
+    frame = {"feature": about["feature"], "from": edges[:-1], "to": edges[1:]}
+    return pd.DataFrame({**frame, "share": counts / len(train)})

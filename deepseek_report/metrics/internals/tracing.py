@@ -1,0 +1,96 @@
+"""What a model with attention, routes and experts decided inside, collected batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.internals.timing import torch_module
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_BATCH = 256
+#: A batch holds at most so many input values, and its map of one head at most so many weights.
+_VALUES, _WEIGHTS = 2**18, 2**20
+
+
+def sample_rows(context: MeasureContext, most: int) -> Ints:
+    """At most so many positions of the test part, drawn with the seed, ascending."""
+    rng = np.random.default_rng(context.seed)
+    return np.sort(rng.permutation(len(context.dataset.test))[:most])
+
+
+def traces(
+    context: MeasureContext, inputs: Floats, head_mask: Any = None
+) -> Iterator[tuple[Floats, list[LayerTrace]]]:
+    """Logits and what each layer decided, for one batch after another.
+
+    Parameters
+    ----------
+    inputs : (instance, feature) original units.
+    head_mask : (layer, branch, head) tensor of 0 and 1, or None.
+    """
+    import torch
+
+    module = torch_module(context.classifier)
+    device = next(module.parameters()).device
+    with torch.inference_mode():
+        size = rows_at_once(inputs.shape[1], len(module.token_columns))
+        for start in range(0, len(inputs), size):
+            rows = torch.as_tensor(inputs[start : start + size], dtype=torch.float32, device=device)
+            context.classifier.calls += len(rows)
+            logits, layers = module.trace(rows, head_mask)
+            yield logits.double().cpu().numpy(), layers
+
+
+def rows_at_once(columns: int, tokens: int) -> int:
+    """How many rows a batch has, so that long inputs and large maps do not fill the memory."""
+    most = min(_BATCH, _VALUES // max(columns, 1), _WEIGHTS // max(tokens, 1) ** 2)
+    return max(most, 1)
+
+
+def array(tensor: Any) -> Floats:
+    """A tensor as a float64 array."""
+    return np.asarray(tensor.double().cpu().numpy())
+
+
+def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[int, int, int]]:
+    """Names of the branches, and how many layers, branches and heads a head mask has.
+
+    Raises
+    ------
+    NotApplicableError : no layer has heads.
+    """
+    _, layers = next(traces(context, inputs[:1]))
+    found = [one.routes or one.attention for one in layers]
+    known = [one for one in found if one]
+    if not known:
+        raise NotApplicableError(f"model {context.classifier.name!r} has no layer with heads")
+    heads = next(iter(known[0].values())).shape[1]
+    return list(known[0]), (len(layers), len(known[0]), heads)
+
+
+def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Floats]:
+    """Names of the branches, and (instance, layer, branch, head) weights of the heads."""
+    branches: list[str] = []
+    batches = []
+    for _, layers in traces(context, inputs):
+        routed = [layer.routes for layer in layers if layer.routes is not None]
+        if not routed:
+            raise NotApplicableError(
+                f"model {context.classifier.name!r} has no layer that routes its heads"
+            )
+        branches = list(routed[0])
+        batches.append(
+            np.stack(
+                [np.stack([array(one[name]) for name in branches], axis=1) for one in routed],
+                axis=1,
+            )
+        )
+    return branches, np.concatenate(batches)

@@ -1,0 +1,1 @@
+"""How well a model decides or predicts, and how sure it is."""

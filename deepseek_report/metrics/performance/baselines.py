@@ -1,0 +1,159 @@
+"""Whether the model is worth its complexity: the same numbers for plain predictors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Measurement,
+    Score,
+)
+from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
+from deepseek_report.metrics.performance.reference_predictors import (
+    Predictor,
+    fit_predictor,
+    limits_of,
+)
+from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.tasks import Task, task_of
+from deepseek_report.tasks.task import REFERENCES
+from deepseek_report.wording.words import wording
+
+Floats = NDArray[np.float64]
+_Estimates = Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
+class Baselines(ModelMetric):
+    """The main numbers of plain predictors on the same rows, and the model's gain over each.
+
+    predictors : where a number is predicted, the mean stands for the majority and ridge regression
+    for logistic regression. n_resamples : draws for bootstrap intervals.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "comparison": TableType(
+            (
+                Column("predictor"),
+                Column("label"),
+                Column("metric", "metric"),
+                Column("metric_label"),
+                estimate("value"),
+                Column("n", "count"),
+            ),
+            release=WHOLE,
+        )
+    }
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"dataset", "predictions", "validation_predictions", "seed"}
+    )
+    predictors: tuple[Predictor, ...] = ("majority", "logistic_regression", "gradient_boosting")
+    n_resamples: Resamples = 1000
+    bounds: ClassVar[Bounds] = {"roc_auc_gain": (-1.0, 1.0), "mae_gain": (None, None)}
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        target, model = context.dataset.schema.target, context.predictions
+        task = task_of(target)
+        task.require_variety(model.labels, "a comparison with baselines")
+        estimates = {"model": task.summary(model, self.n_resamples, context.seed)}
+        scores: list[Score] = []
+        for kind in self.predictors:
+            name = task.references[kind]
+            other = reference_predictions(kind, context)
+            estimates[name] = task.summary(other, self.n_resamples, context.seed)
+            scores += _scores(task, target, name, estimates[name])
+            scores.append(_gain(task, target, name, task.gain_over(model, other)))
+        table = _comparison(task, estimates)
+        notes = _notes(task, context, self.predictors)
+        return Measurement(tuple(scores), {"comparison": table}, notes=notes)
+
+
+def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:
+    """The answers of a baseline for the test part; see `Task.as_predictions`."""
+    data = context.dataset
+    task = task_of(data.schema.target)
+    n_outputs = len(data.schema.target.classes)
+    train = data.train
+    predict = fit_predictor(
+        task, kind, data.schema.features, train.inputs, train.labels, n_outputs, context.seed
+    )
+
+    def matched() -> tuple[Floats, Predictions]:
+        return predict(data.validation.inputs), context.validation_predictions
+
+    return task.as_predictions(
+        predict(data.test.inputs), context.predictions, None if kind == "majority" else matched
+    )
+
+
+def _scores(task: Task, target: Target, name: str, estimates: _Estimates) -> list[Score]:
+    return [
+        estimates[measure.key].score(
+            measure.key,
+            "performance",
+            measure.direction,
+            predictor=name,
+            unit=task.unit(target, measure),
+        )
+        for measure in task.compared
+    ]
+
+
+def _gain(task: Task, target: Target, name: str, gain: tuple[Estimate, float]) -> Score:
+    estimate, p_value = gain
+    return estimate.score(
+        task.gain.key,
+        "performance",
+        task.gain.direction,
+        predictor=name,
+        p_value=p_value,
+        unit=task.unit(target, task.gain),
+        bounds=task.gain.bounds,
+        reference=task.gain_reference,
+        note=task.gain_note(REFERENCES[name], estimate.n),
+    )
+
+
+def _comparison(task: Task, estimates: Mapping[str, _Estimates]) -> pd.DataFrame:
+    words = wording()
+    rows = [
+        {
+            "predictor": predictor,
+            "label": words.label("predictor_names", predictor),
+            "metric": measure.key,
+            "metric_label": measure.label,
+            "value": summary[measure.key].value,
+            "low": summary[measure.key].low,
+            "high": summary[measure.key].high,
+            "n": summary[measure.key].n,
+        }
+        for predictor, summary in estimates.items()
+        for measure in task.compared
+    ]
+    table = pd.DataFrame(rows)
+    return table.astype({"value": np.float64, "low": np.float64, "high": np.float64})
+
+
+def _notes(task: Task, context: MeasureContext, kinds: tuple[Predictor, ...]) -> tuple[Text, ...]:
+    """How the baselines were made, and what they do not look at."""
+    schema = context.dataset.schema
+    n_classes = len(schema.target.classes)
+    limits = (limits_of(task, kind, schema.features, n_classes) for kind in kinds)
+    trained = task.reference_notes(len(context.dataset.train), n_classes)
+    return (*trained, *(limit for limit in limits if limit))

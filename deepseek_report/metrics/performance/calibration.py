@@ -1,0 +1,200 @@
+"""Whether a predicted probability of 20 % comes true in 20 of 100 cases."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
+from deepseek_report.statistics.intervals import SHARE, wilson
+from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
+    """Per bin: its edges, how many, mean prediction, observed share with its Wilson interval."""
+    bins, edges = equal_mass_bins(scores, n_bins)
+    present = np.unique(bins)
+    n = np.bincount(bins)[present]
+    hits = np.bincount(bins, weights=happened)[present]
+    low, high = wilson(hits, n)
+    return pd.DataFrame(
+        {
+            "bin": np.arange(len(present)),
+            "from": edges[present],
+            "to": edges[present + 1],
+            "n": n,
+            "predicted": np.bincount(bins, weights=scores)[present] / n,
+            "observed": hits / n,
+            "low": low,
+            "high": high,
+        }
+    )
+
+
+def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
+    """Slope and intercept of a logistic regression of the outcome on the log-odds predicted.
+
+    Slope b in logit P(y) = a + b logit p: 1 is right, below 1 the predictions are too extreme.
+    Intercept a in logit P(y) = a + logit p: 0 is right, above 0 the predictions are too low.
+
+    References
+    ----------
+    Cox 1958, doi:10.1093/biomet/45.3-4.562; Van Calster et al. 2019,
+    doi:10.1186/s12916-019-1466-7.
+    """
+    clipped = np.clip(scores, 1e-9, 1 - 1e-9)
+    log_odds = np.log(clipped / (1 - clipped))
+    ones = np.ones((len(scores), 1))
+    slope = _logistic(happened, np.column_stack([ones, log_odds]), None)
+    intercept = _logistic(happened, ones, log_odds)
+    return slope, intercept
+
+
+def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimate:
+    """The last coefficient of a logistic regression, with Wald's interval."""
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    n = len(happened)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model = GLM(happened.astype(np.float64), design, family=Binomial(), offset=offset)
+            fitted = model.fit()
+    except (Warning, np.linalg.LinAlgError, ValueError):
+        return Estimate(math.nan, None, None, n, "")
+    low, high = fitted.conf_int()[-1]
+    return Estimate(
+        float(fitted.params[-1]),
+        float(low),
+        float(high),
+        n,
+        message("interval_methods.wald_logistic"),
+    )
+
+
+def errors_by_chance(scores: Floats, bins: Ints, n: int, rng: np.random.Generator) -> Floats:
+    """(draw,) calibration errors if every probability were right: outcomes are drawn from them."""
+    member = (bins[:, None] == np.arange(bins.max() + 1)).astype(np.float64)
+    gaps = [(rng.random(len(scores)) < scores) - scores for _ in range(n)]
+    return np.asarray(np.abs(np.stack(gaps) @ member).sum(axis=1) / len(scores))
+
+
+def calibration_estimate(
+    happened: Bools, scores: Floats, bins: Ints, n_resamples: int, seed: int
+) -> tuple[Estimate, float]:
+    """The calibration error with its interval, and what right probabilities would give on average.
+
+    Noise can only raise the error, so the bootstrap never reaches 0; the interval begins there
+    where right probabilities would give so great an error in more than 5 of 100 samples.
+    """
+    replicates = bootstrap(
+        lambda weights: calibration_error(happened, scores, bins, weights),
+        as_one(len(scores)),
+        n_resamples,
+        np.random.default_rng(seed),
+    )
+    chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
+    found = bootstrapped(replicates, len(scores), seed)
+    if found.value <= np.quantile(chance, 0.95):
+        found = replace(
+            found, low=0.0, method=message("interval_methods.from_zero", method=found.method)
+        )
+    return found, float(chance.mean())
+
+
+def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
+    """What is checked: the explained class of two, else whether the likeliest is right."""
+    if p.probabilities.shape[1] == 2:
+        return p.truths, p.scores
+    return p.probabilities.argmax(axis=1) == p.labels, p.probabilities.max(axis=1)
+
+
+@dataclass(frozen=True)
+class ExpectedCalibrationError(ClassMetric):
+    """Mean distance between predicted probability and observed share, with slope and intercept."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "bins": TableType(
+            (
+                Column("bin", "place"),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("n", "count"),
+                Column("predicted", "share"),
+                estimate("observed", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+        )
+    }
+    bounds: ClassVar[Bounds] = {
+        "expected_calibration_error": SHARE,
+        "calibration_intercept": (None, None),
+        "calibration_slope": (None, None),
+    }
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    n_bins: Annotated[int, Field(ge=2, le=100)] = 15
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        happened, scores = calibration_subject(p)
+        bins, _ = equal_mass_bins(scores, self.n_bins)
+        error, chance = calibration_estimate(happened, scores, bins, self.n_resamples, context.seed)
+        slope, intercept = recalibration(happened, scores)
+        note = message(
+            "notes.expected_calibration_error.error",
+            explained=target.explained_class if len(target.classes) == 2 else "",
+            bins=int(bins.max()) + 1,
+            chance=chance,
+        )
+        joined = (
+            error.score(
+                "expected_calibration_error",
+                "calibration",
+                "lower",
+                unit="share",
+                bounds=SHARE,
+                note=note,
+            ),
+            slope.score("calibration_slope", "calibration", "one"),
+            intercept.score("calibration_intercept", "calibration", "zero"),
+        )
+        notes = _notes(slope, int(bins.max()) + 1, self.n_bins)
+        table = reliability_table(happened, scores, self.n_bins)
+        return Measurement(joined, {"bins": table}, notes=notes)
+
+
+def _notes(slope: Estimate, bins: int, asked: int) -> tuple[Text, ...]:
+    notes = []
+    if math.isnan(slope.value):
+        notes.append(message("notes.expected_calibration_error.no_slope"))
+    if bins < asked:
+        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=asked))
+    return tuple(notes)

@@ -1,0 +1,197 @@
+"""How well the model does: accuracy, ranking, and the error of the probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import Column, TableType, TableTypes
+from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.statistics.classification_errors import (
+    average_precision_and_brier,
+    balanced_accuracy,
+    brier_errors,
+    require_both,
+)
+from deepseek_report.statistics.intervals import SHARE, rate
+from deepseek_report.statistics.ranking import macro_auc_estimate, thin
+from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
+from deepseek_report.tasks.decisions import tally
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+_CURVE_ROWS = 200
+
+
+def _many_classes(schema: Schema, metric: str) -> tuple[Text, ...]:
+    if len(schema.target.classes) == 2:
+        return ()
+    return (message("notes.mean_over_classes", metric=metric),)
+
+
+@dataclass(frozen=True)
+class Accuracy(ClassMetric):
+    """Share of decisions that agree with the label."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"accuracy": SHARE}
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        right = context.predictions.correct
+        found = rate(int(right.sum()), len(right))
+        return Measurement(
+            (found.score("accuracy", "performance", "higher", unit="share", bounds=SHARE),)
+        )
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy(ClassMetric):
+    """Mean over the classes of the share decided rightly, so that rare classes count alike."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"balanced_accuracy": SHARE}
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "balanced accuracy")
+        found = balanced_accuracy(p.labels, p.decisions, self.n_resamples, context.seed)
+        score = found.score(
+            "balanced_accuracy", "performance", "higher", unit="share", bounds=SHARE
+        )
+        return Measurement((score,))
+
+
+@dataclass(frozen=True)
+class BrierScore(ClassMetric):
+    """Mean squared error of the probabilities; 0 is perfect."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    bounds: ClassVar[Bounds] = {"brier_score": (0.0, 2.0)}
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        errors = brier_errors(p.labels, p.probabilities, p.explained)
+        replicates = bootstrap(
+            lambda weights: weights @ errors / weights.sum(axis=1),
+            as_one(len(p)),
+            self.n_resamples,
+            np.random.default_rng(context.seed),
+        )
+        bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
+        found = bootstrapped(replicates, len(p), context.seed, bounds)
+        reference = "doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
+        score = found.score(
+            "brier_score", "performance", "lower", bounds=bounds, reference=reference
+        )
+        return Measurement((score,))
+
+
+@dataclass(frozen=True)
+class RocAuc(ClassMetric):
+    """Chance that a case of the explained class is ranked above another, with DeLong's interval."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("false_positive_rate", "share"),
+                Column("true_positive_rate", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(
+                coarse={"true_positive_rate": "explained", "false_positive_rate": "others"},
+                rounded=("threshold",),
+            ),
+        )
+    }
+    bounds: ClassVar[Bounds] = {"roc_auc": SHARE}
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "ROC AUC")
+        found = macro_auc_estimate(p.labels, p.probabilities, p.explained)
+        score = found.score(
+            "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
+        )
+        notes = _many_classes(context.dataset.schema, "roc_auc")
+        return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
+
+
+def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+    """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
+    thresholds = np.unique(scores)[::-1]
+    thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
+    found = tally(truths, scores, thresholds)
+    return pd.DataFrame(
+        {
+            "false_positive_rate": found.false_positive_rate,
+            "true_positive_rate": found.true_positive_rate,
+            "threshold": np.minimum(thresholds, 1.0 + 1e-9),
+        }
+    )
+
+
+@dataclass(frozen=True)
+class AveragePrecision(ClassMetric):
+    """Precision averaged over recall; guessing gives the share of the explained class."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "curve": TableType(
+            (
+                Column("recall", "share"),
+                Column("precision", "share"),
+                Column("threshold", "number"),
+            ),
+            release=TableRelease(coarse={"recall": "explained"}, rounded=("threshold",)),
+        )
+    }
+    bounds: ClassVar[Bounds] = {"average_precision": SHARE}
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p = context.predictions
+        require_both(p.labels, "average precision")
+        found, _ = average_precision_and_brier(
+            p.labels, p.probabilities, p.explained, self.n_resamples, context.seed
+        )
+        note = message("notes.average_precision.guessing", share=float(p.truths.mean()))
+        score = found.score("average_precision", "performance", "higher", bounds=SHARE, note=note)
+        notes = _many_classes(context.dataset.schema, "average_precision")
+        curve = precision_points(p.truths, p.scores)
+        return Measurement((score,), {"curve": curve}, notes=notes)
+
+
+def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+    """At most 200 points of recall and precision, from the highest threshold to the lowest."""
+    thresholds = np.unique(scores)[::-1]
+    thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]
+    found = tally(truths, scores, thresholds)
+    return pd.DataFrame(
+        {
+            "recall": found.true_positive_rate,
+            "precision": found.precision,
+            "threshold": thresholds,
+        }
+    )

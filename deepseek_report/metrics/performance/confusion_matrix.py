@@ -1,0 +1,132 @@
+"""Labels against decisions: the table of errors, and the rates of each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.statistics.intervals import SHARE, rate
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(ClassMetric):
+    """Labels against decisions, with the error rates of the explained class.
+
+    The share of favourable decisions is left out where nobody declares the favourable class.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "matrix": TableType(
+            (
+                Column("actual"),
+                Column("decided"),
+                Column("n", "count"),
+                Column("share", "share"),
+            ),
+            release=TableRelease(counts=("n",), lines=(("actual",), ("decided",))),
+        ),
+        "classes": TableType(
+            (
+                Column("class"),
+                Column("n", "count"),
+                estimate("recall", "share", "recall"),
+                Column("decided", "count"),
+                estimate("precision", "share", "precision"),
+            ),
+            release=TableRelease(counts=("n", "decided"), lines=((),)),
+        ),
+    }
+    bounds: ClassVar[Bounds] = {
+        "true_positive_rate": SHARE,
+        "false_positive_rate": SHARE,
+        "precision": SHARE,
+        "selection_rate": SHARE,
+    }
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        decided, truths = p.decisions == p.explained, p.truths
+        about = message("notes.confusion_matrix.of_class", name=target.explained_class)
+        rows: list[tuple[str, Direction, Any, Any, Text]] = [
+            ("true_positive_rate", "higher", truths & decided, truths, about),
+            ("false_positive_rate", "lower", ~truths & decided, ~truths, about),
+            ("precision", "higher", truths & decided, decided, about),
+        ]
+        if target.is_judged:
+            note = message("notes.confusion_matrix.favourable", name=target.favourable_class)
+            favoured = p.decisions == target.declared_favourable
+            rows.append(("selection_rate", "none", favoured, truths | ~truths, note))
+        scores = tuple(
+            rate(int(hits.sum()), int(among.sum())).score(
+                name, "performance", direction, unit="share", bounds=SHARE, note=note
+            )
+            for name, direction, hits, among, note in rows
+        )
+        tables = {
+            "matrix": confusion_table(p.labels, p.decisions, target.classes),
+            "classes": class_table(p.labels, p.decisions, target.classes),
+        }
+        return Measurement(scores, tables)
+
+
+def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Counts per actual and decided class; `share` is of the actual class."""
+    k = len(classes)
+    counts = np.bincount(labels * k + decisions, minlength=k * k).reshape(k, k)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(
+        {
+            "actual": np.repeat(classes, k),
+            "decided": np.tile(classes, k),
+            "n": counts.ravel(),
+            "share": (counts / totals).ravel(),
+        }
+    )
+
+
+def class_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:
+    """Recall and precision of each class with Wilson intervals; NaN where nothing was decided."""
+    rows = []
+    for k, name in enumerate(classes):
+        actual, decided = labels == k, decisions == k
+        hits = int((actual & decided).sum())
+        recall, precision = rate(hits, int(actual.sum())), rate(hits, int(decided.sum()))
+        rows.append(
+            {
+                "class": name,
+                "n": recall.n,
+                "recall": recall.value,
+                "recall_low": recall.low,
+                "recall_high": recall.high,
+                "decided": precision.n,
+                "precision": precision.value,
+                "precision_low": precision.low,
+                "precision_high": precision.high,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,198 @@
+"""All labels of a multi-label target side by side, and the measures of the whole set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import (
+    Bounds,
+    Category,
+    Direction,
+    Measurement,
+)
+from deepseek_report.artifacts.table import (
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.threshold_choice import choose_threshold
+from deepseek_report.metrics.shared.plugin import LabelsMetric, Resamples
+from deepseek_report.statistics.intervals import SHARE
+from deepseek_report.statistics.ranking import auc_estimate, average_precision_statistic
+from deepseek_report.statistics.resampling import (
+    Replicates,
+    as_one,
+    bootstrap,
+    bootstrapped,
+)
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+#: Measures of the set, and which way is better.
+OF_SET: dict[str, Direction] = {
+    "micro_f1": "higher",
+    "macro_f1": "higher",
+    "hamming_loss": "lower",
+    "subset_accuracy": "higher",
+}
+#: Of these the shares; F1 is none.
+_SHARES = frozenset({"hamming_loss", "subset_accuracy"})
+
+
+def set_measures(weights: Floats, given: Bools, decided: Bools) -> Floats:
+    """(resample, label + 4) F1 of each label, then the measures of `OF_SET` in their order.
+
+    F1 = 2 tp / (2 tp + fp + fn), 0 where a label is neither given nor decided. Micro: counts are
+    summed over labels first; macro: the plain mean over labels. Hamming loss: share of all
+    decisions on single labels that are wrong. Subset accuracy: share of instances with no wrong
+    label.
+
+    Parameters
+    ----------
+    weights : (resample, instance). given, decided : (instance, label).
+    """
+    hits = weights @ (given & decided).astype(np.float64)
+    missed = weights @ (given ^ decided).astype(np.float64)
+    total = weights.sum(axis=1)
+    each = _f1(hits, missed)
+    micro = _f1(hits.sum(axis=1), missed.sum(axis=1))
+    hamming = missed.sum(axis=1) / (total * given.shape[1])
+    subset = weights @ (given == decided).all(axis=1).astype(np.float64) / total
+    return np.column_stack([each, micro, each.mean(axis=1), hamming, subset])
+
+
+def _f1(hits: Floats, missed: Floats) -> Floats:
+    return np.asarray(2 * hits / np.maximum(2 * hits + missed, 1e-12))
+
+
+@dataclass(frozen=True)
+class LabelsTable(LabelsMetric):
+    """Each label's ROC AUC, average precision and F1, and how well whole sets are predicted.
+
+    A label is decided where its probability reaches the threshold with the highest F1 on the
+    validation part; each label has its own.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "labels": TableType(
+            (
+                Column("label", mark="reported"),
+                Column("reported", "yes_no", shown=False),
+                Column("n", "count", shown=False),
+                Column("prevalence", "share"),
+                estimate("roc_auc", prefix="roc_auc"),
+                estimate("average_precision", prefix="average_precision"),
+                estimate("f1", prefix="f1"),
+                Column("threshold", "number"),
+            ),
+            section="performance",
+            release=TableRelease(counts=("n",), shares=(("prevalence", "n"),)),
+        )
+    }
+    category: ClassVar[Category] = "performance"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "validation_predictions", "dataset", "seed"}
+    )
+    bounds: ClassVar[Bounds] = {
+        "micro_f1": SHARE,
+        "macro_f1": SHARE,
+        "hamming_loss": SHARE,
+        "subset_accuracy": SHARE,
+    }
+    n_resamples: Resamples = 1000
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        given, shares = _labels_of(context.predictions)
+        thresholds = own_thresholds(*_labels_of(context.validation_predictions))
+        decided = shares >= thresholds
+        n, seed = len(given), context.seed
+        found = bootstrap(
+            lambda weights: set_measures(weights, given, decided),
+            as_one(n),
+            self.n_resamples,
+            np.random.default_rng(seed),
+        )
+        estimates = [_part(found, k, n, seed) for k in range(found.value.shape[0])]
+        k = given.shape[1]
+        scores = tuple(
+            one.score(
+                name,
+                "performance",
+                direction,
+                unit="share" if name in _SHARES else "",
+                bounds=SHARE,
+            )
+            for (name, direction), one in zip(OF_SET.items(), estimates[k:], strict=True)
+        )
+        target = context.dataset.schema.target
+        rows = [
+            self._row(name, j == target.label_index, (given[:, j], shares[:, j]), seed)
+            | {"threshold": float(thresholds[j])}
+            | _ends("f1", estimates[j])
+            for j, name in enumerate(target.labels)
+        ]
+        return Measurement(
+            scores,
+            {"labels": pd.DataFrame(rows)},
+            notes=(message("notes.labels_table.thresholds"),),
+        )
+
+    def _row(
+        self, name: str, reported: bool, label: tuple[Bools, Floats], seed: int
+    ) -> dict[str, Any]:
+        given, shares = label
+        row = {"label": name, "reported": reported, "n": len(given), "prevalence": given.mean()}
+        if given.all() or not given.any():
+            return row | _ends("roc_auc", None) | _ends("average_precision", None)
+        ranked = bootstrap(
+            average_precision_statistic(given, shares),
+            as_one(len(given)),
+            self.n_resamples,
+            np.random.default_rng(seed),
+        )
+        precision = bootstrapped(ranked, len(given), seed)
+        return (
+            row
+            | _ends("roc_auc", auc_estimate(given, shares))
+            | _ends("average_precision", precision)
+        )
+
+
+def _labels_of(p: Predictions) -> tuple[Bools, Floats]:
+    """(instance, label) which labels are given, and the probability of each."""
+    if p.all_labels is None or p.all_probabilities is None:
+        raise NotApplicableError("labels_table needs several labels; choose another metric.")
+    return p.all_labels > 0, p.all_probabilities
+
+
+def own_thresholds(given: Bools, shares: Floats) -> Floats:
+    """(label,) the threshold of each label with the highest F1; 0.5 where it is never given."""
+    columns: Sequence[tuple[Floats, Bools]] = list(zip(shares.T, given.T, strict=True))
+    return np.array(
+        [choose_threshold("f1", one, truth) if truth.any() else 0.5 for one, truth in columns]
+    )
+
+
+def _part(found: Replicates, k: int, n: int, seed: int) -> Estimate:
+    one = Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
+    return bootstrapped(one, n, seed)
+
+
+def _ends(name: str, one: Estimate | None) -> dict[str, float]:
+    values = (np.nan,) * 3 if one is None else (one.value, one.low, one.high)
+    names = (name, f"{name}_low", f"{name}_high")
+    return dict(zip(names, (np.nan if v is None else float(v) for v in values), strict=True))

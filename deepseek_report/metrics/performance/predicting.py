@@ -1,0 +1,103 @@
+"""From a trained model to `Predictions`: what it says of a part, and the rule that decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.classifier import AnswersRows, Classifier
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.artifacts.split import Split
+from deepseek_report.metrics.performance.softmax import softmax
+from deepseek_report.metrics.performance.threshold_choice import choose_threshold
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.decisions import decide
+
+Floats = NDArray[np.float64]
+
+MOST_PROBABLE = "most_probable"
+NO_DECISION = "none"
+
+
+@dataclass(frozen=True)
+class ThresholdRule:
+    """How a threshold is found: one of `threshold_choice.RULES`, and the threshold if declared."""
+
+    name: str
+    declared: float | None
+
+
+def predict(
+    classifier: Classifier, validation: Split, test: Split, rule: ThresholdRule
+) -> dict[str, Predictions]:
+    """Predictions of the validation and the test part; the threshold comes from the first."""
+    target = classifier.schema.target
+    if not task_of(target).decides:
+        return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
+    parts = {"validation": validation, "test": test}
+    logits = {name: logits_of(classifier, part) for name, part in parts.items()}
+    shares = {name: softmax(found) for name, found in logits.items()}
+    threshold = _threshold(rule, target, shares["validation"], validation.labels)
+    return {
+        name: Predictions(
+            logits=logits[name],
+            probabilities=shares[name],
+            labels=part.labels,
+            instance_ids=part.instance_ids,
+            decisions=decide(shares[name], threshold, target.explained),
+            threshold=threshold,
+            rule=MOST_PROBABLE if threshold is None else rule.name,
+            explained=target.explained,
+            groups=part.groups,
+            all_labels=part.all_labels,
+            all_probabilities=_of_labels(classifier, part),
+        )
+        for name, part in parts.items()
+    }
+
+
+def logits_of(classifier: Classifier, part: Split) -> Floats:
+    """(instance, class) what the model answers, or what it answered where only that is known."""
+    if isinstance(classifier, AnswersRows):
+        return _as_floats(classifier.logits_of(part.instance_ids))
+    return _as_floats(classifier.logits(part.inputs))
+
+
+def _as_floats(values: Floats) -> Floats:
+    return np.asarray(values, dtype=np.float64)
+
+
+def _numbers(classifier: Classifier, part: Split) -> Predictions:
+    n = len(part)
+    return Predictions(
+        logits=logits_of(classifier, part),
+        probabilities=np.zeros((n, 0)),
+        labels=part.labels,
+        instance_ids=part.instance_ids,
+        decisions=np.zeros(n, dtype=np.int64),
+        threshold=None,
+        rule=NO_DECISION,
+        explained=0,
+        groups=part.groups,
+    )
+
+
+def _of_labels(classifier: Classifier, part: Split) -> Floats | None:
+    if part.all_labels is None:  # several labels alone have them
+        return None
+    return _as_floats(classifier.label_probabilities(part.inputs))
+
+
+def _threshold(
+    rule: ThresholdRule, target: Target, probabilities: Floats, labels: NDArray[np.int64]
+) -> float | None:
+    if len(target.classes) != 2:
+        return None
+    if rule.name == "declared":
+        return rule.declared
+    return choose_threshold(
+        rule.name, probabilities[:, target.explained], labels == target.explained
+    )

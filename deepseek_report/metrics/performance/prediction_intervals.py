@@ -1,0 +1,203 @@
+"""Intervals around predicted numbers that hold the true number as often as they say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import PARTS, PEOPLE
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import (
+    OF_TARGET,
+    Column,
+    TableType,
+    TableTypes,
+    estimate,
+)
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.groups import MinCell, groupings
+from deepseek_report.metrics.shared.plugin import NumberMetric
+from deepseek_report.statistics.intervals import (
+    SHARE,
+    compare_rates,
+    holm,
+    rate,
+)
+
+Floats = NDArray[np.float64]
+Level = Annotated[float, Field(gt=0, lt=1)]
+_REFERENCE = "doi:10.1080/01621459.2017.1307116"
+
+
+def half_width(errors: Floats, level: float) -> float:
+    """Half the width of the split-conformal interval: a quantile of held-out absolute errors.
+
+    The ⌈(n + 1) · level⌉-th smallest of n absolute errors. Where the held-out rows and a new row
+    are exchangeable, prediction ± this holds the true number with a probability of at least
+    `level`, and of at most `level` + 1/(n + 1) where errors are never tied, whatever the model.
+
+    Parameters
+    ----------
+    errors : (instance,) of rows that the model was not fitted to.
+    level : in (0, 1).
+
+    Returns
+    -------
+    In the unit of the errors; infinite where n is too small for the level.
+
+    References
+    ----------
+    Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715; Lei et al. 2018, theorem 2.2,
+    doi:10.1080/01621459.2017.1307116.
+    """
+    n = len(errors)
+    place = math.ceil((n + 1) * level - 1e-9)
+    return float(np.sort(np.abs(errors))[place - 1]) if place <= n else math.inf
+
+
+@dataclass(frozen=True)
+class PredictionIntervals(NumberMetric):
+    """How often split-conformal intervals hold the true number, and how wide they are.
+
+    level : share of true numbers that the interval is to hold. levels : further ones for the
+    table. min_cell : a group with fewer test rows is not judged.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "coverage": TableType(
+            (
+                Column("level", "declared_share"),
+                Column("half_width", "half_width", unit=OF_TARGET),
+                estimate("coverage", "share"),
+                Column("n", "count"),
+            ),
+            section="performance",
+            release=WHOLE,
+        ),
+        "by_group": TableType(
+            (
+                Column("attribute", "attribute"),
+                Column("attribute_label", shown=False),
+                Column("level"),
+                estimate("coverage", "share", unless="too_few"),
+                Column("n", "count"),
+                Column("too_few", "yes_no", shown=False),
+                Column("p_value", "p_value", shown=False),
+                Column("p_adjusted", "p_value", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=(("attribute",),)),
+        ),
+    }
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset(
+        {"predictions", "validation_predictions", "dataset"}
+    )
+    bounds: ClassVar[Bounds] = {
+        "prediction_interval_coverage": SHARE,
+        "prediction_interval_width": (0.0, None),
+    }
+    level: Level = 0.9
+    levels: tuple[Level, ...] = (0.5, 0.8, 0.95)
+    min_cell: MinCell = 30
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        held_out = context.validation_predictions.errors
+        half = half_width(held_out, self.level)
+        if not math.isfinite(half):
+            raise NotApplicableError(
+                f"intervals that hold {100 * self.level:g} % of the true numbers need more than "
+                f"{len(held_out)} validation rows"
+            )
+        inside = np.abs(p.errors) <= half
+        covered = rate(int(inside.sum()), len(p)).score(
+            "prediction_interval_coverage",
+            "calibration",
+            "none",
+            unit="share",
+            bounds=(0.0, 1.0),
+            reference=_REFERENCE,
+            note=message("notes.prediction_intervals.promised", level=self.level),
+        )
+        width = Estimate(2 * half, None, None, len(held_out), "").score(
+            "prediction_interval_width",
+            "calibration",
+            "lower",
+            unit=target.unit or "",
+            bounds=(0.0, None),
+            note=message("notes.prediction_intervals.width", level=self.level),
+        )
+        tables = {"coverage": self._coverage(held_out, p.errors)}
+        if len(by_group := self._by_group(context, inside)):
+            tables["by_group"] = by_group
+        notes = (
+            message("notes.prediction_intervals.made", n=len(held_out)),
+            message("notes.prediction_intervals.stopping"),
+        )
+        return Measurement((covered, width), tables, notes=notes)
+
+    def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
+        rows = []
+        for level in sorted({self.level, *self.levels}):
+            half = half_width(held_out, level)
+            found = rate(int((np.abs(errors) <= half).sum()), len(errors))
+            rows.append(
+                {
+                    "level": level,
+                    "half_width": half,
+                    "coverage": found.value,
+                    "low": found.low,
+                    "high": found.high,
+                    "n": found.n,
+                }
+            )
+        return pd.DataFrame([one for one in rows if math.isfinite(float(one["half_width"] or 0))])
+
+    def _by_group(self, context: MeasureContext, inside: NDArray[np.bool_]) -> pd.DataFrame:
+        """Coverage in each group: an interval that holds on the whole need not hold in a group."""
+        groups = dict(context.predictions.groups)
+        try:
+            found = groupings(
+                context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
+            )
+        except NotApplicableError:
+            return pd.DataFrame()
+        rows: list[dict[str, Any]] = []
+        for grouping in found:
+            for code, level in enumerate(grouping.levels):
+                among = grouping.codes == code
+                one = rate(int(inside[among].sum()), int(among.sum()))
+                rows.append(
+                    {
+                        "attribute": grouping.name,
+                        "attribute_label": grouping.label,
+                        "level": level,
+                        "n": one.n,
+                        "coverage": one.value,
+                        "low": one.low,
+                        "high": one.high,
+                        "too_few": one.n < self.min_cell,
+                        "p_value": self._p_value(inside, among),
+                    }
+                )
+        return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
+
+    def _p_value(self, inside: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+        """Whether a group is held as often as all others are; NaN where it is not judged."""
+        n, rest = int(among.sum()), int((~among).sum())
+        if min(n, rest) < self.min_cell:
+            return math.nan
+        return compare_rates(int(inside[among].sum()), n, int(inside[~among].sum()), rest)[1]

@@ -1,0 +1,120 @@
+"""Where predicted numbers are off: too high or too low on the whole, along the range, and worst."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals, TableRelease
+from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.predictions import Predictions
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
+from deepseek_report.metrics.shared.plugin import NumberMetric
+from deepseek_report.statistics.intervals import mean_interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Residuals(NumberMetric):
+    """The mean error, the error along the range of predictions, and the largest errors.
+
+    An error is the predicted number minus the true one: above 0 is too high.
+
+    bins : parts of equal size of the predictions. most : largest errors that are listed.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    tables: ClassVar[TableTypes] = {
+        "bins": TableType(
+            (
+                Column("bin", "place", shown=False),
+                Column("from", "number"),
+                Column("to", "number"),
+                Column("n", "count"),
+                Column("predicted", "number"),
+                Column("observed", "number"),
+                estimate("mean_error"),
+                Column("mae", "number", shown=False),
+            ),
+            section="performance",
+            folded=True,
+            release=TableRelease(counts=("n",), lines=((),), ends=("from", "to")),
+        ),
+        "largest": TableType(
+            (
+                Column("instance_id", "row"),
+                Column("label", "quantity", unit=OF_TARGET),
+                Column("prediction", "quantity", unit=OF_TARGET),
+                Column("error", "quantity", unit=OF_TARGET),
+            ),
+            section="performance",
+            folded=True,
+        ),
+    }
+    category: ClassVar[Category] = "calibration"
+    reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
+    bounds: ClassVar[Bounds] = {"mean_error": (None, None)}
+    bins: Annotated[int, Field(ge=2, le=50)] = 8
+    most: Annotated[int, Field(ge=1, le=100)] = 10
+
+    def measure(self, context: MeasureContext) -> Measurement:
+        p, target = context.predictions, context.dataset.schema.target
+        mean, low, high = (float(one) for one in mean_interval(p.errors))
+        score = Estimate(
+            mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
+        ).score(
+            "mean_error",
+            "calibration",
+            "zero",
+            unit=target.unit or "",
+            note=message("notes.residuals.mean_error"),
+        )
+        tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
+        return Measurement((score,), tables)
+
+
+def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
+    """Errors in parts of equal size by the prediction; fewer parts where predictions are tied."""
+    edges = np.unique(np.quantile(p.values, np.arange(1, bins) / bins))
+    place = np.searchsorted(edges, p.values, side="right")
+    rows = []
+    for number, one in enumerate(np.unique(place)):
+        inside = place == one
+        mean, low, high = (float(end) for end in mean_interval(p.errors[inside]))
+        rows.append(
+            {
+                "bin": number,
+                "from": float(p.values[inside].min()),
+                "to": float(p.values[inside].max()),
+                "n": int(inside.sum()),
+                "predicted": float(p.values[inside].mean()),
+                "observed": float(p.labels[inside].mean()),
+                "mean_error": mean,
+                "low": low,
+                "high": high,
+                "mae": float(np.abs(p.errors[inside]).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def largest_errors(p: Predictions, most: int) -> pd.DataFrame:
+    """The instances with the largest errors in either direction, largest first."""
+    order = np.argsort(-np.abs(p.errors), kind="stable")[:most]
+    return pd.DataFrame(
+        {
+            "instance_id": p.instance_ids[order],
+            "label": p.labels[order],
+            "prediction": p.values[order],
+            "error": p.errors[order],
+        }
+    )

@@ -1,0 +1,221 @@
+"""A scikit-learn estimator and its encoding, as a classifier of numpy arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import ConfigError, NotApplicableError
+from deepseek_report.metrics.performance.softmax import log_odds
+from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.design_matrix import Columns, Encoding
+from deepseek_report.tasks import task_of
+
+Floats = NDArray[np.float64]
+
+#: Least probability of a class: trees and neighbours may give exactly 0, whose log is not finite.
+LEAST = 1e-7
+
+_READS = {
+    "one_hot": "numbers standardised and categories one-hot",
+    "codes": "one column a feature, categories as their positions",
+    "frame": "the names and the codes of the source",
+    "words": "weighted counts of words",
+    "given": "the table as it was given",
+}
+
+
+@dataclass
+class Fitted:
+    """An estimator with what it reads; `fit` fits it in place.
+
+    loaded : it was fitted elsewhere, so that its classes are the label column's own values.
+    named_classes : the classes of the data in its order, where the config says it.
+    """
+
+    estimator: Any
+    columns: Columns
+    encoding: Encoding
+    schema: Schema
+    loaded: bool = False
+    named_classes: tuple[Any, ...] = ()
+
+    @property
+    def single(self) -> Any:
+        """The estimator, or what is fitted once for each of several labels."""
+        return getattr(self.estimator, "estimator", None) if self._several else self.estimator
+
+    @property
+    def _several(self) -> bool:
+        return task_of(self.schema.target).several
+
+    def draw_from(self, seed: int) -> None:
+        """Let the estimator draw from this seed, if it draws at all."""
+        if "random_state" in self.single.get_params():
+            self.single.set_params(random_state=seed)
+
+    def fit(self, train: Split) -> None:
+        """Fit on the training part with one thread, so that the result is the same everywhere."""
+        table = self.columns.transform(train.inputs)
+        labels = train.all_labels if self._several else train.labels
+        try:
+            with one_thread():
+                self.estimator.fit(table, labels)
+        except (TypeError, ValueError) as error:
+            name = type(self.single).__name__
+            raise ConfigError(
+                f"{name} cannot be fitted to these data ({_READS[self.encoding]}): {error}"
+            ) from None
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) original units -> (instance, class), each at least `LEAST`.
+
+        A number as target is given as it is, (instance, 1).
+        """
+        target = self.schema.target
+        if not len(inputs):
+            return np.empty((0, len(target.classes)))
+        if not task_of(target).decides:
+            return np.asarray(self._ask("predict", inputs), dtype=np.float64).reshape(-1, 1)
+        if self._several:
+            given = self.label_probabilities(inputs)[:, target.label_index]
+            return np.stack([1 - given, given], axis=1)
+        found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
+        return scaled(found, self.positions(), len(target.classes))
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
+        shares = self._ask("predict_proba", inputs) if len(inputs) else []
+        parts = zip(shares, self.estimator.classes_, strict=False)
+        columns = [scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
+        target = self.schema.target
+        empty = np.empty((0, task_of(target).n_outputs(target)))
+        return np.stack(columns, axis=1) if columns else empty
+
+    def _ask(self, method: str, inputs: Floats) -> Any:
+        table = self.columns.transform(inputs)
+        try:
+            with one_thread():
+                return getattr(self.estimator, method)(table)
+        except ValueError:
+            if np.isfinite(inputs).all() or self.encoding == "words":
+                raise
+            name = type(self.single).__name__
+            raise NotApplicableError(message("model_refusals.missing_values", model=name)) from None
+
+    def describe(self) -> dict[str, Any]:
+        """The content of `architecture.json`; an estimator has no layers."""
+        name = getattr(self.single, "called", "") or type(self.single).__name__
+        columns = getattr(self.estimator, "n_features_in_", None)
+        summary = message(
+            f"architectures.estimator.{self.encoding}",
+            name=name,
+            library=self._library(),
+            columns=columns or 0,
+            several=bool(self._several),
+        )
+        return {"name": name, "summary": summary, "parameters": None, "layers": []}
+
+    def _library(self) -> str:
+        """The library that the estimator comes from, with its version; empty of a function."""
+        from deepseek_report.provenance import version_of
+
+        package = getattr(self.single, "library", type(self.single).__module__.partition(".")[0])
+        if package in {"", "__main__"}:
+            return ""
+        return f"{'scikit-learn' if package == 'sklearn' else package} {version_of(package)}"
+
+    def positions(self) -> list[int]:
+        """For each class of the estimator its position in the schema.
+
+        Raises
+        ------
+        ConfigError : one that was fitted elsewhere has other classes than the data.
+        """
+        given = list(self.estimator.classes_)
+        if not self.loaded:  # fitted here, on the positions themselves
+            return [int(one) for one in given]
+        return match_classes(given, self.schema.target, self.named_classes)
+
+
+class EstimatorClassifier:
+    """Evaluates a fitted estimator on original features; `calls` counts the rows.
+
+    The logits are the logs of the probabilities, so that their softmax is what the estimator said.
+    """
+
+    def __init__(
+        self,
+        module: Fitted,
+        schema: Schema,
+        name: str,
+        capabilities: frozenset[Capability],
+    ) -> None:
+        self.module: Any = module
+        self.schema = schema
+        self.name = name
+        self.capabilities = capabilities
+        self.calls = 0
+
+    @property
+    def trees(self) -> Any:
+        """The fitted ensemble, for what walks trees instead of asking the model."""
+        return self.module.estimator
+
+    def columns(self, inputs: Floats) -> Any:
+        """(instance, feature) original units -> the table that the estimator reads."""
+        return self.module.columns.transform(inputs)
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
+        self.calls += len(inputs)
+        found: Floats = self.module.probabilities(np.asarray(inputs, dtype=np.float64))
+        return found
+
+    def logits(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
+        found = self.probabilities(inputs)
+        return np.log(found) if task_of(self.schema.target).decides else found
+
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
+        """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
+        return log_odds(self.logits(inputs), target)
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
+        self.calls += len(inputs)
+        found: Floats = self.module.label_probabilities(np.asarray(inputs, dtype=np.float64))
+        return found
+
+    def randomised(self, seed: int) -> EstimatorClassifier:
+        """An estimator has no weights that could be drawn anew."""
+        del seed
+        raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
+
+
+def scaled(found: Floats, positions: list[int], classes: int) -> Floats:
+    """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
+    shares = np.full((len(found), classes), LEAST)
+    shares[:, positions] = np.maximum(found, LEAST)
+    scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
+    return scaled
+
+
+@cache
+def _threads() -> Any:
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_thread() -> Any:
+    """Within it, the numeric libraries that were loaded before use one thread."""
+    return _threads().limit(limits=1)

@@ -1,0 +1,155 @@
+"""Whether an estimator that was fitted elsewhere fits the data: its classes and its columns."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deepseek_report.artifacts.schema import Feature, Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import DeepseekReportError
+from deepseek_report.models.estimators.design_matrix import has_numeric_codes, names_of
+from deepseek_report.tasks import task_of
+
+if TYPE_CHECKING:
+    from deepseek_report.models.estimators.estimator import Fitted
+
+_SHOWN = 5
+_TRIED = 3
+
+
+def fit_problems(fitted: Fitted, train: Split, *, told: bool) -> list[str]:
+    """Every reason why a fitted estimator cannot be asked about these data.
+
+    Parameters
+    ----------
+    told : whether the config names the encoding.
+    """
+    found = [*_class_problems(fitted), *_column_problems(fitted, told=told)]
+    return found or list(_trial(fitted, train))
+
+
+def _class_problems(fitted: Fitted) -> Iterator[str]:
+    if not task_of(fitted.schema.target).decides:
+        return
+    if not hasattr(fitted.estimator, "predict_proba"):
+        yield (
+            f"{type(fitted.estimator).__name__} has no predict_proba, and a report needs "
+            "probabilities; calibrate it before it is stored"
+        )
+        return
+    try:
+        fitted.positions()
+    except DeepseekReportError as error:
+        yield str(error)
+
+
+def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
+    names, schema = names_of(fitted.estimator, fitted.schema), fitted.schema
+    if fitted.encoding == "words":
+        name = type(fitted.estimator).__name__
+        return [
+            f"{name} reads counts of words, and the vocabulary that it was fitted on is not known "
+            "here; train it on these texts (model.estimator=…), or explain a checkpoint "
+            "(model=huggingface)"
+        ]
+    if fitted.encoding in {"frame", "given"} and names is not None:
+        return list(_unknown_names(names, schema))
+    problems = list(_positions_for_codes(fitted, told=told))
+    return problems or list(_other_width(fitted))
+
+
+def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
+    unknown = [name for name in names if name not in schema.names]
+    if not unknown:
+        return
+    text = (
+        f"the model was fitted on {len(names)} columns, of which {len(unknown)} are no features "
+        f"here: {_listed(unknown)}; the features are {_listed(schema.names, 12)}"
+    )
+    sources = {name: source for name in unknown if (source := _one_hot_of(name, schema.names))}
+    if sources:
+        name, source = next(iter(sources.items()))
+        yield (
+            f"{text}. “{name}” looks like a one-hot column of “{source}”: store the encoder and "
+            "the estimator together as one scikit-learn pipeline that reads the table itself, or "
+            "use a data file with the encoded columns"
+        )
+        return
+    near = difflib.get_close_matches(unknown[0], schema.names, n=1)
+    hint = f"; did you mean “{near[0]}” by “{unknown[0]}”?" if near else ""
+    yield f"{text}{hint}. Name the columns as they were when it was fitted, and leave none out"
+
+
+def _one_hot_of(name: str, known: Sequence[str]) -> str:
+    """The longest feature that a column name starts with: `sex_female` -> `sex`."""
+    starts = [one for one in known if name.startswith((f"{one}_", f"{one}=", f"{one}-"))]
+    return max(starts, key=len, default="")
+
+
+def _positions_for_codes(fitted: Fitted, *, told: bool) -> Iterator[str]:
+    """Categories reach a model without names as numbers, which must be those that it knows."""
+    if fitted.encoding == "frame":
+        texts = [one.name for one in fitted.schema.features if not has_numeric_codes(one)]
+        if texts:
+            yield (
+                f"the model reads numbers, and {_listed(texts)} {_hold(texts)} texts here; give "
+                "the file with the numbers that it was fitted on"
+            )
+    elif fitted.encoding == "codes" and not told:
+        moved = [one.name for one in fitted.schema.features if not _counts_from_zero(one)]
+        if moved:
+            yield (
+                "the model was fitted without column names, so nobody can tell which numbers stood "
+                f"for the categories of {_listed(moved)}; fit it on a table with names (a pandas "
+                "DataFrame), or say what it reads: model.encoding=codes (positions 0, 1, …) or "
+                "model.encoding=frame (the values of the source)"
+            )
+
+
+def _hold(names: Sequence[str]) -> str:
+    return "holds" if len(names) == 1 else "hold"
+
+
+def _counts_from_zero(feature: Feature) -> bool:
+    """Whether the values of the source are the positions themselves."""
+    codes = [one.code for one in feature.categories]
+    return feature.is_numeric or codes == [str(k) for k in range(len(codes))]
+
+
+def _other_width(fitted: Fitted) -> Iterator[str]:
+    wanted = getattr(fitted.estimator, "n_features_in_", None)
+    inputs = np.zeros((1, len(fitted.schema.features)))
+    given = np.asarray(fitted.columns.transform(inputs)).shape[1]
+    if wanted is None or int(wanted) == given:
+        return
+    yield (
+        f"the model was fitted on {int(wanted)} columns, and it would be given {given}: "
+        f"{_listed(fitted.schema.names, 12)}; use `dataset.drop` and the order of the file so that "
+        "they are the same, or fit it on a table with column names"
+    )
+
+
+def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
+    """A few rows without gaps, to see whether the estimator answers at all."""
+    whole = np.flatnonzero(np.isfinite(train.inputs).all(axis=1))[:_TRIED]
+    if not len(whole):
+        return
+    try:
+        answer: Any = fitted.probabilities(train.inputs[whole])
+    except Exception as error:  # whatever the library raises, the person must know before a run
+        yield (
+            f"{type(fitted.estimator).__name__} cannot be asked about rows of these data: "
+            f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        )
+        return
+    if not np.isfinite(answer).all():
+        yield f"{type(fitted.estimator).__name__} gives numbers that are not finite for these data"
+
+
+def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
+    shown = ", ".join(f"“{one}”" for one in names[:most])
+    return shown + (f", … ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,1 @@
+"""Fitted models and answers that a person gives in Python."""

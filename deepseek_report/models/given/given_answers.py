@@ -1,0 +1,166 @@
+"""What a model answered for the rows at hand, where the model itself is not given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, Target, TaskName
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.errors import ConfigError, NotApplicableError
+from deepseek_report.models.estimators.class_match import match_classes
+from deepseek_report.models.estimators.estimator import scaled
+from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
+
+Floats = NDArray[np.float64]
+_UNASKED = "needs a model that can be asked about rows, and only what one answered was given"
+
+
+@dataclass(frozen=True)
+class HeldAnswers:
+    """What a model answered for the test rows as they were given, row by row.
+
+    values : (row, class) probabilities or (row,) numbers. classes : of its columns.
+    """
+
+    values: Any
+    classes: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class GivenAnswers(GivenInPython):
+    """Predictions that were given in Python (`deepseek_report.report`) instead of a model.
+
+    sha256 : of the predictions.
+    """
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    called: ClassVar[str] = "What was predicted elsewhere"
+    unasked: ClassVar[str] = _UNASKED
+    comes_fitted: ClassVar[bool] = True
+
+    sha256: str = ""
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """That there are no predictions, where this comes from a config."""
+        del trusted
+        return [not_held("the predictions", plural=True)] if self.held is None else []
+
+    def source_digest(self) -> str:
+        """SHA-256 of the predictions."""
+        return self.sha256
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Floats:
+        """(row, class) of every test row as given, in the order of the schema's classes."""
+        del train, seed
+        if self.held is None:
+            raise ConfigError(self.problems(())[0])
+        values, classes = self.held.values, self.held.classes
+        if schema.target.is_number:
+            return as_numbers(values, len(values), "predictions").reshape(-1, 1)
+        shares = as_probabilities(values, len(values), classes, "predictions")
+        positions = match_classes(list(classes), schema.target)
+        return scaled(shares, positions, len(schema.target.classes))
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the predictions are not of these classes."""
+        try:
+            self.build(schema, train, 0)
+        except ConfigError as error:
+            return [str(error)]
+        return []
+
+    def wrap(self, module: Floats, schema: Schema, device: str) -> AnsweredRows:
+        """The answers as a classifier that knows these rows alone."""
+        del device
+        return AnsweredRows(module, schema)
+
+    def own_trainer(self) -> Trainer:
+        """What only writes down that no model was given."""
+        return _NoModel()
+
+    def restore(self, built: Floats, train: Split, folder: Path) -> None:
+        """Nothing is stored but what was predicted."""
+
+
+class AnsweredRows:
+    """A classifier that gives the known answers for the rows of its data, and refuses all else."""
+
+    name = "predictions given in Python"
+    capabilities: frozenset[Capability] = frozenset()
+
+    def __init__(self, answers: Floats, schema: Schema) -> None:
+        self.module: Any = answers
+        self.schema = schema
+        self.calls = 0
+
+    def logits_of(self, instance_ids: NDArray[np.int64]) -> Floats:
+        """(instance, class) logs of the probabilities of these rows, or (instance, 1) numbers."""
+        answers: Floats = self.module[instance_ids]
+        return answers if self.schema.target.is_number else np.log(answers)
+
+    def _refuse(self) -> NoReturn:
+        raise NotApplicableError(_UNASKED)
+
+    def logits(self, inputs: Floats) -> Floats:
+        """Refused: the model is not here."""
+        self._refuse()
+
+    def probabilities(self, inputs: Floats) -> Floats:
+        """Refused: the model is not here."""
+        self._refuse()
+
+    def log_odds(self, inputs: Floats, target: int) -> Floats:
+        """Refused: the model is not here."""
+        self._refuse()
+
+    def label_probabilities(self, inputs: Floats) -> Floats:
+        """Refused: the model is not here."""
+        self._refuse()
+
+    def randomised(self, seed: int) -> AnsweredRows:
+        """Refused: the model is not here."""
+        self._refuse()
+
+
+@dataclass(frozen=True)
+class _NoModel:
+    """Writes the training folder of a model that is not here."""
+
+    def fit(
+        self,
+        module: Floats,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Write what a training folder holds, as far as it applies."""
+        from deepseek_report.artifacts.storage.files import save_arrays
+        from deepseek_report.artifacts.training_files import MODEL_FILES
+        from deepseek_report.models.own.came_trained import ANSWERS_GIVEN, write_folder
+
+        del device
+        progress.start("training", 1)
+        save_arrays(folder / MODEL_FILES[1], probabilities=module)
+        write_folder(folder, describe(dataset.schema.target), seed, origin=ANSWERS_GIVEN)
+        progress.advance()
+
+
+def describe(target: Target) -> dict[str, Any]:
+    """The content of `architecture.json` for predictions without their model."""
+    what = "numbers" if target.is_number else "probabilities"
+    summary = f"A model that is not here: its {what} were given in Python, row by row."
+    return {"name": "Predictions only", "summary": summary, "parameters": None, "layers": []}

@@ -1,0 +1,116 @@
+"""A fitted model that a person gave in Python: it is asked in this process, and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
+from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.estimators.estimator_libraries import TREES
+from deepseek_report.models.estimators.sklearn import Code
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deepseek_report.models.estimators.estimator import EstimatorClassifier, Fitted
+    from deepseek_report.models.given.given_columns import TableForm
+
+_INSTEAD = "store it in a file that a config can name (see model.file in docs/configuration.md)"
+
+
+@dataclass(frozen=True)
+class HeldModel:
+    """A fitted model and the form of the table that it reads.
+
+    estimator : with `predict_proba` or `predict`. walks_trees : whether the shap package can walk
+    its trees over the columns of that table.
+    """
+
+    estimator: Any
+    form: TableForm
+    walks_trees: bool = False
+
+
+@dataclass(frozen=True)
+class GivenModel(GivenInPython):
+    """A model that was given in Python (`deepseek_report.report`), fitted already.
+
+    called : the class of the model, or the name of the function. answers : SHA-256 of what it
+    answered on all rows and on rows mixed from them. model_id : what the person calls this state of
+    it, which then stands for its answers. classes : in the order of the model's own, where named.
+    """
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS - {"multi_label"}
+    comes_fitted: ClassVar[bool] = True
+
+    called: str = "the model given in Python"
+    answers: str = ""
+    model_id: str | None = None
+    classes: tuple[Code, ...] = ()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Trees, where the shap package can walk them over the table that was given."""
+        return frozenset({"trees"} if self.held is not None and self.held.walks_trees else ())
+
+    def capabilities_for(self, schema: Schema) -> frozenset[Capability]:
+        """Without trees where boosting has more than two classes."""
+        few = len(schema.target.classes) <= 2 or TREES.get(self.called, False)
+        return self.capabilities if few else frozenset()
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """That there is no model, where this comes from a config."""
+        del trusted
+        return [not_held("the model", instead=_INSTEAD)] if self.held is None else []
+
+    def source_digest(self) -> str:
+        """What stands for the model in the keys of stages: its id, or the hash of its answers."""
+        return self.answers if self.model_id is None else f"model_id {self.model_id}"
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
+        """The model behind the table that it reads; nothing is fitted."""
+        from deepseek_report.models.estimators.design_matrix import names_of
+        from deepseek_report.models.estimators.estimator import Fitted
+        from deepseek_report.models.given.given_columns import GivenColumns
+
+        del train, seed
+        if self.held is None:
+            raise ConfigError(self.problems(())[0])
+        estimator = self.held.estimator
+        names = names_of(estimator, schema) if self.held.form.named else None
+        known = None if names is None else [name for name in names if name in schema.names]
+        columns = GivenColumns(schema.features, self.held.form, known)
+        return Fitted(estimator, columns, "given", schema, True, self.classes)
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the model does not fit these classes or columns."""
+        from deepseek_report.models.estimators.fit_checks import fit_problems
+
+        return fit_problems(self.build(schema, train, 0), train, told=True)
+
+    def wrap(self, module: Fitted, schema: Schema, device: str) -> EstimatorClassifier:
+        """The model as a classifier of original features."""
+        from deepseek_report.models.estimators.estimator import EstimatorClassifier
+
+        del device
+        return EstimatorClassifier(module, schema, self.called, self.capabilities_for(schema))
+
+    def own_trainer(self) -> Trainer:
+        """What only describes the model."""
+        from deepseek_report.models.estimators.estimator_trainer import EstimatorTrainer
+        from deepseek_report.models.own.came_trained import GIVEN_IN_PYTHON
+
+        return EstimatorTrainer(loaded=True, origin=GIVEN_IN_PYTHON)
+
+    def restore(self, built: Fitted, train: Split, folder: Path) -> None:
+        """See that the model answers as it did when its description was written."""
+        from deepseek_report.models.estimators.estimator_trainer import check
+
+        check(built, train, folder)

@@ -1,0 +1,1 @@
+"""Networks of a person: classes of their own, and what they load."""

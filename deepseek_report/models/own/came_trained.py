@@ -1,0 +1,76 @@
+"""The training folder of a model that came trained, and what every training folder needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from deepseek_report.artifacts.message import Message, message, plain
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.training_files import HISTORY, untrained_facts
+
+#: What a reader must know of a model that was trained elsewhere.
+CAME_TRAINED = message("training_notes.came_trained")
+GIVEN_IN_PYTHON = message("training_notes.given_in_python")
+ANSWERS_GIVEN = message("training_notes.answers_given")
+
+
+@dataclass(frozen=True)
+class KeepWeights:
+    """Trains nothing: stores the weights that the module has, and says so."""
+
+    def fit(
+        self,
+        module: Any,
+        dataset: Dataset,
+        folder: Path,
+        seed: int,
+        device: str,
+        progress: Progress,
+    ) -> None:
+        """Write what a training folder holds, as far as it applies."""
+        from safetensors.torch import save_file
+
+        from deepseek_report.models.shared.loading import WEIGHTS
+
+        del device, dataset
+        progress.start("training", 1)
+        folder.mkdir(parents=True, exist_ok=True)
+        tensors = {name: one.contiguous() for name, one in module.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS)
+        write_folder(folder, module.architecture(), seed)
+        progress.advance()
+
+
+def write_folder(
+    folder: Path,
+    architecture: Mapping[str, Any],
+    seed: int,
+    rows: int = 0,
+    seconds: float = 0.0,
+    origin: Message = CAME_TRAINED,
+) -> None:
+    """Write all of a training folder but the model, for one that no epochs were run for.
+
+    Parameters
+    ----------
+    rows : how many it was fitted to; 0 means that it came trained. origin : the note on where a
+    model that came trained is from.
+    """
+    facts = untrained_facts(architecture["parameters"], seed, rows)
+    save_json(folder / "training.json", facts | {"notes": plain([] if rows else [origin])})
+    save_json(folder / "architecture.json", plain(architecture))
+    save_table(folder / "history.parquet", pd.DataFrame(columns=list(HISTORY), dtype="float64"))
+    timing = {
+        "seconds": seconds,
+        "seconds_per_epoch": None,
+        "rows_per_second": rows / seconds if rows and seconds else None,
+        "peak_memory": None,
+    }
+    save_json(folder / "timing.json", timing)

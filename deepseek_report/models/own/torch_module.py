@@ -1,0 +1,139 @@
+"""A torch module of the user's own: the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.split import Split
+from deepseek_report.errors import ConfigError, DeepseekReportError
+
+if TYPE_CHECKING:
+    from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+#: A library from which a module may come without being named as trusted.
+LIBRARIES = ("torch",)
+
+
+@dataclass(frozen=True)
+class TorchModule:
+    """A torch module of your own, trained here or with weights from a safetensors file.
+
+    module : dotted path of a class that is built as `Module(inputs, outputs, **params)` and maps
+    (instance, inputs) numbers to (instance, outputs): a logit for each class or label, or one
+    number, which is then scaled to the target's unit. inputs : "encoded" gives it the columns of
+    `EncodedModule`; "plain" one number a feature: numbers as they are, categories as their
+    positions, gaps filled with the median or the most frequent category of the training part;
+    "layout" an image as (instance, channel, row, column) or a series as (instance, channel, step),
+    each channel standardised, and `inputs` is then the shape of one instance.
+    weights : a state dict of the class, or `weights.safetensors` of another run of this very model;
+    with it nothing is trained.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({"module", "gradients"})
+
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+
+    module: str = "torch.nn.Linear"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Literal["encoded", "plain", "layout"] = "encoded"
+    bins: Annotated[int, Field(ge=1, le=256)] = 8
+    weights: str | None = None
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        """Everything but texts; a layout is what tables have not."""
+        arranged: frozenset[Modality] = frozenset({"image", "series"})
+        return arranged if self.inputs == "layout" else arranged | {"table"}
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The module behind its encoding; with `weights`, they are in place."""
+        from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
+        from deepseek_report.models.own.own_classes import find_class
+        from deepseek_report.models.shared.seeding import seeded
+
+        cls = find_class(self.module, [self.module.partition(".")[0]])
+        own = OwnClass(cls, self.module, self.params)
+        with seeded(seed):
+            module = adapt(own, schema, train, inputs=self.inputs, bins=self.bins)
+        if self.weights is not None:
+            put_weights(module, Path(self.weights))
+        return module
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays."""
+        from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+        name = self.module.rpartition(".")[2]
+        return TorchClassifier(module, schema, name, self.capabilities, device)
+
+    def own_trainer(self) -> Trainer | None:
+        """With `weights`, one that trains nothing; else none, and the configured one trains."""
+        if self.weights is None:
+            return None
+        from deepseek_report.models.own.came_trained import KeepWeights
+
+        return KeepWeights()
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """What is wrong with the class, its parameters or the file of weights."""
+        from deepseek_report.models.own.own_classes import find_class
+
+        found = []
+        try:
+            found.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
+        except ConfigError as error:
+            found.append(str(error))
+        if self.weights is not None:
+            found.extend(self._weights_problems(Path(self.weights)))
+        return found
+
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the weights are those of a file."""
+        return self.weights is not None
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the weights of the file do not fit the module that these data need."""
+        if self.weights is None:
+            return []
+        try:
+            self.build(schema, train, 0)
+        except DeepseekReportError as error:
+            return [str(error)]
+        return []
+
+    def _weights_problems(self, path: Path) -> list[str]:
+        from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
+
+        if not path.is_file():
+            return [f"model.weights {path} does not exist"]
+        return [pickle_problem("model.weights", path)] if is_pickle(path) else []
+
+    def source_digest(self) -> str:
+        """Hash of the module's code and of the weights."""
+        from deepseek_report.artifacts.storage.files import sha256_file
+        from deepseek_report.provenance import code_of, version_of
+
+        library = self.module.partition(".")[0]
+        own = library not in LIBRARIES
+        code = str(code_of(self.module.rpartition(".")[0])) if own else version_of(library)
+        return code + (sha256_file(Path(self.weights)) if self.weights else "")
+
+    def _class_problems(self, cls: type) -> list[str]:
+        from torch import nn
+
+        from deepseek_report.models.own.own_classes import parameters_of, unknown_parameters
+
+        if not issubclass(cls, nn.Module):
+            return [f"model.module {self.module} is not a torch.nn.Module"]
+        taken = parameters_of(cls)
+        known = list(self.params) if taken is None else taken[2:]
+        return unknown_parameters(self.module, self.params, known)

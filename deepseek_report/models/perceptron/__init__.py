@@ -1,0 +1,1 @@
+"""The plain multilayer perceptron."""

@@ -1,0 +1,1 @@
+"""The DeepSeek architecture written here: latent attention, routed experts."""

@@ -1,0 +1,60 @@
+"""The routed transformer over features, words, patches or windows: its configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.schema import (
+    ALL_TASKS,
+    Modality,
+    Schema,
+    TaskName,
+)
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import ALL_KINDS
+from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
+
+if TYPE_CHECKING:
+    from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+
+@dataclass(frozen=True)
+class DeepSeek(DeepSeekSettings):
+    """A transformer over any kind of data, with routed heads, local and global, and sparse experts.
+
+    A token is a feature of a table, a word of a text, a patch of an image or a window of a series;
+    a summary token stands before them. size : width, layers, heads, experts, experts_per_token and
+    expert_width of `SIZES`; each that is given here takes the place of the size's.
+
+    width : length of a token, a multiple of 2 · heads; heads : in each branch; experts_per_token :
+    how many of `experts` a token uses; expert_width : hidden units of one expert; shared_expert :
+    whether one more expert serves every token; bins : quantile bins of a numeric feature; patch :
+    pixels to a side of a patch, or steps of a window (None: the fewest with which there are at most
+    64 tokens); masking : share of the words, patches or windows that training hides; window : reach
+    of the local branch in tokens (None: 3, in images 1 to each side); global_keys : up to so many
+    tokens the global branch reads them as they are, of more the means of neighbours; dropout,
+    drop_path : shares dropped while training; pool : what the output reads, the summary token or
+    the mean of all (None: the summary in tables, else the mean).
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {"module", "gradients", "attention", "routing", "experts"}
+    )
+    modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The untrained module; statistics are taken from `train` alone."""
+        from deepseek_report.models.routed.deepseek_module import DeepSeekModule
+        from deepseek_report.models.shared.seeding import seeded
+
+        with seeded(seed):
+            return DeepSeekModule(self, schema, train)
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays."""
+        from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+        return TorchClassifier(module, schema, "deepseek", self.capabilities, device)

@@ -1,0 +1,219 @@
+"""The routed transformer over features, words, patches or windows: the module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.data_kinds.base import Structure
+from deepseek_report.models.routed.branched_attention import BRANCHES, RoutedAttention, mean_token
+from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
+from deepseek_report.models.routed.experts import SparseExperts
+from deepseek_report.models.shared.architecture import describe
+from deepseek_report.models.shared.embedding import Embedding
+from deepseek_report.models.shared.neighbours import Neighbours, joined
+from deepseek_report.models.shared.network_encoding import FeatureEncoder
+from deepseek_report.models.shared.output_layers import Outputs
+from deepseek_report.models.shared.patches import Patches
+from deepseek_report.models.shared.regularisation import DropPath
+from deepseek_report.models.shared.text_tokens import TextTokens
+from deepseek_report.models.shared.tokens import FeatureTokens
+
+
+class RoutedLayer(nn.Module):
+    """One layer: routed attention, then sparse experts, each with a norm before and a sum after."""
+
+    def __init__(self, config: DeepSeekSettings, neighbours: Neighbours, drop_path: float) -> None:
+        super().__init__()
+        sizes = config.sizes
+        self.attention_norm = nn.LayerNorm(sizes.width)
+        self.attention = RoutedAttention(neighbours, sizes.width, sizes.heads, config.global_keys)
+        self.experts_norm = nn.LayerNorm(sizes.width)
+        self.experts = SparseExperts(
+            sizes.width,
+            sizes.expert_width,
+            sizes.experts,
+            sizes.experts_per_token,
+            config.shared_expert,
+        )
+        self.dropout = nn.Dropout(config.dropout)
+        self.drop_path = DropPath(drop_path)
+
+    def forward(
+        self, tokens: Tensor, head_mask: Tensor | None, present: Tensor | None, maps: bool
+    ) -> tuple[Tensor, LayerTrace, Tensor]:
+        """(instance, token, width) -> the same, what was decided, and the balance loss.
+
+        present, maps : see `RoutedAttention`.
+        """
+        mixed, attention, routes = self.attention(
+            self.attention_norm(tokens), head_mask, present, maps
+        )
+        tokens = tokens + self.drop_path(self.dropout(mixed))
+        expert, weights, balance = self.experts(self.experts_norm(tokens), present)
+        tokens = tokens + self.drop_path(self.dropout(expert))
+        trace = LayerTrace(
+            attention=None if attention is None else _by_branch(attention),
+            routes=_by_branch(routes),
+            expert_weights=weights,
+        )
+        return tokens, trace, balance
+
+
+def _by_branch(decided: Tensor) -> dict[str, Tensor]:
+    """(instance, branch, …) -> {branch: (instance, …)}."""
+    return {name: decided[:, at] for at, name in enumerate(BRANCHES)}
+
+
+class DeepSeekModule(nn.Module):
+    """See `DeepSeek`; offers what `protocols.modules.ExplainableModule` asks for.
+
+    With more than 128 tokens `trace` hands out attention between runs of neighbouring tokens, and
+    `token_columns` are those of the runs.
+    """
+
+    def __init__(self, config: DeepSeekSettings, schema: Schema, train: Split) -> None:
+        super().__init__()
+        self.config = config
+        width, layers = config.sizes.width, config.sizes.layers
+        kind = kind_of(schema)
+        self.tokens = embedding_for(config, schema, train)
+        neighbours = Neighbours(self.tokens.grid, config.window or kind.neighbours)
+        drops = torch.linspace(0.0, config.drop_path, layers + 1)[1:].tolist()
+        stack = [RoutedLayer(config, neighbours, drop) for drop in drops]
+        self.layers = nn.ModuleList(stack)
+        self.norm = nn.LayerNorm(width)
+        self.output = Outputs(width, schema.target, train)
+        pool = config.pool or ("summary" if kind.named_columns else "mean")
+        self.reads_mean = pool == "mean"
+        self.unit_features = self.tokens.unit_features
+        self.token_columns = joined(self.tokens.token_columns, stack[0].attention.map_runs)
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> (instance, unit, …), as the embedding says."""
+        units: Tensor = self.tokens(inputs)
+        return units
+
+    def forward_embedded(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, …) -> logits (instance, class)."""
+        return self.output.view(self._run(embedded)[0])
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(instance, column) original units -> logits (instance, class)."""
+        return self.forward_embedded(self.embed(inputs))
+
+    def trace(
+        self, inputs: Tensor, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and what each layer decided; head_mask : (layer, branch, head) or None."""
+        outputs, traces, _ = self._run(self.embed(inputs), head_mask, maps=True)
+        return self.output.view(outputs), traces
+
+    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs, and the mean balance loss of the layers (1 = every expert is used alike)."""
+        outputs, _, balance = self._run(self.embed(inputs))
+        return outputs, balance
+
+    def reading(self, inputs: Tensor) -> Tensor:
+        """(instance, token) how much of each token's last state the output reads; sums to 1."""
+        present = self.tokens.join(self.embed(inputs))[1]
+        run_of = cast(RoutedLayer, self.layers[0]).attention.map_runs
+        read = torch.zeros(len(run_of), device=run_of.device)
+        read[0] = 1.0
+        if self.reads_mean:
+            read = torch.ones_like(read) if present is None else present.to(read.dtype)
+        read = read.expand(len(inputs), -1)
+        runs = read.new_zeros(len(inputs), len(self.token_columns)).index_add(1, run_of, read)
+        return runs / runs.sum(1, keepdim=True)
+
+    def architecture(self) -> dict[str, Any]:
+        """Name, summary, parameters and layers, as `architecture.json` holds them."""
+        return describe(self, "DeepSeek", self._summary(), self._kinds())
+
+    def _run(
+        self, embedded: Tensor, head_mask: Tensor | None = None, *, maps: bool = False
+    ) -> tuple[Tensor, list[LayerTrace], Tensor]:
+        tokens, present = self.tokens.join(embedded)
+        if not maps and not self.training:
+            tokens, present = self._trimmed(tokens, present)
+        traces, losses = [], []
+        for position, layer in enumerate(self.layers):
+            mask = None if head_mask is None else head_mask[position]
+            tokens, trace, balance = layer(tokens, mask, present, maps)
+            traces.append(trace)
+            losses.append(balance)
+        pooled = mean_token(tokens, present) if self.reads_mean else tokens[:, 0]
+        return self.output(self.norm(pooled)), traces, torch.stack(losses).mean()
+
+    def _trimmed(self, tokens: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """Without the places at the end at which no instance has a token.
+
+        Nothing reads them, so the outputs are the same. Where a program is compiled or attention
+        has a fixed number of places, all are kept.
+        """
+        dense = cast(RoutedLayer, self.layers[0]).attention.dense
+        if present is None or not dense or torch.compiler.is_compiling():
+            return tokens, present
+        length = int(present.any(0).nonzero()[-1]) + 1
+        return tokens[:, :length], present[:, :length]
+
+    def _summary(self) -> Message:
+        sizes = self.config.sizes
+        return message(
+            "architectures.deepseek",
+            tokens=self.tokens.described,
+            width=sizes.width,
+            layers=sizes.layers,
+            heads=sizes.heads,
+            experts=sizes.experts,
+            chosen=sizes.experts_per_token,
+            shared=bool(self.config.shared_expert),
+        )
+
+    def _kinds(self) -> dict[str, str]:
+        kinds = {"tokens": "embedding"}
+        for position in range(len(self.layers)):
+            start = f"layers.{position}"
+            kinds |= {
+                f"{start}.attention_norm": "normalisation",
+                f"{start}.attention": "attention",
+                f"{start}.attention.router": "head router",
+                f"{start}.experts_norm": "normalisation",
+                f"{start}.experts": "experts",
+                f"{start}.experts.router": "expert router",
+            }
+        return kinds | {"norm": "normalisation", "output": "output"}
+
+
+def embedding_for(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    """The embedding for such columns as the schema describes."""
+    return _EMBEDDINGS[kind_of(schema).structure](config, schema, train)
+
+
+def _of_columns(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return FeatureTokens(schema, FeatureEncoder(schema, train, config.bins), config.sizes.width)
+
+
+def _of_tokens(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    del train
+    return TextTokens(schema, config.sizes.width, config.masking)
+
+
+def _of_grid(config: DeepSeekSettings, schema: Schema, train: Split) -> Embedding:
+    return Patches(schema, train, config.sizes.width, config.patch, config.masking)
+
+
+#: By what the columns are, see `DataKind.structure`.
+_EMBEDDINGS: Mapping[Structure, Callable[[DeepSeekSettings, Schema, Split], Embedding]] = {
+    "columns": _of_columns,
+    "tokens": _of_tokens,
+    "grid": _of_grid,
+}

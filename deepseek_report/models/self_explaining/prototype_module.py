@@ -1,0 +1,258 @@
+"""The prototype model: the module."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import one_hot, softplus
+
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.models.self_explaining.prototype_distances import (
+    ColumnDistances,
+    ShiftedDistances,
+    column_distances,
+    shift_of,
+)
+from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
+from deepseek_report.models.shared.architecture import describe
+from deepseek_report.models.shared.encoded import EncodedModule
+from deepseek_report.models.shared.output_layers import contrast
+
+#: ε of the similarity: a case that is the prototype itself has similarity log(1 + 1/ε).
+NEAREST = 0.01
+#: softplus of it is 1.
+_ONE = math.log(math.e - 1)
+_BATCH = 2048
+#: What may be moved, and by what.
+#: Training cases over which the usual distances of images and series are taken.
+_REFERENCE = 256
+
+
+def similarity(distances: Tensor) -> Tensor:
+    """log((d + 1) / (d + ε)): falls with the distance, towards 0."""
+    return torch.log1p(distances) - torch.log(distances + NEAREST)
+
+
+class PrototypeComparison(nn.Module):
+    """What is learned: where each prototype lies, how columns weigh, and how much it counts.
+
+    places : (prototype, unit), moved by the gradient; the prototype in use is the candidate of its
+    class that is nearest to its place. pace : the numbers behind weights and strengths are kept
+    divided by it, so that a step of the optimiser moves them so many times as far as a place.
+    """
+
+    def __init__(self, places: Tensor, classes: int, pace: float) -> None:
+        super().__init__()
+        self.pace = pace
+        self.places = nn.Parameter(places)
+        self.relevance = nn.Parameter(torch.full(places.shape, _ONE / pace))
+        self.strength = nn.Parameter(torch.full((len(places),), _ONE / pace))
+        self.bias = nn.Parameter(torch.zeros(classes))
+
+    def reset_parameters(self) -> None:
+        """Draw everything but the places at random."""
+        nn.init.normal_(self.relevance, std=1 / self.pace)
+        nn.init.normal_(self.strength, std=1 / self.pace)
+        nn.init.zeros_(self.bias)
+
+    def weights(self) -> Tensor:
+        """(prototype, unit), at least 0."""
+        return softplus(self.pace * self.relevance)
+
+    def strengths(self) -> Tensor:
+        """(prototype,), at least 0."""
+        return softplus(self.pace * self.strength)
+
+
+class PrototypeModule(EncodedModule):
+    """See `Prototype`; the units are those of `EncodedModule`.
+
+    While training the gradient of the prototype in use is passed on to its place (straight
+    through: van den Oord et al. 2017, doi 10.48550/arXiv.1711.00937), so every loss, that of the
+    validation part too, is one of a model whose prototypes are training cases.
+    """
+
+    cases: Tensor
+    case_ids: Tensor
+    case_classes: Tensor
+    classes: Tensor
+    chosen: Tensor
+    scale: Tensor
+    owners: Tensor
+
+    def __init__(self, config: PrototypeSettings, schema: Schema, train: Split, seed: int) -> None:
+        super().__init__(schema, train, config.bins)
+        self.config, self.columns = config, len(schema.features)
+        self.kind = kind_of(schema)
+        self.shift = shift_of(self.kind, config.shift)
+        self.n_classes = len(schema.target.classes)
+        self._keep_candidates(train, seed)
+        self.distances = self._measure(train, seed)
+        with torch.no_grad():
+            units = self.embed(self.cases).squeeze(-1)
+        places, classes = _starts(units, self.case_classes, config.per_class, seed)
+        self.register_buffer("classes", classes)
+        self.register_buffer("chosen", torch.zeros(len(classes), dtype=torch.long))
+        owners = torch.tensor(self.unit_features, dtype=torch.long)
+        self.register_buffer("owners", owners, persistent=False)
+        self.comparison = PrototypeComparison(places, self.n_classes, config.pace)
+        self._project(units)
+
+    def outputs_of(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, 1) -> (instance, class)."""
+        evidence, _ = self._evidence(embedded.squeeze(-1), self._in_use())
+        return self.comparison.bias + evidence @ self._membership(evidence)
+
+    def prototypes(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (prototype, column), instance ids and classes (prototype,)."""
+        return self.cases[self.chosen], self.case_ids[self.chosen], self.classes
+
+    def evidence(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """(instance, prototype) what each adds to the logit of its class, and the distances."""
+        with torch.no_grad():
+            return self._evidence(self.embed(inputs).squeeze(-1), self._in_use())
+
+    def intrinsic(self, inputs: Tensor, target: int) -> tuple[Tensor, Tensor]:
+        """How much nearer each column brings a case to the prototypes than is usual.
+
+        Let dᵢₚⱼ be the part of column j in the distance of case i to prototype p, mₚⱼ its mean
+        over the training part (images and series: over at most 256 cases of it), dᵢₚ and mₚ their
+        sums over j, and s the similarity. The value of
+        column j is `Σₚ cₚ aₚ · (s(dᵢₚ) − s(mₚ)) / (dᵢₚ − mₚ) · (dᵢₚⱼ − mₚⱼ)` with cₚ = 1 for
+        prototypes of the target and −1 / (classes − 1) for others. Since the dᵢₚⱼ − mₚⱼ sum to
+        dᵢₚ − mₚ, the values sum to the output less the base value, which is the output at the mean
+        distances. This is the integrated gradient along the straight line of distances.
+
+        Returns
+        -------
+        Values (instance, column) and base values (instance,); see `IntrinsicModule`.
+        """
+        with torch.no_grad():
+            units, cases = self.embed(inputs).squeeze(-1), self._in_use()
+            weights = self.comparison.weights() / self.scale
+            usual = self.distances.usual(cases, weights)
+            distances, means = self.distances(units, cases, weights), usual.sum(1)
+            counts = contrast(self._membership(units), target) * self.comparison.strengths()
+            slopes = counts * _secant(distances, means)
+            parts = self.distances.terms(units, cases, weights, slopes) - slopes @ usual
+            values = parts.new_zeros(len(inputs), self.columns).index_add_(1, self.owners, parts)
+            bias = contrast(self.comparison.bias.unsqueeze(0), target)
+            base = bias + (counts * similarity(means)).sum()
+        return values, base.expand(len(inputs))
+
+    def reset_parameters(self) -> None:
+        """Take any candidates as prototypes, whatever their class."""
+        order = torch.randperm(len(self.case_ids), device="cpu")
+        self.chosen.copy_(order[: len(self.chosen)])
+
+    def architecture(self) -> dict[str, Any]:
+        """Name, summary, parameters and layers, as `architecture.json` holds them."""
+        summary = message(
+            "architectures.prototype",
+            prototypes=len(self.classes),
+            columns=len(self.unit_features),
+            moves=self._moves(),
+        )
+        return describe(self, "Prototype", summary, {"comparison": "weighted distances"})
+
+    def _moves(self) -> Text:
+        """How far parts of a prototype may move, as a sentence; empty where none may."""
+        if not self.shift:
+            return ""
+        return message(f"architectures.moves.{self.kind.name}", shift=self.shift)
+
+    def _in_use(self) -> Tensor:
+        """(prototype, unit) the training cases; in training with the gradient of their places."""
+        if not self.training:
+            return self.embed(self.cases[self.chosen]).squeeze(-1)
+        with torch.no_grad():
+            units = self.embed(self.cases).squeeze(-1)
+            self._project(units)
+        places = self.comparison.places
+        return places + (units[self.chosen] - places).detach()
+
+    def _project(self, units: Tensor) -> None:
+        """Choose for each place the nearest candidate of its class; no case is taken twice."""
+        with torch.no_grad():
+            weights, places = self.comparison.weights() / self.scale, self.comparison.places
+            for one in range(self.n_classes):
+                own = torch.nonzero(self.classes == one).squeeze(1)
+                cases = torch.nonzero(self.case_classes == one).squeeze(1)
+                apart = column_distances(units[cases], places[own], weights[own]).T
+                for row, prototype in enumerate(own):
+                    nearest = apart[row].argmin()
+                    self.chosen[prototype] = cases[nearest]
+                    apart[:, nearest] = torch.inf
+
+    def _evidence(self, units: Tensor, cases: Tensor) -> tuple[Tensor, Tensor]:
+        distances = self.distances(units, cases, self.comparison.weights() / self.scale)
+        return self.comparison.strengths() * similarity(distances), distances
+
+    def _membership(self, like: Tensor) -> Tensor:
+        """(prototype, class) 1 where a prototype is of the class."""
+        return one_hot(self.classes, self.n_classes).to(like.dtype)
+
+    def _keep_candidates(self, train: Split, seed: int) -> None:
+        positions = _candidates(train.labels, self.config.candidates, self.n_classes, seed)
+        inputs = torch.as_tensor(train.inputs[positions], dtype=torch.float32)
+        self.register_buffer("cases", inputs)
+        self.register_buffer("case_ids", torch.as_tensor(train.instance_ids[positions]))
+        self.register_buffer("case_classes", torch.as_tensor(train.labels[positions]))
+
+    def _measure(self, train: Split, seed: int) -> ColumnDistances | ShiftedDistances:
+        """The distances, and a scale that makes usual ones 1."""
+        mean = torch.zeros(len(self.unit_features), dtype=torch.float64)
+        square = torch.zeros_like(mean)
+        for start in range(0, len(train), _BATCH):
+            units = self._units(train.inputs[start : start + _BATCH]).double()
+            mean, square = mean + units.sum(0), square + (units**2).sum(0)
+        mean, square = mean / len(train), square / len(train)
+        scale = 2 * (square - mean**2).sum().clamp(min=1e-6)
+        self.register_buffer("scale", scale.float())
+        if not self.shift:
+            return ColumnDistances(mean.float(), square.float())
+        drawn = np.random.default_rng(seed).permutation(len(train))[:_REFERENCE]
+        reference = self._units(train.inputs[np.sort(drawn)])
+        return ShiftedDistances(self.kind.layout, self.shift, reference)
+
+    def _units(self, inputs: NDArray[np.float64]) -> Tensor:
+        """(instance, column) -> (instance, unit)."""
+        return self.embed(torch.as_tensor(inputs, dtype=torch.float32)).squeeze(-1)
+
+
+def _secant(distances: Tensor, means: Tensor) -> Tensor:
+    """(s(d) − s(m)) / (d − m), and s'(m) where the two are as good as equal."""
+    apart = distances - means
+    close = apart.abs() < 1e-4 * (means + NEAREST)
+    slope = 1 / (1 + means) - 1 / (means + NEAREST)
+    found = (similarity(distances) - similarity(means)) / torch.where(close, 1.0, apart)
+    return torch.where(close, slope.expand_as(found), found)
+
+
+def _candidates(labels: NDArray[np.int64], most: int, classes: int, seed: int) -> NDArray[np.int64]:
+    """Positions of at most so many cases of each class, drawn at random."""
+    rng = np.random.default_rng(seed)
+    found = [rng.permutation(np.flatnonzero(labels == one))[:most] for one in range(classes)]
+    return np.sort(np.concatenate(found))
+
+
+def _starts(units: Tensor, labels: Tensor, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
+    """(prototype, unit) the means of clusters within each class, and the classes."""
+    from sklearn.cluster import KMeans
+
+    places, classes = [], []
+    for one in labels.unique():
+        own = units[labels == one].numpy()
+        distinct = len(np.unique(own, axis=0))
+        means = KMeans(min(per_class, distinct), n_init=1, random_state=seed).fit(own)
+        places.append(torch.as_tensor(means.cluster_centers_, dtype=torch.float32))
+        classes.append(one.repeat(len(places[-1])))
+    return torch.cat(places), torch.cat(classes)

@@ -1,0 +1,1 @@
+"""Checkpoints of the library transformers, trained on or kept as they are."""

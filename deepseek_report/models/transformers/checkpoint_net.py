@@ -1,0 +1,162 @@
+"""A checkpoint of transformers as the network that a `TransformerModule` starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.storage.checkpoint import (
+    around,
+    described,
+    digest,
+    load_tokenizer,
+    locate,
+    quiet,
+    tokens_of,
+)
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.transformers.adapters import add_adapters
+from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
+from deepseek_report.models.transformers.transformer_module import PretrainedStart
+from deepseek_report.tasks import task_of
+
+
+def start_from(settings: PretrainedSettings, name: str, schema: Schema) -> PretrainedStart:
+    """Load the checkpoint, and prepare what of it is trained.
+
+    Raises
+    ------
+    ConfigError : the checkpoint cannot be used, or the texts are not in its tokens.
+    """
+    folder = locate(str(settings.checkpoint), settings.revision)
+    tokenizer = load_tokenizer(folder)
+    check_vocabulary(schema, tokens_of(tokenizer), str(settings.checkpoint))
+    before, after = around(tokenizer)
+    _check_length(folder, len(schema.features) + len(before) + len(after))
+    net, fresh = _load(folder, settings, schema)
+    order = None if settings.pool == "mean" or fresh else class_order(folder, schema.target)
+    trained = _trained(net, settings, fresh)
+    return PretrainedStart(
+        net=net,
+        name=name,
+        before=before,
+        after=after,
+        mean=settings.pool == "mean",
+        trained=trained,
+        order=order,
+        digest=digest(folder),
+    )
+
+
+def check_vocabulary(schema: Schema, tokens: tuple[str, ...], checkpoint: str) -> None:
+    """Raise ConfigError where the columns are not ids of the checkpoint's own tokens."""
+    if schema.vocabulary != tokens:
+        raise ConfigError(
+            f"the texts have a vocabulary of {len(schema.vocabulary)} tokens that is not the "
+            f"{len(tokens)} tokens of checkpoint {checkpoint}; set "
+            "dataset.tokenizer=${model.checkpoint}, so that the texts are cut into its tokens"
+        )
+
+
+def _check_length(folder: Path, units: int) -> None:
+    most = described(folder).get("max_position_embeddings")
+    if isinstance(most, int) and units > most:
+        raise ConfigError(
+            f"a text takes {units} places with the tokens around it, and checkpoint {folder} has "
+            f"positions for {most}; cut the texts of the data set shorter"
+        )
+
+
+def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[Any, frozenset[str]]:
+    """The network in float32, and names of its parameters that the checkpoint does not have."""
+    import torch
+    from transformers import AutoModel, AutoModelForSequenceClassification
+
+    mean = settings.pool == "mean"
+    auto: Any = AutoModel if mean else AutoModelForSequenceClassification
+    n_outputs = task_of(schema.target).n_outputs(schema.target)
+    asked: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
+    if not mean and settings.train != "none":
+        asked["ignore_mismatched_sizes"] = True
+    try:
+        with quiet():
+            net, found = auto.from_pretrained(
+                folder,
+                **asked,
+                attn_implementation="eager",
+                dtype=torch.float32,
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        text = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"checkpoint {folder} cannot be loaded as a classifier of {n_outputs} outputs: {text}"
+        ) from None
+    lost = {one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]}
+    fresh = frozenset(found["missing_keys"]) | lost
+    if settings.train == "none" and fresh:
+        raise ConfigError(
+            f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
+            "train it: model.train=head, lora or full"
+        )
+    return net, fresh
+
+
+def class_order(folder: Path, target: Target) -> list[int] | None:
+    """For each class the output that is the same one, or None where the checkpoint does not tell.
+
+    It names all as the report does, or as the label column does; or it numbers them, as the label
+    column does too.
+    """
+    names = described(folder).get("id2label") or {}
+    known = {str(label).casefold(): int(position) for position, label in names.items()}
+    if task_of(target).several:
+        return _same(known, target.labels)
+    numbers = {one.removeprefix("label_"): position for one, position in known.items()}
+    found = (_same(known, target.classes), _same(known, target.codes), _same(numbers, target.codes))
+    return next((one for one in found if one is not None), None)
+
+
+def _same(known: Mapping[str, int], names: Sequence[str]) -> list[int] | None:
+    wanted = [one.casefold() for one in names]
+    return [known[one] for one in wanted] if wanted and set(wanted) == set(known) else None
+
+
+def class_problem(folder: Path, target: Target) -> str | None:
+    """Why nobody can say which output of a trained classifier is which class."""
+    task = task_of(target)
+    if not task.decides or task.several or class_order(folder, target) is not None:
+        return None
+    theirs = list((described(folder).get("id2label") or {}).values())
+    return (
+        f"checkpoint {folder} calls its outputs {', '.join(map(str, theirs)) or 'nothing'}, and "
+        f"the label column “{target.name}” holds {', '.join(target.codes or target.classes)}; "
+        "their order does not say which is which. Write the classes of the label column in "
+        "id2label of its config.json"
+    )
+
+
+def _trained(
+    net: Any, settings: PretrainedSettings, fresh: frozenset[str]
+) -> frozenset[str] | None:
+    """Names of what training may change; None is everything."""
+    if settings.train == "full":
+        return None
+    if settings.train == "none":
+        return frozenset()
+    head = _head(net, fresh) if settings.pool == "model" else frozenset()
+    if settings.train == "head":
+        return head
+    return head | add_adapters(net, settings, head)
+
+
+def _head(net: Any, fresh: frozenset[str]) -> frozenset[str]:
+    """Parameters outside of the encoder, and those that the checkpoint does not have."""
+    inside = {id(one) for one in net.base_model.parameters()}
+    outside = {name for name, one in net.named_parameters() if id(one) not in inside}
+    return frozenset(outside) | fresh

@@ -1,0 +1,131 @@
+"""What the plug-ins for models of transformers share: checkpoints, and what of them is trained."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.training import Trainer
+from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
+from deepseek_report.artifacts.split import Split
+from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
+from deepseek_report.errors import ConfigError
+from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
+
+if TYPE_CHECKING:
+    from deepseek_report.models.shared.module_classifier import TorchClassifier
+    from deepseek_report.models.transformers.transformer_module import PretrainedStart
+
+_EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
+_HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pretrained(PretrainedSettings):
+    """A model of transformers from a checkpoint: a folder, or an id of the hub.
+
+    checkpoint, revision : what `artifacts.checkpoint.locate` takes. train : "head" keeps the
+    encoder as it is and trains what reads it; "lora" trains adapters beside it as well; "full"
+    trains everything; "none" only explains. pool : "model" reads as the checkpoint's architecture
+    does; "mean" reads the mean of all tokens by a linear layer of ours. lora_rank, lora_alpha,
+    lora_dropout : of the adapters.
+    """
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+    tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
+    name: ClassVar[str]
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """Layers and gradients; attention and experts where the configuration has them."""
+        facts = self._facts()
+        found: set[Capability] = {"module", "gradients"}
+        if any(facts.get(one) for one in _HEADS):
+            found.add("attention")
+        if any((facts.get(one) or 0) > 1 for one in _EXPERTS):
+            found.add("experts")
+        return frozenset(found)
+
+    @property
+    def reads_tokens_of(self) -> str | None:
+        """The checkpoint whose tokens the texts must be cut into; None where any will do."""
+        return self.checkpoint
+
+    def build(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The module; what a checkpoint does not hold is drawn with the seed."""
+        from deepseek_report.models.shared.seeding import seeded
+        from deepseek_report.models.transformers.transformer_module import TransformerModule
+
+        with seeded(seed):
+            module = TransformerModule(self._start(schema), schema, train)
+        if self.train == "none":  # its number is in its unit already
+            module.readout.centre.zero_()
+            module.readout.spread.fill_(1.0)
+        return module
+
+    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+        """The trained module as a classifier of numpy arrays."""
+        from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+        return TorchClassifier(module, schema, self.name, self.capabilities, device)
+
+    def own_trainer(self) -> Trainer | None:
+        """With train "none" one that trains nothing; else the configured one."""
+        if self.train != "none":
+            return None
+        from deepseek_report.models.own.came_trained import KeepWeights
+
+        return KeepWeights()
+
+    def problems(self, trusted: Sequence[str]) -> Sequence[str]:
+        """What is wrong with the checkpoint, as far as its small files can tell."""
+        del trusted
+        if self.checkpoint is None:
+            return ["no checkpoint is given; set model.checkpoint to a folder or an id of the hub"]
+        found = []
+        if self.train == "lora" and importlib.util.find_spec("peft") is None:
+            found.append("model.train=lora needs peft: pip install deepseek-report[lora]")
+        try:
+            from deepseek_report.models.transformers.checkpoint_problems import problems_of
+
+            found.extend(problems_of(self))
+        except ConfigError as error:
+            found.append(str(error))
+        return found
+
+    @property
+    def comes_fitted(self) -> bool:
+        """Whether the checkpoint is a trained classifier, which is only explained."""
+        return self.checkpoint is not None and self.train == "none"
+
+    def misfits(self, schema: Schema, train: Split) -> Sequence[str]:
+        """Why the outputs of the checkpoint cannot be matched with the classes."""
+        from deepseek_report.artifacts.storage.checkpoint import locate
+        from deepseek_report.models.transformers.checkpoint_net import class_problem
+
+        del train
+        if not self.comes_fitted:
+            return []
+        problem = class_problem(locate(str(self.checkpoint), self.revision), schema.target)
+        return [problem] if problem else []
+
+    def source_digest(self) -> str:
+        """Hash of the checkpoint's files."""
+        return digest(locate(str(self.checkpoint), self.revision)) if self.checkpoint else ""
+
+    def _start(self, schema: Schema) -> PretrainedStart:
+        from deepseek_report.models.transformers.checkpoint_net import start_from
+
+        return start_from(self, self.name, schema)
+
+    def _facts(self) -> Mapping[str, Any]:
+        """The checkpoint's configuration, as far as it is on this machine."""
+        if self.checkpoint is None or not is_here(self.checkpoint, self.revision):
+            return {}
+        try:
+            return described(locate(self.checkpoint, self.revision, fetch=False))
+        except ConfigError:
+            return {}

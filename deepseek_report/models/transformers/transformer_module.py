@@ -1,0 +1,270 @@
+"""A model of transformers over the columns of a text: the module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from deepseek_report.artifacts.protocols.modules import LayerTrace
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.models.shared.output_layers import Outputs, Readout
+from deepseek_report.models.transformers.frozen import FrozenFeatures, keep_only, set_trained
+from deepseek_report.models.transformers.packing import Packing
+from deepseek_report.models.transformers.transformer_parts import describe_net, reinitialise
+from deepseek_report.models.transformers.transformer_trace import (
+    Choice,
+    imbalance,
+    layers_of,
+    listening,
+    masking,
+    routers_of,
+)
+
+
+@dataclass(frozen=True)
+class PretrainedStart:
+    """A network to begin with, and how texts are given to it.
+
+    net : a sequence classifier of transformers, or with `mean` an encoder without a head.
+    before, after : ids of the tokens that stand around every text. masking, dropout : while
+    training, shares of the words that are hidden behind the mask of the texts, and of the numbers
+    of word embeddings that are dropped. trained : names of the
+    parameters of `net` that training may change; None: all. order : for each class the output of
+    `net` that belongs to it; None: as they are. digest : hash of the checkpoint, of which what is
+    not trained is part.
+    """
+
+    net: Any
+    name: str
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    mean: bool = False
+    masking: float = 0.0
+    dropout: float = 0.0
+    trained: frozenset[str] | None = None
+    order: Sequence[int] | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What one run of the network gave; attentions and heard belong to packed places."""
+
+    outputs: Tensor
+    packing: Packing
+    attentions: Sequence[Tensor]
+    heard: Mapping[int, Choice]
+
+
+class TransformerModule(nn.Module):
+    """A network of transformers; offers what `protocols.modules.ExplainableModule` asks for.
+
+    Units are the tokens around the text and one for each column. A unit holds the token's word
+    embedding and, as its last number, a flag: 1 where a token stands, 0 where the text has ended.
+    So `forward_embedded` knows the mask from the units alone, however they were repeated or mixed;
+    a unit counts as there from a flag of 1/2 on. No gradient runs through the flag, so it has no
+    attribution. On a path between two texts of the same length, which is what the reference of
+    texts gives, it is 1 all along.
+
+    Units that are not there are moved behind the others before the network sees them (`Packing`),
+    so that positions count tokens, and what follows the text stands right after it.
+
+    A classifier of the causal kind has a layer `score`, which is read at the last token; every
+    other reads what its own head reads (mostly the first token). With `mean` a linear layer of ours
+    reads the mean of all tokens.
+
+    tokens_per_row : of a mean text of the training part, for the speed of training; texts are
+    mostly shorter than the columns.
+    """
+
+    def __init__(self, start: PretrainedStart, schema: Schema, train: Split) -> None:
+        super().__init__()
+        self.net, self.start = start.net, _without_net(start)
+        places = len(schema.features)
+        self.mask = kind_of(schema).mask
+        self.unit_features = (*[-1] * len(start.before), *range(places), *[-1] * len(start.after))
+        self.config = self.net.config.get_text_config()
+        target = schema.target
+        self.readout: Readout = (
+            Outputs(self.config.hidden_size, target, train)
+            if start.mean
+            else Readout(target, train)
+        )
+        self.layers, self.routers = layers_of(self.net), routers_of(self.net)
+        self.reads_last = isinstance(getattr(self.net, "score", None), nn.Linear)
+        self.tokens_per_row = round(np.isfinite(train.inputs).sum(1).mean()) + len(
+            start.before + start.after
+        )
+        self.features: FrozenFeatures | None = None
+        if start.trained is not None:
+            self._freeze(start.trained, start.digest)
+
+    @property
+    def encoder(self) -> Any:
+        """The network without its head."""
+        return self.net if self.start.mean else self.net.base_model
+
+    @property
+    def token_columns(self) -> tuple[tuple[int, ...], ...]:
+        """For each token its column; empty for the tokens around the text."""
+        return tuple(() if column < 0 else (column,) for column in self.unit_features)
+
+    def embed(self, inputs: Tensor) -> Tensor:
+        """(instance, column) positions in the vocabulary -> (instance, unit, width + 1)."""
+        ids, present = self._with_surroundings(inputs)
+        vectors = self.net.get_input_embeddings()(ids)
+        flags = present.unsqueeze(-1).to(vectors.dtype)
+        return torch.cat([vectors * flags, flags], dim=-1)
+
+    def forward_embedded(self, embedded: Tensor) -> Tensor:
+        """(instance, unit, width + 1) -> logits (instance, class)."""
+        return self.readout.view(self._run(embedded).outputs)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(instance, column) positions in the vocabulary -> logits (instance, class)."""
+        return self.forward_embedded(self.embed(inputs))
+
+    def trace(
+        self, inputs: Tensor, head_mask: Tensor | None = None
+    ) -> tuple[Tensor, list[LayerTrace]]:
+        """Logits and what each layer decided; head_mask : (layer, 1, head) or None."""
+        with masking(self.layers, int(self.config.num_attention_heads), head_mask):
+            done = self._run(self.embed(inputs), traced=True)
+        traces = [self._layer_trace(done, layer) for layer in range(len(self.layers))]
+        return self.readout.view(done.outputs), traces
+
+    def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Outputs, and how unevenly the experts are used (see `inside.imbalance`; 0 without)."""
+        if self.features is not None:
+            outputs = self._read(self.features.of(inputs, self._pooled_row))
+            return outputs, outputs.new_zeros(())
+        done = self._run(self._dropped(self.embed(self._hidden(inputs))))
+        return done.outputs, imbalance(done.heard, done.packing.mask, done.outputs)
+
+    def reading(self, inputs: Tensor) -> Tensor:
+        """(instance, token) how much of each token's last state the output reads; sums to 1."""
+        _, present = self._with_surroundings(inputs)
+        if self.start.mean:
+            return present / present.sum(1, keepdim=True).clamp(min=1)
+        packing = Packing.of(present)
+        place = packing.last if self.reads_last else torch.zeros_like(packing.last)
+        unit = packing.order.gather(1, place.unsqueeze(1))
+        return torch.zeros_like(present, dtype=torch.float32).scatter(1, unit, 1.0)
+
+    def reset_parameters(self) -> None:
+        """Draw every weight anew, also those of a checkpoint."""
+        reinitialise(self.net)
+        if self.features is not None:
+            self.features.forget()
+
+    def train(self, mode: bool = True) -> TransformerModule:
+        """Training mode, but for an encoder that is not trained: it drops nothing."""
+        super().train(mode)
+        if self.features is not None or not any(p.requires_grad for p in self.encoder.parameters()):
+            self.encoder.eval()
+        return self
+
+    def architecture(self) -> dict[str, Any]:
+        """Name, summary, parameters and layers, as `architecture.json` holds them."""
+        return describe_net(self, self.start.name, self.layers, self.routers)
+
+    def _hidden(self, inputs: Tensor) -> Tensor:
+        """While training, a share of the words is the mask, which so means something later on."""
+        if not self.training or self.start.masking == 0.0 or self.mask is None:
+            return inputs
+        drawn = torch.rand(inputs.shape, device=inputs.device) < self.start.masking
+        return inputs.masked_fill(drawn & ~torch.isnan(inputs), float(self.mask))
+
+    def _dropped(self, embedded: Tensor) -> Tensor:
+        """While training, a share of the numbers of each unit is 0; its flag stays as it is."""
+        if self.start.dropout == 0.0:
+            return embedded
+        kept = nn.functional.dropout(embedded[..., :-1], self.start.dropout, self.training)
+        return torch.cat([kept, embedded[..., -1:]], dim=-1)
+
+    def _with_surroundings(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Ids and presence of all units, (instance, unit) each."""
+        present = ~torch.isnan(inputs)
+        ids = torch.nan_to_num(inputs).long()
+        before, after = (
+            ids.new_tensor(tokens).expand(len(ids), -1)
+            for tokens in (self.start.before, self.start.after)
+        )
+        around = [torch.ones_like(tokens, dtype=torch.bool) for tokens in (before, after)]
+        return (
+            torch.cat([before, ids, after], dim=1),
+            torch.cat([around[0], present, around[1]], dim=1),
+        )
+
+    def _run(self, embedded: Tensor, traced: bool = False) -> _Pass:
+        packing = Packing.of(embedded[..., -1].detach() > 0.5)
+        given: dict[str, Any] = {
+            "inputs_embeds": packing.pack(embedded[..., :-1]),
+            "attention_mask": packing.mask,
+        }
+        if traced:
+            given["output_attentions"] = True
+        with listening(self.routers) as heard:
+            outputs, attentions = self._outputs(given, packing)
+        return _Pass(outputs, packing, attentions, heard)
+
+    def _outputs(self, given: dict[str, Any], packing: Packing) -> tuple[Tensor, Sequence[Tensor]]:
+        if self.start.mean or self.reads_last:
+            done = self.encoder(**given)
+            outputs = self._read(self._pool(done.last_hidden_state, packing))
+        else:
+            done = self.net(**given)
+            outputs = self._ordered(done.logits)
+        return outputs, getattr(done, "attentions", None) or ()
+
+    def _pool(self, hidden: Tensor, packing: Packing) -> Tensor:
+        """(instance, packed place, width) -> (instance, width): the last token, or the mean."""
+        if self.reads_last and not self.start.mean:
+            return hidden[torch.arange(len(hidden), device=hidden.device), packing.last]
+        mask = packing.mask.unsqueeze(-1).to(hidden.dtype)
+        return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+
+    def _read(self, pooled: Tensor) -> Tensor:
+        return self.readout(pooled) if self.start.mean else self._ordered(self.net.score(pooled))
+
+    def _ordered(self, raw: Tensor) -> Tensor:
+        chosen = raw if self.start.order is None else raw[:, list(self.start.order)]
+        outputs: Tensor = self.readout(chosen)
+        return outputs
+
+    def _pooled_row(self, row: Tensor) -> Tensor:
+        """(1, column) -> (1, width) of an encoder that is not trained."""
+        with torch.no_grad():
+            embedded = self.embed(row)
+            packing = Packing.of(embedded[..., -1] > 0.5)
+            given = packing.pack(embedded[..., :-1])
+            hidden = self.encoder(inputs_embeds=given, attention_mask=packing.mask)
+            return self._pool(hidden.last_hidden_state, packing)
+
+    def _layer_trace(self, done: _Pass, layer: int) -> LayerTrace:
+        attention, weights = None, None
+        if layer < len(done.attentions):
+            attention = {"global": done.packing.unpack_maps(done.attentions[layer].float())}
+        if layer in done.heard:
+            flat = done.heard[layer].weights
+            weights = done.packing.unpack(flat.unflatten(0, (len(done.outputs), -1)))
+        return LayerTrace(attention=attention, expert_weights=weights)
+
+    def _freeze(self, trained: frozenset[str], digest: str) -> None:
+        set_trained(self.net, trained)
+        keep_only(self, digest)
+        still = not any(p.requires_grad for p in self.encoder.parameters())
+        if still and (self.start.mean or self.reads_last):
+            self.features = FrozenFeatures()
+
+
+def _without_net(start: PretrainedStart) -> PretrainedStart:
+    """The same without the network, which is registered as a part of the module."""
+    return PretrainedStart(**{**vars(start), "net": None})

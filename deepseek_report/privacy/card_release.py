@@ -1,0 +1,304 @@
+"""The data card, the schema and the issues without what is about few instances."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.schema import Category, Feature, Schema, as_vocabulary
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.privacy.source import RunSource
+from deepseek_report.privacy.suppression import Relation, suppress
+from deepseek_report.wording.words import wording
+
+#: What a person declares of the data, and facts about all rows together.
+_AS_THEY_ARE = (
+    *("name", "title", "description", "source", "licence", "citation", "doi", "period"),
+    *("population", "decision", "file", "sha256", "rows", "features", "positive_class"),
+    *("modality", "correlations"),
+)
+#: Sentences on all rows together; one that names a rare value is left out.
+_SENTENCES = ("preparation", "limits", "limited")
+#: What stands in the places of the smallest and the largest value, where it is not they.
+_ENDS = ("min", "max")
+#: A token of a text that fewer texts than the floor have.
+RARE_WORD = "…"
+
+#: {check: the keys in its values that count instances}. What another check says is withheld.
+_COUNTED: Mapping[str, frozenset[str]] = {
+    "constant_feature": frozenset(),
+    "contradictions": frozenset({"n"}),
+    "correlated_features": frozenset(),
+    "cut_texts": frozenset({"n"}),
+    "damaged_signs": frozenset({"n", "repaired"}),
+    "duplicates": frozenset({"n", "contradictions", "exact", "near"}),
+    "duplicates_across_parts": frozenset({"n"}),
+    "label_balance": frozenset({"n"}),
+    "left_out_dates": frozenset(),
+    "missing_values": frozenset({"cells", "instances", "features", "n"}),
+    "near_leak": frozenset({"n", "hits"}),
+    "population_limits": frozenset(),
+    "same_inputs_across_parts": frozenset({"n"}),
+    "small_group": frozenset({"n", "n_class"}),
+    "spurious_cues": frozenset({"n", "hits"}),
+    "telling_length": frozenset(),
+    "telling_words": frozenset({"n", "hits"}),
+    "undocumented_codes": frozenset({"n", "rows"}),
+    "unknown_tokens": frozenset(),
+}
+
+
+def released_card(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    """The card without small counts; smallest and largest values become quantiles."""
+    kept = {key: card[key] for key in _AS_THEY_ARE if key in card}
+    kept |= {
+        key: [
+            sentence
+            for sentence in card.get(key) or []
+            if not source.withheld.mentions(wording().say(sentence))
+        ]
+        for key in _SENTENCES
+    }
+    return {
+        **kept,
+        "ends": "quantiles",
+        "duplicates": _count(card.get("duplicates"), source),
+        "labels": _rows(card.get("labels"), source),
+        "all_labels": _each(card.get("all_labels"), source),
+        "label_numbers": _numbers(card.get("label_numbers"), source),
+        "groups": _groups(card.get("groups") or {}, source),
+        "parts": _parts(card.get("parts"), source),
+        "leakage": _leakage(card.get("leakage") or {}, source),
+        **_contents(card, source),
+    }
+
+
+def _contents(card: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    return {
+        "missing": {
+            name: None if name in source.withheld.missing else n
+            for name, n in (card.get("missing") or {}).items()
+        },
+        "numeric": [_numeric(row, source) for row in card.get("numeric") or []],
+        "categorical": [
+            row
+            for row in card.get("categorical") or []
+            if (row["feature"], row["category"]) not in source.withheld.categories
+        ],
+        "texts": _texts(card.get("texts"), source),
+        "values": _values(card.get("values"), source),
+    }
+
+
+def _count(n: Any, source: RunSource) -> Any:
+    return None if source.is_small(n) else n
+
+
+def _counts(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    """The whole numbers of a row, small ones withheld."""
+    return {key: _count(n, source) if _whole(n) else n for key, n in row.items()}
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _rows(found: Any, source: RunSource) -> list[dict[str, Any]]:
+    """Rows that divide all instances; with a small one others are left out too."""
+    rows = list(found or [])
+    if not rows:
+        return rows
+    counts = np.array([row["n"] for row in rows], np.int64)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
+    return [row for row, one in zip(rows, hidden, strict=True) if not one]
+
+
+def _each(found: Any, source: RunSource) -> list[dict[str, Any]]:
+    """Rows that overlap: each stands for itself, and so do the instances outside of it."""
+    everyone = len(source.whole)
+    return [
+        row
+        for row in found or []
+        if not source.is_small(row["n"]) and not source.is_small(everyone - row["n"])
+    ]
+
+
+def _groups(groups: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    return {
+        name: [row for row in rows if (name, row["level"]) not in source.withheld.levels]
+        for name, rows in groups.items()
+    }
+
+
+def _parts(found: Any, source: RunSource) -> list[dict[str, Any]]:
+    """The parts; where the explained class is rare in one, others lose its count too."""
+    rows = [dict(row) for row in found or []]
+    if not rows or any(row.get("positive") is None for row in rows):
+        return rows
+    counts = np.array([(row["positive"], row["n"] - row["positive"]) for row in rows], np.int64)
+    hidden = suppress(counts, [Relation(tuple(range(len(rows))))], source.privacy.floor)
+    return [
+        {**row, "positive": None, "share": None} if one else row
+        for row, one in zip(rows, hidden, strict=True)
+    ]
+
+
+def _leakage(found: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    names = ("duplicates_across", "same_inputs_across", "contradictory_rows", "method")
+    return _counts({name: found[name] for name in names if name in found}, source)
+
+
+def _numbers(found: Any, source: RunSource) -> dict[str, Any] | None:
+    """The number to predict: its ends are quantiles of the labels of all parts."""
+    if not found:
+        return None
+    parts = (source.dataset.train, source.dataset.validation, source.dataset.test)
+    labels = np.concatenate([part.labels for part in parts])
+    return {**found, **dict(zip(_ENDS, source.middle(labels), strict=True))}
+
+
+def _numeric(row: Mapping[str, Any], source: RunSource) -> dict[str, Any]:
+    column = source.dataset.schema.names.index(row["feature"])
+    ends = source.middle(source.whole[:, column])
+    return _between(row, ends)
+
+
+def _between(row: Mapping[str, Any], ends: tuple[float, float]) -> dict[str, Any]:
+    """Five numbers, none of them beyond the ends."""
+    inner = {
+        name: float(np.clip(row[name], *ends))
+        for name in ("q25", "median", "q75")
+        if row.get(name) is not None
+    }
+    return {**row, **inner, **dict(zip(_ENDS, ends, strict=True))}
+
+
+def _texts(found: Any, source: RunSource) -> dict[str, Any] | None:
+    """Facts on texts; the shortest and the longest are texts of single persons."""
+    if not found:
+        return None
+    lengths = [
+        {**row, **dict.fromkeys(_ENDS)}
+        for row in found.get("lengths") or []
+        if not source.is_small(row["n"])
+    ]
+    copies = _counts(found.get("copies") or {}, source)
+    names = ("tokenizer", "noun", "vocabulary", "places", "cut_share", "unknown_share", "hidden")
+    kept = {name: found[name] for name in names if name in found}
+    return {**kept, "lengths": lengths, "copies": copies}
+
+
+def _values(found: Any, source: RunSource) -> dict[str, Any] | None:
+    """Facts on images and series; of unequal series neither the shortest nor the longest."""
+    if not found:
+        return None
+    width = found["shape"][-1]
+    inputs = source.whole.reshape(-1, width)
+    channels = [
+        _between(row, source.middle(inputs[:, place]))
+        for place, row in enumerate(found.get("channels") or [])
+    ]
+    steps = found["shape"][0]
+    return {**found, "channels": channels, "shortest": steps, "longest": steps}
+
+
+# --- schema ---------------------------------------------------------------------------------------
+
+
+def released_schema(schema: Schema, source: RunSource) -> Schema:
+    """The schema without rare categories, groups and words."""
+    tokens = _tokens(schema, source)
+    return dataclasses.replace(
+        schema,
+        features=tuple(_feature(one, source, tokens) for one in schema.features),
+        attributes=tuple(
+            dataclasses.replace(
+                one,
+                levels=tuple(
+                    level for level in one.levels if (one.name, level) not in source.withheld.levels
+                ),
+            )
+            for one in schema.attributes
+        ),
+    )
+
+
+def _tokens(schema: Schema, source: RunSource) -> tuple[Category, ...]:
+    if not schema.vocabulary:
+        return ()
+    rare = source.withheld.tokens
+    words = (RARE_WORD if i in rare else one for i, one in enumerate(schema.vocabulary))
+    return as_vocabulary(tuple(words))
+
+
+def _feature(feature: Feature, source: RunSource, tokens: tuple[Category, ...]) -> Feature:
+    if feature.kind == "token":
+        return dataclasses.replace(feature, categories=tokens)
+    kept = tuple(
+        one
+        for one in feature.categories
+        if (feature.name, one.label) not in source.withheld.categories
+    )
+    return dataclasses.replace(feature, categories=kept)
+
+
+# --- issues ---------------------------------------------------------------------------------------
+
+
+def released_issues(issues: Iterable[DataIssue], source: RunSource) -> list[DataIssue]:
+    """The issues; of one that is about few instances only its kind and weight are told."""
+    return [_issue(one, source) for one in issues]
+
+
+def _issue(issue: DataIssue, source: RunSource) -> DataIssue:
+    if issue.check == "rare_categories":
+        return _rare_categories(issue)
+    counted = _COUNTED.get(issue.check)
+    named = " ".join(map(wording().say, (issue.text, issue.recommendation)))
+    if (
+        counted is not None
+        and not any(source.is_small(n) for n in _found(issue.values, counted))
+        and not _names_group(issue, source)
+        and not source.withheld.mentions(named)
+    ):
+        return issue
+    return DataIssue(
+        issue.check,
+        issue.severity,
+        message("data.withheld.text", check=issue.check.replace("_", " ")),
+        recommendation=message("data.withheld.do"),
+    )
+
+
+def _names_group(issue: DataIssue, source: RunSource) -> bool:
+    pair = (str(issue.values.get("attribute", "")), str(issue.values.get("level", "")))
+    return pair in source.withheld.levels
+
+
+def _rare_categories(issue: DataIssue) -> DataIssue:
+    """How many categories are rare, in which features; not which."""
+    values = {key: issue.values[key] for key in ("features", "floor") if key in issue.values}
+    n, features = len(issue.values.get("categories", ())), len(values.get("features", ()))
+    return dataclasses.replace(
+        issue,
+        text=message(
+            "data.rare_categories.unnamed", n=n, features=features, floor=values.get("floor", 0)
+        ),
+        values=values,
+    )
+
+
+def _found(values: Any, counted: frozenset[str], inside: bool = False) -> Iterable[int]:
+    """Every whole number below one of the keys that count instances."""
+    if isinstance(values, Mapping):
+        for key, one in values.items():
+            yield from _found(one, counted, inside or key in counted)
+    elif isinstance(values, (list, tuple)):
+        for one in values:
+            yield from _found(one, counted, inside)
+    elif inside and _whole(values):
+        yield values

@@ -1,0 +1,112 @@
+"""Pages of the cases that the config names: numbered from 1, with values as bands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from deepseek_report.artifacts.rounding import quantity
+from deepseek_report.artifacts.schema import Feature
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.metrics.cases.case_choice import NAMED
+from deepseek_report.privacy.bands import RARE, banded
+from deepseek_report.privacy.source import RunSource, three_digits
+from deepseek_report.privacy.table_release import IDENTIFIERS, mentioned
+from deepseek_report.tasks import task_of
+
+Columns = Callable[[pd.Series], str]
+
+
+def released_cases(
+    tables: Mapping[str, pd.DataFrame], source: RunSource
+) -> dict[str, pd.DataFrame]:
+    """The tables of the metric `cases`, of the named cases alone; nothing at other levels."""
+    if source.privacy.level != "cases":
+        return {}
+    numbers = {page: number for number, (_, page) in source.named.items()}
+    kept = {}
+    for name, table in tables.items():
+        mine = table[table["case"].isin(numbers)].reset_index(drop=True)
+        mine = mine.assign(case=[numbers[int(one)] for one in mine["case"]])
+        mine = _in_bands(mine, source)
+        kept[name] = _unnamed(mine[~mentioned(mine, source)].reset_index(drop=True), source)
+    return kept
+
+
+def _unnamed(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Without row numbers: `instance_id` counts the named cases from 1, there is no position."""
+    table = table.drop(columns=[one for one in table.columns if one in IDENTIFIERS])
+    if "role" not in table:
+        return table
+    table = table.assign(
+        instance_id=table["case"].astype(np.int64) + 1,
+        position=np.full(len(table), -1, dtype=np.int64),
+        role=[f"{NAMED}{number + 1}" for number in table["case"]],
+        role_label=[f"Case {number + 1}" for number in table["case"]],
+    )
+    if not task_of(source.dataset.schema.target).decides:
+        table = _rounded_numbers(table, source)
+    return table
+
+
+def _rounded_numbers(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """The true and the predicted number to three digits, within the middle of all numbers."""
+    target, test = source.dataset.schema.target, source.dataset.test
+    low, high = source.middle(test.labels.astype(np.float64))
+    true = [
+        three_digits(float(np.clip(test.labels[source.named[int(one)][0]], low, high)))
+        for one in table["case"]
+    ]
+    said = [three_digits(float(np.clip(one, low, high))) for one in table["prediction"]]
+    return table.assign(
+        label=[quantity(one, target.unit) for one in true],
+        decision=[quantity(one, target.unit) for one in said],
+        prediction=said,
+        error=np.array(said) - np.array(true),
+    )
+
+
+def _in_bands(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Values of the case as bands; of texts, images and series they are the input itself."""
+    schema = source.dataset.schema
+    if not kind_of(schema).named_columns or "feature" not in table:
+        return _layout_values(table, source)
+    places = {feature.name: place for place, feature in enumerate(schema.features)}
+
+    def own(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        position = source.named[int(row["case"])][0]
+        column = places[row["feature"]]
+        return banded(source, column, float(source.dataset.test.inputs[position, column]))
+
+    def other(row: pd.Series) -> str:
+        if row["feature"] not in places:
+            return ""
+        return _band_of(source, places[row["feature"]], str(row["to_display"]))
+
+    filled: dict[str, Columns] = {"display": own, "from_display": own, "to_display": other}
+    for name, fill in filled.items():
+        if name in table:
+            table = table.assign(**{name: [fill(row) for _, row in table.iterrows()]})
+    return table
+
+
+def _layout_values(table: pd.DataFrame, source: RunSource) -> pd.DataFrame:
+    """Means of patches and windows are left out; words stay, since they are what was decided on."""
+    if kind_of(source.dataset.schema).shown_as_mean:
+        for name in ("display", "from_display"):
+            if name in table:
+                table = table.assign(**{name: ""})
+    return table
+
+
+def _band_of(source: RunSource, column: int, display: str) -> str:
+    """The band of a value that is known by how it is displayed."""
+    feature: Feature = source.dataset.schema.features[column]
+    for value in np.unique(source.dataset.train.inputs[:, column]):
+        if feature.display(float(value)) == display:
+            return banded(source, column, float(value))
+    return RARE

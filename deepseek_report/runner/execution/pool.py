@@ -1,0 +1,120 @@
+"""Runs stages in processes that are replaced when one is ended from outside.
+
+A process that is killed (by the system for want of memory, say) takes with it all that ran beside
+it, and the executor cannot say which stage it ran. So each stage that was running is tried once
+more, with nothing beside it: what brings its process down then has done so by itself, and alone
+counts as failed.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, Protocol
+
+from deepseek_report.runner.execution.workers import signals_held, workers
+from deepseek_report.runner.planning.plan import Stage
+
+
+class Schedule(Protocol):
+    """What there is to run, and who is told how it went."""
+
+    def startable(self) -> Iterator[Stage]:
+        """The stages that are not finished and have all of their inputs."""
+        ...
+
+    def start(self, pool: ProcessPoolExecutor, stage: Stage) -> Future[Any]: ...
+
+    def returned(self, stage: Stage, future: Future[Any]) -> None:
+        """A stage came to its end, by a result or an error."""
+        ...
+
+    def lost(self, stage: Stage, *, for_good: bool) -> None:
+        """The process of a stage was ended from outside; `for_good` if it is not tried again."""
+        ...
+
+    def on_message(self, message: Any) -> None: ...
+
+
+class Pool:
+    """Up to `jobs` stages at a time, each in a process."""
+
+    def __init__(self, schedule: Schedule, jobs: int) -> None:
+        self.schedule, self.jobs = schedule, jobs
+        self.running: dict[Future[Any], Stage] = {}
+        self.again: list[Stage] = []
+        self.died: set[str] = set()
+
+    def run(self) -> None:
+        """Run until nothing can be started any more."""
+        whole = False
+        while not whole:
+            with workers(self.jobs) as (pool, messages):
+                whole = self._run_until_broken(pool, messages)
+
+    def _run_until_broken(self, pool: ProcessPoolExecutor, messages: Any) -> bool:
+        """Whether it came to its end; False if a process was ended and the pool is of no use."""
+        while self._fill(pool):
+            if not self.running:
+                return True
+            wait(self.running, timeout=0.1, return_when=FIRST_COMPLETED)
+            self._listen(messages)
+            if not self._collect():
+                break
+        wait(self.running)  # the executor ends the others as well
+        self._collect()
+        return False
+
+    def _fill(self, pool: ProcessPoolExecutor) -> bool:
+        """Start what can be; False if the pool is broken."""
+        for stage in self._next():
+            try:
+                with signals_held():
+                    future = self.schedule.start(pool, stage)
+            except BrokenProcessPool:
+                self._lose(stage)
+                return False
+            self.running[future] = stage
+        return True
+
+    def _next(self) -> Iterator[Stage]:
+        """What to start now: a stage whose process was ended has the machine to itself."""
+        if self.again or any(stage.id in self.died for stage in self.running.values()):
+            if self.again and not self.running:
+                yield self.again.pop(0)
+            return
+        busy = {stage.id for stage in self.running.values()}
+        for stage in self.schedule.startable():
+            if len(self.running) >= self.jobs:
+                return
+            if stage.id not in busy:
+                yield stage
+
+    def _collect(self) -> bool:
+        """Take what has ended; False if a process was ended from outside."""
+        whole = True
+        for future in [future for future in self.running if future.done()]:
+            stage = self.running.pop(future)
+            if isinstance(future.exception(), BrokenProcessPool):
+                self._lose(stage)
+                whole = False
+            else:
+                self.schedule.returned(stage, future)
+        return whole
+
+    def _lose(self, stage: Stage) -> None:
+        for_good = stage.id in self.died
+        self.died.add(stage.id)
+        if not for_good:
+            self.again.append(stage)
+        self.schedule.lost(stage, for_good=for_good)
+
+    def _listen(self, messages: Any) -> None:
+        while True:
+            try:
+                message = messages.get_nowait()
+            except queue.Empty:
+                return
+            self.schedule.on_message(message)

@@ -1,0 +1,304 @@
+"""What each stage does: reads the folders of its inputs, writes its own. Runs in any process."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.predictions import Cases, Predictions
+from deepseek_report.artifacts.protocols.classifier import Classifier
+from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
+from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.seeds import Seeds
+from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.errors import DataError, UnknownCaseError
+from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
+
+#: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
+#: make may hang on one.
+DRAWS_NOTHING = 0
+
+
+@dataclass(frozen=True)
+class StageJob:
+    """One stage to run: its id, the plug-ins, and the folders of what it reads.
+
+    source : digest of the files outside of the store that the stage's key was made from.
+    failures, refused : why inputs are missing, for the stage that concludes.
+    """
+
+    id: str
+    experiment: Experiment
+    inputs: Mapping[str, Path]
+    device: str
+    source: str = ""
+    failures: Mapping[str, Text] = field(default_factory=dict)
+    refused: Mapping[str, Text] = field(default_factory=dict)
+
+    @property
+    def seeds(self) -> Seeds:
+        return self.experiment.seeds
+
+    def plugin(self, group: str) -> Any:
+        """The plug-in that this stage runs."""
+        return self.experiment.multiple[group][ArtifactId(self.id).name]
+
+
+def run_stage(job: StageJob, folder: Path, progress: Progress) -> None:
+    """Run one stage and write its artifacts into `folder`."""
+    _STAGES[ArtifactId(job.id).kind](job, folder, progress)
+
+
+def _data(job: StageJob, folder: Path, progress: Progress) -> None:
+    plugin = job.experiment.single["dataset"]
+    dataset: Dataset = plugin.load(job.seeds.data, progress)
+    _require_planned(job, dataset.read or plugin.source_digest(), "the data")
+    dataset.save(folder)
+
+
+def _training(job: StageJob, folder: Path, progress: Progress) -> None:
+    dataset = _dataset(job.inputs["data"])
+    model, trainer = job.experiment.single["model"], job.experiment.single["trainer"]
+    if isinstance(model, BringsTrainer):
+        trainer = model.own_trainer() or trainer
+    _require_same_model(job, model)
+    module = model.build(dataset.schema, dataset.train, job.seeds.training)
+    trainer.fit(module, dataset, folder, job.seeds.training, job.device, progress)
+    _require_same_model(job, model)
+
+
+def _require_same_model(job: StageJob, model: Any) -> None:
+    if isinstance(model, NamesOthers):
+        _require_planned(job, model.source_digest(), "the model's files or code")
+
+
+def _require_planned(job: StageJob, found: str, what: str) -> None:
+    """Refuse to store what was made from other files than the stage's key says.
+
+    Raises
+    ------
+    DataError : the source has changed since the plan was made.
+    """
+    if job.source and found != job.source:
+        raise DataError(
+            f"{what} changed after this run was planned, so that nothing was made of them: run "
+            "again, when nothing writes to them any more"
+        )
+
+
+def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
+    """Predict both parts and choose the cases to explain.
+
+    The cases are drawn from the seed of the data, like the split: another seed of the explainers
+    then explains the same rows, and so do models of other training seeds as far as they decide
+    alike (errors are among the strata). What is compared over seeds can be paired row by row.
+    """
+    dataset, classifier = _dataset(job.inputs["data"]), _classifier(job)
+    settings = job.experiment.settings
+    rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
+    predictions = predict(classifier, dataset.validation, dataset.test, rule)
+    for part, said in predictions.items():
+        said.save(folder / part)
+    named = _named_cases(dataset, job.experiment.single["report"].cases)
+    instances = settings.explain.instances
+    cases = choose_cases(predictions["test"], dataset.schema, instances, job.seeds.data, named)
+    cases.save(folder / "cases")
+
+
+def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
+    """Positions in the test part of the rows that the config names.
+
+    Raises
+    ------
+    UnknownCaseError : one of them is not in the test part.
+    """
+    places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
+    for row in rows:
+        if row not in places:
+            parts = (one for one in PARTS if row in getattr(dataset, one).instance_ids)
+            found = next((f"it is in the {one} part" for one in parts), "there is no such row")
+            raise UnknownCaseError(
+                f"report.cases names row {row}, and {found}; only the {len(places)} rows of the "
+                "test part can be explained. Their numbers stand on the case pages of a report "
+                "with report.privacy=full; they count the rows of the source from 0"
+            )
+    return [places[row] for row in rows]
+
+
+def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
+    explainer = job.plugin("explainers")
+    dataset, cases = _dataset(job.inputs["data"]), _cases(job)
+    classifier = _classifier(job)
+    inputs = dataset.test.inputs[cases.explained]
+    context = _explain_context(job, explainer, classifier, inputs, cases.explained, progress)
+    ids = dataset.test.instance_ids[cases.explained]
+    context = dataclasses.replace(context, instance_ids=ids)
+    before, started = _memory(), time.perf_counter()
+    explanation: Explanation = explainer.explain(context)
+    seconds = time.perf_counter() - started
+    if not traits_of(explainer, ExplainerPart).samples:
+        explanation = dataclasses.replace(explanation, seed=None)
+    if job.experiment.settings.measure_time:
+        explanation = dataclasses.replace(
+            explanation, seconds=round(seconds, 3), peak_memory=round(max(_memory(), before), 1)
+        )
+    explanation.save(folder)
+
+
+def _explain_context(
+    job: StageJob,
+    explainer: ExplainerPlugin,
+    classifier: Classifier,
+    inputs: NDArray[np.float64],
+    positions: NDArray[np.int64],
+    progress: Progress,
+) -> ExplainContext:
+    dataset = _dataset(job.inputs["data"])
+    target = dataset.schema.target.explained
+    background = _background(job, dataset)
+    seed = job.seeds.explain if traits_of(explainer, ExplainerPart).samples else DRAWS_NOTHING
+    return ExplainContext(classifier, inputs, positions, background, target, seed, progress)
+
+
+def _measures(job: StageJob, folder: Path, progress: Progress) -> None:
+    metric, subject = job.plugin("metrics"), ArtifactId(job.id).subject
+    seed = job.seeds.measure if "seed" in metric.reads else DRAWS_NOTHING
+    context = _measure_context(job, subject, seed, progress)
+    metric.measure(context).typed(table_types(metric)).save(folder)
+
+
+def _measure_context(job: StageJob, subject: str, seed: int, progress: Progress) -> MeasureContext:
+    dataset = _dataset(job.inputs["data"])
+    background = _background(job, dataset)
+    if "predictions" not in job.inputs:  # the metric reads the data alone
+        nothing: Any = None
+        return MeasureContext(
+            dataset, nothing, nothing, nothing, nothing, seed, background, progress=progress
+        )
+    predicted = job.inputs["predictions"]
+    explanations = {
+        artifact.name: Explanation.load(path)
+        for artifact, path in ((ArtifactId(stage), path) for stage, path in job.inputs.items())
+        if artifact.kind == "explanations"
+    }
+    return MeasureContext(
+        dataset=dataset,
+        predictions=Predictions.load(predicted / "test"),
+        validation_predictions=Predictions.load(predicted / "validation"),
+        cases=_cases(job),
+        classifier=_classifier(job),
+        seed=seed,
+        background=background,
+        explanation=explanations.get(subject),
+        control=explanations.get("random"),
+        explanations=explanations,
+        explain=_again(job, subject) if subject else None,
+        progress=progress,
+    )
+
+
+def _again(job: StageJob, subject: str) -> Any:
+    """Runs the judged explainer on other inputs, for the metrics that must ask it again."""
+    explainer = job.experiment.multiple["explainers"][subject]
+
+    def explain(classifier: Classifier, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        positions = np.arange(len(inputs))
+        context = _explain_context(job, explainer, classifier, inputs, positions, _quiet())
+        values: NDArray[np.float64] = explainer.explain(context).values
+        return values
+
+    return explain
+
+
+def _pictures(job: StageJob, folder: Path, progress: Progress) -> None:
+    results = Results(artifact_paths(job.inputs), job.experiment.raw)
+    plugin = job.plugin("visualizations")
+    for picture in plugin.draw(results):
+        dataclasses.replace(picture, section=plugin.section).save(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+_STAGES = {
+    "data": _data,
+    "training": _training,
+    "predictions": _predictions,
+    "explanations": _explanation,
+    "measures": _measures,
+    "pictures": _pictures,
+}
+
+
+def artifact_paths(stages: Mapping[str, Path]) -> dict[str, Path]:
+    """{stage: its folder} as {artifact id: folder}, as `Results` reads it."""
+    paths = dict(stages)
+    if predicted := paths.pop("predictions", None):
+        parts = {"predictions/test": "test", "predictions/validation": "validation"}
+        for name, part in {**parts, "cases": "cases"}.items():
+            if (predicted / part).is_dir():
+                paths[name] = predicted / part
+    return paths
+
+
+@lru_cache(maxsize=1)
+def _dataset(folder: Path) -> Dataset:
+    return Dataset.load(folder)
+
+
+def _cases(job: StageJob) -> Cases:
+    return Cases.load(job.inputs["predictions"] / "cases")
+
+
+def _classifier(job: StageJob) -> Classifier:
+    """A fresh classifier around the trained module; its calls are counted from 0."""
+    model = job.experiment.single["model"]
+    return _load_classifier(model, job.inputs["data"], job.inputs["training"], job.device)
+
+
+def _load_classifier(model: Any, data: Path, training: Path, device: str) -> Classifier:
+    from deepseek_report.models.shared.loading import load_classifier
+
+    dataset = _dataset(data)
+    return load_classifier(model, dataset.schema, dataset.train, training, device)
+
+
+def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
+    """A sample of training rows, the same for every explainer and metric.
+
+    Drawn from the seed of the data: it is part of what is looked at, not of a method's own draws,
+    so that runs which differ in another seed explain against the same rows.
+    """
+    generator = np.random.default_rng([job.seeds.data, 64])
+    size = min(job.experiment.settings.explain.background, len(dataset.train))
+    return dataset.train.inputs[np.sort(generator.choice(len(dataset.train), size, replace=False))]
+
+
+def _memory() -> float:
+    """Greatest resident memory of this process so far, in MiB."""
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def _quiet() -> Progress:
+    from deepseek_report.artifacts.protocols.progress import Silent
+
+    return Silent()

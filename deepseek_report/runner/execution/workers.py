@@ -1,0 +1,113 @@
+"""The processes that explain, measure and draw at the same time, with one thread each."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, forkserver, get_context
+from typing import Any
+
+from deepseek_report.config.local_code import install, installed
+
+_MESSAGES: Any = None
+#: What a terminal sends to every process of a command: Ctrl-C, and that it has gone.
+_TO_ALL = tuple(getattr(signal, n) for n in ("SIGINT", "SIGHUP") if hasattr(signal, n))
+
+
+@contextmanager
+def workers(jobs: int) -> Iterator[tuple[ProcessPoolExecutor, Any]]:
+    """Processes with one thread each, so that a sum is the same whatever the number of cores."""
+    context = get_context("spawn" if os.name == "nt" else "forkserver")
+    if hasattr(context, "set_forkserver_preload"):
+        context.set_forkserver_preload(["deepseek_report.runner.execution.preload"])
+    with _interrupts_ignored():
+        messages = context.Queue()
+        if os.name != "nt":
+            forkserver.ensure_running()
+    pool = ProcessPoolExecutor(jobs, context, _start_worker, (messages, os.getpid(), installed()))
+    try:
+        yield pool, messages
+    except KeyboardInterrupt:
+        for worker in active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        messages.close()
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """What starts here hears neither Ctrl-C nor that the terminal has gone.
+
+    This process hears it and ends the others.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {sign: signal.signal(sign, signal.SIG_IGN) for sign in _TO_ALL}
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """A signal waits until this is over, so that no process is left half started."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*_TO_ALL, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_worker(messages: Any, parent: int, local: Mapping[str, str]) -> None:
+    global _MESSAGES  # noqa: PLW0603 - one queue a process, set once at its start
+    _MESSAGES = messages
+    install(local)  # before the first task is unpickled, which imports trusted packages
+    one_thread()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def one_thread() -> None:
+    """Compute with one thread: the order of a sum is then the same on every machine."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def give_memory_back() -> None:
+    """Return what a finished stage has freed to the system, where the C library can (glibc)."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
+def _end_with(parent: int) -> None:
+    """A killed run leaves no process behind."""
+    while _alive(parent):
+        time.sleep(1)
+    os._exit(1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError:
+        return False
+    return True
+
+
+def tell(message: Any) -> None:
+    """Send a message from a worker to the process that started it."""
+    _MESSAGES.put(message)

@@ -1,0 +1,108 @@
+"""What of a configuration can be checked only once the data are known, before anything is trained.
+
+`check` and a run call `refuse_misfits` as soon as the data are there: a promise on groups of people
+needs the favourable class, and a model that was fitted elsewhere must know these classes and
+columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.protocols.models import ComesFitted
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import Split
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.threshold_checks import against_data
+from deepseek_report.metrics.shared.plugin import FAVOURABLE_SCORES
+from deepseek_report.tasks import task_of
+
+
+def refuse_misfits(
+    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
+) -> None:
+    """Raise what does not fit the data, all of it at once.
+
+    Parameters
+    ----------
+    training_part : loads the training part, where something needs it.
+
+    Raises
+    ------
+    ConfigProblems : thresholds on groups that the data do not have or that need a favourable class,
+        a fitted model of other data.
+    """
+    problems = [
+        *against_data(experiment, schema),
+        *undeclared_thresholds(experiment, schema),
+        *fitted_model_problems(experiment, schema, training_part),
+    ]
+    if problems:
+        raise ConfigProblems(problems)
+
+
+def fitted_model_problems(
+    experiment: Experiment, schema: Schema, training_part: Callable[[], Split]
+) -> list[Problem]:
+    """Why a model from a file does not fit the classes or the columns of the data."""
+    model = experiment.single["model"]
+    if not isinstance(model, ComesFitted) or not model.comes_fitted:
+        return []
+    return [Problem("model", text) for text in model.misfits(schema, training_part())]
+
+
+def undeclared_thresholds(experiment: Experiment, schema: Schema) -> list[Problem]:
+    """Thresholds that only the favourable class gives a meaning, where nobody declares it."""
+    if not _is_undeclared(schema):
+        return []
+    wanted = [
+        one.metric
+        for one in experiment.single["report"].thresholds
+        if one.metric in FAVOURABLE_SCORES
+    ]
+    return [
+        Problem(
+            "report.thresholds",
+            f'a threshold is declared for "{metric}", and nobody says which class is good for the '
+            "person concerned",
+            ", ".join(_names(schema)),
+            f"add one of: {', '.join(_overrides(schema))}; or remove the threshold",
+        )
+        for metric in dict.fromkeys(wanted)
+    ]
+
+
+def not_judged(experiment: Experiment, schema: Schema) -> list[tuple[str, Text]]:
+    """(artifact, reason) of each measurement that will not be made for want of a declaration."""
+    if not _is_undeclared(schema) or not schema.attributes_of("person"):
+        return []
+    reason = message("refusals.declare_favourable", overrides=list(_overrides(schema)))
+    return [
+        (ArtifactId.measure(key), reason)
+        for key, plugin in experiment.multiple["metrics"].items()
+        if traits_of(plugin, MetricPart).needs_favourable
+    ]
+
+
+def _is_undeclared(schema: Schema) -> bool:
+    return task_of(schema.target).decides and not schema.target.is_judged
+
+
+def _names(schema: Schema) -> Iterator[str]:
+    """The classes as the source writes them, and what the report calls them where that differs."""
+    target = schema.target
+    codes = target.codes or target.classes
+    for code, name in zip(codes, target.classes, strict=True):
+        yield code if code == name else f"{code} ({name})"
+
+
+def _overrides(schema: Schema) -> Iterator[str]:
+    target = schema.target
+    for code in target.codes or target.classes:
+        plain = code.isascii() and code.replace("_", "").isalnum()
+        escaped = code.replace("\\", "\\\\").replace('"', '\\"')
+        yield f"dataset.favourable={code}" if plain else f"'dataset.favourable=\"{escaped}\"'"

@@ -1,0 +1,175 @@
+"""How long stages will take on this machine: a range for each, and how it was found."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.planning.past_times import Past, PastTimes
+from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.planning.work import Size, Work, like_of, size_of, work_of
+from deepseek_report.store import Store
+
+#: measured : the same stage ran here before, perhaps with more or less to do. similar : it ran for
+#: another model or another explanation. timed : from the time that the model takes for one row.
+#: typical : nothing is known of this machine.
+Basis = Literal["measured", "similar", "timed", "typical"]
+
+#: Seconds of a stage of which nothing is known, on a laptop of 2020.
+_TYPICAL: Mapping[str, float] = {
+    "data": 0.5,
+    "training": 20.0,
+    "predictions": 0.5,
+    "explanations": 5.0,
+    "measures": 0.4,
+    "conclusions": 0.3,
+    "pictures": 0.3,
+    "report": 3.0,
+}
+#: A row of training goes forward and back, which is about three times forward alone.
+TRAINING_ROW = 3.0
+#: Seconds of a training of which starting is a small part.
+_LONG = 10.0
+#: Stages that wait for each other; the others run at the same time.
+_ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "report"})
+
+
+@dataclass(frozen=True)
+class Span:
+    """Seconds: what is expected, and the range that it should fall in."""
+
+    low: float
+    expected: float
+    high: float
+    basis: Basis = "measured"
+
+    def scaled(self, low: float, expected: float, high: float) -> Span:
+        """Each end by its own factor."""
+        return Span(self.low * low, self.expected * expected, self.high * high, self.basis)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a plan still costs. stages : {stage id: its span}, of those that are to be computed.
+
+    total : seconds from start to end with `parallel` processes. row : seconds in which the model
+    evaluates one row, where that was timed.
+    """
+
+    stages: Mapping[str, Span] = field(default_factory=dict)
+    total: Span = field(default_factory=lambda: Span(0, 0, 0))
+    parallel: int = 1
+    row: float | None = None
+
+    def count(self, basis: Basis) -> int:
+        """How many stages were estimated so."""
+        return sum(one.basis == basis for one in self.stages.values())
+
+
+def cost_of(
+    experiment: Experiment,
+    waiting: Sequence[Stage],
+    past: PastTimes,
+    size: Size | None,
+    row: float | None = None,
+) -> Cost:
+    """What these stages cost, and the report after them.
+
+    Parameters
+    ----------
+    waiting : the stages that the store does not have. size : None before the data are read.
+    row : seconds in which the model evaluates one row, where that was timed.
+    """
+    spans = {}
+    for stage in waiting:
+        work = work_of(experiment, stage, size) if size is not None else None
+        spans[stage.id] = span_of(stage, work, past, row)
+    spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
+    parallel = min(experiment.settings.jobs, os.cpu_count() or 1)
+    return Cost(spans, _total(spans, parallel), parallel, row)
+
+
+def cost_left(
+    experiment: Experiment, waiting: Sequence[Stage], store: Store, data: Path | None
+) -> Cost:
+    """What the stages that are left of a run cost; `data` is the folder of its data, once there.
+
+    Never raises: a plug-in that cannot foretell its work is estimated as a usual one.
+    """
+    past = PastTimes(store.root)
+    try:
+        size = size_of(data) if data is not None else None
+        row = row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
+        return cost_of(experiment, waiting, past, size, row)
+    except Exception:  # the run goes on whatever can be said of its time
+        return cost_of(experiment, waiting, past, None)
+
+
+def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None) -> Span:
+    """The time of one stage, by what is known best."""
+    own = past.of(stage.id)
+    same = [one for one in own if work is not None and one.like == work.like]
+    if same:
+        return _by_past(same, work, "measured")
+    others = own or past.kin(stage.id)
+    if others:
+        return _by_past(others, work, "similar").scaled(0.5, 1.0, 2.0)
+    if row is not None and work is not None and _is_rows(stage):
+        return _by_rows(stage, work.units * row)
+    usual = _TYPICAL[stage.kind]
+    return Span(0.3 * usual, usual, 4 * usual, "typical")
+
+
+def row_by_training(times: Iterable[Past], like: str) -> float | None:
+    """Seconds in which the model evaluates one row, by a training of it in the store.
+
+    None where there is none, or only a short one, of which starting is a good part.
+    """
+    for one in times:
+        if one.like == like and one.units and one.seconds >= _LONG:
+            return one.seconds / one.units / TRAINING_ROW
+    return None
+
+
+def _is_rows(stage: Stage) -> bool:
+    """Whether the units of its work are rows that the model evaluates."""
+    return stage.kind in {"training", "predictions", "explanations"} or bool(stage.subject)
+
+
+def _by_rows(stage: Stage, seconds: float) -> Span:
+    if stage.kind == "training":  # it may stop early
+        seconds *= TRAINING_ROW
+        return Span(0.3 * seconds, 0.8 * seconds, 1.5 * seconds + 1, "timed")
+    return Span(0.7 * seconds, 1.3 * seconds + 0.05, 3 * seconds + 0.3, "timed")
+
+
+def _by_past(found: Sequence[Past], work: Work | None, basis: Basis) -> Span:
+    """Scaled by the work: part of the time grows with it, and nobody knows how much of it."""
+    one = min(found, key=lambda past: abs(math.log(_ratio(past, work))))
+    ratio = _ratio(one, work)
+    slow, fast = max(ratio, math.sqrt(ratio)), min(ratio, math.sqrt(ratio))
+    seconds = max(one.seconds, 0.01)
+    return Span(0.8 * seconds * fast, seconds * math.sqrt(slow * fast), 1.3 * seconds * slow, basis)
+
+
+def _ratio(past: Past, work: Work | None) -> float:
+    return work.units / past.units if work is not None and past.units else 1.0
+
+
+def _total(spans: Mapping[str, Span], parallel: int) -> Span:
+    """From start to end: some stages one by one, then the others, so many at a time."""
+    low = _elapsed({name: one.low for name, one in spans.items()}, parallel)
+    expected = _elapsed({name: one.expected for name, one in spans.items()}, parallel)
+    return Span(low, expected, _elapsed({name: one.high for name, one in spans.items()}, parallel))
+
+
+def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
+    alone = sum(one for name, one in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
+    others = [one for name, one in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
+    return alone + max(sum(others) / parallel, max(others, default=0.0))

@@ -1,0 +1,183 @@
+"""Everything that can be known of an experiment before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.message import Text, from_plain
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.config.devices import pick_device
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.planning.against_data import not_judged, refuse_misfits
+from deepseek_report.runner.planning.cost import (
+    Cost,
+    cost_of,
+    row_by_training,
+    span_of,
+)
+from deepseek_report.runner.planning.model_timing import seconds_of_a_row
+from deepseek_report.runner.planning.past_times import PastTimes
+from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
+from deepseek_report.runner.planning.work import (
+    Size,
+    instances_of,
+    like_of,
+    planned_calls,
+    work_of,
+)
+from deepseek_report.store import Store
+
+
+@dataclass(frozen=True)
+class Expected:
+    """One stage: whether the store has it, and how many rows its model calls evaluate."""
+
+    id: str
+    cached: bool
+    calls: int | None = None
+
+
+@dataclass(frozen=True)
+class DataSeen:
+    """The data as they are understood: columns, target, card and what the checks found.
+
+    favourable : the class that was declared good for the person concerned, None where none was.
+    """
+
+    schema: Schema
+    card: Mapping[str, Any]
+    issues: Sequence[DataIssue]
+    favourable: str | None
+
+    @property
+    def size(self) -> Size:
+        return Size.of(self.schema, self.card)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The plan of an experiment.
+
+    refused, unfit : (artifact, reason) of what is left out; unfit is what the config names itself.
+    whole : its report is there.
+    """
+
+    experiment: str
+    run_id: str
+    data: DataSeen
+    stages: Sequence[Expected]
+    refused: Sequence[tuple[str, Text]]
+    unfit: Sequence[tuple[str, Text]]
+    cost: Cost
+    whole: bool
+    language: str
+
+
+def forecast(experiment: Experiment) -> Forecast:
+    """The plan; reads the data if the store does not have it, and raises DataError if it is bad."""
+    store = Store(Path(experiment.settings.paths.store).absolute())
+    stages = make_plan(experiment)
+    dataset, data = _read(experiment, store, stages[0])
+    size = data.size
+    refuse_misfits(experiment, data.schema, _training_part(dataset, stages[0].folder(store)))
+    there = {stage.id: stage.folder(store) is not None for stage in stages}
+    identity = run_id(experiment, stages)
+    refused, unfit = _left_out(experiment)
+    return Forecast(
+        experiment=experiment.name,
+        run_id=identity,
+        data=data,
+        stages=[Expected(one.id, there[one.id], _calls(experiment, one, size)) for one in stages],
+        refused=[*refused, *not_judged(experiment, data.schema)],
+        unfit=unfit,
+        cost=_cost(experiment, [one for one in stages if not there[one.id]], store, dataset, size),
+        whole=(experiment.reports / experiment.name / identity / "run.json").is_file(),
+        language=str(experiment.raw["report"]["language"]),
+    )
+
+
+def _left_out(experiment: Experiment) -> tuple[list[tuple[str, Text]], list[tuple[str, Text]]]:
+    """What sets brought along and what files name that cannot be applied, with the reasons."""
+    reasons = [(one.artifact, one.reason) for one in experiment.refused]
+    named = [one for one in reasons if experiment.is_named(one[0])]
+    return [one for one in reasons if one not in named], named
+
+
+def _training_part(dataset: Dataset | None, folder: Path | None) -> Callable[[], Split]:
+    """Gives the training rows, from the data set that was read or from the store."""
+    if dataset is not None:
+        return partial(getattr, dataset, "train")
+    if folder is None:
+        raise RuntimeError("the data are read before they are looked at")
+    return partial(Split.load, folder / "train.npz")
+
+
+def _read(experiment: Experiment, store: Store, stage: Stage) -> tuple[Dataset | None, DataSeen]:
+    """The data set, if it had to be read, and what is seen of it."""
+    plugin, folder = experiment.single["dataset"], stage.folder(store)
+    dataset: Dataset | None = None
+    if folder is None:
+        dataset = plugin.load(experiment.seeds.data, Silent())
+        schema, card, issues = dataset.schema, dataset.card, dataset.issues
+    else:
+        schema = Schema.from_json(load_json(folder / "schema.json"))
+        card = from_plain(load_json(folder / "card.json"))
+        issues = tuple(map(DataIssue.from_json, load_json(folder / "issues.json")))
+    return dataset, DataSeen(schema, card, issues, _favourable(schema))
+
+
+def _favourable(schema: Schema) -> str | None:
+    """The class that was declared good for the person concerned."""
+    target = schema.target
+    return None if target.favourable is None else target.classes[target.favourable]
+
+
+def _calls(experiment: Experiment, stage: Stage, size: Size) -> int | None:
+    if stage.kind != "explanations":
+        return None
+    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
+
+
+def _cost(
+    experiment: Experiment,
+    waiting: Sequence[Stage],
+    store: Store,
+    dataset: Dataset | None,
+    size: Size,
+) -> Cost:
+    """What is still to be computed; the model is timed only where the store tells too little."""
+    if not waiting:
+        return Cost()
+    past = PastTimes(store.root)
+    row = _row_of_past(experiment, past)
+    if row is None and _needs_a_row(experiment, waiting, past, size):
+        dataset = dataset or _stored(experiment, store)
+        row = seconds_of_a_row(experiment, dataset, pick_device(experiment.settings.device))
+    return cost_of(experiment, waiting, past, size, row)
+
+
+def _row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
+    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
+
+
+def _needs_a_row(
+    experiment: Experiment, waiting: Sequence[Stage], past: PastTimes, size: Size
+) -> bool:
+    """Whether some explanation or training would be a guess without a timing of the model."""
+    heavy = [one for one in waiting if one.kind in {"training", "explanations"}]
+    spans = (span_of(one, work_of(experiment, one, size), past, None) for one in heavy)
+    return any(span.basis == "typical" for span in spans)
+
+
+def _stored(experiment: Experiment, store: Store) -> Dataset:
+    folder = make_plan(experiment)[0].folder(store)
+    if folder is None:
+        raise RuntimeError("the data are read before the model is timed")
+    return Dataset.load(folder)

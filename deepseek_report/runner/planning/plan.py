@@ -1,0 +1,257 @@
+"""The stages of an experiment in order, each with the key of what it is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin
+from deepseek_report.artifacts.protocols.models import NamesOthers
+from deepseek_report.artifacts.protocols.traits import (
+    ExplainerPart,
+    MetricPart,
+    PicturePart,
+    traits_of,
+)
+from deepseek_report.artifacts.storage.files import sha256_file
+from deepseek_report.compliance.framework import FRAMEWORK_FILE
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.config.portable import PortablePaths
+from deepseek_report.findings.conclude import concluded_from
+from deepseek_report.provenance import PACKAGE, code_of
+from deepseek_report.runner.run_folders.recorded_config import recorded_config
+from deepseek_report.store import Store, digest
+from deepseek_report.wording.words import texts_digest
+
+_STAGES = f"{PACKAGE}.runner.execution.stages"
+RELEASE = f"{PACKAGE}.privacy.release"
+_CONCLUDING = f"{PACKAGE}.runner.execution.concluding"
+#: The stage that concludes from all others, before the pictures are drawn.
+CONCLUSIONS = "conclusions"
+CONTROL = "random"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One unit of work: `id` is the artifact it makes, `inputs` are the stages it reads.
+
+    source : digest of the files outside of the store that the key was made from.
+    """
+
+    id: str
+    key: str
+    inputs: tuple[str, ...] = ()
+    source: str = ""
+
+    @property
+    def kind(self) -> str:
+        return ArtifactId(self.id).kind
+
+    @property
+    def name(self) -> str:
+        """Key of the plug-in: `measures/deletion/shap` -> `deletion`."""
+        return ArtifactId(self.id).name
+
+    @property
+    def subject(self) -> str:
+        """The explainer that a measurement judges, or ""."""
+        return ArtifactId(self.id).subject
+
+    def folder(self, store: Store) -> Path | None:
+        return store.find(self.id, self.key)
+
+
+def module_of(target: str) -> str:
+    """The module that a `_target_` names."""
+    return target.rpartition(".")[0]
+
+
+class _Planner:
+    def __init__(self, experiment: Experiment) -> None:
+        self.experiment = experiment
+        self.config = PortablePaths(experiment.raw, Path.cwd()).config  # no path is part of a key
+        self.seeds = experiment.seeds
+        #: Of the language's words, which stand in conclusions and inside of pictures.
+        self.texts = texts_digest(self.config["report"]["language"])
+        self.stages: dict[str, Stage] = {}
+
+    def add(
+        self,
+        name: str,
+        config: Any,
+        inputs: tuple[str, ...],
+        *targets: str,
+        seed: int | None = None,
+    ) -> None:
+        """Plan one stage. seed : of its own draws, None where it draws nothing."""
+        code = {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]}
+        made_from = {
+            "stage": name,
+            "config": config,
+            "inputs": {one: self.stages[one].key for one in inputs},
+            "code": code,
+            "seed": seed,
+        }
+        self.stages[name] = Stage(name, digest(made_from), inputs)
+
+    def target(self, group: str, key: str = "") -> str:
+        return str(self.experiment.config_of(group, key)["_target_"])
+
+    def plan(self) -> list[Stage]:
+        self._model()
+        for explainer in self.experiment.multiple["explainers"]:
+            self._explainer(explainer)
+        for metric in self.experiment.multiple["metrics"]:
+            self._metric(metric)
+        self._conclusions()
+        for picture in self.experiment.multiple["visualizations"]:
+            self._picture(picture)
+        return list(self.stages.values())
+
+    def _model(self) -> None:
+        raw, dataset = self.config, self.experiment.single["dataset"]
+        source = dataset.source_digest()
+        self.add("data", [raw["dataset"], source], (), self.target("dataset"), seed=self.seeds.data)
+        self.stages["data"] = replace(self.stages["data"], source=source)
+        targets = (self.target("model"), self.target("trainer"))
+        trained = [raw["model"], raw["trainer"]]
+        model = self.experiment.single["model"]
+        others = model.source_digest() if isinstance(model, NamesOthers) else ""
+        if isinstance(model, NamesOthers):
+            trained.append(others)
+        self.add("training", trained, ("data",), *targets, seed=self.seeds.training)
+        self.stages["training"] = replace(self.stages["training"], source=others)
+        chosen = [raw["decision"], raw["explain"]["instances"], *raw["report"]["cases"]]
+        self.add("predictions", chosen, ("data", "training"), self.target("model"))
+
+    def _explainer(self, name: str) -> None:
+        raw = self.config
+        config = [raw["explainers"][name], raw["explain"]["background"]]
+        inputs = ("data", "training", "predictions")
+        explainer: ExplainerPlugin = self.experiment.multiple["explainers"][name]
+        seed = self.seeds.explain if traits_of(explainer, ExplainerPart).samples else None
+        target = self.target("explainers", name)
+        self.add(ArtifactId.explanation(name), config, inputs, target, seed=seed)
+
+    def _metric(self, name: str) -> None:
+        plugin = self.experiment.multiple["metrics"][name]
+        scope = traits_of(plugin, MetricPart).scope
+        config = self.config["metrics"][name]
+        target = self.target("metrics", name)
+        seed = self.seeds.measure if "seed" in plugin.reads else None
+        base: tuple[str, ...] = ("data", "training", "predictions")
+        if set(plugin.reads) <= {"dataset", "seed"}:
+            base = ("data",)
+        everything = tuple(
+            ArtifactId.explanation(one) for one in self.experiment.multiple["explainers"]
+        )
+        if scope == "model":
+            self.add(ArtifactId.measure(name), config, base, target, seed=seed)
+        elif scope == "explainers":
+            self.add(ArtifactId.measure(name), config, (*base, *everything), target, seed=seed)
+        else:
+            for explanation in everything:
+                subject = explanation.name
+                control = ArtifactId.explanation(CONTROL)
+                judged = dict.fromkeys([explanation, *([control] if control in everything else [])])
+                explainer = self.target("explainers", subject)
+                inputs = (*base, *judged)
+                artifact = ArtifactId.measure(name, subject)
+                self.add(artifact, config, inputs, target, explainer, seed=seed)
+
+    def _conclusions(self) -> None:
+        """Findings and verdicts hang on all that was measured, and on what was left out."""
+        refused = sorted((one.artifact, one.reason) for one in self.experiment.refused)
+        config = [concluded_from(self.config), refused, self.texts]
+        self._released(CONCLUSIONS, config, tuple(self.stages), f"{_CONCLUDING}.run_conclusions")
+
+    def _released(self, name: str, config: Any, inputs: tuple[str, ...], target: str) -> None:
+        """Plan a stage that reads no more than the level of privacy allows."""
+        privacy = self.experiment.privacy
+        if privacy.is_full:
+            self.add(name, config, inputs, target)
+        else:
+            withheld = {"made from": config, "privacy": vars(privacy)}
+            self.add(name, withheld, inputs, target, f"{RELEASE}.release")
+
+    def _picture(self, name: str) -> None:
+        plugin = self.experiment.multiple["visualizations"][name]
+        inputs = tuple(dict.fromkeys(["data", "predictions", *self._drawn_from(plugin)]))
+        config = self.config["visualizations"][name]
+        config = {"picture": config, "texts": self.texts}
+        self._released(
+            ArtifactId.picture(name), config, inputs, self.target("visualizations", name)
+        )
+
+    def _drawn_from(self, plugin: Any) -> Iterator[str]:
+        traits = traits_of(plugin, PicturePart)
+        for need in sorted({*traits.needs, *traits.also}):
+            for stage in self.stages:
+                if ArtifactId(stage).is_within(need):
+                    yield stage
+
+
+def make_plan(experiment: Experiment) -> list[Stage]:
+    """Every stage up to the pictures, each after those that it reads; nothing is run."""
+    return _Planner(experiment).plan()
+
+
+#: Groups of the config that decide what is written, beside what is computed.
+WRITTEN = ("report", "sections", "frameworks", "measure_time")
+
+
+def run_id(experiment: Experiment, stages: list[Stage]) -> str:
+    """Twelve hexadecimal digits that name a run: the same config on the same data, the same id."""
+    plan = {stage.id: stage.key for stage in stages}
+    refused = [one.artifact for one in experiment.refused]
+    chosen = experiment.multiple["frameworks"].values()
+    own = {one.id: sha256_file(one.file) for one in chosen if one.file is not None}
+    return _identity(experiment.name, plan, recorded_config(experiment), refused, own)
+
+
+def identity_of(run: Mapping[str, Any]) -> str:
+    """The run id that follows from the content of `run.json`."""
+    failed = [one["stage"] for one in run["problems"] if one["kind"] == "failed"]
+    refused = [
+        one["stage"]
+        for one in run["problems"]
+        if one["kind"] == "not applicable" and one["stage"] not in run["plan"]
+    ]
+    own = {
+        ArtifactId(name).rest: entry["files"].get(FRAMEWORK_FILE, "")
+        for name, entry in run["artifacts"].items()
+        if ArtifactId(name).kind == "frameworks"
+    }
+    whole = _identity(run["experiment"], run["plan"], run["config"], refused, own)
+    return incomplete_id(whole, failed) if failed else whole
+
+
+def incomplete_id(whole: str, failed: Iterable[str]) -> str:
+    """The id of a run in which stages failed: that of the whole run, and which ones failed.
+
+    `3f2a…-incomplete-81c0de`: it never stands in the place of the whole run, and runs that lack
+    different parts never stand in one another's.
+    """
+    return f"{whole}-incomplete-{digest(sorted(failed))[:6]}"
+
+
+def _identity(
+    name: str,
+    plan: Mapping[str, str],
+    config: Mapping[str, Any],
+    refused: Iterable[str],
+    frameworks: Mapping[str, str],
+) -> str:
+    content = {
+        "name": name,
+        "stages": dict(plan),
+        "report": {group: config.get(group) for group in WRITTEN},
+        "refused": sorted(refused),
+        "frameworks": dict(frameworks),
+    }
+    if "seeds" in config:  # runs of older versions have one seed alone
+        content["seeds"] = config["seeds"]
+    return digest(content)[:12]

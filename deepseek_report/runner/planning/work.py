@@ -1,0 +1,172 @@
+"""How much work a stage is, in a unit that its time grows with; known before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.protocols.explainers import ExplainerPlugin, SuitsModel
+from deepseek_report.artifacts.protocols.metrics import ExplainsAgain
+from deepseek_report.artifacts.protocols.models import BringsTrainer, capabilities_of
+from deepseek_report.artifacts.protocols.training import PlansRows
+from deepseek_report.artifacts.protocols.traits import MetricPart, traits_of
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.store import digest
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a data set is: rows of each part, and the columns by their schema."""
+
+    schema: Schema
+    train: int
+    validation: int
+    test: int
+
+    @property
+    def rows(self) -> int:
+        return self.train + self.validation + self.test
+
+    @property
+    def players(self) -> int:
+        return len(self.schema.player_labels)
+
+    @classmethod
+    def of(cls, schema: Schema, card: Mapping[str, Any]) -> Size:
+        """By the schema and the card of a data set."""
+        parts = {str(one["part"]): int(one["n"]) for one in card["parts"]}
+        return cls(schema, parts["train"], parts["validation"], parts["test"])
+
+
+def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, Any]:
+    """The work of a finished stage as its manifest keeps it; empty where nothing can tell it.
+
+    Parameters
+    ----------
+    data : the folder of the stage `data`.
+    """
+    try:
+        return work_of(experiment, stage, size_of(data)).facts()
+    except Exception:  # a plug-in that cannot foretell its work has done it all the same
+        return {}
+
+
+@lru_cache(maxsize=2)
+def size_of(folder: Path) -> Size:
+    """The size of the data set in the folder of a finished stage `data`."""
+    schema = Schema.from_json(load_json(folder / "schema.json"))
+    return Size.of(schema, load_json(folder / "card.json"))
+
+
+@dataclass(frozen=True)
+class Work:
+    """units : grows as the time does. like : equal where a unit takes the same time."""
+
+    units: float
+    like: str
+
+    def facts(self) -> dict[str, Any]:
+        """As a manifest keeps it."""
+        return {"units": self.units, "like": self.like}
+
+
+def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:
+    """The work of one stage on data of this size."""
+    units = _UNITS[stage.kind](experiment, stage, size)
+    return Work(float(max(units, 1)), like_of(experiment, stage))
+
+
+def like_of(experiment: Experiment, stage: Stage) -> str:
+    """Sixteen digits that are equal where the same code does it for the same model."""
+    groups = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
+    group = groups.get(stage.kind)
+    if group:
+        target = experiment.config_of(group, stage.name)["_target_"]
+    elif stage.kind == "conclusions":
+        target = ""
+    else:
+        target = experiment.raw["dataset" if stage.kind == "data" else "trainer"]["_target_"]
+    model = None if stage.kind in {"data", "conclusions", "pictures"} else experiment.raw["model"]
+    return digest([stage.id, target, model])[:16]
+
+
+def planned_calls(experiment: Experiment, name: str, size: Size, instances: int) -> int:
+    """How many rows the model evaluates while this explainer explains so many instances."""
+    explainer: ExplainerPlugin = experiment.multiple["explainers"][name]
+    if isinstance(explainer, SuitsModel):
+        model = experiment.single["model"]
+        explainer = explainer.suited_to(capabilities_of(model, size.schema), size.schema)
+    background = min(experiment.settings.explain.background, size.train)
+    return int(explainer.planned_calls(instances, size.players, background))
+
+
+def instances_of(experiment: Experiment, size: Size) -> int:
+    """How many test instances are explained."""
+    return min(experiment.settings.explain.instances, size.test)
+
+
+def trained_rows(experiment: Experiment, size: Size) -> int:
+    """How many rows the training evaluates at most; those of one fit where nothing is repeated."""
+    model, trainer = experiment.single["model"], experiment.single["trainer"]
+    own = model.own_trainer() if isinstance(model, BringsTrainer) else None
+    if own is None and isinstance(trainer, PlansRows):
+        return trainer.planned_rows(size.train)
+    return size.train
+
+
+def _data(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, stage
+    return size.rows * len(size.schema.features)
+
+
+def _training(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del stage
+    return trained_rows(experiment, size)
+
+
+def _predictions(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, stage
+    return size.validation + size.test
+
+
+def _explanations(experiment: Experiment, stage: Stage, size: Size) -> float:
+    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
+
+
+def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
+    metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
+    if stage.subject and isinstance(metric, ExplainsAgain):
+        again = metric.explained_again(instances)
+        return planned_calls(experiment, stage.subject, size, again)
+    if stage.subject:
+        return instances * size.players
+    if traits_of(metric, MetricPart).scope == "explainers":
+        return instances * size.players * len(experiment.multiple["explainers"])
+    return size.test if "predictions" in stage.inputs else size.rows * size.players
+
+
+def _conclusions(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, size
+    return len(stage.inputs)
+
+
+def _pictures(experiment: Experiment, stage: Stage, size: Size) -> float:
+    del experiment, stage, size
+    return 1
+
+
+_UNITS = {
+    "data": _data,
+    "training": _training,
+    "predictions": _predictions,
+    "explanations": _explanations,
+    "measures": _measures,
+    "conclusions": _conclusions,
+    "pictures": _pictures,
+}

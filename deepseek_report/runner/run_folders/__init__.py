@@ -1,0 +1,1 @@
+"""Run folders: written whole, opened with care, verified, cleaned."""

@@ -1,0 +1,207 @@
+"""What the store holds, what of it nobody needs, and taking that out.
+
+Only folders that a run made are looked at: `<store>/<stage>/<key>`, `<store>/.work/<stage>/<key>`,
+and what a killed run left of a run folder that it was about to replace. Links are neither followed
+nor removed, and everything else in these places is left alone.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from deepseek_report.runner.run_folders.past_runs import past_runs, size_of
+from deepseek_report.store.folders import MANIFEST
+from deepseek_report.store.holding import alone, stage_alone
+
+#: The kinds of stages, which are the folders of a store.
+KINDS = ("data", "training", "predictions", "explanations", "measures", "conclusions", "pictures")
+#: A stage is `measures/deletion/shap` at the longest.
+_DEEPEST = 3
+_KEY = re.compile(r"[0-9a-f]{32}")
+#: What `replace_folder` and a run that was killed while it wrote leave beside run folders.
+_ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|work-[0-9a-f]{12})")
+#: What is younger may be in the hands of a run with another store.
+_SETTLED = dt.timedelta(hours=1)
+
+Need = Literal["used", "unused", "leftover"]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A folder that could be taken away.
+
+    stage, key : of a stage, else "". need : a run folder was made from it, or none was, or it was
+    left by a run that was killed. made : when it was last written.
+    """
+
+    path: Path
+    stage: str
+    key: str
+    need: Need
+    size: int
+    made: dt.datetime
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a store holds. unread : run folders whose record does not tell what they were made from.
+
+    busy : a run uses the store now.
+    """
+
+    store: Path
+    stored: Sequence[Stored]
+    runs: int
+    unread: int
+    busy: bool
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """What was taken out, and what was not with the reason."""
+
+    removed: Sequence[Stored]
+    kept: Sequence[tuple[Stored, str]]
+
+    @property
+    def freed(self) -> int:
+        """Bytes."""
+        return sum(one.size for one in self.removed)
+
+
+def take_inventory(store: Path, reports: Path) -> Inventory | None:
+    """What a store holds; None where the folder is no store."""
+    root = store.absolute()
+    if not (root / ".locks").is_dir() or root.is_symlink():
+        return None
+    runs = past_runs(reports)
+    used = {(stage, key[:32]) for run in runs for stage, key in run.stages}
+    stored = [*_stages(root, used), *_leftovers(root), *_asides(reports)]
+    with alone(root) as free:
+        busy = not free
+    return Inventory(root, stored, len(runs), sum(bool(run.problem) for run in runs), busy)
+
+
+def chosen(
+    inventory: Inventory, *, used_too: bool, older_than: dt.timedelta, now: dt.datetime
+) -> list[Stored]:
+    """What would go: leftovers and what no run was made from, as far as it is old enough."""
+    return [
+        one
+        for one in inventory.stored
+        if (used_too or one.need != "used") and now - one.made >= older_than
+    ]
+
+
+def clean(inventory: Inventory, going: Sequence[Stored]) -> Cleaned:
+    """Take these out of the store, unless a run holds it or makes one of them now."""
+    removed, kept = [], []
+    with alone(inventory.store) as free:
+        if not free:
+            return Cleaned((), [(one, "a run uses the store now") for one in going])
+        for one in going:
+            problem = _remove(inventory.store, one)
+            if problem:
+                kept.append((one, problem))
+            else:
+                removed.append(one)
+    return Cleaned(removed, kept)
+
+
+def _remove(root: Path, one: Stored) -> str:
+    """Why it could not be removed, or ""."""
+    try:
+        if not one.stage:
+            shutil.rmtree(one.path)
+            return ""
+        with stage_alone(root, one.stage, one.key) as free:
+            if not free:
+                return "a run is making it now"
+            (one.path / MANIFEST).unlink(missing_ok=True)  # invisible first, then gone
+            shutil.rmtree(one.path)
+    except OSError as error:
+        return f"it cannot be removed: {error.strerror}"
+    _remove_empty(one.path.parent, root)
+    return ""
+
+
+def _remove_empty(folder: Path, root: Path) -> None:
+    """The folders of a stage that holds nothing any more."""
+    with suppress(OSError):
+        while folder != root and folder.name != ".work":
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _stages(root: Path, used: Collection[tuple[str, str]]) -> Iterator[Stored]:
+    for stage, path in _folders_of_stages(root):
+        yield _stored(path, stage, _need(stage, path, used))
+
+
+def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
+    if not (path / MANIFEST).is_file():
+        return "leftover"
+    if [one.name for one in path.iterdir()] == [MANIFEST]:
+        return "used"  # it says that a part cannot be applied, and run folders do not name it
+    return "used" if (stage, path.name) in used else "unused"
+
+
+def _leftovers(root: Path) -> Iterator[Stored]:
+    work = root / ".work"
+    if work.is_symlink():
+        return
+    for stage, path in _folders_of_stages(work):
+        yield _stored(path, stage, "leftover")
+
+
+def _asides(reports: Path) -> Iterator[Stored]:
+    now = dt.datetime.now(dt.UTC)
+    for experiment in _real_folders(reports):
+        for path in _real_folders(experiment):
+            if _ASIDE.fullmatch(path.name):
+                one = _stored(path, "", "leftover")
+                if now - one.made >= _SETTLED:
+                    yield one
+
+
+def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:
+    """(stage id, folder) of everything that is named as a stage is."""
+    for kind in _real_folders(place):
+        if kind.name in KINDS:
+            yield from _below(kind, kind.name, 1)
+
+
+def _below(folder: Path, stage: str, depth: int) -> Iterator[tuple[str, Path]]:
+    for path in _real_folders(folder):
+        if _KEY.fullmatch(path.name):
+            yield stage, path
+        elif depth < _DEEPEST:
+            yield from _below(path, f"{stage}/{path.name}", depth + 1)
+
+
+def _real_folders(place: Path) -> list[Path]:
+    """The folders in a folder, sorted; links are none."""
+    try:
+        with os.scandir(place) as entries:
+            names = sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    return [place / name for name in names]
+
+
+def _stored(path: Path, stage: str, need: Need) -> Stored:
+    seconds = max(one.lstat().st_mtime for one in (path, path / MANIFEST) if _is_there(one))
+    made = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return Stored(path, stage, path.name if stage else "", need, size_of(path), made)
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.lexists(path)

@@ -1,0 +1,214 @@
+"""Gathers the finished stages of a run in one folder that can be copied anywhere whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.protocols.traits import (
+    MetricPart,
+    PicturePart,
+    table_types,
+    traits_of,
+)
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import PROVENANCE
+from deepseek_report.artifacts.storage.files import save_json, save_table
+from deepseek_report.artifacts.training_files import model_digest
+from deepseek_report.compliance.framework import FRAMEWORK_FILE
+from deepseek_report.config.experiment import Experiment
+from deepseek_report.privacy.release import release
+from deepseek_report.provenance import environment, versions
+from deepseek_report.rendering.markdown import slug
+from deepseek_report.runner.execution.outcomes import Execution
+from deepseek_report.runner.execution.stages import artifact_paths
+from deepseek_report.runner.planning.plan import Stage
+from deepseek_report.runner.run_folders.missing_parts import told
+from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION
+from deepseek_report.runner.run_folders.recorded_config import recorded_config
+from deepseek_report.store import (
+    MANIFEST,
+    Store,
+    copy_tree,
+    digest,
+    hash_folder,
+)
+from deepseek_report.store.run_folder import (
+    ARTIFACTS,
+    CONFIG,
+    DOCUMENTS_MANIFEST,
+    EVENTS,
+    RECORDS_MANIFEST,
+    RUN,
+    SCORES,
+)
+from deepseek_report.wording.of_results import score_table
+
+#: Training rows stay in the store: a report needs none of them, and they are people's data.
+_NOT_COPIED = frozenset({"train.npz", "validation.npz"})
+#: What differs from run to run by nature, and is in every run that measures time.
+_VOLATILE = (
+    *(RUN, SCORES, MANIFEST, PROVENANCE, f"{EVENTS}/*", RECORDS_MANIFEST, DOCUMENTS_MANIFEST),
+    *(f"{ARTIFACTS}/*/timing.json", "report.*", "evidence.json", "findings.json"),
+    f"{ARTIFACTS}/conclusions/*",
+    *("tables/bottlenecks-*", "tables/compliance-*", "tables/reproducibility-*"),
+    "tables/trust-cost*",
+)
+
+
+def assemble(
+    experiment: Experiment,
+    stages: Sequence[Stage],
+    execution: Execution,
+    store: Store,
+    folder: Path,
+    identity: Mapping[str, Any],
+) -> None:
+    """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
+
+    identity : {"run_id": …, "command": how to repeat the run, see `Places.command`}.
+    """
+    _copy(experiment, execution, folder)
+    privacy = experiment.privacy
+    config = recorded_config(experiment)
+    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=100)
+    (folder / CONFIG).write_text(text, encoding="utf-8", newline="\n")
+    artifacts = _artifacts(execution, folder) | _frameworks(experiment, folder)
+    run = {
+        "format": "deepseek-report/run",
+        "format_version": FORMAT_VERSION,
+        **identity,
+        "experiment": experiment.name,
+        "config": config,
+        "artifacts": artifacts,
+        "problems": told(experiment, execution.problems(experiment), execution.folders),
+        "privacy": {"level": privacy.level, "floor": privacy.floor},
+        "digests": _digests(artifacts, config, stages, store),
+        "versions": versions(),
+        "environment": environment(_device(store, stages, execution)),
+        "plan": {stage.id: stage.key for stage in stages},
+        "stages": list(_stages(stages, execution, store)),
+        "volatile": list(_volatile(experiment)),
+    }
+    save_json(folder / RUN, run)
+    paths = {name: folder / entry["path"] for name, entry in artifacts.items()}
+    save_table(folder / SCORES, score_table(Results(paths, config).all_scores))
+
+
+def _copy(experiment: Experiment, execution: Execution, folder: Path) -> None:
+    if experiment.privacy.is_full:
+        _copy_whole(execution, folder, experiment.settings.measure_time)
+    else:
+        release(execution.folders, experiment, folder / ARTIFACTS)
+    if not experiment.settings.measure_time:
+        for timing in (folder / ARTIFACTS).rglob("timing.json"):
+            timing.unlink()
+
+
+def _copy_whole(execution: Execution, folder: Path, measure_time: bool) -> None:
+    for stage, source in execution.folders.items():
+        target = folder / ARTIFACTS / stage
+        copy_tree(source, target)
+        for name in _NOT_COPIED:
+            if stage == "data":
+                (target / name).unlink(missing_ok=True)
+    events = folder / ARTIFACTS / "training" / EVENTS
+    if events.is_dir():
+        if measure_time:
+            _copy_events(events, folder / EVENTS)
+        shutil.rmtree(events)
+
+
+def _copy_events(events: Path, target: Path) -> None:
+    """TensorBoard's files, which carry the clock, under names that do not hold the host's."""
+    target.mkdir()
+    for number, path in enumerate(sorted(events.iterdir())):
+        path.rename(target / f"events.out.tfevents.{number}")
+
+
+def _volatile(experiment: Experiment) -> Iterator[str]:
+    """Patterns of the files that differ between two runs; none where no time is measured."""
+    if not experiment.settings.measure_time:
+        return
+    yield from _VOLATILE
+    measured = [
+        ArtifactId.measure(name)
+        for name, metric in experiment.multiple["metrics"].items()
+        if traits_of(metric, MetricPart).volatile
+    ]
+    yield from (f"{ARTIFACTS}/{artifact}/*" for artifact in measured)
+    for name, metric in experiment.multiple["metrics"].items():
+        for table, kind in table_types(metric).items():
+            if traits_of(metric, MetricPart).volatile and kind.section:
+                yield f"tables/{slug('-'.join(dict.fromkeys((kind.section, name, table))))}*"
+    for name, picture in experiment.multiple["visualizations"].items():
+        if set(measured) & set(traits_of(picture, PicturePart).needs):
+            yield f"{ARTIFACTS}/pictures/{name}/*"
+            yield f"figures/*{slug(name)}*"
+
+
+def _artifacts(execution: Execution, folder: Path) -> dict[str, Any]:
+    paths = {stage: folder / ARTIFACTS / stage for stage in execution.folders}
+    stages = {stage: path for stage, path in paths.items() if path.is_dir()}
+    return {
+        name: {"path": path.relative_to(folder).as_posix(), "files": hash_folder(path)}
+        for name, path in artifact_paths(stages).items()
+    }
+
+
+def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
+    """Copies of the frameworks of one's own, so that the run can be written again anywhere."""
+    copies: dict[str, Any] = {}
+    for choice in experiment.multiple["frameworks"].values():
+        if choice.file is not None:
+            target = folder / ARTIFACTS / "frameworks" / choice.id
+            target.mkdir(parents=True)
+            shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
+            path = target.relative_to(folder).as_posix()
+            copies[ArtifactId.of("frameworks", choice.id)] = {
+                "path": path,
+                "files": hash_folder(target),
+            }
+    return copies
+
+
+def _digests(
+    artifacts: Mapping[str, Any],
+    config: Mapping[str, Any],
+    stages: Sequence[Stage],
+    store: Store,
+) -> dict[str, str]:
+    keys = {stage.id: stage.key for stage in stages}
+    trained = (
+        store.manifest("training", keys["training"])["files"] if "training" in artifacts else {}
+    )
+    data = store.manifest("data", keys["data"])["files"] if "data" in artifacts else {}
+    return {
+        "data": digest(data),
+        "weights": model_digest(trained),
+        "config": digest(config),
+        "code": digest(keys),
+    }
+
+
+def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
+    trained = next((one for one in stages if one.id == "training"), None)
+    if trained is None or "training" not in execution.folders:
+        return "none"
+    return str(store.manifest(trained.id, trained.key).get("device", ""))
+
+
+def _stages(
+    stages: Sequence[Stage], execution: Execution, store: Store
+) -> Iterable[dict[str, Any]]:
+    """{id, key, seconds} of each finished stage; seconds is null where time was not measured."""
+    for stage in stages:
+        if stage.id in execution.folders:
+            key = execution.made.get(stage.id, stage).key
+            seconds = store.manifest(stage.id, key).get("seconds")
+            yield {"id": stage.id, "key": key, "seconds": seconds}

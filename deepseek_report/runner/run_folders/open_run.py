@@ -1,0 +1,167 @@
+"""Opening the folder of a run, which may come from a stranger: checked first, then read.
+
+Nothing that the folder names is imported, no link is followed, no path leads out of it, and a
+folder whose results are not those that the run wrote is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.run_record import read_record
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.compliance.statements import latest_day
+from deepseek_report.errors import ArtifactError, DeepseekReportError
+from deepseek_report.runner.run_folders.missing_parts import reasons
+from deepseek_report.store import MANIFEST
+from deepseek_report.store.run_folder import (
+    RUN,
+    Contents,
+    listed_results,
+    look_into,
+    read_manifest,
+    refuse_links,
+    result_problems,
+    run_digest,
+)
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
+
+#: Versions of `run.json` that can be read; the newest is the one that is written.
+FORMAT_VERSION = 2
+_SCHEMAS = {1: "run.v1.schema.json", 2: "run.schema.json"}
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class OpenRun:
+    """A run folder whose results are as the run wrote them. run : the content of `run.json`."""
+
+    folder: Path
+    run: Mapping[str, Any]
+    contents: Contents
+    run_digest: str
+
+    @property
+    def language(self) -> str:
+        """The language that its report is written in."""
+        return str(self.run["config"]["report"].get("language") or DEFAULT_LANGUAGE)
+
+    def in_language(self, language: str) -> OpenRun:
+        """The same results, of which a report in another language is to be written."""
+        config = self.run["config"]
+        config = {**config, "report": {**config["report"], "language": language}}
+        return replace(self, run={**self.run, "config": config})
+
+    @property
+    def results(self) -> Results:
+        """The results, to be read lazily."""
+        return results_of(self.folder, self.run)
+
+
+def open_run(folder: Path) -> OpenRun:
+    """Check the results of a run folder against their manifest and read `run.json`.
+
+    Raises
+    ------
+    ArtifactError : it is no run folder, holds a link, or a result is not as the run wrote it.
+    """
+    contents = look_into(folder)
+    refuse_links(folder, contents)
+    run = read_run(folder, contents)
+    manifest = read_manifest(folder / MANIFEST)
+    if problems := result_problems(folder, contents, manifest):
+        more = len(problems) - _SHOWN
+        raise ArtifactError(
+            f"{folder}: its results are not those that the run wrote: "
+            + "; ".join(problems[:_SHOWN])
+            + (f"; and {more} more" if more > 0 else "")
+            + ". Take the folder from its source again, or run the experiment again"
+        )
+    return OpenRun(folder, run, contents, run_digest(listed_results(manifest)))
+
+
+def read_run(folder: Path, contents: Contents | None = None) -> dict[str, Any]:
+    """`run.json` of a run folder, valid by the schema of its format version.
+
+    Raises
+    ------
+    ArtifactError : the folder has none, or no run of this package wrote it.
+    """
+    contents = contents or look_into(folder)
+    if RUN not in contents.files:
+        raise ArtifactError(f"{folder}: not a run folder, it has no {RUN}. Name a folder of a run")
+    run = load_json(folder / RUN)
+    if problems := run_schema_problems(run):
+        raise ArtifactError(
+            f"{folder / RUN}: no run of this package wrote it ({'; '.join(problems[:_SHOWN])}). "
+            "Restore the file, or run the experiment again"
+        )
+    return dict(run)
+
+
+def run_schema_problems(run: Any) -> list[str]:
+    """What of `run.json` breaks the schema of its format version."""
+    if not isinstance(run, dict):
+        return ["it is not a mapping"]
+    version = run.get("format_version")
+    if isinstance(version, bool) or not isinstance(version, int) or version not in _SCHEMAS:
+        known = " and ".join(str(one) for one in _SCHEMAS)
+        told = f"format_version is {str(version)[:40]!r}; this version reads {known}"
+        return [f"{told}; the version of deepseek-report that wrote the folder reads it"]
+    errors = sorted(_validator(version).iter_errors(run), key=lambda one: one.json_path)
+    return [f"{one.json_path}: {one.message[:200]}" for one in errors]
+
+
+@cache
+def _validator(version: int) -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(load_json(shipped("templates") / "schemas" / _SCHEMAS[version]))
+
+
+def results_of(folder: Path, run: Mapping[str, Any]) -> Results:
+    """The results that a run folder holds."""
+    return Results(
+        paths={name: folder / entry["path"] for name, entry in run["artifacts"].items()},
+        config=run["config"],
+        failures=reasons(run["problems"], "failed"),
+        refused=reasons(run["problems"], "not applicable"),
+        provenance=_provenance(folder, run),
+        run_id=run["run_id"],
+        named=frozenset(entry["stage"] for entry in run["problems"] if entry.get("named")),
+        folder=folder,
+        today=latest_day(),
+    )
+
+
+def _provenance(folder: Path, run: Mapping[str, Any]) -> dict[str, Any]:
+    manifest = {
+        f"{entry['path']}/{name}": sha256
+        for entry in run["artifacts"].values()
+        for name, sha256 in entry["files"].items()
+    }
+    kept = ("run_id", "digests", "versions", "environment", "stages", "overrides", "command")
+    known = {name: run.get(name) for name in kept}
+    return known | {"manifest": manifest, "record": read_record(folder)}
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turn what damaged or foreign results do to their readers into one sentence."""
+    try:
+        yield
+    except (DeepseekReportError, OSError):
+        raise
+    except Exception as error:
+        raise ArtifactError(
+            f"{folder}: its results cannot be read ({type(error).__name__}: {error}). They match "
+            "their manifest, so another version of the package wrote them, or somebody else did; "
+            "run the experiment again"
+        ) from error

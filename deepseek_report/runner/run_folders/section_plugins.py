@@ -1,0 +1,82 @@
+"""The sections and pictures that a run folder names, built only from code that is trusted here."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.protocols.sections import SectionContent, SectionPlugin
+from deepseek_report.artifacts.protocols.visualizations import VisualizationPlugin
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.local_paths import without_local_paths
+from deepseek_report.config.trusted import trusted_packages
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import sentence_case
+
+_OWN = {"section": "deepseek_report.sections.", "picture": "deepseek_report.visualizations."}
+_PACKAGE = "deepseek_report"
+
+
+class UntrustedPartError(Exception):
+    """A part is not loaded; `reason` says why and what to do."""
+
+    def __init__(self, reason: Message) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def load_section(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> SectionPlugin:
+    """Build a section from its `_target_` and fields.
+
+    trust : packages that the person named, beside this one.
+
+    Raises
+    ------
+    UntrustedPartError : the target is no section of this package or of a trusted one.
+    """
+    section: SectionPlugin = _load(entry, "section", trust)
+    return section
+
+
+def load_picture(entry: Mapping[str, Any], trust: Sequence[str] = ()) -> VisualizationPlugin:
+    """Build the plug-in of a picture; it raises as `load_section` does."""
+    picture: VisualizationPlugin = _load(entry, "picture", trust)
+    return picture
+
+
+def _load(entry: Mapping[str, Any], kind: str, trust: Sequence[str]) -> Any:
+    """The plug-in of this kind that an entry of the config names."""
+    target = str(entry.get("_target_", ""))
+    module, _, name = target.rpartition(".")
+    package = module.partition(".")[0]
+    if package not in trusted_packages(trust) or not module:
+        raise UntrustedPartError(message("refusals.untrusted", target=target, package=package))
+    if package == _PACKAGE and not module.startswith(_OWN[kind]):
+        raise UntrustedPartError(message(f"refusals.no_own_part.{kind}", target=target))
+    found = getattr(importlib.import_module(module), name)
+    if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+        raise UntrustedPartError(message(f"refusals.no_part.{kind}", target=target))
+    fields = {key: value for key, value in entry.items() if key != "_target_"}
+    return TypeAdapter(found).validate_python(fields)
+
+
+def write_section(
+    results: Results, name: str, entry: Mapping[str, Any], trust: Sequence[str] = ()
+) -> SectionContent:
+    """A section's content; one that cannot be built or breaks stays in the report and says why."""
+    title = sentence_case(name.replace("_", " "))
+    try:
+        plugin = load_section(entry, trust)
+        title = plugin.title
+        return plugin.content(results)
+    except UntrustedPartError as error:
+        reason: Text = error.reason
+    except Exception as error:  # a broken section must not take the others with it
+        reason = without_local_paths(f"{type(error).__name__}: {error}")
+    incomplete = [words_of(results).text("refusals.unwritten_section", reason=reason)]
+    return SectionContent(name, title, "", "", incomplete=incomplete, failure=reason)

@@ -1,0 +1,343 @@
+"""From the folder of a run to its report: findings, sections, document, pages. Never imports torch.
+
+`write_report` reads nothing but the run folder, so a copy of it gives the report again anywhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.conclusions import Verdict
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.message import plain
+from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.storage.files import load_json, save_json, sha256_file
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.compliance.evaluate import evaluate_results
+from deepseek_report.compliance.evidence_record import write_evidence
+from deepseek_report.compliance.forbidden_words import check_document
+from deepseek_report.compliance.people import prepare_people
+from deepseek_report.compliance.people_form import write_form
+from deepseek_report.errors import ArtifactError
+from deepseek_report.findings.conclude import conclusions_of
+from deepseek_report.findings.rules_failures import failures
+from deepseek_report.provenance import code_of
+from deepseek_report.rendering.document import write_qmd
+from deepseek_report.rendering.render import render
+from deepseek_report.rendering.report_options import Engine, Format, ReportOptions
+from deepseek_report.runner.run_folders.open_run import OpenRun, open_run, read_run
+from deepseek_report.runner.run_folders.redrawing import drawn_again
+from deepseek_report.runner.run_folders.section_plugins import write_section
+from deepseek_report.store import MANIFEST, digest
+from deepseek_report.store.run_folder import (
+    DOCUMENTS_MANIFEST,
+    RUN,
+    SOURCE,
+    WORK_PREFIX,
+    hash_files,
+    keep_edited,
+    look_into,
+    readable_manifest,
+)
+from deepseek_report.wording.words import DEFAULT_LANGUAGE
+
+#: What was concluded from the results while writing: findings, thresholds, problems of writing.
+CONCLUSIONS = "findings.json"
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How documents are made.
+
+    formats, engine, language : instead of what the run's config says.
+    trust : packages of which sections and pictures may be loaded.
+    people : files of statements to add; None leaves what is wrong in people's files to the
+    report, else it is refused before anything is written.
+    """
+
+    formats: Sequence[Format] = ()
+    engine: Engine | None = None
+    trust: Sequence[str] = ()
+    people: Sequence[Path] | None = None
+    language: str = ""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The documents of a run.
+
+    pages : those asked for. verdicts : on the declared thresholds. problems : parts that failed,
+    in the run or while writing. kept : names under which edited documents were kept.
+    run_digest, document_digest : SHA-256 of the results, and of the documents bound to it.
+    """
+
+    pages: list[Path]
+    verdicts: list[Verdict]
+    problems: list[dict[str, str]]
+    kept: list[str]
+    run_digest: str
+    document_digest: str
+
+    @property
+    def failed(self) -> bool:
+        return any(one["kind"] == "failed" for one in self.problems)
+
+
+def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
+    """Write findings, evidence, document and pages into a run folder, then their manifest.
+
+    The documents are made in a folder of their own and put in place when all are whole, so that a
+    render that fails leaves the folder as it was.
+
+    Raises
+    ------
+    ArtifactError : the results are not those that the run wrote.
+    PeopleProblems : what people wrote cannot be used, where `options.people` asks for that check.
+    """
+    options = options or WriteOptions()
+    _drop_leftovers(folder)
+    opened = open_run(folder)
+    if options.people is not None:
+        prepare_people(opened.results, options.people)
+        opened = replace(opened, contents=look_into(folder))
+    stored, opened = opened.language, opened.in_language(options.language or opened.language)
+    report = report_options(opened.run["config"]["report"])
+    asked = tuple(options.formats) or report.formats
+    there = [name for name in _formats_there(opened) if name not in asked]
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
+    try:
+        _copy_people(opened, work)
+        results = opened.results
+        with tempfile.TemporaryDirectory() as drawn:
+            if opened.language != stored:
+                results = drawn_again(results, Path(drawn), options.trust)
+            results, verdicts = _write(work, results, report, options, (*asked, *there))
+        problems = _write_conclusions(work, opened, results, verdicts)
+        kept, sealed = _publish(work, opened)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Written(
+        pages=[folder / f"report.{name}" for name in asked],
+        verdicts=verdicts,
+        problems=problems,
+        kept=kept,
+        run_digest=opened.run_digest,
+        document_digest=sealed,
+    )
+
+
+def _copy_people(opened: OpenRun, work: Path) -> None:
+    """What people wrote, where the report is made."""
+    for name in opened.contents.of_class("people"):
+        (work / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(opened.folder / name, work / name)
+
+
+def _drop_leftovers(folder: Path) -> None:
+    """Remove what a killed render left."""
+    for path in folder.glob(f"{WORK_PREFIX}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+
+
+def _formats_there(opened: OpenRun) -> list[Format]:
+    """Formats in which the report lies there already: they are made again, so that none is old."""
+    known: tuple[Format, ...] = ("html", "pdf", "docx")
+    return [name for name in known if f"report.{name}" in opened.contents.files]
+
+
+def _write(
+    work: Path,
+    results: Results,
+    report: ReportOptions,
+    options: WriteOptions,
+    formats: Sequence[Format],
+) -> tuple[Results, list[Verdict]]:
+    """Write document, pages and evidence; returns the results with all that failed meanwhile."""
+    conclusions = conclusions_of(results)
+    results = replace(results, findings=(*failures(results), *conclusions.findings))
+    results, contents = _write_sections(results, options.trust)
+    document = write_qmd(results, contents, report, work)
+    results = results.with_failures(document.failures)
+    with ThreadPoolExecutor(1) as background:  # the renderer waits for programs of its own
+        rendered = background.submit(render, work, formats, options.engine or report.engine)
+        _write_compliance(document.path, results)
+        rendered.result()
+    return results, list(conclusions.verdicts)
+
+
+def _write_sections(results: Results, trust: Sequence[str]) -> tuple[Results, list[SectionContent]]:
+    """The sections in order; each of them knows which of those before it failed."""
+    sections: Mapping[str, Mapping[str, Any]] = results.config["sections"]
+    contents = []
+    for name, entry in sections.items():
+        content = write_section(results, name, entry, trust)
+        contents.append(content)
+        if content.failure:
+            results = results.with_failures({f"sections/{name}": content.failure})
+    return results, contents
+
+
+def _write_compliance(document: Path, results: Results) -> None:
+    """The evidence index for machines; and no word in the document that claims too much."""
+    evaluated = evaluate_results(results)
+    write_evidence(evaluated, results, document.parent)
+    write_form(evaluated, results, document.parent)
+    check_document(document, evaluated, results)
+
+
+def report_options(config: Mapping[str, Any]) -> ReportOptions:
+    """The report's options from a resolved config.
+
+    Raises
+    ------
+    ArtifactError : no version of this package wrote them.
+    """
+    known = {one.name for one in dataclasses.fields(ReportOptions)} - {"cases"}
+    values = {key: value for key, value in config.items() if key in known}
+    try:
+        return TypeAdapter(ReportOptions).validate_python(values)
+    except ValidationError as error:
+        places = "; ".join(
+            f"report.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+        )
+        raise ArtifactError(
+            f"run.json: the options of the report cannot be used: {places}"
+        ) from None
+
+
+def _write_conclusions(
+    work: Path, opened: OpenRun, results: Results, verdicts: Iterable[Verdict]
+) -> list[dict[str, str]]:
+    """`findings.json`, for machines; returns every problem of the run and of its report."""
+    recorded = [dict(one) for one in opened.run["problems"]]
+    known = {one["stage"] for one in recorded}
+    broken = [
+        {"stage": stage, "reason": plain(reason), "kind": "failed"}
+        for stage, reason in results.failures.items()
+        if stage not in known
+    ]
+    conclusions = {
+        "format": "deepseek-report/findings",
+        "format_version": 1,
+        "run_digest": opened.run_digest,
+        "findings": [_finding(one) for one in results.findings],
+        "thresholds": [plain(vars(verdict)) for verdict in verdicts],
+        "problems": broken,
+    }
+    save_json(work / CONCLUSIONS, conclusions)
+    return recorded + broken
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {name: plain(value) for name, value in vars(finding).items()}
+
+
+def _publish(work: Path, opened: OpenRun) -> tuple[list[str], str]:
+    """Put the finished documents in place and list them; keep an edited `report.qmd`."""
+    folder = opened.folder
+    kept = _keep_edited_source(work, opened)
+    old = look_into(folder)
+    (folder / DOCUMENTS_MANIFEST).unlink(missing_ok=True)
+    made = look_into(work).of_class("document")
+    for name in made:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).replace(folder / name)
+    for name in set(old.of_class("document")) - set(made):
+        (folder / name).unlink()
+    return kept, seal_documents(folder, opened.run_digest, opened.language)
+
+
+def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
+    """A `report.qmd` that is not the one that was written is somebody's work."""
+    folder = opened.folder
+    if SOURCE not in opened.contents.files:
+        return []
+    there = sha256_file(folder / SOURCE)
+    if there == sha256_file(work / SOURCE):
+        return []
+    known = (readable_manifest(folder / name) for name in (DOCUMENTS_MANIFEST, MANIFEST))
+    if any(one is not None and one["files"].get(SOURCE) == there for one in known):
+        return []
+    return [keep_edited(folder, SOURCE, folder)]
+
+
+def seal_documents(folder: Path, run_digest: str, language: str = "") -> str:
+    """Write `documents.json`: every document and what people wrote, bound to the run digest.
+
+    It holds the hash of all that writes, so that a later run knows whether they are current.
+    language : of the documents, where it is not that of the run's config.
+
+    Returns
+    -------
+    The document digest.
+    """
+    contents = look_into(folder)
+    documents = hash_files(folder, contents.of_class("document"))
+    people = hash_files(folder, contents.of_class("people"))
+    sealed = document_digest(run_digest, documents, people)
+    record = {
+        "format": "deepseek-report/documents",
+        "format_version": 1,
+        "run_digest": run_digest,
+        "document_digest": sealed,
+        "writing": writing_key(load_json(folder / RUN)["config"], language),
+        "files": documents,
+        "people": people,
+    }
+    save_json(folder / DOCUMENTS_MANIFEST, record)
+    return sealed
+
+
+def document_digest(
+    run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
+) -> str:
+    """SHA-256 of the run digest and the hashes of the documents and of people's files."""
+    bound = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
+    return digest({"deepseek-report/documents": bound})
+
+
+def concluded_record(folder: Path) -> dict[str, Any]:
+    """`run.json` with what was concluded from it: findings, thresholds, all problems."""
+    run = read_run(folder)
+    concluded = load_json(folder / CONCLUSIONS)
+    if not isinstance(concluded, dict):
+        raise ArtifactError(f"{folder / CONCLUSIONS}: not what a render writes; render again")
+    problems = [*run["problems"], *concluded.get("problems", [])]
+    kept = {name: concluded.get(name, []) for name in ("findings", "thresholds")}
+    return {**run, **kept, "problems": problems}
+
+
+def writing_key(config: Mapping[str, Any], language: str = "") -> str:
+    """Hash of all that turns results into text: templates, sections, findings, renderer.
+
+    config : the run's. The code of its sections counts, those of other packages included.
+    language : of the documents, where it is not that of the config.
+    """
+    language = language or str((config.get("report") or {}).get("language") or DEFAULT_LANGUAGE)
+    targets = {str(entry.get("_target_", "")) for entry in config["sections"].values()}
+    modules = sorted({target.rpartition(".")[0] for target in targets} - {""})
+    code = {name: code_of(name) for name in [__name__, *modules]}
+    return digest([_templates_key(), code, language])
+
+
+@cache
+def _templates_key() -> str:
+    files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
+    templates = {
+        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
+        for index, path in enumerate(files)
+    }
+    return digest(templates)

@@ -1,0 +1,1 @@
+"""A study of a person's own, written into an empty folder."""

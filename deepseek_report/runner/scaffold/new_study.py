@@ -1,0 +1,145 @@
+"""Makes a study of one's own: a folder with a configuration, a plug-in, its test and a Makefile."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.datasets.readers.cells import observed, read_cells
+from deepseek_report.datasets.readers.table_file import read_column
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.errors import ConfigError
+from deepseek_report.runner.scaffold.new_study_config import credit_study, table_study
+from deepseek_report.tasks import task_of
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
+
+
+@dataclass(frozen=True)
+class NewStudy:
+    """What is to be made. data, target : of a table of one's own, None for the shipped data.
+
+    copy : the data are copied into the folder; else the study refers to them where they are.
+    """
+
+    folder: Path
+    name: str
+    data: Path | None = None
+    target: str | None = None
+    copy: bool = False
+
+    @property
+    def package(self) -> str:
+        return f"{self.name}_plugins"
+
+    @property
+    def data_path(self) -> Path | None:
+        """Where the study finds its data, from its own folder."""
+        if self.data is None:
+            return None
+        if self.copy:
+            return Path("data") / self.data.name
+        return Path(os.path.relpath(self.data.resolve(), self.folder.resolve()))
+
+
+def study_name(folder: Path) -> str:
+    """A name made of the folder's: letters, digits and underscores; not that of a shipped one."""
+    plain = unicodedata.normalize("NFKD", folder.resolve().name)
+    text = re.sub(r"[^A-Za-z0-9]+", "_", plain.encode("ascii", "ignore").decode()).strip("_")
+    text = text.lower()[:40] or "study"
+    text = text if text[0].isalpha() else f"study_{text}"
+    return f"{text}_study" if text in _shipped_names() else text
+
+
+def make_study(study: NewStudy) -> list[Path]:
+    """Write the files of a study and return their paths; nothing that is there is overwritten.
+
+    Raises
+    ------
+    ConfigError : the name cannot be used, or a file is there already.
+    DataError : the data cannot be used as they are.
+    """
+    _check_name(study)
+    if study.folder.exists() and not study.folder.is_dir():
+        raise ConfigError(f"{study.folder}: this is a file. Name a folder that init may make")
+    if study.data is None:
+        config = credit_study(study.name)
+    else:
+        dataset, codes = _read(study)
+        config = table_study(study.name, str(study.data_path), dataset, codes)
+    files = {Path("conf/experiment") / f"{study.name}.yaml": config, **_templates(study)}
+    _refuse_to_overwrite(study, list(files))
+    return _write(study, files)
+
+
+def _read(study: NewStudy) -> tuple[Dataset, list[str]]:
+    """The data by what can be inferred of them, and the classes as they stand in the file."""
+    path, target = study.data, study.target
+    table = TableFile(path=str(path), target=target)
+    dataset = table.load(1, Silent())
+    if not task_of(dataset.schema.target).decides:
+        return dataset, []
+    column, decimal = read_column(Path(str(path)), table.form, str(target))
+    return dataset, observed(read_cells(column, str(target), decimal))
+
+
+def _check_name(study: NewStudy) -> None:
+    if not _NAME.fullmatch(study.name):
+        allowed = "a letter, then letters, digits and underscores, 48 at most"
+        raise ConfigError(f'--name: "{study.name}" cannot be a name. Allowed: {allowed}')
+    if study.name in _shipped_names():
+        raise ConfigError(
+            f'--name: "{study.name}" is the name of a shipped experiment. Choose another name'
+        )
+
+
+def _shipped_names() -> set[str]:
+    return {path.stem for path in (shipped("conf") / "experiment").glob("*.yaml")}
+
+
+def _templates(study: NewStudy) -> dict[Path, str]:
+    """{path in the study: text} of everything but the experiment."""
+    places = {
+        "README.md.in": Path("README.md"),
+        "Makefile.in": Path("Makefile"),
+        "gitignore.in": Path(".gitignore"),
+        "occlusion.yaml.in": Path("conf/explainers/occlusion.yaml"),
+        "occlusion.py.in": Path(study.package) / "occlusion.py",
+        "test_occlusion.py.in": Path("tests/test_occlusion.py"),
+    }
+    files = {Path(study.package) / "__init__.py": '"""Plug-ins of this study."""\n'}
+    for name, place in places.items():
+        text = (shipped("templates") / "study" / name).read_text(encoding="utf-8")
+        files[place] = text.replace("@NAME@", study.name).replace("@PACKAGE@", study.package)
+    return files
+
+
+def _refuse_to_overwrite(study: NewStudy, files: list[Path]) -> None:
+    wanted = [*files, *([study.data_path] if study.copy and study.data_path else [])]
+    there = [str(path) for path in wanted if os.path.lexists(study.folder / path)]
+    if there:
+        raise ConfigError(
+            f"{study.folder}: {', '.join(there)} {'is' if len(there) == 1 else 'are'} there "
+            "already, and nothing is overwritten. Name another folder, or move them away"
+        )
+
+
+def _write(study: NewStudy, files: dict[Path, str]) -> list[Path]:
+    for path, text in files.items():
+        place = study.folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+    written = list(files)
+    if study.copy and study.data is not None and study.data_path is not None:
+        (study.folder / study.data_path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(study.data, study.folder / study.data_path)
+        written.append(study.data_path)
+    return written

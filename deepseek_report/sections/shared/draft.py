@@ -1,0 +1,135 @@
+"""Collects what one section says: answer, values, caveats, actions, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from deepseek_report.artifacts.finding import Finding
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.protocols.sections import SectionContent
+from deepseek_report.artifacts.results import Results
+from deepseek_report.artifacts.table import TableType
+from deepseek_report.findings.find import find
+from deepseek_report.findings.rules_failures import artifact_label, readable_reason
+from deepseek_report.findings.thresholds import CONTROL
+from deepseek_report.sections.shared.tables import (
+    Row,
+    ShownTable,
+    View,
+    measured_table,
+    own_table,
+)
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import WordedFinding
+
+
+class Draft:
+    """A section while it is written; texts come from `sections.<name>` of the locale."""
+
+    def __init__(self, name: str, results: Results) -> None:
+        self.name = name
+        self.results = results
+        self.words = words_of(results)
+        self.values: dict[str, Any] = {}
+        self.answers: list[str] = []
+        self.caveats: list[str] = []
+        self.measured: list[str] = []
+        self.actions: list[str] = []
+
+    def text(self, key: str, **values: Any) -> str:
+        """A text of this section with its slots filled."""
+        return self.words.text(f"sections.{self.name}.{key}", **values)
+
+    def answer(self, key: str, **values: Any) -> None:
+        """Add a sentence to the answer."""
+        self.answers.append(self.text(f"answer.{key}", **values))
+
+    def caveat(self, key: str, **values: Any) -> None:
+        """Add a caveat that this run triggers."""
+        self.caveats.append(self.text(f"caveat.{key}", **values))
+
+    def notes(self, metrics: Iterable[str]) -> None:
+        """Add what these measurements say of themselves, but not of the control."""
+        for metric in metrics:
+            names = self.results.explainers_of(metric) or [""]
+            found = [self.results.measurement(metric, one) for one in names if one != CONTROL]
+            self.measured.extend(self.words.say(note) for one in found if one for note in one.notes)
+
+    def table(self, name: str, kind: TableType, rows: Iterable[Row], /, **slots: Any) -> ShownTable:
+        """A table that this section makes; its words are `tables.<section>.<name>`."""
+        words = f"{self.name}.{name}"
+        return own_table(self.results, f"{self.name}-{name}", words, kind, rows, **slots)
+
+    def metric_table(
+        self,
+        metric: str,
+        name: str,
+        rows: Iterable[Row] | None = None,
+        view: View | None = None,
+        **slots: Any,
+    ) -> ShownTable:
+        """A table of a metric, or of it `rows`, or a `view` of it.
+
+        Its words are `tables.<metric>.<name>`, or those of the view.
+        """
+        return measured_table(self.results, self.name, metric, name, rows, view, **slots)
+
+    def found(self) -> list[WordedFinding]:
+        """The findings whose evidence this section shows, gravest first."""
+        mine = [one for one in all_findings(self.results) if one.section == self.name]
+        return [self.words.finding(one) for one in mine]
+
+    def content(
+        self, title: str, needs: frozenset[str], uses: frozenset[str] = frozenset()
+    ) -> SectionContent:
+        """The finished section.
+
+        needs : ids without which the section is incomplete, whatever the reason.
+        uses : further ids; the section is incomplete where one of them was asked for and failed.
+        """
+        found = self.found()
+        self.notes(metric for metric, _ in self.results.tables_of(self.name))
+        if not self.answers:
+            self.answers.append(self.text("answer.nothing"))
+        self.actions.extend(one.do for one in found if one.severity != "info")
+        return SectionContent(
+            name=self.name,
+            title=title,
+            question=self.text("question"),
+            answer=" ".join(self.answers),
+            values=self.words.named(
+                {"findings": found, "notes": _unique(self.measured), **self.values}
+            ),
+            caveats=_unique(self.caveats),
+            actions=_unique(self.actions),
+            incomplete=self._incomplete(needs, uses),
+        )
+
+    def _incomplete(self, needs: frozenset[str], uses: frozenset[str]) -> list[str]:
+        missing = self.results.missing(needs)
+        reasons = {one: why for one, why in missing.items() if not self._failed_below(one)}
+        reasons |= {
+            failed: why
+            for failed, why in self.results.failures.items()
+            if any(ArtifactId(failed).is_within(one) for one in needs | uses)
+        }
+        return [self._reason(one, why) for one, why in reasons.items()]
+
+    def _failed_below(self, artifact: str) -> bool:
+        failures = self.results.failures
+        return any(ArtifactId(failed).is_within(artifact) for failed in failures)
+
+    def _reason(self, artifact: str, why: Text) -> str:
+        reason = readable_reason(self.words, artifact, why)
+        return f"{artifact_label(self.words, artifact)}: {reason}."
+
+
+def all_findings(results: Results) -> tuple[Finding, ...]:
+    """The findings of the run, made now where they were not made before."""
+    return results.findings or find(results)
+
+
+def _unique(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(text.strip() for text in texts if text.strip()))

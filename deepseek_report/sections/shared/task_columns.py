@@ -1,0 +1,101 @@
+"""What is told of the levels of attributes, and the tables of the gaps between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from deepseek_report.artifacts.estimate import Estimate, finite
+from deepseek_report.artifacts.table import Column
+from deepseek_report.findings.records import (
+    Row,
+    attribute_label,
+    is_crossing,
+    rows,
+    unit_of,
+)
+from deepseek_report.sections.shared.draft import Draft
+from deepseek_report.sections.shared.tables import ShownTable, View
+from deepseek_report.wording import estimates
+from deepseek_report.wording.estimates import in_sentence
+from deepseek_report.wording.words import sentence_case
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The levels of an attribute, one row each, and a sentence on the farthest two.
+
+    label, inline : the attribute as a heading, and within a sentence.
+    """
+
+    name: str
+    label: str
+    inline: str
+    rows: tuple[Row, ...]
+    sentence: str
+
+    def values(self, **tables: ShownTable) -> dict[str, Any]:
+        """What a template is told, with the tables that show the rows."""
+        return {"label": self.label, "sentence": self.sentence, **tables}
+
+
+def levels_of(
+    draft: Draft, table: Sequence[Row], judged_by: Column, texts: str, tests: Sequence[Row]
+) -> list[Levels]:
+    """The levels of every attribute of a table; crossings of two are left out.
+
+    texts : key of the texts `one_level` and `spread`, with a dot at the end, or nothing.
+    """
+    names = dict.fromkeys(row["attribute"] for row in table if not is_crossing(row))
+    levels = []
+    for name in names:
+        mine = [row for row in table if row["attribute"] == name]
+        label = attribute_label(draft.results, name)
+        own = [row for row in tests if row["attribute"] == name]
+        sentence = _spread(draft, mine, judged_by, texts, own)
+        levels.append(Levels(name, sentence_case(label), in_sentence(label), tuple(mine), sentence))
+    return levels
+
+
+def _spread(
+    draft: Draft, levels: Sequence[Row], column: Column, texts: str, tests: Sequence[Row]
+) -> str:
+    """The levels with the largest and the smallest value of a column."""
+    judged = [r for r in levels if not r["too_few"] and finite(r[column.key]) is not None]
+    if len(judged) < 2:
+        return draft.text(f"{texts}one_level")
+    ends = [choose(judged, key=lambda row: float(row[column.key])) for choose in (max, min)]
+    target = draft.results.schema.target
+    told: dict[str, Any] = {}
+    for name, row in zip(("most", "least"), ends, strict=True):
+        told[name] = row["level"]
+        low, high = row.get(column.low), row.get(column.high)
+        told[f"{name}_value"] = Estimate.of(row[column.key], low, high, row["n"])
+        told[f"{name}_base"] = estimates.of_row(row, "base_rate", "base")
+    return draft.text(
+        f"{texts}spread",
+        **told,
+        decision=target.favourable_class if target.is_judged else "",
+        p=finite(tests[0]["p_adjusted"]) if tests else None,
+        unit=unit_of(draft.results),
+    )
+
+
+#: What is shown of a gap; the levels that it lies between are made of two columns.
+_OF_GAP = ("metric", "attribute", "value", "null_high", "p_adjusted", Column("levels"), "n")
+
+
+def gap_table(
+    draft: Draft, identity: str, words: str, metrics: Iterable[str], *, folded: bool = False
+) -> ShownTable:
+    """The gaps that these metrics tested, beside what chance alone would give."""
+    measured = {metric: rows(draft.results, metric, "tests") for metric in metrics}
+    told = [_gap(metric, row) for metric, gaps in measured.items() for row in gaps]
+    first = next((metric for metric, gaps in measured.items() if gaps), "")
+    return draft.metric_table(first, "tests", told, View(identity, words, _OF_GAP, folded))
+
+
+def _gap(metric: str, row: Row) -> Row:
+    levels = f"{row['narrowest_level']} to {row['widest_level']}"
+    return {"metric": metric, **row, "levels": levels}

@@ -1,0 +1,129 @@
+"""Content-addressed stage folders: what was computed once is found again by what it was made from.
+
+A stage is written into a work folder under a lock, its manifest (the SHA-256 of every file) comes
+last, all of it is brought to the disk, and one rename makes it visible. A killed run leaves a work
+folder that the next run takes over; two runs at once wait for each other stage by stage. A stage
+whose manifest cannot be read is not there: it is made again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deepseek_report.artifacts.names import check_name
+from deepseek_report.artifacts.storage.files import PART, load_json, save_json
+from deepseek_report.errors import ArtifactError
+from deepseek_report.store.folders import (
+    MANIFEST,
+    compare,
+    files_of,
+    hash_folder,
+    remove,
+    replace_folder,
+)
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a plain value, the same for equal values whatever the order of their keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _checked(stage: str) -> str:
+    """The id of a stage, each part of which must be a plain name: nothing leads out of a store."""
+    for part in stage.split("/"):
+        check_name(part, "stage")
+    return stage
+
+
+@dataclass(frozen=True)
+class Store:
+    """Stage folders below `root`, as `<root>/<stage>/<key>/`."""
+
+    root: Path
+
+    def folder(self, stage: str, key: str) -> Path:
+        """Where the stage with this key is, or would be; ArtifactError if a part is no name."""
+        return self.root / _checked(stage) / key[:32]
+
+    def find(self, stage: str, key: str) -> Path | None:
+        """The finished folder of a stage, or None."""
+        return None if self._read_manifest(stage, key) is None else self.folder(stage, key)
+
+    def manifest(self, stage: str, key: str) -> dict[str, Any]:
+        """What is known of a finished stage: facts of its making and the hash of each file.
+
+        Raises
+        ------
+        ArtifactError : there is no such stage, or its manifest cannot be read.
+        """
+        found = self._read_manifest(stage, key)
+        if found is None:
+            path = self.folder(stage, key) / MANIFEST
+            raise ArtifactError(f"{path}: not a manifest of this stage; run the experiment again")
+        return found
+
+    def _read_manifest(self, stage: str, key: str) -> dict[str, Any] | None:
+        """The manifest; None where it is missing or damaged, so that the stage is made again."""
+        path = self.folder(stage, key) / MANIFEST
+        try:
+            found = load_json(path)
+        except (ArtifactError, OSError, ValueError, RecursionError):
+            return None
+        if not isinstance(found, dict) or (found.get("stage"), found.get("key")) != (stage, key):
+            return None
+        return found if _lists_files(found.get("files")) else None
+
+    @contextmanager
+    def lock(self, stage: str, key: str) -> Iterator[None]:
+        """Hold this stage alone; another process waits. The system frees it if we are killed."""
+        path = self.root / ".locks" / f"{_checked(stage).replace('/', '.')}-{key[:32]}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+    def work_folder(self, stage: str, key: str, *, resume: bool = False) -> Path:
+        """An empty folder to write into; with `resume`, what a killed run left there is kept.
+
+        Of that, files which were being written when it was killed go.
+        """
+        work = self.root / ".work" / _checked(stage) / key[:32]
+        if not (resume and work.is_dir()):
+            remove(work)
+        work.mkdir(parents=True, exist_ok=True)
+        for half_written in sorted(work.rglob(f"*{PART}")):
+            remove(half_written)
+        return work
+
+    def publish(self, stage: str, key: str, work: Path, facts: Mapping[str, Any]) -> Path:
+        """Write the manifest, bring all of it to the disk, and make it visible in one rename."""
+        final = self.folder(stage, key)
+        save_json(
+            work / MANIFEST, {**facts, "stage": stage, "key": key, "files": hash_folder(work)}
+        )
+        replace_folder(work, final)
+        return final
+
+    def verify(self, stage: str, key: str) -> None:
+        """Raise ArtifactError if a stored file is not what its manifest says, or not in it."""
+        folder = self.folder(stage, key)
+        listed = self.manifest(stage, key)["files"]
+        there = {path.relative_to(folder).as_posix() for path in files_of(folder)}
+        added = [f"{name} is not in the manifest" for name in sorted(there - set(listed))]
+        if problems := compare(folder, listed) + added:
+            raise ArtifactError(
+                f"{folder}: {'; '.join(problems)}. Delete the folder; the next run makes it anew"
+            )
+
+
+def _lists_files(files: Any) -> bool:
+    """Whether this is {path: SHA-256}, as far as a reader relies on it."""
+    return isinstance(files, dict) and all(isinstance(sha256, str) for sha256 in files.values())

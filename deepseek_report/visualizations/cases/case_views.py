@@ -1,0 +1,166 @@
+"""What the pictures of single cases share: which case, what was said of it, whose attributions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing.captions import attribution, caption
+from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.read_results import leading_for_cases, named_or
+from deepseek_report.visualizations.style import CONTROL
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deepseek_report.artifacts.results import Results
+
+
+class CasePicture(PicturePart):
+    """What pictures of single cases are made from; the conclusions say whose reasons are shown."""
+
+    section: ClassVar[str] = "cases"
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"cases", "explanations", "predictions", "conclusions"}
+    )
+
+
+@dataclass(frozen=True)
+class Case:
+    """One of the chosen cases.
+
+    place : position within the explained ones; position : in the test part. inputs : (column,).
+    truth : (column,) what is known to make its label what it is, or None. outcome : what was
+    predicted of it, and what is true.
+    """
+
+    number: int
+    place: int
+    position: int
+    identity: int
+    outcome: Message
+    inputs: NDArray[np.float64]
+    truth: NDArray[np.bool_] | None
+
+
+def cases_of(results: Results) -> list[Case]:
+    """The chosen cases, in the order of their roles."""
+    test, found = results.test, []
+    for at, place in enumerate(results.cases.roles.values()):
+        position = int(results.cases.explained[place])
+        truth = None if test.truth is None else test.truth[position]
+        found.append(
+            Case(
+                number=at,
+                place=place,
+                position=position,
+                identity=int(results.predictions.instance_ids[position]),
+                outcome=_outcome(results, position),
+                inputs=test.inputs[position],
+                truth=truth if truth is None or truth.any() else None,
+            )
+        )
+    return found
+
+
+def _outcome(results: Results, position: int) -> Message:
+    """`Case 1 234: probability of “crack” 83 %; decided “crack”, actually “crack”`."""
+    predictions, target = results.predictions, results.schema.target
+    identity = int(predictions.instance_ids[position])
+    if not task_of(target).decides:
+        predicted, actual = predictions.values[position], predictions.labels[position]
+        values = {"predicted": predicted, "actual": float(actual), "unit": target.unit}
+        return caption("common.case_number", case=identity, **values)
+    classes = [short(name, 30) for name in target.classes]
+    return caption(
+        "common.case",
+        case=identity,
+        class_name=classes[target.explained],
+        probability=predictions.probabilities[position, target.explained],
+        decided=classes[predictions.decisions[position]],
+        actual=classes[predictions.labels[position]],
+    )
+
+
+def shown_explainers(results: Results, first: str, most: int) -> list[str]:
+    """Explainers to draw, at most so many: the one asked for or the leading one, then the others.
+
+    Raises
+    ------
+    NotApplicableError : no explainer but the control has explained anything.
+    """
+    there = [name for name in results.explanations if name != CONTROL]
+    if not there:
+        raise NotApplicableError("no explainer of this run gives attributions to draw")
+    signed = [name for name in there if results.explanations[name].signed]
+    leading = named_or(results, first, leading_for_cases) if signed or first else there[0]
+    rest = [*signed, *(name for name in there if name not in signed)]
+    return list(dict.fromkeys([leading, *rest]))[:most]
+
+
+def by_players(results: Results, explainer: str, place: int) -> NDArray[np.float64]:
+    """(player,) attributions of one explained case, summed over the columns of each player.
+
+    NaN for words behind the end of a text.
+    """
+    explanation = results.explanations[explainer]
+    values, rows = explanation.values[[place]], explanation.inputs[[place]]
+    return np.asarray(kind_of(results.schema).by_player(values, rows)[0])
+
+
+def unit_of(results: Results, explainer: str) -> Message:
+    """What the attributions of an explainer are measured in, for a caption."""
+    explanation, target = results.explanations[explainer], results.schema.target
+    space = explanation.output_space
+    known = space if space in {"probability", "logit", "value"} else "none"
+    name = short(target.classes[explanation.target], 30)
+    return caption(f"common.unit.{known}", class_name=name, unit=target.unit or "")
+
+
+def title_of(results: Results, case: Case, explainer: str) -> Message:
+    """What the picture of a case finds: the player with the greatest attribution."""
+    values = by_players(results, explainer, case.place)
+    if np.isnan(values).all() or not np.nanmax(np.abs(values)):
+        return caption("common.case_title_nothing", case=case.identity, explainer=explainer)
+    top = int(np.nanargmax(np.abs(values)))
+    explanation = results.explanations[explainer]
+    return caption(
+        "common.case_title",
+        case=case.identity,
+        player=name_of(results, case, top),
+        explainer=explainer,
+        effect=attribution(values[top], explanation.output_space),
+        signed=explanation.signed,
+    )
+
+
+def strongest(results: Results, case: Case, explainer: str) -> Message:
+    """The three players with the greatest attributions in one case, by one explainer."""
+    values = by_players(results, explainer, case.place)
+    space = results.explanations[explainer].output_space
+    order = np.argsort(-np.abs(values), kind="stable")[:3]
+    players = [
+        caption(
+            "common.player_effect",
+            player=name_of(results, case, player),
+            effect=attribution(values[player], space),
+        )
+        for player in order
+    ]
+    unit = unit_of(results, explainer)
+    return caption("common.strongest", explainer=explainer, unit=unit, players=players)
+
+
+def name_of(results: Results, case: Case, player: int) -> Text:
+    """What a player is called in one case: its words in a text, else its place."""
+    kind, label = kind_of(results.schema), results.schema.player_labels[player]
+    if not kind.quotes:
+        return short(label, 60)
+    return caption("common.quoted", text=short(kind.display(case.inputs, player), 50))

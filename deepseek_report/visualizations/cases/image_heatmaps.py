@@ -1,0 +1,176 @@
+"""The image of a case, and where each explainer sees what the output depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.visualizations.cases.case_views import (
+    Case,
+    CasePicture,
+    by_players,
+    cases_of,
+    shown_explainers,
+    strongest,
+    title_of,
+)
+from deepseek_report.visualizations.drawing import rasters
+from deepseek_report.visualizations.drawing.captions import attribution, caption
+from deepseek_report.visualizations.drawing.labels import wrapped
+from deepseek_report.visualizations.style import LIGHT, NARROW, SMALL, WIDTH, draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_LEFT, _BETWEEN, _HEAD, _FOOT = 0.08, 0.14, 0.5, 0.62
+_LARGEST, _ABREAST_NARROW = 2.4, 2
+#: Words beside the scale of colours.
+_LEGEND = ("lowers", "raises")
+
+
+@dataclass(frozen=True)
+class ImageHeatmapsPicture(CasePicture):
+    """Draws, for each chosen case, its image and the attributions of each explainer over it.
+
+    explainer : whose attributions come first; empty takes the one that does best in the tests.
+    methods : explainers shown side by side.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"image"})
+
+    explainer: str = ""
+    methods: Annotated[int, Field(ge=1, le=5)] = 3
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        names = shown_explainers(results, self.explainer, self.methods)
+        scale = rasters.value_range(results.test.inputs)
+        return [_picture(results, case, names, scale) for case in cases_of(results)]
+
+
+def _picture(
+    results: Results, case: Case, names: Sequence[str], scale: tuple[float, float]
+) -> Picture:
+    shape = kind_of(results.schema).shape
+    grey = rasters.colours(case.inputs.reshape(shape), scale)
+    truth = None if case.truth is None else np.any(case.truth.reshape(shape), axis=2)
+    panels = [rasters.outlined(rasters.enlarged(grey), truth)]
+    for name in names:
+        explanation = results.explanations[name]
+        values = explanation.values[case.place].reshape(shape).sum(axis=2)
+        top = np.any(_strongest(results, case, name).reshape(shape), axis=2, keepdims=False)
+        shaded = rasters.enlarged(rasters.shaded(grey, values, signed=explanation.signed))
+        panels.append(rasters.framed(rasters.outlined(shaded, truth), top))
+    words, marked = words_of(results), truth is not None
+    first = words.text("pictures.image_heatmaps.image")
+    heads = [first, *(_head(results, case, name) for name in names)]
+    name = f"image_heatmaps_{case.number}"
+    return Picture(
+        name=name,
+        svg=_drawn(name, panels, heads, words, WIDTH, marked=marked),
+        narrow=_drawn(name, panels, heads, words, NARROW, marked=marked),
+        title=title_of(results, case, names[0]),
+        alt=_alt(results, case, names),
+        how_to_read=caption(
+            "image_heatmaps.how_to_read", signed=_all_signed(results, names), marked=marked
+        ),
+    )
+
+
+def _drawn(
+    name: str,
+    panels: Sequence[rasters.Image],
+    heads: Sequence[str],
+    words: Wording,
+    width: float,
+    *,
+    marked: bool,
+) -> str:
+    """The panels in as many lines as the width asks for, each with its head, and the key below."""
+    abreast = len(panels) if width == WIDTH else min(len(panels), _ABREAST_NARROW)
+    side = min(_LARGEST, (width - 2 * _LEFT - _BETWEEN * (abreast - 1)) / abreast)
+    tall = side * panels[0].shape[0] / panels[0].shape[1]
+    boxes = [
+        (_LEFT + column * (side + _BETWEEN), _HEAD + line * (tall + _HEAD), side, tall)
+        for line, column in (divmod(at, abreast) for at in range(len(panels)))
+    ]
+    low = boxes[-1][1] + tall
+    key = (_LEFT + 1.3, low + 0.2, 1.5, 0.13)
+    height = low + _FOOT + (0.2 if width < WIDTH and marked else 0.0)
+    legend = (*_LEGEND, "marked") if marked else _LEGEND
+    texts = {part: words.text(f"pictures.image_heatmaps.{part}") for part in legend}
+    drawn = draw_svg(name, height, lambda fig: _paint(fig, boxes, heads, low, texts), width)
+    images = [*zip(panels, boxes, strict=True), (rasters.scale_bar(), key)]
+    return rasters.with_images(drawn, images)
+
+
+def _all_signed(results: Results, names: Sequence[str]) -> bool:
+    return all(results.explanations[name].signed for name in names)
+
+
+def _strongest(results: Results, case: Case, name: str) -> np.ndarray:
+    """(column,) whether it belongs to the player that counts most; none where nothing counts."""
+    values = np.abs(by_players(results, name, case.place))
+    if not np.nanmax(values):
+        return np.zeros(len(results.schema.owners), dtype=bool)
+    return np.asarray(results.schema.owners == int(np.nanargmax(values)))
+
+
+def _head(results: Results, case: Case, name: str) -> str:
+    """The explainer, and what its strongest patch did."""
+    values = by_players(results, name, case.place)
+    value = float(values[int(np.nanargmax(np.abs(values)))])
+    space, words = results.explanations[name].output_space, words_of(results)
+    effect = words.text(
+        "pictures.image_heatmaps.patch", effect=attribution(value, space), space=space
+    )
+    return f"{words.explainer(name)}\n{effect}"
+
+
+def _paint(
+    figure: Figure,
+    boxes: Sequence[rasters.Box],
+    heads: Sequence[str],
+    below: float,
+    legend: Mapping[str, str],
+) -> None:
+    """The words of the picture; the panels end so many inches `below` its top."""
+    width, height = figure.get_size_inches()
+    text: dict[str, Any] = {
+        "fontsize": SMALL,
+        "color": LIGHT["ink"],
+        "va": "bottom",
+        "linespacing": 1.3,
+    }
+    for (left, top, _, _), head in zip(boxes, heads, strict=True):
+        lines = "\n".join(wrapped(line, 26, 1) for line in head.split("\n"))
+        figure.text(left / width, 1 - (top - 0.06) / height, lines, **text)
+    low = 1 - (below + 0.28) / height
+    quiet: dict[str, Any] = {"fontsize": SMALL, "color": LIGHT["muted"], "va": "center"}
+    figure.text(_LEFT / width, low, legend["lowers"], **{**quiet, "ha": "left"})
+    figure.text((_LEFT + 2.88) / width, low, legend["raises"], **quiet)
+    if "marked" in legend:
+        x, y = (_LEFT + 3.75, low) if width == WIDTH else (_LEFT, low - 0.25 / height)
+        figure.text(x / width, y, legend["marked"], **quiet)
+
+
+def _alt(results: Results, case: Case, names: Sequence[str]) -> Message:
+    return caption(
+        "image_heatmaps.alt",
+        case=case.outcome,
+        explainers=[strongest(results, case, name) for name in names],
+        truth=0 if case.truth is None else case.truth.sum(),
+    )

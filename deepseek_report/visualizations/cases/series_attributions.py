@@ -1,0 +1,216 @@
+"""The curve of a case, and under it what each window of time added to or took from the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.visualizations.cases.case_views import (
+    Case,
+    CasePicture,
+    by_players,
+    cases_of,
+    shown_explainers,
+    strongest,
+    title_of,
+    unit_of,
+)
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.marks import count_ticks, grid, value_ticks
+from deepseek_report.visualizations.style import LIGHT, NARROW, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_CURVE, _BARS, _TITLE, _FOOT = 0.95, 0.62, 0.34, 0.55
+#: Points of a curve: more than this many steps are drawn by the least and the most of each piece.
+_POINTS = 600
+_LEFT = 0.75
+
+
+@dataclass(frozen=True)
+class SeriesAttributionsPicture(CasePicture):
+    """Draws, for each chosen case, its channels with the attribution of every window.
+
+    explainer : whose attributions; empty takes the one that does best in the tests.
+    channels : channels shown, those with the most attribution.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"series"})
+
+    explainer: str = ""
+    channels: Annotated[int, Field(ge=1, le=8)] = 4
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        name = shown_explainers(results, self.explainer, 1)[0]
+        return [_picture(results, case, name, self.channels) for case in cases_of(results)]
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """One channel of a case; `windows` are (first step, last step, attribution)."""
+
+    label: str
+    curve: NDArray[np.float64]
+    windows: list[tuple[int, int, float]]
+    truth: NDArray[np.bool_] | None
+
+
+def _picture(results: Results, case: Case, explainer: str, most: int) -> Picture:
+    shown, left_out = _channels(results, case, explainer, most)
+    name = f"series_attributions_{case.number}"
+    height = len(shown) * (_TITLE + _CURVE + _BARS + 0.12) + _FOOT
+    words = words_of(results)
+    return Picture(
+        name=name,
+        svg=draw_svg(name, height, lambda figure: _paint(figure, shown, words)),
+        narrow=draw_svg(name, height, lambda figure: _paint(figure, shown, words), NARROW),
+        title=title_of(results, case, explainer),
+        alt=_alt(results, case, explainer),
+        how_to_read=caption(
+            "series_attributions.how_to_read",
+            explainer=explainer,
+            unit=unit_of(results, explainer),
+            left_out=left_out,
+            marked=case.truth is not None,
+        ),
+    )
+
+
+def _channels(
+    results: Results, case: Case, explainer: str, most: int
+) -> tuple[list[_Channel], int]:
+    """The channels with the most attribution in their own order, and how many are left out."""
+    schema = results.schema
+    steps, count_ = kind_of(schema).shape
+    values = by_players(results, explainer, case.place)
+    windows: list[list[tuple[int, int, float]]] = [[] for _ in range(count_)]
+    for player in range(len(schema.player_labels)):
+        columns = np.flatnonzero(schema.owners == player).tolist()
+        for channel in sorted({column % count_ for column in columns}):
+            mine = [column // count_ for column in columns if column % count_ == channel]
+            windows[channel].append((min(mine), max(mine), float(values[player])))
+    sizes = [sum(abs(value) for _, _, value in one) for one in windows]
+    kept = sorted(sorted(range(count_), key=lambda c: (-sizes[c], c))[:most])
+    curves = case.inputs.reshape(steps, count_)
+    truth = None if case.truth is None else case.truth.reshape(steps, count_)
+    found = [
+        _Channel(
+            label=_label(results, channel),
+            curve=curves[:, channel],
+            windows=windows[channel],
+            truth=None if truth is None else truth[:, channel],
+        )
+        for channel in kept
+    ]
+    return found, count_ - len(kept)
+
+
+def _label(results: Results, channel: int) -> str:
+    """The name of the channel, with its unit."""
+    channels, unit = kind_of(results.schema).channels, results.schema.features[channel].unit
+    series = words_of(results).text("pictures.series_attributions.series")
+    label = channels[channel] if channels else series
+    return short(f"{label} ({unit})" if unit else label, 60)
+
+
+def _paint(figure: Figure, channels: Sequence[_Channel], words: Wording) -> None:
+    most = max((abs(v) for one in channels for _, _, v in one.windows), default=0.0) or 1.0
+    width, top = (float(one) for one in figure.get_size_inches())
+    right = width - 0.2
+    for at, channel in enumerate(channels):
+        top -= _TITLE
+        curve = panel(figure, _LEFT, top - _CURVE, right, top)
+        bars = panel(figure, _LEFT, top - _CURVE - _BARS - 0.06, right, top - _CURVE - 0.06)
+        _curve(curve, channel, most, words)
+        _bars(bars, channel, most, words, last=at == len(channels) - 1)
+        top -= _CURVE + _BARS + 0.12
+
+
+def _curve(axes: Axes, channel: _Channel, most: float, words: Wording) -> None:
+    for first, last, value in channel.windows:
+        tone = LIGHT["raises"] if value > 0 else LIGHT["lowers"]
+        share = abs(value) / most
+        if share > 0.05:
+            axes.axvspan(first + 0.5, last + 1.5, color=tone, alpha=0.35 * share, linewidth=0)
+    steps, values = _thinned(channel.curve)
+    axes.plot(steps + 1, values, color=LIGHT["ink"], linewidth=1.2)
+    grid(axes, "y")
+    value_ticks(axes, "y", words, 3)
+    axes.set_xlim(0.5, len(channel.curve) + 0.5)
+    axes.set_xticks([])
+    axes.set_title(channel.label, fontsize=9.5, pad=5)
+    if channel.truth is not None:
+        _mark(axes, channel.truth)
+
+
+def _mark(axes: Axes, truth: NDArray[np.bool_]) -> None:
+    edges = np.flatnonzero(np.diff(np.pad(truth.astype(np.int8), 1)))
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        axes.plot(
+            (first + 0.5, after + 0.5),
+            (1, 1),
+            transform=axes.get_xaxis_transform(),
+            solid_capstyle="butt",
+            color=LIGHT["ink"],
+            linewidth=4,
+        )
+
+
+def _thinned(curve: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Steps and values to draw; of a long curve the least and the most of each piece."""
+    if len(curve) <= _POINTS:
+        return np.arange(len(curve)), curve
+    kept: list[int] = []
+    for piece in np.array_split(np.arange(len(curve)), _POINTS // 2):
+        if np.isfinite(curve[piece]).any():
+            ends = (int(piece[np.nanargmin(curve[piece])]), int(piece[np.nanargmax(curve[piece])]))
+            kept.extend(sorted(set(ends)))
+    return np.array(kept), curve[kept]
+
+
+def _bars(axes: Axes, channel: _Channel, most: float, words: Wording, *, last: bool) -> None:
+    for raises in (True, False):
+        mine = [one for one in channel.windows if (one[2] > 0) == raises]
+        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        starts, widths = [one[0] + 0.5 for one in mine], [one[1] - one[0] + 1 for one in mine]
+        axes.bar(starts, [one[2] for one in mine], widths, align="edge", color=tone, linewidth=0)
+    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+    axes.spines["bottom"].set_visible(False)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylim(-1.08 * most, 1.08 * most)
+    axes.set_xlim(0.5, len(channel.curve) + 0.5)
+    ends = [words.text(f"pictures.series_attributions.{way}") for way in ("lowers", "raises")]
+    axes.set_yticks([-most / 2, most / 2], ends)
+    if last:
+        count_ticks(axes, "x", words, round(float(axes.get_window_extent().width) / 55))
+        axes.set_xlabel(words.text("pictures.series_attributions.step"))
+    else:
+        axes.set_xticks([])
+
+
+def _alt(results: Results, case: Case, explainer: str) -> Message:
+    return caption(
+        "series_attributions.alt",
+        case=case.outcome,
+        steps=kind_of(results.schema).shape[0],
+        strongest=strongest(results, case, explainer),
+        truth=0 if case.truth is None else case.truth.sum(),
+    )

@@ -1,0 +1,309 @@
+"""The text of a case, each word shaded by what it added to or took from the output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.artifacts.token_texts import gaps, legible
+from deepseek_report.visualizations.cases.case_views import (
+    Case,
+    CasePicture,
+    by_players,
+    cases_of,
+    shown_explainers,
+    title_of,
+    unit_of,
+)
+from deepseek_report.visualizations.drawing.captions import attribution, caption
+from deepseek_report.visualizations.drawing.labels import columns, short
+from deepseek_report.visualizations.style import LIGHT, NARROW, WIDTH, draw_svg
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_SIZE, _SMALL = 10.0, 7.5
+_LINE, _HEAD, _GAP = 29.0, 22.0, 10.0
+_LEFT = 6.0
+#: Shading of the weakest to the strongest words; text on the strongest keeps a contrast of 4.5.
+_OPACITY = (0.0, 0.1, 0.17, 0.24, 0.31)
+_THICKNESS = (0.0, 0.7, 1.1, 1.6, 2.2)
+_SPACE = 5.0
+#: Stands for a token of control characters, which cannot be shown.
+_BLANK = "□"
+
+
+@dataclass(frozen=True)
+class TextHighlightsPicture(CasePicture):
+    """Draws, for each chosen case, its text with every word shaded by its attribution.
+
+    explainer : whose attributions come first; empty takes the one that does best in the tests.
+    methods : explainers shown below one another. words : of a text that are shown, from its start.
+    numbered : words whose attribution is written above them.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
+
+    explainer: str = ""
+    methods: Annotated[int, Field(ge=1, le=6)] = 2
+    words: Annotated[int, Field(ge=10, le=400)] = 120
+    numbered: Annotated[int, Field(ge=0, le=20)] = 5
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        names = shown_explainers(results, self.explainer, self.methods)
+        return [self._picture(results, case, names) for case in cases_of(results)]
+
+    def _picture(self, results: Results, case: Case, names: Sequence[str]) -> Picture:
+        def drawn(width: float) -> tuple[list[_TextBlock], str]:
+            limits = Limits(self.words, self.numbered, 72 * width - _LEFT)
+            blocks = [_block(results, case, one, limits) for one in names]
+            height = (sum(one.height for one in blocks) + 44) / 72
+            words = words_of(results)
+            return blocks, draw_svg(name, height, lambda fig: _paint(fig, blocks, words), width)
+
+        name = f"text_highlights_{case.number}"
+        blocks, wide = drawn(WIDTH)
+        return Picture(
+            name=name,
+            svg=wide,
+            narrow=drawn(NARROW)[1],
+            title=title_of(results, case, names[0]),
+            alt=_alt(case, blocks),
+            how_to_read=caption("text_highlights.how_to_read", cut=blocks[0].cut),
+        )
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many words are shown, how many bear a number, and where lines end, in points."""
+
+    words: int
+    numbered: int
+    right: float
+
+
+@dataclass(frozen=True)
+class _Word:
+    """One word of a text: where it stands on the page, and what it did."""
+
+    text: str
+    x: float
+    line: int
+    width: float
+    level: int
+    raises: bool
+    number: str
+    framed: bool
+
+
+@dataclass(frozen=True)
+class _TextBlock:
+    """The text of a case by one explainer."""
+
+    explainer: str
+    heading: str
+    words: list[_Word]
+    cut: Message | None
+    strongest: list[Message]
+
+    @property
+    def lines(self) -> int:
+        return max((one.line for one in self.words), default=0) + 1
+
+    @property
+    def height(self) -> float:
+        return _HEAD + _LINE * self.lines + _GAP
+
+
+def _block(results: Results, case: Case, explainer: str, limits: Limits) -> _TextBlock:
+    values = by_players(results, explainer, case.place)
+    there = np.flatnonzero(~np.isnan(values))
+    shown = there[: limits.words]
+    sizes = np.abs(values)
+    strongest = set(shown[np.argsort(-sizes[shown], kind="stable")][: limits.numbered].tolist())
+    most = float(sizes[there].max()) if len(there) else 0.0
+    space, wording = results.explanations[explainer].output_space, words_of(results)
+    effects = {player: attribution(values[player], space) for player in strongest}
+    placed = _placed(results, case, shown, limits.right)
+    words = [
+        _Word(
+            text=text,
+            x=x,
+            line=line,
+            width=_width(text, _SIZE),
+            level=_level(float(sizes[player]), most),
+            raises=values[player] > 0,
+            number=wording.numbers.attribution(effects[player], unit=False)
+            if player in strongest
+            else "",
+            framed=_framed(results, case, player),
+        )
+        for player, (text, x, line) in zip(shown, placed, strict=True)
+    ]
+    total = float(sizes[there].sum()) or 1.0
+    return _TextBlock(
+        explainer=explainer,
+        heading=wording.text(
+            "pictures.text_highlights.heading",
+            explainer=explainer,
+            unit=unit_of(results, explainer),
+        ),
+        words=words,
+        cut=_cut(len(shown), len(there), float(sizes[shown].sum()) / total),
+        strongest=[
+            caption("text_highlights.alt_word", word=words[at].text, effect=effects[shown[at]])
+            for at in np.argsort(-sizes[shown], kind="stable")
+            if shown[at] in strongest
+        ],
+    )
+
+
+def _cut(shown: int, n_words: int, share: float) -> Message | None:
+    if shown == n_words:
+        return None
+    return caption("text_highlights.cut", shown=shown, n=n_words, share=share)
+
+
+def _framed(results: Results, case: Case, player: int) -> bool:
+    return case.truth is not None and bool(case.truth[results.schema.owners == player].any())
+
+
+def _level(size: float, most: float) -> int:
+    """0 for next to nothing, 4 for the strongest words."""
+    return min(int(5 * size / most), len(_OPACITY) - 1) if most else 0
+
+
+def _placed(
+    results: Results, case: Case, players: np.ndarray, right: float
+) -> list[tuple[str, float, int]]:
+    """(text, left edge in points, line) of each word, wrapped at the right edge."""
+    placed: list[tuple[str, float, int]] = []
+    x, line = _LEFT, 0
+    words = [_tokens(results, case, player) for player in players]
+    spaces = iter(gaps([token for word in words for token in word]))
+    for word in words:
+        gap = [next(spaces) for _ in word]
+        parts = zip(word, gap, strict=True)
+        whole = "".join(" " * (g and at > 0) + legible(t) for at, (t, g) in enumerate(parts))
+        text = short(whole, int(right / 8)) if any(one.isprintable() for one in whole) else _BLANK
+        before, width = _SPACE * gap[0] if gap else 0.0, _width(text, _SIZE)
+        if x + before + width > right and x > _LEFT:
+            x, line, before = _LEFT, line + 1, 0.0
+        placed.append((text, x + before, line))
+        x += before + width + 1.0
+    return placed
+
+
+def _tokens(results: Results, case: Case, player: int) -> list[str]:
+    at = np.flatnonzero(results.schema.owners == player)
+    values = case.inputs[at]
+    return [results.schema.vocabulary[int(one)] for one in values[~np.isnan(values)]]
+
+
+@lru_cache(maxsize=4096)
+def _advance(character: str) -> float:
+    """Width of a character at one point, in points; an em for what the font lacks."""
+    font = _font()
+    if font.get_char_index(ord(character)) == 0:
+        return 1.0 if columns(character) == 2 else 0.7
+    font.set_size(100.0, 72.0)
+    return float(font.load_char(ord(character)).linearHoriAdvance) / 65536 / 100
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    from matplotlib.font_manager import findfont, get_font
+
+    return get_font(findfont("DejaVu Sans"))
+
+
+def _width(text: str, size: float) -> float:
+    return sum(_advance(one) for one in text) * size
+
+
+def _paint(figure: Figure, blocks: Sequence[_TextBlock], words: Wording) -> None:
+    """Everything in points, y counted downwards."""
+    width, height = (float(side) * 72 for side in figure.get_size_inches())
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    top = 0.0
+    for block in blocks:
+        axes.text(_LEFT, top + 12, block.heading, fontsize=9, color=LIGHT["muted"], va="baseline")
+        ends: dict[int, float] = {}
+        for word in block.words:
+            baseline = top + _HEAD + _LINE * word.line + 20
+            _word(axes, word, baseline)
+            if word.number:
+                ends[word.line] = _number(axes, word, baseline, ends.get(word.line, 0.0))
+        top += block.height
+    framed = any(word.framed for block in blocks for word in block.words)
+    _legend(axes, top + 12, words, framed=framed)
+
+
+def _word(axes: Axes, word: _Word, baseline: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
+    if word.level:
+        box = ((word.x - 1, baseline - 11), word.width + 2, 14.5)
+        axes.add_patch(Rectangle(*box, facecolor=tone, alpha=_OPACITY[word.level], linewidth=0))
+        _line(axes, (word.x, word.x + word.width), baseline + 5, tone, word)
+    if word.framed:
+        box = ((word.x - 1.5, baseline - 12), word.width + 3, 20)
+        axes.add_patch(Rectangle(*box, fill=False, edgecolor=LIGHT["ink"], linewidth=1))
+    axes.text(word.x, baseline, word.text, fontsize=_SIZE, va="baseline", color=LIGHT["ink"])
+
+
+def _number(axes: Axes, word: _Word, baseline: float, taken: float) -> float:
+    """The attribution above its word, right of what is `taken`; where it ends."""
+    width = _width(word.number, _SMALL)
+    right = float(axes.get_xlim()[1]) - _LEFT
+    x = min(max(word.x + (word.width - width) / 2, taken + 4), right - width)
+    tone = LIGHT["raises"] if word.raises else LIGHT["lowers"]
+    axes.text(x, baseline - 13.5, word.number, fontsize=_SMALL, va="baseline", color=tone)
+    return x + width
+
+
+def _line(axes: Axes, ends: tuple[float, float], y: float, tone: str, word: _Word) -> None:
+    style = "solid" if word.raises else (0, (2.2, 1.4))
+    look: dict[str, Any] = {"color": tone, "linewidth": _THICKNESS[word.level], "linestyle": style}
+    axes.plot(ends, (y, y), solid_capstyle="butt", **look)
+
+
+def _legend(axes: Axes, y: float, words: Wording, *, framed: bool) -> None:
+    x = _LEFT
+    for raises in (True, False):
+        text = words.text(f"pictures.text_highlights.{'raises' if raises else 'lowers'}")
+        tone = LIGHT["raises"] if raises else LIGHT["lowers"]
+        _line(axes, (x, x + 22), y - 3, tone, _Word("", 0, 0, 0, 3, raises, "", False))
+        axes.text(x + 27, y, text, fontsize=9, color=LIGHT["muted"], va="baseline")
+        x += 150
+    if framed:
+        text = words.text("pictures.text_highlights.framed")
+        axes.text(_LEFT, y + 14, text, fontsize=9, color=LIGHT["muted"], va="baseline")
+
+
+def _alt(case: Case, blocks: Sequence[_TextBlock]) -> Message:
+    explainers = [
+        caption("text_highlights.alt_explainer", explainer=block.explainer, words=block.strongest)
+        for block in blocks
+        if block.strongest
+    ]
+    values = {"case": case.outcome, "explainers": explainers, "cut": blocks[0].cut}
+    return caption("text_highlights.alt", **values)

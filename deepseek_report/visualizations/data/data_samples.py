@@ -1,0 +1,234 @@
+"""What the data look like: a few images or series of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.data_kinds import kind_of
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import rasters
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import extent, short
+from deepseek_report.visualizations.style import LIGHT, SERIES, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Schema
+    from deepseek_report.artifacts.split import Split
+
+_MARGIN, _BETWEEN, _LARGEST, _CURVE = 0.1, 0.06, 1.1, 0.62
+_MOST_CHANNELS, _MOST_POINTS, _MOST_LABEL = 3, 120, 1.9
+#: Along the longer side of an enlarged image.
+_PIXELS = 96
+
+
+@dataclass(frozen=True)
+class DataSamplesPicture(PicturePart):
+    """Draws a few images or series of each class, so that a reader sees what is classified.
+
+    They are spread evenly over the cases of a class in the test part: training rows stay out of a
+    report.
+    Where the target is a number, the classes are thirds of it.
+
+    each : cases shown of a class. most : classes shown, the first ones.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    section: ClassVar[str] = "data"
+    needs: ClassVar[frozenset[str]] = frozenset({"predictions"})
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"image", "series"})
+
+    each: Annotated[int, Field(ge=1, le=12)] = 6
+    most: Annotated[int, Field(ge=1, le=20)] = 10
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        groups = _groups(results.schema, results.test, words_of(results))
+        shown = [_Row(label, _spread(places, self.each)) for label, places in groups[: self.most]]
+        view = _view(results.schema)
+        marked = view.marks_truth and results.test.truth is not None
+        return [
+            Picture(
+                name="data_samples",
+                svg=view.draw(results, shown),
+                title=_title(results, groups, len(shown)),
+                alt=_alt(results, shown),
+                how_to_read=caption("data_samples.how_to_read", marked=marked),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A class, and positions in the test part that are of it."""
+
+    label: str
+    places: NDArray[np.int64]
+
+
+def _groups(schema: Schema, part: Split, words: Wording) -> list[tuple[str, NDArray[np.int64]]]:
+    """(class, all its positions), classes without a case left out."""
+    task = task_of(schema.target)
+    names, labels = schema.target.classes, part.labels
+    if not task.decides:
+        thirds = ("low", "middle", "high")
+        names = tuple(words.text(f"pictures.data_samples.{third}") for third in thirds)
+        labels = task.strata(part.labels, 3, "left")
+    groups = [(name, np.flatnonzero(labels == code)) for code, name in enumerate(names)]
+    return [(name, places) for name, places in groups if len(places)]
+
+
+def _spread(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    return np.asarray(
+        places[np.linspace(0, len(places) - 1, min(len(places), most)).round().astype(int)]
+    )
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+
+def _images(results: Results, shown: Sequence[_Row]) -> str:
+    """One picture a row, its cases side by side."""
+    shape = kind_of(results.schema).shape
+    scale, test = rasters.value_range(results.test.inputs), results.test
+    columns = max(len(row.places) for row in shown)
+    left = _left(shown)
+    side = min(_LARGEST, (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns)
+    tall = side * shape[0] / shape[1]
+    pieces = []
+    for at, row in enumerate(shown):
+        for column, place in enumerate(row.places):
+            image = _larger(rasters.colours(test.inputs[place].reshape(shape), scale))
+            truth = None if test.truth is None else test.truth[place].reshape(shape).any(axis=2)
+            top = _MARGIN + at * (tall + _BETWEEN)
+            box = (left + column * (side + _BETWEEN), top, side, tall)
+            pieces.append((rasters.outlined(image, truth), box))
+    middles = [_MARGIN + at * (tall + _BETWEEN) + tall / 2 for at in range(len(shown))]
+    height = 2 * _MARGIN + len(shown) * (tall + _BETWEEN)
+    drawn = draw_svg("data_samples", height, lambda figure: _names(figure, shown, middles))
+    return rasters.with_images(drawn, pieces)
+
+
+def _larger(image: rasters.Image) -> rasters.Image:
+    """Whole squares for pixels, but fewer than in a picture of its own."""
+    times = max(1, round(_PIXELS / max(image.shape[:2])))
+    return image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def _left(shown: Sequence[_Row]) -> float:
+    return min(_MOST_LABEL, extent([short(row.label, 24) for row in shown]) + 0.2)
+
+
+def _names(figure: Figure, shown: Sequence[_Row], middles: Sequence[float]) -> None:
+    """The names of the classes, at these distances from the top in inches."""
+    height = float(figure.get_size_inches()[1])
+    for row, middle in zip(shown, middles, strict=True):
+        x, y = _MARGIN / WIDTH, 1 - middle / height
+        figure.text(x, y, short(row.label, 24), va="center", fontsize=SMALL, color=LIGHT["ink"])
+
+
+# --- series ---------------------------------------------------------------------------------------
+
+
+def _series(results: Results, shown: Sequence[_Row]) -> str:
+    """A small curve for each case, all on one scale; of many channels the first three."""
+    height = 2 * _MARGIN + len(shown) * (_CURVE + _BETWEEN)
+    return draw_svg("data_samples", height, lambda figure: _curves(figure, results, shown))
+
+
+def _curves(figure: Figure, results: Results, shown: Sequence[_Row]) -> None:
+    shape = kind_of(results.schema).shape
+    test, height = results.test, float(figure.get_size_inches()[1])
+    columns, left = max(len(row.places) for row in shown), _left(shown)
+    wide = (WIDTH - left - _MARGIN - _BETWEEN * (columns - 1)) / columns
+    rows = np.concatenate([test.inputs[row.places] for row in shown]).reshape(-1, *shape)
+    limits = float(np.nanmin(rows)), float(np.nanmax(rows))
+    middles = []
+    for at, row in enumerate(shown):
+        top = height - _MARGIN - at * (_CURVE + _BETWEEN)
+        middles.append(height - top + _CURVE / 2)
+        for column, place in enumerate(row.places):
+            start = left + column * (wide + _BETWEEN)
+            axes = panel(figure, start, top - _CURVE, start + wide, top)
+            _curve(axes, test.inputs[place].reshape(shape), limits)
+    _names(figure, shown, middles)
+
+
+def _curve(axes: Axes, series: NDArray[np.float64], limits: tuple[float, float]) -> None:
+    kept = np.unique(np.linspace(0, len(series) - 1, _MOST_POINTS).round().astype(int))
+    for channel in range(min(series.shape[1], _MOST_CHANNELS)):
+        axes.plot(kept, series[kept, channel], color=SERIES[channel], linewidth=0.9)
+    room = 0.05 * (limits[1] - limits[0] or 1.0)
+    axes.set_ylim(limits[0] - room, limits[1] + room)
+    axes.set_xlim(0, max(len(series) - 1, 1))
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=True, color=LIGHT["grid"])
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+
+def _title(
+    results: Results, groups: Sequence[tuple[str, NDArray[np.int64]]], n_shown: int
+) -> Message:
+    return caption(
+        "data_samples.title",
+        inputs=caption(f"common.inputs.{kind_of(results.schema).name}"),
+        n=n_shown,
+        left_out=len(groups) - n_shown,
+    )
+
+
+def _alt(results: Results, shown: Sequence[_Row]) -> Message:
+    classes = [
+        caption("data_samples.alt_class", label=short(row.label, 40), n=len(row.places))
+        for row in shown
+    ]
+    size = _view(results.schema).size(kind_of(results.schema).shape)
+    return caption("data_samples.alt", size=size, classes=classes)
+
+
+def _image_size(shape: tuple[int, ...]) -> Message:
+    return caption("data_samples.size_images", height=shape[0], width=shape[1])
+
+
+def _series_size(shape: tuple[int, ...]) -> Message:
+    drawn = min(shape[1], _MOST_CHANNELS)
+    return caption("data_samples.size_series", steps=shape[0], drawn=drawn, channels=shape[1])
+
+
+@dataclass(frozen=True)
+class _View:
+    """How inputs are drawn, how the text for the blind tells their size, and if truth is marked."""
+
+    draw: Callable[[Results, Sequence[_Row]], str]
+    size: Callable[[tuple[int, ...]], Message]
+    marks_truth: bool
+
+
+#: By the names of `DataKind.views`.
+_VIEWS = {
+    "raster": _View(_images, _image_size, marks_truth=True),
+    "curves": _View(_series, _series_size, marks_truth=False),
+}
+
+
+def _view(schema: Schema) -> _View:
+    return next(_VIEWS[name] for name in kind_of(schema).views if name in _VIEWS)

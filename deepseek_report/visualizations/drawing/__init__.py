@@ -1,0 +1,1 @@
+"""How pictures are drawn: marks, scales, colours, files."""

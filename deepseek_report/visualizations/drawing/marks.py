@@ -1,0 +1,250 @@
+"""The marks that all pictures are made of: points with intervals, direct labels, cells, dots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from deepseek_report.visualizations.style import LIGHT, SMALL
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class MarkStyle:
+    """How a series looks. `hollow` is for what is too small to judge or only for comparison."""
+
+    colour: str
+    marker: str = "o"
+    size: float = 5.5
+    hollow: bool = False
+
+
+def intervals(
+    axes: Axes,
+    rows: ArrayLike,
+    values: ArrayLike,
+    ends: tuple[ArrayLike, ArrayLike],
+    look: MarkStyle,
+) -> None:
+    """Points at (value, row), each with a horizontal line from its low to its high end.
+
+    A missing end leaves the line away, a missing value the point.
+    """
+    y, x = np.asarray(rows, float), np.asarray(values, float)
+    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    whole = np.isfinite(low) & np.isfinite(high)
+    if whole.any():
+        axes.hlines(y[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
+    there = np.isfinite(x)
+    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+
+
+def upright_intervals(
+    axes: Axes,
+    places: ArrayLike,
+    values: ArrayLike,
+    ends: tuple[ArrayLike, ArrayLike],
+    look: MarkStyle,
+) -> None:
+    """Like `intervals`, with the values on the upright axis."""
+    x, y = np.asarray(places, float), np.asarray(values, float)
+    low, high = np.asarray(ends[0], float), np.asarray(ends[1], float)
+    whole = np.isfinite(low) & np.isfinite(high)
+    if whole.any():
+        axes.vlines(x[whole], low[whole], high[whole], colors=look.colour, linewidth=1.6)
+    there = np.isfinite(y)
+    axes.plot(x[there], y[there], linestyle="none", **_marker(look))
+
+
+def _marker(look: MarkStyle) -> dict[str, Any]:
+    face = "none" if look.hollow else look.colour
+    edge: dict[str, Any] = {"markeredgecolor": look.colour, "markeredgewidth": 1.2}
+    return {"marker": look.marker, "markersize": look.size, "markerfacecolor": face, **edge}
+
+
+def note(axes: Axes, text: str, place: Any, offset: tuple[float, float], **look: Any) -> None:
+    """A small text beside a place of the axes, `offset` points away from it."""
+    common = {"fontsize": SMALL, "color": LIGHT["muted"], "annotation_clip": False}
+    axes.annotate(text, place, xytext=offset, textcoords="offset points", **{**common, **look})
+
+
+def beside(axes: Axes, texts: Iterable[str], heading: str, points: float) -> None:
+    """A column of small words right of the rows, its right end so many points from the axes."""
+    look = {"ha": "right", "va": "center", "xycoords": ("axes fraction", "data")}
+    for place, text in enumerate(texts):
+        note(axes, text, (1, place), (points, 0), **look)
+    note(axes, heading, (1, 1), (points, 5), xycoords="axes fraction", ha="right")
+
+
+def grid(axes: Axes, along: Literal["x", "y", "both"]) -> None:
+    """Quiet lines to read values by."""
+    axes.grid(visible=True, axis=along)
+    if along == "x":
+        axes.spines["left"].set_visible(False)
+    else:
+        axes.spines["left"].set_color(LIGHT["grid"])
+    axes.spines["bottom"].set_color(LIGHT["context"] if along != "x" else LIGHT["grid"])
+
+
+def rows(axes: Axes, labels: Sequence[str]) -> None:
+    """One row a label, the first at the top, labels in ink."""
+    axes.set_yticks(range(len(labels)), labels, color=LIGHT["ink"])
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+
+
+def value_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+    """At most so many ticks at round values, all with the same number of decimals."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    plain_ticks(axes, along, words)
+
+
+def plain_ticks(axes: Axes, along: Literal["x", "y"], words: Wording) -> None:
+    """The ticks that there are as numbers of this language, all with as many decimals."""
+    from matplotlib.ticker import ScalarFormatter
+
+    class InLanguage(ScalarFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return words.numbers.library_text(super().__call__(x, pos))
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    plain = InLanguage(useOffset=False)
+    plain.set_scientific(False)
+    axis.set_major_formatter(plain)
+
+
+def count_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+    """At most so many ticks at whole numbers."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(
+        MaxNLocator(nbins=most, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.count(value)))
+
+
+def point_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+    """At most so many ticks, a share of one written in percentage points, without unit."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: words.numbers.declared(100 * value)))
+
+
+def percent_ticks(axes: Axes, along: Literal["x", "y"], words: Wording, most: int = 5) -> None:
+    """At most so many ticks, a share of one written as a percentage."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axis = axes.xaxis if along == "x" else axes.yaxis
+    axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _percentage(value, words)))
+
+
+def _percentage(share: float, words: Wording) -> str:
+    text = words.numbers.declared(100 * share)
+    return text if text == "0" else words.numbers.declared(share, as_percent=True)
+
+
+@dataclass(frozen=True)
+class EndLabel:
+    """A label at the end of a line: where the line ends, what it says, in which colour."""
+
+    x: float
+    y: float
+    text: str
+    colour: str
+
+
+def end_labels(axes: Axes, labels: Sequence[EndLabel], gap: float = 11.5) -> None:
+    """Labels right of the lines' ends, moved apart so that no two are nearer than `gap` points.
+
+    The limits of the axes must stand already.
+    """
+    if not labels:
+        return
+    figure: Any = axes.figure
+    height = axes.get_position().height * figure.get_size_inches()[1] * 72
+    bottom, top = axes.get_ylim()
+    scale = height / (top - bottom)
+    ordered = sorted(labels, key=lambda one: one.y)
+    wanted = np.array([(one.y - bottom) * scale for one in ordered])
+    placed = spread(np.clip(wanted, 0, height), gap)
+    for one, y in zip(ordered, placed, strict=True):
+        place = (one.x, bottom + y / scale)
+        note(axes, one.text, place, (5, 0), va="center", ha="left", color=one.colour)
+
+
+def spread(wanted: NDArray[np.float64], gap: float) -> NDArray[np.float64]:
+    """The nearest ascending places to the wanted ascending ones, at least `gap` apart.
+
+    Isotonic least squares by pooling: neighbours that are too near share their mean.
+    """
+    pools: list[tuple[float, int]] = []
+    for place, want in enumerate(wanted):
+        pools.append((float(want) - gap * place, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, n), (b, m) = pools[-2], pools[-1]
+            pools[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    flat = np.repeat([mean for mean, _ in pools], [n for _, n in pools])
+    return np.asarray(flat + gap * np.arange(len(wanted)))
+
+
+def dots(axes: Axes, x: ArrayLike, y: ArrayLike, colour: str, size: float = 3.6) -> None:
+    """Many small dots as one path, a dozen bytes each."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    places = np.column_stack([np.asarray(x, float), np.asarray(y, float)])
+    places = places[np.isfinite(places).all(axis=1)]
+    if not len(places):
+        return
+    codes = np.tile([Path.MOVETO, Path.LINETO], len(places))
+    path = Path(np.repeat(places, 2, axis=0), codes)
+    path.should_simplify = False
+    look = {"edgecolor": colour, "linewidth": size, "capstyle": "round", "alpha": 0.7}
+    axes.add_patch(PathPatch(path, fill=False, **look))
+
+
+def cells(axes: Axes, levels: NDArray[np.int64], palette: Sequence[str]) -> None:
+    """A heat map: the cell in row i, column j has colour `palette[levels[i, j] - 1]`.
+
+    Level 0 stays as the page is. Cells of one colour that stand side by side in a row become one
+    rectangle, and all those of a colour one path.
+    """
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    for level, colour in enumerate(palette, start=1):
+        boxes = _runs(levels == level)
+        if boxes:
+            corners = np.array(
+                [[(a, i), (b, i), (b, i + 1), (a, i + 1), (a, i)] for i, a, b in boxes]
+            )
+            codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+            path = Path(corners.reshape(-1, 2) - 0.5, codes * len(boxes))
+            axes.add_patch(PathPatch(path, facecolor=colour, edgecolor="none"))
+    axes.set_xlim(-0.5, levels.shape[1] - 0.5)
+    axes.set_ylim(levels.shape[0] - 0.5, -0.5)
+
+
+def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
+    """(row, first column, column after the last) of the runs of true cells."""
+    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    return [
+        (row, int(start), int(end))
+        for row in range(len(mask))
+        for start, end in zip(
+            np.flatnonzero(edges[row] == 1), np.flatnonzero(edges[row] == -1), strict=True
+        )
+    ]

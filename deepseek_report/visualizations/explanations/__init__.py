@@ -1,0 +1,1 @@
+"""Pictures of what explanations say, and of their quality."""

@@ -1,0 +1,243 @@
+"""How the attribution of a feature depends on its value, case by case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import Modality
+from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing.captions import attribution, caption, change
+from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.marks import (
+    dots,
+    grid,
+    note,
+    point_ticks,
+    rows,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import leading, named_or
+from deepseek_report.visualizations.style import LIGHT, VALUE, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Feature, Schema
+
+_ROW = 0.31
+_TWIN_POINTS = 1500
+#: By level; the last one, -1, is for values without order.
+_TONES = (*VALUE, LIGHT["context"])
+
+
+@dataclass(frozen=True)
+class BeeswarmPicture(PicturePart):
+    """Draws one dot a case and feature: its attribution, coloured by the feature's value.
+
+    explainer : whose attributions; empty takes the one that does best in the tests.
+    most : features shown. instances : cases shown, evenly spaced among the explained ones.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    section: ClassVar[str] = "explanations"
+    needs: ClassVar[frozenset[str]] = frozenset({"explanations", "conclusions"})
+
+    modalities: ClassVar[frozenset[Modality]] = frozenset({"table"})
+
+    explainer: str = ""
+    most: Annotated[int, Field(ge=1, le=20)] = 12
+    instances: Annotated[int, Field(ge=10, le=400)] = 200
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        name = named_or(results, self.explainer, leading)
+        explanation = results.explanations[name]
+        view = _view(explanation, results.schema, self.most, self.instances)
+        height, words = 0.95 + _ROW * len(view.features), words_of(results)
+        return [
+            Picture(
+                name="beeswarm",
+                svg=draw_svg("beeswarm", height, lambda figure: _paint(figure, view, words)),
+                title=_title(view, name),
+                alt=_alt(view, name),
+                how_to_read=caption("beeswarm.how_to_read", class_name=view.class_name),
+                interactive=_twin(view, words),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The attributions shown, features by falling mean size; `levels` colour the values."""
+
+    features: list[Feature]
+    values: NDArray[np.float64]
+    inputs: NDArray[np.float64]
+    levels: NDArray[np.int64]
+    tendency: list[float]
+    class_name: str
+    space: OutputSpace
+    unit: str | None
+
+    @property
+    def across(self) -> Message:
+        return change(self.space, self.class_name, self.unit)
+
+
+def _view(explanation: Explanation, schema: Schema, most: int, instances: int) -> _View:
+    size = np.abs(explanation.values).mean(axis=0)
+    order = np.argsort(-size, kind="stable")[:most]
+    few = min(instances, len(explanation))
+    cases = np.linspace(0, len(explanation) - 1, few).round().astype(int)
+    inputs, values = explanation.inputs[:, order], explanation.values[:, order]
+    features = [schema.feature(explanation.feature_names[one]) for one in order]
+    levels = np.column_stack([_levels(f, c) for f, c in zip(features, inputs.T, strict=True)])
+    return _View(
+        features=features,
+        values=values[cases],
+        inputs=inputs[cases],
+        levels=levels[cases],
+        tendency=[_tendency(*pair) for pair in zip(levels.T, values.T, strict=True)],
+        class_name=short(schema.target.classes[explanation.target], 30),
+        space=explanation.output_space,
+        unit=schema.target.unit,
+    )
+
+
+def _levels(feature: Feature, column: NDArray[np.float64]) -> NDArray[np.int64]:
+    """0 to 4 by the rank of the value among the explained cases; -1 without order or missing."""
+    if feature.kind == "categorical":
+        return np.full(len(column), -1)
+    there = np.isfinite(column)
+    distinct, place = np.unique(column[there], return_inverse=True)
+    counts = np.bincount(place, minlength=len(distinct))
+    middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+    levels = np.full(len(column), -1)
+    levels[there] = np.minimum((middle[place] * len(VALUE)).astype(int), len(VALUE) - 1)
+    return levels
+
+
+def _tendency(levels: NDArray[np.int64], values: NDArray[np.float64]) -> float:
+    """Correlation of value rank and attribution: +1 high values raise, -1 they lower."""
+    there = levels >= 0
+    if there.sum() < 3 or np.ptp(levels[there]) == 0 or np.ptp(values[there]) == 0:
+        return 0.0
+    return float(np.corrcoef(levels[there], values[there])[0, 1])
+
+
+def _paint(figure: Figure, view: _View, words: Wording) -> None:
+    labels = [short(one.label, 34) for one in view.features]
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, min(extent(labels) + 0.15, 2.9), 0.55, 7.1, height - 0.4)
+    rows(axes, labels)
+    most = float(np.nanmax(np.abs(view.values))) * 1.05 or 1.0
+    axes.set_xlim(
+        min(view.values.min() * 1.08, -0.15 * most), max(view.values.max() * 1.08, 0.15 * most)
+    )
+    grid(axes, "x")
+    axes.axvline(0, color=LIGHT["context"], linewidth=1)
+    heights = np.column_stack([_swarm(one, axes.get_xlim()) for one in view.values.T])
+    heights += np.arange(len(view.features))
+    for level, colour in enumerate((LIGHT["context"], *VALUE), start=-1):
+        chosen_dots = view.levels == level
+        dots(axes, view.values[chosen_dots], heights[chosen_dots], colour)
+    ticks = point_ticks if view.space == "probability" else value_ticks
+    ticks(axes, "x", words)
+    axes.set_xlabel(words.say(view.across))
+    _scale(axes, words)
+
+
+def _swarm(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArray[np.float64]:
+    """Offsets that keep neighbours apart: those of one narrow bin are stacked around the row."""
+    bins = ((values - limits[0]) / (limits[1] - limits[0]) * 90).astype(int)
+    offsets = np.zeros(len(values))
+    for one in np.unique(bins):
+        inside = np.flatnonzero(bins == one)
+        rank = np.arange(len(inside))
+        step = min(0.1, 0.76 / len(inside))
+        offsets[inside] = np.where(rank % 2, 1, -1) * ((rank + 1) // 2) * step
+    return offsets
+
+
+def _scale(axes: Axes, words: Wording) -> None:
+    """The key of the colours, above the axes: low ●●●●● high."""
+    above = {"xycoords": "axes fraction", "va": "center"}
+    note(axes, words.text("pictures.beeswarm.low"), (1, 1), (-94, 10), ha="right", **above)
+    note(axes, words.text("pictures.beeswarm.high"), (1, 1), (-40, 10), ha="left", **above)
+    for step, colour in enumerate(VALUE):
+        note(axes, "●", (1, 1), (-86 + 10 * step, 10), ha="center", color=colour, **above)
+
+
+def _title(view: _View, name: str) -> Message:
+    return caption(
+        "beeswarm.title",
+        explainer=name,
+        feature=spoken(view.features[0].label),
+        direction=_direction(view.tendency[0]),
+        class_name=view.class_name,
+    )
+
+
+def _direction(tendency: float) -> str:
+    """Which values raise the output: `high`, `low`, or `none` of these by themselves."""
+    return "high" if tendency > 0.3 else "low" if tendency < -0.3 else "none"
+
+
+def _alt(view: _View, name: str) -> Message:
+    features = [
+        caption(
+            "beeswarm.alt_feature",
+            feature=spoken(feature.label),
+            least=attribution(column.min(), view.space),
+            most=attribution(column.max(), view.space),
+            direction=_direction(tendency),
+        )
+        for feature, column, tendency in zip(
+            view.features[:5], view.values.T, view.tendency, strict=False
+        )
+    ]
+    return caption(
+        "beeswarm.alt", explainer=name, n=len(view.values), change=view.across, features=features
+    )
+
+
+def _twin(view: _View, words: Wording) -> dict[str, Any]:
+    few = min(len(view.values), _TWIN_POINTS // len(view.features))
+    cases = np.linspace(0, len(view.values) - 1, few).round().astype(int)
+    limits = (float(view.values.min()), float(view.values.max()) + 1e-12)
+    scale = 100 if view.space == "probability" else 1
+    traces = []
+    for row in range(len(view.features)):
+        x = view.values[cases, row]
+        tones = [_TONES[one] for one in view.levels[cases, row]]
+        look = {"color": tones, "size": 6, "opacity": 0.8}
+        heights, hover = row + _swarm(x, limits), _hover(view, row, cases, words)
+        traces.append(twin.points(scale * x, heights, "", text=hover, marker=look))
+    layout = {
+        "xaxis": twin.axis(words.say(view.across), zeroline=True, zerolinecolor=LIGHT["context"]),
+        "yaxis": twin.row_axis([short(one.label, 34) for one in view.features]),
+    }
+    return twin.twin(traces, layout, words, height=100 + 34 * len(view.features))
+
+
+def _hover(view: _View, row: int, cases: NDArray[np.int64], words: Wording) -> list[str]:
+    feature = view.features[row]
+    return [
+        twin.text(f"{spoken(feature.label)}: {spoken(feature.display(value))}")
+        + f"<br>{words.numbers.attribution(attribution(moved, view.space))}"
+        for value, moved in zip(view.inputs[cases, row], view.values[cases, row], strict=True)
+    ]

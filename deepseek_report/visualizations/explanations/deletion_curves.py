@@ -1,0 +1,199 @@
+"""How the output falls when the features are removed in the order of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import known, surely_positive, wrapped
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    grid,
+    intervals,
+    percent_ticks,
+    rows,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    SMALL,
+    colours,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.estimates import of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
+
+_METRICS = ("deletion", "insertion")
+
+
+@dataclass(frozen=True)
+class DeletionCurvesPicture(PicturePart):
+    """Draws deletion and insertion for every explainer, and the gain over the random control."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "trust"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/deletion"})
+    also: ClassVar[frozenset[str]] = frozenset({"measures/insertion"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        view = _View.of(results)
+        height = max(3.3, 0.9 + 0.27 * len(view.judged))
+        return [
+            Picture(
+                name="deletion_curves",
+                svg=draw_svg("deletion_curves", height, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=caption("deletion_curves.how_to_read"),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """{metric: its curves}, and {metric: {explainer: gain over the control}}."""
+
+    curves: dict[str, pd.DataFrame]
+    gains: dict[str, dict[str, Score]]
+    names: list[str]
+    is_share: bool
+    words: Wording
+
+    @property
+    def outcome(self) -> Message:
+        """What the curves are of."""
+        return caption("deletion_curves.outcome")
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        curves = {"deletion": required(results, "deletion", "curve")}
+        inserted = results.table("insertion", "curve")
+        if inserted is not None and len(inserted):
+            curves["insertion"] = inserted
+        names = list(dict.fromkeys(curves["deletion"]["explainer"]))
+        gains = {metric: _gains(results, f"{metric}_gain", names) for metric in curves}
+        return cls(curves, gains, names, task_of(results.schema.target).decides, words_of(results))
+
+    @property
+    def judged(self) -> list[str]:
+        """Without the control, the greatest gain in deletion first."""
+        gain = {name: score.value for name, score in self.gains["deletion"].items()}
+        others = [name for name in self.names if name != CONTROL]
+        return sorted(others, key=lambda name: -gain.get(name, float("-inf")))
+
+
+def _gains(results: Results, metric: str, names: Sequence[str]) -> dict[str, Score]:
+    found = {name: results.score(metric, explainer=name) for name in names if name != CONTROL}
+    return {name: one for name, one in found.items() if one is not None and known(one.value)}
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    height = figure.get_size_inches()[1]
+    limits = _limits(view)
+    for place, (metric, table) in enumerate(view.curves.items()):
+        left = 0.7 + 2.02 * place
+        axes = panel(figure, left, 0.6, left + 1.58, height - 0.4)
+        _curves(axes, table, view)
+        axes.set_title(view.words.text(f"pictures.deletion_curves.{metric}"))
+        across = view.words.text(f"pictures.deletion_curves.across_{metric}")
+        axes.set(ylim=limits, xlabel=across)
+        (percent_ticks if view.is_share else value_ticks)(axes, "y", view.words)
+        if place == 0:
+            axes.set_ylabel(view.words.say(view.outcome))
+        else:
+            axes.tick_params(labelleft=False)
+    _gain_panel(panel(figure, 5.95, 0.6, 7.05, height - 0.4), view)
+
+
+def _limits(view: _View) -> tuple[float, float]:
+    """Around the mean curves, whose differences count."""
+    means = np.concatenate([table["mean"].dropna().to_numpy() for table in view.curves.values()])
+    room = 0.15 * float(np.ptp(means)) + 0.005
+    most = float(means.max()) + room
+    return max(float(means.min()) - room, 0.0), min(most, 1.0) if view.is_share else most
+
+
+def _curves(axes: Axes, table: pd.DataFrame, view: _View) -> None:
+    tone = colours(view.names)
+    for name in sorted(view.names, key=lambda one: one != CONTROL):
+        own = table[table["explainer"] == name].sort_values("removed_share")
+        width = 2.6 if name == CONTROL else 1.7
+        axes.plot(own["removed_share"], own["mean"], color=tone[name], linewidth=width)
+    grid(axes, "y")
+    axes.set_xlim(0, 1)
+    percent_ticks(axes, "x", view.words, 2)
+
+
+def _gain_panel(axes: Axes, view: _View) -> None:
+    tone, names = colours(view.names), view.judged
+    rows(axes, [wrapped(view.words.explainer(name), 18) for name in names])
+    for label, name in zip(axes.get_yticklabels(), names, strict=True):
+        label.set_color(tone[name])
+    for metric, aside in zip(_METRICS, (-0.16, 0.16), strict=True):
+        for row, name in enumerate(names):
+            score = view.gains.get(metric, {}).get(name)
+            if score is not None:
+                look = MarkStyle(tone[name], size=5, hollow=metric == "insertion")
+                ends = ([_end(score.low)], [_end(score.high)])
+                intervals(axes, [row + aside], [score.value], ends, look)
+    grid(axes, "x")
+    axes.axvline(0, color=LIGHT["context"], linewidth=2)
+    value_ticks(axes, "x", view.words, 2)
+    axes.set_title(view.words.text("pictures.deletion_curves.gain"), fontsize=SMALL)
+    axes.set_xlabel(view.words.text("pictures.deletion_curves.area"))
+
+
+def _end(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+def _title(view: _View) -> Message:
+    gains = view.gains["deletion"]
+    if not gains:
+        return caption("deletion_curves.title_no_gain")
+    better = [name for name in view.judged if name in gains and surely_positive(gains[name].low)]
+    if not better:
+        return caption("deletion_curves.title_none_better")
+    doubtful = [name for name in view.judged if name in gains and name not in better]
+    return caption("deletion_curves.title", best=better[0], doubtful=doubtful)
+
+
+def _alt(view: _View) -> Message:
+    deletion = view.curves["deletion"]
+    return caption(
+        "deletion_curves.alt",
+        n=deletion["n"].max(),
+        start=deletion.loc[deletion["removed_share"].idxmin(), "mean"],
+        gains=[_alt_gains(view, metric) for metric, gains in view.gains.items() if gains],
+    )
+
+
+def _alt_gains(view: _View, metric: str) -> Message:
+    gains = view.gains[metric]
+    explainers = [
+        caption("deletion_curves.alt_gain", explainer=name, gain=of_score(gains[name]))
+        for name in view.judged
+        if name in gains
+    ]
+    return caption(f"deletion_curves.alt_gains_{metric}", explainers=explainers)

@@ -1,0 +1,173 @@
+"""Whether explainers point where the cause is known to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import (
+    extent,
+    known,
+    short,
+    wrapped,
+)
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    grid,
+    intervals,
+    rows,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import (
+    CONTROL,
+    LIGHT,
+    SERIES,
+    SMALL,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, sentence_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW, _HEAD, _FOOT, _RIGHT = 0.3, 0.72, 0.55, 7.05
+
+
+@dataclass(frozen=True)
+class LocalisationPicture(PicturePart):
+    """Draws how much of each explainer lies where the cause is known to be, against chance."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "trust"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/localisation"})
+    needs_truth: ClassVar[bool] = True
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "localisation", "localisation")
+        words = words_of(results)
+        table = table.assign(label=[_label(measure, words) for measure in table["measure"]])
+        measures = list(dict.fromkeys(table["measure"]))
+        names = sorted(dict.fromkeys(table["explainer"]), key=lambda one: one == CONTROL)
+        height = _HEAD + _ROW * len(names) + _FOOT
+        return [
+            Picture(
+                name="localisation",
+                svg=draw_svg(
+                    "localisation",
+                    height,
+                    lambda figure: _paint(figure, table, names, measures, words),
+                ),
+                title=_title(table, names, measures[0]),
+                alt=_alt(table, names, measures),
+                how_to_read=caption("localisation.how_to_read"),
+            )
+        ]
+
+
+def _label(measure: str, words: Wording) -> str:
+    """A short title; a measure that has none keeps its label of the catalog."""
+    key = f"pictures.localisation.measures.{measure}"
+    return words.text(key) if words.has(key) else words.label("localisation_measures", measure)
+
+
+def _paint(
+    figure: Figure,
+    table: pd.DataFrame,
+    names: Sequence[str],
+    measures: Sequence[str],
+    words: Wording,
+) -> None:
+    labels = [words.explainer(name) for name in names]
+    left = extent(labels) + 0.12
+    step = (_RIGHT - left) / len(measures)
+    height = float(figure.get_size_inches()[1])
+    for at, measure in enumerate(measures):
+        axes = panel(
+            figure, left + at * step + 0.1, _FOOT, left + (at + 1) * step - 0.16, height - _HEAD
+        )
+        mine = _of(table, measure, names)
+        rows(axes, labels if at == 0 else [""] * len(labels))
+        _points(axes, mine, names, words)
+        title = wrapped(sentence_case(str(mine["label"].iloc[0])), max(10, int(step * 11)), 3)
+        axes.set_title(title, fontsize=SMALL)
+
+
+def _of(table: pd.DataFrame, measure: str, names: Sequence[str]) -> pd.DataFrame:
+    """The rows of one measure, one an explainer, missing ones empty."""
+    mine = table[table["measure"] == measure].set_index("explainer")
+    found = mine.loc[~mine.index.duplicated()].reindex(list(names))
+    return found.assign(label=found["label"].dropna().iloc[0])
+
+
+def _points(axes: Axes, mine: pd.DataFrame, names: Sequence[str], words: Wording) -> None:
+    chance = mine["chance"].dropna()
+    if len(chance):
+        dashes = (0, (3, 3))
+        axes.axvline(float(chance.mean()), color=LIGHT["context"], linewidth=1, linestyle=dashes)
+    for row, name in enumerate(names):
+        one = mine.loc[name]
+        look = MarkStyle(LIGHT["context"], hollow=True) if name == CONTROL else MarkStyle(SERIES[0])
+        intervals(axes, [row], [one["value"]], ([one["low"]], [one["high"]]), look)
+    axes.set_xlim(-0.03, 1.03)
+    grid(axes, "x")
+    value_ticks(axes, "x", words, 3)
+
+
+def _title(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
+    mine = _of(table, measure, names)
+    judged = mine.drop(index=CONTROL, errors="ignore").dropna(subset=["value"])
+    if judged.empty:
+        return caption("localisation.title_none")
+    best: Any = judged["value"].astype(float).idxmax()
+    row = judged.loc[best]
+    low = row["low"] if known(row["low"]) else row["value"]
+    return caption(
+        "localisation.title",
+        explainer=str(best),
+        above=bool(known(row["chance"]) and low > row["chance"]),
+        measure=_measure(measure, row["label"]),
+        value=measured(row, "value"),
+        chance=row["chance"],
+    )
+
+
+def _measure(measure: str, label: str) -> Message:
+    """What was measured, as texts name it."""
+    return caption("localisation.measure", key=measure, label=short(label, 50))
+
+
+def _alt(table: pd.DataFrame, names: Sequence[str], measures: Sequence[str]) -> Message:
+    cases = table["n"].dropna()
+    return caption(
+        "localisation.alt",
+        measures=[_alt_measure(table, names, measure) for measure in measures],
+        n=int(np.max(cases)) if len(cases) else None,
+    )
+
+
+def _alt_measure(table: pd.DataFrame, names: Sequence[str], measure: str) -> Message:
+    mine = _of(table, measure, names)
+    explainers = [
+        caption(
+            "localisation.alt_explainer", explainer=name, value=measured(mine.loc[name], "value")
+        )
+        for name in names
+        if known(mine.loc[name, "value"])
+    ]
+    label = _measure(measure, mine["label"].iloc[0])
+    return caption("localisation.alt_measure", measure=label, explainers=explainers)

@@ -1,0 +1,129 @@
+"""Whether more rows would help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.conclusion_limits import more_rows_help
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import known
+from deepseek_report.visualizations.drawing.marks import (
+    EndLabel,
+    MarkStyle,
+    end_labels,
+    grid,
+    upright_intervals,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import colours, draw_svg, markers, panel
+from deepseek_report.wording.estimates import of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
+
+
+#: Whether more rows help, as the catalogs name it.
+_PROMISES = {True: "probably", None: "uncertain", False: "little"}
+
+
+@dataclass(frozen=True)
+class LearningCurvePicture(PicturePart):
+    """Draws the ROC AUC reached with growing parts of the training rows."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "bottlenecks"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/learning_curve"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "learning_curve", "curve")
+        found = results.find("learning_curve_gain")
+        gain, words = found[0] if found else None, words_of(results)
+        return [
+            Picture(
+                name="learning_curve",
+                svg=draw_svg("learning_curve", 3.1, lambda figure: _paint(figure, table, words)),
+                title=_title(table, gain),
+                alt=_alt(table, gain),
+                how_to_read=caption("learning_curve.how_to_read"),
+            )
+        ]
+
+
+def _paint(figure: Figure, table: pd.DataFrame, words: Wording) -> None:
+    axes = panel(figure, 0.75, 0.6, 5.4, 2.9)
+    names = list(dict.fromkeys(table["predictor"]))
+    tone, shape = colours(names), markers(names)
+    labels = []
+    for name in names:
+        own = table[table["predictor"] == name].sort_values("rows")
+        axes.plot(own["rows"], own["roc_auc"], color=tone[name])
+        look = MarkStyle(tone[name], shape[name])
+        upright_intervals(axes, own["rows"], own["roc_auc"], (own["low"], own["high"]), look)
+        last = own.iloc[-1]
+        label = words.label("predictors", name)
+        labels.append(EndLabel(float(last["rows"]), float(last["roc_auc"]), label, tone[name]))
+    _rows_axis(axes, sorted(set(table["rows"])), words)
+    grid(axes, "y")
+    value_ticks(axes, "y", words)
+    axes.set_ylabel(words.text("pictures.common.roc_auc"))
+    end_labels(axes, labels)
+
+
+def _rows_axis(axes: Axes, sizes: list[int], words: Wording) -> None:
+    from matplotlib.ticker import NullLocator
+
+    axes.set_xscale("log", base=2)
+    step = -(-len(sizes) // 7)
+    shown = sizes[::-1][::step][::-1]
+    axes.set_xticks(shown, [words.numbers.count(size) for size in shown])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(words.text("pictures.learning_curve.axis"))
+
+
+def _title(table: pd.DataFrame, gain: Score | None) -> Message:
+    ends = table.sort_values("rows")
+    if gain is None or not known(gain.value):
+        first, last = ends.iloc[0], ends.iloc[-1]
+        return caption(
+            "learning_curve.title_ends",
+            first_rows=first["rows"],
+            last_rows=last["rows"],
+            first=first["roc_auc"],
+            last=last["roc_auc"],
+        )
+    promise = _PROMISES[more_rows_help(gain)]
+    return caption("learning_curve.title", gain=of_score(gain), promise=promise)
+
+
+def _alt(table: pd.DataFrame, gain: Score | None) -> Message:
+    predictors = [
+        caption("learning_curve.alt_predictor", predictor=name, sizes=_alt_sizes(own))
+        for name, own in table.groupby("predictor", sort=False)
+    ]
+    judged = gain is not None and known(gain.value)
+    return caption(
+        "learning_curve.alt",
+        predictors=predictors,
+        gain=of_score(gain) if judged and gain is not None else None,
+    )
+
+
+def _alt_sizes(own: pd.DataFrame) -> list[Message]:
+    return [
+        caption("learning_curve.alt_size", roc_auc=measured(row, "roc_auc"), rows=row["rows"])
+        for _, row in own.sort_values("rows").iterrows()
+    ]

@@ -1,0 +1,151 @@
+"""In which parts of the data the model does better or worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import spoken, wrapped
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    beside,
+    grid,
+    intervals,
+    rows,
+)
+from deepseek_report.visualizations.drawing.part_rows import over_all
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.scales import Scale
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    draw_svg,
+    panel,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.36
+_Columns = Sequence[tuple[Drawn, Scale]]
+
+
+@dataclass(frozen=True)
+class PartPerformancePicture(PicturePart):
+    """Draws how well the model does in each part of the data that is no group of people."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/part_performance"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "part_performance", "parts")
+        drawn = task_of(results.schema.target).parts_drawn
+        columns = [(column, Scale.of(column, results)) for column in drawn]
+        height = 0.95 + _ROW * len(table)
+        return [
+            Picture(
+                name="part_performance",
+                svg=draw_svg(
+                    "part_performance", height, lambda figure: _paint(figure, table, columns)
+                ),
+                title=_title(table, results.table("part_performance", "tests"), columns),
+                alt=_alt(table, columns),
+                how_to_read=caption("part_performance.how_to_read"),
+            )
+        ]
+
+
+def _paint(figure: Figure, table: pd.DataFrame, columns: _Columns) -> None:
+    left, height = (2.6 if len(columns) == 1 else 2.1), figure.get_size_inches()[1]
+    width, words = (6.4 - left) / len(columns), columns[0][1].words
+    names = [wrapped(f"{row.attribute_label}: {row.level}", 34) for row in table.itertuples()]
+    for place, (column, scale) in enumerate(columns):
+        start = left + place * width
+        axes = panel(figure, start, 0.55, start + width - (0.15 if place else 0), height - 0.3)
+        rows(axes, names if not place else [""] * len(table))
+        _points(axes, table, column, SERIES[place])
+        scale.ticks(axes, "x", *((4,) if len(columns) > 1 else ()))
+        axes.set_xlabel(scale.label(words.text(f"pictures.common.columns.{column.key}")))
+    cases = words.text("pictures.common.cases")
+    beside(axes, table["n"].map(words.numbers.count), cases, 44)
+
+
+def _points(axes: Axes, table: pd.DataFrame, column: Drawn, colour: str) -> None:
+    centre = 0.0 if column.signed else over_all(table, column.key)
+    axes.axvline(centre, color=LIGHT["context"], linewidth=1.4)
+    places, few = np.arange(len(table)), table["too_few"].to_numpy(dtype=bool)
+    low, high = column.interval
+    for hollow in (False, True):
+        part = table[few == hollow]
+        look = MarkStyle(colour, hollow=hollow)
+        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
+    grid(axes, "x")
+
+
+def _title(table: pd.DataFrame, tests: pd.DataFrame | None, columns: _Columns) -> Message:
+    known = None if tests is None else tests[tests["value"].notna()]
+    if known is None or known.empty:
+        return caption("part_performance.title_too_few")
+    sure = known[known["p_adjusted"] < SIGNIFICANT]
+    if sure.empty:
+        return caption("part_performance.title_none")
+    surest = sure.loc[sure["p_adjusted"].idxmin()]
+    column, scale = _compared(columns, surest["metric"])
+    judged = table[(table["attribute"] == surest["attribute"]) & ~table["too_few"].astype(bool)]
+    high, low = (
+        judged.loc[place] for place in (judged[column.key].idxmax(), judged[column.key].idxmin())
+    )
+    return caption(
+        f"part_performance.titles.{column.key}",
+        attribute=spoken(high["attribute_label"]),
+        low=spoken(low["level"]),
+        low_value=_value(low, column, scale),
+        high=spoken(high["level"]),
+        high_value=_value(high, column, scale),
+    )
+
+
+def _compared(columns: _Columns, metric: str) -> tuple[Drawn, Scale]:
+    """The drawn column whose gap was tested, such as `mae` by `mae_gap`; else the first one."""
+    drawn = (pair for pair in columns if pair[0].key == metric.removesuffix("_gap"))
+    return next(drawn, columns[0])
+
+
+def _value(row: pd.Series, column: Drawn, scale: Scale) -> Message:
+    low, high = column.interval
+    return scale.full(row[column.key], row[low], row[high])
+
+
+def _alt(table: pd.DataFrame, columns: _Columns) -> Message:
+    parts = [
+        caption(
+            "part_performance.alt_part",
+            attribute=spoken(row["attribute_label"]),
+            level=spoken(row["level"]),
+            values=[
+                scale.with_interval(row[column.key], *(row[end] for end in column.interval))
+                for column, scale in columns
+            ],
+            n=row["n"],
+        )
+        for row in table.to_dict("records")
+    ]
+    first, scale = columns[0]
+    overall = scale.full(over_all(table, first.key))
+    return caption("part_performance.alt", overall=overall, parts=parts)

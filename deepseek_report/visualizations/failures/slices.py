@@ -1,0 +1,138 @@
+"""Where the model does worse than elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.findings.conclusion_limits import SIGNIFICANT
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import short, wrapped
+from deepseek_report.visualizations.drawing.part_rows import height_of, paint_parts
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.scales import Scale
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+
+@dataclass(frozen=True)
+class SlicesPicture(PicturePart):
+    """Draws the error of the worst slices against that of the rest.
+
+    most : slices shown, worst first.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "bottlenecks"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/slices"})
+
+    most: Annotated[int, Field(ge=1, le=20)] = 10
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "slices", "slices").head(self.most)
+        score = results.find("slices_examined")
+        loss = task_of(results.schema.target).loss
+        view = _View(
+            table.assign(value=table[loss.key], rest=table[f"rest_{loss.key}"]),
+            Scale.of(loss, results),
+            int(score[0].value) if score else len(table),
+        )
+        return [
+            Picture(
+                name="slices",
+                svg=draw_svg("slices", height_of(table), lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=caption("slices.how_to_read", examined=view.examined),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The slices of the picture, worst first, with `value` and `rest`, and how they are written."""
+
+    table: pd.DataFrame
+    scale: Scale
+    examined: int
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    label = view.scale.words.text("pictures.slices.axis")
+    paint_parts(figure, view.table, ("value", "rest"), view.scale, label)
+
+
+def _title(view: _View) -> Message:
+    sure = view.table[view.table["p_adjusted"] < SIGNIFICANT]
+    if sure.empty:
+        return caption("slices.title_none")
+    worst, scale = sure.iloc[0], view.scale
+    ends = (None, None) if scale.is_share else (worst["low"], worst["high"])
+    return caption(
+        "slices.title",
+        slice=short(worst["slice"], 130),
+        error=scale.full(worst["value"], *ends),
+        n=worst["n"],
+        elsewhere=scale.plain(worst["rest"], *ends),
+    )
+
+
+def _part(name: str, row: pd.Series, scale: Scale) -> Message:
+    """The error in a slice with its interval, and that of the rest."""
+    return caption(
+        name,
+        slice=short(row["slice"], 130),
+        error=scale.with_interval(row["value"], row["low"], row["high"]),
+        n=row["n"],
+        elsewhere=scale.plain(row["rest"]),
+    )
+
+
+def _alt(view: _View) -> Message:
+    worst = [row for _, row in view.table.head(5).iterrows()]
+    slices = [_part("slices.alt_slice", row, view.scale) for row in worst]
+    return caption("slices.alt", examined=view.examined, slices=slices)
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    table, scale, words = view.table, view.scale, view.scale.words
+    places = range(len(table))
+    filled = ["circle" if p < SIGNIFICANT else "circle-open" for p in table["p_adjusted"]]
+    fields = {
+        "text": [_hover(row, scale) for _, row in table.iterrows()],
+        "error_x": twin.error_bars(table["value"], table["low"], table["high"]),
+        "marker": {"symbol": filled},
+        "name": words.text("pictures.slices.slice"),
+    }
+    diamond = {"symbol": "diamond", "size": 8}
+    others = words.text("pictures.slices.others")
+    rest = twin.points(table["rest"], places, LIGHT["context"], marker=diamond, name=others)
+    layout = {
+        "xaxis": scale.axis(words.text("pictures.slices.axis"), rangemode="tozero"),
+        "yaxis": twin.row_axis([wrapped(label, 38, 3) for label in table["slice"]]),
+    }
+    traces = [rest, twin.points(table["value"], places, SERIES[1], **fields)]
+    return twin.twin(traces, layout, words, height=120 + 52 * len(table))
+
+
+def _hover(row: pd.Series, scale: Scale) -> str:
+    words = scale.words
+    error = words.say(_part("slices.hover_error", row, scale))
+    elsewhere = words.say(_part("slices.hover_elsewhere", row, scale))
+    p = words.text("pictures.slices.hover_p", p=float(row["p_adjusted"]))
+    return f"{twin.text(short(row['slice'], 130))}<br>{error}<br>{elsewhere}<br>{twin.text(p)}"

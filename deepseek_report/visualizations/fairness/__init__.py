@@ -1,0 +1,1 @@
+"""Pictures of what differs between groups of people."""

@@ -1,0 +1,272 @@
+"""What each group gets: favourable decisions and wrong ones, or errors of predicted numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.tasks import task_of
+from deepseek_report.tasks.task import Drawn
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import extent, short, spoken
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    grid,
+    intervals,
+    note,
+)
+from deepseek_report.visualizations.drawing.part_rows import over_all
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.drawing.scales import Scale
+from deepseek_report.visualizations.style import (
+    LIGHT,
+    SERIES,
+    SMALL,
+    WIDTH,
+    draw_svg,
+    panel,
+)
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.25
+
+
+@dataclass(frozen=True)
+class GroupRatesPicture(PicturePart):
+    """Draws decisions and their errors, or errors of numbers, group by group, with intervals."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "bias"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/group_rates", "predictions"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = _with_errors(required(results, "group_rates", "groups"))
+        target = results.schema.target
+        panels = tuple(
+            (column, Scale.of(column, results)) for column in task_of(target).groups_drawn
+        )
+        favourable = short(target.favourable_class, 20) if target.is_judged else ""
+        line = _overall(results, table)
+        parts = {
+            "group_rates": table[~table["crossing"].astype(bool)],
+            "group_rates_crossings": table[table["crossing"].astype(bool)],
+        }
+        return [
+            _picture(name, _View(part.reset_index(drop=True), panels, favourable, line))
+            for name, part in parts.items()
+            if len(part)
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The groups of one picture, in the order of the table, and the rates over all."""
+
+    table: pd.DataFrame
+    panels: tuple[tuple[Drawn, Scale], ...]
+    favourable: str
+    overall: dict[str, float]
+
+    @property
+    def words(self) -> Wording:
+        return self.panels[0][1].words
+
+    def heading(self, column: Drawn) -> str:
+        """What a panel shows; of decisions on two lines, the second for which one."""
+        name = self.words.text(f"pictures.common.columns.{column.key}")
+        if not self.favourable:
+            return name
+        favourable = self.words.text("pictures.common.quoted", text=short(self.favourable, 15))
+        return f"{name}\n{favourable}"
+
+    @property
+    def attributes(self) -> list[str]:
+        return list(dict.fromkeys(self.table["attribute"]))
+
+    @property
+    def places(self) -> list[float]:
+        """The height of each row; an attribute's heading takes a row of its own."""
+        order = {name: place for place, name in enumerate(self.attributes)}
+        return [
+            row + 1.35 * (1 + order[name]) - 0.35
+            for row, name in enumerate(self.table["attribute"])
+        ]
+
+
+def _with_errors(table: pd.DataFrame) -> pd.DataFrame:
+    """With the rate of wrong denials, 1 − tpr, where something is decided."""
+    if "tpr" not in table:
+        return table
+    return table.assign(
+        fnr=1 - table["tpr"],
+        fnr_low=1 - table["tpr_high"],
+        fnr_high=1 - table["tpr_low"],
+    )
+
+
+def _overall(results: Results, table: pd.DataFrame) -> dict[str, float]:
+    """The value over all cases of every column that is drawn; of a signed one 0."""
+    target = results.schema.target
+    if target.is_judged:
+        rates = results.predicted.classes[target.declared_favourable]
+        return {"selection_rate": rates.decided, "fnr": rates.missed, "fpr": rates.flagged}
+    return {
+        column.key: 0.0 if column.signed else over_all(table, column.key)
+        for column in task_of(target).groups_drawn
+    }
+
+
+def _picture(name: str, view: _View) -> Picture:
+    height = 0.95 + _ROW * (view.places[-1] + 1)
+    return Picture(
+        name=name,
+        svg=draw_svg(name, height, lambda figure: _paint(figure, view)),
+        title=_title(view),
+        alt=_alt(view),
+        how_to_read=caption("group_rates.how_to_read"),
+    )
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    count = view.words.numbers.count
+    labels = [f"{short(row.level, 26)}  ({count(row.n)})" for row in view.table.itertuples()]
+    heads = [short(label, 34) for label in dict.fromkeys(view.table["attribute_label"])]
+    left = min(max(extent(labels), extent(heads) * 1.08) + 0.15, 2.9)
+    width = (WIDTH - left - 0.05) / len(view.panels)
+    for place, (column, scale) in enumerate(view.panels):
+        begin = left + place * width
+        axes = panel(figure, begin, 0.35, begin + width - 0.3, figure.get_size_inches()[1] - 0.55)
+        _points(axes, view, column, scale)
+        axes.set_title(scale.label(view.heading(column)), fontsize=SMALL)
+        _row_labels(axes, view, labels if place == 0 else None)
+
+
+def _points(axes: Axes, view: _View, column: Drawn, scale: Scale) -> None:
+    axes.axvline(view.overall[column.key], color=LIGHT["context"], linewidth=1.4)
+    few = view.table["too_few"].astype(bool).to_numpy()
+    places = np.array(view.places)
+    for hollow in (False, True):
+        part = view.table[few == hollow]
+        look = MarkStyle(LIGHT["context"] if hollow else SERIES[0], hollow=hollow)
+        low, high = column.interval
+        intervals(axes, places[few == hollow], part[column.key], (part[low], part[high]), look)
+    grid(axes, "x")
+    axes.set_ylim(places[-1] + 0.6, -0.6)
+    axes.set_xlim(*_limits(view, column))
+    scale.ticks(axes, "x", 2 if len(view.panels) > 2 else 4)
+
+
+def _limits(view: _View, column: Drawn) -> tuple[float, float]:
+    """All intervals of the groups that can be judged, with a little room; rates inside [0, 1]."""
+    sure = view.table[~view.table["too_few"].astype(bool)]
+    shown = (sure if len(sure) else view.table)[[column.key, *column.interval]].to_numpy(float)
+    ends = np.append(shown[np.isfinite(shown)], view.overall[column.key])
+    ends = ends[np.isfinite(ends)] if np.isfinite(ends).any() else np.array([0.0, 1.0])
+    room = 0.12 * float(np.ptp(ends))
+    if not column.is_share:
+        return float(ends.min()) - room, float(ends.max()) + room
+    room = max(room, 0.02)
+    return max(float(ends.min()) - room, -0.01), min(float(ends.max()) + room, 1.01)
+
+
+def _row_labels(axes: Axes, view: _View, labels: list[str] | None) -> None:
+    axes.set_yticks(view.places, labels or [""] * len(view.places), color=LIGHT["ink"])
+    if labels is None:
+        return
+    table = view.table
+    for name in view.attributes:
+        first = int(table.index[table["attribute"] == name][0])
+        note(
+            axes,
+            short(table["attribute_label"][first], 34),
+            (0, view.places[first] - 1),
+            (-4, 0),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="center",
+            fontweight="bold",
+            color=LIGHT["ink"],
+        )
+
+
+def _widest(view: _View) -> tuple[pd.Series, pd.Series] | None:
+    """The two groups of one attribute that lie farthest apart in the first panel.
+
+    Pairs whose intervals do not meet go first: a wide gap between tiny groups says less.
+    """
+    column = view.panels[0][0]
+    judged = view.table[~view.table["too_few"].astype(bool)].dropna(subset=[column.key])
+    pairs = [
+        (low, high)
+        for _, part in judged.groupby("attribute", sort=False)
+        for (_, low), (_, high) in permutations(part.iterrows(), 2)
+        if low[column.key] < high[column.key]
+    ]
+    return max(
+        pairs, key=lambda one: (not _overlap(column, *one), _gap(column, *one)), default=None
+    )
+
+
+def _gap(column: Drawn, low: pd.Series, high: pd.Series) -> float:
+    return float(high[column.key] - low[column.key])
+
+
+def _overlap(column: Drawn, low: pd.Series, high: pd.Series) -> bool:
+    least, most = column.interval
+    return not low[most] < high[least]
+
+
+def _title(view: _View) -> Message:
+    (column, scale), pair = view.panels[0], _widest(view)
+    if pair is None:
+        return caption("group_rates.title_none")
+    low, high = pair
+    return caption(
+        "group_rates.title",
+        favourable=view.favourable,
+        attribute=spoken(low["attribute_label"]),
+        low=spoken(low["level"]),
+        low_value=scale.plain(low[column.key]),
+        high=spoken(high["level"]),
+        high_value=scale.plain(high[column.key]),
+        gap=scale.distance(_gap(column, low, high)),
+        overlap=bool(_overlap(column, low, high)),
+    )
+
+
+def _alt(view: _View) -> Message:
+    column, scale = view.panels[0]
+    attributes = []
+    for name in view.attributes:
+        part = view.table[view.table["attribute"] == name]
+        levels = [
+            caption(
+                "group_rates.alt_level",
+                level=spoken(row["level"]),
+                value=scale.with_interval(row[column.key], *(row[end] for end in column.interval)),
+            )
+            for row in part.to_dict("records")
+        ]
+        label = spoken(part["attribute_label"].iloc[0])
+        attributes.append(caption("group_rates.alt_attribute", attribute=label, levels=levels))
+    return caption(
+        "group_rates.alt",
+        favourable=view.favourable,
+        overall=scale.full(view.overall[column.key]),
+        attributes=attributes,
+    )

@@ -1,0 +1,222 @@
+"""The curves of an additive model, with where its training part lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.tasks import task_of
+from deepseek_report.visualizations.drawing.captions import attribution, caption
+from deepseek_report.visualizations.drawing.labels import short, spoken
+from deepseek_report.visualizations.drawing.marks import grid, value_ticks
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import LIGHT, SMALL, WIDTH, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.schema import Target
+
+_ABREAST, _ROW, _HEAD, _FOOT = 2, 1.25, 0.42, 0.42
+#: Categories shown of one feature, those that occur most often.
+_CATEGORIES = 8
+
+
+@dataclass(frozen=True)
+class ShapeFunctionsPicture(PicturePart):
+    """Draws what each value of the most important features adds to an additive model's output.
+
+    most : features drawn, those whose contributions vary most.
+    """
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "explanations"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/shape_functions"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"shape_functions"})
+
+    most: Annotated[int, Field(ge=1, le=12)] = 8
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        curves = required(results, "shape_functions", "curves")
+        density = results.table("shape_functions", "density")
+        names = list(dict.fromkeys(curves.sort_values("rank", kind="stable")["feature"]))
+        parts = [
+            _Part(curves[curves["feature"] == name], _own(density, name))
+            for name in names[: self.most]
+        ]
+        target, words = results.schema.target, words_of(results)
+        unit = _unit(target)
+        return [
+            Picture(
+                name="shape_functions",
+                svg=draw_svg(
+                    "shape_functions",
+                    _height(parts),
+                    lambda fig: _paint(fig, parts, words.say(unit), words),
+                ),
+                title=_title(parts),
+                alt=_alt(parts, target),
+                how_to_read=caption("shape_functions.how_to_read", unit=unit),
+            )
+        ]
+
+
+def _unit(target: Target) -> Text:
+    """What the values add to."""
+    if task_of(target).decides:
+        return caption("shape_functions.log_odds")
+    return target.unit or caption("shape_functions.predicted_number")
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One feature: its curve and, for a number, the density of the training rows."""
+
+    curve: pd.DataFrame
+    density: pd.DataFrame | None
+
+    @property
+    def label(self) -> str:
+        return spoken(self.curve["label"].iloc[0])
+
+    @property
+    def is_numeric(self) -> bool:
+        return bool(self.curve["kind"].iloc[0] == "numeric")
+
+    @property
+    def known(self) -> pd.DataFrame:
+        return self.curve[self.curve["value"].notna()]
+
+    @property
+    def shown(self) -> pd.DataFrame:
+        """The values of a number, or the categories that occur most often and missing values."""
+        if self.is_numeric:
+            return self.known
+        common = self.curve.nlargest(_CATEGORIES, "share", keep="first")
+        return common.sort_index()
+
+
+def _own(density: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
+    return None if density is None else density[density["feature"] == name]
+
+
+def _height(parts: Sequence[_Part]) -> float:
+    blocks = -(-len(parts) // _ABREAST)
+    return float(blocks * (_HEAD + _ROW + _FOOT))
+
+
+def _paint(figure: Figure, parts: Sequence[_Part], unit: str, words: Wording) -> None:
+    top, width = _height(parts), WIDTH / _ABREAST
+    low, high = _span(parts)
+    for place, part in enumerate(parts):
+        block, column = divmod(place, _ABREAST)
+        upper = top - _HEAD - block * (_HEAD + _ROW + _FOOT)
+        begin = column * width
+        inner = 0.7 if part.is_numeric else 1.35
+        axes = panel(figure, begin + inner, upper - _ROW, begin + width - 0.15, upper)
+        axes.set_title(short(part.label, 44), fontsize=9)
+        if part.is_numeric:
+            _curve(axes, part, (low, high), words)
+            upright = words.text("pictures.shape_functions.upright", unit=unit)
+            axes.set_ylabel(upright if column == 0 else "", fontsize=SMALL - 1)
+        else:
+            _bars(axes, part, (low, high), words)
+
+
+def _span(parts: Sequence[_Part]) -> tuple[float, float]:
+    """Common limits of all panels, with a margin."""
+    values = np.concatenate([part.shown["contribution"].to_numpy(float) for part in parts])
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    margin = 0.08 * ((high - low) or 1.0)
+    return low - margin, high + margin
+
+
+def _curve(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
+    shown = part.shown
+    if part.density is not None and len(part.density):
+        tall = 0.3 * (span[1] - span[0]) / max(float(part.density["share"].max()), 1e-9)
+        axes.bar(
+            part.density["from"],
+            part.density["share"] * tall,
+            width=(part.density["to"] - part.density["from"]) * 0.96,
+            bottom=span[0],
+            align="edge",
+            color=LIGHT["grid"],
+        )
+    axes.axhline(0, color=LIGHT["context"], linewidth=0.8)
+    axes.plot(shown["value"], shown["contribution"], color=LIGHT["series1"])
+    axes.set_ylim(*span)
+    grid(axes, "y")
+    value_ticks(axes, "y", words, 4)
+    _quantity_ticks(axes, str(part.curve["unit"].iloc[0]) or None, words)
+
+
+def _quantity_ticks(axes: Axes, unit: str | None, words: Wording) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=2, steps=[1, 2, 5, 10]))
+    write = words.numbers.quantity
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value, unit)))
+
+
+def _bars(axes: Axes, part: _Part, span: tuple[float, float], words: Wording) -> None:
+    shown = part.shown
+    places = np.arange(len(shown))
+    added = shown["contribution"].to_numpy(float)
+    tones = [LIGHT["raises"] if one > 0 else LIGHT["lowers"] for one in added]
+    axes.barh(places, added, height=0.3 + 0.5 * np.sqrt(shown["share"]), color=tones)
+    axes.axvline(0, color=LIGHT["context"], linewidth=0.8)
+    labels = [short(one, 20) for one in shown["display"]]
+    axes.set_yticks(places, labels, color=LIGHT["ink"], fontsize=SMALL - 1.5)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(*span)
+    grid(axes, "x")
+    value_ticks(axes, "x", words, 4)
+
+
+def _title(parts: Sequence[_Part]) -> Message:
+    first = parts[0]
+    return caption("shape_functions.title", feature=first.label, **_ends(first))
+
+
+def _ends(part: _Part) -> dict[str, Any]:
+    """What the least and the most adding values are, and what they add."""
+    most, least = _end(part, "max"), _end(part, "min")
+    return {
+        "least": attribution(least["contribution"], "value"),
+        "least_at": spoken(least["display"]),
+        "most": attribution(most["contribution"], "value"),
+        "most_at": spoken(most["display"]),
+    }
+
+
+def _end(part: _Part, which: str) -> pd.Series:
+    shown = part.shown.reset_index(drop=True)
+    added = shown["contribution"]
+    return shown.iloc[int(added.argmax() if which == "max" else added.argmin())]
+
+
+def _alt(parts: Sequence[_Part], target: Target) -> Message:
+    features = [
+        caption("shape_functions.alt_feature", feature=part.label, **_ends(part)) for part in parts
+    ]
+    return caption(
+        "shape_functions.alt",
+        n=len(parts),
+        target=spoken(target.explained_class),
+        features=features,
+    )

@@ -1,0 +1,102 @@
+"""Whether intervals around predicted numbers hold the truth as often as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    grid,
+    intervals,
+    note,
+    percent_ticks,
+    rows,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_ROW = 0.42
+
+
+@dataclass(frozen=True)
+class IntervalCoveragePicture(PicturePart):
+    """Draws how often intervals of several levels hold the true number, against what they say."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/prediction_intervals"})
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        table = required(results, "prediction_intervals", "coverage")
+        unit, words = results.schema.target.unit, words_of(results)
+        height = 0.95 + _ROW * len(table)
+        return [
+            Picture(
+                name="interval_coverage",
+                svg=draw_svg(
+                    "interval_coverage", height, lambda fig: _paint(fig, table, unit, words)
+                ),
+                title=_title(table),
+                alt=_alt(table, unit),
+                how_to_read=caption("interval_coverage.how_to_read"),
+            )
+        ]
+
+
+def _paint(figure: Figure, table: pd.DataFrame, unit: str | None, words: Wording) -> None:
+    height = figure.get_size_inches()[1]
+    axes = panel(figure, 1.2, 0.55, 5.6, height - 0.3)
+    rows(axes, [words.numbers.declared(level, as_percent=True) for level in table["level"]])
+    places = np.arange(len(table))
+    nothing = np.full(len(table), np.nan)
+    intervals(axes, places, table["level"], (nothing, nothing), MarkStyle(LIGHT["context"], "D"))
+    intervals(axes, places, table["coverage"], (table["low"], table["high"]), MarkStyle(SERIES[0]))
+    grid(axes, "x")
+    axes.set_xlim(max(0.0, float(table["low"].min()) - 0.05), 1.01)
+    percent_ticks(axes, "x", words)
+    axes.set_xlabel(words.text("pictures.interval_coverage.axis"))
+    for place, half in enumerate(table["half_width"]):
+        where = {"xycoords": ("axes fraction", "data"), "ha": "left", "va": "center"}
+        note(axes, f"± {words.numbers.quantity(float(half), unit)}", (1, place), (8, 0), **where)
+
+
+def _title(table: pd.DataFrame) -> Message:
+    off = table[(table["high"] < table["level"]) | (table["low"] > table["level"])]
+    if off.empty:
+        return caption("interval_coverage.title_right")
+    worst = off.loc[(off["level"] - off["coverage"]).abs().idxmax()]
+    coverage = measured(worst, "coverage")
+    return caption("interval_coverage.title", level=worst["level"], coverage=coverage)
+
+
+def _alt(table: pd.DataFrame, unit: str | None) -> Message:
+    levels = [
+        caption(
+            "interval_coverage.alt_level",
+            level=row["level"],
+            coverage=measured(row, "coverage"),
+            half_width=row["half_width"],
+            unit=unit or "",
+        )
+        for _, row in table.iterrows()
+    ]
+    return caption("interval_coverage.alt", levels=levels)

@@ -1,0 +1,223 @@
+"""Whether a predicted probability of 20 % happens in 20 % of cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.ids import ArtifactId
+from deepseek_report.artifacts.message import Message, Text
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.labels import known, short
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    count_ticks,
+    grid,
+    note,
+    percent_ticks,
+    upright_intervals,
+)
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.estimates import estimate, of_score
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+    from deepseek_report.artifacts.score import Score
+
+_METRIC = "expected_calibration_error"
+_BARS = 40
+
+
+@dataclass(frozen=True)
+class ReliabilityPicture(PicturePart):
+    """Draws observed frequencies against predicted probabilities, with intervals."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({ArtifactId.measure(_METRIC), "predictions"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        view = _View.of(results)
+        return [
+            Picture(
+                name="reliability",
+                svg=draw_svg("reliability", 4.1, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=caption("reliability.how_to_read"),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The bins, and the probabilities that fell into them; none where the rows are not told.
+
+    With two classes these are the probabilities of the explained class, else those of the most
+    probable one. class_name : the explained class, empty where it is the most probable one.
+    """
+
+    bins: pd.DataFrame
+    probabilities: NDArray[np.float64]
+    class_name: str
+    score: Score | None
+    words: Wording
+
+    @classmethod
+    def of(cls, results: Results) -> _View:
+        bins = required(results, _METRIC, "bins")
+        two = len(results.schema.target.classes) == 2
+        name = short(results.schema.target.explained_class, 24)
+        return cls(
+            bins=bins[bins["n"] > 0].reset_index(drop=True),
+            probabilities=_probabilities(results, two),
+            class_name=name if two else "",
+            score=results.score(_METRIC),
+            words=words_of(results),
+        )
+
+    @property
+    def what(self) -> Text:
+        """Whose probability it is, inside of a sentence."""
+        if self.class_name:
+            return caption("common.quoted", text=self.class_name)
+        return caption("reliability.most_probable")
+
+    @property
+    def across(self) -> str:
+        return self.words.text("pictures.reliability.across", what=self.what)
+
+    @property
+    def most(self) -> float:
+        """The end of both axes: a little over the greatest value, at most 1.02."""
+        shown = self.bins[["predicted", "observed", "high"]].to_numpy(float)
+        greatest = max(float(np.nanmax(shown)), float(self.probabilities.max(initial=0.0)))
+        return min(1.02, greatest * 1.04)
+
+
+def _probabilities(results: Results, two: bool) -> NDArray[np.float64]:
+    if not results.has_rows:
+        return np.zeros(0)
+    predicted = results.predictions
+    return predicted.scores if two else predicted.probabilities.max(axis=1)
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    axes = panel(figure, 0.85, 1.6, 6.9, 4.0)
+    bins, most = view.bins, view.most
+    axes.plot([0, most], [0, most], color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    free = _free_place(bins, most)
+    note(axes, view.words.text("pictures.reliability.diagonal"), (free, free), (-8, 4), ha="right")
+    ends = (bins["low"], bins["high"])
+    upright_intervals(axes, bins["predicted"], bins["observed"], ends, MarkStyle(SERIES[0]))
+    grid(axes, "both")
+    axes.set(xlim=(-0.02 * most, most), ylim=(-0.02 * most, most))
+    axes.set_ylabel(view.words.text("pictures.reliability.upright"))
+    axes.tick_params(labelbottom=False)
+    percent_ticks(axes, "x", view.words)
+    percent_ticks(axes, "y", view.words)
+    _histogram(panel(figure, 0.85, 0.6, 6.9, 1.45), view)
+
+
+#: Room that the words beside the diagonal take: to its left and above it, in shares of the axes.
+_WORDS, _ABOVE = 0.21, 0.09
+
+
+def _free_place(bins: pd.DataFrame, most: float) -> float:
+    """Where along the diagonal the words are farthest from points and their intervals."""
+    x = (bins["predicted"] / most).to_numpy(float)
+    observed = bins["observed"]
+    low = (bins["low"].fillna(observed) / most).to_numpy(float)
+    high = (bins["high"].fillna(observed) / most).to_numpy(float)
+    places = np.linspace(0.25, 0.95, 29)[:, None]
+    aside = np.maximum(np.maximum(places - _WORDS - x, x - places), 0)
+    over = np.maximum(np.maximum(places - high, low - places - _ABOVE), 0)
+    return float(places[np.hypot(aside, over).min(axis=1).argmax(), 0]) * most
+
+
+def _histogram(axes: Axes, view: _View) -> None:
+    starts, widths, cases = _bars(view)
+    axes.bar(starts, cases, width=widths * 0.88, align="edge", color=LIGHT["context"])
+    grid(axes, "y")
+    axes.set_xlim(-0.02 * view.most, view.most)
+    axes.set_ylabel(view.words.text("pictures.common.cases"))
+    axes.set_xlabel(view.across)
+    percent_ticks(axes, "x", view.words)
+    count_ticks(axes, "y", view.words, 3)
+
+
+def _bars(view: _View) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """(bar,) where each starts, how wide it is, and its cases: those of the bins without rows."""
+    if not len(view.probabilities):
+        bins = view.bins
+        starts = bins["from"].to_numpy(float)
+        return starts, bins["to"].to_numpy(float) - starts, bins["n"].to_numpy(np.int64)
+    edges = np.linspace(0, view.most, _BARS + 1)
+    cases, _ = np.histogram(view.probabilities, edges)
+    return edges[:-1], np.diff(edges), cases
+
+
+def _title(view: _View) -> Message:
+    if view.score is None or not known(view.score.value):
+        return caption("reliability.title_plain", what=view.what, bins=len(view.bins))
+    weight = view.bins["n"] / view.bins["n"].sum()
+    lean = float(((view.bins["predicted"] - view.bins["observed"]) * weight).sum())
+    return caption(
+        "reliability.title",
+        of_all=bool(view.class_name),
+        what=view.what,
+        off=estimate(view.score.value),
+        side="both" if abs(lean) < 0.01 else "high" if lean > 0 else "low",
+    )
+
+
+def _alt(view: _View) -> Message:
+    bins, score = view.bins, view.score
+    worst = bins.loc[(bins["predicted"] - bins["observed"]).abs().idxmax()]
+    judged = score is not None and known(score.value)
+    return caption(
+        "reliability.alt",
+        what=view.what,
+        bins=len(bins),
+        n=bins["n"].sum(),
+        error=of_score(score) if judged and score is not None else None,
+        predicted=worst["predicted"],
+        observed=measured(worst, "observed"),
+        worst_n=worst["n"],
+    )
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    bins, words = view.bins, view.words
+    hover = [_hover(row, words) for _, row in bins.iterrows()]
+    ends = twin.error_bars(bins["observed"], bins["low"], bins["high"])
+    dots = twin.points(bins["predicted"], bins["observed"], SERIES[0], text=hover, error_y=ends)
+    upright = words.text("pictures.reliability.observed")
+    layout = {
+        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
+        "yaxis": twin.share_axis(upright, range=[0, view.most]),
+    }
+    return twin.twin([twin.context([0, 1], [0, 1]), dots], layout, words)
+
+
+def _hover(row: pd.Series, words: Wording) -> str:
+    predicted = words.text("pictures.reliability.hover_predicted", share=float(row["predicted"]))
+    observed = words.text("pictures.reliability.hover_observed", share=measured(row, "observed"))
+    cases = words.text("pictures.common.n_cases", n=int(row["n"]))
+    return f"{predicted}<br>{observed}<br>{cases}"

@@ -1,0 +1,104 @@
+"""By how much predicted numbers are off along their range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.artifacts.schema import NUMBER_TASKS, TaskName
+from deepseek_report.visualizations.drawing.captions import caption, measured
+from deepseek_report.visualizations.drawing.marks import (
+    MarkStyle,
+    dots,
+    grid,
+    upright_intervals,
+    value_ticks,
+)
+from deepseek_report.visualizations.drawing.number_labels import evenly, in_unit
+from deepseek_report.visualizations.drawing.read_results import required
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+
+@dataclass(frozen=True)
+class ResidualsByPredictionPicture(PicturePart):
+    """Draws the error of every prediction, and its mean along the range of predictions.
+
+    most : dots that are drawn, evenly over the predictions.
+    """
+
+    reveals: ClassVar[Reveals] = "rows"
+    section: ClassVar[str] = "performance"
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/residuals", "predictions"})
+    tasks: ClassVar[frozenset[TaskName]] = NUMBER_TASKS
+
+    most: Annotated[int, Field(ge=100, le=5000)] = 1000
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        bins, unit = required(results, "residuals", "bins"), results.schema.target.unit
+        return [
+            Picture(
+                name="residuals",
+                svg=draw_svg(
+                    "residuals", 3.9, lambda figure: _paint(figure, results, bins, self.most)
+                ),
+                title=_title(bins, unit),
+                alt=_alt(bins, unit),
+                how_to_read=caption("residuals.how_to_read"),
+            )
+        ]
+
+
+def _paint(figure: Figure, results: Results, bins: pd.DataFrame, most: int) -> None:
+    axes = panel(figure, 0.95, 0.6, 6.9, 3.6)
+    p, unit, words = results.predictions, results.schema.target.unit, words_of(results)
+    shown = evenly(p.values, most)
+    axes.axhline(0, color=LIGHT["context"], linewidth=1)
+    dots(axes, p.values[shown], p.errors[shown], LIGHT["context"], 2.8)
+    ends = (bins["low"], bins["high"])
+    upright_intervals(axes, bins["predicted"], bins["mean_error"], ends, MarkStyle(SERIES[1]))
+    most_off = float(np.abs(p.errors).max()) * 1.06 or 1.0
+    width = float(np.ptp(p.values)) or 1.0
+    axes.set_xlim(float(p.values.min()) - 0.03 * width, float(p.values.max()) + 0.03 * width)
+    axes.set_ylim(-most_off, most_off)
+    grid(axes, "y")
+    value_ticks(axes, "x", words)
+    value_ticks(axes, "y", words)
+    axes.set_xlabel(in_unit(words.text("pictures.common.predicted"), unit, words))
+    axes.set_ylabel(in_unit(words.text("pictures.residuals.upright"), unit, words))
+
+
+def _title(bins: pd.DataFrame, unit: str | None) -> Message:
+    sure = bins[(bins["low"] > 0) | (bins["high"] < 0)]
+    if sure.empty:
+        return caption("residuals.title_right")
+    worst = sure.loc[sure["mean_error"].abs().idxmax()]
+    return caption(
+        "residuals.title",
+        start=worst["from"],
+        end=worst["to"],
+        error=measured(worst, "mean_error"),
+        unit=unit,
+    )
+
+
+def _alt(bins: pd.DataFrame, unit: str | None) -> Message:
+    parts = [
+        caption("residuals.alt_part", predicted=row["predicted"], error=measured(row, "mean_error"))
+        for _, row in bins.iterrows()
+    ]
+    return caption("residuals.alt", unit=unit or "", n=bins["n"].sum(), parts=parts)

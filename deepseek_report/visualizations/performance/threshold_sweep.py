@@ -1,0 +1,195 @@
+"""What another threshold would change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.visualizations.drawing import twin
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import short
+from deepseek_report.visualizations.drawing.marks import (
+    EndLabel,
+    end_labels,
+    grid,
+    note,
+    percent_ticks,
+)
+from deepseek_report.visualizations.drawing.read_results import operating_point, required
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_HEIGHT = 3.5
+_HANDFUL = 20
+#: {column of a rate: its colour}
+_RATES = {
+    "true_positive_rate": SERIES[0],
+    "precision": SERIES[1],
+    "selection_rate": SERIES[2],
+    "balanced_accuracy": LIGHT["muted"],
+}
+
+
+@dataclass(frozen=True)
+class ThresholdSweepPicture(PicturePart):
+    """Draws the main rates at every threshold, with the threshold in use marked."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "performance"
+    needs_two_classes: ClassVar[bool] = True
+    needs: ClassVar[frozenset[str]] = frozenset({"measures/threshold_sweep", "predictions"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        target = results.schema.target
+        view = _View(
+            table=_with_enough_flagged(results),
+            class_name=short(target.explained_class, 22),
+            favourable=short(target.classes[target.counted_class], 22),
+            threshold=results.predicted.threshold,
+            point=operating_point(results.predicted),
+            most=results.predicted.highest,
+            words=words_of(results),
+        )
+        return [
+            Picture(
+                name="threshold_sweep",
+                svg=draw_svg("threshold_sweep", _HEIGHT, lambda figure: _paint(figure, view)),
+                title=_title(view),
+                alt=_alt(view),
+                how_to_read=caption("threshold_sweep.how_to_read"),
+                interactive=_twin(view),
+            )
+        ]
+
+
+@dataclass(frozen=True)
+class _View:
+    """The rates by threshold, and how each is called."""
+
+    table: pd.DataFrame
+    class_name: str
+    favourable: str
+    threshold: float | None
+    point: dict[str, float]
+    most: float
+    words: Wording
+
+    def rate(self, column: str) -> Message:
+        """What the rate of a column is called."""
+        names = {"class_name": self.class_name, "favourable": self.favourable}
+        return caption(f"threshold_sweep.rates.{column}", **names)
+
+    @property
+    def across(self) -> str:
+        return self.words.text("pictures.threshold_sweep.across", class_name=self.class_name)
+
+    def at(self, threshold: float) -> pd.Series:
+        """The row of the nearest threshold that was swept."""
+        return self.table.loc[(self.table["threshold"] - threshold).abs().idxmin()]
+
+
+def _with_enough_flagged(results: Results) -> pd.DataFrame:
+    """The sweep, without the precision of thresholds that flag only a handful of cases."""
+    table = required(results, "threshold_sweep", "sweep").sort_values("threshold")
+    share, target = table["selection_rate"], results.schema.target
+    flagged = share if target.favourable == target.explained else 1 - share
+    enough = (flagged * results.predicted.n).round() >= _HANDFUL
+    return table.assign(precision=table["precision"].where(enough))
+
+
+def _paint(figure: Figure, view: _View) -> None:
+    axes = panel(figure, 0.65, 0.6, 5.2, 3.2)
+    labels = []
+    for column, colour in _RATES.items():
+        there = view.table[view.table["threshold"] <= view.most].dropna(subset=[column])
+        if there.empty:
+            continue
+        axes.plot(there["threshold"], there[column], color=colour)
+        label = short(view.words.say(view.rate(column)), 26)
+        labels.append(EndLabel(view.most, float(there[column].iloc[-1]), label, colour))
+    axes.set(xlim=(0, view.most), ylim=(0, 1.02))
+    grid(axes, "y")
+    percent_ticks(axes, "x", view.words)
+    percent_ticks(axes, "y", view.words)
+    axes.set_xlabel(view.across)
+    _mark(axes, view.threshold, view.words)
+    end_labels(axes, labels)
+
+
+def _mark(axes: Axes, threshold: float | None, words: Wording) -> None:
+    if threshold is None:
+        return
+    axes.axvline(threshold, color=LIGHT["ink"], linewidth=1.2)
+    note(
+        axes,
+        words.text("pictures.threshold_sweep.in_use", threshold=threshold),
+        (threshold, 1),
+        (0, 3),
+        xycoords=("data", "axes fraction"),
+        ha="center",
+    )
+
+
+def _title(view: _View) -> Message:
+    if view.threshold is None:
+        return caption("threshold_sweep.title_plain")
+    return caption(
+        "threshold_sweep.title",
+        threshold=view.threshold,
+        found=view.point["tpr"],
+        class_name=view.class_name,
+        precision=view.point["precision"],
+    )
+
+
+def _alt(view: _View) -> Message:
+    thresholds = []
+    for threshold in sorted({0.25, 0.5, 0.75} | ({view.threshold} if view.threshold else set())):
+        row = view.at(threshold)
+        rates = [
+            caption("threshold_sweep.alt_rate", rate=view.rate(column), share=row[column])
+            for column in _RATES
+        ]
+        values = {"threshold": row["threshold"], "rates": rates}
+        thresholds.append(caption("threshold_sweep.alt_threshold", **values))
+    return caption("threshold_sweep.alt", thresholds=thresholds)
+
+
+def _twin(view: _View) -> dict[str, Any]:
+    thresholds = view.table["threshold"]
+    traces = []
+    for column, colour in _RATES.items():
+        rates, name = view.table[column], view.words.say(view.rate(column))
+        hover = [
+            _hover(view, threshold, column, share)
+            for threshold, share in zip(thresholds, rates, strict=True)
+        ]
+        traces.append(twin.line(thresholds, rates, colour, text=hover, name=name))
+    layout: dict[str, Any] = {
+        "xaxis": twin.share_axis(view.across, range=[0, view.most]),
+        "yaxis": twin.share_axis("", range=[0, 1.02]),
+        "hovermode": "x",
+    }
+    if view.threshold is not None:
+        line = {"color": LIGHT["ink"], "width": 1.5}
+        ends = {"x0": view.threshold, "x1": view.threshold, "y0": 0, "y1": 1, "yref": "paper"}
+        layout["shapes"] = [{"type": "line", "line": line, **ends}]
+    return twin.twin(traces, layout, view.words)
+
+
+def _hover(view: _View, threshold: float, column: str, share: float) -> str:
+    values = {"threshold": float(threshold), "rate": view.rate(column), "share": float(share)}
+    return twin.text(view.words.text("pictures.threshold_sweep.hover", **values))

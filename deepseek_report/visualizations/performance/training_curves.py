@@ -1,0 +1,188 @@
+"""How the losses went while the model was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from deepseek_report.artifacts.disclosure import Reveals
+from deepseek_report.artifacts.message import Message, Text, text_of
+from deepseek_report.artifacts.picture import Picture
+from deepseek_report.artifacts.protocols.classifier import Capability
+from deepseek_report.artifacts.protocols.traits import PicturePart
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.visualizations.drawing.captions import caption
+from deepseek_report.visualizations.drawing.labels import known, wrapped
+from deepseek_report.visualizations.drawing.marks import (
+    EndLabel,
+    count_ticks,
+    end_labels,
+    grid,
+    note,
+    value_ticks,
+)
+from deepseek_report.visualizations.style import LIGHT, SERIES, draw_svg, panel
+from deepseek_report.wording.of_results import words_of
+from deepseek_report.wording.words import Wording, sentence_case
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from deepseek_report.artifacts.results import Results
+
+_HEIGHT = 2.9
+_SMALL = 1.6
+#: Columns of the small pictures below, drawn where the column says something.
+_MULTIPLES = ("gradient_norm", "learning_rate", "balance_loss")
+#: Column, name of the part it was measured on (none where it needs no label), and colour.
+_Line = tuple[str, str, str]
+_LOSS: tuple[_Line, ...] = (
+    ("train_loss", "training", LIGHT["muted"]),
+    ("validation_loss", "validation", SERIES[0]),
+)
+_SCORE: tuple[_Line, ...] = (("validation_score", "validation", SERIES[0]),)
+
+
+@dataclass(frozen=True)
+class TrainingCurvesPicture(PicturePart):
+    """Draws loss, validation score, gradient norm, learning rate and expert balance by epoch."""
+
+    reveals: ClassVar[Reveals] = "aggregate"
+    section: ClassVar[str] = "model"
+    needs: ClassVar[frozenset[str]] = frozenset({"training"})
+    requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
+
+    def draw(self, results: Results) -> Sequence[Picture]:
+        history, summary = results.history, results.training
+        if history.empty:
+            raise NotApplicableError("the model was not trained in epochs, so there is no curve")
+        height, words = _HEIGHT + (_SMALL if _multiples(history) else 0), words_of(results)
+        return [
+            Picture(
+                name="training_curves",
+                svg=draw_svg(
+                    "training_curves", height, lambda fig: _paint(fig, history, summary, words)
+                ),
+                title=_title(history, summary),
+                alt=_alt(history, summary),
+                how_to_read=caption("training_curves.how_to_read"),
+            )
+        ]
+
+
+def _multiples(history: pd.DataFrame) -> list[str]:
+    """Columns of small pictures that have something to show: values, and not all of them 0."""
+    return [column for column in _MULTIPLES if column in history and _says(history[column])]
+
+
+def _says(column: pd.Series) -> bool:
+    return bool(column.notna().any() and (column.fillna(0) != 0).any())
+
+
+def _score_name(summary: Mapping[str, Any]) -> Text:
+    return text_of(summary["score"]) if summary.get("score") else caption("common.roc_auc")
+
+
+def _paint(
+    figure: Figure, history: pd.DataFrame, summary: Mapping[str, Any], words: Wording
+) -> None:
+    small = _multiples(history)
+    floor = _SMALL if small else 0.0
+    ranked = "validation_score" in history and history["validation_score"].notna().any()
+    loss = panel(figure, 0.6, floor + 0.55, 3.05 if ranked else 6.2, floor + 2.5)
+    _lines(loss, history, _LOSS, words)
+    _mark_best(loss, summary.get("best_epoch"), words, label=True)
+    loss.set_title(words.text("pictures.training_curves.loss"))
+    if ranked:
+        score = panel(figure, 4.45, floor + 0.55, 6.35, floor + 2.5)
+        _lines(score, history, _SCORE, words)
+        _mark_best(score, summary.get("best_epoch"), words, label=False)
+        title = words.text("pictures.training_curves.score", score=_score_name(summary))
+        score.set_title(wrapped(sentence_case(title), 38))
+    for place, column in enumerate(small):
+        left = 0.6 + place * 2.3
+        axes = panel(figure, left, 0.5, left + 1.6, _SMALL - 0.35)
+        _lines(axes, history, ((column, "", LIGHT["ink"]),), words, ticks=3)
+        axes.set_title(words.text(f"pictures.training_curves.{column}"))
+        if column != "learning_rate":
+            axes.set_ylim(bottom=min(0.0, float(history[column].min())))
+
+
+def _lines(
+    axes: Axes, history: pd.DataFrame, lines: Sequence[_Line], words: Wording, ticks: int = 5
+) -> None:
+    epochs = history["epoch"]
+    for column, _, colour in lines:
+        marker = "o" if len(history) < 3 else None
+        axes.plot(epochs, history[column], color=colour, marker=marker, markersize=4)
+    grid(axes, "y")
+    count_ticks(axes, "x", words, ticks + 1)
+    value_ticks(axes, "y", words, ticks)
+    axes.set_xlabel(words.text("pictures.training_curves.epoch"))
+    if len(history) == 1:
+        axes.set_xlim(epochs.iloc[0] - 0.5, epochs.iloc[0] + 0.5)
+    ends = [_end(history, line, words) for line in lines if line[1]]
+    end_labels(axes, [end for end in ends if end is not None])
+
+
+def _mark_best(axes: Axes, best: float | None, words: Wording, *, label: bool) -> None:
+    if best is None or not known(best):
+        return
+    axes.axvline(best, color=LIGHT["context"], linewidth=1, linestyle=(0, (3, 3)))
+    if label:
+        note(
+            axes,
+            words.text("pictures.training_curves.kept", epoch=best),
+            (best, 1),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            ha="right" if best > sum(axes.get_xlim()) / 2 else "left",
+            va="bottom",
+        )
+
+
+def _end(history: pd.DataFrame, line: _Line, words: Wording) -> EndLabel | None:
+    column, part, colour = line
+    there = history[["epoch", column]].dropna()
+    if there.empty:
+        return None
+    last = there.iloc[-1]
+    text = words.text(f"pictures.training_curves.{part}")
+    return EndLabel(float(last["epoch"]), float(last[column]), text, colour)
+
+
+def _title(history: pd.DataFrame, summary: Mapping[str, Any]) -> Message:
+    done, best = len(history), summary.get("best_epoch")
+    if summary.get("diverged"):
+        return caption("training_curves.title_diverged", epochs=done)
+    if done == 1 or best is None or history["validation_loss"].isna().all():
+        return caption("training_curves.title_plain", epochs=done)
+    falling = best == history["epoch"].iloc[-1]
+    return caption(
+        f"training_curves.{'title_falling' if falling else 'title'}",
+        epochs=done,
+        best=best,
+        lowest=history["validation_loss"].min(),
+    )
+
+
+def _alt(history: pd.DataFrame, summary: Mapping[str, Any]) -> Message:
+    first, last = history.iloc[0], history.iloc[-1]
+    scored = "validation_score" in history and known(last["validation_score"])
+    best = summary.get("best_epoch")
+    return caption(
+        "training_curves.alt",
+        epochs=len(history),
+        training=[first["train_loss"], last["train_loss"]],
+        validation=[first["validation_loss"], last["validation_loss"]],
+        score=_score_name(summary) if scored else "",
+        score_end=last["validation_score"] if scored else None,
+        multiples=[
+            caption(f"training_curves.alt_{column}", first=first[column], last=last[column])
+            for column in _multiples(history)
+        ],
+        best=best if best is not None and known(best) else None,
+    )

@@ -1,0 +1,99 @@
+"""No word of the machinery reaches a person, whatever value is given for whatever field."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from typing import Any, Literal
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.config.allowed_values import misfits, shown_value
+from deepseek_report.config.catalogue import target_of
+from deepseek_report.config.compose import compose
+from deepseek_report.config.experiment import Settings
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.validate import _forbid_extra, validate
+
+typing_literal = Literal["auto"]
+ODD: list[Any] = [None, "x", "", -1, 0, 1e30, 1.5, True, [1], ["a"], {"a": 1}, [], {}, [["a"]]]
+ODD += [float("nan"), float("inf"), [{"a": 1}], {"a": {"b": 1}}, {1: 2}, ["a"] * 30, {"a": None}]
+JARGON = re.compile(
+    r"\b(literal\[|tuple|dict|int|str|float|boolean|pydantic|instance|Mapping|validation|regex"
+    r"|pattern|keyword|constrained|NoneType|valid)\b|<class|\^|\\d|\[A-Z|[Ii]nput should|function-"
+)
+
+
+def targets() -> list[str]:
+    found = {target_of(file) for file in shipped("conf").glob("*/*.yaml")}
+    return sorted(one for one in found if one)
+
+
+def told(cls: Any) -> set[str]:
+    """Everything that is said of odd values of the fields of a class."""
+    _forbid_extra(cls)
+    adapter, said = TypeAdapter(cls), set()
+    for field in dataclasses.fields(cls):
+        for value in ODD:
+            try:
+                adapter.validate_python({field.name: value})
+            except ValidationError as error:
+                for one in misfits(cls, error.errors()):
+                    if one.type not in {"missing", "unexpected_keyword_argument", "value_error"}:
+                        said.update([*one.place, one.allowed])
+    return said
+
+
+def plugin(target: str) -> Any:
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("target", [*targets(), ""])
+def test_what_is_allowed_is_said_without_jargon(target: str) -> None:
+    cls = plugin(target) if target else Settings
+    said = told(cls)
+    fields = [field for field in dataclasses.fields(cls) if field.name != "params"]
+    assert said or not fields or target.endswith(("Intrinsic", "Random"))
+    assert [one for one in said if JARGON.search(one)] == []
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("trainer.precision=7", "trainer.precision is 7"),
+        ("dataset.task=7", "allowed: "),
+        ("name=<b>", "a name of at most 64 letters"),
+        ("report.as_of=yesterday", "a day as YYYY-MM-DD"),
+        ("report.language=Deutsch", "the tag of a language, such as en"),
+        ("metrics.impact_ratio.reference=[1]", "keys with values"),
+    ],
+)
+def test_a_message_names_the_field_and_what_may_stand_there(override: str, said: str) -> None:
+    data = ["dataset=csv", "dataset.path=a.csv", "dataset.target=y", "~experiment"]
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose([override, *(data if override.startswith("dataset") else [])]))
+    assert said in str(caught.value)
+    assert not JARGON.search(str(caught.value))
+
+
+def test_alternatives_of_one_field_are_told_in_one_sentence() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Part:
+        """Something with alternatives."""
+
+        size: int | typing_literal = 1  # type: ignore[valid-type]
+
+    Part.__annotations__["size"] = int | typing_literal
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Part).validate_python({"size": "wide"})
+    (one,) = misfits(Part, caught.value.errors())
+    assert one.place == ("size",)
+    assert one.allowed == "a whole number or 'auto'"
+
+
+def test_a_long_value_is_shortened() -> None:
+    assert len(shown_value(["x"] * 1000)) < 100

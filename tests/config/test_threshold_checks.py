@@ -1,0 +1,204 @@
+"""A threshold that could never be judged is a problem before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.artifacts.storage.files import load_json
+from deepseek_report.cli import run
+from deepseek_report.config.compose import compose
+from deepseek_report.config.problems import ConfigProblems
+from deepseek_report.config.threshold_checks import against_data, bounds_of
+from deepseek_report.config.validate import validate
+from deepseek_report.runner.execution.run_events import NoReporter
+from deepseek_report.runner.run import Finished, run_experiment
+
+
+def problems(entry: str, *overrides: str) -> tuple[Any, ...]:
+    """The problems of one threshold, written as YAML."""
+    with pytest.raises(ConfigProblems) as caught:
+        validate(compose([f"report.thresholds=[{{{entry}, set_by: me}}]", *overrides]))
+    return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("metric: roc_auk, at_least: 0.7", 'did you mean "roc_auc"?'),
+        ("metric: cases, at_least: 0.7", '"cases", which no metric measures'),
+        ("metric: roc_auc, at_least: 75", "write 0.75 for 75 %"),
+        ("metric: roc_auc, at_least: 75", "allowed: from 0 to 1"),
+        ("metric: roc_auc, at_most: -0.1", "at_most is -0.1, which it can never be"),
+        ("metric: roc_auc, at_least: nan", "which it can never be"),
+        ("metric: mae, at_most: -3", "allowed: at least 0"),
+        ("metric: r2, at_least: 1.2", "allowed: at most 1"),
+        ("metric: deletion_gain, at_least: inf", "allowed: a finite number"),
+        ("metric: roc_auc", "exactly one of at_least and at_most"),
+        ("metric: roc_auc, at_least: 0.7, at_most: 0.9", "both at_least and at_most are given"),
+        ("metric: impact_ratio, at_least: 0.8, level: women", "is given without its attribute"),
+        ("metric: roc_auc, at_least: 0.7, attribute: sex", "not for groups"),
+        ("metric: roc_auc, at_least: 0.7, explainer: shap", "a number of the model"),
+        ("metric: deletion_gain, at_least: 0, explainer: shep", 'did you mean "shap"?'),
+        ("metric: deletion_gain, at_least: 0, explainer: random", "never judged itself"),
+        ("metric: mae, at_most: 3", "it will not be measured"),
+    ],
+)
+def test_a_threshold_that_cannot_be_judged_is_a_problem(entry: str, said: str) -> None:
+    found = problems(entry)
+    assert said in "\n".join(map(str, found))
+    assert found[0].where.startswith("command line, report.thresholds=")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["metrics=[accuracy]"], "add roc_auc to metrics=[…]"),
+        (["dataset=diabetes", "model=mlp"], "here a number is predicted"),
+    ],
+)
+def test_a_threshold_on_what_is_not_measured_in_this_run_is_a_problem(
+    overrides: list[str], said: str
+) -> None:
+    (found,) = problems("metric: roc_auc, at_least: 0.7", *overrides)
+    assert "it will not be measured" in str(found)
+    assert said in str(found)
+
+
+def test_a_threshold_on_time_is_a_problem_where_time_is_not_measured() -> None:
+    (found,) = problems("metric: latency_ms, at_most: 3", "measure_time=false")
+    assert "measure_time is false" in str(found)
+
+
+def test_an_explainer_that_is_left_out_is_told_with_the_reason() -> None:
+    entry = "metric: deletion_gain, at_least: 0, explainer: attention_rollout"
+    (found,) = problems(entry, "model=mlp")
+    assert 'no explainer "attention_rollout" runs here (needs attention' in str(found)
+
+
+@pytest.mark.parametrize(
+    ("entry", "both"),
+    [
+        ("metric: roc_auk, at_least: 0.7, at_most: 0.9", ("no metric measures", "exactly one of")),
+        ("metric: roc_auk, at_leest: 0.7", ("no metric measures", "at_leest")),
+        ("metric: roc_auc, at_least: high, at_most: 7", ("a number", "which it can never be")),
+        (
+            "metric: roc_auc, at_least: 75, attribute: sex",
+            ("which it can never be", "not for groups"),
+        ),
+        (
+            "metric: deletion_gain, explainer: shep, attribute: sex, at_least: 0",
+            ("no explainer", "not for groups"),
+        ),
+    ],
+)
+def test_two_mistakes_in_one_threshold_are_both_told(entry: str, both: tuple[str, str]) -> None:
+    text = "\n".join(map(str, problems(entry)))
+    assert both[0] in text
+    assert both[1] in text
+
+
+def test_a_threshold_of_a_file_is_told_with_its_own_line(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nreport:\n  thresholds:\n"
+        "    - {metric: roc_auc, at_least: 0.7, set_by: me}\n"
+        "    - {metric: accuracy, at_least: 70, set_by: me}\n"
+    )
+    with pytest.raises(ConfigProblems, match=r"mine\.yaml:5: the threshold on .accuracy."):
+        validate(compose(["experiment=mine"], str(tmp_path)))
+
+
+_DATA = [
+    ("attribute: sexx", 'attribute "sexx" is not in these data'),
+    ("attribute: sexx", 'did you mean "sex"?'),
+    ("attribute: sex, level: woman", '"woman" is not a level of sex'),
+    ("attribute: sex, level: woman", "allowed: men, women"),
+]
+
+
+@pytest.fixture(scope="session")
+def credit_schema(small_run: Any) -> Schema:
+    return Schema.from_json(load_json(small_run.folder / "artifacts" / "data" / "schema.json"))
+
+
+@pytest.mark.parametrize(("about", "said"), _DATA)
+def test_groups_that_the_data_do_not_have_are_a_problem(
+    about: str, said: str, credit_schema: Schema
+) -> None:
+    entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
+    experiment = validate(compose([f"report.thresholds=[{entry}]"]))
+    (found,) = against_data(experiment, credit_schema)
+    assert said in str(found)
+    assert found.where.startswith("command line, report.thresholds=")
+
+
+@pytest.mark.parametrize(
+    "about",
+    ["attribute: sex", "attribute: sex, level: women", "attribute: 'sex × age_band'", "why: w"],
+)
+def test_groups_that_the_data_have_are_none(about: str, credit_schema: Schema) -> None:
+    entry = f"{{metric: impact_ratio, at_least: 0.8, set_by: me, {about}}}"
+    experiment = validate(compose([f"report.thresholds=[{entry}]"]))
+    assert against_data(experiment, credit_schema) == []
+
+
+def test_check_and_run_refuse_a_group_that_is_not_there_before_anything_is_trained(
+    small_run: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "{metric: impact_ratio, attribute: sexx, at_least: 0.8, set_by: me}"
+    overrides = [*small_run.overrides(tmp_path), f"report.thresholds=[{entry}]"]
+    for command in (["check"], []):
+        assert run([*command, *overrides]) == 2
+        assert 'attribute "sexx" is not in these data' in capsys.readouterr().err
+    overrides = [one for one in overrides if not one.startswith("paths.store")]
+    with pytest.raises(ConfigProblems):
+        run_experiment(validate(compose([*overrides, f"paths.store={tmp_path}/s"])), NoReporter())
+    made = {path.name for path in (tmp_path / "s").iterdir() if not path.name.startswith(".")}
+    assert made == {"data"}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        (["met"], 0),
+        (["met", "too uncertain to say"], 0),
+        (["met", "not met"], 3),
+        (["met", "not measured"], 3),
+    ],
+)
+def test_a_threshold_that_was_not_measured_fails_where_that_is_asked_for(
+    outcomes: list[str], code: int
+) -> None:
+    declared = [{"outcome": one} for one in outcomes]
+    for asked in (True, False):
+        record = {
+            "problems": [],
+            "thresholds": declared,
+            "config": {"report": {"fail_on": asked}},
+        }
+        assert Finished(Path(), [], record).exit_code == (code if asked else 0)
+
+
+def test_every_score_of_a_run_is_declared_with_bounds_that_hold_it(small_run: Any) -> None:
+    metrics = validate(compose()).multiple["metrics"]
+    seen = set()
+    for path in (small_run.folder / "artifacts" / "measures").rglob("scores.json"):
+        key = path.relative_to(small_run.folder / "artifacts" / "measures").parts[0]
+        declared = bounds_of(key, metrics[key])
+        for score in load_json(path):
+            if score["predictor"] != "model":
+                continue
+            low, high = declared[score["metric"]]
+            least, greatest = score["bounds"]
+            assert low is None or least is None or least >= low, (key, score["metric"])
+            assert high is None or greatest is None or greatest <= high, (key, score["metric"])
+            assert low is None or score["value"] is None or score["value"] >= low
+            assert high is None or score["value"] is None or score["value"] <= high
+            assert score["attribute"] == "" or getattr(metrics[key], "needs_groups", None)
+            assert score["explainer"] == "" or metrics[key].scope != "model"
+            seen.add(score["metric"])
+    assert len(seen) > 20

@@ -1,0 +1,201 @@
+"""Images, series and wide tables that need no download: layouts, truths, and honest parts."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import PARTS, Dataset
+from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
+from deepseek_report.datasets.assembly.regions import bands, cut
+from deepseek_report.datasets.sources.digits import Digits
+from deepseek_report.datasets.sources.histology import Histology
+from deepseek_report.datasets.sources.surface_defects import SurfaceDefects
+from deepseek_report.datasets.sources.trace import Trace
+from deepseek_report.datasets.sources.wide import Wide, log_odds
+from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule, joined, split_rows
+from deepseek_report.errors import DataError
+from tests.worded import say
+
+PLUGINS = {
+    "digits": Digits(rows=300),
+    "histology": Histology(rows=200, size=16),
+    "surface_defects": SurfaceDefects(stride=32, textures=("brick", "gravel")),
+    "trace": Trace(),
+    "wide": Wide(n=300, features=60, informative=4),
+}
+
+
+@pytest.fixture(scope="module", params=PLUGINS)
+def loaded(request: pytest.FixtureRequest) -> tuple[str, Dataset]:
+    plugin = PLUGINS[request.param]
+    assert plugin.problems() == []
+    return request.param, plugin.load(3, Silent())
+
+
+def test_what_check_knows_before_reading_is_what_is_read(loaded: tuple[str, Dataset]) -> None:
+    name, dataset = loaded
+    nature = PLUGINS[name].nature
+    assert (dataset.schema.modality, dataset.schema.target.task) == (nature.modality, nature.task)
+    assert nature.classes in {None, len(dataset.schema.target.classes)}
+    assert len(PLUGINS[name].source_digest()) == 64
+    assert dataset.read == PLUGINS[name].source_digest()
+
+
+def test_every_column_has_a_name_of_its_own_and_one_player(loaded: tuple[str, Dataset]) -> None:
+    schema = loaded[1].schema
+    assert len(set(schema.names)) == len(schema.names) == loaded[1].train.inputs.shape[1]
+    assert (schema.owners >= 0).all()
+    assert len(set(schema.player_labels)) == len(schema.player_labels) == schema.owners.max() + 1
+
+
+def test_two_loads_of_one_seed_are_the_same_and_survive_the_disk(
+    loaded: tuple[str, Dataset], tmp_path
+) -> None:
+    name, dataset = loaded
+    again = PLUGINS[name].load(3, Silent())
+    dataset.save(tmp_path)
+    stored = Dataset.load(tmp_path)
+    for part in PARTS:
+        for other in (again, stored):
+            one, two = getattr(dataset, part), getattr(other, part)
+            assert np.array_equal(one.inputs, two.inputs)
+            assert np.array_equal(one.labels, two.labels)
+            assert (one.truth is None) == (two.truth is None)
+            assert one.truth is None or np.array_equal(one.truth, two.truth)
+    assert stored.schema == dataset.schema
+
+
+def test_a_card_says_where_the_data_come_from_and_what_they_cannot_say(
+    loaded: tuple[str, Dataset],
+) -> None:
+    card = loaded[1].card
+    for key in ("source", "licence", "citation", "period", "population", "decision", "limits"):
+        assert card[key], key
+
+
+def test_a_patch_holds_its_pixels_of_all_channels() -> None:
+    layout = image_layout((4, 6, 3), ("red", "green", "blue"), 4)
+    places = np.arange(72).reshape(4, 6, 3)
+    assert layout.player_labels == ("rows 1–4 × columns 1–4", "rows 1–4 × columns 5–6")
+    assert set(layout.players[1]) == set(places[:, 4:].ravel().tolist())
+    assert pixels((4, 6, 3), ("red", "green", "blue"), None)[places[1, 2, 2]].name == "r2_c3_blue"
+
+
+def test_a_window_holds_the_steps_of_one_channel() -> None:
+    layout = series_layout(7, ("flow", "heat"), 3)
+    assert layout.player_labels[-2:] == ("heat, steps 4–6", "heat, step 7")
+    assert layout.players[3] == (1, 3, 5)
+    assert moments(7, ("flow", "heat"), (None, "K"))[3].label == "heat, step 2"
+
+
+def test_regions_share_the_width_and_never_touch() -> None:
+    places = bands(512, SplitRule(0.2, 0.2), 8)
+    assert places[0][0] == 0
+    assert places[2][1] == 512
+    assert all(after[0] - before[1] == 8 for before, after in pairwise(places))
+    cuts = cut((64, 512), 32, (8, 16, 32), places)
+    for part, (start, end) in enumerate(places):
+        columns = cuts.columns[cuts.parts == part]
+        assert columns.min() >= start
+        assert columns.max() + 32 <= end
+    picture = np.arange(64 * 512).reshape(64, 512)
+    row, column = cuts.rows[5], cuts.columns[5]
+    assert np.array_equal(cuts.of(picture, 32)[5], picture[row : row + 32, column : column + 32])
+
+
+def test_a_region_that_is_too_narrow_says_so() -> None:
+    with pytest.raises(DataError, match=r"lower `dataset\.size`"):
+        cut((64, 64), 32, (8, 8, 8), bands(64, SplitRule(0.2, 0.2), 4))
+
+
+def test_the_truth_of_tissue_is_what_makes_its_label() -> None:
+    dataset = PLUGINS["histology"].load(3, Silent())
+    for part in PARTS:
+        one = getattr(dataset, part)
+        stained = one.labels == 1
+        assert (one.truth[stained].mean(axis=1) >= 0.2).all()
+        assert not one.truth[~stained].any()
+        channels = one.truth.reshape(len(one), -1, 3)
+        assert (channels == channels[..., :1]).all()
+
+
+def test_every_defective_crop_has_a_mask_and_differs_from_a_sound_one_only_there() -> None:
+    plugin = PLUGINS["surface_defects"]
+    one, other = plugin.load(3, Silent()), plugin.load(4, Silent())
+    for part in PARTS:
+        here, there = getattr(one, part), getattr(other, part)
+        assert np.array_equal(here.truth.any(axis=1), here.labels == 1)
+        sound = (here.labels == 0) & (there.labels == 1)
+        changed = here.inputs[sound] != there.inputs[sound]
+        assert changed.any()
+        assert np.array_equal(changed, there.truth[sound])
+
+
+def test_drawing_defects_leaves_the_global_generators_as_they_were() -> None:
+    random.seed(5)
+    before = random.getstate()
+    PLUGINS["surface_defects"].load(3, Silent())
+    assert random.getstate() == before
+
+
+def test_kinds_of_defects_can_be_told_apart() -> None:
+    dataset = SurfaceDefects(label="kind", stride=24).load(1, Silent())
+    assert dataset.schema.target.classes == ("sound", "scratch", "crack", "stain", "pits")
+    assert np.bincount(dataset.train.labels).min() >= 10
+
+
+def test_the_archives_test_half_stays_the_test_part() -> None:
+    archive, drawn = Trace().load(1, Silent()), Trace(split="drawn").load(1, Silent())
+    assert archive.test.instance_ids.tolist() == list(range(100, 200))
+    assert len(archive.validation) == 20
+    assert sorted(np.bincount(drawn.test.labels).tolist()) != [0, 0, 0, 100]
+    assert (drawn.test.instance_ids < 100).any()
+
+
+def test_the_label_of_the_wide_table_follows_its_truth() -> None:
+    plugin = Wide(n=4000, features=40, informative=4, block=4)
+    dataset = plugin.load(2, Silent())
+    columns = np.flatnonzero(dataset.train.truth[0])
+    assert len(columns) == 4
+    assert len(set(columns // 4)) == 4
+    assert (dataset.train.truth == dataset.train.truth[0]).all()
+    odds = log_odds(dataset.train.inputs[:, columns], plugin.strength)
+    assert odds.std() == pytest.approx(plugin.strength, rel=0.05)
+    assert np.abs(expit(odds) - dataset.train.labels).mean() < 0.25
+    within = np.corrcoef(dataset.train.inputs[:, 0], dataset.train.inputs[:, 1])[0, 1]
+    assert within == pytest.approx(0.5, abs=0.06)
+    (problem,) = Wide(features=10, block=5, informative=3).problems()
+    assert "3 informative columns in 2 blocks" in problem
+
+
+def test_units_and_copies_are_joined_into_the_finest_grouping_of_both() -> None:
+    found = joined(np.array([0, 0, 1, 2, 3]), np.array([7, 8, 8, 9, 9]))
+    assert len(set(found[:3])) == len(set(found[3:])) == 1
+    assert found[0] != found[3]
+
+
+def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
+    rule = SplitRule()
+    whole = PLUGINS["wide"].load(3, Silent()).train
+    given = GroupConstraint(parts=np.arange(len(whole)) % 3)
+    parts = split_rows(whole, rule, 1, ("a", "b"), given)
+    assert np.array_equal(parts["test"].instance_ids, whole.instance_ids[2::3])
+    units = GroupConstraint(units=np.arange(len(whole)) // 5)
+    place = dict(zip(whole.instance_ids.tolist(), (np.arange(len(whole)) // 5), strict=True))
+    parts = split_rows(whole, rule, 1, ("a", "b"), units)
+    sets = [{place[i] for i in part.instance_ids.tolist()} for part in parts.values()]
+    assert sum(map(len, sets)) == len(set.union(*sets))
+
+
+def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> None:
+    dataset = Trace().load(1, Silent())
+    (leak,) = [one for one in dataset.issues if one.check == "near_leak"]
+    assert leak.values["places"] > 1
+    assert say(leak.text).startswith(f"{leak.values['places']} steps of")
+    assert "dataset.drop" not in say(leak.recommendation)

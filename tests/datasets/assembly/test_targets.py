@@ -1,0 +1,155 @@
+"""Numbers and several labels as targets of tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
+from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.datasets.sources.diabetes import Diabetes
+from deepseek_report.datasets.sources.multi_label_demo import MultiLabelDemo
+from deepseek_report.datasets.split.strata import bands
+from deepseek_report.errors import DataError
+from deepseek_report.tasks import task_of
+from tests.worded import say
+
+N = 300
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    rng = np.random.default_rng(4)
+    size = rng.normal(100, 20, N)
+    frame = pd.DataFrame(
+        {
+            "size": size.round(2),
+            "colour": rng.choice(["red", "blue"], N),
+            "price": (3 * size + rng.normal(0, 30, N)).round(2),
+            "sunny": rng.integers(0, 2, N),
+            "warm": np.where(rng.random(N) < 0.3, "yes", "no"),
+        }
+    )
+    frame.to_csv(tmp_path / "houses.csv", index=False)
+    return str(tmp_path / "houses.csv")
+
+
+def load(path: str, **fields: object) -> Dataset:
+    return TableFile(path=path, **fields).load(3, Silent())  # type: ignore[arg-type]
+
+
+def test_a_number_of_many_values_is_predicted_as_a_number_and_keeps_its_unit(table: str) -> None:
+    source = TableFile(path=table, target="price", unit="€", drop=("sunny", "warm"))
+    assert source.nature.task == "regression"
+    dataset = source.load(3, Silent())
+    target = dataset.schema.target
+    assert (target.task, target.unit, target.classes, task_of(target).n_outputs(target)) == (
+        "regression",
+        "€",
+        ("price",),
+        1,
+    )
+    assert dataset.train.labels.dtype == np.float64
+    assert dataset.card["label_numbers"]["max"] == pd.read_csv(table)["price"].max()
+    assert dataset.card["labels"] == []
+
+
+def test_every_part_gets_its_share_of_low_and_of_high_numbers(table: str) -> None:
+    dataset = load(table, target="price")
+    whole = pd.read_csv(table)["price"]
+    for part in (dataset.train, dataset.validation, dataset.test):
+        below = float((part.labels <= whole.median()).mean())
+        assert abs(below - 0.5) < 0.05
+
+
+def test_few_numbers_are_classes_unless_a_number_is_asked_for(table: str) -> None:
+    assert TableFile(path=table, target="sunny").nature.task == "classification"
+    assert TableFile(path=table, target="sunny", task="regression").nature.task == "regression"
+    assert load(table, target="sunny", task="regression").schema.target.is_number
+
+
+def test_several_columns_are_several_labels_and_one_is_reported(table: str) -> None:
+    source = TableFile(path=table, target=("sunny", "warm"), report_label="warm", favourable=1)
+    assert source.nature.task == "multi_label"
+    dataset = source.load(3, Silent())
+    target, test = dataset.schema.target, dataset.test
+    assert target.labels == ("sunny", "warm")
+    assert target.classes == ("without warm", "with warm")
+    assert (target.explained, target.favourable) == (1, 1)
+    assert task_of(target).n_outputs(target) == 2
+    assert test.all_labels is not None
+    np.testing.assert_array_equal(test.labels, test.all_labels[:, 1])
+    assert [row["label"] for row in dataset.card["all_labels"]] == ["sunny", "warm"]
+    assert dataset.schema.names == ["size", "colour", "price"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"target": "price", "task": "classification"}, "dataset.task=regression"),
+        ({"target": ("sunny", "price")}, "says neither|say neither"),
+        ({"target": ("sunny", "warm"), "task": "regression"}, "several target columns"),
+        ({"target": "warm", "task": "multi_label"}, "one target column"),
+        ({"target": ("sunny", "warm"), "report_label": "hot"}, "report_label` is `hot`"),
+        ({"target": "colour", "task": "regression"}, "no finite number"),
+        ({"target": "price", "task": "regression", "positive": 1}, "a number has no classes"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_what_to_do(table: str, fields, said: str) -> None:
+    with pytest.raises(DataError, match=said) as caught:
+        load(table, **fields)
+    assert "What to do: " in str(caught.value)
+
+
+def test_a_feature_that_gives_the_number_away_is_found(table: str, tmp_path: Path) -> None:
+    frame = pd.read_csv(table)
+    frame["copy"] = np.exp(frame["price"] / 100)
+    frame.to_csv(tmp_path / "leaky.csv", index=False)
+    issues = load(str(tmp_path / "leaky.csv"), target="price").issues
+    leaks = [one.values["feature"] for one in issues if one.check == "near_leak"]
+    assert leaks == ["copy"]
+
+
+def test_rows_with_the_same_inputs_and_another_number_contradict(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"x": np.repeat(np.arange(60.0), 2), "y": np.arange(120.0)})
+    frame.to_csv(tmp_path / "twice.csv", index=False)
+    dataset = load(
+        str(tmp_path / "twice.csv"), target="y", columns={"x": ColumnDeclaration(kind="numeric")}
+    )
+    assert dataset.card["leakage"]["contradictory_rows"] == 120
+    found = next(one for one in dataset.issues if one.check == "duplicates")
+    assert say(found.text) == "120 rows have the inputs of a row with another number."
+
+
+def test_bands_have_nearly_the_same_size_and_keep_equal_values_together() -> None:
+    values = np.random.default_rng(0).normal(size=500)
+    assert np.ptp(np.bincount(bands(values))) <= 2
+    tied = np.repeat([1.0, 2.0], [90, 10])
+    assert len({*bands(tied)[:90].tolist()}) == 1
+
+
+def test_the_diabetes_data_come_whole_and_in_their_units() -> None:
+    source = Diabetes()
+    assert source.nature.task == "regression"
+    dataset = source.load(1, Silent())
+    assert dataset.card["rows"] == 442
+    assert dataset.schema.feature("age").unit == "years"
+    assert 19 <= np.nanmin(dataset.train.inputs[:, 0]) < 30
+    assert {one.name for one in dataset.schema.attributes} == {"age_band", "sex"}
+
+
+def test_the_generated_labels_depend_on_the_words_and_not_on_the_idle_counts() -> None:
+    dataset = MultiLabelDemo(n=1500).load(2, Silent())
+    train = dataset.train
+    names, label = dataset.schema.names, train.labels.astype(float)
+    strength = {
+        name: abs(np.corrcoef(train.inputs[:, j], label)[0, 1]) for j, name in enumerate(names)
+    }
+    idle = [value for name, value in strength.items() if name.startswith("idle")]
+    assert max(idle) < 0.1 < max(strength.values())
+    assert "generated" in say(dataset.card["title"]).lower()

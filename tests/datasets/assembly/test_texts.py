@@ -1,0 +1,297 @@
+"""From texts to tokens and parts: copies, the split, the tokenizer, the layout, the checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.schema import Schema, Target
+from deepseek_report.artifacts.split import DataIssue, Dataset
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
+from deepseek_report.datasets.assembly.texts import Corpus, TextRule, assemble_texts, length_bands
+from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.checks.cues import find_cues
+from deepseek_report.datasets.readers.tokenizing import learn, tokenizer_problem
+from deepseek_report.datasets.split.splitting import SplitRule
+from deepseek_report.errors import ConfigError, DataError
+from tests.worded import say
+
+NOUNS = ["room", "meal", "film", "book", "train", "soup", "phone", "bag"]
+
+
+def reviews(n: int = 200, seed: int = 0) -> tuple[list[str], np.ndarray]:
+    """Texts of noise words; the label is a coin."""
+    random = np.random.default_rng(seed)
+    words = np.array([f"{noun}{i}" for noun in NOUNS for i in "abcdef"])
+    texts = [" ".join(random.choice(words, random.integers(4, 9))) for _ in range(n)]
+    return texts, random.permutation(np.arange(n) % 2)
+
+
+def load(texts: list[str], labels: Any, rule: dict[str, Any] | None = None, **how: Any) -> Dataset:
+    target = Target("mood", "Mood", ("sad", "glad"), favourable=1)
+    answer = EncodedTarget(target, np.asarray(labels, dtype=np.int64))
+    source = TableSource("x", "0", Description("x", "X"), {}, TargetRule("mood"))
+    split = SplitRule(**{"duplicates": "drop", **(rule or {})})
+    return assemble_texts(Corpus(texts, answer), source, TextRule(**how), split, 1)
+
+
+def found(dataset: Dataset) -> dict[str, DataIssue]:
+    return {one.check: one for one in dataset.issues}
+
+
+def read_back(dataset: Dataset, row: int) -> list[str]:
+    known = dataset.train.inputs[row]
+    return [dataset.schema.vocabulary[int(i)] for i in known[~np.isnan(known)]]
+
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+def test_tokens_spell_the_text_and_the_end_is_nan() -> None:
+    texts, labels = reviews()
+    dataset = load(texts, labels)
+    for row in range(20):
+        assert " ".join(read_back(dataset, row)) == texts[dataset.train.instance_ids[row]]
+    ended = np.isnan(dataset.train.inputs)
+    assert (np.diff(ended.astype(int), axis=1) >= 0).all()
+
+
+def test_the_layout_has_one_player_a_place_and_a_mask() -> None:
+    schema = load(*reviews()).schema
+    assert schema.layout is not None
+    assert schema.modality == "text"
+    assert schema.layout.shape == (len(schema.features),)
+    assert (schema.owners == np.arange(len(schema.features))).all()
+    assert schema.vocabulary[:2] == ("[unknown]", "[mask]")
+    assert schema.layout.mask == 1
+    assert schema.player_labels[2] == "word 3"
+    assert len({id(one.categories) for one in schema.features}) == 1
+    assert not any(one.mutable for one in schema.features)
+    assert Schema.from_json(schema.to_json()) == schema
+
+
+def test_words_of_other_parts_are_unknown() -> None:
+    texts, labels = reviews()
+    first = load(texts, labels)
+    inside = set(first.test.instance_ids.tolist())
+    marked = [f"{text} zebra" if i in inside else text for i, text in enumerate(texts)]
+    dataset = load(marked, labels)
+    assert (dataset.test.instance_ids == first.test.instance_ids).all()
+    assert "zebra" not in dataset.schema.vocabulary
+    last = dataset.test.inputs[0][~np.isnan(dataset.test.inputs[0])][-1]
+    assert last == 0
+
+
+def test_long_texts_lose_their_end_and_the_check_says_so() -> None:
+    texts, labels = reviews()
+    dataset = load([f"{text} {'long ' * 30}" for text in texts], labels, max_length=12)
+    assert dataset.train.inputs.shape[1] == 12
+    assert found(dataset)["cut_texts"].values["n"] == 200
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "pieces"])
+def test_a_tokenizer_is_the_same_each_time_and_keeps_to_its_size(kind: str) -> None:
+    texts, _ = reviews(120)
+    first, second = learn(kind, texts, 60), learn(kind, texts, 60)
+    assert first.tokens == second.tokens
+    assert first.cut(texts) == second.cut(texts)
+    assert len(first.tokens) <= 60
+    assert len(set(first.tokens)) == len(first.tokens)
+
+
+def test_pieces_join_what_often_stands_together_and_mark_what_goes_on() -> None:
+    tokenizer = learn("pieces", ["房间大 flying", "房间小 trying", "房间 fly try"] * 9, 60)
+    (ids,) = tokenizer.cut(["房间好 frying"])
+    tokens = [tokenizer.tokens[i] for i in ids]
+    assert tokens[:2] == ["房间", "[unknown]"]
+    assert "".join(one.removeprefix("##") for one in tokens[2:]) == "frying"
+
+
+def test_the_tokenizer_of_a_checkpoint_gives_its_own_ids(tmp_path: Any) -> None:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["[PAD]", "[UNK]", "[MASK]", *NOUNS]
+    places = {word: i for i, word in enumerate(words)}
+    made = Tokenizer(WordLevel(places, unk_token=words[1]))
+    made.pre_tokenizer = Whitespace()
+    names = {"unk_token": "[UNK]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+    PreTrainedTokenizerFast(tokenizer_object=made, **names).save_pretrained(tmp_path)
+    tokenizer = learn(str(tmp_path), [], 10)
+    assert tokenizer.tokens == tuple(words)
+    assert (tokenizer.unknown, tokenizer.mask) == (1, 2)
+    assert tokenizer.cut(["meal zebra room"]) == [[4, 1, 3]]
+    assert tokenizer_problem(str(tmp_path)) is None
+
+
+def test_a_tokenizer_that_cannot_be_is_told(tmp_path: Any) -> None:
+    assert "did you mean `words`" in str(tokenizer_problem("word"))
+    assert "no tokenizer is in this folder" in str(tokenizer_problem(str(tmp_path)))
+    assert "there is no folder" in str(tokenizer_problem("./nowhere"))
+    with pytest.raises(ConfigError):
+        learn("nowhere", [], 10)
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+
+def test_copies_are_dropped_and_counted_by_how_near_they_are() -> None:
+    texts, labels = reviews()
+    more = [texts[0], texts[1].upper() + "!!"]
+    dataset = load([*texts, *more], [*labels, labels[0], labels[1]])
+    issue = found(dataset)["duplicates"]
+    assert (issue.values["exact"], issue.values["near"]) == (1, 1)
+    assert "only the first of each is kept" in say(issue.text)
+    assert dataset.card["rows"] == 200
+    assert dataset.card["duplicates"] == 2
+
+
+def test_texts_with_two_labels_are_all_left_out() -> None:
+    texts, labels = reviews()
+    dataset = load([*texts, texts[0]], [*labels, 1 - labels[0]])
+    issue = found(dataset)["contradictions"]
+    assert issue.values == {"n": 2, "share": 2 / 201, "dropped": True}
+    assert dataset.card["rows"] == 199
+
+
+def test_near_copies_stay_in_one_part_unless_they_stand_apart() -> None:
+    texts, labels = reviews()
+    doubled = [*texts, *(text.upper() for text in texts)]
+    both = [*labels, *labels]
+    together = load(doubled, both, {"duplicates": "together"})
+    assert "duplicates_across_parts" not in found(together)
+    assert "kept in one part" in say(found(together)["duplicates"].text)
+    apart = found(load(doubled, both, {"duplicates": "apart"}))["duplicates_across_parts"]
+    assert apart.severity == "high"
+    assert apart.values["n"] > 50
+
+
+def test_texts_that_differ_only_in_unknown_words_are_counted_across_parts() -> None:
+    texts, labels = reviews()
+    once = [f"see once{i}" for i in range(100)]
+    dataset = load([*texts, *once], [*labels, *np.arange(100) % 2])
+    seen = {row.tobytes() for row in dataset.train.inputs}
+    n = sum(row.tobytes() in seen for row in dataset.test.inputs)
+    assert n > 10
+    issue = found(dataset)["same_inputs_across_parts"]
+    assert (issue.values["n"] >= n, issue.severity) == (True, "medium")
+    assert "have exactly the tokens of a text in another part" in say(issue.text)
+    assert "duplicates_across_parts" not in found(dataset)
+    leakage = dataset.card["leakage"]
+    assert (leakage["duplicates_across"], leakage["same_inputs_across"]) == (0, issue.values["n"])
+
+
+def test_texts_of_known_words_are_the_same_in_no_two_parts() -> None:
+    dataset = load(*reviews())
+    assert "same_inputs_across_parts" not in found(dataset)
+    assert dataset.card["leakage"]["same_inputs_across"] == 0
+
+
+def test_empty_texts_are_left_out_and_told() -> None:
+    texts, labels = reviews()
+    dataset = load([*texts, "", "  \n"], [*labels, 0, 1])
+    assert found(dataset)["missing_values"].values["n"] == 2
+    assert dataset.card["rows"] == 200
+
+
+def test_only_empty_texts_are_refused() -> None:
+    with pytest.raises(DataError, match="no text is left"):
+        load([""] * 40, np.arange(40) % 2)
+
+
+# --- what gives the label away --------------------------------------------------------------------
+
+
+def test_noise_has_no_cue_and_no_telling_length() -> None:
+    issues = found(load(*reviews(600)))
+    assert not {"spurious_cues", "telling_words", "near_leak", "telling_length"} & set(issues)
+
+
+def test_a_handle_that_gives_the_label_away_is_found_with_its_counts() -> None:
+    texts, labels = reviews(600)
+    random = np.random.default_rng(4)
+    named = random.random(600) < np.where(labels == 1, 0.6, 0.1)
+    names = np.where(named, "@air", "@sea")
+    dataset = load([f"{name} {text}" for name, text in zip(names, texts, strict=True)], labels)
+    issue = found(dataset)["spurious_cues"]
+    cue = next(one for one in issue.values["cues"] if one["word"] == "@air")
+    assert (cue["form"], cue["outcome"], cue["n"]) == ("handle", "glad", int(named.sum()))
+    assert cue["hits"] == int(named[labels == 1].sum())
+    assert cue["low"] < cue["rate"] < cue["high"]
+    assert issue.severity == "high"
+    assert "dataset.hide=[handles]" in say(issue.recommendation)
+    hidden = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
+    assert "spurious_cues" not in found(load(hidden, labels, hide=("handles",)))
+
+
+def test_a_planted_word_of_one_class_is_a_near_leak() -> None:
+    texts, labels = reviews(600)
+    labels = np.where(np.arange(600) % 3 == 0, 1, 0)
+    texts = [
+        f"{t} planted" if one and i % 2 else t
+        for i, (t, one) in enumerate(zip(texts, labels, strict=True))
+    ]
+    leak = found(load(texts, labels))["near_leak"]
+    assert leak.values["word"] == "planted"
+    assert (leak.values["n"], leak.values["hits"]) == (100, 100)
+
+
+def test_cues_agree_with_counting_by_hand() -> None:
+    random = np.random.default_rng(0)
+    inside = random.random(400) < 0.4
+    has = random.random(400) < np.where(inside, 0.8, 0.1)
+    words = [frozenset({"x"} if one else {"y"}) for one in has]
+    cues = {cue.word: cue for cue in find_cues(words, [("a", inside), ("b", ~inside)])}
+    assert {word: cue.outcome for word, cue in cues.items()} == {"x": "a", "y": "b"}
+    assert (cues["x"].n, cues["x"].hits) == (has.sum(), (has & inside).sum())
+    assert cues["y"].base == pytest.approx((~inside).mean())
+
+
+def test_a_rare_word_is_no_cue() -> None:
+    words = [frozenset({"x"})] * 19 + [frozenset()] * 200
+    assert find_cues(words, [("a", np.arange(219) < 19)]) == []
+
+
+def test_a_class_of_long_texts_is_told() -> None:
+    texts, labels = reviews(400)
+    texts = [t + " more words here" if one else t for t, one in zip(texts, labels, strict=True)]
+    issue = found(load(texts, labels))["telling_length"]
+    assert issue.values["auc"] > 0.8
+    assert issue.values["class"] in {"sad", "glad"}
+
+
+# --- groups, card ---------------------------------------------------------------------------------
+
+
+def test_bands_of_length_are_named_and_hold_every_text() -> None:
+    texts = [" ".join(["word"] * n) for n in range(1, 31)]
+    attribute, codes = length_bands(texts)
+    assert attribute.levels == ("under 10 words", "10–19 words", "20 or more words")
+    assert np.bincount(codes).tolist() == [9, 10, 11]
+    chinese, _ = length_bands(["好" * n for n in range(1, 31)])
+    assert chinese.levels[0] == "under 10 characters"
+
+
+def test_the_card_has_no_row_for_single_places() -> None:
+    card = load(*reviews()).card
+    assert card["numeric"] == card["categorical"] == card["correlations"] == []
+    assert card["missing"] == {}
+    assert card["texts"]["vocabulary"] == 50
+    assert [say(row["class"]) for row in card["texts"]["lengths"]] == ["all", "sad", "glad"]
+
+
+def test_a_number_can_be_the_target() -> None:
+    texts, _ = reviews()
+    numbers = np.array([float(len(text.split())) for text in texts])
+    target = Target("n", "Words", ("Words",), favourable=0, explained=0, task="regression")
+    source = TableSource("x", "0", Description("x", "X"), {}, TargetRule("n"))
+    corpus = Corpus(texts, EncodedTarget(target, numbers))
+    dataset = assemble_texts(corpus, source, TextRule(), SplitRule(), 1)
+    assert say(found(dataset)["telling_length"].values["class"]) == "the upper half"
+    assert replace(dataset.train).labels.dtype == np.float64

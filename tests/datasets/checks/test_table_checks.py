@@ -1,0 +1,158 @@
+"""The checks and the card's numbers, against slow or foreign ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import DataIssue
+from deepseek_report.datasets.assembly.attribute_levels import band_labels
+from deepseek_report.datasets.checks.correlations import spearman
+from deepseek_report.datasets.checks.leaks import auc
+from deepseek_report.datasets.sources.csv import TableFile
+from tests.worded import say
+
+
+def noise(n: int = 400) -> pd.DataFrame:
+    random = np.random.default_rng(3)
+    return pd.DataFrame(
+        {"x": random.normal(size=n), "y": random.normal(size=n), "label": np.arange(n) % 2}
+    )
+
+
+def issues(frame: pd.DataFrame, folder: Path, **fields: Any) -> dict[str, DataIssue]:
+    path = folder / "t.parquet"
+    frame.to_parquet(path)
+    plugin = TableFile(path=str(path), target="label", source="s", period="p", **fields)
+    return {one.check: one for one in plugin.load(1, Silent()).issues}
+
+
+def test_spearman_is_that_of_pandas_without_gaps() -> None:
+    values = np.random.default_rng(0).integers(0, 9, (200, 5)).astype(float)
+    expected = pd.DataFrame(values).corr(method="spearman").to_numpy()
+    assert spearman(values) == pytest.approx(expected)
+
+
+def test_spearman_with_gaps_is_pearson_of_the_ranks_where_both_are_known() -> None:
+    values = np.random.default_rng(0).normal(size=(300, 3))
+    values[np.random.default_rng(1).random((300, 3)) < 0.2] = np.nan
+    expected = pd.DataFrame(values).rank().corr().to_numpy()
+    assert spearman(values) == pytest.approx(expected)
+
+
+def test_a_constant_column_is_correlated_with_nothing() -> None:
+    values = np.column_stack([np.ones(50), np.arange(50)])
+    assert spearman(values)[0, 1] == 0
+
+
+def test_auc_is_that_of_sklearn() -> None:
+    from sklearn.metrics import roc_auc_score
+
+    random = np.random.default_rng(5)
+    labels, scores = random.random(200) < 0.3, random.integers(0, 20, 200).astype(float)
+    assert auc(scores, labels) == pytest.approx(roc_auc_score(labels, scores))
+    assert auc(scores, np.zeros(200, dtype=bool)) == 0.5
+
+
+def test_noise_has_no_issue_but_what_is_undeclared(tmp_path: Path) -> None:
+    assert set(issues(noise(), tmp_path)) == {"population_limits"}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_feature_that_is_the_label_is_a_near_leak(tmp_path: Path, sign: int) -> None:
+    frame = noise()
+    frame["x"] = sign * (frame["label"] + frame["x"] / 20)
+    leak = issues(frame, tmp_path)["near_leak"]
+    assert leak.severity == "high"
+    assert leak.values["feature"] == "x"
+    assert leak.values["auc"] > 0.99
+
+
+def test_a_feature_with_a_category_for_each_row_is_no_leak(tmp_path: Path) -> None:
+    frame = noise().assign(word=[f"w{i // 2}" for i in range(400)])
+    assert "near_leak" not in issues(frame, tmp_path, max_categories=1000)
+
+
+def test_a_category_that_decides_the_rare_class_is_a_near_leak(tmp_path: Path) -> None:
+    frame = noise(1000)
+    frame["label"] = (np.arange(1000) % 5 == 0).astype(int)
+    frame["refused"] = np.where(np.arange(1000) % 20 == 0, "yes", "no")
+    leak = issues(frame, tmp_path)["near_leak"]
+    assert (leak.values["n"], leak.values["n_class"]) == (50, 50)
+    assert say(leak.text).startswith("Of the 50 rows with “refused: yes”, 50 (100.0\u00a0%)")
+
+
+def test_a_category_of_the_common_class_is_no_near_leak(tmp_path: Path) -> None:
+    frame = noise(1000)
+    frame["label"] = (np.arange(1000) % 5 == 0).astype(int)
+    frame["paid"] = np.where(np.arange(1000) % 10 == 1, "yes", "no")
+    assert "near_leak" not in issues(frame, tmp_path)
+
+
+def test_missing_cells_that_decide_the_label_are_a_near_leak(tmp_path: Path) -> None:
+    frame = noise()
+    frame["label"] = (np.arange(400) % 4 == 0).astype(int)
+    frame.loc[np.arange(400) % 8 == 0, "x"] = np.nan
+    leak = issues(frame, tmp_path)["near_leak"]
+    assert (say(leak.values["category"]), leak.values["n"]) == ("missing", 50)
+
+
+def test_copies_across_parts_are_told_where_rows_stand_apart(tmp_path: Path) -> None:
+    frame = pd.concat([noise(200)] * 2, ignore_index=True)
+    assert issues(frame, tmp_path)["duplicates"].values["n"] == 200
+    apart = issues(frame, tmp_path, duplicates="apart")
+    assert apart["duplicates_across_parts"].severity == "high"
+    assert "duplicates_across_parts" not in issues(frame, tmp_path, duplicates="drop")
+
+
+def test_a_constant_feature_and_rare_categories_are_told(tmp_path: Path) -> None:
+    frame = noise().assign(same=7, word=["rare"] * 5 + ["often"] * 395)
+    found = issues(frame, tmp_path)
+    assert found["constant_feature"].values == {"feature": "same"}
+    assert [one["n"] for one in found["rare_categories"].values["categories"]] == [5]
+
+
+def test_a_rare_class_is_told_by_its_share(tmp_path: Path) -> None:
+    frame = noise(2000)
+    frame["label"] = (np.arange(2000) < 15).astype(int)
+    issue = issues(frame, tmp_path)["label_balance"]
+    assert issue.severity == "high"
+    assert issue.values["n"] == 15
+
+
+def test_correlated_features_are_told_with_the_strongest_pair(tmp_path: Path) -> None:
+    frame = noise().assign(z=lambda f: -(f["x"] ** 3))
+    issue = issues(frame, tmp_path)["correlated_features"]
+    assert issue.values["strongest"]["spearman"] == -1
+
+
+def test_every_issue_says_what_to_do(tmp_path: Path) -> None:
+    frame = pd.concat([noise(60).assign(z=lambda f: f["x"], c=1)] * 2, ignore_index=True)
+    frame.loc[3, "y"] = np.nan
+    found = issues(frame, tmp_path, sensitive=("y",))
+    assert len(found) >= 6
+    for issue in found.values():
+        assert say(issue.text).endswith(".")
+        assert say(issue.recommendation).endswith(
+            (".", "]'")
+        )  # a sentence, or an override to paste
+
+
+def test_bands_are_named_as_people_say_them() -> None:
+    assert band_labels(np.array([25.0, 26.0, 30.0]), True, "years") == [
+        "under 25",
+        "25",
+        "26–29",
+        "30 or more",
+    ]
+    assert band_labels(np.array([0.5, 1.5]), False, None) == [
+        "under 0.500",
+        "0.500 to under 1.50",
+        "1.50 or more",
+    ]
+    assert band_labels(np.array([]), True, None) == ["all"]

@@ -1,0 +1,140 @@
+"""Texts of one's own: classes, numbers and several labels from every kind of file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.split import Dataset
+from deepseek_report.datasets.sources.text_file import TextFile
+from deepseek_report.errors import DataError
+from tests.worded import say
+
+
+def letters(n: int = 120) -> pd.DataFrame:
+    random = np.random.default_rng(2)
+    words = np.array([f"{a}{b}" for a in "klmnprst" for b in ("ab", "eg", "id", "um")])
+    good = np.arange(n) % 2 == 0
+    body = [" ".join(random.choice(words, 8)) for _ in range(n)]
+    tags = np.array(["bill|phone", "bill", "", "phone"])[random.integers(0, 4, n)]
+    return pd.DataFrame(
+        {
+            "body": body,
+            "mood": np.where(good, "calm", "angry"),
+            "bill": ["bill" in one for one in tags],
+            "phone": ["phone" in one for one in tags],
+            "tags": tags,
+            "days": np.round(random.gamma(2, 3, n), 2),
+            "office": random.choice(["north", "south"], n),
+        }
+    )
+
+
+def plugin(folder: Path, name: str = "letters.csv", **fields: Any) -> TextFile:
+    path, frame = folder / name, letters()
+    if name.endswith(".parquet"):
+        frame.to_parquet(path)
+    elif name.endswith(".jsonl"):
+        rows = frame.assign(tags=[one.split("|") if one else [] for one in frame["tags"]])
+        path.write_text("\n".join(json.dumps(one) for one in rows.to_dict("records")), "utf-8")
+    else:
+        frame.to_csv(path, index=False)
+    return TextFile(path=str(path), text="body", **{"target": "mood", **fields})
+
+
+def load(one: TextFile) -> Dataset:
+    assert one.problems() == []
+    dataset = one.load(1, Silent())
+    assert (one.nature.modality, one.nature.task) == ("text", dataset.schema.target.task)
+    return dataset
+
+
+@pytest.mark.parametrize("name", ["letters.csv", "letters.parquet", "letters.jsonl"])
+def test_classes_come_from_every_kind_of_file(tmp_path: Path, name: str) -> None:
+    dataset = load(plugin(tmp_path, name, favourable="calm", sensitive=("office",)))
+    assert dataset.schema.target.classes == ("calm", "angry")
+    assert [one.name for one in dataset.schema.attributes] == ["office", "length_band"]
+    assert all(one.source is None for one in dataset.schema.attributes)
+    assert dataset.card["rows"] == 120
+    assert dataset.train.inputs.shape[1] == 8
+
+
+def test_a_number_is_predicted_as_one(tmp_path: Path) -> None:
+    dataset = load(plugin(tmp_path, target="days", unit="days"))
+    assert (dataset.schema.target.task, dataset.schema.target.unit) == ("regression", "days")
+    assert dataset.train.labels.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("letters.csv", {"target": ("bill", "phone"), "report_label": "phone"}),
+        ("letters.csv", {"target": "tags", "label_separator": "|", "report_label": "phone"}),
+        ("letters.jsonl", {"target": "tags", "label_separator": "|", "report_label": "phone"}),
+    ],
+)
+def test_several_labels_come_as_columns_as_a_list_or_joined(
+    tmp_path: Path, name: str, how: dict[str, Any]
+) -> None:
+    dataset = load(plugin(tmp_path, name, **how))
+    target = dataset.schema.target
+    assert (target.task, set(target.labels)) == ("multi_label", {"bill", "phone"})
+    assert target.labels[target.label_index] == "phone"
+    frame = letters()
+    for part in (dataset.train, dataset.test):
+        assert part.all_labels is not None
+        assert (part.labels == frame["phone"].to_numpy()[part.instance_ids]).all()
+        bill = part.all_labels[:, target.labels.index("bill")]
+        assert (bill == frame["bill"].to_numpy()[part.instance_ids]).all()
+
+
+def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
+    frame = letters()
+    frame.loc[:3, "tags"] += "|rare"
+    path = tmp_path / "t.csv"
+    frame.to_csv(path, index=False)
+    one = TextFile(path=str(path), text="body", target="tags", label_separator="|")
+    dataset = load(one)
+    assert "rare" not in dataset.schema.target.labels
+    assert any("1 label is left out" in say(note) for note in dataset.card["preparation"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"text": None}, "`text` is not set"),
+        ({"text": "bodi"}, "did you mean `body`"),
+        ({"target": "body"}, "`body` has two roles"),
+        ({"tokenizer": "word"}, "did you mean `words`"),
+        ({"label_separator": "|", "target": ("bill", "phone")}, "several target columns"),
+        ({"label_separator": "|", "task": "regression"}, "task regression"),
+        ({"path": "none.jsonl"}, "there is no such file"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_before_loading(
+    tmp_path: Path, fields: dict[str, Any], said: str
+) -> None:
+    from dataclasses import replace
+
+    found = " ".join(replace(plugin(tmp_path), **fields).problems())
+    assert said in found
+    assert "What to do: " in found
+
+
+def test_a_broken_line_of_json_is_numbered(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"body": "a", "mood": "b"}\n[1]\n')
+    with pytest.raises(DataError, match="line 2 is no JSON object"):
+        TextFile(path=str(path), text="body", target="mood").load(1, Silent())
+
+
+def test_a_label_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    one = plugin(tmp_path, target="tags", label_separator="|", report_label="fax")
+    with pytest.raises(DataError, match="not a frequent label"):
+        one.load(1, Silent())

@@ -1,0 +1,119 @@
+"""Wide tables and arrays: the checks stay bounded, and say what they limited."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import DataIssue, Dataset, Split
+from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
+from deepseek_report.datasets.assembly.layouts import image_layout, moments, pixels, series_layout
+from deepseek_report.datasets.assembly.targets import TargetRule
+from deepseek_report.datasets.card.array_card import constant_columns, describe_values
+from deepseek_report.datasets.card.data_card import Description
+from deepseek_report.datasets.checks.leaks import areas
+from deepseek_report.datasets.split.splitting import SplitRule
+from tests.worded import say
+
+
+def dataset(inputs: np.ndarray, layout: Layout | None = None) -> Dataset:
+    n, width = inputs.shape
+    features = tuple(Feature(f"g{i}", f"Gene {i}", "numeric") for i in range(width))
+    schema = Schema(features, Target("y", "Y", ("no", "yes"), 0), layout=layout)
+    rows = Split(inputs, np.arange(n) % 2, np.arange(n))
+    source = TableSource("f", "0", Description("x", "X"), {}, TargetRule("y"))
+    return assemble(EncodedTable(schema, rows), source, SplitRule(), 1)
+
+
+def found(data: Dataset) -> dict[str, DataIssue]:
+    return {one.check: one for one in data.issues}
+
+
+def test_a_thousand_columns_are_compared_and_the_others_are_told() -> None:
+    inputs = np.random.default_rng(0).normal(size=(80, 1200))
+    inputs[:, 0] += 2 * (np.arange(80) % 2)
+    inputs[:, 1] = inputs[:, 0]
+    data = dataset(inputs)
+    (limit,) = data.card["limited"]
+    assert say(limit) == (
+        "Of 1\u202f200 features, the 1\u202f000 that are most closely related to the label were "
+        "compared with one another; pairs among the others were not searched."
+    )
+    strongest = found(data)["correlated_features"].values["strongest"]
+    assert (strongest["a"], strongest["b"]) == ("g0", "g1")
+    assert dataset(inputs[:, :9]).card["limited"] == []
+
+
+def test_many_noise_columns_of_few_rows_are_no_leaks() -> None:
+    assert "near_leak" not in found(dataset(np.random.default_rng(1).normal(size=(64, 3000))))
+
+
+def test_many_leaks_and_constant_columns_are_told_together() -> None:
+    random = np.random.default_rng(2)
+    inputs = random.normal(size=(100, 30))
+    inputs[:, :9] = (np.arange(100) % 2)[:, None] + inputs[:, :9] / 20
+    inputs[:, 20:] = 3
+    data = dataset(inputs)
+    leaks = [one for one in data.issues if one.check == "near_leak"]
+    assert len(leaks) == 6
+    assert say(leaks[-1].text) == "4 further features decide the label almost alone."
+    assert say(found(data)["constant_feature"].text).startswith("10 of 30 features")
+
+
+def test_the_areas_of_all_columns_are_those_of_sklearn() -> None:
+    random = np.random.default_rng(3)
+    labels, values = random.integers(0, 3, 90), random.integers(0, 9, (90, 4)).astype(float)
+    values[random.random((90, 4)) < 0.2] = np.nan
+    made = areas(values, labels, 3)
+    for one in range(3):
+        for column in range(4):
+            known = ~np.isnan(values[:, column])
+            expected = roc_auc_score(labels[known] == one, values[known, column])
+            assert made[one, column] == pytest.approx(expected)
+
+
+def test_images_are_told_by_channel_and_margins_as_a_count() -> None:
+    random = np.random.default_rng(4)
+    inputs = random.random((60, 18))
+    inputs[:, [0, 1, 6]] = 0
+    places = tuple((i,) for i in range(18))
+    layout = Layout("image", (3, 3, 2), places, tuple(f"pixel {i}" for i in range(18)))
+    data = dataset(inputs, layout)
+    assert data.card["numeric"] == []
+    assert data.card["values"]["shape"] == [3, 3, 2]
+    assert data.card["values"]["channels"][1]["max"] == pytest.approx(inputs[:, 1::2].max())
+    assert data.card["values"]["constant_columns"] == 3
+    assert found(data)["constant_feature"].severity == "info"
+    assert "correlated_features" not in found(data)
+
+
+def test_the_end_of_a_short_series_is_no_gap() -> None:
+    inputs = np.random.default_rng(5).random((60, 8))
+    inputs[:20, 5:] = np.nan
+    layout = Layout("series", (8, 1), tuple((i,) for i in range(8)), tuple("abcdefgh"))
+    data = dataset(inputs, layout)
+    assert (data.card["values"]["shortest"], data.card["values"]["longest"]) == (5, 8)
+    assert "missing_values" not in found(data)
+    inputs[3, 2] = np.nan
+    assert found(dataset(inputs, layout))["missing_values"].values["cells"] == 1
+
+
+def test_a_column_without_any_value_is_constant_and_one_with_gaps_is_not() -> None:
+    nan = np.nan
+    assert constant_columns(np.array([[1, nan, 2, 0], [1, nan, nan, 1]])) == [0, 1]
+
+
+def test_the_channels_of_an_image_and_of_a_series_are_called_by_their_names() -> None:
+    shape = (2, 2, 3)
+    features = pixels(shape, ("red", "green", "blue"), None)
+    target = Target("y", "y", ("no", "yes"), favourable=0)
+    coloured = Schema(features, target, layout=image_layout(shape, ("red", "green", "blue"), 1))
+    steps = moments(3, ("heat, inside", "flow"), ("°C", None))
+    course = Schema(steps, target, layout=series_layout(3, ("heat, inside", "flow"), 1))
+    for schema, names in ((coloured, ["red", "green", "blue"]), (course, ["heat, inside", "flow"])):
+        assert schema.layout is not None
+        part = Split(np.zeros((2, len(schema.features))), np.zeros(2), np.arange(2))
+        told = describe_values(schema, schema.layout, part)["channels"]
+        assert [one["label"] for one in told] == names

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_report.data_kinds.reference import typical_row
+from deepseek_report.explainers.gradients.embedding_gradients import log_odds
+from deepseek_report.explainers.gradients.input_x_gradient import InputXGradient
+from deepseek_report.explainers.gradients.integrated_gradients import IntegratedGradients
+from tests.worded import say
+
+WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
+
+
+@pytest.fixture
+def given(toy_schema, toy_classifier, linear_module, context):
+    return context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
+
+
+def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(given) -> None:
+    found = IntegratedGradients(n_steps=2).explain(given)
+    baseline = typical_row(given.background, given.classifier.schema)
+    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * (given.inputs - baseline), atol=1e-5)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
+
+
+def test_input_times_gradient_of_a_linear_model_is_weight_times_input(given) -> None:
+    found = InputXGradient().explain(given)
+    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * given.inputs, atol=1e-5)
+    assert found.base_values is None
+
+
+def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
+    toy_schema, toy_classifier, linear_module, context
+) -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 3))
+    classifier = toy_classifier(toy_schema(3, n_classes=3), module=linear_module(weights))
+    found = IntegratedGradients(n_steps=64).explain(context(classifier, target=2))
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+
+
+def test_the_gap_is_told_as_a_share_of_the_distance(given) -> None:
+    assert "below 0.1" in say(IntegratedGradients().explain(given).notes[1])
+
+
+def test_log_odds_are_those_of_the_softmax() -> None:
+    logits = torch.tensor([[0.3, -1.0, 2.0]], dtype=torch.float64)
+    p = torch.softmax(logits, dim=1)[:, 1]
+    assert torch.allclose(log_odds(logits, 1), torch.log(p / (1 - p)))
+
+
+def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(
+    layout_schema, toy_classifier, context
+) -> None:
+    class Places(torch.nn.Module):
+        """A unit a place that holds the token's number, 0 where the text has ended."""
+
+        unit_features = tuple(range(8))
+
+        def embed(self, inputs: torch.Tensor) -> torch.Tensor:
+            return torch.nan_to_num(inputs)[:, :, None]
+
+        def forward_embedded(self, embedded: torch.Tensor) -> torch.Tensor:
+            total = embedded[:, :, 0].sum(dim=1)
+            return torch.stack([torch.zeros_like(total), total], dim=1)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.forward_embedded(self.embed(inputs))
+
+    inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
+    given = context(toy_classifier(layout_schema("text"), module=Places()), inputs=inputs)
+    found = IntegratedGradients(n_steps=4).explain(replace(given, positions=np.arange(2)))
+    np.testing.assert_allclose(found.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(found.base_values, [2, 8], atol=1e-6)
+    assert "every token masked" in say(found.notes[0])

@@ -1,0 +1,55 @@
+"""Elementary effects against their closed form, and what they gain in a wide table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.explainers.shapley import screening
+from deepseek_report.explainers.shapley.screening import elementary_effects, planned_questions
+from deepseek_report.explainers.shapley.shap import Shap
+
+
+def wide(columns: int) -> Schema:
+    features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(columns))
+    return Schema(features, Target("y", "y", ("no", "yes"), 0))
+
+
+def of_a_line(weights: np.ndarray):
+    return lambda rows: 1 / (1 + np.exp(-(rows @ weights)))
+
+
+def test_of_two_rows_the_effects_are_weights_times_distances(
+    toy_classifier, context, monkeypatch
+) -> None:
+    weights = np.array([0.5, -1.0, 0.0, 0.25, 0.0])
+    given = context(toy_classifier(wide(5), probability=of_a_line(weights)), n=1)
+    object.__setattr__(given, "background", given.background[:2])
+    before = given.classifier.calls
+    found = elementary_effects(given, walks=3)
+    expected = np.abs(weights * (given.background[0] - given.background[1]))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert given.classifier.calls - before == planned_questions(3, 5) == 18
+
+    monkeypatch.setattr(screening, "_MOST_CELLS", 5)  # one row a call
+    np.testing.assert_allclose(elementary_effects(given, walks=3), found, atol=1e-9)
+
+
+def test_with_few_questions_columns_that_matter_are_told_apart_from_the_rest(
+    toy_classifier, context
+) -> None:
+    rng = np.random.default_rng(5)
+    informative = rng.choice(1200, 12, replace=False)
+    weights = np.zeros(1200)
+    weights[informative] = rng.choice([-1.0, 1.0], 12)
+    given = context(toy_classifier(wide(1200), probability=of_a_line(weights)), n=3)
+    shares = []
+    for walks in (4, 0):
+        explainer = Shap(max_evaluations=400, screening=walks)
+        found = explainer.explain(given)
+        np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
+        assert found.n_model_calls == explainer.planned_calls(3, 1200, len(given.background))
+        sizes = np.abs(found.values)
+        shares.append(sizes[:, informative].sum() / sizes.sum())
+    assert shares[0] > 0.8
+    assert shares[1] < 0.6

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.explainers.shapley.shap_package import shap as package
+from deepseek_report.explainers.shapley.shap_settings import systematic
+from tests.worded import say
+
+
+def brute_force(value, n: int) -> np.ndarray:
+    """Shapley values from their definition: the mean marginal gain over all orders."""
+    total = np.zeros(n)
+    for order in itertools.permutations(range(n)):
+        present: set[int] = set()
+        for j in order:
+            total[j] += value(present | {j}) - value(present)
+            present |= {j}
+    return total / math.factorial(n)
+
+
+def product(rows: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-rows[:, 0] * rows[:, 1] - rows[:, 2] + 0.5 * rows[:, 0] * rows[:, 2]))
+
+
+def second_order(rows: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.1 * rows[:, 0] * rows[:, 1] + 0.05 * rows[:, 2]
+
+
+def chosen_background(found, context) -> np.ndarray:
+    scores = context.classifier.probabilities(context.background)[:, 1]
+    rows = found.params["background_rows"]
+    return context.background[systematic(scores, found.params["rounds"], rows).ravel()]
+
+
+@pytest.mark.parametrize("algorithm", ["exact", "permutation"])
+def test_of_a_linear_model_is_weight_times_distance_from_the_mean(
+    algorithm, toy_schema, toy_classifier, context
+) -> None:
+    weights = np.array([0.1, -0.05, 0.02])
+    given = context(toy_classifier(toy_schema(3), probability=lambda x: 0.5 + x @ weights))
+    found = Shap(algorithm=algorithm).explain(given)
+    mean = chosen_background(found, given).mean(axis=0)
+    np.testing.assert_allclose(found.values, weights * (given.inputs - mean), atol=1e-9)
+    np.testing.assert_allclose(found.base_values, 0.5 + mean @ weights)
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
+
+
+def test_exact_values_are_those_of_the_definition(toy_schema, toy_classifier, context) -> None:
+    given = context(toy_classifier(toy_schema(3), probability=product), n=2)
+    found = Shap(algorithm="exact", rounds=2, background_rows=3).explain(given)
+    background = chosen_background(found, given)
+    for row, values in zip(given.inputs, found.values, strict=True):
+
+        def value(present: set[int], row: np.ndarray = row) -> float:
+            kept = np.isin(np.arange(3), list(present))
+            return float(product(np.where(kept, row, background)).mean())
+
+        np.testing.assert_allclose(values, brute_force(value, 3), atol=1e-9)
+
+
+def test_permutation_values_are_those_of_the_package_by_hand(
+    toy_schema, toy_classifier, context
+) -> None:
+    """One antithetic pass is exact up to interactions of two features."""
+    given = context(toy_classifier(toy_schema(3), probability=second_order), n=3)
+    found = Shap(algorithm="permutation", rounds=1, background_rows=8).explain(given)
+    masker = package.maskers.Independent(chosen_background(found, given))
+    by_hand = package.PermutationExplainer(second_order, masker)
+    np.testing.assert_allclose(found.values, by_hand.shap_values(given.inputs), atol=1e-9)
+
+
+def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, context) -> None:
+    def probability(rows: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(rows[:, 0]), 0.9, 0.1)
+
+    given = context(toy_classifier(toy_schema(2), probability=probability))
+    inputs = given.inputs.copy()
+    inputs[0, 0] = np.nan
+    found = Shap().explain(replace(given, inputs=inputs))
+    np.testing.assert_allclose(found.values[0], [0.8, 0.0], atol=1e-12)
+    np.testing.assert_allclose(found.values[1:], 0, atol=1e-12)
+
+
+def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier, context) -> None:
+    found = Shap(rounds=1).explain(context(toy_classifier(toy_schema(3), probability=product)))
+    assert found.standard_error is None
+    assert "no standard error" in say(found.notes[1])
+
+
+def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) -> None:
+    few = context(toy_classifier(toy_schema(3), probability=product))
+    many = context(toy_classifier(toy_schema(9), probability=product), n=1)
+    assert say(Shap(rounds=2).explain(few).variant).startswith("ExactExplainer of shap")
+    assert say(Shap(rounds=2).explain(many).variant).startswith("PermutationExplainer of shap")
+
+
+@examples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 20))
+def test_systematic_samples_are_disjoint_and_of_the_right_size(rounds, rows, more) -> None:
+    scores = np.random.default_rng(rows).normal(size=rounds * rows + more)
+    found = systematic(scores, rounds, rows)
+    assert found.shape == (rounds, rows)
+    assert len(np.unique(found)) == rounds * rows
+
+
+def test_the_background_has_nearly_the_mean_output_of_all_rows() -> None:
+    scores = np.random.default_rng(0).beta(1, 4, size=400)
+    assert abs(scores[systematic(scores, 4, 3)].mean() - scores.mean()) < 0.01

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.cases.case_tables import SharedErrors
+from deepseek_report.metrics.cases.cases import CasePages, role_label
+
+COLUMNS = {
+    "cases": "case role role_label instance_id position label decision probability threshold "
+    "correct prediction error",
+    "inputs": "case feature label display typical",
+    "reasons": "case explainer feature label display attribution rank output_space",
+    "neighbours": "case rank instance_id distance label probability prediction text",
+    "counterfactuals": "case status feature label from_display to_display probability_after",
+    "agreement": "case explainer_a explainer_b spearman top3_overlap",
+    "errors_like_this": "case slice n error_rate rest_error_rate",
+}
+
+
+def explanation(context: Any, method: str, values: np.ndarray) -> Explanation:
+    positions = context.cases.explained
+    return Explanation(
+        values=values,
+        inputs=context.dataset.test.inputs[positions],
+        predictions=np.zeros(len(positions)),
+        positions=positions,
+        feature_names=tuple(context.dataset.schema.names),
+        method=method,
+        variant="",
+        target=1,
+        output_space="probability",
+        seed=0,
+        n_model_calls=0,
+    )
+
+
+def context_of(toy: Any, n_classes: int = 2) -> Any:
+    context = toy(n_classes, n=300)
+    roles = {"most_certain_wrong": 4, "nearest_threshold": 1, "group:sex:female": 3}
+    context = replace(context, cases=Cases(np.arange(0, 60, 5), roles))
+    rng = np.random.default_rng(0)
+    found = {
+        name: explanation(context, name, rng.normal(size=(12, 3)))
+        for name in ("shap", "lime", "random")
+    }
+    return replace(context, explanations=found)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_gives_the_tables_of_the_contract(toy, n_classes) -> None:
+    found = CasePages(neighbours=4).measure(context_of(toy, n_classes)).tables
+    assert {name: " ".join(table) for name, table in found.items()} == COLUMNS
+    assert list(found["cases"]["case"]) == [0, 1, 2]
+    assert len(found["inputs"]) == 3 * 3
+    assert len(found["neighbours"]) == 3 * 4
+    assert set(found["counterfactuals"]["case"]) == {0, 1, 2}
+
+
+def test_a_case_is_the_explained_instance_of_its_role(toy) -> None:
+    context = context_of(toy)
+    table = CasePages().measure(context).tables["cases"]
+    test = context.dataset.test
+    for (_, position), row in zip(context.cases.roles.items(), table.itertuples(), strict=True):
+        at = context.cases.explained[position]
+        assert row.position == position
+        assert row.instance_id == test.instance_ids[at]
+        assert row.probability == context.predictions.scores[at]
+
+
+def test_reasons_are_ordered_by_magnitude_and_leave_the_control_out(toy) -> None:
+    context = context_of(toy)
+    table = CasePages(reasons=2).measure(context).tables["reasons"]
+    assert set(table["explainer"]) == {"shap", "lime"}
+    one = table.query("case == 0 and explainer == 'shap'")
+    values = context.explanations["shap"].values[4]
+    order = np.argsort(-np.abs(values))[:2]
+    np.testing.assert_array_equal(one["attribution"], values[order])
+    assert list(one["feature"]) == [context.dataset.schema.names[j] for j in order]
+
+
+def test_the_nearest_neighbour_of_a_training_row_is_that_row(toy) -> None:
+    context = context_of(toy)
+    test, train = context.dataset.test, context.dataset.train
+    inputs = test.inputs.copy()
+    inputs[20] = train.inputs[17]
+    dataset = replace(context.dataset, test=replace(test, inputs=inputs))
+    table = CasePages().measure(replace(context, dataset=dataset)).tables["neighbours"]
+    first = table.query("case == 0").iloc[0]
+    assert first["distance"] == 0
+    assert first["instance_id"] == train.instance_ids[17]
+
+
+def test_found_changes_alter_the_decision_across_the_threshold(toy) -> None:
+    context = context_of(toy)
+    tables = CasePages().measure(context).tables
+    threshold = context.predictions.threshold
+    for case in tables["cases"].itertuples():
+        rows = tables["counterfactuals"].query(f"case == {case.case} and status == 'found'")
+        for row in rows.itertuples():
+            assert (row.probability_after >= threshold) != (case.probability >= threshold)
+
+
+def test_where_nothing_may_change_the_status_says_so(toy) -> None:
+    context = context_of(toy)
+    schema = context.dataset.schema
+    fixed = replace(schema, features=tuple(replace(f, mutable=False) for f in schema.features))
+    context.classifier.schema = fixed
+    table = (
+        CasePages()
+        .measure(replace(context, dataset=replace(context.dataset, schema=fixed)))
+        .tables["counterfactuals"]
+    )
+    assert list(table["status"]) == ["none within 3 features"] * 3
+
+
+def test_a_slice_full_of_errors_is_named_and_one_without_is_not(toy) -> None:
+    context = toy(n=600)
+    part, validation = context.dataset.validation, context.validation_predictions
+    blue = part.inputs[:, 1] == 2
+    labels = np.where(blue, 1 - validation.decisions, validation.decisions)
+    found = SharedErrors(context.dataset, replace(validation, labels=labels))
+    named = found.rows(0, np.array([50.0, 2.0, 0.0]))
+    assert named[0][1:] == ("colour is “blue”", int(blue.sum()), 1.0, 0.0)
+    assert found.rows(0, np.array([50.0, 0.0, 0.0])) == []
+
+
+def test_roles_are_told_in_words(toy) -> None:
+    schema = toy().dataset.schema
+    label = {one.name: one.label for one in schema.attributes}["sex"]
+    assert role_label("group:sex:a:b", schema) == f"{label}: a:b"
+    assert role_label("nearest_threshold", schema) == "Nearest to the threshold"
+
+
+def test_without_a_chosen_case_the_reason_is_told(toy) -> None:
+    with pytest.raises(NotApplicableError, match="none was chosen"):
+        CasePages().measure(toy())

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.data_kinds.reference import gower_distances, ranges, spreads, typical_row
+from deepseek_report.metrics.cases.counterfactuals import DecisionRule, Search
+
+
+def schema_of(mutable: tuple[bool, ...] = (True, True, True)) -> Schema:
+    codes = tuple(Category(str(k), f"c{k}") for k in range(3))
+    kinds: list[dict[str, Any]] = [
+        {"kind": "numeric"},
+        {"kind": "ordinal", "categories": codes},
+        {"kind": "categorical", "categories": codes},
+    ]
+    features = tuple(
+        Feature(f"x{j}", f"x {j}", mutable=m, **kind)
+        for j, (kind, m) in enumerate(zip(kinds, mutable, strict=True))
+    )
+    return Schema(features, Target("y", "y", ("no", "yes"), 0))
+
+
+class Model:
+    def __init__(self, schema: Schema, score: Any) -> None:
+        self.schema, self.score = schema, score
+
+    def probabilities(self, rows: np.ndarray) -> np.ndarray:
+        p = 1 / (1 + np.exp(-self.score(rows)))
+        return np.stack([1 - p, p], axis=1)
+
+
+TRAIN = np.array([[x, a, b] for x in range(0, 101, 4) for a, b in product(range(3), range(3))])
+TRAIN = TRAIN.astype(np.float64)
+HALF = DecisionRule(0.5, 1)
+
+
+def run(score: Any, row: list[float], schema: Schema | None = None, most: int = 3) -> Any:
+    schema = schema or schema_of()
+    return Search(Model(schema, score), TRAIN, HALF, most).run(np.array(row, dtype=np.float64))
+
+
+def test_one_numeric_change_stops_at_the_nearest_training_value() -> None:
+    found = run(lambda x: x[:, 0] - 50, [10, 0, 0])
+    assert found.changes == ((0, 52.0),)
+    assert found.probabilities[1] >= 0.5
+
+
+def test_the_change_goes_down_as_well_as_up() -> None:
+    assert run(lambda x: x[:, 0] - 50, [90, 0, 0]).changes == ((0, 48.0),)
+
+
+def test_what_was_found_alters_the_decision() -> None:
+    rng = np.random.default_rng(0)
+    for weights in rng.normal(size=(20, 3)):
+
+        def score(x: np.ndarray, weights: np.ndarray = weights) -> np.ndarray:
+            return (x / [50, 1, 1]) @ weights - weights.sum()
+
+        row = [20.0, 0.0, 2.0]
+        found = run(score, row)
+        if found.found:
+            after = np.array(row)
+            for feature, value in found.changes:
+                after[feature] = value
+            assert (score(after[None]) >= 0) != (score(np.array([row])) >= 0)
+
+
+def test_two_features_change_where_one_does_not_suffice() -> None:
+    def both(x: np.ndarray) -> np.ndarray:
+        return 10.0 * ((x[:, 0] > 50) & (x[:, 2] == 1)) - 5
+
+    found = run(both, [10, 0, 0])
+    assert dict(found.changes).keys() == {0, 2}
+    assert dict(found.changes) == {0: 52.0, 2: 1.0}
+
+
+def test_no_larger_set_is_taken_than_an_exhaustive_search_needs() -> None:
+    values = {0: np.unique(TRAIN[:, 0]), 1: np.arange(3.0), 2: np.arange(3.0)}
+    rng = np.random.default_rng(1)
+    for weights in rng.normal(size=(10, 3)):
+
+        def score(x: np.ndarray, weights: np.ndarray = weights) -> np.ndarray:
+            return (x / [50, 1, 1]) @ weights - 2.5
+
+        row = np.array([20.0, 0.0, 2.0])
+        before = bool(score(row[None])[0] >= 0)
+
+        def possible(size: int, row: Any = row, before: Any = before, score: Any = score) -> bool:
+            for chosen in combinations(range(3), size):
+                for new in product(*(values[j] for j in chosen)):
+                    after = row.copy()
+                    after[list(chosen)] = new
+                    if bool(score(after[None])[0] >= 0) != before:
+                        return True
+            return False
+
+        least = next((size for size in (1, 2, 3) if possible(size)), 0)
+        assert len(run(score, list(row)).changes) == least
+
+
+def test_a_feature_that_cannot_change_stays() -> None:
+    found = run(lambda x: x[:, 0] - 50 + 60 * x[:, 1], [10, 0, 0], schema_of((False, True, True)))
+    assert found.changes == ((1, 1.0),)
+
+
+def test_where_nothing_can_change_nothing_is_found() -> None:
+    assert not run(lambda x: x[:, 0] - 50, [10, 0, 0], schema_of((False, False, False))).found
+
+
+def test_at_most_so_many_features_change() -> None:
+    def all_three(x: np.ndarray) -> np.ndarray:
+        return 10.0 * ((x[:, 0] > 50) & (x[:, 1] == 1) & (x[:, 2] == 1)) - 5
+
+    assert not run(all_three, [10, 0, 0], most=2).found
+
+
+def test_three_features_that_each_help_a_little_change_together() -> None:
+    def additive(x: np.ndarray) -> np.ndarray:
+        return (x[:, 0] > 50) * 1.0 + (x[:, 1] == 2) + (x[:, 2] == 1) - 2.5
+
+    assert dict(run(additive, [10, 0, 0]).changes) == {0: 52.0, 1: 2.0, 2: 1.0}
+
+
+def test_with_several_classes_any_other_class_will_do() -> None:
+    class Three(Model):
+        def probabilities(self, rows: np.ndarray) -> np.ndarray:
+            logits = np.stack([0 * rows[:, 0], rows[:, 0] - 50, rows[:, 1] * 5.0 - 7], axis=1)
+            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+            return powers / powers.sum(axis=1, keepdims=True)
+
+    search = Search(Three(schema_of(), None), TRAIN, DecisionRule(None, 1), 3)
+    found = search.run(np.array([10.0, 0.0, 0.0]))
+    assert found.probabilities.argmax() != 0
+
+
+def test_the_typical_row_is_median_and_mode() -> None:
+    rows = np.array([[1.0, 0, 2], [5.0, 1, 2], [np.nan, 1, 0], [9.0, np.nan, 0]])
+    np.testing.assert_array_equal(typical_row(rows, schema_of()), [5, 1, 0])
+
+
+def test_spread_is_the_range_of_quartiles_of_numeric_features_alone() -> None:
+    np.testing.assert_array_equal(spreads(TRAIN, schema_of()), [52, 0, 0])
+
+
+def test_gower_distance_by_hand() -> None:
+    schema = schema_of()
+    scale = np.array([50.0, 2.0, 1.0])
+    rows = np.array([[20.0, 2, 1], [10.0, 0, 0], [np.nan, 0, 0]])
+    found = gower_distances(rows, np.array([10.0, 0, 0]), scale, schema)
+    np.testing.assert_allclose(found, [(0.2 + 1 + 1) / 3, 0, 1 / 3])
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_gower_distance_is_symmetric_and_within_0_and_1(column) -> None:
+    schema, scale = schema_of(), ranges(TRAIN, schema_of())
+    a, b = TRAIN[3 + column], TRAIN[100]
+    there, back = (
+        gower_distances(a[None], b, scale, schema),
+        gower_distances(b[None], a, scale, schema),
+    )
+    assert there == back
+    assert 0 <= there[0] <= 1

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.agreement import (
+    ExplainerAgreement,
+    mean_known,
+    rowwise_spearman,
+    top_overlap,
+)
+from deepseek_report.metrics.explanations.explanation_groups import (
+    ExplanationByGroup,
+    gap_of_means,
+    gap_p_value,
+)
+
+
+def explanations_of(context: Any, n: int = 60, **values: np.ndarray) -> Any:
+    inputs = context.dataset.test.inputs[:n]
+    found = {
+        name: Explanation(
+            values=one,
+            inputs=inputs,
+            predictions=np.zeros(n),
+            positions=np.arange(n),
+            feature_names=tuple(context.dataset.schema.names),
+            method=name,
+            variant="",
+            target=1,
+            output_space="probability",
+            seed=0,
+            n_model_calls=0,
+        )
+        for name, one in values.items()
+    }
+    first = next(iter(found.values()), None)
+    return replace(context, explanations=found, explanation=first)
+
+
+@examples(st.integers(0, 1000))
+def test_rowwise_correlation_is_that_of_scipy(seed) -> None:
+    rng = np.random.default_rng(seed)
+    a, b = rng.integers(0, 4, (3, 8)).astype(float), rng.normal(size=(3, 8))
+    expected = [spearmanr(x, y).statistic for x, y in zip(a, b, strict=True) if np.ptp(x)]
+    found = rowwise_spearman(a, b)
+    np.testing.assert_allclose(found[~np.isnan(found)], expected, atol=1e-12)
+
+
+def test_a_constant_row_has_no_correlation() -> None:
+    assert np.isnan(rowwise_spearman(np.ones((1, 4)), np.arange(4.0)[None])).all()
+
+
+def test_overlap_counts_features_that_both_name() -> None:
+    a, b = np.array([[9.0, -8, 7, 0, 0]]), np.array([[0.0, -8, 7, 1, 0]])
+    assert top_overlap(a, b, 3)[0] == pytest.approx(2 / 3)
+    assert top_overlap(a, b, 50)[0] == 1
+
+
+def test_the_mean_over_pairs_leaves_out_what_is_not_defined() -> None:
+    found = mean_known([np.array([1.0, np.nan]), np.array([0.0, np.nan])])
+    np.testing.assert_array_equal(found, [0.5, np.nan])
+
+
+def test_agreement_leaves_the_control_out(toy) -> None:
+    rng = np.random.default_rng(0)
+    same, noise = rng.normal(size=(60, 3)), rng.normal(size=(60, 3))
+    context = explanations_of(toy(n=100), shap=same, lime=2 * same, random=noise)
+    found = ExplainerAgreement(resamples=200).measure(context)
+    together, chance = found.scores
+    assert together.value == pytest.approx(1)
+    assert abs(chance.value) < 0.2
+    pairs = found.tables["pairs"]
+    assert len(pairs) == 3
+    assert pairs.loc[0, "top5_sign_agreement"] == 1
+    assert len(found.tables["per_case"]) == 3 * 60
+
+
+def test_one_explainer_has_none_to_agree_with(toy) -> None:
+    with pytest.raises(NotApplicableError, match="there is only one"):
+        ExplainerAgreement().measure(explanations_of(toy(n=100), shap=np.ones((60, 3))))
+
+
+def test_the_gap_between_groups_by_hand() -> None:
+    values, groups = np.array([1.0, 3, 5, 5]), np.array([0, 0, 2, 2])
+    found = gap_of_means(values, groups, 200, 0)
+    value, low, high = found.value, found.low, found.high
+    assert value == 3
+    assert 0 <= low <= value <= high
+
+
+def test_the_p_value_of_equal_groups_is_uniform() -> None:
+    rng = np.random.default_rng(0)
+    groups = np.repeat([0, 1, 2], 20)
+    found = [gap_p_value(rng.normal(size=60), groups, 200, seed) for seed in range(200)]
+    assert np.mean(found) == pytest.approx(0.5, abs=0.07)
+    assert np.mean(np.array(found) < 0.1) == pytest.approx(0.1, abs=0.06)
+
+
+def test_a_group_that_is_explained_worse_is_found(toy) -> None:
+    context = toy(n=200)
+    inputs, sex = context.dataset.test.inputs[:150], context.predictions.groups["sex"][:150]
+    effects = np.stack(
+        [0.05 * (inputs[:, 0] - 50), 0.8 * (inputs[:, 1] == 2), 0 * inputs[:, 0]], axis=1
+    )
+    worse = np.where(sex[:, None] == 1, -effects, effects)
+    context = explanations_of(context, 150, shap=worse)
+    found = ExplanationByGroup(resamples=300).measure(context)
+    gap = next(score for score in found.scores if score.attribute == "sex")
+    assert gap.p_value < 0.05
+    assert gap.low > 0
+    table = found.tables["groups"].query("attribute == 'sex'")
+    assert table["deletion"].iloc[1] > table["deletion"].iloc[0]
+
+
+def test_the_interval_of_a_gap_of_means_agrees_with_its_test() -> None:
+    rng = np.random.default_rng(6)
+    groups = np.repeat([0, 1, 2], [80, 60, 40])
+    zero = []
+    for _ in range(20):
+        found = gap_of_means(rng.normal(size=180) + 0.3 * groups * rng.integers(2), groups, 300, 0)
+        zero.append(found.low == 0.0)
+        assert zero[-1] == (found.p_value > 0.05)
+        assert found.low <= found.value < found.high
+    assert 0 < sum(zero) < 20

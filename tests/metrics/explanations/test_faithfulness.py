@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given as examples
+from hypothesis import strategies as st
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.schema import Feature, Schema, Target
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.curves import Perturbation, rank_features, removal_counts
+from deepseek_report.metrics.explanations.faithfulness import (
+    CompletenessGap,
+    Deletion,
+    Insertion,
+    ratio_of_means,
+)
+from deepseek_report.metrics.explanations.instance_means import (
+    bootstrap_mean,
+    evenly_spaced,
+    mean_score,
+)
+from deepseek_report.wording.words import wording
+
+
+class Additive:
+    """p = 0.5 + x · w."""
+
+    def __init__(self, weights: list[float]) -> None:
+        self.weights = np.array(weights)
+        features = tuple(Feature(f"x{j}", f"x {j}", "numeric") for j in range(len(weights)))
+        self.schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
+
+    def probabilities(self, inputs: np.ndarray) -> np.ndarray:
+        p = 0.5 + inputs @ self.weights
+        return np.stack([1 - p, p], axis=1)
+
+
+def explanation(values: Any, inputs: Any = None, **changes: Any) -> Explanation:
+    values = np.asarray(values, dtype=np.float64)
+    fields: dict[str, Any] = {
+        "values": values,
+        "inputs": np.ones_like(values) if inputs is None else inputs,
+        "predictions": np.zeros(len(values)),
+        "positions": np.arange(len(values)),
+        "feature_names": tuple(f"x{j}" for j in range(values.shape[1])),
+        "method": "by_hand",
+        "variant": "",
+        "target": 1,
+        "output_space": "probability",
+        "seed": 0,
+        "n_model_calls": 0,
+    }
+    return Explanation(**(fields | changes))
+
+
+def replacing(decided: list[int]) -> Perturbation:
+    model = Additive([0.1, 0.2, 0.05])
+    n = len(decided)
+    return Perturbation(model, np.ones((n, 3)), np.zeros((n, 3)), np.array(decided), steps=3)
+
+
+def test_deletion_by_hand() -> None:
+    found = replacing([1]).curves(np.array([[1, 0, 2]]), "deletion")
+    np.testing.assert_allclose(found, [[0.85, 0.65, 0.55, 0.5]])
+    np.testing.assert_allclose(replacing([1]).areas(found), [(0.85 / 2 + 0.65 + 0.55 + 0.25) / 3])
+
+
+def test_insertion_by_hand() -> None:
+    found = replacing([1]).curves(np.array([[1, 0, 2]]), "insertion")
+    np.testing.assert_allclose(found, [[0.5, 0.7, 0.8, 0.85]])
+
+
+def test_the_probability_is_that_of_the_decided_class() -> None:
+    found = replacing([0]).curves(np.array([[1, 0, 2]]), "deletion")
+    np.testing.assert_allclose(found, 1 - np.array([[0.85, 0.65, 0.55, 0.5]]))
+
+
+def test_signed_values_rank_toward_the_decided_class() -> None:
+    given = explanation([[0.1, -0.3, 0.2], [0.1, -0.3, 0.2]])
+    toward = replacing([1, 0]).toward(1)
+    found = rank_features(given, toward, Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(found, [[2, 0, 1], [1, 0, 2]])
+
+
+def test_unsigned_values_rank_by_magnitude_for_every_class() -> None:
+    given = explanation([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]], signed=False)
+    found = rank_features(given, replacing([1, 0]).toward(1), Additive([0.0] * 3).schema)
+    np.testing.assert_array_equal(found, [[1, 2, 0], [1, 2, 0]])
+
+
+@examples(st.integers(1, 60), st.integers(2, 30))
+def test_counts_rise_from_none_to_all(n_features, steps) -> None:
+    counts = removal_counts(n_features, steps)
+    assert counts[0] == 0
+    assert counts[-1] == n_features
+    assert (np.diff(counts) > 0).all()
+    assert len(counts) <= steps + 1
+
+
+def with_explanations(context: Any, values: Any, rng: np.random.Generator) -> Any:
+    inputs = context.dataset.test.inputs[:40]
+    names = tuple(context.dataset.schema.names)
+    last = len(context.dataset.schema.target.classes) - 1
+    fields = {"inputs": inputs, "feature_names": names, "target": last}
+    noise = explanation(rng.normal(size=inputs.shape), method="random", **fields)
+    found = explanation(values(inputs), **fields)
+    return replace(context, explanation=found, control=noise)
+
+
+def effects(inputs: np.ndarray) -> np.ndarray:
+    """What each feature of the toy classifier adds, against the typical row."""
+    centre = np.median(inputs[:, 0])
+    return np.stack(
+        [
+            0.05 * (inputs[:, 0] - centre),
+            0.8 * (inputs[:, 1] == 2),
+            np.zeros(len(inputs)),
+        ],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("metric", [Deletion(resamples=200), Insertion(resamples=200)])
+def test_the_true_effects_beat_the_random_order(toy, metric, n_classes) -> None:
+    context = with_explanations(toy(n_classes, n=100), effects, np.random.default_rng(0))
+    found = metric.measure(context)
+    _, gain = found.scores
+    assert gain.metric.endswith("_gain")
+    assert gain.low > 0
+    assert list(found.tables["curve"]) == ["explainer", "removed_share", "mean", "low", "high", "n"]
+    assert found.arrays["per_instance"].mean() == pytest.approx(found.scores[0].value)
+
+
+def test_the_opposite_order_is_worse_than_random(toy) -> None:
+    context = with_explanations(toy(n=100), lambda x: -effects(x), np.random.default_rng(0))
+    assert Deletion(resamples=200).measure(context).scores[1].high < 0
+
+
+def test_the_control_itself_has_no_gain(toy) -> None:
+    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    found = Deletion(resamples=200).measure(replace(context, explanation=context.control))
+    assert [score.metric for score in found.scores] == ["deletion"]
+
+
+def test_without_a_control_the_missing_gain_is_told(toy) -> None:
+    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    found = Deletion(resamples=200).measure(replace(context, control=None))
+    assert "no random control" in wording().say(found.notes[0])
+
+
+def test_completeness_gap_is_the_miss_relative_to_the_distance(toy) -> None:
+    given = explanation(
+        [[1.0, 1.0], [2.0, 0.0]], predictions=np.array([3.0, 5.0]), base_values=np.ones(2)
+    )
+    found = CompletenessGap(resamples=200).measure(replace(toy(n=100), explanation=given))
+    assert found.scores[0].value == pytest.approx((0 + 2) / (2 + 4))
+
+
+def test_completeness_gap_refuses_a_method_without_base_value(toy) -> None:
+    with pytest.raises(NotApplicableError, match="has no base value"):
+        CompletenessGap().measure(replace(toy(n=100), explanation=explanation([[1.0]])))
+
+
+def test_metrics_without_an_explanation_say_what_is_missing(toy) -> None:
+    with pytest.raises(NotApplicableError, match="no instance was explained"):
+        Deletion().measure(toy(n=100))
+
+
+def test_a_bootstrap_interval_has_the_width_of_the_normal_one() -> None:
+    values = np.random.default_rng(0).normal(2.0, 1.0, size=400)
+    mean, low, high = bootstrap_mean(values, 4000, 1)
+    half = 1.96 * values.std(ddof=1) / 20
+    assert mean == pytest.approx(values.mean())
+    assert low == pytest.approx(mean - half, abs=0.01)
+    assert high == pytest.approx(mean + half, abs=0.01)
+
+
+def test_one_instance_has_no_interval() -> None:
+    mean, low, high = bootstrap_mean(np.array([[1.0, 2.0]]), 100, 1)
+    np.testing.assert_array_equal(mean, [1, 2])
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 3)])
+def test_no_instance_has_no_mean(shape: tuple[int, ...]) -> None:
+    for found in bootstrap_mean(np.empty(shape), 100, 1):
+        assert found.shape == shape[1:]
+        assert np.isnan(found).all()
+
+
+def test_undefined_instances_are_left_out_and_counted(toy) -> None:
+    context = with_explanations(toy(n=100), effects, np.random.default_rng(0))
+    template = Deletion(resamples=200).measure(context).scores[0]
+    score = mean_score(template, np.array([1.0, np.nan, 3.0]), 200, 0)
+    assert (score.value, score.n) == (2.0, 2)
+    assert "1 of 3" in wording().say(score.note)
+
+
+def test_a_ratio_with_nothing_below_is_not_defined() -> None:
+    value, low, high = ratio_of_means(np.ones(3), np.zeros(3), 100, 0)
+    assert np.isnan(value)
+    assert low is high is None
+
+
+def test_evenly_spaced_positions_hold_both_ends() -> None:
+    np.testing.assert_array_equal(evenly_spaced(11, 3), [0, 5, 10])
+    np.testing.assert_array_equal(evenly_spaced(2, 9), [0, 1])

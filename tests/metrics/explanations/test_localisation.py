@@ -1,0 +1,158 @@
+"""Localisation by closed form: masks and attributions small enough to count by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.predictions import Cases
+from deepseek_report.artifacts.protocols.metrics import MeasureContext
+from deepseek_report.artifacts.schema import Feature, Layout, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.localisation import (
+    Localisation,
+    mass_inside,
+    order_of_truth,
+    rank_inside,
+    top_hit,
+)
+from deepseek_report.wording.words import wording
+
+MASK = np.array([True, True, False, False, False, False])
+SHAPE = (2, 3, 1)
+
+
+def context(values: np.ndarray, truth: np.ndarray | None, *, layout: bool = True, **changes):
+    """Images of 2 × 3 pixels whose players are their two rows."""
+    n = len(values)
+    features = tuple(Feature(f"p{i}", f"pixel {i}", "numeric") for i in range(6))
+    rows = Layout("image", SHAPE, ((0, 1, 2), (3, 4, 5)), ("row 1", "row 2"))
+    target = Target("y", "y", ("sound", "defective"), favourable=0)
+    labels = changes.pop("labels", np.ones(n, dtype=np.int64))
+    part = Split(np.zeros((n, 6)), labels, np.arange(n), truth=truth)
+    schema = Schema(features, target, layout=rows if layout else None)
+    explanation = Explanation(
+        values=values,
+        inputs=part.inputs,
+        predictions=np.zeros(n),
+        positions=np.arange(n),
+        feature_names=tuple(schema.names),
+        method="shap",
+        variant="",
+        target=1,
+        output_space="probability",
+        seed=0,
+        n_model_calls=0,
+    )
+    return MeasureContext(
+        dataset=Dataset(schema, part, part, part, card={}),
+        predictions=None,
+        validation_predictions=None,
+        cases=Cases(np.arange(n), {}),
+        classifier=None,
+        seed=0,
+        background=part.inputs,
+        explanation=replace(explanation, **changes),
+    )
+
+
+def scores(found) -> dict[str, float]:
+    return {one.metric: one.value for one in found.scores}
+
+
+def test_an_explanation_on_the_truth_alone_is_perfect_and_one_beside_it_fails() -> None:
+    on, beside = MASK.astype(float), (~MASK).astype(float)
+    for values, best in ((on, 1.0), (beside, 0.0)):
+        measured = Localisation(resamples=100).measure(
+            context(np.tile(values, (5, 1)), np.tile(MASK, (5, 1)))
+        )
+        found = scores(measured)
+        assert found["relevance_mass"] == found["relevance_rank"] == best
+        assert found["localisation_auc"] == best
+        assert found["pointing_game"] == best
+        assert found["localisation_gain"] == pytest.approx(best - 2 / 6)
+
+
+def test_an_even_explanation_gives_what_chance_gives() -> None:
+    measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), np.tile(MASK, (4, 1))))
+    table = measured.tables["localisation"].set_index("measure")
+    assert table["value"].tolist() == pytest.approx(table["chance"].tolist())
+    assert scores(measured)["localisation_gain"] == pytest.approx(0)
+    assert table.loc["pointing_game", "chance"] == 0.5
+
+
+def test_mass_rank_and_area_follow_their_formulas() -> None:
+    evidence = np.array([3.0, 1.0, 2.0, 0.0, 0.0, 2.0])
+    assert mass_inside(evidence, MASK) == 4 / 8
+    assert rank_inside(evidence, MASK) == 1 / 2
+    assert order_of_truth(evidence, MASK) == pytest.approx(roc_auc_score(MASK, evidence))
+
+
+def test_equal_columns_at_the_border_count_by_their_share() -> None:
+    evidence = np.array([1.0, 1.0, 1.0, 1.0, 0.0, 0.0])
+    assert rank_inside(evidence, MASK) == 1 / 2
+    assert top_hit(np.array([2.0, 2.0, 1.0]), np.array([True, False, False])) == 0.5
+
+
+@given(st.lists(st.integers(0, 3), min_size=6, max_size=6))
+def test_the_area_is_scikit_learns_with_ties(found: list[int]) -> None:
+    evidence = np.array(found, dtype=float)
+    assert order_of_truth(evidence, MASK) == pytest.approx(roc_auc_score(MASK, evidence))
+
+
+def test_only_attribution_toward_the_class_counts_in_images_but_its_size_in_tables() -> None:
+    values, truth = np.array([[1.0, 0, -9, 0, 0, 0]] * 3), np.tile(MASK, (3, 1))
+    image = scores(Localisation(resamples=100).measure(context(values, truth)))
+    table = scores(Localisation(resamples=100).measure(context(values, truth, layout=False)))
+    sizes = scores(Localisation("magnitude", 100).measure(context(values, truth)))
+    assert image["relevance_mass"] == 1
+    assert table["relevance_mass"] == sizes["relevance_mass"] == pytest.approx(0.1)
+
+
+def test_in_an_image_of_another_class_the_size_of_the_attribution_counts() -> None:
+    values, truth = np.array([[1.0, 0, -9, 0, 0, 0]] * 3), np.tile(MASK, (3, 1))
+    other = context(values, truth, labels=np.zeros(3, dtype=np.int64))
+    assert scores(Localisation(resamples=100).measure(other))["relevance_mass"] == pytest.approx(
+        0.1
+    )
+
+
+def test_instances_without_a_truth_are_left_out_and_counted() -> None:
+    truth = np.vstack([MASK, MASK, ~MASK & MASK, np.ones(6, dtype=bool)])
+    measured = Localisation(resamples=100).measure(context(np.ones((4, 6)), truth))
+    assert {one.n for one in measured.scores} == {2}
+    assert measured.arrays["positions"].tolist() == [0, 1]
+    assert "known for 2 of 4 explained cases" in wording().say(measured.notes[0])
+
+
+def test_an_instance_in_which_nothing_is_pointed_at_is_not_scored() -> None:
+    values = np.vstack([np.zeros(6), MASK, MASK])
+    measured = Localisation(resamples=100).measure(context(values, np.tile(MASK, (3, 1))))
+    assert scores(measured)["relevance_mass"] == 1
+    assert {one.n for one in measured.scores} == {2}
+
+
+def test_the_random_control_stands_beside_the_explanation() -> None:
+    truth = np.tile(MASK, (200, 1))
+    one = context(np.tile(MASK.astype(float), (200, 1)), truth)
+    noise = np.random.default_rng(0).normal(size=(200, 6))
+    control = replace(one.explanation, values=noise, method="random")
+    table = (
+        Localisation(resamples=100).measure(replace(one, control=control)).tables["localisation"]
+    )
+    gap = (table["control"] - table["chance"]).abs()
+    assert gap.max() < 0.12
+    assert (table["value"] == 1).all()
+
+
+@pytest.mark.parametrize("truth", [None, np.zeros((3, 6), dtype=bool)])
+def test_without_a_known_truth_it_does_not_apply_and_says_why(truth) -> None:
+    with pytest.raises(NotApplicableError, match="localisation needs"):
+        Localisation().measure(context(np.ones((3, 6)), truth))

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.explanations.stability import (
+    MaxSensitivity,
+    ParameterRandomisation,
+    max_relative_change,
+)
+from deepseek_report.wording.words import wording
+
+
+class WithRandomised:
+    def __init__(self, seeds: list[int]) -> None:
+        self.seeds = seeds
+
+    def randomised(self, seed: int) -> str:
+        self.seeds.append(seed)
+        return f"random {seed}"
+
+
+def context_of(toy: Any, values: np.ndarray, explain: Any, method: str = "by_hand") -> Any:
+    context = toy(n=100)
+    inputs = context.dataset.test.inputs[: len(values)]
+    given = Explanation(
+        values=values,
+        inputs=inputs,
+        predictions=np.zeros(len(values)),
+        positions=np.arange(len(values)),
+        feature_names=tuple(context.dataset.schema.names),
+        method=method,
+        variant="",
+        target=1,
+        output_space="none",
+        seed=0,
+        n_model_calls=0,
+    )
+    return replace(context, explanation=given, explain=explain)
+
+
+def test_the_greatest_relative_change_by_hand() -> None:
+    original = np.array([[3.0, 4.0], [0.0, 0.0]])
+    moved = np.array([[[3.0, 4.5], [1.0, 0.0]], [[2.0, 4.0], [0.0, 0.0]]])
+    np.testing.assert_allclose(max_relative_change(original, moved), [0.2, np.nan])
+
+
+def test_attributions_that_never_change_have_sensitivity_0(toy) -> None:
+    context = context_of(toy, np.ones((20, 3)), lambda _, x: np.ones_like(x))
+    scores = MaxSensitivity(resamples=100).measure(context).scores
+    assert [score.value for score in scores] == [0.0, 0.0]
+
+
+def test_sensitivity_of_a_linear_explanation_is_bounded_by_the_radius(toy) -> None:
+    """The amount moves by at most r × its range of quartiles, the explanation by as much."""
+    context = context_of(toy, np.ones((20, 3)), lambda _, x: x[:, [0, 0, 0]])
+    train = context.dataset.train.inputs
+    iqr = np.subtract(*np.quantile(train[:, 0], [0.75, 0.25]))
+    found = MaxSensitivity(radius=0.2, instances=20, resamples=100).measure(context)
+    bound = 0.2 * iqr / np.abs(context.explanation.inputs[:, 0])
+    assert (found.arrays["per_instance"] <= bound + 1e-12).all()
+    assert (found.arrays["per_instance"] > 0).all()
+
+
+def test_categories_stay_as_they_are(toy) -> None:
+    seen = []
+
+    def explain(_: Any, x: np.ndarray) -> np.ndarray:
+        seen.append(x)
+        return np.ones_like(x)
+
+    MaxSensitivity(resamples=100).measure(context_of(toy, np.ones((20, 3)), explain))
+    assert len(seen) == 5
+    for moved in seen[1:]:
+        np.testing.assert_array_equal(moved[:, 1], seen[0][:, 1])
+        assert (moved[:, 0] != seen[0][:, 0]).any()
+
+
+def test_attributions_drawn_anew_have_ratio_1(toy) -> None:
+    rng = np.random.default_rng(0)
+    context = context_of(toy, np.ones((100, 3)), lambda _, x: rng.normal(size=x.shape))
+    ratio = MaxSensitivity(instances=100, resamples=200).measure(context).scores[1]
+    assert ratio.low <= 1 <= ratio.high
+
+
+def test_max_sensitivity_refuses_data_without_numeric_features(toy) -> None:
+    context = context_of(toy, np.ones((5, 3)), lambda _, x: x)
+    schema = context.dataset.schema
+    coded = tuple(replace(f, kind="categorical") for f in schema.features)
+    dataset = replace(context.dataset, schema=Schema(coded, schema.target))
+    with pytest.raises(NotApplicableError, match="moves numeric features"):
+        MaxSensitivity().measure(replace(context, dataset=dataset))
+
+
+def test_an_explanation_that_ignores_the_model_correlates_fully(toy) -> None:
+    values = np.random.default_rng(0).normal(size=(20, 3))
+    context = context_of(toy, values, lambda _, x: values[: len(x)], method="random")
+    seeds: list[int] = []
+    metric = ParameterRandomisation(draws=3, instances=20, resamples=100)
+    found = metric.measure(replace(context, classifier=WithRandomised(seeds)))
+    assert found.scores[0].value == pytest.approx(1)
+    assert "by construction" in wording().say(found.notes[0])
+    assert len(set(seeds)) == 3
+
+
+def test_an_explanation_that_is_all_model_correlates_not_at_all(toy) -> None:
+    rng = np.random.default_rng(0)
+    context = context_of(toy, rng.normal(size=(90, 3)), lambda _, x: rng.normal(size=(len(x), 3)))
+    metric = ParameterRandomisation(instances=90, resamples=200)
+    score = metric.measure(replace(context, classifier=WithRandomised([]))).scores[0]
+    assert abs(score.value) < 0.15
+    assert score.direction == "zero"
+
+
+@pytest.mark.parametrize("metric", [MaxSensitivity(), ParameterRandomisation()])
+def test_without_a_way_to_explain_again_says_so(toy, metric) -> None:
+    with pytest.raises(NotApplicableError, match="no explainer was handed"):
+        metric.measure(context_of(toy, np.ones((5, 3)), None))

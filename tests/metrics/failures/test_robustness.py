@@ -1,0 +1,78 @@
+"""Perturbations: what they change, and what they leave."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deepseek_report.data_kinds.disturbances import (
+    add_noise,
+    drop_values,
+    robust_spread,
+    swap_categories,
+)
+from deepseek_report.metrics.failures.robustness import Robustness
+from deepseek_report.wording.words import wording
+
+
+def test_the_robust_spread_of_normal_numbers_is_their_standard_deviation() -> None:
+    values = np.random.default_rng(0).normal(0, 3, 20_000)
+    assert robust_spread(values) == pytest.approx(3, rel=0.03)
+    assert robust_spread(np.array([0, 0, 0, 0, 8.0])) == pytest.approx(3.2)
+
+
+def test_noise_touches_numbers_alone_and_stays_in_the_training_range(toy) -> None:
+    data = toy().dataset
+    train, inputs = data.train.inputs, data.test.inputs
+    noisy = add_noise(data.schema, inputs, train, 1.0, np.random.default_rng(0))
+    assert (noisy[:, 1] == inputs[:, 1]).all()
+    assert (noisy[:, 0] == np.round(noisy[:, 0])).all()
+    assert noisy[:, 0].max() <= max(train[:, 0].max(), inputs[:, 0].max())
+    shift = noisy[:, 2] - inputs[:, 2]
+    assert shift.std() == pytest.approx(robust_spread(train[:, 2]), rel=0.15)
+
+
+def test_swaps_touch_categories_alone_at_about_their_chance(toy) -> None:
+    data = toy(n=3000).dataset
+    inputs = data.test.inputs
+    swapped = swap_categories(data.schema, inputs, data.train.inputs, 0.3, np.random.default_rng(0))
+    assert (swapped[:, [0, 2]] == inputs[:, [0, 2]]).all()
+    assert np.mean(swapped[:, 1] != inputs[:, 1]) == pytest.approx(0.3 * 2 / 3, abs=0.03)
+
+
+def test_dropped_values_are_missing_at_about_their_chance() -> None:
+    dropped = drop_values(np.ones((1000, 4)), 0.2, np.random.default_rng(0))
+    assert np.isnan(dropped).mean() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_stronger_perturbations_flip_more_decisions(toy, n_classes: int) -> None:
+    context = toy(n_classes, n=1200)
+    found = Robustness(max_rows=900).measure(context)
+    table = found.tables["perturbations"]
+    for _, rows in table.groupby("perturbation"):
+        assert rows["flipped"].is_monotonic_increasing
+    assert set(table["perturbation"]) == {"noise", "swap", "missing"}
+    assert set(table["n"]) == {900}
+    scores = {one.metric: one.value for one in found.scores}
+    declared = table.query("perturbation == 'noise' and level == 0.25").iloc[0]
+    assert scores["roc_auc_under_noise"] == declared["roc_auc"]
+    assert scores["flipped_under_noise"] == declared["flipped"]
+
+
+def test_the_declared_level_is_always_looked_at(toy) -> None:
+    found = Robustness(noise=(1.0,), declared_level=0.33).measure(toy())
+    assert {one.metric for one in found.scores} == {"roc_auc_under_noise", "flipped_under_noise"}
+
+
+def test_a_model_that_cannot_take_missing_values_is_noted_not_hidden(toy) -> None:
+    context = toy()
+    plain = context.classifier.probabilities
+
+    def fragile(inputs: np.ndarray) -> np.ndarray:
+        return np.where(np.isnan(inputs).any(axis=1)[:, None], np.nan, plain(inputs))
+
+    context.classifier.probabilities = fragile
+    found = Robustness().measure(context)
+    assert "missing" not in set(found.tables["perturbations"]["perturbation"])
+    assert sum("no finite output" in wording().say(note) for note in found.notes) == 2

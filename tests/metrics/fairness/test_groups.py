@@ -1,0 +1,249 @@
+"""Groups: who is in which, rates by group, ratios, gaps and thresholds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import fairlearn.metrics as fl
+import numpy as np
+import pytest
+
+from deepseek_report.artifacts.schema import Schema
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.fairness.group_gaps import (
+    DemographicParityDifference,
+    EqualizedOddsDifference,
+    EqualOpportunityDifference,
+)
+from deepseek_report.metrics.fairness.group_rates import GroupRates
+from deepseek_report.metrics.fairness.groups import groupings
+from deepseek_report.metrics.fairness.impact_ratio import ImpactRatio, verdict
+from deepseek_report.metrics.fairness.threshold_tradeoff import ThresholdTradeoff
+from deepseek_report.statistics.gaps import RateTable, largest_gap
+from deepseek_report.statistics.intervals import newcombe
+from deepseek_report.wording.words import wording
+
+
+def test_a_missing_attribute_is_a_level_of_its_own(toy) -> None:
+    context = toy()
+    found = groupings(
+        context.dataset.schema, dict(context.predictions.groups), crossings=False, min_cell=30
+    )
+    region = found[1]
+    assert region.levels == ("north", "south", "west", "unknown")
+    assert region.sizes.sum() == len(context.predictions)
+    assert region.sizes[3] == np.count_nonzero(context.predictions.groups["region"] == -1)
+
+
+def test_crossings_keep_the_levels_that_are_large_enough(toy) -> None:
+    context = toy(n=300)
+    groups = dict(context.predictions.groups)
+    found = groupings(context.dataset.schema, groups, crossings=True, min_cell=30)
+    crossed = found[-1]
+    assert crossed.name == "sex × region"
+    assert crossed.sizes.min() >= 30
+    inside = (groups["sex"] == 1) & (groups["region"] == 0)
+    k = crossed.levels.index("female × north")
+    assert ((crossed.codes == k) == inside).all()
+
+
+def test_data_without_attributes_are_refused_with_the_reason(toy) -> None:
+    context = toy()
+    schema = context.dataset.schema
+    bare = Schema(schema.features, schema.target)
+    context = replace(context, dataset=replace(context.dataset, schema=bare))
+    with pytest.raises(NotApplicableError, match="no attribute"):
+        GroupRates().measure(context)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rates_by_group_agree_with_fairlearn(toy, n_classes: int) -> None:
+    context = toy(n_classes)
+    p = context.predictions
+    table = GroupRates().measure(context).tables["groups"]
+    favoured, deserving = p.decisions == 0, p.labels == 0
+    frame = fl.MetricFrame(
+        metrics={
+            "selection_rate": fl.selection_rate,
+            "tpr": fl.true_positive_rate,
+            "fpr": fl.false_positive_rate,
+        },
+        y_true=deserving,
+        y_pred=favoured,
+        sensitive_features=p.groups["sex"],
+    ).by_group
+    ours = table[table["attribute"] == "sex"]
+    for name in frame.columns:
+        assert np.allclose(ours[name], frame[name].to_numpy(float))
+    assert (ours["selection_low"] < ours["selection_rate"]).all()
+    assert ours["n"].sum() == len(p)
+
+
+def test_a_small_group_keeps_its_counts_and_loses_its_verdict(toy) -> None:
+    context = toy(n=150)
+    floor = {"min_cell": 40, "min_events": 5}
+    rates = GroupRates(**floor).measure(context)
+    unknown = rates.tables["groups"].query("level == 'unknown'").iloc[0]
+    assert unknown["too_few"]
+    assert unknown["n"] > 0
+    assert any("Too few to judge" in wording().say(note) for note in rates.notes)
+    pairs = ImpactRatio(**floor).measure(context).tables["pairs"]
+    row = pairs.query("level == 'unknown'").iloc[0]
+    assert row["verdict"] == "too few to judge"
+    assert 0 <= row["p_value"] <= 1
+
+
+def never_for(context, level: int):
+    """The same context with no favourable decision for one sex."""
+    p = context.predictions
+    decisions = np.where(p.groups["sex"] == level, 1, p.decisions)
+    return replace(context, predictions=replace(p, decisions=decisions))
+
+
+def test_a_group_that_is_never_favoured_is_judged_and_not_too_small(toy) -> None:
+    context = never_for(toy(), 1)
+    levels = GroupRates().measure(context).tables["groups"].set_index("level")
+    assert not levels.loc["female", "too_few"]
+    found = ImpactRatio(reference={"sex": "male"}).measure(context)
+    row = found.tables["pairs"].query("level == 'female' and attribute == 'sex'").iloc[0]
+    assert (row["ratio"], row["low"], row["verdict"]) == (0.0, 0.0, "clear below")
+    assert 0 < row["high"] < 0.1
+    gap = DemographicParityDifference().measure(context).tables["tests"].set_index("attribute")
+    assert gap.loc["sex", "narrowest_level"] == "female"
+    assert gap.loc["sex", "p_value"] < 0.001
+
+
+def test_a_rate_of_zero_keeps_its_uncertainty_among_three_levels() -> None:
+    table = RateTable(np.array([30, 32, 0]), np.array([60, 60, 40]))
+    found = largest_gap([table], 500, 0).estimate
+    low, high = newcombe(32, 60, 0, 40)
+    assert found.low <= low < found.value < high <= found.high
+
+
+def test_the_interval_of_a_gap_begins_at_zero_where_the_test_sees_chance_alone() -> None:
+    rng = np.random.default_rng(4)
+    trials = np.array([400, 300, 200, 60])
+    for _ in range(40):
+        gap = largest_gap([RateTable(rng.binomial(trials, 0.6), trials)], 300, 1)
+        assert (gap.estimate.low == 0.0) == (gap.p_value > 0.05)
+        assert gap.estimate.high > gap.estimate.value
+
+
+@pytest.mark.parametrize(
+    ("ratio", "low", "high", "expected"),
+    [
+        (0.7, 0.6, 0.78, "clear below"),
+        (0.7, 0.6, 0.85, "below but uncertain"),
+        (0.85, 0.7, 0.95, "above but uncertain"),
+        (0.95, 0.9, 1.0, "clear above"),
+        (math.nan, math.nan, math.nan, "too few to judge"),
+    ],
+)
+def test_a_verdict_needs_the_interval_too(ratio, low, high, expected) -> None:
+    assert verdict(ratio, low, high, 0.8) == expected
+
+
+def test_the_ratio_is_over_the_declared_reference(toy) -> None:
+    context = toy()
+    p = context.predictions
+    found = ImpactRatio(reference={"sex": "male"}).measure(context)
+    row = found.tables["pairs"].query("attribute == 'sex'").iloc[0]
+    rates = [np.mean(p.decisions[p.groups["sex"] == k] == 0) for k in (0, 1)]
+    assert (row["level"], row["reference"]) == ("female", "male")
+    assert row["ratio"] == pytest.approx(rates[1] / rates[0])
+    assert row["low"] < row["ratio"] < row["high"]
+    assert not any("sex was not declared" in wording().say(note) for note in found.notes)
+    assert any(
+        "reference level of region was not declared" in wording().say(note) for note in found.notes
+    )
+    score = next(one for one in found.scores if one.attribute == "sex")
+    assert (score.value, score.level) == (row["ratio"], "female")
+
+
+def test_an_unknown_reference_is_refused_with_the_levels(toy) -> None:
+    with pytest.raises(NotApplicableError, match="male, female"):
+        ImpactRatio(reference={"sex": "other"}).measure(toy())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    ("metric", "theirs"),
+    [
+        (DemographicParityDifference, fl.demographic_parity_difference),
+        (EqualOpportunityDifference, fl.equal_opportunity_difference),
+        (EqualizedOddsDifference, fl.equalized_odds_difference),
+    ],
+)
+def test_gaps_are_fairlearns(toy, metric, theirs, n_classes: int) -> None:
+    context = toy(n_classes)
+    p = context.predictions
+    found = metric(n_resamples=200).measure(context)
+    score = next(one for one in found.scores if one.attribute == "sex")
+    groups = p.groups["sex"]
+    assert score.value == pytest.approx(
+        theirs(p.labels == 0, p.decisions == 0, sensitive_features=groups)
+    )
+    row = found.tables["tests"].query("attribute == 'sex'").iloc[0]
+    assert row["null_mean"] < row["null_high"]
+    assert row["p_value"] <= row["p_adjusted"]
+    assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_the_counted_gap_is_the_gap_that_fairlearn_gives() -> None:
+    tables = [
+        RateTable(np.array([40, 30, 20]), np.array([50, 60, 50])),
+        RateTable(np.array([5, 30, 10]), np.array([50, 60, 40])),
+    ]
+    gap = largest_gap(tables, 200, 0)
+    assert gap.estimate.value == pytest.approx(0.4)
+    assert (gap.highest, gap.lowest) == (0, 2)
+
+
+def test_a_gap_of_two_levels_has_newcombes_interval() -> None:
+    gap = largest_gap([RateTable(np.array([60, 80]), np.array([100, 100]))], 500, 0)
+    low, high = newcombe(80, 100, 60, 100)
+    assert (gap.estimate.low, gap.estimate.high) == pytest.approx((float(low), float(high)))
+    even = largest_gap([RateTable(np.array([60, 61]), np.array([100, 100]))], 500, 0)
+    assert even.estimate.low == 0
+
+
+def test_the_permutation_p_value_is_fishers_for_two_levels() -> None:
+    from scipy import stats
+
+    gap = largest_gap([RateTable(np.array([12, 24]), np.array([40, 40]))], 20_000, 0)
+    fisher = stats.fisher_exact([[12, 24], [28, 16]]).pvalue
+    assert gap.p_value == pytest.approx(fisher, rel=0.2)
+
+
+def test_chance_alone_makes_gaps_that_the_null_shows() -> None:
+    rng, p_values = np.random.default_rng(0), []
+    for seed in range(60):
+        hits = rng.binomial(60, 0.4, size=5)
+        p_values.append(largest_gap([RateTable(hits, np.full(5, 60))], 200, seed).p_value)
+    assert 0.3 < np.mean(p_values) < 0.7
+    assert np.mean(np.array(p_values) < 0.05) < 0.15
+
+
+def test_too_few_people_give_no_gap_and_say_so(toy) -> None:
+    found = DemographicParityDifference(min_cell=10_000).measure(toy())
+    assert all(math.isnan(score.value) for score in found.scores)
+    assert {wording().say(score.note) for score in found.scores} == {"Too few to judge."}
+
+
+def test_a_threshold_per_group_narrows_the_gap(toy) -> None:
+    context = toy(n=3000)
+    policies = ThresholdTradeoff().measure(context).tables["policies"]
+    sex = policies[policies["attribute"] == "sex"].set_index("policy")
+    today, own = sex.loc["today"], sex.loc["per_group"]
+    assert today["n_changed"] == 0
+    assert today["accuracy"] == pytest.approx(context.predictions.correct.mean())
+    assert own["difference"] < today["difference"]
+    assert own["ratio"] > today["ratio"]
+    assert own["n_changed"] > 0
+    assert "male: " in own["threshold_by_level"]
+
+
+def test_thresholds_of_many_classes_are_refused_with_the_reason(toy) -> None:
+    with pytest.raises(NotApplicableError, match="two classes"):
+        ThresholdTradeoff().measure(toy(3))

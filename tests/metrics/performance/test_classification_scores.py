@@ -1,0 +1,155 @@
+"""Performance of the model, against scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from deepseek_report.errors import NotApplicableError
+from deepseek_report.metrics.performance.classification_scores import (
+    Accuracy,
+    AveragePrecision,
+    BalancedAccuracy,
+    BrierScore,
+    RocAuc,
+)
+from deepseek_report.metrics.performance.confusion_matrix import ConfusionMatrix
+from deepseek_report.metrics.performance.threshold_sweep import ThresholdSweep
+from deepseek_report.statistics.classification_errors import (
+    average_precision_and_brier,
+    balanced_accuracy,
+)
+from deepseek_report.tasks.decisions import decide, threshold_for_share
+
+
+def value(found, name: str) -> float:
+    return next(score.value for score in found.scores if score.metric == name)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_number_agrees_with_scikit_learn(toy, n_classes: int) -> None:
+    context = toy(n_classes)
+    p = context.predictions
+    multi = {"multi_class": "ovr", "average": "macro"} if n_classes > 2 else {}
+    inputs = p.probabilities if n_classes > 2 else p.scores
+    one_hot = np.eye(n_classes)[p.labels] if n_classes > 2 else p.truths
+    expected = {
+        Accuracy(): sk.accuracy_score(p.labels, p.decisions),
+        BalancedAccuracy(): sk.balanced_accuracy_score(p.labels, p.decisions),
+        RocAuc(): sk.roc_auc_score(p.labels, inputs, **multi),
+        AveragePrecision(): sk.average_precision_score(one_hot, inputs),
+        BrierScore(): sk.brier_score_loss(p.labels, inputs, scale_by_half=n_classes == 2),
+    }
+    for metric, theirs in expected.items():
+        score = metric.measure(context).scores[0]
+        assert score.value == pytest.approx(theirs), score.metric
+        assert score.low < score.value < score.high
+        assert score.n == len(p)
+
+
+def test_intervals_cover_the_truth_where_the_number_of_positives_is_left_to_chance() -> None:
+    rng = np.random.default_rng(3)
+
+    def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
+        scores = 1 / (1 + np.exp(-rng.normal(-1.3, 1.1, n)))
+        return (rng.random(n) < scores).astype(np.int64), np.stack([1 - scores, scores], axis=1)
+
+    labels, probabilities = draw(200_000)
+    truth = [
+        sk.average_precision_score(labels, probabilities[:, 1]),
+        np.mean((probabilities[:, 1] - labels) ** 2),
+    ]
+    covered = np.zeros(2)
+    for seed in range(150):
+        found = average_precision_and_brier(*draw(600), 1, 150, seed)
+        covered += [one.low <= t <= one.high for one, t in zip(found, truth, strict=True)]
+    assert (covered / 150 >= 0.89).all(), covered / 150
+
+
+@pytest.mark.parametrize("right", [(40, 12), (40, 0)])
+def test_balanced_accuracy_of_a_class_without_variation_keeps_a_width(right) -> None:
+    labels = np.repeat([0, 1], [40, 12])
+    decisions = np.where(
+        np.concatenate([np.arange(40), np.arange(12)]) < np.repeat(right, [40, 12]),
+        labels,
+        1 - labels,
+    )
+    found = balanced_accuracy(labels, decisions, 200, 0)
+    assert found.value == pytest.approx(sk.balanced_accuracy_score(labels, decisions))
+    assert found.high - found.low > 0.1
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_the_same_seed_gives_the_same_interval(toy) -> None:
+    first, again = (AveragePrecision(n_resamples=100).measure(toy()).scores[0] for _ in range(2))
+    assert (first.low, first.high) == (again.low, again.high)
+
+
+def test_confusion_counts_and_rates_agree_with_scikit_learn(toy) -> None:
+    context = toy()
+    p = context.predictions
+    found = ConfusionMatrix().measure(context)
+    table = found.tables["matrix"]
+    counts = table["n"].to_numpy().reshape(2, 2)
+    assert (counts == sk.confusion_matrix(p.labels, p.decisions)).all()
+    assert value(found, "true_positive_rate") == pytest.approx(
+        sk.recall_score(p.labels, p.decisions)
+    )
+    assert value(found, "precision") == pytest.approx(sk.precision_score(p.labels, p.decisions))
+    assert value(found, "selection_rate") == pytest.approx(np.mean(p.decisions == 0))
+    assert table.groupby("actual")["share"].sum().tolist() == pytest.approx([1, 1])
+
+
+def test_the_roc_curve_runs_from_corner_to_corner_with_the_same_area(toy) -> None:
+    context = toy(n=2000)
+    found = RocAuc().measure(context)
+    curve = found.tables["curve"]
+    ends = curve.iloc[[0, -1]][["false_positive_rate", "true_positive_rate"]].to_numpy()
+    assert ends.tolist() == [[0, 0], [1, 1]]
+    assert len(curve) <= 200
+    area = np.trapezoid(curve["true_positive_rate"], curve["false_positive_rate"])
+    assert area == pytest.approx(found.scores[0].value, abs=2e-3)
+
+
+def test_the_sweep_at_the_own_threshold_gives_todays_decisions(toy) -> None:
+    context = toy()
+    p = context.predictions
+    sweep = ThresholdSweep().measure(context).tables["sweep"].set_index("threshold")
+    today = sweep.loc[0.45]
+    assert len(sweep) == 99
+    assert today["accuracy"] == pytest.approx(p.correct.mean())
+    assert today["selection_rate"] == pytest.approx(np.mean(p.decisions == 0))
+    assert today["balanced_accuracy"] == pytest.approx(
+        sk.balanced_accuracy_score(p.labels, p.decisions)
+    )
+
+
+def test_a_sweep_of_many_classes_is_refused_with_the_reason(toy) -> None:
+    with pytest.raises(NotApplicableError, match="two classes"):
+        ThresholdSweep().measure(toy(3))
+
+
+def test_one_class_is_refused_with_the_reason(toy) -> None:
+    context = toy()
+    labels = np.zeros_like(context.predictions.labels)
+    context = replace(context, predictions=replace(context.predictions, labels=labels))
+    for metric in (RocAuc(), AveragePrecision(), BalancedAccuracy()):
+        with pytest.raises(NotApplicableError, match="one class"):
+            metric.measure(context)
+
+
+@pytest.mark.parametrize("explained", [0, 1])
+def test_decisions_follow_the_threshold_of_the_explained_class(explained: int) -> None:
+    p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
+    decided = decide(p, 0.4, explained)
+    assert ((decided == explained) == (p[:, explained] >= 0.4)).all()
+    assert decide(p, None, explained).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_a_threshold_for_a_share_decides_for_that_share(share: float) -> None:
+    scores = np.random.default_rng(0).random(50)
+    assert np.mean(scores >= threshold_for_share(scores, share)) == pytest.approx(share)

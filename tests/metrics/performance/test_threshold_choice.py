@@ -1,0 +1,46 @@
+"""The threshold rules against a search over every cut."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from deepseek_report.metrics.performance.threshold_choice import RULES, choose_threshold
+
+ORACLES = {
+    "accuracy": accuracy_score,
+    "balanced_accuracy": balanced_accuracy_score,
+    "f1": lambda truths, decided: f1_score(truths, decided, zero_division=0),
+}
+
+
+def sample(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    truths = generator.random(60) < 0.3
+    truths[:2] = [True, False]
+    return np.clip(generator.normal(0.3 + 0.2 * truths, 0.15), 0.01, 0.99).round(2), truths
+
+
+@pytest.mark.parametrize("rule", sorted(ORACLES))
+@pytest.mark.parametrize("seed", range(4))
+def test_no_other_cut_is_better(rule: str, seed: int) -> None:
+    scores, truths = sample(seed)
+    score = ORACLES[rule]
+    best = max(score(truths, scores >= cut) for cut in [*scores, 1.01])
+    chosen = choose_threshold(rule, scores, truths)
+    assert score(truths, scores >= chosen) == pytest.approx(best, abs=1e-12)
+
+
+def test_base_rate_decides_as_often_as_the_class_occurs() -> None:
+    scores = np.linspace(0.05, 0.95, 50)
+    truths = np.arange(50) % 5 == 0
+    assert (scores >= choose_threshold("base_rate", scores, truths)).sum() == truths.sum()
+
+
+def test_a_threshold_is_a_probability_between_two_scores() -> None:
+    scores, truths = sample(3)
+    for rule in set(RULES) - {"declared"}:
+        chosen = choose_threshold(rule, scores, truths)
+        assert 0 < chosen < 1
+        assert chosen not in scores

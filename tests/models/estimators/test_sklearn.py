@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn.linear_model
+import sklearn.pipeline
+import sklearn.preprocessing
+
+from deepseek_report.artifacts.explanation import Explanation
+from deepseek_report.artifacts.message import text_of
+from deepseek_report.artifacts.protocols.datasets import DataTraits
+from deepseek_report.artifacts.protocols.explainers import ExplainContext
+from deepseek_report.artifacts.protocols.progress import Silent
+from deepseek_report.artifacts.schema import Category, Feature, Schema, Target
+from deepseek_report.artifacts.split import Dataset, Split
+from deepseek_report.artifacts.storage.files import load_json, load_table
+from deepseek_report.artifacts.training_files import HISTORY
+from deepseek_report.errors import ArtifactError
+from deepseek_report.explainers.shapley.shap import Shap
+from deepseek_report.models.estimators.estimator import LEAST
+from deepseek_report.models.estimators.sklearn import TREES, Sklearn
+from deepseek_report.models.shared.loading import load_classifier
+from tests.worded import refused, say
+
+FOREST = Sklearn("sklearn.ensemble.RandomForestClassifier", {"n_estimators": 8, "max_depth": 4})
+LINEAR = Sklearn("sklearn.linear_model.LogisticRegression")
+
+
+def trained(plugin, schema, train, folder, seed=3):
+    dataset = Dataset(schema, train, train.take(np.arange(40)), train, card={})
+    built = plugin.build(schema, train, seed)
+    plugin.own_trainer().fit(built, dataset, folder, seed, "cpu", Silent())
+    return plugin.wrap(built, schema, "cpu")
+
+
+def two_classes(n=400):
+    """Binary data with a number, a category with gaps, and a number with gaps."""
+    rng = np.random.default_rng(1)
+    colour = rng.integers(0, 3, n).astype(float)
+    signal, late = rng.normal(size=n), rng.normal(size=n)
+    labels = (signal + (colour == 2) + 0.5 * late > 0.4).astype(np.int64)
+    colour[::11], late[::7] = np.nan, np.nan
+    categories = tuple(Category(str(10 * k), f"colour {k}") for k in range(3))
+    features = (
+        Feature("signal", "Signal", "numeric"),
+        Feature("colour", "Colour", "categorical", categories=categories),
+        Feature("late", "Late", "numeric"),
+    )
+    schema = Schema(features, Target("y", "Y", ("no", "yes"), 0, 1))
+    return schema, Split(np.column_stack([signal, colour, late]), labels, np.arange(n))
+
+
+@pytest.mark.parametrize("plugin", [FOREST, LINEAR], ids=["forest", "linear"])
+def test_probabilities_are_those_of_the_estimator(plugin, schema, train, tmp_path):
+    classifier = trained(plugin, schema, train, tmp_path)
+    shares = classifier.probabilities(train.inputs)
+    own = classifier.module.estimator.predict_proba(classifier.columns(train.inputs))
+    np.testing.assert_allclose(shares, own, atol=3 * LEAST)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    powers = np.exp(classifier.logits(train.inputs))
+    np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), shares)
+    expected = np.log(shares[:, 2] / (1 - shares[:, 2]))
+    np.testing.assert_allclose(classifier.log_odds(train.inputs, 2), expected, atol=1e-9)
+    assert classifier.calls == 3 * len(train)
+    assert classifier.probabilities(train.inputs[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize("plugin", [FOREST, LINEAR], ids=["forest", "linear"])
+def test_a_stored_estimator_predicts_as_before(plugin, schema, train, tmp_path):
+    classifier = trained(plugin, schema, train, tmp_path)
+    loaded = load_classifier(plugin, schema, train, tmp_path)
+    np.testing.assert_array_equal(loaded.logits(train.inputs), classifier.logits(train.inputs))
+    assert loaded.calls == len(train)
+    assert not [path for path in tmp_path.iterdir() if path.suffix in {".pkl", ".joblib"}]
+
+
+def test_an_estimator_that_cannot_be_fitted_again_to_the_same_is_refused(schema, train, tmp_path):
+    free = Sklearn(FOREST.estimator, {**FOREST.params, "random_state": None})
+    trained(free, schema, train, tmp_path)
+    with pytest.raises(ArtifactError, match=r"predicts something else .* Give it a random_state"):
+        load_classifier(free, schema, train, tmp_path)
+
+
+def test_the_seed_is_the_runs_unless_it_is_set(schema, train):
+    assert FOREST.build(schema, train, 5).estimator.random_state == 5
+    fixed = Sklearn(FOREST.estimator, {"random_state": 9})
+    assert fixed.build(schema, train, 5).estimator.random_state == 9
+
+
+def test_a_training_folder_holds_what_applies(schema, train, tmp_path):
+    trained(FOREST, schema, train, tmp_path)
+    history = load_table(tmp_path / "history.parquet")
+    assert (tuple(history.columns), len(history)) == (HISTORY, 0)
+    facts = load_json(tmp_path / "training.json")
+    assert (facts["epochs"], facts["rows"], facts["diverged"]) == (0, 300, False)
+    architecture = load_json(tmp_path / "architecture.json")
+    assert architecture["name"] == "RandomForestClassifier"
+    assert "over 5 columns (one column a feature" in say(text_of(architecture["summary"]))
+
+
+def test_trees_read_one_column_a_feature_and_tell_missing_values_apart(schema, train):
+    built = FOREST.build(schema, train, 0)
+    table = built.columns.transform(train.inputs)
+    gaps = np.isnan(train.inputs[:, 0])
+    assert table.shape == train.inputs.shape
+    assert table[gaps, 0].max() < table[~gaps, 0].min()
+    np.testing.assert_array_equal(table[:, 3], train.inputs[:, 3])
+
+
+def test_statistics_come_from_the_training_part_alone(schema, train):
+    columns = LINEAR.build(schema, train, 0).columns
+    own = columns.transform(train.inputs)
+    np.testing.assert_allclose(own[:, 0][~np.isnan(train.inputs[:, 0])].mean(), 0, atol=1e-9)
+    assert columns.transform(train.inputs + 1000)[:, 0].mean() > 0.1
+
+
+def test_a_class_that_the_training_part_lacks_has_the_least_probability(schema, train, tmp_path):
+    part = train.take(np.flatnonzero(train.labels != 1))
+    shares = trained(FOREST, schema, part, tmp_path).probabilities(train.inputs)
+    assert shares.shape == (300, 3)
+    assert shares[:, 1].max() < 2 * LEAST
+
+
+def context(classifier, rows, target=1):
+    return ExplainContext(classifier, rows[:6], np.arange(6), rows[50:70], target, seed=0)
+
+
+def dotted(name):
+    """The path of a class of trees in the library that it comes from."""
+    if name.startswith(("XGB", "LGBM")):
+        return f"{'xgboost' if name.startswith('XGB') else 'lightgbm'}.{name}"
+    module = "tree" if "Tree" in name and "Trees" not in name else "ensemble"
+    return f"sklearn.{module}.{name}"
+
+
+@pytest.mark.parametrize("name", sorted(one for one in TREES if one.endswith("Classifier")))
+@pytest.mark.parametrize("target", [0, 1])
+def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, tmp_path):
+    schema, train = two_classes()
+    plugin = Sklearn(dotted(name))
+    classifier = trained(plugin, schema, train, tmp_path)
+    found = Shap().explain(context(classifier, train.inputs, target))
+    planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
+    assert say(found.variant).startswith("TreeExplainer of shap")
+    assert planned == found.n_model_calls == 6
+    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
+    background = classifier.probabilities(train.inputs[50:70])[:, target].mean()
+    np.testing.assert_allclose(found.base_values, background, atol=1e-6)
+
+
+def test_tree_shap_agrees_with_the_definition(tmp_path):
+    schema, train = two_classes()
+    classifier = trained(FOREST, schema, train, tmp_path)
+    found = Shap().explain(context(classifier, train.inputs))
+    slow = shapley_by_definition(classifier, train.inputs[:6], train.inputs[50:70])
+    np.testing.assert_allclose(found.values, slow, atol=1e-5)
+
+
+def shapley_by_definition(classifier, rows, background):
+    """Mean over all orders of what a feature adds, absent features taken from the background."""
+    from itertools import permutations
+
+    def worth(row, known):
+        mixed = background.copy()
+        mixed[:, list(known)] = row[list(known)]
+        return classifier.probabilities(mixed)[:, 1].mean()
+
+    orders = list(permutations(range(rows.shape[1])))
+    values = np.zeros_like(rows)
+    for i, row in enumerate(rows):
+        for order in orders:
+            for place, feature in enumerate(order):
+                gain = worth(row, order[: place + 1]) - worth(row, order[:place])
+                values[i, feature] += gain / len(orders)
+    return values
+
+
+def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, train, tmp_path):
+    plugin = Sklearn("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3})
+    classifier = trained(plugin, schema, train, tmp_path)
+    found: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
+    assert "trees" in plugin.capabilities
+    assert classifier.capabilities == frozenset()
+    assert say(found.variant).startswith("ExactExplainer")
+
+
+def test_what_is_not_a_tree_over_features_has_no_trees():
+    assert LINEAR.capabilities == frozenset()
+    assert Sklearn(FOREST.estimator, encoding="one_hot").capabilities == frozenset()
+    assert "needs decision trees" in say(Shap(algorithm="tree").refuses(LINEAR, DataTraits()))
+    assert Shap(algorithm="tree").refuses(FOREST, DataTraits()) is None
+
+
+def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
+    with refused("no weights"):
+        trained(FOREST, schema, train, tmp_path).randomised(1)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "told"),
+    [
+        (Sklearn("os.path.join"), "outside the trusted packages"),
+        (Sklearn("sklearn.ensemble.RandomForest"), "cannot load sklearn.ensemble.RandomForest"),
+        (Sklearn("sklearn.preprocessing.scale"), "is not a class"),
+        (Sklearn("sklearn.utils.Bunch"), "is not a scikit-learn estimator"),
+        (Sklearn("sklearn.svm.LinearSVC"), "has no predict_proba"),
+        (Sklearn(FOREST.estimator, {"n_trees": 3}), 'no parameter "n_trees"; it takes n_estimat'),
+        (Sklearn(FOREST.estimator, {"n_estimator": 3}), "Did you mean n_estimators?"),
+        (Sklearn(FOREST.estimator, {"n_estimators": -3}), "refuses model.params"),
+        (Sklearn(file="nowhere.skops"), "does not exist"),
+    ],
+)
+def test_a_wrong_configuration_is_named_before_anything_runs(plugin, told):
+    (problem,) = plugin.problems(["deepseek_report"])
+    assert told in problem
+
+
+def test_a_right_configuration_has_no_problems():
+    assert [list(one.problems([])) for one in (FOREST, LINEAR, Sklearn())] == [[], [], []]
+
+
+# --- skops files ---
+
+
+@pytest.fixture
+def pipeline_file(tmp_path):
+    """A pipeline that was fitted elsewhere, on the source's own names and codes."""
+    io = pytest.importorskip("skops.io")
+    schema, train = two_classes()
+    table = Sklearn(encoding="frame").build(schema, train, 0).columns.transform(train.inputs)
+    pipeline = sklearn.pipeline.make_pipeline(
+        sklearn.preprocessing.MinMaxScaler(), sklearn.linear_model.LogisticRegression()
+    ).fit(table.fillna(0), np.array(["no", "yes"])[train.labels])
+    io.dump(pipeline, tmp_path / "theirs.skops")
+    return tmp_path / "theirs.skops", pipeline, table
+
+
+def test_an_estimator_of_a_file_reads_the_sources_names_and_codes(pipeline_file, tmp_path):
+    path, pipeline, table = pipeline_file
+    schema, train = two_classes()
+    known = train.take(np.flatnonzero(np.isfinite(train.inputs).all(axis=1)))
+    plugin = Sklearn(file=str(path))
+    assert list(plugin.problems([])) == []
+    assert plugin.chosen_encoding() == "frame"
+    assert set(table["colour"].dropna()) == {0.0, 10.0, 20.0}
+    classifier = trained(plugin, schema, known, tmp_path / "training")
+    expected = pipeline.predict_proba(table.dropna())
+    np.testing.assert_allclose(classifier.probabilities(known.inputs), expected, atol=1e-6)
+    loaded = load_classifier(plugin, schema, known, tmp_path / "training")
+    np.testing.assert_allclose(loaded.probabilities(known.inputs), expected, atol=1e-6)
+    assert "not trained here" in say(
+        text_of(load_json(tmp_path / "training" / "training.json")["notes"][0])
+    )
+    with refused("cannot be asked about missing values"):
+        loaded.probabilities(train.inputs)
+
+
+def test_another_file_is_another_source(pipeline_file):
+    path, pipeline, _ = pipeline_file
+    before = Sklearn(file=str(path)).source_digest()
+    pipeline[-1].coef_ += 1
+    import skops.io
+
+    skops.io.dump(pipeline, path)
+    assert Sklearn(file=str(path)).source_digest() != before
+
+
+def test_types_that_nobody_trusts_are_named_and_not_loaded(tmp_path):
+    io = pytest.importorskip("skops.io")
+    estimator = sklearn.preprocessing.FunctionTransformer(len)
+    model = sklearn.pipeline.make_pipeline(estimator, sklearn.linear_model.LogisticRegression())
+    model.steps[0][1].func = Schema
+    io.dump(model, tmp_path / "odd.skops")
+    (problem,) = Sklearn(file=str(tmp_path / "odd.skops")).problems([])
+    name = "deepseek_report.artifacts.schema.Schema"
+    assert f"holds types that are not known to be safe: {name}" in problem
+    assert f"add --trust-type {name}" in problem
+    assert list(Sklearn(file=str(tmp_path / "odd.skops")).trusting([name]).problems([])) == []
+
+
+def test_a_file_that_is_not_skops_is_told_so(tmp_path):
+    (tmp_path / "model.pkl").write_bytes(b"cos\nsystem\n")
+    (problem,) = Sklearn(file=str(tmp_path / "model.pkl")).problems([])
+    assert "is not a skops file" in problem
+
+
+def test_without_skops_it_is_said_how_to_install_it(pipeline_file, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    (problem,) = Sklearn(file=str(pipeline_file[0])).problems([])
+    assert "pip install 'deepseek-report[skops]'" in problem

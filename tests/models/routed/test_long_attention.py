@@ -1,0 +1,133 @@
+"""Attention along a band and over runs, against the whole matrices."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_report.models.routed import branched_attention as dense_module
+from deepseek_report.models.routed.branched_attention import RoutedAttention
+from deepseek_report.models.shared.neighbours import Neighbours, joined, outside_band, runs
+
+HEADS, WIDTH, ROWS = 2, 16, 3
+#: One line, a line shorter than a block, a grid.
+GRIDS = [((70,), 3), ((70,), 20), ((10,), 4), ((9, 8), 1), ((9, 8), 2)]
+
+
+def pair(grid: tuple[int, ...], window: int, monkeypatch) -> tuple[RoutedAttention, ...]:
+    """The same weights, computed as whole matrices and along the band."""
+    torch.manual_seed(0)
+    neighbours = Neighbours(grid, window)
+    dense = RoutedAttention(neighbours, WIDTH, HEADS, 10_000)
+    monkeypatch.setattr(dense_module, "DENSE", 1)
+    blocked = RoutedAttention(neighbours, WIDTH, HEADS, 10_000)
+    blocked.load_state_dict({k: v for k, v in dense.state_dict().items() if k != "far"})
+    assert dense.dense
+    assert not blocked.dense
+    return dense, blocked
+
+
+def tokens_of(grid: tuple[int, ...]) -> torch.Tensor:
+    return torch.randn(
+        ROWS, int(np.prod(grid)) + 1, WIDTH, generator=torch.Generator().manual_seed(1)
+    )
+
+
+def ends(tokens: torch.Tensor) -> torch.Tensor:
+    """One row whole, one cut after a third, one of the summary alone."""
+    length = tokens.shape[1]
+    kept = torch.tensor([length, 1 + length // 3, 1])
+    return torch.arange(length) < kept[:, None]
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "ended"])
+@pytest.mark.parametrize(("grid", "window"), GRIDS)
+def test_the_band_in_blocks_gives_the_numbers_of_the_whole_matrix(grid, window, cut, monkeypatch):
+    dense, blocked = pair(grid, window, monkeypatch)
+    tokens = tokens_of(grid)
+    present = ends(tokens) if cut else None
+    mask = torch.tensor([[1.0, 0.5], [1.0, 1.0]])
+    told = [list(layer(tokens, mask, present)) for layer in (dense, blocked)]
+    for parts in told:
+        parts[0] = parts[0] if present is None else parts[0][present]
+    for one, two in zip(*told, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "ended"])
+def test_maps_of_many_tokens_are_pooled_alike_by_both_ways(cut, monkeypatch):
+    monkeypatch.setattr(dense_module, "MAPS", 12)
+    dense, blocked = pair((70,), 3, monkeypatch)
+    tokens = tokens_of((70,))
+    present = ends(tokens) if cut else None
+    one, two = dense(tokens, None, present)[1], blocked(tokens, None, present)[1]
+    assert one.shape == (ROWS, 2, HEADS, 11, 11)
+    torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+    sums = one.sum(-1)
+    assert ((sums - 1).abs().lt(1e-5) | sums.eq(0)).all()
+    assert cut == bool((sums == 0).any())
+
+
+def test_gradients_of_the_band_are_those_of_the_whole_matrix(monkeypatch):
+    dense, blocked = pair((70,), 3, monkeypatch)
+    found = []
+    for layer in (dense, blocked):
+        tokens = tokens_of((70,)).requires_grad_()
+        (layer(tokens, maps=False)[0] ** 2).sum().backward()
+        found.append(tokens.grad)
+    torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-4)
+
+
+def test_runs_of_equal_tokens_are_read_as_the_tokens_themselves(monkeypatch):
+    """Where the members of a run are alike, the mean that counts for all of them is exact."""
+    torch.manual_seed(0)
+    neighbours = Neighbours((60,), 2)
+    dense = RoutedAttention(neighbours, WIDTH, HEADS, 10_000)
+    pooled = RoutedAttention(neighbours, WIDTH, HEADS, 21)
+    pooled.load_state_dict({k: v for k, v in dense.state_dict().items() if k != "far"})
+    summary, rest = torch.randn(ROWS, 1, WIDTH), torch.randn(ROWS, 20, WIDTH)
+    tokens = torch.cat([summary, rest.repeat_interleave(3, dim=1)], dim=1)
+    assert int(pooled.run_of[-1]) + 1 == 21
+    for one, two in zip(dense(tokens), pooled(tokens), strict=True):
+        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+
+
+def test_a_band_of_ten_thousand_tokens_makes_no_matrix_of_pairs():
+    from torch.autograd.profiler import profile
+
+    layer = RoutedAttention(Neighbours((10_000,), 3), 8, 1, 128)
+    tokens = torch.randn(1, 10_001, 8, requires_grad=True)
+    with profile(use_kineto=False, profile_memory=True) as recorded:
+        out, maps, _ = layer(tokens)
+        out.sum().backward()
+    events = sorted(recorded.function_events, key=lambda event: event.time_range.end)
+    held = np.cumsum([event.self_cpu_memory_usage for event in events]).max()
+    assert maps.shape == (1, 2, 1, 128, 128)
+    assert held < 150e6 < 4 * 10_001**2
+    assert torch.isfinite(tokens.grad).all()
+
+
+def test_near_is_by_every_coordinate():
+    near = outside_band(Neighbours((3, 4), 1))[0] == 0
+    rows, columns = np.divmod(np.arange(12), 4)
+    apart = np.maximum(abs(rows[:, None] - rows), abs(columns[:, None] - columns))
+    np.testing.assert_array_equal(near[1:, 1:].numpy(), apart <= 1)
+    assert near[0].all()
+    assert near[:, 0].all()
+
+
+@pytest.mark.parametrize(("tokens", "most"), [(5, 128), (128, 128), (129, 128), (10_001, 128)])
+def test_runs_are_few_cover_all_tokens_and_keep_the_summary_apart(tokens, most):
+    found = runs(tokens, most)
+    assert len(found) == tokens
+    assert int(found[-1]) + 1 <= most
+    assert (found.diff() >= 0).all()
+    assert (found == 0).sum() == 1
+    if tokens <= most:
+        assert torch.equal(found, torch.arange(tokens))
+
+
+def test_the_columns_of_a_run_are_those_of_its_tokens():
+    found = joined(((), (0, 1), (2,), (3,), (4,)), runs(5, 3))
+    assert found == ((), (0, 1, 2), (3, 4))

@@ -1,0 +1,82 @@
+"""Mixtures of a few rows are answered from their terms; the answer is that of the whole module."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from deepseek_report.artifacts.schema import Target
+from deepseek_report.models.self_explaining.additive import few_values
+from deepseek_report.models.self_explaining.nam import NAM
+from deepseek_report.models.shared.module_classifier import TorchClassifier
+
+PLUGIN = NAM(hidden=(8, 4), bins=4)
+
+
+def classifiers(schema, train):
+    ours = PLUGIN.wrap(PLUGIN.build(schema, train, 3), schema, "cpu")
+    return ours, TorchClassifier(ours.module, schema, "nam", ours.capabilities)
+
+
+def mixtures(train, count=40):
+    kept = np.random.default_rng(0).random((count, train.inputs.shape[1])) < 0.5
+    return np.where(kept, train.inputs[0], train.inputs[1])
+
+
+@pytest.mark.parametrize("task", ["classes", "number"])
+def test_mixtures_of_two_rows_get_the_outputs_of_the_module(schema, train, task) -> None:
+    if task == "number":
+        target = Target("y", "Y", ("y",), 0, 0, task="regression")
+        schema = replace(schema, target=target)
+        train = replace(train, labels=train.labels * 2.5)
+    ours, plain = classifiers(schema, train)
+    rows = mixtures(train)
+    np.testing.assert_allclose(ours.logits(rows), plain.logits(rows), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_many_values_get_the_outputs_of_the_module(schema, train) -> None:
+    ours, plain = classifiers(schema, train)
+    np.testing.assert_array_equal(ours.logits(train.inputs), plain.logits(train.inputs))
+
+
+def test_mixtures_ask_the_module_about_no_more_rows_than_they_have_values(schema, train) -> None:
+    ours, _ = classifiers(schema, train)
+    asked = []
+    terms = ours.module.terms
+    ours.module.terms = lambda rows: asked.append(len(rows)) or terms(rows)
+    ours.logits(mixtures(train))
+    assert asked == [2]
+    assert ours.calls == 40
+
+
+def test_other_weights_give_a_classifier_that_answers_for_mixtures_too(schema, train) -> None:
+    ours, _ = classifiers(schema, train)
+    again = ours.randomised(5)
+    rows = mixtures(train)
+    module = again.module(torch.as_tensor(rows, dtype=torch.float32)).detach().numpy()
+    np.testing.assert_allclose(again.logits(rows), module, rtol=1e-5, atol=1e-5)
+    assert not np.allclose(again.logits(rows), ours.logits(rows))
+
+
+def test_the_mean_contributions_follow_the_weights(schema, train) -> None:
+    ours, _ = classifiers(schema, train)
+    rows = torch.as_tensor(train.inputs[:5], dtype=torch.float32)
+    before = ours.module.intrinsic(rows, 0)
+    again = ours.randomised(5).module
+    fresh = PLUGIN.build(schema, train, 3).eval()
+    fresh.load_state_dict(again.state_dict())
+    torch.testing.assert_close(again.intrinsic(rows, 0), fresh.intrinsic(rows, 0))
+    torch.testing.assert_close(ours.module.intrinsic(rows, 0), before)
+    ours.module.load_state_dict(again.state_dict())
+    torch.testing.assert_close(ours.module.intrinsic(rows, 0), again.intrinsic(rows, 0))
+
+
+def test_values_and_codes_give_back_the_rows() -> None:
+    rows = np.array([[1, np.nan], [2, 5], [1, np.nan], [2, np.nan], [1, 5]], dtype=np.float32)
+    values, codes = few_values(rows)
+    np.testing.assert_array_equal(np.take_along_axis(values, codes.astype(int), axis=0), rows)
+    assert len(values) == 2
+    assert few_values(np.arange(40, dtype=np.float32).reshape(20, 2)) is None

@@ -1,0 +1,84 @@
+"""A key changes with the code that decides a result, and with nothing else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepseek_report import provenance
+from deepseek_report.provenance import code
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def hash_of(source: str) -> dict[str, str]:
+        (tmp_path / "plugin_under_test.py").write_text(source)
+        code.forget()
+        return provenance.code_of("plugin_under_test")
+
+    return hash_of
+
+
+def test_comments_and_docstrings_do_not_change_the_hash(module) -> None:
+    plain = module("def f(x):\n    'One.'\n    return x + 1\n")
+    assert plain == module("def f(x):\n    '''Two.'''\n    # a comment\n    return x + 1\n")
+
+
+def test_a_changed_line_changes_the_hash(module) -> None:
+    assert module("def f(x):\n    return x + 1\n") != module("def f(x):\n    return x + 2\n")
+
+
+def test_the_versions_of_imported_libraries_are_part_of_the_hash(module) -> None:
+    found = module("def f():\n    import numpy\n    return numpy.pi\n")
+    assert found["numpy"] == provenance.version_of("numpy")
+    assert "os" not in module("import os\n")
+
+
+def test_own_modules_are_followed_to_the_bottom(module) -> None:
+    found = module("from deepseek_report.artifacts.results import Results\n")
+    assert "deepseek_report.artifacts.storage.files" in found
+    assert len(found["deepseek_report.artifacts.storage.files"]) == 64
+
+
+def test_docstrings_are_found_in_classes_and_functions() -> None:
+    tree = ast.parse("class A:\n    'a'\n    def f(self):\n        'b'\n")
+    for node in ast.walk(tree):
+        code._drop_docstring(node)
+    assert "'a'" not in ast.unparse(tree)
+    assert "'b'" not in ast.unparse(tree)
+
+
+def test_the_environment_names_no_host_and_no_path() -> None:
+    import platform
+
+    text = str(provenance.environment("cpu"))
+    assert platform.node() not in text or not platform.node()
+    assert str(Path.home()) not in text
+
+
+def test_reading_the_code_of_a_plugin_imports_none_of_it() -> None:
+    code = (
+        "import sys\nfrom deepseek_report.provenance import code_of\n"
+        "found = code_of('deepseek_report.explainers.shapley.shap')\n"
+        "assert 'deepseek_report.explainers.shapley.shap_rounds' in found and 'shap' in found\n"
+        "print(sorted({'shap', 'torch', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_text_models_and_their_tokens_depend_on_is_told_by_version() -> None:
+    found = provenance.versions()
+    assert {"transformers", "tokenizers"} <= set(found)
+    assert found["transformers"] == provenance.version_of("transformers")
+
+
+def test_an_extra_that_is_not_installed_is_not_told(monkeypatch) -> None:
+    monkeypatch.setattr(provenance, "_EXTRAS", ("a_library_that_nobody_has",))
+    assert "a_library_that_nobody_has" not in provenance.versions()

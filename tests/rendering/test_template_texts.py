@@ -1,0 +1,138 @@
+"""What templates say comes from the catalog, and what fills its slots stays escaped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from jinja2 import nodes
+
+from deepseek_report.artifacts.storage.shipped import shipped
+from deepseek_report.rendering.environment import Environment, build_environment
+from deepseek_report.rendering.markdown import Markdown, inline_code
+from deepseek_report.rendering.template_texts import TemplateTexts
+from deepseek_report.wording.words import Wording, wording
+
+TEMPLATES = shipped("templates")
+#: Templates whose prose is still in the file.
+NOT_YET = {"bias", "bottlenecks", "robustness"}
+CONVERTED = sorted(
+    path for path in TEMPLATES.rglob("*.qmd.j2") if path.name.removesuffix(".qmd.j2") not in NOT_YET
+)
+#: Attributes and fences of Markdown, in which letters are no prose.
+_MARKUP = re.compile(r"\{(?!\{)[^}]*\}|```\s*\w*|^:::.*$|</?\w+[^>]*>|\]\([^)]*\)", re.MULTILINE)
+#: Attributes of a fence or span that a Jinja tag cuts in pieces.
+_PIECE = re.compile(
+    r"^[\s\S]*?\}|\{[.#][^}]*$|^ (?:\.[\w-]+ ?)+$|^\s*(?:collapse|group|appearance)=\S*"
+)
+#: Arguments of the templates' own functions that a reader never sees.
+_SILENT_CALLS = {"picture", "picture_names", "measured", "section_ref", "t", "heads", "code"}
+
+
+def environment() -> Environment:
+    return build_environment([TEMPLATES], wording())
+
+
+def prose(template: str) -> list[str]:
+    """Text between the tags of a template that holds letters and is no markup."""
+    found = []
+    for part in environment().parse(template).find_all(nodes.TemplateData):
+        text = _PIECE.sub("", _MARKUP.sub("", part.data))
+        if re.search(r"[^\W\d_]{2,}", text):
+            found.append(text.strip())
+    return found
+
+
+def sentences(template: str) -> list[str]:
+    """Literals in expressions that read like something said: words with a blank or a capital."""
+    tree = environment().parse(template)
+    calls = [call for call in tree.find_all(nodes.Call) if _called(call) in _SILENT_CALLS]
+    silent = {id(one) for call in calls for one in call.find_all(nodes.Const)}
+    texts = [one.value for one in tree.find_all(nodes.Const) if id(one) not in silent]
+    return [
+        text
+        for text in texts
+        if isinstance(text, str) and re.search(r"[a-z]{2,} [a-z]|^[A-Z][a-z]", text)
+    ]
+
+
+def _called(call: nodes.Call) -> str:
+    return call.node.name if isinstance(call.node, nodes.Name) else ""
+
+
+@pytest.mark.parametrize("path", CONVERTED, ids=lambda path: path.name)
+def test_a_template_holds_no_prose_of_its_own(path: Path) -> None:
+    template = path.read_text(encoding="utf-8")
+    if path.name == "_macros.qmd.j2":  # the outcomes that it gives shapes to are keys
+        template = re.sub(r"\{%- set shapes = .*%\}", "", template)
+    assert prose(template) == []
+    assert sentences(template) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "## Groups of people",
+        "{% if x %}No rows.{% endif %}",
+        "::: {.note}\nWritten here\n:::",
+        "**Why.** {{ x }}",
+        "[Said here]{.lead-in} {{ x }}",
+    ],
+)
+def test_prose_between_tags_is_seen(template: str) -> None:
+    assert prose(template) != []
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ table(x, 'a', 'Where it lies') }}", "{{ f({'n': 'Name'}) }}"]
+)
+def test_prose_in_expressions_is_seen(template: str) -> None:
+    assert sentences(template) != []
+
+
+def test_every_text_that_a_template_names_is_in_the_catalog() -> None:
+    words, named = wording(), 0
+    for path in CONVERTED:
+        for call in environment().parse(path.read_text("utf-8")).find_all(nodes.Call):
+            if _called(call) not in {"t", "heads"} or not isinstance(call.args[0], nodes.Const):
+                continue
+            key, *columns = [one.as_const() for one in call.args]
+            for text in [f"{key}.{column}" for column in columns] or [key]:
+                assert words.has(text), f"{path.name}: {text}"
+                named += 1
+    assert named > 100
+
+
+def texts(text: str) -> TemplateTexts:
+    return TemplateTexts(Wording({"said": text}))
+
+
+def test_a_text_without_markdown_is_plain() -> None:
+    said = texts("{{ name }} *is* here").text("said", name="*b*")
+    assert said == "*b* *is* here"
+    assert not isinstance(said, Markdown)
+
+
+def test_markdown_stays_in_its_slot_and_all_around_it_is_escaped() -> None:
+    said = texts("{{ name }} in {{ file }}, [{{ file }}]").text(
+        "said", name="*b*", file=inline_code("a_b.csv")
+    )
+    assert isinstance(said, Markdown)
+    assert said == r"\*b\* in `a_b.csv`, \[`a_b.csv`\]"
+
+
+def test_a_slot_may_have_any_name() -> None:
+    assert texts("{{ key }} {{ self_ }}").text("said", key="a", self_="b") == "a b"
+
+
+def test_data_cannot_name_a_slot() -> None:
+    said = texts("{{ name }}: {{ file }}").text(
+        "said", name="\ue0040\ue005 \ue0047\ue005", file=Markdown("*m*")
+    )
+    assert said.count("*m*") == 1
+
+
+def test_a_template_says_a_text_with_a_hostile_value_escaped() -> None:
+    template = "{{ t('templates.report.audience', audience=x) }}"
+    assert environment().from_string(template).render(x="<b>") == r"Written for \<b\>."

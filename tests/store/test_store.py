@@ -1,0 +1,216 @@
+"""The store keeps whole stages only, and notices what was changed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from deepseek_report.artifacts.storage.files import save_json
+from deepseek_report.errors import ArtifactError
+from deepseek_report.store import Store, compare, digest, folders, hash_folder, replace_folder
+
+
+def write(store: Store, key: str, text: str) -> Path:
+    work = store.work_folder("stage", key)
+    (work / "result.txt").write_text(text)
+    return store.publish("stage", key, work, {"seconds": 1.0})
+
+
+def test_the_order_of_keys_does_not_change_a_digest() -> None:
+    assert digest({"a": 1, "b": [1, 2]}) == digest({"b": [1, 2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_a_stage_is_invisible_until_its_manifest_is_written(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (store.work_folder("stage", "key") / "half.txt").write_text("half")
+    assert store.find("stage", "key") is None
+    write(store, "key", "whole")
+    found = store.find("stage", "key")
+    assert found is not None
+    assert (found / "result.txt").read_text() == "whole"
+    assert not (found / "half.txt").exists()
+
+
+def test_a_resumed_stage_finds_what_a_killed_run_left(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (store.work_folder("stage", "key") / "checkpoint").write_text("epoch 3")
+    assert (store.work_folder("stage", "key", resume=True) / "checkpoint").exists()
+    assert not (store.work_folder("stage", "key") / "checkpoint").exists()
+
+
+def test_a_changed_or_missing_file_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = write(store, "key", "whole")
+    store.verify("stage", "key")
+    (folder / "result.txt").write_text("tampered")
+    with pytest.raises(ArtifactError, match=r"result\.txt was changed"):
+        store.verify("stage", "key")
+    (folder / "result.txt").unlink()
+    assert compare(folder, store.manifest("stage", "key")["files"]) == ["result.txt is missing"]
+
+
+def test_a_file_that_was_added_to_a_stage_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (write(store, "key", "whole") / "extra.txt").write_text("added")
+    with pytest.raises(ArtifactError, match=r"extra\.txt is not in the manifest"):
+        store.verify("stage", "key")
+
+
+DAMAGED_MANIFESTS = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+    "a list": lambda content: b"[1, 2]",
+    "without files": lambda content: b'{"stage": "stage", "key": "key"}',
+    "files are no hashes": lambda content: content.replace(b'"files": {', b'"files": {"a": 1, '),
+    "files are a list": lambda content: b'{"stage": "stage", "key": "key", "files": ["a"]}',
+    "no text": lambda content: b"\xff\xfe\x00" + content,
+    "nested without end": lambda content: b"[" * 100_000,
+    "of another stage": lambda content: content.replace(b'"key": "key"', b'"key": "kez"'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED_MANIFESTS)
+def test_a_stage_whose_manifest_cannot_be_read_is_not_there_and_is_made_again(
+    damage: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    manifest = write(store, "key", "whole") / "manifest.json"
+    content = manifest.read_bytes()
+    manifest.write_bytes(DAMAGED_MANIFESTS[damage](content))
+    assert manifest.read_bytes() != content
+    assert store.find("stage", "key") is None
+    with pytest.raises(ArtifactError, match="run the experiment again"):
+        store.manifest("stage", "key")
+    write(store, "key", "whole")
+    assert manifest.read_bytes() == content
+
+
+def test_a_manifest_that_is_a_folder_or_a_stage_that_is_a_file_is_made_again(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    folder = write(store, "key", "whole")
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").mkdir()
+    assert store.find("stage", "key") is None
+    assert (write(store, "key", "whole") / "manifest.json").is_file()
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    assert store.find("stage", "key") is None
+    assert write(store, "key", "whole").is_dir()
+
+
+def test_what_a_killed_run_was_writing_is_not_taken_over(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    work = store.work_folder("stage", "key")
+    (work / "deep").mkdir()
+    (work / "deep" / ".0123.part").write_text("half")
+    (work / "checkpoint").write_text("epoch 3")
+    resumed = store.work_folder("stage", "key", resume=True)
+    assert [path.name for path in resumed.rglob("*") if path.is_file()] == ["checkpoint"]
+    shutil.rmtree(work)
+    work.write_text("a file where the folder should be")
+    assert list(store.work_folder("stage", "key", resume=True).iterdir()) == []
+
+
+def test_a_folder_is_on_the_disk_before_it_gets_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    inodes: dict[int, str] = {}
+    real_fsync, real_rename = os.fsync, os.rename
+
+    def fsync(handle: int) -> None:
+        events.append(inodes.get(os.fstat(handle).st_ino, "other"))
+        real_fsync(handle)
+
+    def rename(source: Path, target: Path) -> None:
+        events.append("rename")
+        real_rename(source, target)
+
+    new = tmp_path / "new"
+    (new / "deep").mkdir(parents=True)
+    for name in ("a", "deep/b"):
+        (new / name).write_text(name)
+    for path in (new, *new.rglob("*"), tmp_path):
+        inodes[path.stat().st_ino] = path.name if path != tmp_path else "above"
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "rename", rename)
+    replace_folder(new, tmp_path / "final")
+    assert sorted(events[: events.index("rename")]) == ["a", "b", "deep", "new"]
+    assert events[events.index("rename") :] == ["rename", "above"]
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_a_folder_is_replaced_with_and_without_a_swap_of_names(
+    swaps: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not swaps:
+        monkeypatch.setattr(folders, "exchange", lambda one, other: False)
+    for content in ("one", "two", "three"):
+        (tmp_path / "new").mkdir()
+        (tmp_path / "new" / "text").write_text(content)
+        replace_folder(tmp_path / "new", tmp_path / "final")
+        assert (tmp_path / "final" / "text").read_text() == content
+        assert [path.name for path in tmp_path.iterdir()] == ["final"]
+
+
+def test_a_file_that_is_written_is_whole_or_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.json"
+    save_json(path, {"a": 1})
+    before = path.read_bytes()
+
+    def full(source: Path, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        save_json(path, {"a": 2})
+    assert path.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir()] == ["file.json"]
+
+
+def test_the_hash_of_a_folder_does_not_depend_on_the_order_of_writing(tmp_path: Path) -> None:
+    for name, order in (("one", "ab"), ("two", "ba")):
+        (tmp_path / name).mkdir()
+        for letter in order:
+            (tmp_path / name / letter).write_text(letter)
+    assert hash_folder(tmp_path / "one") == hash_folder(tmp_path / "two")
+
+
+def test_a_replaced_folder_holds_only_the_new_files(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text(name)
+    (tmp_path / "old").rename(tmp_path / "final")
+    replace_folder(tmp_path / "new", tmp_path / "final")
+    assert [path.name for path in (tmp_path / "final").iterdir()] == ["new"]
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
+
+
+def _hold(root: Path, ready: Path) -> None:
+    with Store(root).lock("stage", "key"):
+        ready.touch()
+        time.sleep(60)
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    holder = multiprocessing.get_context("spawn").Process(target=_hold, args=(tmp_path, ready))
+    holder.start()
+    while not ready.exists():
+        time.sleep(0.02)
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join()
+    with Store(tmp_path).lock("stage", "key"):
+        pass

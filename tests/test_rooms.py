@@ -1,0 +1,72 @@
+"""The house: no folder is crowded, and no name stands for two things."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import deepseek_report
+
+PACKAGE = Path(deepseek_report.__file__).parent
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+#: The most modules side by side, faces aside.
+MOST = 25
+#: {module name: why it may stand more than once}. Anything else has a name of its own.
+_PART = "a metric, its picture or its section are one file of `conf/` each, and share its name"
+_COMMAND = "a command, what it does, and what it prints"
+_PROTOCOL = "a protocol is called as what follows it"
+SHARED_NAMES = {
+    **dict.fromkeys(
+        (
+            *("agreement", "cases", "group_rates", "labels_table", "learning_curve"),
+            *("localisation", "part_performance", "prototypes", "residuals", "robustness"),
+            *("routing", "shape_functions", "slices", "threshold_sweep"),
+        ),
+        _PART,
+    ),
+    **dict.fromkeys(
+        (
+            *("clean", "doctor", "experiment", "forecast", "new_study", "render"),
+            *("runs", "sweep", "verify"),
+        ),
+        _COMMAND,
+    ),
+    "progress": _PROTOCOL,
+    "table": "a kind of data, and the artifact that a report shows",
+}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in MODULES}), ids=lambda one: one.name
+)
+def test_no_folder_is_crowded(folder: Path) -> None:
+    modules = [path.stem for path in MODULES if path.parent == folder]
+    assert len(modules) <= MOST
+
+
+def test_every_folder_says_what_lies_there() -> None:
+    for folder in {path.parent for path in MODULES}:
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text())), folder
+
+
+def test_no_module_has_the_name_of_another() -> None:
+    by_name = defaultdict(list)
+    for path in MODULES:
+        by_name[path.stem].append(path.relative_to(PACKAGE).as_posix())
+    twice = {name: paths for name, paths in by_name.items() if len(paths) > 1}
+    assert {name: paths for name, paths in twice.items() if name not in SHARED_NAMES} == {}
+    assert set(SHARED_NAMES) <= set(twice), "a reason that nothing needs"
+
+
+def test_no_class_has_the_name_of_another() -> None:
+    by_name = defaultdict(list)
+    for path in MODULES:
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                by_name[node.name].append(path.relative_to(PACKAGE).as_posix())
+    twice = {name: paths for name, paths in by_name.items() if len(paths) > 1}
+    twice.pop("_View")  # what a picture needs while it is drawn, in each picture that has it
+    assert twice == {}

@@ -1,0 +1,121 @@
+"""The marks show what they are given."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from matplotlib.figure import Figure
+from scipy.optimize import minimize
+
+from deepseek_report.visualizations.drawing.marks import (
+    EndLabel,
+    MarkStyle,
+    _runs,
+    cells,
+    dots,
+    end_labels,
+    intervals,
+    percent_ticks,
+    point_ticks,
+    spread,
+    value_ticks,
+)
+from deepseek_report.visualizations.explanations.beeswarm import _swarm
+from deepseek_report.visualizations.style import HEAT, SERIES, draw_svg, panel
+from deepseek_report.wording.words import Wording
+
+heights = st.lists(st.floats(0, 200), min_size=1, max_size=7).map(lambda x: np.sort(np.array(x)))
+
+
+@given(heights, st.floats(1, 30))
+def test_labels_spread_apart_keep_their_order_and_their_distance(
+    wanted: np.ndarray, gap: float
+) -> None:
+    placed = spread(wanted, gap)
+    assert (np.diff(placed) >= gap - 1e-9).all()
+    if len(wanted) == 1 or (np.diff(wanted) >= gap).all():
+        assert placed == pytest.approx(wanted)
+
+
+def test_spreading_is_the_least_squares_answer() -> None:
+    wanted, gap = np.array([1.0, 2.0, 2.5, 40.0, 41.0]), 10.0
+    limits = [{"type": "ineq", "fun": lambda x, i=i: x[i + 1] - x[i] - gap} for i in range(4)]
+    best = minimize(lambda x: ((x - wanted) ** 2).sum(), np.arange(5) * 12.0, constraints=limits)
+    assert spread(wanted, gap) == pytest.approx(best.x, abs=1e-4)
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(1, 8), st.integers(1, 8))))
+def test_the_runs_of_cells_cover_each_true_cell_once(mask: np.ndarray) -> None:
+    cover = np.zeros(mask.shape, int)
+    for row, start, end in _runs(mask):
+        cover[row, start:end] += 1
+    assert (cover == mask).all()
+
+
+def test_each_dot_costs_a_dozen_bytes_and_none_is_lost() -> None:
+    def paint(figure: Figure) -> None:
+        axes = panel(figure, 1, 0.2, 6, 1.8)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+        rng = np.random.default_rng(0)
+        dots(axes, rng.random(500), rng.random(500), SERIES[0])
+        dots(axes, [np.nan], [1.0], SERIES[1])
+
+    svg = draw_svg("dots", 2.0, paint)
+    assert svg.count("h.01") == 500
+    assert len(svg) < 500 * 20 + 2500
+    assert SERIES[1] not in svg
+
+
+def test_a_missing_end_leaves_the_line_away_but_not_the_point() -> None:
+    figure = Figure()
+    axes = figure.add_subplot()
+    look = MarkStyle(SERIES[0])
+    intervals(axes, [0, 1, 2], [1.0, 2.0, np.nan], ([0.5, np.nan, 1], [1.5, 2.5, 2]), look)
+    lines, points = axes.collections[0], axes.lines[0]
+    assert len(lines.get_segments()) == 2
+    assert list(points.get_xdata()) == [1.0, 2.0]
+
+
+def test_cells_of_one_level_are_one_path_and_the_lowest_level_is_the_page() -> None:
+    axes = Figure().add_subplot()
+    cells(axes, np.array([[0, 1, 1], [2, 0, 1]]), HEAT)
+    assert [patch.get_facecolor() for patch in axes.patches] != []
+    assert len(axes.patches) == 2
+    assert axes.get_ylim() == (1.5, -0.5)
+
+
+def test_labels_at_one_height_are_written_above_each_other() -> None:
+    def paint(figure: Figure) -> None:
+        axes = panel(figure, 1, 0.5, 4, 2.5)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[])
+        end_labels(axes, [EndLabel(1.0, 0.5, name, SERIES[0]) for name in ("one", "two", "three")])
+
+    svg = draw_svg("labels", 3.0, paint)
+    y = sorted(float(one) for one in re.findall(r'<text[^>]* y="([^"]+)"', svg))
+    assert np.diff(y) == pytest.approx([11.5, 11.5], abs=0.1)
+
+
+@given(arrays(np.float64, st.integers(1, 60), elements=st.floats(-1, 1)))
+def test_a_swarm_stays_within_its_row(values: np.ndarray) -> None:
+    assert np.abs(_swarm(values, (-1.0, 1.0 + 1e-9))).max() <= 0.4
+
+
+@pytest.mark.parametrize(
+    ("ticks", "written"),
+    [(value_ticks, "0,50"), (percent_ticks, "25\u00a0%"), (point_ticks, "12,5")],
+)
+def test_ticks_are_written_as_the_language_writes_numbers(ticks: Any, written: str) -> None:
+    german = Wording({"formats": {"locale": "de"}, "numbers": {"percent": "{number}\u00a0%"}})
+
+    def paint(figure: Figure) -> None:
+        axes = panel(figure, 1, 1, 6, 2)
+        axes.set_xlim(0, 0.15 if ticks is point_ticks else 1)
+        ticks(axes, "x", german, 6 if ticks is point_ticks else 4)
+
+    assert f">{written}<" in draw_svg("ticks", 3, paint)
