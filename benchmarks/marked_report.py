@@ -3,8 +3,8 @@
     python benchmarks/marked_report.py RUN [RUN …]
 
 Copies each run folder, renders it in English with every text of the catalogs marked (see
-`deepseek_report.wording.pseudo`), and prints each text that shows words outside of marks: how often,
-where on the page, the words, the text. It ends with 1 where there are any.
+`deepseek_report.wording.pseudo`), and prints each text that shows words outside of marks: how
+often, where on the page, the words, the text. It ends with 1 where there are any.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from wording.marked_page import unmarked  # noqa: E402
+
 from deepseek_report.wording.pseudo import LANGUAGE, write_catalog  # noqa: E402
 from deepseek_report.wording.words import CATALOGS  # noqa: E402
-from wording.marked_page import unmarked  # noqa: E402
 
 
 def rendered(run: Path, work: Path) -> str:

@@ -12,10 +12,16 @@ from deepseek_report.wording.pseudo import words_outside
 _SKIPPED = frozenset({"script", "style", "code", "pre", "kbd", "cite", "math", "noscript"})
 #: Texts that are read in one go; a mark does not lead from one into the next.
 _BLOCKS = frozenset(
-    "p li td th dt dd h1 h2 h3 h4 h5 h6 figcaption caption summary option title div section nav a "
-    "button label text svg g details table tr ul ol dl figure header footer main body aside".split()
+    {
+        *("p", "li", "td", "th", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "caption", "div"),
+        *("figcaption", "summary", "option", "title", "section", "nav", "a", "button", "label"),
+        *("text", "svg", "g", "details", "table", "tr", "ul", "ol", "dl", "figure", "header"),
+        *("footer", "main", "body", "aside"),
+    }
 )
-_VOID = frozenset("br hr img input meta link col area base embed source track wbr".split())
+_VOID = frozenset(
+    {"br", "hr", "img", "input", "meta", "link", "col", "area", "base", "embed", "source", "wbr"}
+)
 _SPOKEN = ("alt", "title", "aria-label", "placeholder", "data-label", "aria-description")
 _EXEMPT_CLASSES = frozenset({"hash", "own-words"})
 
