@@ -14,7 +14,11 @@ from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.attribute_levels import group_by
-from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, error_text
+from deepseek_report.datasets.assembly.column_declarations import (
+    ColumnDeclaration,
+    data_error,
+    error_text,
+)
 from deepseek_report.datasets.assembly.feature_encoding import encode_feature
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule, encode_target
 from deepseek_report.datasets.card.data_card import DataFacts, Description, make_card
@@ -129,9 +133,15 @@ def _read_columns(frame: pd.DataFrame, source: TableSource) -> tuple[list[Cells]
         try:
             cells.append(read_cells(frame[name], str(name), source.decimal))
         except TypeError as error:
-            do = f"drop it: `{override('dataset.drop', [str(name)])}`"
             where = _where(source, str(name))
-            problems.append(error_text(where, f"it {error}", "numbers, texts or booleans", do))
+            problems.append(
+                error_text(
+                    where,
+                    f"it {error}",
+                    "numbers, texts or booleans",
+                    f"drop it: `{override('dataset.drop', [str(name)])}`",
+                )
+            )
     return cells, problems
 
 
@@ -261,8 +271,12 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
     """Without the sensitive features; groups are still compared by them."""
     kept = [i for i, feature in enumerate(schema.features) if not feature.sensitive]
     if not kept:
-        do = "set `dataset.use_sensitive=true`, or add columns"
-        raise DataError(error_text("dataset", "every feature is sensitive", "others too", do))
+        raise data_error(
+            "dataset",
+            "every feature is sensitive",
+            "others too",
+            "set `dataset.use_sensitive=true`, or add columns",
+        )
     attributes = tuple(replace(one, source=None) for one in schema.attributes)
     features = tuple(schema.features[i] for i in kept)
     return replace(schema, features=features, attributes=attributes), replace(

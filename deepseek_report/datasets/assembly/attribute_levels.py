@@ -23,8 +23,7 @@ def group_by(
     feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
 ) -> tuple[Attribute, NDArray[np.int64]]:
     """The attribute, and for each row its level; -1 is unknown."""
-    build = _bands if feature.is_numeric else _levels
-    levels, codes = build(feature, values, column)
+    levels, codes = (_bands if feature.is_numeric else _levels)(feature, values, column)
     name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)
     label = column.attribute_label or feature.label
     kind = column.groups or "other"

@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Kind
+from deepseek_report.errors import DataError
 
 #: A value as it stands in a file or in YAML.
 Code = str | bool | int | float
@@ -116,9 +117,24 @@ def sorted_codes(codes: Iterable[str]) -> list[str]:
     return sorted(found, key=float) if all(map(is_number, found)) else sorted(found)
 
 
-def error_text(where: str, found: str, allowed: str, do: str) -> str:
+def error_text(where: str, problem: str, allowed: str, do: str) -> str:
     """The four things that every message about data says."""
-    return f"{where}: {found}. Allowed: {allowed}. What to do: {do}."
+    return f"{where}: {problem}. Allowed: {allowed}. What to do: {do}."
+
+
+def data_error(where: str, problem: str, allowed: str, do: str) -> DataError:
+    """The error that says these four things."""
+    return DataError(error_text(where, problem, allowed, do))
+
+
+def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
+    """One message about the config for each case that holds.
+
+    Parameters
+    ----------
+    cases : whether it holds; then the problem, what is allowed and what to do, as in `error_text`.
+    """
+    return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
 def rows_text(mask: NDArray[np.bool_], values: Sequence[Any] | None = None) -> str:

@@ -15,8 +15,9 @@ from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
+    config_problems,
+    data_error,
     default_label,
-    error_text,
     readable_name,
 )
 from deepseek_report.datasets.assembly.targets import (
@@ -30,7 +31,6 @@ from deepseek_report.datasets.card.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.readers.file_form import Bounds
 from deepseek_report.datasets.split.shares import Shares
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +90,18 @@ class OwnDataDeclarations(Shares, Bounds):
         )
 
 
+def classes_of_a_number(
+    task: str, favourable: Code | None, positive: Code | None
+) -> tuple[bool, str, str, str]:
+    """The case of `config_problems` that a class is named where a number is predicted."""
+    return (
+        task == "regression" and (favourable, positive) != (None, None),
+        "a number has no classes",
+        "a target of classes for these",
+        "remove `dataset.favourable` and `dataset.positive`",
+    )
+
+
 @dataclass(frozen=True)
 class DescribedArrays(OwnDataDeclarations):
     """What a config says of images or series, wherever these come from.
@@ -113,20 +125,28 @@ class DescribedArrays(OwnDataDeclarations):
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
         """What the config says of the target that cannot be meant together."""
-        found: list[tuple[str, str, str]] = []
-        if self.task == "multi_label" and len(targets) < 2:
-            do = "name all columns: `dataset.target=[a,b]`"
-            found.append(("task multi_label with one target", "several target columns", do))
-        if self.task != "multi_label" and len(targets) > 1:
-            do = "set `dataset.task=multi_label`, or name one column"
-            found.append((f"several target columns with task {self.task}", "one column", do))
-        if self.report_label is not None and self.report_label not in targets:
-            do = "choose one of the target columns"
-            found.append((f"`dataset.report_label` is `{self.report_label}`", "a target", do))
-        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
-            do = "remove `dataset.favourable` and `dataset.positive`"
-            found.append(("a number has no classes", "a target of classes for these", do))
-        return [error_text("dataset", *one) for one in found]
+        several = self.task == "multi_label"
+        return config_problems(
+            (
+                several and len(targets) < 2,
+                "task multi_label with one target",
+                "several target columns",
+                "name all columns: `dataset.target=[a,b]`",
+            ),
+            (
+                not several and len(targets) > 1,
+                f"several target columns with task {self.task}",
+                "one column",
+                "set `dataset.task=multi_label`, or name one column",
+            ),
+            (
+                self.report_label is not None and self.report_label not in targets,
+                f"`dataset.report_label` is `{self.report_label}`",
+                "a target",
+                "choose one of the target columns",
+            ),
+            classes_of_a_number(self.task, self.favourable, self.positive),
+        )
 
     def answer(
         self, frame: pd.DataFrame, targets: Sequence[str], file: str, decimal: str = "."
@@ -165,12 +185,13 @@ def attribute_of(
     cells = read_cells(column, name, decimal)
     codes = observed(cells)
     if len(codes) > _MOST_LEVELS:
-        do = (
+        raise data_error(
+            where,
+            f"column `{name}` has {len(codes)} different values",
+            f"at most {_MOST_LEVELS} groups",
             "leave it out of `dataset.groups` and `dataset.compare_by`, or merge its values in the "
-            "file"
+            "file",
         )
-        found = f"column `{name}` has {len(codes)} different values"
-        raise DataError(error_text(where, found, f"at most {_MOST_LEVELS} groups", do))
     place = {code: i for i, code in enumerate(codes)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [-1], dtype=np.int64)
     levels = tuple(default_label(code) for code in codes)

@@ -13,6 +13,7 @@ from deepseek_report.artifacts.schema import Category, Feature, Kind
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
     code_text,
+    data_error,
     default_label,
     error_text,
     is_number,
@@ -43,8 +44,12 @@ def encode_feature(
     DataError : the cells are not what is declared, or cannot be used.
     """
     if cells.missing.all():
-        do = f"drop it: `{override('dataset.drop', [cells.name])}`"
-        raise DataError(error_text(where, "every cell is empty", "at least one value", do))
+        raise data_error(
+            where,
+            "every cell is empty",
+            "at least one value",
+            f"drop it: `{override('dataset.drop', [cells.name])}`",
+        )
     if not cells.not_numbers.any() and np.isinf(cells.numbers).any():
         raise DataError(_infinite(cells, where))
     kind = column.kind or _kind_of(cells, column, where)
@@ -82,9 +87,12 @@ def _numeric(cells: Cells, where: str) -> NDArray[np.float64]:
 
 def _infinite(cells: Cells, where: str) -> str:
     infinite = np.isinf(cells.numbers)
-    found = f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}"
-    do = "leave the cells empty if the value is unknown"
-    return error_text(where, found, "finite numbers and empty cells", do)
+    return error_text(
+        where,
+        f"{plural(int(infinite.sum()), 'infinite value')}, first in {rows_text(infinite)}",
+        "finite numbers and empty cells",
+        "leave the cells empty if the value is unknown",
+    )
 
 
 def _not_numbers(cells: Cells, where: str) -> str:
@@ -128,17 +136,24 @@ def _check_categories(
 ) -> None:
     where, most = limit
     if column.categories is None and len(cells.codes) > most:
-        found = f"{count(len(cells.codes))} different values in a column that is not numeric"
         n = len(cells.codes)
         bound = (
             f", or set `{override('dataset.max_categories', n)}`" if n <= MOST_CATEGORIES else ""
         )
-        do = f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}"
-        raise DataError(error_text(where, found, f"at most {count(most)} categories", do))
+        raise data_error(
+            where,
+            f"{count(len(cells.codes))} different values in a column that is not numeric",
+            f"at most {count(most)} categories",
+            f"drop it (`{override('dataset.drop', [cells.name])}`), or merge its values{bound}",
+        )
     orderless = column.categories is None and not cells.ordered
     if kind == "ordinal" and orderless and not all(map(is_number, observed(cells))):
-        do = "declare the `categories` of this column under `dataset.columns`, lowest first"
-        raise DataError(error_text(where, "the order of these texts is not known", "an order", do))
+        raise data_error(
+            where,
+            "the order of these texts is not known",
+            "an order",
+            "declare the `categories` of this column under `dataset.columns`, lowest first",
+        )
 
 
 def positions_of(cells: Cells, categories: tuple[Category, ...]) -> NDArray[np.float64]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.split.splitting import SplitRule
-from deepseek_report.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,12 @@ def cut(
     found = []
     for part, ((start, end), stride) in enumerate(zip(places, strides, strict=True)):
         if end - start < size or shape[0] < size:
-            has = f"a part of the picture is {min(end - start, shape[0])} pixels wide"
-            do = "lower `dataset.size`, or give each part a larger share"
-            raise DataError(error_text("dataset", has, f"at least {size} pixels", do))
+            raise data_error(
+                "dataset",
+                f"a part of the picture is {min(end - start, shape[0])} pixels wide",
+                f"at least {size} pixels",
+                "lower `dataset.size`, or give each part a larger share",
+            )
         rows = np.arange(0, shape[0] - size + 1, stride)
         columns = np.arange(start, end - size + 1, stride)
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)

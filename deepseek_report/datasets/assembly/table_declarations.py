@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from deepseek_report.artifacts.schema import AttributeKind, TaskName
-from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, error_text
-from deepseek_report.datasets.assembly.data_declarations import OwnDataDeclarations
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
+from deepseek_report.datasets.assembly.data_declarations import (
+    OwnDataDeclarations,
+    classes_of_a_number,
+)
 from deepseek_report.datasets.assembly.feature_encoding import MOST_CATEGORIES
 from deepseek_report.datasets.assembly.targets import TargetRule
 
@@ -80,21 +83,27 @@ class TableDeclarations(OwnDataDeclarations):
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""
         names = self.targets
-        found: list[tuple[str, str, str]] = []
-        if len(names) > 1 and self.task not in {"auto", "multi_label"}:
-            do = "name one column, or set `dataset.task=multi_label`"
-            found.append((f"several target columns with task {self.task}", "one column", do))
-        if self.task == "multi_label" and len(names) == 1:
-            do = "name them all: `dataset.target=[a,b]`; one column of yes and no is two classes"
-            found.append(("one target column with task multi_label", "several columns", do))
-        if self.report_label is not None and self.report_label not in names:
-            do = "choose one of the target columns"
-            allowed = ", ".join(f"`{one}`" for one in names) or "several target columns"
-            found.append((f"`dataset.report_label` is `{self.report_label}`", allowed, do))
-        if self.task == "regression" and (self.favourable, self.positive) != (None, None):
-            do = "remove `dataset.favourable` and `dataset.positive`"
-            found.append(("a number has no classes", "a target of classes for these", do))
-        return [error_text("dataset", *one) for one in found]
+        return config_problems(
+            (
+                len(names) > 1 and self.task not in {"auto", "multi_label"},
+                f"several target columns with task {self.task}",
+                "one column",
+                "name one column, or set `dataset.task=multi_label`",
+            ),
+            (
+                self.task == "multi_label" and len(names) == 1,
+                "one target column with task multi_label",
+                "several columns",
+                "name them all: `dataset.target=[a,b]`; one column of yes and no is two classes",
+            ),
+            (
+                self.report_label is not None and self.report_label not in names,
+                f"`dataset.report_label` is `{self.report_label}`",
+                ", ".join(f"`{name}`" for name in names) or "several target columns",
+                "choose one of the target columns",
+            ),
+            classes_of_a_number(self.task, self.favourable, self.positive),
+        )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from deepseek_report.datasets.assembly.column_declarations import (
     Code,
     ColumnDeclaration,
     code_text,
-    error_text,
+    data_error,
     is_number,
     match_code,
     readable_name,
@@ -26,7 +26,6 @@ from deepseek_report.datasets.assembly.column_declarations import (
 )
 from deepseek_report.datasets.assembly.feature_encoding import categories_of, positions_of
 from deepseek_report.datasets.readers.cells import Cells, observed
-from deepseek_report.errors import DataError
 
 #: By default, a number of more different values than this is predicted as a number, not as a class.
 MOST_CLASSES = 20
@@ -116,9 +115,12 @@ def encode_target(
 def _check_whole(cells: Cells, where: str) -> None:
     empty = cells.missing
     if empty.any():
-        found = f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}"
-        do = "remove these rows from the file; a label must not be guessed"
-        raise DataError(error_text(where, found, "a value in every row", do))
+        raise data_error(
+            where,
+            f"the target is missing in {plural(int(empty.sum()), 'row')}: {rows_text(empty)}",
+            "a value in every row",
+            "remove these rows from the file; a label must not be guessed",
+        )
 
 
 # --- a number -------------------------------------------------------------------------------------
@@ -129,11 +131,16 @@ def _number(cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: st
     if bad.any():
         found = f"{plural(int(bad.sum()), 'cell')} of the target {_is_are(bad)} no finite number, "
         found += f"first in {rows_text(bad, list(cells.texts()))}"
-        do = "correct them, or set `dataset.task=classification`"
-        raise DataError(error_text(where, found, "finite numbers", do))
+        raise data_error(
+            where, found, "finite numbers", "correct them, or set `dataset.task=classification`"
+        )
     if len(np.unique(cells.numbers)) < 2:
-        found = f"all rows have the same value, {observed(cells)[0]}"
-        raise DataError(error_text(where, found, "different values", "choose another target"))
+        raise data_error(
+            where,
+            f"all rows have the same value, {observed(cells)[0]}",
+            "different values",
+            "choose another target",
+        )
     label = column.label or readable_name(cells.name)
     target = Target(
         name=cells.name,
@@ -188,12 +195,20 @@ def _given(cells: Cells, where: str) -> NDArray[np.int64]:
     if bad.any():
         found = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
         found += f"{'says' if bad.sum() == 1 else 'say'} neither"
-        do = "write 1 and 0 in the columns of labels, or name one target column"
-        raise DataError(error_text(where, found, "0 and 1, no and yes, or false and true", do))
+        raise data_error(
+            where,
+            found,
+            "0 and 1, no and yes, or false and true",
+            "write 1 and 0 in the columns of labels, or name one target column",
+        )
     given: NDArray[np.int64] = known[cells.positions]
     if given.min() == given.max():
-        found = f"the label is {'always' if given.min() else 'never'} given"
-        raise DataError(error_text(where, found, "a label that varies", "leave this label out"))
+        raise data_error(
+            where,
+            f"the label is {'always' if given.min() else 'never'} given",
+            "a label that varies",
+            "leave this label out",
+        )
     return given
 
 
@@ -210,9 +225,12 @@ def _favourable_label(
         return None, (note,)
     truth = _truth(code_text(rule.favourable))
     if truth < 0:
-        found = f"`dataset.favourable` is {rule.favourable!r}"
-        do = "write 1 where having the label is good, else 0"
-        raise DataError(error_text(where, found, "0 or 1", do))
+        raise data_error(
+            where,
+            f"`dataset.favourable` is {rule.favourable!r}",
+            "0 or 1",
+            "write 1 where having the label is good, else 0",
+        )
     return truth, ()
 
 
@@ -255,22 +273,33 @@ def _speaking(
 def _check_classes(cells: Cells, column: ColumnDeclaration, most: int, where: str) -> None:
     n = len(observed(cells))
     if n < 2:
-        found = f"all rows have the same class, {observed(cells)[0]!r}"
-        raise DataError(error_text(where, found, "at least two classes", "choose another target"))
+        raise data_error(
+            where,
+            f"all rows have the same class, {observed(cells)[0]!r}",
+            "at least two classes",
+            "choose another target",
+        )
     if n > most:
         numeric = not cells.not_numbers.any()
-        found = f"the target has {count(n)} different {'numbers' if numeric else 'values'}"
         hint = "set `dataset.task=regression`, " if numeric else ""
         raised = (
             f"raise the bound (`{override('dataset.max_classes', n)}`), "
             if n <= MOST_DECLARED
             else ""
         )
-        do = f"{hint}{raised}merge classes, or choose another `dataset.target`"
-        raise DataError(error_text(where, found, f"2 to {most} classes", do))
+        raise data_error(
+            where,
+            f"the target has {count(n)} different {'numbers' if numeric else 'values'}",
+            f"2 to {most} classes",
+            f"{hint}{raised}merge classes, or choose another `dataset.target`",
+        )
     if column.kind == "numeric":
-        do = "remove `kind: numeric` from the target, or set `dataset.task=regression`"
-        raise DataError(error_text(where, "the target is declared numeric", "classes", do))
+        raise data_error(
+            where,
+            "the target is declared numeric",
+            "classes",
+            "remove `kind: numeric` from the target, or set `dataset.task=regression`",
+        )
 
 
 def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field: str) -> int:
@@ -280,12 +309,15 @@ def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field
     for names in (codes, [one.label for one in categories]):
         if text in names:
             return names.index(text)
-    found = f"`dataset.{field}` is {text!r}, which is not a class"
     allowed = ", ".join(f"{code!r}" for code in codes)
     lowered = {one.lower(): one for one in (*[one.label for one in categories], *codes)}
     near = get_close_matches(text.lower(), list(lowered), n=1, cutoff=0.6)
-    do = f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`"
-    raise DataError(error_text(where, found, allowed, do))
+    raise data_error(
+        where,
+        f"`dataset.{field}` is {text!r}, which is not a class",
+        allowed,
+        f"write `dataset.{field}={lowered[near[0]]}`" if near else f"correct `dataset.{field}`",
+    )
 
 
 def _order(

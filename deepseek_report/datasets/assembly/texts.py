@@ -21,7 +21,7 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.assemble import EncodedTable, TableSource, assemble
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
 from deepseek_report.datasets.readers.damage import is_damaged
@@ -33,7 +33,6 @@ from deepseek_report.datasets.split.splitting import (
     is_repeat,
     row_identity,
 )
-from deepseek_report.errors import DataError
 from deepseek_report.tasks import task_of
 
 Hidden = Literal["handles", "hashtags", "links", "numbers"]
@@ -153,8 +152,9 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     if drops_conflicts:
         kept &= ~conflict
     if not kept.any():
-        do = "choose another column of texts"
-        raise DataError(error_text("dataset", "no text is left", "texts with words", do))
+        raise data_error(
+            "dataset", "no text is left", "texts with words", "choose another column of texts"
+        )
     copies = Copies(
         n=len(texts),
         exact=int(exact.sum()),

@@ -203,8 +203,7 @@ def rare_categories(facts: DataFacts) -> list[DataIssue]:
 
 def constant_feature(facts: DataFacts) -> list[DataIssue]:
     """Features that tell nothing, as all rows have the same value."""
-    columns = constant_columns(facts.whole.inputs)
-    features = [facts.schema.features[i] for i in columns]
+    features = [facts.schema.features[i] for i in constant_columns(facts.whole.inputs)]
     n, rows = len(features), len(facts.whole)
     if n > MOST_LEAKS:
         return [

@@ -192,6 +192,5 @@ def is_broken_number(cells: Cells) -> bool:
 
 def observed(cells: Cells) -> list[str]:
     """The codes that occur, in order."""
-    found = np.unique(cells.positions[~cells.missing])
-    codes = [cells.codes[i] for i in found]
+    codes = [cells.codes[i] for i in np.unique(cells.positions[~cells.missing])]
     return codes if cells.ordered else sorted_codes(codes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, Text, message
 from deepseek_report.artifacts.rounding import number, plural
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import is_date, read_cells
 from deepseek_report.errors import DataError
 
@@ -53,7 +53,7 @@ def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
     if bad.any():
         found = f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
         found += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
-        raise DataError(error_text(where, found, "numbers or dates", "correct these rows"))
+        raise data_error(where, found, "numbers or dates", "correct these rows")
     return np.asarray(times)
 
 
@@ -76,12 +76,20 @@ def to_grid(
     """
     for piece, name in zip(pieces, names, strict=True):
         if (np.diff(piece[:, 0]) <= 0).any():
-            found = f"series {name!r} has two rows of one moment"
-            raise DataError(error_text(file, found, "one row a moment", "remove or merge them"))
+            raise data_error(
+                file,
+                f"series {name!r} has two rows of one moment",
+                "one row a moment",
+                "remove or merge them",
+            )
     gaps = np.concatenate([np.diff(piece[:, 0]) for piece in pieces])
     if not len(gaps):
-        do = "check `dataset.id` and `dataset.time`"
-        raise DataError(error_text(file, "every series has one moment only", "several", do))
+        raise data_error(
+            file,
+            "every series has one moment only",
+            "several",
+            "check `dataset.id` and `dataset.time`",
+        )
     usual = float(np.median(gaps)) if step is None else step
     uneven = [
         i
@@ -98,23 +106,25 @@ def to_grid(
 def _uneven(piece: Floats, name: str, n: int, usual: float, file: str) -> str:
     gaps = np.diff(piece[:, 0])
     first = int(np.argmax(np.abs(gaps / usual - 1) > _TOLERANCE))
-    found = (
+    return error_text(
+        file,
         f"{plural(n, 'series is', 'series are')} not evenly spaced: in {name!r} moments "
         f"{first + 1} and {first + 2} are {number(gaps[first])} apart, and the usual distance is "
-        f"{number(usual)}"
+        f"{number(usual)}",
+        "even steps",
+        "set `dataset.irregular=resampled`, or fill the gaps in the file",
     )
-    do = "set `dataset.irregular=resampled`, or fill the gaps in the file"
-    return error_text(file, found, "even steps", do)
 
 
 def _check_growth(pieces: Sequence[Floats], usual: float, file: str) -> None:
     longest = max(float(np.ptp(one[:, 0])) / usual + 1 for one in pieces)
     if longest > _MOST_GROWTH * max(len(one) for one in pieces):
-        found = (
-            f"with a step of {number(usual)} the longest series would have {number(longest)} steps"
+        raise data_error(
+            file,
+            f"with a step of {number(usual)} the longest series would have {number(longest)} steps",
+            "a step that fits the moments",
+            "set a longer `dataset.step`",
         )
-        do = "set a longer `dataset.step`"
-        raise DataError(error_text(file, found, "a step that fits the moments", do))
 
 
 def _resampled(piece: Floats, step: float) -> Floats:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
-from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.readers.file_bytes import FileBytes, check_archive
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.limits import ReadLimits
@@ -35,8 +35,12 @@ def excel_problem(path: Path) -> str | None:
     """That the package which reads workbooks is not installed, or None."""
     if find_spec("openpyxl") is not None:
         return None
-    found = "workbooks are read by the package `openpyxl`, which is not installed"
-    return error_text(str(path), found, "an installed package", _INSTALL)
+    return error_text(
+        str(path),
+        "workbooks are read by the package `openpyxl`, which is not installed",
+        "an installed package",
+        _INSTALL,
+    )
 
 
 def sheet_names(file: FileBytes, form: FileForm) -> list[str]:
@@ -99,9 +103,12 @@ def _book(file: FileBytes, limits: ReadLimits) -> Iterator[Any]:
         raise
     except Exception as error:  # its parsers raise whatever they meet
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        found = f"this is not a readable workbook ({reason})"
-        do = "save it again as .xlsx without a password, or as CSV"
-        raise DataError(error_text(str(file.path), found, "an .xlsx file", do)) from None
+        raise data_error(
+            str(file.path),
+            f"this is not a readable workbook ({reason})",
+            "an .xlsx file",
+            "save it again as .xlsx without a password, or as CSV",
+        ) from None
 
 
 @contextmanager
@@ -124,10 +131,14 @@ def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any
         return sheets[titles[0]]
     if isinstance(wanted, str) and wanted in sheets:
         return sheets[wanted]
-    found = "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`"
     allowed = ", ".join(f"`{one}`" for one in titles) or "a sheet of cells"
     do = nearest(str(wanted), titles) if titles else "save a table in it"
-    raise DataError(error_text(str(path), found, allowed, do))
+    raise data_error(
+        str(path),
+        "it holds no sheet of cells" if not titles else f"there is no sheet `{wanted}`",
+        allowed,
+        do,
+    )
 
 
 def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
@@ -151,18 +162,23 @@ def _plain(value: Any, row: int, path: Path) -> Any:
         try:
             value.encode()
         except UnicodeEncodeError:
-            found = f"row {count(row)} holds half of a character (a lone surrogate)"
-            raise DataError(
-                error_text(str(path), found, "whole characters", "correct it")
+            raise data_error(
+                str(path),
+                f"row {count(row)} holds half of a character (a lone surrogate)",
+                "whole characters",
+                "correct it",
             ) from None
     return value
 
 
 def _header(row: list[Any], path: Path, title: str) -> list[str]:
     if not row:
-        found = f"the first row of the sheet “{title}” is blank"
-        do = "put the column names there, or name another sheet by `dataset.sheet`"
-        raise DataError(error_text(str(path), found, "a header", do))
+        raise data_error(
+            str(path),
+            f"the first row of the sheet “{title}” is blank",
+            "a header",
+            "put the column names there, or name another sheet by `dataset.sheet`",
+        )
     names = ["" if one is None else str(one).strip() for one in row]
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
@@ -170,7 +186,10 @@ def _header(row: list[Any], path: Path, title: str) -> list[str]:
 def _fitted(row: list[Any], width: int, number: int, path: Path) -> list[Any]:
     """As long as the header; an empty row stays empty, and is left out."""
     if len(row) > width:
-        found = f"row {count(number)} has {len(row)} cells, the header has {width}"
-        do = "give every column a name, or clear the cells beside the table"
-        raise DataError(error_text(str(path), found, "no more cells than names", do))
+        raise data_error(
+            str(path),
+            f"row {count(number)} has {len(row)} cells, the header has {width}",
+            "no more cells than names",
+            "give every column a name, or clear the cells beside the table",
+        )
     return [*row, *[None] * (width - len(row))] if row else []

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.limits import ReadLimits
-from deepseek_report.errors import DataError
 
 #: Endings of compressed text files, behind the ending of what they hold.
 PACKED_SUFFIXES = (".gz", ".bz2", ".xz", ".zip")
@@ -68,8 +67,12 @@ def read_open(stream: BinaryIO, where: str, limits: ReadLimits) -> bytes:
     limits.check("bytes", size, where)
     raw = stream.read(size + 1)
     if len(raw) > size:
-        found = "the file grew while it was read"
-        raise DataError(error_text(where, found, "a finished file", "run again when it is written"))
+        raise data_error(
+            where,
+            "the file grew while it was read",
+            "a finished file",
+            "run again when it is written",
+        )
     return raw
 
 
@@ -103,14 +106,18 @@ def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            found = "this is not a regular file"
-            raise DataError(error_text(str(path), found, "a file on a disk", "copy it to one"))
+            raise data_error(
+                str(path), "this is not a regular file", "a file on a disk", "copy it to one"
+            )
         with path.open("rb") as stream:
             raw = read_open(stream, str(path), limits)
     except OSError as error:
-        found = f"the file cannot be read ({error.strerror or error})"
-        do = "correct its rights, or copy it"
-        raise DataError(error_text(str(path), found, "a file that can be read", do)) from None
+        raise data_error(
+            str(path),
+            f"the file cannot be read ({error.strerror or error})",
+            "a file that can be read",
+            "correct its rights, or copy it",
+        ) from None
     return raw, hashlib.sha256(raw).hexdigest()
 
 
@@ -125,9 +132,12 @@ def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
             return _bounded(stream, str(path), limits)
     except (*_BROKEN, RuntimeError, NotImplementedError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        found = f"it cannot be unpacked ({reason})"
-        do = "pack it again, or unpack it yourself and name the file"
-        raise DataError(error_text(str(path), found, f"a whole {suffix} file", do)) from None
+        raise data_error(
+            str(path),
+            f"it cannot be unpacked ({reason})",
+            f"a whole {suffix} file",
+            "pack it again, or unpack it yourself and name the file",
+        ) from None
 
 
 def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
@@ -136,9 +146,12 @@ def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
         names = [one for one in archive.namelist() if not one.startswith("__MACOSX/")]
         files = [one for one in names if not one.endswith("/")]
         if len(files) != 1:
-            found = f"the archive holds {len(files)} files"
-            do = "unpack it, and name the file that holds the table"
-            raise DataError(error_text(str(path), found, "one file", do))
+            raise data_error(
+                str(path),
+                f"the archive holds {len(files)} files",
+                "one file",
+                "unpack it, and name the file that holds the table",
+            )
         with archive.open(files[0]) as stream:
             return _bounded(stream, str(path), limits)
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.limits import ReadLimits
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,5 +124,9 @@ def _check_names(root: Path, files: list[tuple[str, str]]) -> None:
             name.encode()
         except UnicodeEncodeError:
             shown = name.encode("utf-8", "replace").decode()
-            found = f"the name `{shown}` is not written in UTF-8"
-            raise DataError(error_text(str(root), found, "names in UTF-8", "rename it")) from None
+            raise data_error(
+                str(root),
+                f"the name `{shown}` is not written in UTF-8",
+                "names in UTF-8",
+                "rename it",
+            ) from None

@@ -9,9 +9,8 @@ import numpy as np
 
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import plural
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.split.splitting import FEWEST_OF_A_CLASS
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,9 +46,12 @@ def separate(
     often = sorted((one for one in sizes if _can_be_learnt(sizes[one], len(rows))), key=str)
     labels = tuple(sorted(often, key=lambda one: -sizes[one]))
     if not 2 <= len(labels) <= MOST_LABELS:
-        found = f"{plural(len(labels), 'label')} with at least {FEWEST_OF_A_CLASS} rows"
-        do = f"correct `dataset.label_separator` ({separator!r}), or merge labels"
-        raise DataError(error_text(where, found, f"2 to {MOST_LABELS} labels", do))
+        raise data_error(
+            where,
+            f"{plural(len(labels), 'label')} with at least {FEWEST_OF_A_CLASS} rows",
+            f"2 to {MOST_LABELS} labels",
+            f"correct `dataset.label_separator` ({separator!r}), or merge labels",
+        )
     rare = [one for one in sizes if one not in labels]
     note = message("preparation.rare_labels", labels=sorted(rare), fewest=FEWEST_OF_A_CLASS)
     frame = pd.DataFrame({one: ["1" if one in row else "0" for row in rows] for one in labels})

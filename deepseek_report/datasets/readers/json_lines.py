@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.rounding import count
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.file_bytes import inner_suffix, read_bytes
 from deepseek_report.datasets.readers.file_form import FileForm
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.datasets.readers.table_file import ReadTable
 from deepseek_report.datasets.readers.text_table import Decoded, decode
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +50,7 @@ def _frame(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
     import pandas as pd
 
     if not rows:
-        raise DataError(
-            error_text(str(path), "there is no line", "at least one", "export it again")
-        )
+        raise data_error(str(path), "there is no line", "at least one", "export it again")
     return pd.DataFrame(rows)
 
 
@@ -85,9 +82,12 @@ def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
     except ValueError as error:
         found, depth = str(error), 0
     if not isinstance(found, dict):
-        do = "write one object a line, each with the keys that the config names"
-        told = f"line {count(position + 1)} is no JSON object"
-        raise DataError(error_text(str(text.path), told, "one JSON object a line", do))
+        raise data_error(
+            str(text.path),
+            f"line {count(position + 1)} is no JSON object",
+            "one JSON object a line",
+            "write one object a line, each with the keys that the config names",
+        )
     text.limits.check("depth", depth, where)
     if "\\ud" in line.lower():
         _check_whole(found, where)
@@ -111,6 +111,9 @@ def _check_whole(found: dict[str, Any], where: str) -> None:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        told = f"it holds half of a character ({half}, a lone surrogate)"
-        do = "write the whole character, or leave it out; `\\ufffd` stands for one that is lost"
-        raise DataError(error_text(where, told, "whole characters", do)) from None
+        raise data_error(
+            where,
+            f"it holds half of a character ({half}, a lone surrogate)",
+            "whole characters",
+            "write the whole character, or leave it out; `\\ufffd` stands for one that is lost",
+        ) from None

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.rounding import count
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.errors import DataError
 
 Bound = Annotated[int, Field(ge=1)]
@@ -65,11 +65,12 @@ class ReadLimits:
     ) -> DataError:
         """What was found, the bound, and how to raise it."""
         bound = getattr(self, what)
-        told = f"it holds {'at least ' if at_least else ''}{count(found)} {_WORDS[what]}"
         name = f"dataset.bounds.{what}"
         raised = override(name, 2 * bound if at_least else found)
-        do = (
+        return data_error(
+            where,
+            f"it holds {'at least ' if at_least else ''}{count(found)} {_WORDS[what]}",
+            f"at most {count(bound)} (`{name}`)",
             "use a smaller file, or, where this one is what you expect and the machine has the "
-            f"memory, raise the bound: `{raised}`"
+            f"memory, raise the bound: `{raised}`",
         )
-        return DataError(error_text(where, told, f"at most {count(bound)} (`{name}`)", do))

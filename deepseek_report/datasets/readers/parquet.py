@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.file_bytes import FileBytes
 from deepseek_report.datasets.readers.limits import ReadLimits
-from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,6 +130,9 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        found = f"this is not a readable Parquet file ({reason})"
-        do = "write the file again, or correct its ending if it is a CSV file"
-        raise DataError(error_text(str(path), found, "Parquet", do)) from None
+        raise data_error(
+            str(path),
+            f"this is not a readable Parquet file ({reason})",
+            "Parquet",
+            "write the file again, or correct its ending if it is a CSV file",
+        ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_report.artifacts.message import Message
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.decimals import recognise_decimals, without_groups
 from deepseek_report.datasets.readers.excel import SUFFIXES as EXCEL_SUFFIXES
 from deepseek_report.datasets.readers.excel import excel_problem, is_excel, read_sheet, sheet_names
@@ -56,16 +56,23 @@ def file_problem(path: Path, also: tuple[str, ...] = ()) -> str | None:
     known = TEXT_SUFFIXES + PARQUET_SUFFIXES + EXCEL_SUFFIXES + also
     if not path.exists():
         near = _names_beside(path)
-        do = "correct `dataset.path`; it is taken from the folder that the command runs in"
-        return error_text(str(path), "there is no such file", f"an existing file{near}", do)
+        return error_text(
+            str(path),
+            "there is no such file",
+            f"an existing file{near}",
+            "correct `dataset.path`; it is taken from the folder that the command runs in",
+        )
     if path.is_dir():
         return error_text(
             str(path), "this is a folder", f"one file ({', '.join(known)})", "name it"
         )
     if inner_suffix(path) not in (texts if is_packed(path) else known):
-        found = f"files of type `{''.join(path.suffixes[-2:]) or 'none'}` are not read"
-        packed = f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that"
-        return error_text(str(path), found, packed, "save the table as CSV or Parquet")
+        return error_text(
+            str(path),
+            f"files of type `{''.join(path.suffixes[-2:]) or 'none'}` are not read",
+            f"{', '.join(known)}; texts also with {', '.join(PACKED_SUFFIXES)} behind that",
+            "save the table as CSV or Parquet",
+        )
     if path.stat().st_size == 0 and path.is_file():
         return error_text(str(path), "the file is empty", "a header and rows", "export it again")
     return excel_problem(path) if is_excel(path) else None
@@ -112,8 +119,12 @@ def read_table(path: Path, form: FileForm) -> ReadTable:
     table = _parse(read_bytes(path, form.limits), form)
     names = [str(name) for name in table.frame.columns]
     if table.frame.empty:
-        found = "there is a header but no row" if names else "there is no column"
-        raise DataError(error_text(str(path), found, "at least one row", "export the table again"))
+        raise data_error(
+            str(path),
+            "there is a header but no row" if names else "there is no column",
+            "at least one row",
+            "export the table again",
+        )
     return table
 
 
@@ -128,9 +139,7 @@ def read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Decim
     """
     names = read_header(path, form)
     if name not in names:
-        raise DataError(
-            error_text(str(path), f"`{name}` is not a column", "a column", "correct it")
-        )
+        raise data_error(str(path), f"`{name}` is not a column", "a column", "correct it")
     if is_parquet(path):
         return read_parquet(read_bytes(path, form.limits), form.limits, [name])[name], "."
     if is_excel(path):
@@ -175,5 +184,4 @@ def _check_names(path: Path, names: list[str]) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
         found = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
-        do = "rename the columns in the file"
-        raise DataError(error_text(str(path), found, "every name once", do))
+        raise data_error(str(path), found, "every name once", "rename the columns in the file")

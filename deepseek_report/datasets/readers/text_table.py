@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.rounding import count
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.encodings import Unclear, first_word, is_known, recognise
 from deepseek_report.datasets.readers.file_bytes import FileBytes, inner_suffix
 from deepseek_report.datasets.readers.file_form import FileForm
@@ -95,9 +95,12 @@ def decode(file: FileBytes, form: FileForm) -> Decoded:
 
 def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
     if not is_known(encoding):
-        found = f"`{encoding}` is not the name of an encoding of files"
-        do = "correct `dataset.encoding`, or leave it out"
-        raise DataError(error_text(str(file.path), found, "utf-8, cp1252, gb18030, utf-16, …", do))
+        raise data_error(
+            str(file.path),
+            f"`{encoding}` is not the name of an encoding of files",
+            "utf-8, cp1252, gb18030, utf-16, …",
+            "correct `dataset.encoding`, or leave it out",
+        )
     codec = "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
     try:
         file.content.decode(codec)
@@ -130,9 +133,12 @@ def _unclear(path: Path, found: Unclear) -> str:
     else:
         told += ", and no encoding was recognised"
         name = "cp1251"
-    do = f"declare it, such as `{override('dataset.encoding', name)}`, or save the file as UTF-8"
-    allowed = "UTF-8, UTF-16, GB18030, Big5 or Windows-1252, or another encoding that is declared"
-    return error_text(str(path), told, allowed, do)
+    return error_text(
+        str(path),
+        told,
+        "UTF-8, UTF-16, GB18030, Big5 or Windows-1252, or another encoding that is declared",
+        f"declare it, such as `{override('dataset.encoding', name)}`, or save the file as UTF-8",
+    )
 
 
 # --- separator and header -------------------------------------------------------------------------
@@ -147,9 +153,12 @@ def open_table(file: FileBytes, form: FileForm) -> TextTable:
     """
     text = decode(file, form)
     if form.separator in _NO_SEPARATORS:
-        found = f"`dataset.separator` is {form.separator!r}"
-        do = "leave it out, and it is recognised"
-        raise DataError(error_text("dataset", found, "a sign between cells", do))
+        raise data_error(
+            "dataset",
+            f"`dataset.separator` is {form.separator!r}",
+            "a sign between cells",
+            "leave it out, and it is recognised",
+        )
     if form.separator:
         return TextTable(text, form.separator, text.notes)
     if inner_suffix(file.path) == ".tsv":
@@ -174,8 +183,12 @@ def _recognise_separator(text: Decoded) -> str:
     even = [one for one, found in widths.items() if len(set(found)) == 1 and found[0] > 1]
     if len(even) > 1:
         ways = " and ".join(f"{widths[one][0]} columns by {_SEPARATORS[one]}" for one in even)
-        do = f"declare it: `{override('dataset.separator', even[-1])}`"
-        raise DataError(error_text(str(text.path), f"it reads as {ways}", "one separator", do))
+        raise data_error(
+            str(text.path),
+            f"it reads as {ways}",
+            "one separator",
+            f"declare it: `{override('dataset.separator', even[-1])}`",
+        )
     if even:
         return even[0]
     return max(_SEPARATORS, key=lambda one: widths[one][0] if widths[one] else 0)
@@ -203,13 +216,20 @@ def header_of(table: TextTable) -> list[str]:
     try:
         first = next(csv.reader(table.text.lines(), delimiter=table.separator), [])
     except csv.Error as error:
-        do = "correct the quotes there, or declare `dataset.separator`"
-        found = f"the first line cannot be read ({error})"
-        raise DataError(error_text(str(path), found, "a header", do)) from None
+        raise data_error(
+            str(path),
+            f"the first line cannot be read ({error})",
+            "a header",
+            "correct the quotes there, or declare `dataset.separator`",
+        ) from None
     limits.check("columns", len(first), str(path))
     if not any(cell.strip() for cell in first):
-        do = "export the table with its column names"
-        raise DataError(error_text(str(path), "the first line is blank", "a header", do))
+        raise data_error(
+            str(path),
+            "the first line is blank",
+            "a header",
+            "export the table with its column names",
+        )
     return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)]
 
 
@@ -260,9 +280,12 @@ def _check_lines(table: TextTable, width: int) -> None:
         if "field limit" in str(error):
             where = f"{path}, line {count(reader.line_num)}"
             raise limits.exceeded("line", limits.line + 1, where, at_least=True) from None
-        found = f"line {count(reader.line_num)} cannot be read ({error})"
-        do = "correct the quotes there, or declare `dataset.separator`"
-        raise DataError(error_text(str(path), found, "one record a line", do)) from None
+        raise data_error(
+            str(path),
+            f"line {count(reader.line_num)} cannot be read ({error})",
+            "one record a line",
+            "correct the quotes there, or declare `dataset.separator`",
+        ) from None
 
 
 def _width_problem(path: Path, line: int, found: int, width: int) -> str:

@@ -189,14 +189,17 @@ def tokenizer_problem(kind: str) -> str | None:
     if folder.is_dir():
         if any((folder / name).exists() for name in _TOKENIZER_FILES):
             return None
-        do = "name the folder that holds tokenizer.json"
         return error_text(
-            f"dataset.tokenizer={kind}", "no tokenizer is in this folder", allowed, do
+            f"dataset.tokenizer={kind}",
+            "no tokenizer is in this folder",
+            allowed,
+            "name the folder that holds tokenizer.json",
         )
     close = get_close_matches(kind.lower(), NOUNS, n=1, cutoff=0.7)
     if close:
-        do = f"did you mean `{close[0]}`?"
-        return error_text("dataset", f"`dataset.tokenizer` is `{kind}`", allowed, do)
+        return error_text(
+            "dataset", f"`dataset.tokenizer` is `{kind}`", allowed, f"did you mean `{close[0]}`?"
+        )
     if kind.startswith((".", "/", "~")):
         return error_text("dataset", f"there is no folder `{kind}`", allowed, "correct the path")
     return None

@@ -69,8 +69,7 @@ class TableFile(DeclaredTable, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        path = self._existing()
-        return sha256_file(path)
+        return sha256_file(self._existing())
 
     def _undeclared(self) -> list[str]:
         return not_set(self, (("path", "the path of a file"), ("target", "a column")))
@@ -95,8 +94,7 @@ class TableFile(DeclaredTable, WrittenFile):
 
     def _two_roles(self) -> list[str]:
         left_out = {*self.drop, self.id_column} - {None}
-        used = {*self.targets, *self.compared}
-        both = sorted(str(name) for name in left_out & used)
+        both = sorted(str(name) for name in left_out & {*self.targets, *self.compared})
         both.extend(name for name in self.targets if name in self.compared)
         both.extend(name for name in self.sensitive if name in self.compare_by)
         return [

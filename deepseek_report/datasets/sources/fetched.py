@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.errors import DataError
 
@@ -80,16 +80,17 @@ class FetchRequest:
 
     def offline(self, why: object) -> DataError:
         """There is no network, or nobody answers."""
-        do = (
+        return data_error(
+            self.where,
+            f"it could not be fetched ({why})",
+            "a network, or a filled cache",
             f"connect to the network once, after which the cache serves; or copy {self.copy} from "
-            f"a machine that has one; or {self.otherwise}"
+            f"a machine that has one; or {self.otherwise}",
         )
-        found = f"it could not be fetched ({why})"
-        return DataError(error_text(self.where, found, "a network, or a filled cache", do))
 
     def refused(self, why: object) -> DataError:
         """The publisher was reached, and does not give it."""
-        return DataError(error_text(self.where, f"{why}".rstrip("."), self.wanted, self.look_up))
+        return data_error(self.where, f"{why}".rstrip("."), self.wanted, self.look_up)
 
 
 @contextmanager
@@ -129,6 +130,9 @@ def require_assumed(assumed: DataTraits, found: DataTraits, where: str, what: st
     """
     if found == assumed:
         return
-    problem = f"the target turned out to be of task {found.task}, which was not known before"
-    do = f"run again, now that {what} in the cache, or set `dataset.task={found.task}`"
-    raise DataError(error_text(where, problem, "classes", do))
+    raise data_error(
+        where,
+        f"the target turned out to be of task {found.task}, which was not known before",
+        "classes",
+        f"run again, now that {what} in the cache, or set `dataset.task={found.task}`",
+    )

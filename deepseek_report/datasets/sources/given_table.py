@@ -114,12 +114,14 @@ class GivenTable(GivenInPython, DeclaredTable):
         features = [name for name in self._rows.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
-        do = "remove it from one; `dataset.use_sensitive=false` hides groups from the model"
         return [
             *not_columns(ROWS, asked, features),
             *(
                 error_text(
-                    ROWS, f"`{name}` has two roles", "one of sensitive, compare_by, drop", do
+                    ROWS,
+                    f"`{name}` has two roles",
+                    "one of sensitive, compare_by, drop",
+                    "remove it from one; `dataset.use_sensitive=false` hides groups from the model",
                 )
                 for name in sorted(used)
             ),

@@ -65,15 +65,27 @@ class HuggingFaceText(TextFile):
         wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
         found = not_set(self, wanted)
         if self.path is not None:
-            do = "remove it, or use `dataset=text_file`"
-            found.append(error_text("dataset", "`path` is set beside `name`", "`name` alone", do))
+            found.append(
+                error_text(
+                    "dataset",
+                    "`path` is set beside `name`",
+                    "`name` alone",
+                    "remove it, or use `dataset=text_file`",
+                )
+            )
         return found
 
     def _missing_package(self) -> list[str]:
         if find_spec("datasets") is not None:
             return []
-        found = "the package `datasets` is not installed, and the texts are not in the cache"
-        return [error_text("dataset", found, "an installed package, or a filled cache", _INSTALL)]
+        return [
+            error_text(
+                "dataset",
+                "the package `datasets` is not installed, and the texts are not in the cache",
+                "an installed package, or a filled cache",
+                _INSTALL,
+            )
+        ]
 
     @property
     def nature(self) -> DataTraits:

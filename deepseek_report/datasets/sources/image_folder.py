@@ -17,7 +17,7 @@ from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.data_declarations import DescribedArrays, attribute_of
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.readers.file_form import FileForm
@@ -82,19 +82,33 @@ class ImageFolder(DescribedArrays):
         """What is wrong, as far as the names of folders and columns can tell."""
         found = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
-            do = "set `dataset.path=…`"
             return [
                 *found,
-                error_text("dataset", "`dataset.path` is not set", "a folder or a file", do),
+                error_text(
+                    "dataset",
+                    "`dataset.path` is not set",
+                    "a folder or a file",
+                    "set `dataset.path=…`",
+                ),
             ]
         if self.masks is not None and not Path(self.masks).is_dir():
-            do = "correct `dataset.masks`, or leave it out"
             found.append(
-                error_text(self.masks, "there is no such folder", "a folder of images", do)
+                error_text(
+                    self.masks,
+                    "there is no such folder",
+                    "a folder of images",
+                    "correct `dataset.masks`, or leave it out",
+                )
             )
         if self.root is not None and not Path(self.root).is_dir():
-            do = "correct `dataset.root`, or leave it out"
-            found.append(error_text(self.root, "there is no such folder", "a folder of images", do))
+            found.append(
+                error_text(
+                    self.root,
+                    "there is no such folder",
+                    "a folder of images",
+                    "correct `dataset.root`, or leave it out",
+                )
+            )
         try:
             self._check_path(Path(self.path))
         except DataError as error:
@@ -110,8 +124,9 @@ class ImageFolder(DescribedArrays):
         names = read_header(path, self._form)
         for name in (self.image_column, *self.targets, *self.compared, *self._entities):
             if name not in names:
-                has = f"there is no column `{name}`"
-                raise DataError(error_text(str(path), has, "a column", nearest(name, names)))
+                raise data_error(
+                    str(path), f"there is no column `{name}`", "a column", nearest(name, names)
+                )
 
     def _check_folder(self, path: Path) -> None:
         folders = class_folders(path, self.bounds)
@@ -119,9 +134,11 @@ class ImageFolder(DescribedArrays):
             found = f"the folder holds {plural(len(folders.classes), 'sub-folder')} with images"
             if folders.links:
                 found += f", and {plural(folders.links, 'link')}, which are not followed"
-            do = "put the images of each class in a sub-folder of its name"
-            raise DataError(
-                error_text(str(path), found, "a sub-folder for each of two classes", do)
+            raise data_error(
+                str(path),
+                found,
+                "a sub-folder for each of two classes",
+                "put the images of each class in a sub-folder of its name",
             )
         if (
             self.compared
@@ -129,9 +146,12 @@ class ImageFolder(DescribedArrays):
             or len(self.targets) > 1
             or self.task != "classification"
         ):
-            found = "groups, entities, numbers and several labels are asked for of a plain folder"
-            do = "name the images in a table, and set `dataset.path` to it"
-            raise DataError(error_text(str(path), found, "one class for each sub-folder", do))
+            raise data_error(
+                str(path),
+                "groups, entities, numbers and several labels are asked for of a plain folder",
+                "one class for each sub-folder",
+                "name the images in a table, and set `dataset.path` to it",
+            )
 
     @property
     def _entities(self) -> tuple[str, ...]:
@@ -230,10 +250,12 @@ class ImageFolder(DescribedArrays):
         ]
         if outside:
             paths = plural(len(outside), "path leads", "paths lead")
-            found = f"{paths} out of `{self._root}`, first `{outside[0]}`"
-            do = "name a folder that holds all images by `dataset.root`, or copy them there"
-            allowed = "paths and links that stay in that folder"
-            raise DataError(error_text(str(self.path), found, allowed, do))
+            raise data_error(
+                str(self.path),
+                f"{paths} out of `{self._root}`, first `{outside[0]}`",
+                "paths and links that stay in that folder",
+                "name a folder that holds all images by `dataset.root`, or copy them there",
+            )
 
     def _read_all(
         self, listed: ListedImages, progress: Progress
@@ -258,9 +280,12 @@ class ImageFolder(DescribedArrays):
             progress.advance()
         if broken:
             shown = ", ".join(broken[:_SHOWN]) + (", …" if len(broken) > _SHOWN else "")
-            found = f"{plural(len(broken), 'image')} of {count(len(names))} cannot be read: {shown}"
-            do = "correct or remove them; paths are taken from the folder of the table"
-            raise DataError(error_text(str(self.path), found, ", ".join(SUFFIXES), do))
+            raise data_error(
+                str(self.path),
+                f"{plural(len(broken), 'image')} of {count(len(names))} cannot be read: {shown}",
+                ", ".join(SUFFIXES),
+                "correct or remove them; paths are taken from the folder of the table",
+            )
         return images, truths, listed.digest(digests)
 
     def _read_one(

@@ -22,7 +22,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.assembly.column_declarations import error_text, nearest
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text, nearest
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.readers.file_bytes import FileBytes, read_bytes
@@ -94,9 +94,15 @@ class MedMNIST(Bounds):
         """What is wrong, as far as the config can tell: nothing is fetched."""
         known = catalogue()
         if self.name not in known:
-            found = f"`{self.name}` is not a set of MedMNIST that is read here"
             do = nearest(self.name, list(known))
-            return [error_text("dataset", found, ", ".join(known), do)]
+            return [
+                error_text(
+                    "dataset",
+                    f"`{self.name}` is not a set of MedMNIST that is read here",
+                    ", ".join(known),
+                    do,
+                )
+            ]
         names = self._names
         return [
             error_text(
@@ -147,9 +153,12 @@ class MedMNIST(Bounds):
         """
         file = read_bytes(self._file(), self.bounds)
         if _md5(file.content) != self._facts["md5"]:
-            found = "the file is not the one that MedMNIST published (another MD5)"
-            do = "delete it, and it is fetched again"
-            raise DataError(error_text(str(file.path), found, f"MD5 {self._facts['md5']}", do))
+            raise data_error(
+                str(file.path),
+                "the file is not the one that MedMNIST published (another MD5)",
+                f"MD5 {self._facts['md5']}",
+                "delete it, and it is fetched again",
+            )
         return file
 
     def _fetch(self, file: Path) -> None:
@@ -283,9 +292,12 @@ def _read(
         images = [found[f"{part}_images"] for part in _PARTS]
         labels = [found[f"{part}_labels"] for part in _PARTS]
     except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        do = "delete it, and it is fetched again"
-        found_ = f"it does not hold the images and labels of MedMNIST ({error})"
-        raise DataError(error_text(str(file.path), found_, "a file of MedMNIST", do)) from None
+        raise data_error(
+            str(file.path),
+            f"it does not hold the images and labels of MedMNIST ({error})",
+            "a file of MedMNIST",
+            "delete it, and it is fetched again",
+        ) from None
     parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts

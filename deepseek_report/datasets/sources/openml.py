@@ -175,5 +175,9 @@ def _text(value: Any) -> str:
 
 
 def _identify(found: str) -> str:
-    do = "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`"
-    return error_text("dataset", found, "either an id, or a name with a version", do)
+    return error_text(
+        "dataset",
+        found,
+        "either an id, or a name with a version",
+        "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`",
+    )

@@ -6,7 +6,7 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.errors import DataError
 
 _DO = "install it: `pip install 'deepseek-report[examples]'`"
@@ -16,8 +16,14 @@ def package_problem(module: str, distribution: str) -> list[str]:
     """That a package is not installed, or nothing."""
     if find_spec(module) is not None:
         return []
-    found = f"the data come inside of the package `{distribution}`, which is not installed"
-    return [error_text("dataset", found, "an installed package", _DO)]
+    return [
+        error_text(
+            "dataset",
+            f"the data come inside of the package `{distribution}`, which is not installed",
+            "an installed package",
+            _DO,
+        )
+    ]
 
 
 def packaged_bytes(module: str, distribution: str, path: str) -> tuple[bytes, str]:
@@ -45,5 +51,9 @@ def packaged_file(module: str, distribution: str, path: str) -> Path:
     for root in roots:
         if (file := Path(root) / path).is_file():
             return file
-    found = f"this version of `{distribution}` does not hold `{path}`"
-    raise DataError(error_text("dataset", found, "a version that does", _DO))
+    raise data_error(
+        "dataset",
+        f"this version of `{distribution}` does not hold `{path}`",
+        "a version that does",
+        _DO,
+    )

@@ -18,6 +18,7 @@ from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
 from deepseek_report.datasets.assembly.column_declarations import (
+    data_error,
     error_text,
     not_columns,
     readable_name,
@@ -86,8 +87,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
         """What is wrong, as far as the config and the file's first line can tell."""
         found = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
-            do = "set `dataset.path=…`"
-            return [*found, error_text("dataset", "`dataset.path` is not set", "a file", do)]
+            return [
+                *found,
+                error_text(
+                    "dataset", "`dataset.path` is not set", "a file", "set `dataset.path=…`"
+                ),
+            ]
         if problem := file_problem(Path(self.path)):
             return [*found, problem]
         try:
@@ -112,8 +117,14 @@ class SeriesFile(DescribedArrays, WrittenFile):
     def _unknown(self, names: list[str]) -> list[str]:
         found = not_columns(str(self.path), self._roles(), names)
         if not found and not self._channels(names):
-            do = "name the recorded columns: `dataset.values=[…]`"
-            found.append(error_text(str(self.path), "no column holds values", "at least one", do))
+            found.append(
+                error_text(
+                    str(self.path),
+                    "no column holds values",
+                    "at least one",
+                    "name the recorded columns: `dataset.values=[…]`",
+                )
+            )
         return found
 
     def _two_roles(self) -> list[str]:
@@ -121,10 +132,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
             name for field, name in self._roles() if field not in {"groups", "compare_by", "entity"}
         ]
         twice = sorted({name for name in used if used.count(name) > 1})
-        do = "name each column once"
         return [
             error_text(
-                "dataset", f"`{name}` has two roles", "one of id, time, values and target", do
+                "dataset",
+                f"`{name}` has two roles",
+                "one of id, time, values and target",
+                "name each column once",
             )
             for name in twice
         ]
@@ -184,9 +197,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
             cells = read_cells(frame[name], name, read.decimal)
             if cells.not_numbers.any():
                 example = cells.codes[cells.positions[int(np.argmax(cells.not_numbers))]]
-                do = f"leave the column out of `dataset.values`, or correct {example!r}"
-                found = f"{plural(int(cells.not_numbers.sum()), 'cell')} that are not numbers"
-                raise DataError(error_text(f"{file}, column `{name}`", found, "numbers", do))
+                raise data_error(
+                    f"{file}, column `{name}`",
+                    f"{plural(int(cells.not_numbers.sum()), 'cell')} that are not numbers",
+                    "numbers",
+                    f"leave the column out of `dataset.values`, or correct {example!r}",
+                )
             values.append(cells.numbers)
         numbers = np.column_stack([times, *values])
         first = frame[self.id].astype(str).factorize()[0]
@@ -197,16 +213,17 @@ class SeriesFile(DescribedArrays, WrittenFile):
         """One row a series: what must be the same in all its rows."""
         names = list(dict.fromkeys([*self.targets, *self.compared, *self._entities]))
         grouped = frame.groupby(frame[self.id].astype(str), sort=False)[names]
-        kinds = grouped.nunique(dropna=False)
-        different = kinds.gt(1)
+        different = grouped.nunique(dropna=False).gt(1)
         for name in names:
             if different[name].any():
                 which = different.index[different[name]].tolist()
                 found = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
                 found += f"first in {which[0]!r}"
-                do = "give each series one value, or cut it into several ids"
-                raise DataError(
-                    error_text(file, found, "the same value in all rows of a series", do)
+                raise data_error(
+                    file,
+                    found,
+                    "the same value in all rows of a series",
+                    "give each series one value, or cut it into several ids",
                 )
         return grouped.first().reset_index(drop=True)
 

@@ -21,6 +21,8 @@ from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.attribute_levels import group_by
 from deepseek_report.datasets.assembly.column_declarations import (
     ColumnDeclaration,
+    config_problems,
+    data_error,
     error_text,
     nearest,
     not_columns,
@@ -119,14 +121,20 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         """What the config says of the target that cannot be meant together."""
         if self.label_separator is None:
             return super().target_problems()
-        found: list[tuple[str, str, str]] = []
-        if len(self.targets) > 1:
-            do = "name the column that holds all labels, or remove `dataset.label_separator`"
-            found.append(("several target columns with a label separator", "one column", do))
-        if self.task not in {"auto", "multi_label"}:
-            do = "remove one of the two"
-            found.append((f"a label separator with task {self.task}", "multi_label", do))
-        return [error_text("dataset", *one) for one in found]
+        return config_problems(
+            (
+                len(self.targets) > 1,
+                "several target columns with a label separator",
+                "one column",
+                "name the column that holds all labels, or remove `dataset.label_separator`",
+            ),
+            (
+                self.task not in {"auto", "multi_label"},
+                f"a label separator with task {self.task}",
+                "multi_label",
+                "remove one of the two",
+            ),
+        )
 
     def _rules(self) -> list[str]:
         return [*self.rule.problems(), *self.text_rule.problems(), *self.target_problems()]
@@ -236,9 +244,13 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
             return labels[0]
         if self.report_label in labels:
             return self.report_label
-        found = f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label"
         do = nearest(self.report_label, labels)
-        raise DataError(error_text("dataset", found, ", ".join(labels[:12]), do))
+        raise data_error(
+            "dataset",
+            f"`dataset.report_label` is `{self.report_label}`, which is not a frequent label",
+            ", ".join(labels[:12]),
+            do,
+        )
 
 
 def _read(path: Path, form: FileForm) -> ReadTable:
@@ -254,7 +266,5 @@ def _read_column(path: Path, form: FileForm, name: str) -> tuple[pd.Series, Deci
     """One column as it is read when all are; `problems` tells where there is none."""
     read = _read(path, form)
     if name not in read.frame:
-        raise DataError(
-            error_text(str(path), f"`{name}` is not a column", "a column", "correct it")
-        )
+        raise data_error(str(path), f"`{name}` is not a column", "a column", "correct it")
     return read.frame[name], read.decimal

@@ -57,9 +57,14 @@ class Wide(Shares):
         found = self.rule.problems()
         blocks = self.features // self.block
         if self.informative > blocks:
-            has = f"{self.informative} informative columns in {blocks} blocks"
-            do = "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`"
-            found.append(error_text("dataset", has, "at most one in each block", do))
+            found.append(
+                error_text(
+                    "dataset",
+                    f"{self.informative} informative columns in {blocks} blocks",
+                    "at most one in each block",
+                    "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`",
+                )
+            )
         return found
 
     @property

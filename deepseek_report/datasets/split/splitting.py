@@ -13,9 +13,8 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, Split
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.split.strata import strata_of
-from deepseek_report.errors import DataError
 
 Duplicates = Literal["together", "drop", "apart"]
 #: Fewer rows of a class than this cannot be shared out among three parts.
@@ -45,9 +44,14 @@ class SplitRule:
     def problems(self) -> list[str]:
         if self.shares[0] > 0:
             return []
-        found = f"validation {self.validation_share} and test {self.test_share} leave no training"
-        do = "lower `dataset.validation_share` or `dataset.test_share`"
-        return [error_text("dataset", found, "two shares with a sum under 1", do)]
+        return [
+            error_text(
+                "dataset",
+                f"validation {self.validation_share} and test {self.test_share} leave no training",
+                "two shares with a sum under 1",
+                "lower `dataset.validation_share` or `dataset.test_share`",
+            )
+        ]
 
 
 @dataclass(frozen=True)
@@ -234,32 +238,37 @@ def _check_sizes(whole: Split, classes: tuple[str, ...]) -> None:
         if n < FEWEST_OF_A_CLASS
     ]
     if few:
-        found = f"{'; '.join(few)}, too few for a training, a validation and a test part"
-        allowed = f"at least {FEWEST_OF_A_CLASS} rows of each class"
-        do = "use more rows, or merge the rare classes"
-        raise DataError(error_text("dataset", found, allowed, do))
+        raise data_error(
+            "dataset",
+            f"{'; '.join(few)}, too few for a training, a validation and a test part",
+            f"at least {FEWEST_OF_A_CLASS} rows of each class",
+            "use more rows, or merge the rare classes",
+        )
 
 
 def _check_enough(whole: Split) -> None:
     least = 3 * FEWEST_OF_A_CLASS
     if len(whole) < least:
-        found = f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part"
-        raise DataError(error_text("dataset", found, f"at least {least} rows", "use more rows"))
+        raise data_error(
+            "dataset",
+            f"{plural(len(whole), 'row')}, too few for a training, a validation and a test part",
+            f"at least {least} rows",
+            "use more rows",
+        )
 
 
 def _check_parts(parts: Mapping[str, Split], classes: tuple[str, ...]) -> None:
     for name, part in parts.items():
         lacking = [c for i, c in enumerate(classes) if not (part.labels == i).any()]
         if lacking:
-            found = (
+            raise data_error(
+                "dataset",
                 f"the {name} part has no row of {lacking[0]!r}, as many rows share their inputs "
-                "or must stay together"
-            )
-            do = (
+                "or must stay together",
+                "every class in every part",
                 "add columns that tell the rows apart, set `dataset.duplicates=apart`, or give "
-                "each part a larger share"
+                "each part a larger share",
             )
-            raise DataError(error_text("dataset", found, "every class in every part", do))
 
 
 def shared_between(parts: Mapping[str, Split]) -> int:

@@ -40,8 +40,7 @@ class Coding:
 
     def __init__(self, feature: Feature, column: Array, bins: int) -> None:
         self.feature = feature
-        known = column[~np.isnan(column)]
-        self.edges = _inner_quantiles(known, bins)
+        self.edges = _inner_quantiles(column[~np.isnan(column)], bins)
         codes = self.encode(column)
         self.size = 1 + (len(self.edges) + 1 if feature.is_numeric else len(feature.categories))
         counts = np.bincount(codes, minlength=self.size).astype(np.float64)

@@ -117,8 +117,7 @@ def _unpacked(path: Path) -> int:
 
 def _said(error: BaseException) -> str:
     """The first line of an error, short enough for a message."""
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0][:200]
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _skops() -> Any:

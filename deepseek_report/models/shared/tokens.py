@@ -66,8 +66,7 @@ class FeatureTokens(Embedding):
         table = self.ordinal_steps @ self.table
         coded = nn.functional.embedding(self.encoder.codes(inputs), table)
         features = torch.cat([numeric, coded], dim=1)[:, self.position] + self.bias
-        summary = self.summary.expand(len(inputs), 1, -1)
-        return torch.cat([summary, features], dim=1)
+        return torch.cat([self.summary.expand(len(inputs), 1, -1), features], dim=1)
 
 
 def _special_rows(encoder: FeatureEncoder) -> Tensor:

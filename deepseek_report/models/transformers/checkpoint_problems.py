@@ -20,8 +20,7 @@ def problems_of(settings: PretrainedSettings) -> Iterator[str]:
     ConfigError : there is no such folder, the hub cannot be reached, or there is no configuration.
     """
     folder = locate(str(settings.checkpoint), settings.revision)
-    facts = described(folder)
-    yield from _unknown(folder, facts, settings)
+    yield from _unknown(folder, described(folder), settings)
     if not any(folder.glob("*.safetensors")):
         pickled = any(folder.glob("*.bin")) or any(folder.glob("*.pt"))
         held = "holds its weights as pickles, which can run code" if pickled else "holds no weights"
