@@ -10,7 +10,6 @@ from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates
 from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
 from deepseek_report.statistics.resampling import (
-    Replicates,
     as_one,
     bootstrap,
     bootstrap_rates,
@@ -38,8 +37,13 @@ def balanced_accuracy(labels: Ints, decisions: Ints, n_resamples: int, seed: int
     Wilson intervals are joined instead.
     """
     classes = np.unique(labels)
-    trials = np.array([np.count_nonzero(labels == one) for one in classes])
-    right = np.array([np.count_nonzero((labels == one) & (decisions == one)) for one in classes])
+    trials = np.array([np.count_nonzero(labels == class_code) for class_code in classes])
+    right = np.array(
+        [
+            np.count_nonzero((labels == class_code) & (decisions == class_code))
+            for class_code in classes
+        ]
+    )
     if np.any((right == 0) | (right == trials)):
         return mean_of_rates(right, trials)
     replicates = bootstrap_rates(
@@ -74,22 +78,22 @@ def average_precision_and_brier(
 ) -> tuple[Estimate, Estimate]:
     """Average precision (macro over classes beyond two) and mean Brier error, on the same draws."""
     rankings = [
-        average_precision_statistic(*one) for one in one_vs_rest(labels, probabilities, explained)
+        average_precision_statistic(*ranking)
+        for ranking in one_vs_rest(labels, probabilities, explained)
     ]
     errors = brier_errors(labels, probabilities, explained)
 
     def statistic(weights: Floats) -> Floats:
-        ranked = np.mean([one(weights) for one in rankings], axis=0)
+        ranked = np.mean([statistic_of(weights) for statistic_of in rankings], axis=0)
         brier = weights @ errors / weights.sum(axis=1)
         return np.stack([ranked, brier], axis=1)
 
-    found = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
+    replicates = bootstrap(statistic, as_one(len(labels)), n_resamples, np.random.default_rng(seed))
     n, worst = len(labels), float(probabilities.shape[1] - 1 if probabilities.shape[1] == 2 else 2)
-    ranked, brier = (
-        Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
-        for k in (0, 1)
+    return (
+        bootstrapped(replicates.of(0), n, seed),
+        bootstrapped(replicates.of(1), n, seed, (0.0, worst)),
     )
-    return bootstrapped(ranked, n, seed), bootstrapped(brier, n, seed, (0.0, worst))
 
 
 def equal_mass_bins(scores: Floats, n_bins: int) -> tuple[Ints, Floats]:

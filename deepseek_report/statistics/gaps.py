@@ -83,11 +83,11 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
         parts = np.split(rates, len(tables), axis=1)
         return np.asarray(np.max([np.ptp(part, axis=1) for part in parts], axis=0))
 
-    rates = np.concatenate([one.rates for one in tables])
+    rates = np.concatenate([table.rates for table in tables])
     value = float(statistic(rates[None])[0])
     null = statistic(_null_rates(tables, n_resamples, rng))
     p_value = permutation_p_value(null, value)
-    widest = max(tables, key=lambda one: np.ptp(one.rates))
+    widest = max(tables, key=lambda table: np.ptp(table.rates))
     ends = [int(np.argmax(widest.rates)), int(np.argmin(widest.rates))]
     if len(tables) == 1 and k == 2:
         estimate = _folded(tables[0], value)
@@ -104,21 +104,24 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
     )
 
 
-def _widened(found: Estimate, table: RateTable, ends: list[int], *, by_chance: bool) -> Estimate:
+def _widened(
+    resampled: Estimate, table: RateTable, ends: list[int], *, by_chance: bool
+) -> Estimate:
     """The interval with what resamples cannot show; see `largest_gap`."""
-    low, high, method = found.low, found.high, found.method
+    low, high, method = resampled.low, resampled.high, resampled.method
     if set(table.rates[ends]) & {0.0, 1.0}:
         pair = newcombe(*(x for end in ends for x in (table.hits[end], table.trials[end])))
         low, high = min(low or 0.0, float(pair[0])), max(high or 0.0, float(pair[1]))
         method = message("interval_methods.joined_with_newcombe", method=method)
     if by_chance and low:
         low, method = 0.0, message("interval_methods.from_zero", method=method)
-    return replace(found, low=max(low or 0.0, 0.0), high=high, method=method)
+    return replace(resampled, low=max(low or 0.0, 0.0), high=high, method=method)
 
 
 def _null_rates(tables: Sequence[RateTable], n: int, rng: np.random.Generator) -> Floats:
     dealt = [
-        permuted_counts(one.trials, int(one.hits.sum()), n, rng) / one.trials for one in tables
+        permuted_counts(table.trials, int(table.hits.sum()), n, rng) / table.trials
+        for table in tables
     ]
     return np.concatenate(dealt, axis=1)
 
@@ -139,8 +142,8 @@ def _resampled(
     n_resamples: int,
     seed: int,
 ) -> Estimate:
-    hits = np.concatenate([one.hits for one in tables])
-    trials = np.concatenate([one.trials for one in tables])
+    hits = np.concatenate([table.hits for table in tables])
+    trials = np.concatenate([table.trials for table in tables])
     rng = np.random.default_rng(seed)
     replicates = bootstrap_rates(hits, trials, statistic, n_resamples, rng)
     low, high = replicates.interval(*SHARE)

@@ -72,7 +72,9 @@ def mean_of_rates(successes: Floats, trials: Floats) -> Estimate:
     rates = successes / trials
     low, high = wilson(successes, trials)
     mean, k = float(rates.mean()), len(rates)
-    below, above = (float(np.linalg.norm(one)) / k for one in (rates - low, high - rates))
+    below, above = (
+        float(np.linalg.norm(distances)) / k for distances in (rates - low, high - rates)
+    )
     return Estimate(
         mean,
         mean - below,
@@ -122,9 +124,9 @@ def _ratio_statistic(ratio: float, counts: tuple[float, float, float, float]) ->
     p2 = 2 * c / (b + math.sqrt(max(b * b - 4 * a * c, 0.0)))
     p1 = ratio * p2
     total = 0.0
-    for found, n, p in ((x1, n1, p1), (x2, n2, p2)):
+    for observed, n, p in ((x1, n1, p1), (x2, n2, p2)):
         variance = n * p * (1 - p)
-        gap = found - n * p
+        gap = observed - n * p
         if variance > 1e-12:
             total += gap * gap / variance
         elif abs(gap) > 1e-6:

@@ -63,9 +63,9 @@ def one_vs_rest(
     if probabilities.shape[1] == 2:
         return [(labels == explained, probabilities[:, explained])]
     return [
-        (labels == one, probabilities[:, one])
-        for one in range(probabilities.shape[1])
-        if 0 < np.count_nonzero(labels == one) < len(labels)
+        (labels == class_code, probabilities[:, class_code])
+        for class_code in range(probabilities.shape[1])
+        if 0 < np.count_nonzero(labels == class_code) < len(labels)
     ]
 
 
@@ -73,12 +73,12 @@ def macro_auc(
     labels: NDArray[np.int64], probabilities: Floats, explained: int
 ) -> tuple[float, Floats]:
     """ROC AUC and influences; with many classes the plain mean, each against the rest."""
-    found = [auc_influence(*one) for one in one_vs_rest(labels, probabilities, explained)]
-    if not found:
+    aucs = [auc_influence(*ranking) for ranking in one_vs_rest(labels, probabilities, explained)]
+    if not aucs:
         return math.nan, np.zeros(len(labels))
     return (
-        float(np.mean([auc for auc, _ in found])),
-        np.mean([influence for _, influence in found], axis=0),
+        float(np.mean([auc for auc, _ in aucs])),
+        np.mean([influence for _, influence in aucs], axis=0),
     )
 
 

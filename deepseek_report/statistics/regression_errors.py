@@ -80,31 +80,30 @@ def error_estimates(
     n = len(labels)
     if n < 2:
         raise NotApplicableError(f"errors need two test rows, but there is {n}")
-    found = bootstrap(
+    replicates = bootstrap(
         lambda weights: weighted_errors(weights, labels, values),
         as_one(n),
         n_resamples,
         np.random.default_rng(seed),
     )
     return {
-        name: _estimate(found, k, n, seed, bounds=(-np.inf, 1.0) if name == "r2" else (0.0, np.inf))
+        name: _estimate(
+            replicates.of(k), n, seed, bounds=(-np.inf, 1.0) if name == "r2" else (0.0, np.inf)
+        )
         for k, name in enumerate(MEASURES)
     }
 
 
-def _estimate(
-    found: Replicates, k: int, n: int, seed: int, bounds: tuple[float, float]
-) -> Estimate:
-    one = Replicates(found.value[k], found.resamples[:, k], found.jackknife[:, k], found.blocks)
-    if not np.isfinite(one.resamples).all() or not np.isfinite(one.jackknife).all():
-        return Estimate(float(one.value), None, None, n, "")
-    return bootstrapped(one, n, seed, bounds)
+def _estimate(replicates: Replicates, n: int, seed: int, bounds: tuple[float, float]) -> Estimate:
+    if np.isfinite(replicates.resamples).all() and np.isfinite(replicates.jackknife).all():
+        return bootstrapped(replicates, n, seed, bounds)
+    return Estimate(float(replicates.value), None, None, n, "")
 
 
 def paired_gain(own: Floats, theirs: Floats) -> tuple[Estimate, float]:
     """Mean of |their error| − |own error| over instances, its normal interval and p-value."""
     gains = np.abs(theirs) - np.abs(own)
-    mean, low, high = (float(one) for one in mean_interval(gains))
+    mean, low, high = (float(number) for number in mean_interval(gains))
     half = (high - low) / 2
     estimate = Estimate(mean, low, high, len(gains), message("interval_methods.normal_of_pairs"))
     if not half > 0:

@@ -37,6 +37,10 @@ class Replicates:
     jackknife: Floats
     blocks: Floats
 
+    def of(self, k: int) -> Replicates:
+        """Those of the k-th of several values."""
+        return Replicates(self.value[k], self.resamples[:, k], self.jackknife[:, k], self.blocks)
+
     def interval(self, least: float = -np.inf, greatest: float = np.inf) -> tuple[Floats, Floats]:
         """95 % BCa interval within the bounds; see `bca`."""
         low, high = bca(self)
@@ -63,16 +67,17 @@ def as_one(n: int) -> Ints:
 
 def draw_weights(strata: Ints, n_resamples: int, rng: np.random.Generator) -> Iterator[Floats]:
     """How often each instance is drawn, in chunks of (≤ 100, instance); strata keep their sizes."""
-    members = [np.flatnonzero(strata == one) for one in np.unique(strata)]
+    members = [np.flatnonzero(strata == stratum) for stratum in np.unique(strata)]
     n = len(strata)
     for first in range(0, n_resamples, _CHUNK):
-        rows = min(_CHUNK, n_resamples - first)
+        n_drawn = min(_CHUNK, n_resamples - first)
         drawn = [
-            one[rng.integers(0, len(one), size=(rows, len(one)), dtype=np.int32)] for one in members
+            rows_in[rng.integers(0, len(rows_in), size=(n_drawn, len(rows_in)), dtype=np.int32)]
+            for rows_in in members
         ]
-        flat = np.concatenate(drawn, axis=1) + n * np.arange(rows)[:, None]
-        counts = np.bincount(flat.ravel(), minlength=rows * n)
-        yield counts.reshape(rows, n).astype(np.float64)
+        flat = np.concatenate(drawn, axis=1) + n * np.arange(n_drawn)[:, None]
+        counts = np.bincount(flat.ravel(), minlength=n_drawn * n)
+        yield counts.reshape(n_drawn, n).astype(np.float64)
 
 
 def bootstrap(
@@ -190,8 +195,8 @@ def _quantiles(resamples: Floats, levels: Floats) -> Floats:
     above = np.minimum(below + 1, len(ordered) - 1)
     columns = np.arange(ordered.shape[1])
     part = place - below
-    found = ordered[below, columns] * (1 - part) + ordered[above, columns] * part
-    return np.asarray(found.reshape(np.shape(levels)))
+    quantiles = ordered[below, columns] * (1 - part) + ordered[above, columns] * part
+    return np.asarray(quantiles.reshape(np.shape(levels)))
 
 
 def permuted_counts(
@@ -247,7 +252,7 @@ def stratified_order(labels: Ints, rng: np.random.Generator) -> Ints:
     np.int64(1)
     """
     place = np.empty(len(labels))
-    for one in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == one))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
         place[members] = (np.arange(len(members)) + 0.5) / len(members)
     return np.argsort(place, kind="stable")

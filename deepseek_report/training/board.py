@@ -55,7 +55,7 @@ class TensorBoard:
         for name, value in row.items():
             if name != "epoch":
                 self.writer.add_scalar(f"training/{name}", value, step)
-        if sum(one.numel() for one in module.parameters()) <= _HISTOGRAMS:
+        if sum(parameter.numel() for parameter in module.parameters()) <= _HISTOGRAMS:
             self._histograms(module, step)
 
     def _histograms(self, module: Any, step: int) -> None:

@@ -141,7 +141,7 @@ class _Fetched:
         started = time.perf_counter()
         order = torch.randperm(len(self.labels)).to(self.labels.device)
         for rows in torch.split(order, self.rows):
-            found = self.inputs[rows], self.labels[rows]
+            batch = self.inputs[rows], self.labels[rows]
             self.seconds += time.perf_counter() - started
-            yield found
+            yield batch
             started = time.perf_counter()

@@ -63,7 +63,7 @@ class Labels:
 
     def score(self, outputs: Tensor, truths: Tensor) -> float:
         columns = zip(outputs.numpy().T, truths.numpy().T, strict=True)
-        areas = np.array([binary_auc(scores, given > 0) for scores, given in columns])
+        areas = np.array([binary_auc(scores, truth > 0) for scores, truth in columns])
         return float(areas[~np.isnan(areas)].mean()) if not np.isnan(areas).all() else float("nan")
 
 

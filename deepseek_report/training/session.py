@@ -138,11 +138,13 @@ class Session:
 
     def _start_or_resume(self) -> State:
         stepper = self.stepper
-        found = load_checkpoint(self.place.folder, self.fingerprint, self.module, stepper.optimiser)
-        if found is None:
+        resumed = load_checkpoint(
+            self.place.folder, self.fingerprint, self.module, stepper.optimiser
+        )
+        if resumed is None:
             return State(best=_copy(self.module))
-        stepper.scaler.load_state_dict(found.scaler)
-        return found
+        stepper.scaler.load_state_dict(resumed.scaler)
+        return resumed
 
     @property
     def steps_per_epoch(self) -> int:

@@ -122,8 +122,8 @@ def speeds(rows: int, tokens: int, seconds: float, input_seconds: float) -> dict
     """
     if not seconds:
         return {}
-    found = {"rows_per_second": rows / seconds, "input_share": input_seconds / seconds}
-    return found | ({"tokens_per_second": rows * tokens / seconds} if tokens else {})
+    rates = {"rows_per_second": rows / seconds, "input_share": input_seconds / seconds}
+    return rates | ({"tokens_per_second": rows * tokens / seconds} if tokens else {})
 
 
 def _timing(state: State, facts: TrainingFacts) -> dict[str, float | None]:

@@ -83,7 +83,7 @@ def load(path: Path, **fields: Any) -> Dataset:
 def as_labelled(dataset: Dataset) -> MeasureContext:
     """A model that decides as the labels say."""
 
-    def said(part: Any) -> Predictions:
+    def predictions_of(part: Any) -> Predictions:
         shares = np.full((len(part), len(dataset.schema.target.classes)), 0.1)
         shares[np.arange(len(part)), part.labels] = 0.9
         return Predictions(
@@ -99,7 +99,7 @@ def as_labelled(dataset: Dataset) -> MeasureContext:
         )
 
     nothing: Any = None
-    predictions, validation = said(dataset.test), said(dataset.validation)
+    predictions, validation = predictions_of(dataset.test), predictions_of(dataset.validation)
     return MeasureContext(
         dataset, predictions, validation, nothing, nothing, 1, nothing, progress=Silent()
     )
@@ -190,7 +190,7 @@ def test_a_schema_is_read_as_it_was_written(table: Path) -> None:
 # --- measurements ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("metric", JUDGES, ids=lambda one: type(one).__name__)
+@pytest.mark.parametrize("metric", JUDGES, ids=lambda judge: type(judge).__name__)
 def test_what_compares_favourable_decisions_refuses_without_a_declaration(
     metric: Any, table: Path
 ) -> None:
@@ -213,11 +213,13 @@ def test_the_ratio_is_that_of_the_declared_class(table: Path) -> None:
 
 
 def test_the_share_of_favourable_decisions_is_left_out_where_none_is(table: Path) -> None:
-    named = {one.metric for one in ConfusionMatrix().measure(as_labelled(load(table))).scores}
+    named = {score.metric for score in ConfusionMatrix().measure(as_labelled(load(table))).scores}
     assert "selection_rate" not in named
     assert {"true_positive_rate", "precision"} <= named
     declared = as_labelled(load(table, favourable="genehmigt"))
-    assert "selection_rate" in {one.metric for one in ConfusionMatrix().measure(declared).scores}
+    assert "selection_rate" in {
+        score.metric for score in ConfusionMatrix().measure(declared).scores
+    }
     note = wording().say(ThresholdSweep().measure(as_labelled(load(table))).notes[0])
     assert "the selection rate is of “genehmigt”" in note  # the explained class, by its name
 
@@ -233,19 +235,20 @@ WORDS = (
 def verdicts(path: Path, **fields: Any) -> int:
     """How many measurements say something about favourable decisions of groups."""
     context = as_labelled(load(path, rows=None, **fields))
-    found = 0
+    times = 0
     quick = [
-        replace(one, n_resamples=100) if hasattr(one, "n_resamples") else one for one in JUDGES
+        replace(judge, n_resamples=100) if hasattr(judge, "n_resamples") else judge
+        for judge in JUDGES
     ]
     for metric in (*quick, ConfusionMatrix()):
         try:
             scores = metric.measure(context)
         except NotApplicableError:
             continue
-        found += any(one.metric in FAVOURABLE_SCORES for one in scores.scores) or (
+        times += any(score.metric in FAVOURABLE_SCORES for score in scores.scores) or (
             "policies" in scores.tables
         )
-    return found
+    return times
 
 
 def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(
@@ -254,7 +257,7 @@ def test_of_many_tables_with_any_words_none_is_judged_without_a_declaration(
     random = np.random.default_rng(11)
     judged = []
     for k in range(40):
-        words = tuple(str(one) for one in random.choice(WORDS, 2, replace=False))
+        words = tuple(str(word) for word in random.choice(WORDS, 2, replace=False))
         path = tmp_path / f"{k}.csv"
         mortgages(400, words).to_csv(path, index=False)
         judged.append(verdicts(path))
@@ -303,11 +306,11 @@ def test_a_run_stops_at_the_same_problem_before_it_trains(table: Path) -> None:
 
 def test_without_a_threshold_check_says_what_will_not_be_judged(table: Path) -> None:
     plan = forecast(validate(compose(overrides(table))))
-    told = dict(plan.refused)
-    reason = say(told["measures/impact_ratio"])
+    refusals = dict(plan.refused)
+    reason = say(refusals["measures/impact_ratio"])
     assert reason.startswith(say(NOT_JUDGED))
     assert "dataset.favourable=genehmigt" in reason
-    assert "measures/roc_auc" not in told
+    assert "measures/roc_auc" not in refusals
     declared = forecast(
         validate(compose(overrides(table, "dataset.favourable=genehmigt", PROMISE)))
     )
@@ -348,14 +351,14 @@ def test_without_a_declaration_the_report_says_not_judged(
     assert "favourable decision is" not in page
     assert "Labelled “abgelehnt”, decided otherwise" in page
     assert "Labelled “genehmigt”, decided otherwise" in page
-    reasons = {one["stage"]: text_of(one["reason"]) for one in run.record["problems"]}
+    reasons = {problem["stage"]: text_of(problem["reason"]) for problem in run.record["problems"]}
     assert reasons["measures/impact_ratio"] == NOT_JUDGED
     assert reasons["pictures/group_rates"] == NOT_JUDGED
     findings = load_json(run.folder / "findings.json")
     listed = findings["findings"] if isinstance(findings, dict) else findings
-    named = {one["id"]: one["severity"] for one in listed}
+    named = {finding["id"]: finding["severity"] for finding in listed}
     assert named["groups-not-judged"] == "medium"
-    assert not any(one.startswith(("impact", "errors")) for one in named)
+    assert not any(name.startswith(("impact", "errors")) for name in named)
 
 
 def test_a_declared_class_is_judged_by_the_truth_and_named_as_declared(

@@ -52,8 +52,8 @@ def table(words: tuple[str, list[str]] = WORDS["utf-8"]) -> pd.DataFrame:
 
 
 def load(path: Path, **fields: Any) -> Dataset:
-    given = {"target": "outcome", "favourable": "granted", **fields}
-    plugin = TableFile(path=str(path), **given)
+    declared = {"target": "outcome", "favourable": "granted", **fields}
+    plugin = TableFile(path=str(path), **declared)
     assert plugin.problems() == []
     return plugin.load(1, Silent())
 
@@ -64,7 +64,7 @@ def refusal(path: Path, **fields: Any) -> str:
     return str(caught.value)
 
 
-def said(dataset: Dataset) -> str:
+def notes_of(dataset: Dataset) -> str:
     return " ".join(map(say, dataset.card["preparation"]))
 
 
@@ -82,16 +82,16 @@ def test_an_encoding_is_recognised_and_said(encoding: str, tmp_path: Path) -> No
     names = {"gb18030": "GB18030", "big5": "Big5", "cp1252": "Windows-1252"}
     names |= {"latin-1": "Windows-1252", "utf-16": "UTF-16"}
     name = names.get(encoding, "UTF-16" if "16" in encoding else "")
-    assert (f"read as {name}" in said(other)) == bool(name)
-    word = next((one for one in [frame.columns[2], *frame.iloc[:, 2]] if not one.isascii()), "")
-    assert not name or not word or f"reads “{word.split()[-1]}”" in said(other)
+    assert (f"read as {name}" in notes_of(other)) == bool(name)
+    word = next((cell for cell in [frame.columns[2], *frame.iloc[:, 2]] if not cell.isascii()), "")
+    assert not name or not word or f"reads “{word.split()[-1]}”" in notes_of(other)
 
 
 @pytest.mark.parametrize("encoding", WORDS)
 def test_a_declared_encoding_is_taken_and_not_said(encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     table(WORDS[encoding]).to_csv(path, index=False, encoding=encoding)
-    assert "read as" not in said(load(path, encoding=encoding))
+    assert "read as" not in notes_of(load(path, encoding=encoding))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_what_cannot_be_told_is_asked_for(text: str, encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "encoding", "found"),
+    ("text", "encoding", "expected"),
     [
         ("性别,年龄\n男,23\n女,24\n", "gb18030", "gb18030"),
         ("性別,年齡\n男,23\n女,24\n", "big5", "big5"),
@@ -125,8 +125,8 @@ def test_what_cannot_be_told_is_asked_for(text: str, encoding: str) -> None:
         ("a,b\n1,2\n", "utf-32", "utf-32"),
     ],
 )
-def test_a_few_words_are_enough(text: str, encoding: str, found: str) -> None:
-    assert recognise(text.encode(encoding)) == found
+def test_a_few_words_are_enough(text: str, encoding: str, expected: str) -> None:
+    assert recognise(text.encode(encoding)) == expected
 
 
 def test_a_damaged_utf8_file_is_told_by_its_byte(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_an_encoding_that_hides_signs_is_refused(tmp_path: Path) -> None:
 
 def test_json_lines_and_texts_are_recognised_too(tmp_path: Path) -> None:
     frame = pd.DataFrame({"text": np.resize(["这个很好，我们喜欢", "不好，没有用"], 40)})
-    frame["text"] += [str(one) for one in range(40)]
+    frame["text"] += [str(number) for number in range(40)]
     frame["y"] = np.resize(["good", "bad"], 40)
     lines = "\n".join(frame.apply(lambda row: row.to_json(force_ascii=False), axis=1))
     for name, raw in (
@@ -166,7 +166,9 @@ def test_json_lines_and_texts_are_recognised_too(tmp_path: Path) -> None:
         assert plugin.problems() == []
         dataset = plugin.load(1, Silent())
         assert dataset.card["rows"] == 40
-        assert "as it was recognised: the first word beyond ASCII reads “这个很好" in said(dataset)
+        assert "as it was recognised: the first word beyond ASCII reads “这个很好" in notes_of(
+            dataset
+        )
 
 
 # --- separators and decimals ----------------------------------------------------------------------
@@ -185,12 +187,12 @@ def test_separators_and_decimal_commas_are_recognised_and_said(
     dataset, plain = load(path), load(tmp_path / "plain.csv")
     assert dataset.schema == plain.schema
     assert np.array_equal(dataset.test.inputs, plain.test.inputs)
-    assert (f"separated by {name}," in said(dataset)) == bool(name)
-    told = "decimal comma, which “income” and “rate” show" in said(dataset)
-    assert told == (decimal == ",")
+    assert (f"separated by {name}," in notes_of(dataset)) == bool(name)
+    said_so = "decimal comma, which “income” and “rate” show" in notes_of(dataset)
+    assert said_so == (decimal == ",")
     declared = load(path, separator=sign, decimal=decimal)
-    assert "separated" not in said(declared)
-    assert "decimal" not in said(declared)
+    assert "separated" not in notes_of(declared)
+    assert "decimal" not in notes_of(declared)
 
 
 def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
@@ -204,7 +206,7 @@ def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cells", "told"),
+    ("cells", "is_recognised"),
     [
         (
             ["1,234", "5,678", "9,012"],
@@ -215,21 +217,21 @@ def test_a_separator_that_is_not_clear_is_asked_for(tmp_path: Path) -> None:
     ],
 )
 def test_commas_that_may_mean_something_else_are_left_alone(
-    cells: list[str], told: str, tmp_path: Path
+    cells: list[str], is_recognised: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.csv"
     table().assign(odd=np.resize(cells, N)).to_csv(path, index=False, sep=";")
     dataset = load(path)
-    assert "decimal comma, which" not in said(dataset)
-    assert told in said(dataset)
-    labels = {one.label for one in dataset.schema.feature("odd").categories}
+    assert "decimal comma, which" not in notes_of(dataset)
+    assert is_recognised in notes_of(dataset)
+    labels = {category.label for category in dataset.schema.feature("odd").categories}
     assert labels == set(cells)
 
 
 def test_decimal_commas_beside_decimal_points_are_told(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     table().assign(odd=np.resize(["1,5", "2,5", "7,25"], N)).to_csv(path, index=False, sep=";")
-    text = said(load(path))
+    text = notes_of(load(path))
     assert "“odd” looks like numbers with decimal commas, but “income” and “rate” have" in text
 
 
@@ -242,10 +244,10 @@ def test_points_that_group_thousands_are_left_out_and_said(tmp_path: Path) -> No
     frame = table().drop(columns=["income", "rate"]).assign(money=money)
     frame.to_csv(path, index=False, sep=";")
     dataset = load(path)
-    assert "Points in “money” group thousands" in said(dataset)
+    assert "Points in “money” group thousands" in notes_of(dataset)
     rows = np.concatenate([dataset.train.inputs, dataset.validation.inputs, dataset.test.inputs])
-    found = rows[:, dataset.schema.position("money")]
-    assert sorted(found) == [1000 * i + 1.5 for i in range(N)]
+    values = rows[:, dataset.schema.position("money")]
+    assert sorted(values) == [1000 * i + 1.5 for i in range(N)]
 
 
 def test_the_task_follows_the_recognised_decimals(tmp_path: Path) -> None:
@@ -269,8 +271,8 @@ def test_series_with_decimal_commas_have_numbers_and_a_number_to_predict(tmp_pat
     plugin = SeriesFile(path=str(tmp_path / "a.csv"), task="regression", window=2)
     dataset = plugin.load(1, Silent())
     assert dataset.schema.target.is_number
-    assert "separated by semicolons" in said(dataset)
-    assert "decimal comma" in said(dataset)
+    assert "separated by semicolons" in notes_of(dataset)
+    assert "decimal comma" in notes_of(dataset)
 
 
 @pytest.mark.parametrize(
@@ -305,11 +307,11 @@ def book(tmp_path: Path) -> Path:
     with pd.ExcelWriter(tmp_path / "a.xlsx", engine="openpyxl") as writer:
         frame.to_excel(writer, sheet_name="Kredite", index=False)
         pd.DataFrame({"note": ["x"]}).to_excel(writer, sheet_name="Notes", index=False)
-    found = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    sheet = found["Kredite"]
+    workbook = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    sheet = workbook["Kredite"]
     sheet["B3"] = "NA"
     sheet.cell(N + 4, 1).value = ""  # what was once edited below the table
-    found.save(tmp_path / "a.xlsx")
+    workbook.save(tmp_path / "a.xlsx")
     return tmp_path / "a.xlsx"
 
 
@@ -321,12 +323,12 @@ def test_a_workbook_gives_the_same_data_as_text(book: Path, tmp_path: Path) -> N
     dataset, plain = load(book), load(tmp_path / "plain.csv")
     assert dataset.schema == plain.schema
     assert np.array_equal(dataset.train.inputs, plain.train.inputs, equal_nan=True)
-    assert "Of 2 sheets the first, “Kredite”, was read" in said(dataset)
-    assert "“since” holds dates and is left out" in said(dataset)
+    assert "Of 2 sheets the first, “Kredite”, was read" in notes_of(dataset)
+    assert "“since” holds dates and is left out" in notes_of(dataset)
 
 
 def test_a_sheet_is_named_or_counted(book: Path) -> None:
-    assert "The sheet “Kredite” was read" in said(load(book, sheet="Kredite"))
+    assert "The sheet “Kredite” was read" in notes_of(load(book, sheet="Kredite"))
     assert np.array_equal(load(book, sheet=1).test.inputs, load(book).test.inputs, equal_nan=True)
     assert "`outcome`, which is not a column" in refusal(book, sheet=2)
     text = refusal(book, sheet="Kredit")
@@ -337,12 +339,12 @@ def test_a_sheet_is_named_or_counted(book: Path) -> None:
 def test_a_formula_counts_with_its_stored_value(tmp_path: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
     table().to_excel(tmp_path / "a.xlsx", index=False)
-    found = openpyxl.load_workbook(tmp_path / "a.xlsx")
-    found.active["A2"] = "=1+1"  # never calculated, so that nothing is stored beside it
-    found.save(tmp_path / "a.xlsx")
+    workbook = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    workbook.active["A2"] = "=1+1"  # never calculated, so that nothing is stored beside it
+    workbook.save(tmp_path / "a.xlsx")
     dataset = load(tmp_path / "a.xlsx")
     assert dataset.card["missing"] == {"income": 1}
-    assert "for a formula, the value that is stored beside it counts" in said(dataset)
+    assert "for a formula, the value that is stored beside it counts" in notes_of(dataset)
 
 
 def test_without_the_package_the_message_says_how_to_install_it(
@@ -358,9 +360,9 @@ def test_without_the_package_the_message_says_how_to_install_it(
 
 def test_cells_beside_the_table_are_told_by_their_row(book: Path) -> None:
     openpyxl = pytest.importorskip("openpyxl")
-    found = openpyxl.load_workbook(book)
-    found["Kredite"]["H9"] = "why?"
-    found.save(book)
+    workbook = openpyxl.load_workbook(book)
+    workbook["Kredite"]["H9"] = "why?"
+    workbook.save(book)
     assert "row 9 has 8 cells, the header has 6" in refusal(book)
 
 
@@ -386,11 +388,11 @@ def test_a_column_is_dropped_by_the_advice_as_it_is_printed(name: str, tmp_path:
     text = refusal(path)
     assert "every cell is empty" in text
     advice = text.split("drop it: `", 1)[1].rsplit("`", 1)[0]
-    given = ["dataset=csv", f"dataset.path={path}", "dataset.target=outcome", "model=mlp"]
-    plugin = validate(compose([*given, *shlex.split(advice)])).single["dataset"]
+    overrides = ["dataset=csv", f"dataset.path={path}", "dataset.target=outcome", "model=mlp"]
+    plugin = validate(compose([*overrides, *shlex.split(advice)])).single["dataset"]
     dataset = plugin.load(1, Silent())
     assert name not in dataset.schema.names
-    assert f"Left out as the config asks: “{name}”." in said(dataset)
+    assert f"Left out as the config asks: “{name}”." in notes_of(dataset)
 
 
 def test_more_classes_are_allowed_by_the_bound_that_the_advice_names(tmp_path: Path) -> None:

@@ -27,11 +27,13 @@ EXPLAINERS = [
     AttentionRollout(chunk=2),
     Random(),
 ]
-every = pytest.mark.parametrize("explainer", EXPLAINERS, ids=lambda one: type(one).__name__)
+every = pytest.mark.parametrize(
+    "explainer", EXPLAINERS, ids=lambda explainer: type(explainer).__name__
+)
 
 
 @pytest.fixture
-def given(toy_schema, toy_classifier, attention_module, context) -> Any:
+def to_explain(toy_schema, toy_classifier, attention_module, context) -> Any:
     rng = np.random.default_rng(0)
     attention = {"global": rng.dirichlet(np.ones(5), size=(2, 5))}
     module = attention_module(rng.normal(size=(4, 3)), [(attention, None)])
@@ -39,44 +41,44 @@ def given(toy_schema, toy_classifier, attention_module, context) -> Any:
 
 
 @every
-def test_gives_one_finite_value_per_instance_and_feature(explainer, given) -> None:
-    found = explainer.explain(given)
-    assert found.values.shape == given.inputs.shape
-    assert np.isfinite(found.values).all()
+def test_gives_one_finite_value_per_instance_and_feature(explainer, to_explain) -> None:
+    explanation = explainer.explain(to_explain)
+    assert explanation.values.shape == to_explain.inputs.shape
+    assert np.isfinite(explanation.values).all()
     estimates = explainer.samples and not isinstance(explainer, Random)  # it estimates nothing
-    assert (found.standard_error is not None) == estimates
-    np.testing.assert_array_equal(found.positions, given.positions)
+    assert (explanation.standard_error is not None) == estimates
+    np.testing.assert_array_equal(explanation.positions, to_explain.positions)
 
 
 @every
-def test_makes_exactly_the_planned_number_of_calls(explainer, given) -> None:
-    before = given.classifier.calls
-    found = explainer.explain(given)
-    planned = explainer.planned_calls(*given.inputs.shape, len(given.background))
-    assert found.n_model_calls == planned == given.classifier.calls - before
+def test_makes_exactly_the_planned_number_of_calls(explainer, to_explain) -> None:
+    before = to_explain.classifier.calls
+    explanation = explainer.explain(to_explain)
+    planned = explainer.planned_calls(*to_explain.inputs.shape, len(to_explain.background))
+    assert explanation.n_model_calls == planned == to_explain.classifier.calls - before
 
 
 @every
-def test_the_same_seed_gives_the_same_values(explainer, given) -> None:
-    first, second = explainer.explain(given), explainer.explain(given)
+def test_the_same_seed_gives_the_same_values(explainer, to_explain) -> None:
+    first, second = explainer.explain(to_explain), explainer.explain(to_explain)
     np.testing.assert_array_equal(first.values, second.values)
     assert first.params == second.params
 
 
 @every
-def test_an_instance_is_explained_alike_whatever_else_is_explained(explainer, given) -> None:
-    whole = explainer.explain(given)
+def test_an_instance_is_explained_alike_whatever_else_is_explained(explainer, to_explain) -> None:
+    whole = explainer.explain(to_explain)
     part = explainer.explain(
-        replace(given, inputs=given.inputs[2:4], positions=given.positions[2:4])
+        replace(to_explain, inputs=to_explain.inputs[2:4], positions=to_explain.positions[2:4])
     )
     np.testing.assert_allclose(part.values, whole.values[2:4], rtol=1e-6, atol=1e-9)
 
 
 @every
-def test_leaves_the_model_and_the_global_generator_as_they_were(explainer, given) -> None:
-    module = given.classifier.module.train()
+def test_leaves_the_model_and_the_global_generator_as_they_were(explainer, to_explain) -> None:
+    module = to_explain.classifier.module.train()
     weights, state = module.weights.detach().clone(), np.random.get_state()[1].copy()  # noqa: NPY002
-    explainer.explain(given)
+    explainer.explain(to_explain)
     assert module.training
     assert module.weights.grad is None
     assert (module.weights == weights).all()
@@ -84,12 +86,16 @@ def test_leaves_the_model_and_the_global_generator_as_they_were(explainer, given
 
 
 @every
-def test_can_be_saved_and_read_again(explainer, given, tmp_path) -> None:
-    found = explainer.explain(given)
-    found.save(tmp_path)
+def test_can_be_saved_and_read_again(explainer, to_explain, tmp_path) -> None:
+    explanation = explainer.explain(to_explain)
+    explanation.save(tmp_path)
     again = Explanation.load(tmp_path)
-    np.testing.assert_array_equal(again.values, found.values)
-    assert (again.method, again.notes, again.signed) == (found.method, found.notes, found.signed)
+    np.testing.assert_array_equal(again.values, explanation.values)
+    assert (again.method, again.notes, again.signed) == (
+        explanation.method,
+        explanation.notes,
+        explanation.signed,
+    )
 
 
 class Plain:

@@ -38,25 +38,25 @@ EXPLAINERS = [
 def test_every_model_is_explained_or_refused(model, n_classes, toy_schema, context) -> None:
     schema = toy_schema(3, n_classes=n_classes, categories=4)
     classifier = model.wrap(_built(model, schema), schema, "cpu")
-    given = context(classifier, n=4, target=n_classes - 1)
-    given.inputs[0, 0] = np.nan
+    to_explain = context(classifier, n=4, target=n_classes - 1)
+    to_explain.inputs[0, 0] = np.nan
     for explainer in EXPLAINERS:
         if explainer.refuses(model, DataTraits()):
             assert not explainer.requires <= model.capabilities
             continue
         before = classifier.calls
-        found = explainer.explain(given)
-        planned = explainer.planned_calls(4, 4, len(given.background))
-        assert np.isfinite(found.values).all(), found.method
-        assert found.n_model_calls == planned == classifier.calls - before, found.method
+        explanation = explainer.explain(to_explain)
+        planned = explainer.planned_calls(4, 4, len(to_explain.background))
+        assert np.isfinite(explanation.values).all(), explanation.method
+        assert explanation.n_model_calls == planned == classifier.calls - before, explanation.method
 
 
 def test_integrated_gradients_of_a_smooth_model_are_complete(toy_schema, context) -> None:
     schema = toy_schema(3, categories=4)
     classifier = MLP().wrap(_built(MLP(), schema), schema, "cpu")
-    found = IntegratedGradients(n_steps=200).explain(context(classifier))
-    distance = np.abs(found.predictions - found.base_values).mean()
-    assert np.abs(found.completeness_gap).mean() < 0.02 * distance
+    explanation = IntegratedGradients(n_steps=200).explain(context(classifier))
+    distance = np.abs(explanation.predictions - explanation.base_values).mean()
+    assert np.abs(explanation.completeness_gap).mean() < 0.02 * distance
 
 
 def _built(model: Any, schema: Any) -> Any:

@@ -44,9 +44,9 @@ def owen_by_definition(order: np.ndarray) -> np.ndarray:
         return [a + b for a, b in halves] + [b + a for a, b in halves]
 
     total, every = np.zeros(len(order)), consistent(0, len(order))
-    for one in every:
+    for coalition in every:
         kept = np.zeros(len(order), dtype=bool)
-        for player in one:
+        for player in coalition:
             before = game(kept[None])[0]
             kept[player] = True
             total[player] += game(kept[None])[0] - before
@@ -72,9 +72,9 @@ def test_all_coalitions_and_many_orders_give_the_shapley_values() -> None:
 def test_cutting_every_part_gives_the_owen_values_of_the_definition() -> None:
     order = np.array([3, 0, 4, 1, 2])
     drawn = player_orders.flipped_orders(order, 4000, np.random.default_rng(0))
-    found = player_orders.largest_shares(order, drawn, ends(4000), 4, ask)
-    assert found.parts == 5
-    np.testing.assert_allclose(found.values.mean(axis=0), owen_by_definition(order), atol=0.05)
+    estimates = player_orders.largest_shares(order, drawn, ends(4000), 4, ask)
+    assert estimates.parts == 5
+    np.testing.assert_allclose(estimates.values.mean(axis=0), owen_by_definition(order), atol=0.05)
 
 
 def test_owen_values_are_those_of_the_shap_package() -> None:
@@ -102,9 +102,9 @@ def test_parts_add_up_to_the_whole_however_few_are_cut(expansions: int, seed: in
     rng = np.random.default_rng(seed)
     order = rng.permutation(5)
     drawn = player_orders.flipped_orders(order, 2, rng)
-    found = player_orders.largest_shares(order, drawn, ends(2), expansions, ask)
-    assert found.parts == expansions + 1
-    np.testing.assert_allclose(found.values.sum(axis=1), game(np.ones((1, 5)))[0])
+    estimates = player_orders.largest_shares(order, drawn, ends(2), expansions, ask)
+    assert estimates.parts == expansions + 1
+    np.testing.assert_allclose(estimates.values.sum(axis=1), game(np.ones((1, 5)))[0])
 
 
 @pytest.mark.parametrize("modality", LAYOUTS)
@@ -186,17 +186,17 @@ def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
     effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
 
     def probability(rows: np.ndarray) -> np.ndarray:
-        found = (rows == 2) if modality == "text" else np.nan_to_num(rows)
-        return 0.5 + found @ effects
+        present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
+        return 0.5 + present @ effects
 
-    given = context(toy_classifier(schema, probability=probability))
+    to_explain = context(toy_classifier(schema, probability=probability))
     if modality == "text":
         inputs = np.full((5, 8), 2.0)
         inputs[0, 3:] = np.nan
         inputs[1, 5] = 4
-        return replace(given, inputs=inputs), (inputs == 2) * effects
-    centre = np.median(given.background, axis=0)
-    return given, (given.inputs - centre) * effects
+        return replace(to_explain, inputs=inputs), (inputs == 2) * effects
+    centre = np.median(to_explain.background, axis=0)
+    return to_explain, (to_explain.inputs - centre) * effects
 
 
 @pytest.mark.parametrize("modality", LAYOUTS)
@@ -204,38 +204,38 @@ def given_layout(modality: str, layout_schema, toy_classifier, context) -> Any:
 def test_the_value_of_a_player_is_the_sum_of_its_columns_effects(
     modality, algorithm, layout_schema, toy_classifier, context
 ) -> None:
-    given, effects = given_layout(modality, layout_schema, toy_classifier, context)
-    owners = given.classifier.schema.owners
+    to_explain, effects = given_layout(modality, layout_schema, toy_classifier, context)
+    owners = to_explain.classifier.schema.owners
     explainer = Shap(algorithm=algorithm)
-    found = explainer.explain(given)
+    explanation = explainer.explain(to_explain)
     expected = spread_evenly(player_sums(effects, owners), owners)
-    np.testing.assert_allclose(found.values, expected, atol=1e-9)
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
-    planned = explainer.suited_to(frozenset(), given.classifier.schema).planned_calls(
-        5, len(given.classifier.schema.player_labels), 30
+    np.testing.assert_allclose(explanation.values, expected, atol=1e-9)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)
+    planned = explainer.suited_to(frozenset(), to_explain.classifier.schema).planned_calls(
+        5, len(to_explain.classifier.schema.player_labels), 30
     )
-    assert found.n_model_calls <= planned
+    assert explanation.n_model_calls <= planned
     if modality != "text":
-        assert found.n_model_calls == planned
+        assert explanation.n_model_calls == planned
 
 
 def test_a_planted_column_is_found_among_two_thousand(toy_classifier, context) -> None:
     columns = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(2000))
     schema = Schema(columns, Target("y", "y", ("no", "yes"), 0))
     toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-3 * x[:, 1234])))
-    given = context(toy, n=3, n_background=16)
+    to_explain = context(toy, n=3, n_background=16)
     explainer = Shap(max_evaluations=400)
-    found = explainer.explain(given)
+    explanation = explainer.explain(to_explain)
     planned = explainer.suited_to(frozenset(), schema).planned_calls(3, 2000, 16)
-    assert found.n_model_calls == planned
-    assert (np.abs(found.values).argmax(axis=1) == 1234).all()
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
-    assert "51 parts had a value of their own" in " ".join(map(say, found.notes))
+    assert explanation.n_model_calls == planned
+    assert (np.abs(explanation.values).argmax(axis=1) == 1234).all()
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)
+    assert "51 parts had a value of their own" in " ".join(map(say, explanation.notes))
 
 
 def test_too_many_coalitions_are_refused_with_a_way_out(
     toy_schema, toy_classifier, context
 ) -> None:
-    given = context(toy_classifier(toy_schema(17), probability=lambda x: x[:, 0]), n=1)
+    to_explain = context(toy_classifier(toy_schema(17), probability=lambda x: x[:, 0]), n=1)
     with refused("Set algorithm=auto"):
-        Shap(algorithm="exact").explain(given)
+        Shap(algorithm="exact").explain(to_explain)

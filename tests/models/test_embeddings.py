@@ -121,20 +121,20 @@ def test_gradients_reach_every_column_that_is_there_and_no_other(kind, pool):
     (module.forward_embedded(units) * weights).sum().backward()
     size = units.grad.abs().sum(2)
     features = torch.tensor(module.unit_features)
-    there = ~torch.isnan(rows[:, features.clamp(min=0)]) | (features < 0)
-    whole = there if kind == "text" else torch.ones_like(there)
+    present = ~torch.isnan(rows[:, features.clamp(min=0)]) | (features < 0)
+    whole = present if kind == "text" else torch.ones_like(present)
     if kind == "series":  # a window of two steps counts as there when one of its steps is
-        whole = _windows_there(there)
+        whole = _windows_there(present)
     assert (size[whole] > 0).all()
     assert (size[~whole] == 0).all()
 
 
-def _windows_there(there: torch.Tensor) -> torch.Tensor:
+def _windows_there(present: torch.Tensor) -> torch.Tensor:
     _, windows = cut(schema_of("series").layout, 2)
-    found = torch.zeros_like(there)
+    whole_windows = torch.zeros_like(present)
     for columns in windows:
-        found[:, list(columns)] = there[:, list(columns)].any(1, keepdim=True)
-    return found
+        whole_windows[:, list(columns)] = present[:, list(columns)].any(1, keepdim=True)
+    return whole_windows
 
 
 @pytest.mark.parametrize("pool", ["summary", "mean"])
@@ -193,8 +193,8 @@ def test_attention_in_parts_is_attention_at_once(kind, monkeypatch):
     monkeypatch.setattr(attending, "_AT_ONCE", 1)
     parts, again = module.trace(rows)
     torch.testing.assert_close(parts, whole)
-    for one, other in zip(again, traced, strict=True):
-        torch.testing.assert_close(one.attention, other.attention)
+    for traced_once, other in zip(again, traced, strict=True):
+        torch.testing.assert_close(traced_once.attention, other.attention)
 
 
 @pytest.mark.parametrize("kind", ["text", "series"])
@@ -241,12 +241,12 @@ def test_words_outside_the_vocabulary_are_the_unknown_word():
 
 def test_training_hides_some_words_behind_the_mask_and_evaluation_none():
     module, rows = module_of("text", masking=0.5), rows_of("text").nan_to_num(2.0)
-    told, hidden = module.embed(rows), rows.clone()
+    shown, hidden = module.embed(rows), rows.clone()
     hidden[:, :] = 1.0
     masked = module.embed(hidden)
     torch.manual_seed(0)
     drawn = module.train().embed(rows)
-    as_told, as_masked = ((drawn == one).all(2)[:, 1:] for one in (told, masked))
+    as_told, as_masked = ((drawn == picture).all(2)[:, 1:] for picture in (shown, masked))
     assert (as_told | as_masked).all()
     assert 0.3 < as_masked.float().mean() < 0.75
 
@@ -286,8 +286,8 @@ def test_columns_are_standardised_by_channel_and_gaps_are_the_mean():
     layout = Layout("series", (3, 2), (), ())
     train = np.array([[1.0, 10, 3, 10, np.nan, 10], [5.0, 10, 7, 10, 9, 10]])
     standard = Standard(layout, train)
-    found = standard(torch.tensor([[5.0, 10, np.nan, 12, 5 + np.sqrt(8), 9]])).numpy()
-    np.testing.assert_allclose(found, [[0, 0, 0, 2, 1, -1]], atol=1e-6)
+    standardised = standard(torch.tensor([[5.0, 10, np.nan, 12, 5 + np.sqrt(8), 9]])).numpy()
+    np.testing.assert_allclose(standardised, [[0, 0, 0, 2, 1, -1]], atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["image", "series"])

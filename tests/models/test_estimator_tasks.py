@@ -64,7 +64,9 @@ def texts(n=60):
     return schema, Split(inputs, labels, np.arange(n))
 
 
-@pytest.mark.parametrize("name", sorted(one for one in TREES if one.endswith("Regressor")))
+@pytest.mark.parametrize(
+    "name", sorted(class_name for class_name in TREES if class_name.endswith("Regressor"))
+)
 def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path):
     schema, train = table(NUMBER)
     plugin = Sklearn(f"{REGRESSORS.get(name, 'sklearn.ensemble')}.{name}")
@@ -72,24 +74,24 @@ def test_trees_that_predict_a_number_are_walked_and_add_up_to_it(name, tmp_path)
     context = ExplainContext(
         classifier, train.inputs[:6], np.arange(6), train.inputs[50:70], 0, seed=0
     )
-    found = Shap().explain(context)
-    assert say(found.variant).endswith("(interventional, value)")
-    assert found.output_space == "value"
-    spread = np.abs(found.predictions - found.base_values).max()
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4 * spread)
-    np.testing.assert_allclose(found.predictions, classifier.logits(train.inputs[:6])[:, 0])
+    explanation = Shap().explain(context)
+    assert say(explanation.variant).endswith("(interventional, value)")
+    assert explanation.output_space == "value"
+    spread = np.abs(explanation.predictions - explanation.base_values).max()
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4 * spread)
+    np.testing.assert_allclose(explanation.predictions, classifier.logits(train.inputs[:6])[:, 0])
 
 
 def test_a_number_is_given_as_it_is_and_again_after_loading(tmp_path):
     schema, train = table(NUMBER)
     plugin = Sklearn()
     classifier = trained(plugin, schema, train, tmp_path)
-    said = classifier.logits(train.inputs)
+    logits = classifier.logits(train.inputs)
     assert type(classifier.module.estimator).__name__ == "HistGradientBoostingRegressor"
-    assert np.corrcoef(said[:, 0], train.labels)[0, 1] > 0.9
-    np.testing.assert_array_equal(classifier.log_odds(train.inputs, 0), said[:, 0])
+    assert np.corrcoef(logits[:, 0], train.labels)[0, 1] > 0.9
+    np.testing.assert_array_equal(classifier.log_odds(train.inputs, 0), logits[:, 0])
     loaded = load_classifier(plugin, schema, train, tmp_path)
-    np.testing.assert_array_equal(loaded.logits(train.inputs), said)
+    np.testing.assert_array_equal(loaded.logits(train.inputs), logits)
 
 
 def test_trees_behind_a_link_function_are_not_passed_off_as_a_sum(tmp_path):
@@ -108,13 +110,13 @@ def test_several_labels_are_learned_by_one_estimator_each(library, tmp_path):
     schema, train = table(LABELS)
     plugin = Sklearn(library=library)
     classifier = trained(plugin, schema, train, tmp_path)
-    given = classifier.label_probabilities(train.inputs)
-    assert given.shape == (200, 3)
-    assert ((given > 0.5) == train.all_labels).mean() > 0.85
-    np.testing.assert_allclose(classifier.probabilities(train.inputs)[:, 1], given[:, 2])
+    probabilities = classifier.label_probabilities(train.inputs)
+    assert probabilities.shape == (200, 3)
+    assert ((probabilities > 0.5) == train.all_labels).mean() > 0.85
+    np.testing.assert_allclose(classifier.probabilities(train.inputs)[:, 1], probabilities[:, 2])
     assert capabilities_of(plugin, schema) == classifier.capabilities == frozenset()
     loaded = load_classifier(plugin, schema, train, tmp_path)
-    np.testing.assert_array_equal(loaded.label_probabilities(train.inputs), given)
+    np.testing.assert_array_equal(loaded.label_probabilities(train.inputs), probabilities)
 
 
 def test_texts_are_read_as_words_whatever_their_place(tmp_path):

@@ -53,7 +53,7 @@ def stored(estimator: Any, path: Path) -> str:
     return str(path)
 
 
-def told(plugin: Any, data: Dataset) -> str:
+def misfits_of(plugin: Any, data: Dataset) -> str:
     return " | ".join(plugin.misfits(data.schema, data.train))
 
 
@@ -61,11 +61,11 @@ def told(plugin: Any, data: Dataset) -> str:
 
 
 def target_of(codes: tuple[str, ...], classes: tuple[str, ...] | None = None) -> Target:
-    return Target("deny", "deny", classes or tuple(f"deny: {one}" for one in codes), codes=codes)
+    return Target("deny", "deny", classes or tuple(f"deny: {code}" for code in codes), codes=codes)
 
 
 @pytest.mark.parametrize(
-    ("codes", "given", "positions"),
+    ("codes", "model_classes", "positions"),
     [
         (("no", "yes"), ["no", "yes"], [0, 1]),
         (("yes", "no"), ["no", "yes"], [1, 0]),
@@ -81,13 +81,13 @@ def target_of(codes: tuple[str, ...], classes: tuple[str, ...] | None = None) ->
     ],
 )
 def test_classes_match_by_the_values_of_the_label_column(
-    codes: tuple[str, ...], given: Any, positions: list[int]
+    codes: tuple[str, ...], model_classes: Any, positions: list[int]
 ) -> None:
-    assert match_classes(list(given), target_of(codes)) == positions
+    assert match_classes(list(model_classes), target_of(codes)) == positions
 
 
 @pytest.mark.parametrize(
-    ("codes", "given", "said"),
+    ("codes", "model_classes", "words"),
     [
         (("denied", "granted"), [0, 1], r"numbers do not say which .*model.classes=\[denied,grant"),
         (("1", "2"), [0, 1], "numbers do not say which class is which"),
@@ -96,10 +96,10 @@ def test_classes_match_by_the_values_of_the_label_column(
     ],
 )
 def test_classes_that_cannot_be_told_apart_are_refused(
-    codes: tuple[str, ...], given: list[Any], said: str
+    codes: tuple[str, ...], model_classes: list[Any], words: str
 ) -> None:
-    with pytest.raises(ConfigError, match=said):
-        match_classes(given, target_of(codes, codes))
+    with pytest.raises(ConfigError, match=words):
+        match_classes(model_classes, target_of(codes, codes))
 
 
 def test_values_that_are_the_names_of_other_classes_are_refused() -> None:
@@ -124,7 +124,7 @@ def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(
     model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
     data = dataset(tmp_path, frame, favourable=favourable)
     plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
-    assert told(plugin, data) == ""
+    assert misfits_of(plugin, data) == ""
     shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
     expected = model.predict_proba(pd.DataFrame(data.train.inputs, columns=FEATURES))
     place = list(model.classes_).index(data.schema.target.codes[0])
@@ -133,7 +133,7 @@ def test_a_model_of_yes_and_no_is_explained_as_it_was_fitted(
 
 def test_numbers_of_a_reordered_label_are_not_swapped(tmp_path: Path) -> None:
     """With 1 as the favourable class the report puts it first; the model's 0 is still 0."""
-    frame = loans().assign(deny=lambda one: (one["deny"] == "yes").astype(int))
+    frame = loans().assign(deny=lambda table: (table["deny"] == "yes").astype(int))
     model = LogisticRegression().fit(frame[FEATURES], frame["deny"])
     data = dataset(tmp_path, frame, favourable=1)
     assert data.schema.target.codes == ("1", "0")
@@ -150,7 +150,7 @@ def test_columns_are_read_by_name_in_the_models_own_order(tmp_path: Path) -> Non
     model = LogisticRegression().fit(frame[["debt", "income"]], frame["deny"])
     data = dataset(tmp_path, frame)
     plugin = Sklearn(file=stored(model, tmp_path / "m.skops"))
-    assert told(plugin, data) == ""
+    assert misfits_of(plugin, data) == ""
     shares = plugin.build(data.schema, data.train, 0).probabilities(data.train.inputs)
     assert np.mean(shares.argmax(axis=1) == data.train.labels) > 0.9
 
@@ -159,9 +159,9 @@ def test_missing_columns_are_named_with_the_nearest(tmp_path: Path) -> None:
     frame = loans().rename(columns={"income": "incomes"})
     names = ["incomes", "debt", "age"]
     model = LogisticRegression().fit(frame[names], frame["deny"])
-    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
-    assert "of which 1 are no features here: “incomes”" in said
-    assert "did you mean “income” by “incomes”?" in said
+    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    assert "of which 1 are no features here: “incomes”" in misfits
+    assert "did you mean “income” by “incomes”?" in misfits
 
 
 def test_one_hot_columns_are_recognised_and_a_pipeline_is_asked_for(tmp_path: Path) -> None:
@@ -170,43 +170,45 @@ def test_one_hot_columns_are_recognised_and_a_pipeline_is_asked_for(tmp_path: Pa
     wide = pd.get_dummies(frame[[*FEATURES, "sex"]], dtype=float)
     model = LogisticRegression().fit(wide, frame["deny"])
     data = dataset(tmp_path, frame)
-    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), data)
-    assert "“sex_man” looks like a one-hot column of “sex”" in said
-    assert "pipeline" in said
+    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), data)
+    assert "“sex_man” looks like a one-hot column of “sex”" in misfits
+    assert "pipeline" in misfits
     encoder = make_column_transformer((OneHotEncoder(), ["sex"]), remainder="passthrough")
     whole = make_pipeline(encoder, LogisticRegression()).fit(
         frame[[*FEATURES, "sex"]], frame["deny"]
     )
     path = stored(whole, tmp_path / "whole.skops")
-    assert told(Sklearn(file=path), data) == ""
+    assert misfits_of(Sklearn(file=path), data) == ""
 
 
 def test_another_number_of_columns_is_told_with_the_features(tmp_path: Path) -> None:
     frame = loans()
     model = LogisticRegression().fit(frame[["income", "debt"]].to_numpy(), frame["deny"])
-    said = told(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
-    assert "fitted on 2 columns, and it would be given 3: “income”, “debt”, “age”" in said
+    misfits = misfits_of(Sklearn(file=stored(model, tmp_path / "m.skops")), dataset(tmp_path))
+    assert "fitted on 2 columns, and it would be given 3: “income”, “debt”, “age”" in misfits
 
 
 def test_categories_of_a_model_without_names_are_not_guessed(tmp_path: Path) -> None:
-    frame = loans().assign(grade=lambda one: np.resize([1, 2, 3], len(one)))
+    frame = loans().assign(grade=lambda table: np.resize([1, 2, 3], len(table)))
     columns = [*FEATURES, "grade"]
     model = LogisticRegression().fit(frame[columns].to_numpy(), frame["deny"])
     path, data = stored(model, tmp_path / "m.skops"), dataset(tmp_path, frame)
-    assert "which numbers stood for the categories of “grade”" in told(Sklearn(file=path), data)
-    assert told(Sklearn(file=path, encoding="frame"), data) == ""
+    assert "which numbers stood for the categories of “grade”" in misfits_of(
+        Sklearn(file=path), data
+    )
+    assert misfits_of(Sklearn(file=path, encoding="frame"), data) == ""
 
 
 def test_a_model_of_a_number_is_not_taken_for_classes(tmp_path: Path) -> None:
     frame = loans()
     model = LinearRegression().fit(frame[FEATURES], frame["income"])
     path = stored(model, tmp_path / "m.skops")
-    assert "not made to predict classes" in told(Sklearn(file=path), dataset(tmp_path))
+    assert "not made to predict classes" in misfits_of(Sklearn(file=path), dataset(tmp_path))
     number = dataset(tmp_path, frame.drop(columns="deny"), target="age")
     wide = LinearRegression().fit(frame[["income", "debt"]], frame["age"])
     fits = Sklearn(file=stored(wide, tmp_path / "n.skops"))
-    assert told(fits, number) == ""
-    assert "“age”" in told(Sklearn(file=path), number)
+    assert misfits_of(fits, number) == ""
+    assert "“age”" in misfits_of(Sklearn(file=path), number)
 
 
 # --- files of boosters ----------------------------------------------------------------------------
@@ -229,7 +231,7 @@ def boosted(kind: str, tmp_path: Path, labels: Any, **params: Any) -> tuple[str,
     return str(path), booster.predict(xgboost.DMatrix(frame))
 
 
-def asked(plugin: Sklearn, data: Dataset) -> np.ndarray:
+def answers_of(plugin: Sklearn, data: Dataset) -> np.ndarray:
     return plugin.build(data.schema, data.train, 0).probabilities(loans()[FEATURES].to_numpy())
 
 
@@ -246,8 +248,8 @@ def test_a_booster_of_two_classes_says_what_it_said_in_its_library(
     data = dataset(tmp_path, favourable="yes")  # so that the first class is the booster's second
     plugin = Sklearn(file=path, library=library, params={"n_estimators": 150})
     assert list(plugin.problems([])) == []
-    assert told(plugin, data) == ""
-    np.testing.assert_allclose(asked(plugin, data)[:, 0], expected, atol=1e-6)
+    assert misfits_of(plugin, data) == ""
+    np.testing.assert_allclose(answers_of(plugin, data)[:, 0], expected, atol=1e-6)
     assert plugin.called in {"XGBClassifier", "LGBMClassifier"}
     summary = say(plugin.build(data.schema, data.train, 0).describe()["summary"])
     assert summary.startswith(f"{plugin.called} of {library} ")
@@ -270,12 +272,12 @@ def test_the_numbers_of_a_booster_are_named_by_the_config(
     labels = LabelEncoder().fit_transform(frame["deny"])  # high, low, mid
     path, expected = boosted(kind, tmp_path, labels, objective=objective, num_class=3)
     data = dataset(tmp_path, frame)
-    said = told(Sklearn(file=path, library=library), data)
-    assert "numbers do not say which class is which" in said
+    misfits = misfits_of(Sklearn(file=path, library=library), data)
+    assert "numbers do not say which class is which" in misfits
     named = Sklearn(file=path, library=library, classes=("high", "low", "mid"))
-    assert told(named, data) == ""
-    order = [["high", "low", "mid"].index(one) for one in data.schema.target.codes]
-    shares = asked(named, data)
+    assert misfits_of(named, data) == ""
+    order = [["high", "low", "mid"].index(code) for code in data.schema.target.codes]
+    shares = answers_of(named, data)
     if objective == "multi:softmax":
         np.testing.assert_array_equal(np.array(order)[shares.argmax(axis=1)], expected)
     else:
@@ -287,14 +289,14 @@ def test_a_booster_of_a_number_predicts_as_in_its_library(
     kind: str, library: Any, tmp_path: Path
 ) -> None:
     objective = "regression" if kind == "lightgbm" else "reg:squarederror"
-    frame = loans().assign(price=lambda one: one["income"] * 3)
+    frame = loans().assign(price=lambda table: table["income"] * 3)
     path, expected = boosted(kind, tmp_path, frame["price"], objective=objective)
     data = dataset(tmp_path, frame.drop(columns="deny"), target="price")
     plugin = Sklearn(file=path, library=library)
-    assert told(plugin, data) == ""
-    np.testing.assert_allclose(asked(plugin, data)[:, 0], expected, rtol=1e-6)
+    assert misfits_of(plugin, data) == ""
+    np.testing.assert_allclose(answers_of(plugin, data)[:, 0], expected, rtol=1e-6)
     assert plugin.tasks == {"regression"}
-    assert "not made to predict classes" in told(plugin, dataset(tmp_path))
+    assert "not made to predict classes" in misfits_of(plugin, dataset(tmp_path))
 
 
 def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_path: Path) -> None:
@@ -306,11 +308,11 @@ def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_pa
     booster.save_model(tmp_path / "b.txt")
     data = dataset(tmp_path, frame)
     plugin = Sklearn(file=str(tmp_path / "b.txt"), library="lightgbm")
-    assert told(plugin, data) == ""
+    assert misfits_of(plugin, data) == ""
 
 
 @pytest.mark.parametrize(
-    ("library", "name", "content", "said"),
+    ("library", "name", "content", "words"),
     [
         ("xgboost", "m.json", "{}", "is not a xgboost model"),
         ("xgboost", "m.ubj", "nonsense", "is not a xgboost model"),
@@ -319,12 +321,12 @@ def test_names_whose_blanks_lightgbm_wrote_as_underscores_are_known_again(tmp_pa
     ],
 )
 def test_a_file_of_something_else_is_refused_before_a_run(
-    library: Any, name: str, content: str, said: str, tmp_path: Path
+    library: Any, name: str, content: str, words: str, tmp_path: Path
 ) -> None:
     pytest.importorskip(library)
     (tmp_path / name).write_text(content)
     (problem,) = Sklearn(file=str(tmp_path / name), library=library).problems([])
-    assert said in problem
+    assert words in problem
 
 
 def test_check_and_a_run_take_a_booster_as_it_was_stored(tmp_path: Path) -> None:
@@ -358,10 +360,14 @@ def test_a_model_of_other_data_is_a_problem_at_check_and_before_a_run_trains(
     dataset(tmp_path, frame)
     path = stored(model, tmp_path / "m.skops")
     chosen = overrides(tmp_path, "model=sklearn", f"model.file={path}")
-    for look in (forecast, lambda one: run_experiment(one, NoReporter(), chosen), forecast):
+    for look in (
+        forecast,
+        lambda experiment: run_experiment(experiment, NoReporter(), chosen),
+        forecast,
+    ):
         with pytest.raises(ConfigProblems, match="the model knows the classes “x”, “y”, and the"):
             look(validate(compose(chosen)))
-    stages = {one.name.partition("-")[0] for one in (tmp_path / "store").iterdir()}
+    stages = {entry.name.partition("-")[0] for entry in (tmp_path / "store").iterdir()}
     assert "data" in stages
     assert "training" not in stages
 
@@ -395,7 +401,7 @@ def test_the_three_lines_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     data = dataset(tmp_path)
     plugin = TorchModule(weights="net.safetensors", inputs="plain")
     assert list(plugin.problems([])) == []
-    assert told(plugin, data) == ""
+    assert misfits_of(plugin, data) == ""
 
 
 def test_an_estimator_in_a_pickle_is_refused_and_never_read(tmp_path: Path) -> None:
@@ -414,12 +420,12 @@ def test_shapes_that_do_not_fit_are_listed_before_a_run(tmp_path: Path) -> None:
     data = dataset(tmp_path)
     save_file(torch.nn.Linear(5, 2).state_dict(), tmp_path / "w.safetensors")
     plugin = TorchModule(weights=str(tmp_path / "w.safetensors"), inputs="plain")
-    assert "weight is (2, 5), expected (2, 3)" in told(plugin, data)
+    assert "weight is (2, 5), expected (2, 3)" in misfits_of(plugin, data)
     save_file({"w": torch.zeros(2, 3), "bias": torch.zeros(2)}, tmp_path / "w.safetensors")
-    assert "1 missing (weight); 1 unknown (w)" in told(plugin, data)
+    assert "1 missing (weight); 1 unknown (w)" in misfits_of(plugin, data)
     (tmp_path / "w.safetensors").write_bytes(b"nonsense")
-    assert "not a readable safetensors file" in told(plugin, data)
-    assert told(TorchModule(), data) == ""
+    assert "not a readable safetensors file" in misfits_of(plugin, data)
+    assert misfits_of(TorchModule(), data) == ""
 
 
 # --- checkpoints of transformers ------------------------------------------------------------------
@@ -441,7 +447,7 @@ def test_outputs_of_a_checkpoint_match_by_the_values_of_the_label_column(
 
     config = {"id2label": {str(k): name for k, name in enumerate(names)}}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    target = Target("mood", "Mood", tuple(f"Mood: {one}" for one in codes), codes=codes)
+    target = Target("mood", "Mood", tuple(f"Mood: {code}" for code in codes), codes=codes)
     assert class_order(tmp_path, target) == order
     problem = class_problem(tmp_path, target)
     assert (problem is None) == (order is not None)

@@ -55,9 +55,9 @@ def test_forward_is_the_first_part_of_trace(module, inputs):
 
 
 def test_the_same_seed_builds_the_same_weights(plugin, schema, train):
-    one, two, other = (plugin.build(schema, train, seed).state_dict() for seed in (1, 1, 2))
-    assert all(torch.equal(one[name], two[name]) for name in one)
-    assert any(not torch.equal(one[name], other[name]) for name in one)
+    first, two, other = (plugin.build(schema, train, seed).state_dict() for seed in (1, 1, 2))
+    assert all(torch.equal(first[name], two[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
 def test_building_leaves_the_global_random_state_alone(plugin, schema, train):
@@ -67,9 +67,11 @@ def test_building_leaves_the_global_random_state_alone(plugin, schema, train):
 
 
 def test_the_layers_of_the_architecture_sum_to_all_parameters(module):
-    told = module.architecture()
-    assert told["parameters"] == sum(p.numel() for p in module.parameters())
-    assert sum(layer["parameters"] for layer in told["layers"]) == told["parameters"]
+    architecture = module.architecture()
+    assert architecture["parameters"] == sum(p.numel() for p in module.parameters())
+    assert (
+        sum(layer["parameters"] for layer in architecture["layers"]) == architecture["parameters"]
+    )
 
 
 def test_changing_one_feature_changes_only_its_units(module, inputs):
@@ -166,9 +168,9 @@ def test_attention_with_equal_routes_is_torch_multi_head_attention(deepseek, inp
 def test_the_balance_loss_is_one_for_an_even_load_and_n_for_one_expert():
     even = torch.full((8, 4), 0.25)
     assert balance_loss(even, torch.arange(8)[:, None] % 4).item() == pytest.approx(1.0)
-    one = torch.zeros(8, 4)
-    one[:, 0] = 1.0
-    assert balance_loss(one, torch.zeros(8, 1, dtype=torch.long)).item() == pytest.approx(4.0)
+    to_first = torch.zeros(8, 4)
+    to_first[:, 0] = 1.0
+    assert balance_loss(to_first, torch.zeros(8, 1, dtype=torch.long)).item() == pytest.approx(4.0)
 
 
 def test_drop_path_keeps_the_expectation_and_drops_whole_instances():
@@ -197,7 +199,7 @@ def test_a_model_without_categories_or_without_numbers_works(schema, train, plug
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "words"),
     [
         ({"width": 30, "heads": 4}, "multiple of twice the heads"),
         ({"experts": 2, "experts_per_token": 3}, "more than experts 2"),
@@ -205,6 +207,6 @@ def test_a_model_without_categories_or_without_numbers_works(schema, train, plug
         ({"pool": "max"}, "'summary' or 'mean'"),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_what_is_allowed(fields, told):
-    with pytest.raises(ValidationError, match=told):
+def test_a_wrong_configuration_is_refused_with_what_is_allowed(fields, words):
+    with pytest.raises(ValidationError, match=words):
         TypeAdapter(DeepSeek).validate_python(fields)

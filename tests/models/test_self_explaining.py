@@ -54,21 +54,21 @@ def two_labels(schema, train):
 def test_the_own_account_adds_up_to_the_output(plugin, schema, train, tmp_path, target) -> None:
     classifier = fitted(plugin, schema, train, tmp_path)
     rows = train.inputs[:20]
-    found = explained(classifier, rows, target)
-    spread = np.abs(found.predictions - found.base_values).max()
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4 * max(spread, 1.0))
+    explanation = explained(classifier, rows, target)
+    spread = np.abs(explanation.predictions - explanation.base_values).max()
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4 * max(spread, 1.0))
     expected = contrasted(classifier.logits(rows), target)
-    np.testing.assert_allclose(found.predictions, expected)
+    np.testing.assert_allclose(explanation.predictions, expected)
 
 
 def test_with_two_classes_the_output_is_the_log_odds(plugin, schema, train, tmp_path) -> None:
     schema, train = two_labels(schema, train)
     classifier = fitted(plugin, schema, train, tmp_path)
-    found = explained(classifier, train.inputs[:20], 1)
+    explanation = explained(classifier, train.inputs[:20], 1)
     odds = classifier.log_odds(train.inputs[:20], 1)
-    np.testing.assert_allclose(found.values.sum(1) + found.base_values, odds, atol=1e-4)
+    np.testing.assert_allclose(explanation.values.sum(1) + explanation.base_values, odds, atol=1e-4)
     other = explained(classifier, train.inputs[:20], 0)
-    np.testing.assert_allclose(other.values, -found.values, atol=1e-4)
+    np.testing.assert_allclose(other.values, -explanation.values, atol=1e-4)
 
 
 def test_values_of_an_additive_model_have_mean_zero_over_the_training_part(
@@ -76,10 +76,10 @@ def test_values_of_an_additive_model_have_mean_zero_over_the_training_part(
 ) -> None:
     schema, train = two_labels(schema, train)
     classifier = fitted(SMALL_NAM, schema, train, tmp_path)
-    found = explained(classifier, train.inputs, 1)
-    np.testing.assert_allclose(found.values.mean(axis=0), 0, atol=1e-4)
+    explanation = explained(classifier, train.inputs, 1)
+    np.testing.assert_allclose(explanation.values.mean(axis=0), 0, atol=1e-4)
     mean = classifier.log_odds(train.inputs, 1).mean()
-    np.testing.assert_allclose(found.base_values, mean, atol=1e-4)
+    np.testing.assert_allclose(explanation.base_values, mean, atol=1e-4)
 
 
 @pytest.mark.parametrize("column", range(4))
@@ -90,9 +90,9 @@ def test_changing_one_feature_of_an_additive_model_changes_its_contribution_alon
     rows = train.inputs[1:30]
     changed = rows.copy()
     changed[:, column] = np.nan if column == 0 else np.roll(rows[:, column], 1)
-    before, after = (contributions(classifier, one, 1) for one in (rows, changed))
+    before, after = (contributions(classifier, inputs_of, 1) for inputs_of in (rows, changed))
     moved = np.abs(after - before).max(axis=0) > 1e-6
-    assert moved.tolist() == [one == column for one in range(5)]
+    assert moved.tolist() == [position == column for position in range(5)]
 
 
 @pytest.mark.parametrize("task", ["regression", "multi_label"])
@@ -107,9 +107,9 @@ def test_an_additive_model_of_numbers_and_labels_adds_up(schema, train, tmp_path
         every = rng.integers(0, 2, (300, 3))
         part = Split(train.inputs, every[:, 1], train.instance_ids, {}, every)
     classifier = fitted(SMALL_NAM, Schema(schema.features, target), part, tmp_path)
-    found = explained(classifier, part.inputs[:20], target.explained)
-    scale = np.abs(found.predictions).max()
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5 * max(scale, 1.0))
+    explanation = explained(classifier, part.inputs[:20], target.explained)
+    scale = np.abs(explanation.predictions).max()
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5 * max(scale, 1.0))
 
 
 def test_the_layers_of_all_features_are_one_multiplication_each() -> None:
@@ -126,16 +126,16 @@ def test_an_additive_model_of_a_thousand_features_is_built_and_evaluated() -> No
     schema = Schema(features, Target("y", "Y", ("a", "b"), 0))
     train = Split(rng.normal(size=(64, 1200)), np.arange(64) % 2, np.arange(64))
     classifier = NAM().wrap(NAM().build(schema, train, 0), schema, "cpu")
-    found = explained(classifier, train.inputs[:4], 1)
-    assert found.values.shape == (4, 1200)
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+    explanation = explained(classifier, train.inputs[:4], 1)
+    assert explanation.values.shape == (4, 1200)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
 
 def test_prototypes_are_training_cases_of_their_class_each_taken_once(
     schema, train, tmp_path
 ) -> None:
     classifier = fitted(SMALL_PROTOTYPE, schema, train, tmp_path)
-    inputs, ids, classes = (one.numpy() for one in classifier.module.prototypes())
+    inputs, ids, classes = (tensor.numpy() for tensor in classifier.module.prototypes())
     assert len(set(ids.tolist())) == len(ids) == 9
     np.testing.assert_allclose(inputs, train.inputs[ids].astype(np.float32))
     np.testing.assert_array_equal(classes, train.labels[ids])
@@ -150,7 +150,10 @@ def test_the_logits_of_prototypes_are_the_evidence_of_their_class(schema, train,
     bias = module.comparison.bias.detach()
     sums = torch.stack([evidence[:, module.classes == c].sum(1) for c in range(3)], dim=1)
     np.testing.assert_allclose(classifier.logits(train.inputs[:20]), (bias + sums), atol=1e-4)
-    units, cases = (module.embed(one).squeeze(-1) for one in (rows, module.cases[module.chosen]))
+    units, cases = (
+        module.embed(rows_or_cases).squeeze(-1)
+        for rows_or_cases in (rows, module.cases[module.chosen])
+    )
     weights = (module.comparison.weights() / module.scale).detach()
     slow = (weights * (units[:, None] - cases) ** 2).sum(2)
     torch.testing.assert_close(distances, slow, atol=1e-4, rtol=1e-4)
@@ -164,9 +167,9 @@ def test_a_prototype_is_nearest_to_itself(schema, train, tmp_path) -> None:
 
 
 def test_similarity_falls_with_the_distance_and_stays_positive() -> None:
-    found = similarity(torch.linspace(0, 50, 100))
-    assert (found.diff() < 0).all()
-    assert (found > 0).all()
+    values = similarity(torch.linspace(0, 50, 100))
+    assert (values.diff() < 0).all()
+    assert (values > 0).all()
 
 
 def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
@@ -192,8 +195,8 @@ def test_values_of_prototypes_are_integrated_gradients_in_the_distances(
         (slope,) = torch.autograd.grad((similarity(at) * signs).sum(), at)
         moved = (slope[:, :, None] * (parts - usual)).sum(1) / steps
         values.index_add_(1, module.owners, moved)
-    found = explained(classifier, train.inputs[:5], 1)
-    np.testing.assert_allclose(found.values, values.numpy(), atol=2e-3)
+    explanation = explained(classifier, train.inputs[:5], 1)
+    np.testing.assert_allclose(explanation.values, values.numpy(), atol=2e-3)
 
 
 def laid_out(modality, shape, players, rows=60):
@@ -216,8 +219,8 @@ STEPS = laid_out("series", (11, 1), ((0, 1, 2, 3), (4, 5, 6, 7), (8, 9, 10)))
 def test_the_account_of_images_and_series_adds_up(schema, train, shift) -> None:
     plugin = Prototype(per_class=3, shift=shift)
     classifier = plugin.wrap(plugin.build(schema, train, 0), schema, "cpu")
-    found = explained(classifier, train.inputs[:4], 2)
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+    explanation = explained(classifier, train.inputs[:4], 2)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
 
 @pytest.mark.parametrize(("schema", "train"), [SQUARES, STEPS], ids=["image", "series"])
@@ -227,7 +230,7 @@ def test_shifted_distances_are_the_least_over_all_shifts_window_by_window(schema
     units, cases = train.inputs[:3], train.inputs[3:5]
     weights = rng.random(cases.shape)
     *sides, _ = layout.shape
-    steps = [np.array(one) for one in np.ndindex(*[3] * len(sides))]
+    steps = [np.array(moves) for moves in np.ndindex(*[3] * len(sides))]
     expected, parts = np.zeros((3, 2)), np.zeros(units.shape)
     for i, p in np.ndindex(3, 2):
         every = []
@@ -240,16 +243,16 @@ def test_shifted_distances_are_the_least_over_all_shifts_window_by_window(schema
             best = min(every, key=lambda terms, window=window: terms[list(window)].sum())
             expected[i, p] += best[list(window)].sum()
             parts[i, list(window)] += (p + 1) * best[list(window)]
-    given = [torch.tensor(one, dtype=torch.float32) for one in (units, cases, weights)]
-    distances = ShiftedDistances(layout, 1, given[0])
+    tensors = [torch.tensor(tensor, dtype=torch.float32) for tensor in (units, cases, weights)]
+    distances = ShiftedDistances(layout, 1, tensors[0])
     torch.testing.assert_close(
-        distances(*given).double(), torch.tensor(expected), atol=1e-5, rtol=0
+        distances(*tensors).double(), torch.tensor(expected), atol=1e-5, rtol=0
     )
     counts = torch.tensor([[1.0, 2.0]]).expand(3, 2)
-    found = distances.terms(*given, counts)
-    torch.testing.assert_close(found.double(), torch.tensor(parts), atol=1e-5, rtol=0)
-    mean = distances.usual(*given[1:]).sum(1)
-    torch.testing.assert_close(mean, distances(*given).mean(0), atol=1e-5, rtol=0)
+    sums = distances.terms(*tensors, counts)
+    torch.testing.assert_close(sums.double(), torch.tensor(parts), atol=1e-5, rtol=0)
+    mean = distances.usual(*tensors[1:]).sum(1)
+    torch.testing.assert_close(mean, distances(*tensors).mean(0), atol=1e-5, rtol=0)
 
 
 def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
@@ -263,34 +266,34 @@ def test_a_case_moved_by_one_step_is_as_near_as_one_in_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "players", "expected"), [(None, 7, 3), (None, 60, 5), (None, 1, 0), (7, 11, 7)]
+    ("shift", "players", "expected"), [(None, 7, 3), (None, 60, 5), (None, 1, 0), (7, 11, 7)]
 )
-def test_windows_move_by_half_of_their_length_unless_told(asked, players, expected) -> None:
+def test_windows_move_by_half_of_their_length_unless_told(shift, players, expected) -> None:
     layout = Layout("series", (players, 1), (tuple(range(players)),), ("all",))
     schema = Schema((), Target("y", "y", ("no", "yes"), 0), layout=layout)
-    assert shift_of(kind_of(schema), asked) == expected
+    assert shift_of(kind_of(schema), shift) == expected
 
 
 @pytest.mark.parametrize(
-    ("data", "shift", "told"),
+    ("data", "shift", "sentence"),
     [
         (SQUARES, 1, "A patch of a prototype need not stay in its place"),
         (STEPS, None, "up to 2 steps aside."),
         (STEPS, 0, ""),
     ],
 )
-def test_the_summary_says_how_far_parts_of_a_prototype_may_move(data, shift, told) -> None:
+def test_the_summary_says_how_far_parts_of_a_prototype_may_move(data, shift, sentence) -> None:
     module = Prototype(per_class=2, shift=shift).build(*data, 0)
     summary = say(module.architecture()["summary"])
-    assert told in summary
-    assert ("aside" in summary) == bool(told) == bool(module.shift)
+    assert sentence in summary
+    assert ("aside" in summary) == bool(sentence) == bool(module.shift)
 
 
 def test_random_weights_change_the_account(plugin, schema, train, tmp_path) -> None:
     classifier = fitted(plugin, schema, train, tmp_path)
     rows = train.inputs[:20]
     before, after = (
-        explained(one, rows, 1).values for one in (classifier, classifier.randomised(5))
+        explained(model, rows, 1).values for model in (classifier, classifier.randomised(5))
     )
     assert np.corrcoef(before.ravel(), after.ravel())[0, 1] < 0.9
     np.testing.assert_array_equal(explained(classifier, rows, 1).values, before)

@@ -171,11 +171,11 @@ def test_packed_units_come_back_to_their_places() -> None:
 
 @pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
 def test_logits_of_deepseek_are_those_of_transformers_called_by_hand(plugin: Any) -> None:
-    found, part = model(plugin), texts(12)
+    built, part = model(plugin), texts(12)
     end = len(WORDS)
-    found.net.config.pad_token_id = 0
-    expected = by_hand(found.net, part.inputs, (), (end,), 0)
-    torch.testing.assert_close(found(rows_of(part)), expected)
+    built.net.config.pad_token_id = 0
+    expected = by_hand(built.net, part.inputs, (), (end,), 0)
+    torch.testing.assert_close(built(rows_of(part)), expected)
 
 
 def test_logits_of_a_checkpoint_are_those_of_transformers_with_its_tokenizer(bert: Path) -> None:
@@ -184,16 +184,16 @@ def test_logits_of_a_checkpoint_are_those_of_transformers_with_its_tokenizer(ber
     part = texts(12)
     net = AutoModelForSequenceClassification.from_pretrained(bert).eval()
     expected = by_hand(net, part.inputs, (2,), (3,), 0)
-    found = model(HuggingFace(checkpoint=str(bert), train="none"))
-    torch.testing.assert_close(found(rows_of(part)), expected[:, [1, 0]])
-    assert (found(rows_of(part)).argmax(1).numpy() == part.labels).all()
+    built = model(HuggingFace(checkpoint=str(bert), train="none"))
+    torch.testing.assert_close(built(rows_of(part)), expected[:, [1, 0]])
+    assert (built(rows_of(part)).argmax(1).numpy() == part.labels).all()
 
 
 def test_a_causal_checkpoint_is_read_at_its_last_token(causal: Path) -> None:
-    found, part = model(HuggingFace(checkpoint=str(causal))), texts(12)
-    found.net.config.pad_token_id = 0
-    expected = by_hand(found.net, part.inputs, (2,), (), 0)
-    torch.testing.assert_close(found(rows_of(part)), expected)
+    built, part = model(HuggingFace(checkpoint=str(causal))), texts(12)
+    built.net.config.pad_token_id = 0
+    expected = by_hand(built.net, part.inputs, (2,), (), 0)
+    torch.testing.assert_close(built(rows_of(part)), expected)
 
 
 def test_forward_is_trace_and_the_rest_of_embed_bit_by_bit(module: Any) -> None:
@@ -238,13 +238,13 @@ def test_the_output_reads_a_token_that_is_there(module: Any) -> None:
 
 @pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
 def test_expert_weights_are_the_router_s_own(plugin: Any) -> None:
-    found, rows = model(plugin), rows_of(texts(12))
+    built, rows = model(plugin), rows_of(texts(12))
     heard: list[torch.Tensor] = []
-    gate = found.net.model.layers[1].mlp.gate
-    handle = gate.register_forward_hook(lambda part, given, out: heard.append(given[0]))
-    traces = found.trace(rows)[1]
+    gate = built.net.model.layers[1].mlp.gate
+    handle = gate.register_forward_hook(lambda part, inputs, out: heard.append(inputs[0]))
+    traces = built.trace(rows)[1]
     handle.remove()
-    weights, present = traces[1].expert_weights, found.embed(rows)[..., -1] == 1
+    weights, present = traces[1].expert_weights, built.embed(rows)[..., -1] == 1
     assert traces[0].expert_weights is None
     hidden = Packing.of(present).unpack(heard[0])
     scores = hidden[present] @ gate.weight.T
@@ -272,27 +272,27 @@ def test_a_switched_off_head_gives_what_a_zeroed_projection_gives(module: Any) -
 
 def test_the_balance_loss_is_one_where_all_experts_are_used_alike() -> None:
     for plugin in (V2, V3):
-        found = model(plugin)
+        built = model(plugin)
         with torch.no_grad():
-            for router in found.routers.values():
+            for router in built.routers.values():
                 router.weight.zero_()
-        assert found.forward_with_balance(rows_of(texts(12)))[1].item() == pytest.approx(1.0)
+        assert built.forward_with_balance(rows_of(texts(12)))[1].item() == pytest.approx(1.0)
 
 
 def test_training_needs_no_absent_token_to_balance_its_experts() -> None:
-    found, rows = model(V3), rows_of(texts(12))
-    balance = found.forward_with_balance(rows)[1]
+    built, rows = model(V3), rows_of(texts(12))
+    balance = built.forward_with_balance(rows)[1]
     longer = torch.cat([rows, rows[:1]])[:12]
     longer[:, 2:] = torch.where(torch.isnan(rows[:, 2:]), torch.nan, longer[:, 2:])
-    assert torch.equal(balance, found.forward_with_balance(longer)[1])
+    assert torch.equal(balance, built.forward_with_balance(longer)[1])
 
 
 def test_the_same_seed_builds_the_same_weights_and_leaves_the_random_state_alone() -> None:
     before = torch.get_rng_state()
-    one, two = model(V3).state_dict(), model(V3).state_dict()
+    first, two = model(V3).state_dict(), model(V3).state_dict()
     other = V3.build(schema_of(WORDS), texts(32), 4).state_dict()
-    assert all(torch.equal(one[name], two[name]) for name in one)
-    assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert all(torch.equal(first[name], two[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -301,7 +301,7 @@ def test_a_randomised_copy_has_other_weights_everywhere_and_spares_the_original(
 ) -> None:
     plugin = HuggingFace(checkpoint=str(bert))
     classifier = plugin.wrap(module, schema_of(WORDS), "cpu")
-    before = {name: one.clone() for name, one in module.named_parameters()}
+    before = {name: parameter.clone() for name, parameter in module.named_parameters()}
     copy = classifier.randomised(5)
     again = classifier.randomised(5)
     part = texts(12)
@@ -315,10 +315,14 @@ def test_a_randomised_copy_has_other_weights_everywhere_and_spares_the_original(
 
 
 def test_the_layers_of_the_architecture_sum_to_all_parameters(module: Any) -> None:
-    told = module.architecture()
-    whole = sum(one.numel() for one in module.parameters())
-    assert told["parameters"] == whole == sum(layer["parameters"] for layer in told["layers"])
-    assert told["trained"] == sum(p.numel() for p in module.parameters() if p.requires_grad)
+    architecture = module.architecture()
+    whole = sum(parameter.numel() for parameter in module.parameters())
+    assert (
+        architecture["parameters"]
+        == whole
+        == sum(layer["parameters"] for layer in architecture["layers"])
+    )
+    assert architecture["trained"] == sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
 def dataset(target: Target = CLASSES) -> Dataset:
@@ -342,7 +346,9 @@ def test_training_changes_what_it_says_and_a_stored_model_predicts_as_before(
     first = plugin.build(data.schema, data.train, 7)
     trained = fit(plugin, tmp_path)
     after = dict(trained.named_parameters())
-    changed = {n for n, one in first.named_parameters() if not torch.equal(one, after[n])}
+    changed = {
+        n for n, parameter in first.named_parameters() if not torch.equal(parameter, after[n])
+    }
     head = {name for name in after if "classifier" in name or "score" in name}
     assert head <= changed
     if train == "head":
@@ -437,9 +443,9 @@ def test_a_number_and_several_labels_come_out_as_the_report_reads_them(bert: Pat
     numbers = dataclasses.replace(part, labels=100.0 + 7 * part.labels)
     target = Target("price", "Price", ("price",), 0, 0, task="regression", unit="€")
     for plugin in (V3, HuggingFace(checkpoint=str(bert))):
-        found = model(plugin, target, numbers)(rows_of(part))
-        assert found.shape == (32, 1)
-        assert 50 < found.mean().item() < 150
+        logits = model(plugin, target, numbers)(rows_of(part))
+        assert logits.shape == (32, 1)
+        assert 50 < logits.mean().item() < 150
     several = Target(
         "tags", "Tags", ("without x", "with x"), 1, 1, task="multi_label", labels=("w", "x", "y"),
         label_index=1,
@@ -481,7 +487,7 @@ def test_what_is_wrong_with_a_checkpoint_is_said_before_anything_runs(
     wordless = broken(bert, tmp_path / "wordless", "tokenizer.json", "vocab.txt")
     empty = tmp_path / "empty"
     empty.mkdir()
-    told = {
+    expected = {
         None: "no checkpoint is given",
         str(tmp_path / "nowhere" / "at" / "all"): "is no folder",
         str(empty): "no config.json",
@@ -489,13 +495,13 @@ def test_what_is_wrong_with_a_checkpoint_is_said_before_anything_runs(
         str(own): "code of its own, which is never run",
         str(wordless): "has no tokenizer",
     }
-    for checkpoint, text in told.items():
-        found = HuggingFace(checkpoint=checkpoint).problems(())
-        assert any(text in one for one in found), (text, found)
+    for checkpoint, text in expected.items():
+        problems = HuggingFace(checkpoint=checkpoint).problems(())
+        assert any(text in problem for problem in problems), (text, problems)
     assert not HuggingFace(checkpoint=str(bert), train="none").problems(())
     assert any(
-        "no trained sequence classifier" in one
-        for one in HuggingFace(checkpoint=str(causal), train="none").problems(())
+        "no trained sequence classifier" in problem
+        for problem in HuggingFace(checkpoint=str(causal), train="none").problems(())
     )
 
 
@@ -504,12 +510,12 @@ def test_a_hub_that_cannot_be_reached_is_named_with_what_to_do(
 ) -> None:
     import huggingface_hub
 
-    def unreachable(*given: Any, **named: Any) -> None:
+    def unreachable(*args: Any, **named: Any) -> None:
         raise FileNotFoundError("no network")
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", unreachable)
-    found = HuggingFace(checkpoint="deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B").problems(())
-    assert "copy the folder here" in found[0]
+    problems = HuggingFace(checkpoint="deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B").problems(())
+    assert "copy the folder here" in problems[0]
 
 
 def test_capabilities_name_what_the_checkpoint_has(bert: Path) -> None:
@@ -519,7 +525,7 @@ def test_capabilities_name_what_the_checkpoint_has(bert: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "words"),
     [
         ({"train": "head"}, "needs a checkpoint"),
         ({"experts": 2, "experts_per_token": 3}, "more than experts 2"),
@@ -532,9 +538,9 @@ def test_capabilities_name_what_the_checkpoint_has(bert: Path) -> None:
     ],
 )
 def test_a_wrong_configuration_is_refused_with_what_to_do(
-    fields: dict[str, Any], told: str
+    fields: dict[str, Any], words: str
 ) -> None:
-    with pytest.raises(ValidationError, match=told):
+    with pytest.raises(ValidationError, match=words):
         TypeAdapter(DeepSeekV3).validate_python(fields)
 
 
@@ -568,58 +574,60 @@ def test_ablation_judges_every_head_of_a_transformer(bert: Path) -> None:
 @pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
 def test_training_hides_words_behind_the_mask_and_drops_numbers_but_no_flag(plugin: Any) -> None:
     shy = dataclasses.replace(plugin, masking=0.5, embedding_dropout=0.5)
-    found, rows = model(shy).train(), rows_of(texts(200))
-    hidden, there = found._hidden(rows), ~torch.isnan(rows)
-    assert torch.equal(torch.isnan(hidden), ~there)
-    changed = there & (hidden != rows)
+    built, rows = model(shy).train(), rows_of(texts(200))
+    hidden, present = built._hidden(rows), ~torch.isnan(rows)
+    assert torch.equal(torch.isnan(hidden), ~present)
+    changed = present & (hidden != rows)
     assert (hidden[changed] == 4).all()
-    assert changed.sum() / there.sum() == pytest.approx(0.5, abs=0.06)
-    embedded = found.embed(rows)
-    dropped = found._dropped(embedded)
+    assert changed.sum() / present.sum() == pytest.approx(0.5, abs=0.06)
+    embedded = built.embed(rows)
+    dropped = built._dropped(embedded)
     assert torch.equal(dropped[..., -1], embedded[..., -1])
     lost = (dropped[..., :-1] == 0)[embedded[..., -1] == 1]
     assert lost.float().mean() == pytest.approx(0.5, abs=0.05)
-    found.eval()
-    assert found._hidden(rows) is rows
-    assert torch.equal(found._dropped(embedded), embedded)
+    built.eval()
+    assert built._hidden(rows) is rows
+    assert torch.equal(built._dropped(embedded), embedded)
 
 
 @pytest.mark.parametrize("plugin", [V2, V3], ids=["v2", "v3"])
 def test_without_a_checkpoint_pool_mean_reads_every_word_alike(plugin: Any) -> None:
-    found, rows = model(dataclasses.replace(plugin, pool="mean")), rows_of(texts(12))
-    there = (~torch.isnan(rows)).float()
-    torch.testing.assert_close(found.reading(rows), there / there.sum(1, keepdim=True))
-    assert found(rows).shape == (12, 2)
+    built, rows = model(dataclasses.replace(plugin, pool="mean")), rows_of(texts(12))
+    weights = (~torch.isnan(rows)).float()
+    torch.testing.assert_close(built.reading(rows), weights / weights.sum(1, keepdim=True))
+    assert built(rows).shape == (12, 2)
 
 
 def test_first_weights_of_a_small_network_are_as_wide_as_asked_or_as_its_width_wants() -> None:
-    for given, expected in ((None, 0.2), (0.05, 0.05)):
-        net = model(dataclasses.replace(V3, initial_spread=given)).net
-        found = net.model.layers[0].mlp.gate_proj.weight.std().item()
-        assert found == pytest.approx(expected, rel=0.2)
+    for spread, expected in ((None, 0.2), (0.05, 0.05)):
+        net = model(dataclasses.replace(V3, initial_spread=spread)).net
+        deviation = net.model.layers[0].mlp.gate_proj.weight.std().item()
+        assert deviation == pytest.approx(expected, rel=0.2)
 
 
 def test_the_speed_of_training_counts_the_tokens_that_texts_have() -> None:
     inputs = np.array([[1.0, 2, 3, np.nan], [1, np.nan, np.nan, np.nan]])
     train = Split(inputs, np.array([0, 1]), np.arange(2))
     assert model(V3, train=train).tokens_per_row == 2 + 1
-    told = say(model(V3).architecture()["summary"])
-    assert "The output reads the token that ends every text." in told
+    summary = say(model(V3).architecture()["summary"])
+    assert "The output reads the token that ends every text." in summary
 
 
 def test_a_norm_is_no_attention_whatever_stands_in_its_name() -> None:
-    kinds = {one["name"]: one["kind"] for one in model(V3).architecture()["layers"]}
+    kinds = {layer["name"]: layer["kind"] for layer in model(V3).architecture()["layers"]}
     assert kinds["net.model.layers.0.post_attention_layernorm"] == "normalisation"
     assert kinds["net.model.layers.0.self_attn"] == "attention"
 
 
 def test_adapters_are_told_with_their_layer_as_partly_trained(bert: Path) -> None:
-    told = model(HuggingFace(checkpoint=str(bert), train="lora")).architecture()
-    assert "training may change" in say(told["summary"])
-    assert "mostly from the first token" in say(told["summary"])
-    kinds = {one["name"]: one["kind"] for one in told["layers"]}
+    architecture = model(HuggingFace(checkpoint=str(bert), train="lora")).architecture()
+    assert "training may change" in say(architecture["summary"])
+    assert "mostly from the first token" in say(architecture["summary"])
+    kinds = {layer["name"]: layer["kind"] for layer in architecture["layers"]}
     assert not [name for name in kinds if "lora_" in name or "base_layer" in name]
     assert kinds["net.bert.encoder.layer.0.intermediate"] == "feed-forward, partly trained"
     assert kinds["net.bert.encoder.layer.0.output.dense"] == "linear, partly trained"
     assert kinds["net.bert.embeddings"] == "embedding, frozen"
-    assert sum(one["parameters"] for one in told["layers"]) == told["parameters"]
+    assert (
+        sum(layer["parameters"] for layer in architecture["layers"]) == architecture["parameters"]
+    )

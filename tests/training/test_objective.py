@@ -31,9 +31,9 @@ def _split(labels: np.ndarray, all_labels: np.ndarray | None = None) -> Split:
 
 def test_the_target_chooses_the_objective_and_a_number_is_scaled_by_the_training_part():
     labels = RNG.normal(200, 30, 50)
-    found = objective_for(_schema(NUMBER), _split(labels))
-    assert isinstance(found, Number)
-    assert found.variance == pytest.approx(labels.var())
+    objective = objective_for(_schema(NUMBER), _split(labels))
+    assert isinstance(objective, Number)
+    assert objective.variance == pytest.approx(labels.var())
     assert isinstance(objective_for(_schema(SEVERAL), _split(labels)), Labels)
     two = replace(NUMBER, task="classification", classes=("no", "yes"))
     assert isinstance(objective_for(_schema(two), _split(labels)), Classes)
@@ -50,9 +50,9 @@ def test_always_saying_the_mean_has_a_loss_of_one_and_an_r2_of_zero():
 
 def test_r2_agrees_with_sklearn_and_is_undefined_where_all_numbers_are_equal():
     labels = RNG.normal(0, 2, 90)
-    said = labels + RNG.normal(0, 1.5, 90)
-    outputs, truths = torch.tensor(said[:, None]), torch.tensor(labels)
-    assert Number(4.0).score(outputs, truths) == pytest.approx(r2_score(labels, said))
+    predicted = labels + RNG.normal(0, 1.5, 90)
+    outputs, truths = torch.tensor(predicted[:, None]), torch.tensor(labels)
+    assert Number(4.0).score(outputs, truths) == pytest.approx(r2_score(labels, predicted))
     assert np.isnan(Number(1.0).score(outputs, torch.ones(90)))
 
 
@@ -88,7 +88,7 @@ def test_the_score_of_several_labels_is_their_mean_auc_without_those_that_are_al
 
 
 def test_the_truths_of_several_labels_are_all_of_them():
-    given = RNG.integers(0, 2, (20, 3))
-    truths = Labels().truths(_split(given[:, 1], given))
+    present = RNG.integers(0, 2, (20, 3))
+    truths = Labels().truths(_split(present[:, 1], present))
     assert truths.dtype == torch.float32
-    assert np.array_equal(truths.numpy(), given)
+    assert np.array_equal(truths.numpy(), present)

@@ -38,19 +38,19 @@ def _step(dataset, **settings):
     inputs = torch.tensor(dataset.train.inputs[:64], dtype=torch.float32)
     labels = torch.tensor(dataset.train.labels[:64])
     torch.manual_seed(0)
-    told = _stepper(module, **settings).epoch(inputs, labels, 3, Silent())
-    return list(module.parameters()), told
+    passed = _stepper(module, **settings).epoch(inputs, labels, 3, Silent())
+    return list(module.parameters()), passed
 
 
 def test_two_half_batches_accumulated_are_one_batch(dataset):
-    whole, told = _step(dataset, batch_size=64)
-    halves, told_too = _step(dataset, batch_size=32, accumulation=2)
+    whole, epoch = _step(dataset, batch_size=64)
+    halves, epoch_too = _step(dataset, batch_size=32, accumulation=2)
     thirds, _ = _step(dataset, batch_size=24, accumulation=3)
-    for one, two, three in zip(whole, halves, thirds, strict=True):
-        torch.testing.assert_close(one, two)
-        torch.testing.assert_close(one, three)
-    assert told.loss == pytest.approx(told_too.loss, rel=1e-5)
-    assert told.gradient_norm == pytest.approx(told_too.gradient_norm, rel=1e-4)
+    for of_whole, two, three in zip(whole, halves, thirds, strict=True):
+        torch.testing.assert_close(of_whole, two)
+        torch.testing.assert_close(of_whole, three)
+    assert epoch.loss == pytest.approx(epoch_too.loss, rel=1e-5)
+    assert epoch.gradient_norm == pytest.approx(epoch_too.gradient_norm, rel=1e-4)
 
 
 def test_label_smoothing_mixes_the_loss_with_that_of_an_even_guess(dataset):
@@ -114,14 +114,14 @@ def test_a_precision_that_the_device_lacks_is_replaced_with_a_reason():
 def test_apples_gpu_trains_in_float32_unless_bf16_is_asked_for():
     wide = torch.nn.Linear(512, 512)
     names = {wanted: choose_precision(wanted, "mps", wide) for wanted in ("auto", "fp16", "bf16")}
-    assert [one.name for one in names.values()] == ["float32", "float32", "bf16"]
+    assert [precision.name for precision in names.values()] == ["float32", "float32", "bf16"]
     assert "Apple" in say(names["auto"].reason)
     assert "Apple" in say(names["fp16"].reason)
 
 
 def test_fetching_rows_is_timed_within_the_steps(dataset):
-    told = _step(dataset, batch_size=16)[1]
-    assert 0 < told.input_seconds < told.seconds
+    epoch = _step(dataset, batch_size=16)[1]
+    assert 0 < epoch.input_seconds < epoch.seconds
 
 
 def test_bf16_trains_on_a_cpu(dataset):

@@ -97,9 +97,9 @@ def test_a_flipped_bit_anywhere_in_a_checkpoint_is_noticed(dataset, tmp_path, in
     noticed = 0
     for at in np.linspace(0, len(content) - 1, 60).astype(int):
         path.write_bytes(content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :])
-        read, found = resume_point._read(path)
+        read, read_tensors = resume_point._read(path)
         assert read in ({}, note)  # a bit of the padding decides nothing
-        assert all(torch.equal(found[name], tensors[name]) for name in found)
+        assert all(torch.equal(read_tensors[name], tensors[name]) for name in read_tensors)
         noticed += read == {}
     assert noticed >= 55
 
@@ -223,7 +223,7 @@ def test_the_board_receives_graph_scalars_histograms_and_pictures(dataset, tmp_p
     tags = events.Tags()
     assert tags["graph"]
     assert {"training/validation_score", "training/rows_per_second"} <= set(tags["scalars"])
-    assert [one.step for one in events.Scalars("training/train_loss")] == [1, 2]
+    assert [event.step for event in events.Scalars("training/train_loss")] == [1, 2]
     assert "layers/0/experts/inner" in tags["histograms"]
     assert {
         "attention/layer 1 local",
@@ -272,8 +272,10 @@ def _labelled(task, part):
     if task == "regression":
         return replace(part, labels=1000 + 50 * part.inputs[:, 0] + 20 * (part.inputs[:, 1] == 2))
     if task == "multi_label":
-        given = np.column_stack([part.inputs[:, 0] > 0, part.inputs[:, 1] == 2]).astype(np.int64)
-        return replace(part, labels=given[:, 0], all_labels=given)
+        all_labels = np.column_stack([part.inputs[:, 0] > 0, part.inputs[:, 1] == 2]).astype(
+            np.int64
+        )
+        return replace(part, labels=all_labels[:, 0], all_labels=all_labels)
     return part
 
 
@@ -300,9 +302,9 @@ def test_a_checkpoint_of_other_labels_beside_the_reported_one_is_not_taken_up(
     dataset, tmp_path, interrupting
 ):
     mine = _as("multi_label", dataset)
-    given = mine.train.all_labels.copy()
-    given[:, 1] = 1 - given[:, 1]
-    other = replace(mine, train=replace(mine.train, all_labels=given))
+    labels_before = mine.train.all_labels.copy()
+    labels_before[:, 1] = 1 - labels_before[:, 1]
+    other = replace(mine, train=replace(mine.train, all_labels=labels_before))
     with pytest.raises(KeyboardInterrupt):
         _fit(QUICK, other, tmp_path / "mixed", progress=interrupting(6))
     _fit(QUICK, mine, tmp_path / "mixed")

@@ -105,9 +105,9 @@ def encode(frame: pd.DataFrame, source: TableSource) -> EncodedTable:
     cells, problems = _read_columns(frame, source)
     kept, dates, notes = _without_useless(cells, source)
     columns: list[tuple[Feature, NDArray[np.float64]]] = []
-    for one in kept:
+    for column in kept:
         try:
-            columns.append(_encode_one(one, source))
+            columns.append(_encode_one(column, source))
         except DataError as error:
             problems.append(str(error))
     answer = _target_or_problem(cells, source, problems)
@@ -153,17 +153,17 @@ def _without_useless(
     Dates and row numbers are left out, unless something is declared of them.
     """
     kept, dates, notes = [], [], []
-    for one in cells:
-        if one.name in source.target.columns:
+    for column in cells:
+        if column.name in source.target.columns:
             continue
-        declared = one.name in source.columns
-        if not declared and is_date(one):
-            dates.append(one.name)
-            notes.append(message("preparation.dates", column=one.name))
-        elif not declared and is_identifier(one):
-            notes.append(message("preparation.identifier", column=one.name))
+        declared = column.name in source.columns
+        if not declared and is_date(column):
+            dates.append(column.name)
+            notes.append(message("preparation.dates", column=column.name))
+        elif not declared and is_identifier(column):
+            notes.append(message("preparation.identifier", column=column.name))
         else:
-            kept.append(one)
+            kept.append(column)
     return kept, tuple(dates), notes
 
 
@@ -175,13 +175,13 @@ def _encode_one(cells: Cells, source: TableSource) -> tuple[Feature, NDArray[np.
 def _target_or_problem(
     cells: list[Cells], source: TableSource, problems: list[str]
 ) -> EncodedTarget | None:
-    by_name = {one.name: one for one in cells}
-    found = [by_name[name] for name in source.target.columns if name in by_name]
-    if len(found) < len(source.target.columns):
+    by_name = {column.name: column for column in cells}
+    target_cells = [by_name[name] for name in source.target.columns if name in by_name]
+    if len(target_cells) < len(source.target.columns):
         return None
-    columns = [source.columns.get(one.name, ColumnDeclaration()) for one in found]
+    columns = [source.columns.get(column.name, ColumnDeclaration()) for column in target_cells]
     try:
-        return encode_target(found, columns, source.target, source.file)
+        return encode_target(target_cells, columns, source.target, source.file)
     except DataError as error:
         problems.append(str(error))
     return None
@@ -190,12 +190,14 @@ def _target_or_problem(
 def _group(
     columns: list[tuple[Feature, NDArray[np.float64]]], source: TableSource
 ) -> tuple[tuple[Attribute, ...], dict[str, NDArray[np.int64]]]:
-    found = [
+    grouped = [
         group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
         for feature, values in columns
         if source.columns.get(feature.name, ColumnDeclaration()).groups is not None
     ]
-    return tuple(one for one, _ in found), {one.name: codes for one, codes in found}
+    return tuple(attribute for attribute, _ in grouped), {
+        attribute.name: codes for attribute, codes in grouped
+    }
 
 
 # --- assemble -------------------------------------------------------------------------------------
@@ -246,9 +248,9 @@ def _count_copies(
     table: EncodedTable, whole: Split, parts: Mapping[str, Split], n_repeats: int
 ) -> dict[str, int]:
     """Copies, contradictions, and rows that are in more than one part, before rows are encoded."""
-    told = table.copies
+    copies = table.copies
     return {
-        "n_duplicates": n_repeats if told is None else told.exact + told.near,
+        "n_duplicates": n_repeats if copies is None else copies.exact + copies.near,
         "n_contradictions": _contradictions(whole),
         "n_shared": shared_between(parts),
     }
@@ -259,12 +261,12 @@ def _encoded(
 ) -> tuple[Schema, Split, dict[str, Split]]:
     """All rows are encoded once; the parts are taken from them."""
     done = encoder.encode(whole)
-    place = {int(one): i for i, one in enumerate(whole.instance_ids)}
+    place = {int(row_id): i for i, row_id in enumerate(whole.instance_ids)}
     positions = {
-        name: np.array([place[int(one)] for one in part.instance_ids], dtype=np.int64)
+        name: np.array([place[int(row_id)] for row_id in part.instance_ids], dtype=np.int64)
         for name, part in parts.items()
     }
-    return encoder.schema, done, {name: done.take(found) for name, found in positions.items()}
+    return encoder.schema, done, {name: done.take(rows) for name, rows in positions.items()}
 
 
 def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
@@ -277,7 +279,7 @@ def _blind(schema: Schema, rows: Split) -> tuple[Schema, Split]:
             "others too",
             "set `dataset.use_sensitive=true`, or add columns",
         )
-    attributes = tuple(replace(one, source=None) for one in schema.attributes)
+    attributes = tuple(replace(attribute, source=None) for attribute in schema.attributes)
     features = tuple(schema.features[i] for i in kept)
     return replace(schema, features=features, attributes=attributes), replace(
         rows, inputs=rows.inputs[:, kept]
@@ -292,11 +294,13 @@ def _all_labels(rows: Split) -> list[NDArray[Any]]:
 def _contradictions(rows: Split) -> int:
     """Rows whose inputs are those of a row with another label."""
     same_inputs = row_identity(rows.inputs)
-    said = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
+    answers = (
+        rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
+    )
     low = np.full(same_inputs.max() + 1, np.inf)
     high = np.full(same_inputs.max() + 1, -np.inf)
-    np.minimum.at(low, same_inputs, said)
-    np.maximum.at(high, same_inputs, said)
+    np.minimum.at(low, same_inputs, answers)
+    np.maximum.at(high, same_inputs, answers)
     return int((low != high)[same_inputs].sum())
 
 
@@ -309,8 +313,8 @@ def _preparation(
         notes.append(message(f"preparation.drawn.{task}", n=n_drawn, of=len(table.rows)))
     sensitive = [feature.label for feature in table.schema.features if feature.sensitive]
     if sensitive:
-        given = "given" if use_sensitive else "not_given"
-        notes.append(message(f"preparation.sensitive.{given}", features=sensitive))
+        provision = "given" if use_sensitive else "not_given"
+        notes.append(message(f"preparation.sensitive.{provision}", features=sensitive))
     if table.learn is None:
         notes.append(message("preparation.own_units"))
     return tuple(notes)

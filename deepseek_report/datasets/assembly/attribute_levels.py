@@ -34,11 +34,11 @@ def _levels(
     feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
 ) -> tuple[list[str], NDArray[np.int64]]:
     """Missing values, and codes that the code book does not know, are unknown."""
-    names = [one.label if one.documented else None for one in feature.categories]
+    names = [category.label if category.documented else None for category in feature.categories]
     if column.levels is not None:
-        found = [one.code for one in feature.categories]
-        declared = {match_code(code_text(c), found): name for c, name in column.levels.items()}
-        names = [declared.get(one.code) for one in feature.categories]
+        known = [category.code for category in feature.categories]
+        declared = {match_code(code_text(c), known): name for c, name in column.levels.items()}
+        names = [declared.get(category.code) for category in feature.categories]
     elif sum(name is not None for name in names) > _MOST_LEVELS:
         names = _keep_largest(names, values)
     levels = list(dict.fromkeys(name for name in names if name is not None))

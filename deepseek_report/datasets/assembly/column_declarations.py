@@ -89,13 +89,13 @@ def default_label(code: str) -> str:
     return _PLAIN.get(code.lower(), code)
 
 
-def match_code(declared: str, found: Sequence[str]) -> str:
+def match_code(declared: str, codes: Sequence[str]) -> str:
     """The code in the file that a declared one means: YAML reads a bare `no` as false."""
     truth = declared.lower()
-    if declared in found or truth not in _PLAIN:
+    if declared in codes or truth not in _PLAIN:
         return declared
     same = {truth, _PLAIN[truth]}
-    return next((code for code in found if code.lower() in same), declared)
+    return next((code for code in codes if code.lower() in same), declared)
 
 
 def readable_name(name: str) -> str:
@@ -113,8 +113,8 @@ def is_number(text: str) -> bool:
 
 def sorted_codes(codes: Iterable[str]) -> list[str]:
     """By value if all are numbers, else by text."""
-    found = list(codes)
-    return sorted(found, key=float) if all(map(is_number, found)) else sorted(found)
+    texts = list(codes)
+    return sorted(texts, key=float) if all(map(is_number, texts)) else sorted(texts)
 
 
 def error_text(where: str, problem: str, allowed: str, do: str) -> str:
@@ -150,11 +150,11 @@ def rows_text(mask: NDArray[np.bool_], values: Sequence[Any] | None = None) -> s
 
 def nearest(name: str, names: Sequence[str]) -> str:
     """`; did you mean `sex`?`, or the columns that there are."""
-    lowered = {one.lower(): one for one in names}
+    lowered = {known.lower(): known for known in names}
     close = get_close_matches(name.lower(), list(lowered), n=3, cutoff=0.6)
     if close:
-        return "did you mean " + " or ".join(f"`{lowered[one]}`" for one in close) + "?"
-    shown = ", ".join(f"`{one}`" for one in names[:12])
+        return "did you mean " + " or ".join(f"`{lowered[match]}`" for match in close) + "?"
+    shown = ", ".join(f"`{known}`" for known in names[:12])
     return f"the columns are {shown}" + (", …" if len(names) > 12 else "")
 
 
@@ -167,12 +167,12 @@ def not_set(plugin: Any, wanted: Iterable[tuple[str, str]]) -> list[str]:
     ]
 
 
-def not_columns(file: str, asked: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
+def not_columns(file: str, named: Iterable[tuple[str, str]], names: Sequence[str]) -> list[str]:
     """One message for each name in the config that the file lacks.
 
     Parameters
     ----------
-    asked : pairs of a field of the config and a column that it names. names : the file's columns.
+    named : pairs of a field of the config and a column that it names. names : the file's columns.
     """
     return [
         error_text(
@@ -181,6 +181,6 @@ def not_columns(file: str, asked: Iterable[tuple[str, str]], names: Sequence[str
             "a column of the file",
             nearest(name, names),
         )
-        for field, name in asked
+        for field, name in named
         if name not in names
     ]

@@ -120,7 +120,7 @@ class DescribedArrays(OwnDataDeclarations):
         """{column: what it cuts the data into}, those of people first."""
         people: dict[str, AttributeKind] = dict.fromkeys(self.groups, "person")
         return people | dict.fromkeys(
-            [one for one in self.compare_by if one not in people], "other"
+            [column for column in self.compare_by if column not in people], "other"
         )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:

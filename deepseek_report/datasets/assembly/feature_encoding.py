@@ -111,16 +111,16 @@ def _not_numbers(cells: Cells, where: str) -> str:
 
 def categories_of(cells: Cells, column: ColumnDeclaration, kind: Kind) -> tuple[Category, ...]:
     """Those of the code book that occur, then those that the code book does not know."""
-    found = observed(cells)
-    book = {match_code(code, found): label for code, label in (column.code_book or {}).items()}
+    codes = observed(cells)
+    book = {match_code(code, codes): label for code, label in (column.code_book or {}).items()}
     extra = {code_text(code): label for code, label in (column.undocumented or {}).items()}
     if not book:
         return tuple(
             Category(code, extra.get(code, default_label(code)), code not in extra)
-            for code in found
+            for code in codes
         )
-    unknown = [code for code in found if code not in book]
-    order = [code for code in book if code in set(found)] + unknown
+    unknown = [code for code in codes if code not in book]
+    order = [code for code in book if code in set(codes)] + unknown
     if kind == "ordinal" and all(map(is_number, order)):
         order = sorted_codes(order)
     return tuple(

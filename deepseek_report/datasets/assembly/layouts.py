@@ -47,12 +47,12 @@ def series_layout(steps: int, channels: Sequence[str], window: int) -> Layout:
     """
     shape = (steps, len(channels))
     places = np.arange(steps * len(channels)).reshape(shape)
-    pairs = [(one, run) for one in range(len(channels)) for run in _runs(steps, window)]
+    pairs = [(channel, run) for channel in range(len(channels)) for run in _runs(steps, window)]
     return Layout(
         modality="series",
         shape=shape,
-        players=tuple(_columns(places[a:b, one]) for one, (a, b) in pairs),
-        player_labels=tuple(_of(channels, one) + _span("step", *run) for one, run in pairs),
+        players=tuple(_columns(places[a:b, channel]) for channel, (a, b) in pairs),
+        player_labels=tuple(_of(channels, channel) + _span("step", *run) for channel, run in pairs),
         channels=tuple(channels),
     )
 
@@ -82,18 +82,18 @@ def moments(
     return tuple(
         Feature(
             name=f"t{step}" + (f"_{channel}" if len(channels) > 1 else ""),
-            label=_of(channels, one) + f"step {step}",
+            label=_of(channels, position) + f"step {step}",
             kind="numeric",
-            unit=units[one],
+            unit=units[position],
             mutable=False,
         )
         for step in range(1, steps + 1)
-        for one, channel in enumerate(channels)
+        for position, channel in enumerate(channels)
     )
 
 
-def _of(channels: Sequence[str], one: int) -> str:
-    return f"{channels[one]}, " if len(channels) > 1 else ""
+def _of(channels: Sequence[str], position: int) -> str:
+    return f"{channels[position]}, " if len(channels) > 1 else ""
 
 
 def _columns(places: NDArray[np.int64]) -> tuple[int, ...]:

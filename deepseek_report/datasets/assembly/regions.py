@@ -59,7 +59,7 @@ def cut(
     ------
     DataError : a band is narrower than a patch.
     """
-    found = []
+    corners = []
     for part, ((start, end), stride) in enumerate(zip(places, strides, strict=True)):
         if end - start < size or shape[0] < size:
             raise data_error(
@@ -71,6 +71,6 @@ def cut(
         rows = np.arange(0, shape[0] - size + 1, stride)
         columns = np.arange(start, end - size + 1, stride)
         grid = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-        found.append(np.column_stack([grid, np.full(len(grid), part)]))
-    whole = np.concatenate(found)
+        corners.append(np.column_stack([grid, np.full(len(grid), part)]))
+    whole = np.concatenate(corners)
     return Cuts(whole[:, 0], whole[:, 1], whole[:, 2])

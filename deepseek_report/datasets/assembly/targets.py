@@ -101,8 +101,8 @@ def encode_target(
     ------
     DataError : empty cells, one class, too many classes, or values that are not of the task.
     """
-    for one in cells:
-        _check_whole(one, f"{file}, column `{one.name}`")
+    for column in cells:
+        _check_whole(column, f"{file}, column `{column.name}`")
     where = f"{file}, column `{cells[0].name}`"
     task = task_of(cells[0], rule)
     if task == "multi_label":
@@ -129,10 +129,12 @@ def _check_whole(cells: Cells, where: str) -> None:
 def _number(cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: str) -> EncodedTarget:
     bad = cells.not_numbers | ~np.isfinite(cells.numbers)
     if bad.any():
-        found = f"{plural(int(bad.sum()), 'cell')} of the target {_is_are(bad)} no finite number, "
-        found += f"first in {rows_text(bad, list(cells.texts()))}"
+        problem = (
+            f"{plural(int(bad.sum()), 'cell')} of the target {_is_are(bad)} no finite number, "
+        )
+        problem += f"first in {rows_text(bad, list(cells.texts()))}"
         raise data_error(
-            where, found, "finite numbers", "correct them, or set `dataset.task=classification`"
+            where, problem, "finite numbers", "correct them, or set `dataset.task=classification`"
         )
     if len(np.unique(cells.numbers)) < 2:
         raise data_error(
@@ -165,10 +167,13 @@ def _several(
     cells: Sequence[Cells], columns: Sequence[ColumnDeclaration], rule: TargetRule, file: str
 ) -> EncodedTarget:
     names = tuple(
-        column.label or readable_name(one.name) for one, column in zip(cells, columns, strict=True)
+        column.label or readable_name(cell_column.name)
+        for cell_column, column in zip(cells, columns, strict=True)
     )
-    given = np.column_stack([_given(one, f"{file}, column `{one.name}`") for one in cells])
-    index = [one.name for one in cells].index(rule.name)
+    matrix = np.column_stack(
+        [_given(cell_column, f"{file}, column `{cell_column.name}`") for cell_column in cells]
+    )
+    index = [cell_column.name for cell_column in cells].index(rule.name)
     classes = (f"without {names[index]}", f"with {names[index]}")
     favourable, notes = _favourable_label(classes, rule, f"{file}, column `{rule.name}`")
     target = Target(
@@ -185,7 +190,7 @@ def _several(
         favourable_by=rule.declared_by,
     )
     about = message("preparation.several_labels", n=len(names), label=names[index])
-    return EncodedTarget(target, given[:, index], given, (about, *notes))
+    return EncodedTarget(target, matrix[:, index], matrix, (about, *notes))
 
 
 def _given(cells: Cells, where: str) -> NDArray[np.int64]:
@@ -193,23 +198,23 @@ def _given(cells: Cells, where: str) -> NDArray[np.int64]:
     known = np.array([_truth(code) for code in cells.codes], dtype=np.int64)
     bad = known[cells.positions] < 0
     if bad.any():
-        found = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
-        found += f"{'says' if bad.sum() == 1 else 'say'} neither"
+        problem = f"a label must be given or not, and {rows_text(bad, list(cells.texts()))} "
+        problem += f"{'says' if bad.sum() == 1 else 'say'} neither"
         raise data_error(
             where,
-            found,
+            problem,
             "0 and 1, no and yes, or false and true",
             "write 1 and 0 in the columns of labels, or name one target column",
         )
-    given: NDArray[np.int64] = known[cells.positions]
-    if given.min() == given.max():
+    present: NDArray[np.int64] = known[cells.positions]
+    if present.min() == present.max():
         raise data_error(
             where,
-            f"the label is {'always' if given.min() else 'never'} given",
+            f"the label is {'always' if present.min() else 'never'} given",
             "a label that varies",
             "leave this label out",
         )
-    return given
+    return present
 
 
 def _truth(code: str) -> int:
@@ -249,11 +254,11 @@ def _classes(
     target = Target(
         name=cells.name,
         label=label,
-        classes=tuple(one.label for one in categories),
+        classes=tuple(category.label for category in categories),
         favourable=favourable,
         explained=explained,
         labels_are_decisions=rule.labels_are_decisions,
-        codes=tuple(one.code for one in categories),
+        codes=tuple(category.code for category in categories),
         favourable_by=rule.declared_by,
     )
     return EncodedTarget(target, positions_of(cells, categories).astype(np.int64), notes=notes)
@@ -263,11 +268,11 @@ def _speaking(
     categories: tuple[Category, ...], column: ColumnDeclaration, label: str
 ) -> tuple[Category, ...]:
     """Classes called “yes” or “1” get the target's name: “deny: yes”."""
-    names = [one.label for one in categories]
+    names = [category.label for category in categories]
     mute = all(name.lower() in {"yes", "no"} or is_number(name) for name in names)
     if column.categories is not None or not mute:
         return categories
-    return tuple(replace(one, label=f"{label}: {one.label}") for one in categories)
+    return tuple(replace(category, label=f"{label}: {category.label}") for category in categories)
 
 
 def _check_classes(cells: Cells, column: ColumnDeclaration, most: int, where: str) -> None:
@@ -304,13 +309,15 @@ def _check_classes(cells: Cells, column: ColumnDeclaration, most: int, where: st
 
 def find_class(categories: tuple[Category, ...], wanted: Code, where: str, field: str) -> int:
     """Position of the class with this code or label."""
-    codes = [one.code for one in categories]
+    codes = [category.code for category in categories]
     text = match_code(code_text(wanted), codes)
-    for names in (codes, [one.label for one in categories]):
+    for names in (codes, [category.label for category in categories]):
         if text in names:
             return names.index(text)
     allowed = ", ".join(f"{code!r}" for code in codes)
-    lowered = {one.lower(): one for one in (*[one.label for one in categories], *codes)}
+    lowered = {
+        name.lower(): name for name in (*[category.label for category in categories], *codes)
+    }
     near = get_close_matches(text.lower(), list(lowered), n=1, cutoff=0.6)
     raise data_error(
         where,

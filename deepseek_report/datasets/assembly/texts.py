@@ -55,8 +55,8 @@ class TextRule:
     hide: tuple[Hidden, ...] = ()
 
     def problems(self) -> list[str]:
-        found = tokenizer_problem(self.tokenizer)
-        return [found] if found else []
+        problem = tokenizer_problem(self.tokenizer)
+        return [problem] if problem else []
 
 
 @dataclass(frozen=True)
@@ -139,16 +139,16 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     answer = corpus.answer
     same = _identity([core(text) for text in texts])
     labels = answer.labels if answer.all_labels is None else answer.all_labels
-    said = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
+    answers = row_identity(np.asarray(labels, dtype=np.float64).reshape(len(texts), -1))
     empty = np.array([not pieces(text) for text in texts], dtype=bool)
     exact = is_repeat(_identity(list(texts))) & ~empty
     near = is_repeat(same) & ~exact & ~empty
-    conflict = _conflicting(same, said) & ~empty
+    conflict = _conflicting(same, answers) & ~empty
     drops = rule.duplicates == "drop"
     drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
     if drops:
-        kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), said))
+        kept &= ~is_repeat(row_identity(same[:, None].astype(np.float64), answers))
     if drops_conflicts:
         kept &= ~conflict
     if not kept.any():
@@ -176,15 +176,15 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
 def _identity(texts: list[str]) -> NDArray[np.int64]:
     """(instance,) the same number for equal texts."""
     places: dict[str, int] = {}
-    return np.array([places.setdefault(one, len(places)) for one in texts], dtype=np.int64)
+    return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
 
 
-def _conflicting(same: NDArray[np.int64], said: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _conflicting(same: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(instance,) whether an equal text has another label."""
-    low = np.full(same.max() + 1, said.max() + 1)
+    low = np.full(same.max() + 1, answers.max() + 1)
     high = np.full(same.max() + 1, -1)
-    np.minimum.at(low, same, said)
-    np.maximum.at(high, same, said)
+    np.minimum.at(low, same, answers)
+    np.maximum.at(high, same, answers)
     return np.asarray((low != high)[same])
 
 
@@ -199,12 +199,12 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
     the attribute, and (instance,) the position of its level.
     """
     cut = [pieces(text) for text in texts]
-    lengths = np.array([len(one) for one in cut], dtype=np.float64)
-    chinese = sum(is_chinese(piece) for one in cut for piece in one)
+    lengths = np.array([len(tokens) for tokens in cut], dtype=np.float64)
+    chinese = sum(is_chinese(piece) for text_pieces in cut for piece in text_pieces)
     edges = np.unique(np.round(np.quantile(lengths, [1 / 3, 2 / 3]) / 5) * 5)
     edges = edges[(edges > lengths.min()) & (edges <= lengths.max())]
     unit = "characters" if chinese > _MOSTLY * lengths.sum() else "words"
-    levels = tuple(f"{one} {unit}" for one in band_labels(edges, True, None))
+    levels = tuple(f"{band} {unit}" for band in band_labels(edges, True, None))
     attribute = Attribute("length_band", "Length of the text", levels, kind="other")
     return attribute, np.searchsorted(edges, lengths, side="right").astype(np.int64)
 
@@ -214,7 +214,7 @@ def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
 
 def _width(tokenizer: Tokenizer, train: Sequence[str], most: int) -> int:
     """Places: as many as the longest text of the training part has tokens, at most `most`."""
-    return max(1, min(most, max(len(one) for one in tokenizer.cut(train))))
+    return max(1, min(most, max(len(tokens) for tokens in tokenizer.cut(train))))
 
 
 def _with_places(schema: Schema, tokenizer: Tokenizer, width: int) -> Schema:
@@ -272,7 +272,7 @@ class _Encoder:
         """What the card and the checks say of the texts."""
         ids = whole.instance_ids.tolist()
         return TextFacts(
-            tokenizer=self.tokenizer.told,
+            tokenizer=self.tokenizer.description,
             noun=self.tokenizer.noun,
             words=tuple(self._words(whole)),
             lengths=np.array([self._lengths[i] for i in ids], dtype=np.int64),
@@ -290,12 +290,12 @@ class _Encoder:
 
     def _words(self, whole: Split) -> list[frozenset[str]]:
         """By words of the text; pieces of Chinese characters are the tokens themselves."""
-        found = []
+        words_of_texts = []
         for i, row in zip(whole.instance_ids, whole.inputs, strict=True):
             words = set(pieces(self._texts[i]))
             if self._rule.tokenizer in {"pieces", "characters"}:
                 known = row[~np.isnan(row)].astype(np.int64)
-                words |= {self.tokenizer.tokens[one] for one in known}
+                words |= {self.tokenizer.tokens[token] for token in known}
                 words -= {self.tokenizer.tokens[0]}
-            found.append(frozenset(words))
-        return found
+            words_of_texts.append(frozenset(words))
+        return words_of_texts

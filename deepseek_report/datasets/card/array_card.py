@@ -37,12 +37,14 @@ def _channel(
     known = values[~np.isnan(values)]
     five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
     names = ("min", "q25", "median", "q75", "max")
-    found = {name: _finite(one) for name, one in zip(names, five.tolist(), strict=True)}
+    quartiles = {
+        name: _finite(quartile) for name, quartile in zip(names, five.tolist(), strict=True)
+    }
     return {
         "channel": position + 1,
         "label": layout.channel(position),
         "unit": feature.unit,
-    } | found
+    } | quartiles
 
 
 def _finite(value: float) -> float | None:

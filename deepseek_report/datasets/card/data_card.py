@@ -81,11 +81,11 @@ def shipped_description(name: str, *, limits: Iterable[str], **origin: Any) -> D
     keys in `limits`. origin : the other fields, such as the citation, which stays as it is.
     """
     parts = ("title", "description", "period", "population", "decision")
-    told: dict[str, Any] = {
+    sentences_of_parts: dict[str, Any] = {
         part: message(f"data_sets.{name}.about.{part}") for part in parts if part not in origin
     }
     sentences = tuple(message(f"data_sets.{name}.limits.{key}") for key in limits)
-    return Description(name=name, limits=sentences, **told, **origin)
+    return Description(name=name, limits=sentences, **sentences_of_parts, **origin)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class DataFacts:
     dates: tuple[str, ...] = ()
 
     @property
-    def told(self) -> TextFacts:
+    def text_facts(self) -> TextFacts:
         """What is known of the texts; only texts are asked for it."""
         if self.texts is None:
             raise TypeError("these data are not texts")
@@ -131,7 +131,9 @@ class DataFacts:
     @cached_property
     def compared(self) -> NDArray[np.int64]:
         """Positions of the columns that are searched for correlated pairs, ascending."""
-        kept = [i for i, one in enumerate(self.schema.features) if one.kind != "categorical"]
+        kept = [
+            i for i, feature in enumerate(self.schema.features) if feature.kind != "categorical"
+        ]
         if not kind_of(self.schema).named_columns:
             kept = []
         return most_telling(self.whole, np.array(kept, dtype=np.int64), MOST_COMPARED)
@@ -176,7 +178,10 @@ def make_card(facts: DataFacts) -> dict[str, Any]:
 def _outcomes(facts: DataFacts) -> dict[str, Any]:
     """How the labels are spread over all rows, the groups and the parts."""
     schema, whole = facts.schema, facts.whole
-    target, groups = schema.target, {one: whole.groups[one.name] for one in schema.attributes}
+    target, groups = (
+        schema.target,
+        {attribute: whole.groups[attribute.name] for attribute in schema.attributes},
+    )
     if not task_of(target).decides:
         return {
             "positive_class": None,
@@ -289,11 +294,11 @@ def _category_rows(feature: Feature, counts: NDArray[np.int64]) -> list[dict[str
         {
             "feature": feature.name,
             "label": feature.label,
-            "category": one.label,
-            "code": one.code,
+            "category": category.label,
+            "code": category.code,
             "n": int(n),
             "share": int(n) / total,
-            "documented": one.documented,
+            "documented": category.documented,
         }
-        for one, n in zip(feature.categories, counts, strict=True)
+        for category, n in zip(feature.categories, counts, strict=True)
     ]

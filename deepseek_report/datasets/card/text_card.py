@@ -94,5 +94,8 @@ def _lengths(name: Text, lengths: NDArray[np.int64]) -> dict[str, Any]:
     """Five numbers of the tokens of a text, before it was cut."""
     quarters = [0, 0.25, 0.5, 0.75, 1]
     five = np.quantile(lengths, quarters, method="lower") if len(lengths) else [None] * 5
-    found = {key: None if one is None else float(one) for key, one in zip(_FIVE, five, strict=True)}
-    return {"class": name, "n": len(lengths), **found}
+    quartiles = {
+        key: None if length is None else float(length)
+        for key, length in zip(_FIVE, five, strict=True)
+    }
+    return {"class": name, "n": len(lengths), **quartiles}

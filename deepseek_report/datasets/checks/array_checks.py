@@ -21,7 +21,7 @@ def near_leak(facts: DataFacts) -> list[DataIssue]:
     leaks = near_leaks(facts) if decides else leaks_of_number(facts)
     if not leaks:
         return []
-    first = max(leaks, key=lambda one: float(one.values.get("auc", 0.0)))
+    first = max(leaks, key=lambda leak: float(leak.values.get("auc", 0.0)))
     kind, n, of = kind_of(facts.schema).name, len(leaks), len(facts.schema.features)
     return [
         DataIssue(

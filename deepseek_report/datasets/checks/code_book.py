@@ -23,9 +23,9 @@ def undocumented_codes(facts: DataFacts) -> list[DataIssue]:
     for i, feature in enumerate(facts.schema.features):
         counts = category_counts(feature, facts.whole.inputs[:, i])
         codes = tuple(
-            one.code
-            for one, n in zip(feature.categories, counts, strict=True)
-            if n and not one.documented
+            category.code
+            for category, n in zip(feature.categories, counts, strict=True)
+            if n and not category.documented
         )
         if codes:
             together[codes].append(feature)
@@ -50,7 +50,7 @@ def _issue(facts: DataFacts, codes: tuple[str, ...], features: list[Feature]) ->
         {
             "rows": rows,
             "share": share,
-            "features": [one.name for one in features],
+            "features": [feature.name for feature in features],
             "codes": table,
         },
         message("data.undocumented_codes.do"),
@@ -61,9 +61,9 @@ def _table(facts: DataFacts, feature: Feature, codes: tuple[str, ...]) -> list[d
     values = facts.whole.inputs[:, facts.schema.position(feature.name)]
     head = {"feature": feature.name, "label": feature.label}
     return [
-        {**head, "code": one.code, "category": one.label, "n": int(n)}
-        for one, n in zip(feature.categories, category_counts(feature, values), strict=True)
-        if one.code in codes
+        {**head, "code": category.code, "category": category.label, "n": int(n)}
+        for category, n in zip(feature.categories, category_counts(feature, values), strict=True)
+        if category.code in codes
     ]
 
 
@@ -73,7 +73,7 @@ def _rows_with(
     """(instance,) whether any of the features holds any of the codes."""
     hit = np.zeros(len(facts.whole), dtype=bool)
     for feature in features:
-        places = [i for i, one in enumerate(feature.categories) if one.code in codes]
+        places = [i for i, category in enumerate(feature.categories) if category.code in codes]
         hit |= np.isin(facts.whole.inputs[:, facts.schema.position(feature.name)], places)
     return hit
 

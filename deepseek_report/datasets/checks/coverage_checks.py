@@ -102,22 +102,22 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
 
 def population_limits(facts: DataFacts) -> list[DataIssue]:
     """What the data can't speak for, and what the config does not say about them."""
-    told = facts.description
-    found = []
-    if told.limits:
-        found.append(
+    description = facts.description
+    issues = []
+    if description.limits:
+        issues.append(
             DataIssue(
                 "population_limits",
                 "medium",
-                message("data.limits.text", limits=list(told.limits)),
-                {"limits": list(told.limits), "period": told.period},
+                message("data.limits.text", limits=list(description.limits)),
+                {"limits": list(description.limits), "period": description.period},
                 message("data.limits.do"),
             )
         )
     fields = ("source", "period", "population", "decision")
-    silent = [name for name in fields if not getattr(told, name)]
+    silent = [name for name in fields if not getattr(description, name)]
     if silent:
-        found.append(
+        issues.append(
             DataIssue(
                 "population_limits",
                 "medium",
@@ -126,4 +126,4 @@ def population_limits(facts: DataFacts) -> list[DataIssue]:
                 message("data.undeclared.do", fields=silent),
             )
         )
-    return found
+    return issues

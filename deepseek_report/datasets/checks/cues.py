@@ -62,7 +62,7 @@ class Cue:
     def excess(self) -> float:
         return self.hits - self.n * self.base
 
-    def told(self) -> Message:
+    def sentence(self) -> Message:
         """`of the 2 981 texts with “@usairways”, 2 317 (77.7 %, 76.2–79.2 %) are “negative”`."""
         names = ("word", "outcome", "n", "hits", "rate", "low", "high")
         return message("data.cue", **{name: getattr(self, name) for name in names})
@@ -87,14 +87,19 @@ def find_cues(
     words : (instance,) the different words of each text.
     groups : name and members, (instance,) bool, of each class.
     """
-    totals = Counter(word for one in words for word in one)
+    totals = Counter(word for words_of_text in words for word in words_of_text)
     often = sorted(word for word, n in totals.items() if n >= FEWEST_TEXTS)
     tried = max(len(often) * len(groups), 1)
-    found: list[Cue] = []
+    cues: list[Cue] = []
     for outcome, inside in groups:
-        hits = Counter(w for one, is_in in zip(words, inside, strict=True) if is_in for w in one)
-        found.extend(_of_class(outcome, often, (totals, hits), (float(inside.mean()), tried)))
-    return sorted(found, key=lambda cue: (-cue.excess, cue.word))
+        hits = Counter(
+            w
+            for words_of_text, is_in in zip(words, inside, strict=True)
+            if is_in
+            for w in words_of_text
+        )
+        cues.extend(_of_class(outcome, often, (totals, hits), (float(inside.mean()), tried)))
+    return sorted(cues, key=lambda cue: (-cue.excess, cue.word))
 
 
 def _of_class(
@@ -124,14 +129,15 @@ def _of_class(
 
 def cue_issues(facts: DataFacts) -> list[DataIssue]:
     """Words that hold the label, names that give it away, and the words that tell most."""
-    words = facts.told.words
+    words = facts.text_facts.words
     groups = outcomes(facts.schema.target, facts.whole.labels)
     cues = find_cues(words, groups)
     sizes = {name: int(inside.sum()) for name, inside in groups}
     leaks = [cue for cue in cues if _is_leak(cue, sizes[cue.outcome])]
     rest = [cue for cue in cues if cue not in leaks]
     names = [
-        _names(form, [cue for cue in rest if cue.form == form], facts.told) for form in _HIDEABLE
+        _names(form, [cue for cue in rest if cue.form == form], facts.text_facts)
+        for form in _HIDEABLE
     ]
     telling = [cue for cue in rest if cue.form == "word"]
     return [
@@ -150,7 +156,7 @@ def _leak(cue: Cue) -> DataIssue:
     return DataIssue(
         "near_leak",
         "high",
-        message("data.leaking_word.text", word=cue.word, cue=cue.told(), base=cue.base),
+        message("data.leaking_word.text", word=cue.word, cue=cue.sentence(), base=cue.base),
         cue.plain(),
         message("data.leaking_word.do"),
     )
@@ -166,7 +172,7 @@ def _names(form: Form, cues: list[Cue], texts: TextFacts) -> DataIssue | None:
     text = message(
         f"data.names.text.{form}",
         n=len(names),
-        cues=[cue.told() for cue in cues[:_TOLD]],
+        cues=[cue.sentence() for cue in cues[:_TOLD]],
         base=cues[0].base,
         covered=covered,
         of=len(words),
@@ -196,7 +202,7 @@ def _todo(form: Form, texts: TextFacts) -> Message:
 
 def _telling(cues: list[Cue], groups: Sequence[tuple[Text, NDArray[np.bool_]]]) -> DataIssue:
     by_class = [(name, [cue for cue in cues if cue.outcome == name]) for name, _ in groups]
-    told = [
+    strongest_words = [
         {"name": name, "words": [{"word": cue.word, "rate": cue.rate} for cue in strongest[:5]]}
         for name, strongest in by_class
         if strongest
@@ -205,7 +211,7 @@ def _telling(cues: list[Cue], groups: Sequence[tuple[Text, NDArray[np.bool_]]]) 
     return DataIssue(
         "telling_words",
         "info",
-        message("data.telling_words.text", n=n, classes=told),
+        message("data.telling_words.text", n=n, classes=strongest_words),
         {"words": n, "cues": [cue.plain() for cue in cues[:_LISTED]]},
         message("data.telling_words.do"),
     )

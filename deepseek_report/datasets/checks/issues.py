@@ -47,5 +47,5 @@ def find_issues(facts: DataFacts) -> tuple[DataIssue, ...]:
     """All that the checks find, gravest first."""
     grave: tuple[Severity, ...] = ("high", "medium", "low", "info")
     made = (*CHECKS[kind_of(facts.schema).structure], *_ALWAYS)
-    found = [issue for check in made for issue in check(facts)]
-    return tuple(sorted(found, key=lambda issue: grave.index(issue.severity)))
+    issues = [issue for check in made for issue in check(facts)]
+    return tuple(sorted(issues, key=lambda issue: grave.index(issue.severity)))

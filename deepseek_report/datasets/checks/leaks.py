@@ -38,19 +38,23 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
     reason a number must tell the class in the training part too, in the same direction.
     """
     areas = _areas_of_numbers(facts)
-    found = (
+    leaks = (
         _leak(facts, i, feature, areas[:, i]) for i, feature in enumerate(facts.schema.features)
     )
-    return [leak for leak in found if leak is not None]
+    return [leak for leak in leaks if leak is not None]
 
 
 def _leak(
     facts: DataFacts, position: int, feature: Feature, areas: NDArray[np.float64]
 ) -> Leak | None:
-    for one in range(1 if _n_classes(facts) == 2 else 0, _n_classes(facts)):
-        area = float(areas[one]) if feature.is_numeric else _own_auc(facts, position, feature, one)
+    for class_index in range(1 if _n_classes(facts) == 2 else 0, _n_classes(facts)):
+        area = (
+            float(areas[class_index])
+            if feature.is_numeric
+            else _own_auc(facts, position, feature, class_index)
+        )
         if area >= AUC_LIMIT:
-            return _by_auc(facts, feature, one, area)
+            return _by_auc(facts, feature, class_index, area)
     if feature.is_numeric and not np.isnan(facts.whole.inputs[:, position]).any():
         return None
     return _by_category(facts, position, feature)
@@ -58,19 +62,19 @@ def _leak(
 
 def _areas_of_numbers(facts: DataFacts) -> NDArray[np.float64]:
     """(class, feature) area outside of the training part, 0.5 where the training part disagrees."""
-    numeric = np.array([one.is_numeric for one in facts.schema.features], dtype=bool)
-    found = np.full((_n_classes(facts), len(numeric)), 0.5)
+    numeric = np.array([feature.is_numeric for feature in facts.schema.features], dtype=bool)
+    best = np.full((_n_classes(facts), len(numeric)), 0.5)
     if not numeric.any():
-        return found
+        return best
     train, *rest = (facts.parts[name] for name in ("train", "validation", "test"))
     labels = np.concatenate([part.labels for part in rest])
     values = np.concatenate([part.inputs[:, numeric] for part in rest])
-    inside = areas(train.inputs[:, numeric], train.labels, len(found))
-    outside = areas(values, labels, len(found))
+    inside = areas(train.inputs[:, numeric], train.labels, len(best))
+    outside = areas(values, labels, len(best))
     same = (inside - 0.5) * (outside - 0.5) > 0
     clear = same & (np.maximum(inside, 1 - inside) >= TRAIN_AUC_LIMIT)
-    found[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
-    return found
+    best[:, numeric] = np.where(clear, np.maximum(outside, 1 - outside), 0.5)
+    return best
 
 
 def areas(
@@ -96,23 +100,25 @@ def _n_classes(facts: DataFacts) -> int:
     return len(facts.schema.target.classes)
 
 
-def _own_auc(facts: DataFacts, position: int, feature: Feature, one: int) -> float:
+def _own_auc(facts: DataFacts, position: int, feature: Feature, class_index: int) -> float:
     train = facts.parts["train"]
     rest = [facts.parts["validation"], facts.parts["test"]]
-    labels = np.concatenate([part.labels for part in rest]) == one
+    labels = np.concatenate([part.labels for part in rest]) == class_index
     values = np.concatenate([part.inputs[:, position] for part in rest])
-    return auc(category_rates(train, position, feature, one)[_codes(values)], labels)
+    return auc(category_rates(train, position, feature, class_index)[_codes(values)], labels)
 
 
 def _codes(values: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(np.isnan(values), -1, values).astype(np.int64)
 
 
-def category_rates(train: Split, position: int, feature: Feature, one: int) -> NDArray[np.float64]:
+def category_rates(
+    train: Split, position: int, feature: Feature, class_index: int
+) -> NDArray[np.float64]:
     """(category + 1,) share of the class in each category, "missing" last; the mean if unseen."""
     n = len(feature.categories) + 1
     codes = _codes(train.inputs[:, position]) % n
-    is_class = train.labels == one
+    is_class = train.labels == class_index
     sizes = np.bincount(codes, minlength=n)
     hits = np.bincount(codes, weights=is_class, minlength=n)
     rates: NDArray[np.float64] = np.full(n, is_class.mean())
@@ -132,8 +138,8 @@ def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
     return float(above / (n_positive * n_negative))
 
 
-def _by_auc(facts: DataFacts, feature: Feature, one: int, area: float) -> Leak:
-    name = facts.schema.target.classes[one]
+def _by_auc(facts: DataFacts, feature: Feature, class_index: int, area: float) -> Leak:
+    name = facts.schema.target.classes[class_index]
     text = message("data.leak.by_auc", feature=feature.label, name=name, auc=area)
     values = {"feature": feature.name, "label": feature.label, "class": name, "auc": area}
     return Leak(feature.name, feature.label, text, values)
@@ -154,21 +160,21 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     hit = (rates > RATE_LIMIT) & (sizes >= FEWEST_ROWS)[:, None] & (base < 0.5)
     if not hit.any():
         return None
-    category, one = np.argwhere(hit)[0].tolist()
-    return _category_leak(facts, feature, category, (one, table[category]))
+    category, class_index = np.argwhere(hit)[0].tolist()
+    return _category_leak(facts, feature, category, (class_index, table[category]))
 
 
 def _category_leak(
-    facts: DataFacts, feature: Feature, category: int, found: tuple[int, NDArray[np.int64]]
+    facts: DataFacts, feature: Feature, category: int, class_counts: tuple[int, NDArray[np.int64]]
 ) -> Leak:
-    one, counts = found
-    name = facts.schema.target.classes[one]
-    n, hits = int(counts.sum()), int(counts[one])
+    class_index, counts = class_counts
+    name = facts.schema.target.classes[class_index]
+    n, hits = int(counts.sum()), int(counts[class_index])
     known = not feature.is_numeric and category < len(feature.categories)
     what: Text = feature.categories[category].label if known else message("values.missing")
     if feature.is_numeric and category == 0:
         what = message("values.known")
-    share = float((facts.whole.labels == one).mean())
+    share = float((facts.whole.labels == class_index).mean())
     text = message(
         "data.leak.by_category",
         feature=feature.label,

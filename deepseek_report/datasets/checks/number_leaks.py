@@ -24,8 +24,8 @@ def leaks_of_number(facts: DataFacts) -> list[Leak]:
     part. Categories: R² of at least 0.9 there, of the mean label of each category in the training
     part.
     """
-    found = (_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
-    return [leak for leak in found if leak is not None]
+    leaks = (_leak(facts, i, feature) for i, feature in enumerate(facts.schema.features))
+    return [leak for leak in leaks if leak is not None]
 
 
 def _leak(facts: DataFacts, position: int, feature: Feature) -> Leak | None:
@@ -87,7 +87,7 @@ def r_squared(predicted: Floats, labels: Floats) -> float:
 def _spearman(a: Floats, b: Floats) -> float:
     from scipy.stats import rankdata
 
-    ranks = [rankdata(one) for one in (a, b)]
-    if any(np.ptp(one) == 0 for one in ranks):
+    ranks = [rankdata(column) for column in (a, b)]
+    if any(np.ptp(rank) == 0 for rank in ranks):
         return 0.0
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1])

@@ -144,13 +144,13 @@ def correlated_features(facts: DataFacts) -> list[DataIssue]:
 
 def missing_values(facts: DataFacts) -> list[DataIssue]:
     """Cells without a value."""
-    found = missing(facts.schema, facts.whole)
-    if not found:
+    gaps = missing(facts.schema, facts.whole)
+    if not gaps:
         return []
-    worst = max(found, key=lambda name: found[name])
-    share = found[worst] / len(facts.whole)
+    worst = max(gaps, key=lambda name: gaps[name])
+    share = gaps[worst] / len(facts.whole)
     cells = len(facts.whole) * len(facts.schema.features)
-    total = sum(found.values())
+    total = sum(gaps.values())
     return [
         DataIssue(
             "missing_values",
@@ -159,11 +159,11 @@ def missing_values(facts: DataFacts) -> list[DataIssue]:
                 "data.empty_cells.text",
                 n=total,
                 share=total / cells,
-                features=len(found),
+                features=len(gaps),
                 worst=facts.schema.feature(worst).label,
                 worst_share=share,
             ),
-            {"cells": total, "features": found, "worst": worst, "worst_share": share},
+            {"cells": total, "features": gaps, "worst": worst, "worst_share": share},
             message("data.missing.do"),
         )
     ]
@@ -174,10 +174,10 @@ def rare_categories(facts: DataFacts) -> list[DataIssue]:
     rare: list[dict[str, Any]] = []
     for i, feature in enumerate(facts.schema.features):
         counts = category_counts(feature, facts.whole.inputs[:, i])
-        for one, n in zip(feature.categories, counts, strict=True):
+        for category, n in zip(feature.categories, counts, strict=True):
             if n < RARE:
                 head = {"feature": feature.name, "label": feature.label}
-                rare.append({**head, "category": one.label, "n": int(n)})
+                rare.append({**head, "category": category.label, "n": int(n)})
     if not rare:
         return []
     features = list(dict.fromkeys(row["feature"] for row in rare))
@@ -213,7 +213,7 @@ def constant_feature(facts: DataFacts) -> list[DataIssue]:
                 message(
                     "data.constant_features.text", n=n, of=len(facts.schema.features), rows=rows
                 ),
-                {"features": [one.name for one in features]},
+                {"features": [feature.name for feature in features]},
                 message("data.constant_features.do"),
             )
         ]

@@ -57,11 +57,11 @@ def _measured(facts: DataFacts) -> int:
 
 def copies(facts: DataFacts) -> list[DataIssue]:
     """Texts that occur again, word for word or nearly so, and what became of them."""
-    found = facts.told.copies
-    n = found.exact + found.near
+    counts = facts.text_facts.copies
+    n = counts.exact + counts.near
     if not n:
         return []
-    share = n / found.n
+    share = n / counts.n
     return [
         DataIssue(
             "duplicates",
@@ -69,12 +69,12 @@ def copies(facts: DataFacts) -> list[DataIssue]:
             message(
                 "data.copied_texts.text",
                 n=n,
-                of=found.n,
-                exact=found.exact,
-                near=found.near,
+                of=counts.n,
+                exact=counts.exact,
+                near=counts.near,
                 fate=fate_of_copies(facts),
             ),
-            {"n": n, "share": share, "exact": found.exact, "near": found.near},
+            {"n": n, "share": share, "exact": counts.exact, "near": counts.near},
             message("data.copied_texts.do"),
         )
     ]
@@ -82,21 +82,21 @@ def copies(facts: DataFacts) -> list[DataIssue]:
 
 def contradictions(facts: DataFacts) -> list[DataIssue]:
     """Texts that come with two labels."""
-    found = facts.told.copies
-    if not found.conflicting:
+    counts = facts.text_facts.copies
+    if not counts.conflicting:
         return []
-    share = found.conflicting / found.n
+    share = counts.conflicting / counts.n
     return [
         DataIssue(
             "contradictions",
             "medium" if share >= 0.02 else "low",
             message(
                 "data.contradictions.text",
-                n=found.conflicting,
-                of=found.n,
-                dropped=found.conflicts_dropped,
+                n=counts.conflicting,
+                of=counts.n,
+                dropped=counts.conflicts_dropped,
             ),
-            {"n": found.conflicting, "share": share, "dropped": found.conflicts_dropped},
+            {"n": counts.conflicting, "share": share, "dropped": counts.conflicts_dropped},
             message("data.contradictions.do"),
         )
     ]
@@ -104,16 +104,16 @@ def contradictions(facts: DataFacts) -> list[DataIssue]:
 
 def empty_texts(facts: DataFacts) -> list[DataIssue]:
     """Rows without a text."""
-    found = facts.told.copies
-    if not found.empty:
+    counts = facts.text_facts.copies
+    if not counts.empty:
         return []
-    share = found.empty / found.n
+    share = counts.empty / counts.n
     return [
         DataIssue(
             "missing_values",
             "medium" if share > 0.05 else "low",
-            message("data.empty_texts.text", n=found.empty, of=found.n),
-            {"n": found.empty, "share": share},
+            message("data.empty_texts.text", n=counts.empty, of=counts.n),
+            {"n": counts.empty, "share": share},
             message("data.empty_texts.do"),
         )
     ]
@@ -121,7 +121,7 @@ def empty_texts(facts: DataFacts) -> list[DataIssue]:
 
 def cut_texts(facts: DataFacts) -> list[DataIssue]:
     """Texts whose end the model does not read."""
-    texts, width = facts.told, len(facts.schema.features)
+    texts, width = facts.text_facts, len(facts.schema.features)
     n = int(texts.cut(width).sum())
     if not n:
         return []
@@ -139,7 +139,7 @@ def cut_texts(facts: DataFacts) -> list[DataIssue]:
 
 def unknown_tokens(facts: DataFacts) -> list[DataIssue]:
     """Tokens of the test part that the vocabulary does not have."""
-    share = facts.told.unknown_share.get("test", 0.0)
+    share = facts.text_facts.unknown_share.get("test", 0.0)
     if share < 0.05:
         return []
     return [
@@ -155,7 +155,7 @@ def unknown_tokens(facts: DataFacts) -> list[DataIssue]:
 
 def telling_length(facts: DataFacts) -> list[DataIssue]:
     """A class whose texts are longer or shorter than those of the others."""
-    lengths = facts.told.lengths
+    lengths = facts.text_facts.lengths
     groups = outcomes(facts.schema.target, facts.whole.labels)
     areas = [auc(lengths.astype(np.float64), inside) for _, inside in groups]
     strongest = int(np.argmax([abs(area - 0.5) for area in areas]))

@@ -104,7 +104,7 @@ def _from_numbers(numbers: NDArray[np.float64], name: str) -> Cells:
 
 
 def _from_categories(series: pd.Series, name: str) -> Cells:
-    codes = [code_text(one) for one in series.cat.categories]
+    codes = [code_text(category) for category in series.cat.categories]
     positions = series.cat.codes.to_numpy(dtype=np.int64)
     cells = Cells(name, tuple(codes), positions, _to_numbers(codes, positions))
     return Cells(**{**vars(cells), "ordered": bool(series.cat.ordered)})
@@ -112,7 +112,7 @@ def _from_categories(series: pd.Series, name: str) -> Cells:
 
 def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:
     if series.dtype == object:
-        kinds = {type(one) for one in series.dropna()}
+        kinds = {type(cell) for cell in series.dropna()}
         if kinds & {list, dict, bytes, tuple, np.ndarray}:
             raise TypeError(f"holds {', '.join(sorted(kind.__name__ for kind in kinds))}")
         series = series.map(code_text, na_action="ignore")
@@ -138,7 +138,7 @@ def _from_texts(series: pd.Series, name: str, decimal: str = ".", is_date: bool 
     import pandas as pd
 
     positions, values = pd.factorize(series)
-    codes = [str(one) for one in values]
+    codes = [str(value) for value in values]
     positions = positions.astype(np.int64)
     numbers = _to_numbers(codes, positions, decimal)
     return Cells(name, tuple(codes), positions, numbers, is_date=is_date)

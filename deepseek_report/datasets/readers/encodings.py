@@ -102,11 +102,13 @@ def recognise(raw: bytes) -> str | Unclear:
 def is_known(encoding: str) -> bool:
     """Whether this names an encoding that files are written in."""
     try:
-        found = codecs.lookup(encoding)
+        info = codecs.lookup(encoding)
     except LookupError:
         return False
-    text = getattr(found, "_is_text_encoding", True)
-    return text and found.name.replace("-", "_") not in {one.replace("-", "_") for one in _NO_FILES}
+    text = getattr(info, "_is_text_encoding", True)
+    return text and info.name.replace("-", "_") not in {
+        codec.replace("-", "_") for codec in _NO_FILES
+    }
 
 
 def _decodes(raw: bytes, codec: str) -> bool:
@@ -129,8 +131,8 @@ def _first_bad(raw: bytes, codec: str) -> int:
 
 def _without_mark(raw: bytes) -> str | Unclear:
     """UTF-16 of either order, if just one gives lines of text: their ends are bytes with zeros."""
-    found = [one for one in ("utf-16-le", "utf-16-be") if _is_text(raw, one)]
-    return found[0] if len(found) == 1 else Unclear(raw.index(b"\0") + 1, {})
+    codecs_that_fit = [codec for codec in ("utf-16-le", "utf-16-be") if _is_text(raw, codec)]
+    return codecs_that_fit[0] if len(codecs_that_fit) == 1 else Unclear(raw.index(b"\0") + 1, {})
 
 
 def _is_text(raw: bytes, codec: str) -> bool:
@@ -149,17 +151,17 @@ def _is_text(raw: bytes, codec: str) -> bool:
 def _of_one_byte_or_two(raw: bytes, byte: int) -> str | Unclear:
     if _CONTROL.search(raw.decode("latin-1")) or _is_damaged_utf8(raw):
         return Unclear(byte, {})
-    found = {
+    texts = {
         name: text for name, (codec, fits) in _CANDIDATES.items() if (text := fits(raw, codec))
     }
-    if len(found) == 1:
-        return next(iter(found))
-    return Unclear(byte, {name: first_word(text) for name, text in found.items()})
+    if len(texts) == 1:
+        return next(iter(texts))
+    return Unclear(byte, {name: first_word(text) for name, text in texts.items()})
 
 
 def _is_damaged_utf8(raw: bytes) -> bool:
     """Whether most of what is beyond ASCII is UTF-8, so that a few bytes are broken."""
-    runs = [found[0] for found in islice(_HIGH.finditer(raw), _LOOKED_AT)]
+    runs = [run[0] for run in islice(_HIGH.finditer(raw), _LOOKED_AT)]
     return sum(map(len, _SEQUENCE.findall(b" ".join(runs)))) >= 0.8 * sum(map(len, runs))
 
 
@@ -170,14 +172,14 @@ def _chinese(raw: bytes, codec: str) -> str:
     except UnicodeDecodeError:
         return ""
     beyond = _beyond(text)
-    characters = [one for one in beyond if _CHINESE.match(one)]
-    signs = sum(_CHINESE_SIGNS.match(one) is not None for one in beyond)
+    characters = [character for character in beyond if _CHINESE.match(character)]
+    signs = sum(_CHINESE_SIGNS.match(character) is not None for character in beyond)
     if len(set(characters)) < 2 or len(characters) + signs < 0.95 * len(beyond):
         return ""
-    common = sum(_is_common(one, codec) for one in characters)
+    common = sum(_is_common(character, codec) for character in characters)
     kinds = Counter(characters)
-    frequent = sum(n for one, n in kinds.items() if one in _FREQUENT) / len(characters)
-    distinct = sum(one in _FREQUENT for one in kinds) / len(kinds)
+    frequent = sum(n for character, n in kinds.items() if character in _FREQUENT) / len(characters)
+    distinct = sum(character in _FREQUENT for character in kinds) / len(kinds)
     return text if common >= 0.9 * len(characters) and max(frequent, distinct) >= 0.25 else ""
 
 
@@ -199,17 +201,19 @@ def _western(raw: bytes, codec: str) -> str:
     except UnicodeDecodeError:
         return ""
     beyond = _beyond(text)
-    known = sum(one in _WESTERN for one in beyond) - sum(1 for _ in _first(_MISPLACED, text))
-    runs = [len(found[0]) for found in _first(_RUN, text)]
-    single = sum(one == 1 for one in runs)
-    long = sum(one > 3 for one in runs)
+    known = sum(character in _WESTERN for character in beyond) - sum(
+        1 for _ in _first(_MISPLACED, text)
+    )
+    runs = [len(run[0]) for run in _first(_RUN, text)]
+    single = sum(length == 1 for length in runs)
+    long = sum(length > 3 for length in runs)
     fits = known >= 0.97 * len(beyond) and single >= 0.7 * len(runs) and long <= 0.02 * len(runs)
     return text if fits and _LATIN.search(text) else ""
 
 
 def _beyond(text: str) -> str:
     """The first characters beyond ASCII."""
-    return "".join(found[0] for found in _first(_RUN, text))[:_LOOKED_AT]
+    return "".join(run[0] for run in _first(_RUN, text))[:_LOOKED_AT]
 
 
 def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
@@ -225,5 +229,5 @@ _CANDIDATES: dict[str, tuple[str, Callable[[bytes, str], str]]] = {
 
 def first_word(text: str) -> str:
     """The first word that is not plain ASCII; "" where there is none."""
-    found = re.search(r"[^\s,;|\t\"]*[^\x00-\x7f][^\s,;|\t\"]*", text)
-    return found[0][:20] if found else ""
+    word = re.search(r"[^\s,;|\t\"]*[^\x00-\x7f][^\s,;|\t\"]*", text)
+    return word[0][:20] if word else ""

@@ -51,9 +51,11 @@ def times_of(column: pd.Series, where: str, decimal: str) -> Floats:
     else:
         times = cells.numbers
     if bad.any():
-        found = f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
-        found += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
-        raise data_error(where, found, "numbers or dates", "correct these rows")
+        problem = (
+            f"{plural(int(bad.sum()), 'moment is', 'moments are')} missing or neither a number "
+        )
+        problem += f"nor a date, first in row {int(np.argmax(bad)) + 1}"
+        raise data_error(where, problem, "numbers or dates", "correct these rows")
     return np.asarray(times)
 
 
@@ -93,13 +95,13 @@ def to_grid(
     usual = float(np.median(gaps)) if step is None else step
     uneven = [
         i
-        for i, one in enumerate(pieces)
-        if (np.abs(np.diff(one[:, 0]) / usual - 1) > _TOLERANCE).any()
+        for i, series in enumerate(pieces)
+        if (np.abs(np.diff(series[:, 0]) / usual - 1) > _TOLERANCE).any()
     ]
     if uneven and not resample:
         raise DataError(_uneven(pieces[uneven[0]], names[uneven[0]], len(uneven), usual, file))
     _check_growth(pieces, usual, file)
-    whole = [_resampled(one, usual) if resample else one[:, 1:] for one in pieces]
+    whole = [_resampled(series, usual) if resample else series[:, 1:] for series in pieces]
     return OnGrid(_padded(whole), tuple(_notes(whole, uneven, usual)))
 
 
@@ -117,8 +119,8 @@ def _uneven(piece: Floats, name: str, n: int, usual: float, file: str) -> str:
 
 
 def _check_growth(pieces: Sequence[Floats], usual: float, file: str) -> None:
-    longest = max(float(np.ptp(one[:, 0])) / usual + 1 for one in pieces)
-    if longest > _MOST_GROWTH * max(len(one) for one in pieces):
+    longest = max(float(np.ptp(piece[:, 0])) / usual + 1 for piece in pieces)
+    if longest > _MOST_GROWTH * max(len(piece) for piece in pieces):
         raise data_error(
             file,
             f"with a step of {number(usual)} the longest series would have {number(longest)} steps",
@@ -149,8 +151,8 @@ def _resampled(piece: Floats, step: float) -> Floats:
 def _padded(pieces: Sequence[Floats]) -> Floats:
     longest = max(map(len, pieces))
     whole = np.full((len(pieces), longest, pieces[0].shape[1]), np.nan)
-    for one, piece in enumerate(pieces):
-        whole[one, : len(piece)] = piece
+    for position, piece in enumerate(pieces):
+        whole[position, : len(piece)] = piece
     return whole
 
 

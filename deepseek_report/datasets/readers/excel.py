@@ -131,7 +131,7 @@ def _chosen(sheets: dict[str, Any], wanted: str | int | None, path: Path) -> Any
         return sheets[titles[0]]
     if isinstance(wanted, str) and wanted in sheets:
         return sheets[wanted]
-    allowed = ", ".join(f"`{one}`" for one in titles) or "a sheet of cells"
+    allowed = ", ".join(f"`{title}`" for title in titles) or "a sheet of cells"
     do = nearest(str(wanted), titles) if titles else "save a table in it"
     raise data_error(
         str(path),
@@ -151,9 +151,9 @@ def _rows(sheet: Any, path: Path, limits: ReadLimits) -> Iterator[list[Any]]:
         widest = max(widest, len(row), 1)
         limits.check("columns", len(values), str(path))
         limits.check("cells", number * widest, str(path), at_least=True)
-        characters += sum(len(one) for one in values if isinstance(one, str))
+        characters += sum(len(cell) for cell in values if isinstance(cell, str))
         limits.check("bytes", characters, str(path), at_least=True)
-        yield [_plain(one, number, path) for one in values]
+        yield [_plain(cell, number, path) for cell in values]
 
 
 def _plain(value: Any, row: int, path: Path) -> Any:
@@ -179,7 +179,7 @@ def _header(row: list[Any], path: Path, title: str) -> list[str]:
             "a header",
             "put the column names there, or name another sheet by `dataset.sheet`",
         )
-    names = ["" if one is None else str(one).strip() for one in row]
+    names = ["" if cell is None else str(cell).strip() for cell in row]
     return [name or f"unnamed {i + 1}" for i, name in enumerate(names)]
 
 

@@ -99,7 +99,7 @@ def check_archive(archive: zipfile.ZipFile, where: str, limits: ReadLimits) -> N
     """
     members = archive.infolist()
     limits.check("files", len(members), where)
-    limits.check("bytes", sum(one.file_size for one in members), where)
+    limits.check("bytes", sum(member.file_size for member in members), where)
 
 
 def _raw(path: Path, limits: ReadLimits) -> tuple[bytes, str]:
@@ -143,8 +143,8 @@ def _unpack(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
 def _only_member(path: Path, raw: bytes, limits: ReadLimits) -> bytes:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         check_archive(archive, str(path), limits)
-        names = [one for one in archive.namelist() if not one.startswith("__MACOSX/")]
-        files = [one for one in names if not one.endswith("/")]
+        names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
+        files = [name for name in names if not name.endswith("/")]
         if len(files) != 1:
             raise data_error(
                 str(path),

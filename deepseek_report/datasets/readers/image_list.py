@@ -30,13 +30,13 @@ class ListedImages:
 
     @property
     def names(self) -> list[str]:
-        return [str(one) for one in self.frame[self.column]]
+        return [str(path) for path in self.frame[self.column]]
 
     def digest(self, files: Iterable[str]) -> str:
         """SHA-256 over the list and the SHA-256 of each image and mask, "-" where there is none."""
         whole = sha256(self.frame.to_csv(index=False).encode())
-        for one in files:
-            whole.update(one.encode())
+        for file_digest in files:
+            whole.update(file_digest.encode())
         return whole.hexdigest()
 
 
@@ -96,7 +96,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, bool]]:
     for place, folders, names in os.walk(folder, followlinks=False):
         folders.sort()
         inner = [Path(place, name) for name in folders]
-        yield from ((one, True) for one in inner if one.is_symlink())
+        yield from ((link, True) for link in inner if link.is_symlink())
         for name in sorted(names):
             if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
                 yield Path(place, name), False

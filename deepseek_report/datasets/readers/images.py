@@ -32,9 +32,9 @@ def read_image(
     from PIL import Image, ImageOps
 
     try:
-        with _bounded(limits.pixels), Image.open(io.BytesIO(raw), formats=_FORMATS) as found:
-            limits.check("pixels", found.width * found.height, where)
-            upright = ImageOps.exif_transpose(found).convert(mode)
+        with _bounded(limits.pixels), Image.open(io.BytesIO(raw), formats=_FORMATS) as image:
+            limits.check("pixels", image.width * image.height, where)
+            upright = ImageOps.exif_transpose(image).convert(mode)
             scaled = upright.resize((size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     except DataError:
         raise

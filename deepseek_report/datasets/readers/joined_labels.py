@@ -23,7 +23,7 @@ MOST_LABELS = 200
 def joined(cell: Any) -> Any:
     """A list as its parts with `|` between them; anything else as it is."""
     if isinstance(cell, (list, tuple, set, np.ndarray)):
-        return BETWEEN.join(str(one) for one in cell)
+        return BETWEEN.join(str(part) for part in cell)
     return cell
 
 
@@ -40,11 +40,11 @@ def separate(
     """
     import pandas as pd
 
-    texts = [str(one) for one in cells.where(cells.notna(), "")]
+    texts = [str(text) for text in cells.where(cells.notna(), "")]
     rows = [{part.strip() for part in text.split(separator)} - {""} for text in texts]
     sizes = Counter(label for row in rows for label in row)
-    often = sorted((one for one in sizes if _can_be_learnt(sizes[one], len(rows))), key=str)
-    labels = tuple(sorted(often, key=lambda one: -sizes[one]))
+    often = sorted((label for label in sizes if _can_be_learnt(sizes[label], len(rows))), key=str)
+    labels = tuple(sorted(often, key=lambda label: -sizes[label]))
     if not 2 <= len(labels) <= MOST_LABELS:
         raise data_error(
             where,
@@ -52,9 +52,11 @@ def separate(
             f"2 to {MOST_LABELS} labels",
             f"correct `dataset.label_separator` ({separator!r}), or merge labels",
         )
-    rare = [one for one in sizes if one not in labels]
+    rare = [label for label in sizes if label not in labels]
     note = message("preparation.rare_labels", labels=sorted(rare), fewest=FEWEST_OF_A_CLASS)
-    frame = pd.DataFrame({one: ["1" if one in row else "0" for row in rows] for one in labels})
+    frame = pd.DataFrame(
+        {label: ["1" if label in row else "0" for row in rows] for label in labels}
+    )
     return frame, labels, (note,) if rare else ()
 
 

@@ -75,13 +75,13 @@ def _objects(text: Decoded) -> Iterator[dict[str, Any]]:
 def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
     where = f"{text.path}, line {count(position + 1)}"
     try:
-        found = json.loads(line)
-        depth = _depth(found)
+        value = json.loads(line)
+        depth = _depth(value)
     except RecursionError:
         raise text.limits.exceeded("depth", text.limits.depth + 1, where, at_least=True) from None
     except ValueError as error:
-        found, depth = str(error), 0
-    if not isinstance(found, dict):
+        value, depth = str(error), 0
+    if not isinstance(value, dict):
         raise data_error(
             str(text.path),
             f"line {count(position + 1)} is no JSON object",
@@ -90,25 +90,27 @@ def _object(text: Decoded, position: int, line: str) -> dict[str, Any]:
         )
     text.limits.check("depth", depth, where)
     if "\\ud" in line.lower():
-        _check_whole(found, where)
-    return found
+        _check_whole(value, where)
+    return value
 
 
 def _depth(value: Any) -> int:
     """Levels of objects and lists, the value itself among them."""
     depth, level = 0, [value]
-    while level := [one for one in level if isinstance(one, dict | list)]:
+    while level := [inner_value for inner_value in level if isinstance(inner_value, dict | list)]:
         depth += 1
         level = [
-            inner for one in level for inner in (one.values() if isinstance(one, dict) else one)
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
         ]
     return depth
 
 
-def _check_whole(found: dict[str, Any], where: str) -> None:
+def _check_whole(record: dict[str, Any], where: str) -> None:
     """Refuse half of a character: JSON can write a lone surrogate, which no text file can hold."""
     try:
-        json.dumps(found, ensure_ascii=False).encode()
+        json.dumps(record, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise data_error(

@@ -46,30 +46,28 @@ class ReadLimits:
     files: Bound = 1_000_000
     depth: Bound = 8
 
-    def check(self, what: Bounded, found: int, where: str, *, at_least: bool = False) -> None:
+    def check(self, what: Bounded, n: int, where: str, *, at_least: bool = False) -> None:
         """Refuse what holds more than is allowed.
 
         Parameters
         ----------
-        found : how many there are; `at_least` says that reading stopped there.
+        n : how many there are; `at_least` says that reading stopped there.
 
         Raises
         ------
         DataError : there are more than the bound.
         """
-        if found > getattr(self, what):
-            raise self.exceeded(what, found, where, at_least=at_least)
+        if n > getattr(self, what):
+            raise self.exceeded(what, n, where, at_least=at_least)
 
-    def exceeded(
-        self, what: Bounded, found: int, where: str, *, at_least: bool = False
-    ) -> DataError:
+    def exceeded(self, what: Bounded, n: int, where: str, *, at_least: bool = False) -> DataError:
         """What was found, the bound, and how to raise it."""
         bound = getattr(self, what)
         name = f"dataset.bounds.{what}"
-        raised = override(name, 2 * bound if at_least else found)
+        raised = override(name, 2 * bound if at_least else n)
         return data_error(
             where,
-            f"it holds {'at least ' if at_least else ''}{count(found)} {_WORDS[what]}",
+            f"it holds {'at least ' if at_least else ''}{count(n)} {_WORDS[what]}",
             f"at most {count(bound)} (`{name}`)",
             "use a smaller file, or, where this one is what you expect and the machine has the "
             f"memory, raise the bound: `{raised}`",

@@ -28,8 +28,8 @@ def read_npz(file: FileBytes, names: Sequence[str], limits: ReadLimits) -> dict[
         check_archive(archive, str(file.path), limits)
         for name in names:
             _check_member(archive, f"{name}.npy")
-    with np.load(io.BytesIO(file.content), allow_pickle=False) as found:
-        return {name: found[name] for name in names}
+    with np.load(io.BytesIO(file.content), allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in names}
 
 
 def _check_member(archive: zipfile.ZipFile, name: str) -> None:

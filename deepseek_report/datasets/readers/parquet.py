@@ -49,14 +49,14 @@ def read_parquet(
 
     where = str(file.path)
     with _readable(file.path):
-        with pq.ParquetFile(pa.BufferReader(file.content)) as found:
-            check_contents(found.metadata, where, limits)
-            texts = _text_columns(found)
-            names = _names(found) if only is None else list(only)
-            schema = pa.schema([found.schema_arrow.field(name) for name in names])
+        with pq.ParquetFile(pa.BufferReader(file.content)) as opened:
+            check_contents(opened.metadata, where, limits)
+            texts = _text_columns(opened)
+            names = _names(opened) if only is None else list(only)
+            schema = pa.schema([opened.schema_arrow.field(name) for name in names])
         # a repeated text is kept once while reading, so that counting needs no room
-        with pq.ParquetFile(pa.BufferReader(file.content), read_dictionary=texts) as found:
-            batches = list(_counted(found, names, where, limits))
+        with pq.ParquetFile(pa.BufferReader(file.content), read_dictionary=texts) as opened:
+            batches = list(_counted(opened, names, where, limits))
         table = pa.Table.from_batches(batches) if batches else schema.empty_table()
         return table.cast(schema).to_pandas(ignore_metadata=True)
 
@@ -92,7 +92,7 @@ def _text_columns(file: Any) -> list[str]:
     """Paths of the columns of texts, also those inside of lists."""
     schema = file.metadata.schema
     columns = [schema.column(place) for place in range(file.metadata.num_columns)]
-    return [one.path for one in columns if one.physical_type == "BYTE_ARRAY"]
+    return [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
 
 
 def _counted(file: Any, names: list[str], where: str, limits: ReadLimits) -> Iterator[Any]:

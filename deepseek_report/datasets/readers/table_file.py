@@ -83,7 +83,7 @@ def _names_beside(path: Path) -> str:
 
     if not path.parent.is_dir():
         return f" (the folder `{path.parent}` does not exist either)"
-    names = sorted(one.name for one in path.parent.iterdir() if one.is_file())
+    names = sorted(file.name for file in path.parent.iterdir() if file.is_file())
     close = get_close_matches(path.name, names, n=3)
     return f" (near it: {', '.join(close)})" if close else ""
 
@@ -171,11 +171,11 @@ def _parse_text(file: FileBytes, form: FileForm) -> ReadTable:
     frame = read_rows(table, form, len(names))
     notes, decimal = table.notes, form.decimal
     if decimal is None:
-        found = recognise_decimals(frame, names)
-        decimal, notes = found.sign, (*notes, *found.notes)
+        decimals = recognise_decimals(frame, names)
+        decimal, notes = decimals.sign, (*notes, *decimals.notes)
     if decimal == ",":
-        frame, told = without_groups(frame, names)
-        notes = (*notes, *told)
+        frame, group_notes = without_groups(frame, names)
+        notes = (*notes, *group_notes)
     frame.columns = names
     return ReadTable(frame, file.sha256, decimal, notes)
 
@@ -183,5 +183,5 @@ def _parse_text(file: FileBytes, form: FileForm) -> ReadTable:
 def _check_names(path: Path, names: list[str]) -> None:
     twice = [name for name, n in Counter(names).items() if n > 1]
     if twice:
-        found = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
-        raise data_error(str(path), found, "every name once", "rename the columns in the file")
+        problem = "these column names occur more than once: " + ", ".join(f"`{n}`" for n in twice)
+        raise data_error(str(path), problem, "every name once", "rename the columns in the file")

@@ -81,16 +81,18 @@ def decode(file: FileBytes, form: FileForm) -> Decoded:
     """
     if form.encoding is not None:
         return _declared(file, form.encoding, form.limits)
-    found = recognise(file.content)
-    if isinstance(found, Unclear):
-        raise DataError(_unclear(file.path, found))
-    if found in {"utf-8", "utf-8-sig"}:
+    encoding = recognise(file.content)
+    if isinstance(encoding, Unclear):
+        raise DataError(_unclear(file.path, encoding))
+    if encoding in {"utf-8", "utf-8-sig"}:
         return Decoded(file, "utf-8-sig", form.limits)
-    word = first_word(file.content[: 1 << 22].decode(found, errors="ignore"))
+    word = first_word(file.content[: 1 << 22].decode(encoding, errors="ignore"))
     note = message(
-        "preparation.encoding", encoding=message(f"preparation.encodings.{found}"), word=word or ""
+        "preparation.encoding",
+        encoding=message(f"preparation.encodings.{encoding}"),
+        word=word or "",
     )
-    return Decoded(file, found, form.limits, (note,))
+    return Decoded(file, encoding, form.limits, (note,))
 
 
 def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
@@ -110,10 +112,10 @@ def _declared(file: FileBytes, encoding: str, limits: ReadLimits) -> Decoded:
 
 
 def _other_encoding(file: FileBytes, encoding: str, error: UnicodeError) -> str:
-    found = recognise(file.content)
+    recognised = recognise(file.content)
     advice = "leave `dataset.encoding` out, and the encoding is recognised where it is clear"
-    if isinstance(found, str):
-        advice = f"try `{override('dataset.encoding', found)}`"
+    if isinstance(recognised, str):
+        advice = f"try `{override('dataset.encoding', recognised)}`"
     place = getattr(error, "start", 0) + 1
     reason = getattr(error, "reason", str(error))
     return error_text(
@@ -124,18 +126,18 @@ def _other_encoding(file: FileBytes, encoding: str, error: UnicodeError) -> str:
     )
 
 
-def _unclear(path: Path, found: Unclear) -> str:
-    told = f"the file is not written in UTF-8, first at byte {count(found.byte)}"
-    if found.readings:
-        ways = "; ".join(f"{name} reads “{word}”" for name, word in found.readings.items())
-        told += f", and more than one encoding is possible ({ways})"
-        name = next(iter(found.readings))
+def _unclear(path: Path, unclear: Unclear) -> str:
+    problem = f"the file is not written in UTF-8, first at byte {count(unclear.byte)}"
+    if unclear.readings:
+        ways = "; ".join(f"{name} reads “{word}”" for name, word in unclear.readings.items())
+        problem += f", and more than one encoding is possible ({ways})"
+        name = next(iter(unclear.readings))
     else:
-        told += ", and no encoding was recognised"
+        problem += ", and no encoding was recognised"
         name = "cp1251"
     return error_text(
         str(path),
-        told,
+        problem,
         "UTF-8, UTF-16, GB18030, Big5 or Windows-1252, or another encoding that is declared",
         f"declare it, such as `{override('dataset.encoding', name)}`, or save the file as UTF-8",
     )
@@ -179,10 +181,14 @@ def _recognise_separator(text: Decoded) -> str:
     """
     csv.field_size_limit(text.limits.line)
     lines = list(islice(text.lines(), _LOOKED_AT))
-    widths = {one: _widths(lines, one) for one in _SEPARATORS}
-    even = [one for one, found in widths.items() if len(set(found)) == 1 and found[0] > 1]
+    widths = {separator: _widths(lines, separator) for separator in _SEPARATORS}
+    even = [
+        separator for separator, counts in widths.items() if len(set(counts)) == 1 and counts[0] > 1
+    ]
     if len(even) > 1:
-        ways = " and ".join(f"{widths[one][0]} columns by {_SEPARATORS[one]}" for one in even)
+        ways = " and ".join(
+            f"{widths[separator][0]} columns by {_SEPARATORS[separator]}" for separator in even
+        )
         raise data_error(
             str(text.path),
             f"it reads as {ways}",
@@ -191,7 +197,7 @@ def _recognise_separator(text: Decoded) -> str:
         )
     if even:
         return even[0]
-    return max(_SEPARATORS, key=lambda one: widths[one][0] if widths[one] else 0)
+    return max(_SEPARATORS, key=lambda separator: widths[separator][0] if widths[separator] else 0)
 
 
 def _widths(lines: list[str], separator: str) -> list[int]:
@@ -288,10 +294,10 @@ def _check_lines(table: TextTable, width: int) -> None:
         ) from None
 
 
-def _width_problem(path: Path, line: int, found: int, width: int) -> str:
+def _width_problem(path: Path, line: int, n: int, width: int) -> str:
     return error_text(
         str(path),
-        f"line {count(line)} has {found} cells, the header has {width}",
+        f"line {count(line)} has {n} cells, the header has {width}",
         "as many cells in every line as in the header",
         "quote cells that contain the separator, or declare `dataset.separator`",
     )

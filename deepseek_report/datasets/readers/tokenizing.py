@@ -27,14 +27,15 @@ class Tokenizer:
     """Cuts texts into positions in `tokens`.
 
     unknown, mask : positions of the token for what is not in the vocabulary, and of the one that
-    stands for "taken away". noun : what a person calls a token. told : one sentence for the card.
+    stands for "taken away". noun : what a person calls a token. description : one sentence for the
+    card.
     """
 
     tokens: tuple[str, ...]
     unknown: int
     mask: int
     noun: str
-    told: str
+    description: str
     cut: Callable[[Sequence[str]], list[list[int]]]
 
 
@@ -55,7 +56,7 @@ def learn(kind: str, texts: Sequence[str], size: int) -> Tokenizer:
 
 
 def _characters(text: str) -> list[str]:
-    return [one for one in text.lower() if not one.isspace()]
+    return [character for character in text.lower() if not character.isspace()]
 
 
 # --- learnt here ----------------------------------------------------------------------------------
@@ -66,20 +67,22 @@ def _listed(
 ) -> Tokenizer:
     spelled = _often(_characters, texts) if kind == "pieces" else []
     seen = set(spelled)
-    found = [one for one in _often(cut, texts) if one not in seen]
-    tokens = (UNKNOWN, MASK, *[*spelled, *found][: size - 2])
+    longer = [token for token in _often(cut, texts) if token not in seen]
+    tokens = (UNKNOWN, MASK, *[*spelled, *longer][: size - 2])
     place = {token: i for i, token in enumerate(tokens)}
-    told = (
+    description = (
         f"Texts are cut into {kind}, in lower case; the vocabulary is that of the training part "
         f"(tokens that occur at least {FEWEST} times, at most {size})."
     )
-    return Tokenizer(tokens, 0, 1, NOUNS[kind], told, _look_up(cut, place, bool(spelled)))
+    return Tokenizer(tokens, 0, 1, NOUNS[kind], description, _look_up(cut, place, bool(spelled)))
 
 
 def _often(cut: Callable[[str], list[str]], texts: Sequence[str]) -> list[str]:
     """Tokens that are frequent enough, the most frequent first, equal ones by the alphabet."""
     counts = Counter(token for text in texts for token in cut(text))
-    return sorted((one for one in counts if counts[one] >= FEWEST), key=lambda t: (-counts[t], t))
+    return sorted(
+        (token for token in counts if counts[token] >= FEWEST), key=lambda t: (-counts[t], t)
+    )
 
 
 def _look_up(
@@ -91,7 +94,7 @@ def _look_up(
         if token in place or not spells:
             return [place.get(token, 0)]
         bare = token.removeprefix(_GOES_ON)
-        return [place[bare]] if bare in place else [place.get(one, 0) for one in bare]
+        return [place[bare]] if bare in place else [place.get(character, 0) for character in bare]
 
     return lambda texts: [[i for token in cut(text) for i in positions(token)] for text in texts]
 
@@ -122,12 +125,12 @@ def _learn_pieces(texts: Sequence[str], size: int) -> Callable[[str], list[str]]
     known: dict[str, list[str]] = {}
 
     def cut(text: str) -> list[str]:
-        found: list[str] = []
+        tokens: list[str] = []
         for run in _runs(text):
             if run not in known:
                 known[run] = _marked(run, trained.encode(run).tokens)
-            found.extend(known[run])
-        return found
+            tokens.extend(known[run])
+        return tokens
 
     return cut
 
@@ -136,21 +139,21 @@ def _marked(run: str, parts: list[str]) -> list[str]:
     """A run of Chinese characters has no blanks between words, so no part of it goes on a word."""
     if is_chinese(run[0]) or not parts:
         return parts or [run]
-    return [parts[0], *(f"{_GOES_ON}{one}" for one in parts[1:])]
+    return [parts[0], *(f"{_GOES_ON}{part}" for part in parts[1:])]
 
 
 def _runs(text: str) -> list[str]:
     """Pieces of a text, Chinese characters in a row as one; long runs are cut at 64 characters."""
-    found: list[str] = []
+    runs: list[str] = []
     before = False
     for piece in pieces(text):
         chinese = is_chinese(piece)
-        if chinese and before and len(found[-1]) < _LONGEST_RUN:
-            found[-1] += piece
+        if chinese and before and len(runs[-1]) < _LONGEST_RUN:
+            runs[-1] += piece
         else:
-            found.append(piece)
+            runs.append(piece)
         before = chinese
-    return found
+    return runs
 
 
 # --- a checkpoint's own ---------------------------------------------------------------------------
@@ -160,22 +163,22 @@ def _of_checkpoint(name: str) -> Tokenizer:
     """The tokenizer of a folder or a hub id: its tokens in the order of its ids."""
     from deepseek_report.artifacts.storage import checkpoint
 
-    found = checkpoint.load_tokenizer(checkpoint.locate(name))
-    unknown = found.unk_token_id
-    told = f"Texts are cut by the tokenizer of the checkpoint “{Path(name).name}”."
+    tokenizer = checkpoint.load_tokenizer(checkpoint.locate(name))
+    unknown = tokenizer.unk_token_id
+    description = f"Texts are cut by the tokenizer of the checkpoint “{Path(name).name}”."
 
     def cut(texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        made = found(list(texts), add_special_tokens=False, truncation=False, verbose=False)
-        return [list(one) for one in made["input_ids"]]
+        made = tokenizer(list(texts), add_special_tokens=False, truncation=False, verbose=False)
+        return [list(ids) for ids in made["input_ids"]]
 
     return Tokenizer(
-        tokens=checkpoint.tokens_of(found),
+        tokens=checkpoint.tokens_of(tokenizer),
         unknown=-1 if unknown is None else int(unknown),
-        mask=checkpoint.mask_of(found),
+        mask=checkpoint.mask_of(tokenizer),
         noun="piece",
-        told=told,
+        description=description,
         cut=cut,
     )
 

@@ -48,7 +48,7 @@ def pieces(text: str) -> list[str]:
 
     Chinese characters and punctuation marks stand alone; blanks are lost.
     """
-    return [one.group() for one in _PIECE.finditer(text.lower())]
+    return [match.group() for match in _PIECE.finditer(text.lower())]
 
 
 def is_chinese(piece: str) -> bool:
@@ -58,8 +58,8 @@ def is_chinese(piece: str) -> bool:
 
 def form_of(piece: str) -> Form:
     """What kind of piece it is."""
-    found = _PIECE.fullmatch(piece)
-    return _FORM_OF.get(str(found.lastgroup), "word") if found else "word"
+    match = _PIECE.fullmatch(piece)
+    return _FORM_OF.get(str(match.lastgroup), "word") if match else "word"
 
 
 def hide(text: str, kinds: Sequence[str]) -> str:
@@ -67,7 +67,7 @@ def hide(text: str, kinds: Sequence[str]) -> str:
     if not kinds:
         return text
     signs = {kind.removesuffix("s"): HIDDEN[kind] for kind in kinds}
-    return _PIECE.sub(lambda found: signs.get(str(found.lastgroup), found.group()), text)
+    return _PIECE.sub(lambda match: signs.get(str(match.lastgroup), match.group()), text)
 
 
 def core(text: str) -> str:
@@ -76,8 +76,8 @@ def core(text: str) -> str:
     A text that would lose everything is kept as it is.
     """
     kept = [
-        found.group()
-        for found in _PIECE.finditer(text.lower())
-        if found.lastgroup not in {"link", "mark"}
+        match.group()
+        for match in _PIECE.finditer(text.lower())
+        if match.lastgroup not in {"link", "mark"}
     ]
     return " ".join(kept) or text.strip()

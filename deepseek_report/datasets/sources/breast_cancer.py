@@ -60,12 +60,12 @@ def _columns() -> dict[str, ColumnDeclaration]:
     return {
         pattern.format(name): ColumnDeclaration(
             kind="numeric",
-            label=told.format(label),
+            label=label_pattern.format(label),
             unit=unit,
             mutable=False,
             description=f"{meaning} {summary}",
         )
-        for pattern, (told, summary) in _SUMMARIES.items()
+        for pattern, (label_pattern, summary) in _SUMMARIES.items()
         for name, (label, unit, meaning) in _MEASURES.items()
     }
 
@@ -114,9 +114,9 @@ class BreastCancer(Shares):
         from sklearn.datasets import load_breast_cancer
 
         progress.start("Load the data", 3)
-        found = load_breast_cancer(as_frame=True)
-        diagnosis = found.target.map(dict(enumerate(found.target_names.tolist())))
-        frame = found.data.assign(**{_TARGET: diagnosis}).drop(columns=list(self.drop))
+        bunch = load_breast_cancer(as_frame=True)
+        diagnosis = bunch.target.map(dict(enumerate(bunch.target_names.tolist())))
+        frame = bunch.data.assign(**{_TARGET: diagnosis}).drop(columns=list(self.drop))
         progress.advance()
         rule = TargetRule(_TARGET, favourable="benign", positive="malignant")
         notes = (*_NOTES, *drop_note(self.drop, [str(COLUMNS[name].label) for name in self.drop]))

@@ -43,16 +43,16 @@ class TableFile(DeclaredTable, WrittenFile):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config, the file's name and its first line can tell."""
-        found = [*self._undeclared(), *self.rule.problems(), *self.target_problems()]
+        problems = [*self._undeclared(), *self.rule.problems(), *self.target_problems()]
         if self.path is None:
-            return found
+            return problems
         if (problem := file_problem(Path(self.path))) is not None:
-            return [*found, problem]
+            return [*problems, problem]
         try:
             names = read_header(Path(self.path), self.form)
         except DataError as error:
-            return [*found, str(error)]
-        return [*found, *self._unknown_columns(names)]
+            return [*problems, str(error)]
+        return [*problems, *self._unknown_columns(names)]
 
     @property
     def nature(self) -> DataTraits:
@@ -82,7 +82,7 @@ class TableFile(DeclaredTable, WrittenFile):
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         """Names in the config that are not columns, and columns with two roles."""
-        asked = [
+        named = [
             *(("target", name) for name in self.targets),
             *([("id_column", self.id_column)] if self.id_column is not None else []),
             *(("sensitive", name) for name in self.sensitive),
@@ -90,7 +90,7 @@ class TableFile(DeclaredTable, WrittenFile):
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
         ]
-        return [*not_columns(str(self.path), asked, names), *self._two_roles()]
+        return [*not_columns(str(self.path), named, names), *self._two_roles()]
 
     def _two_roles(self) -> list[str]:
         left_out = {*self.drop, self.id_column} - {None}

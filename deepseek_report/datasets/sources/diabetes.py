@@ -102,7 +102,7 @@ class Diabetes(Shares):
         from importlib.resources import files
 
         folder = files("sklearn.datasets.data")
-        return sha256(b"".join(folder.joinpath(one).read_bytes() for one in _FILES)).hexdigest()
+        return sha256(b"".join(folder.joinpath(name).read_bytes() for name in _FILES)).hexdigest()
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
@@ -116,5 +116,5 @@ class Diabetes(Shares):
     def _read(self) -> pd.DataFrame:
         from sklearn.datasets import load_diabetes
 
-        found = load_diabetes(as_frame=True, scaled=False)
-        return found.data.assign(**{_TARGET: found.target}).drop(columns=list(self.drop))
+        bunch = load_diabetes(as_frame=True, scaled=False)
+        return bunch.data.assign(**{_TARGET: bunch.target}).drop(columns=list(self.drop))

@@ -81,7 +81,7 @@ class Digits(Shares):
             target=Target(
                 name="digit",
                 label="Digit",
-                classes=tuple(f"digit {one}" for one in range(10)),
+                classes=tuple(f"digit {digit}" for digit in range(10)),
                 explained=self.explained,
             ),
             features=pixels(_SHAPE, CHANNELS[_SHAPE[2]], None),

@@ -30,8 +30,8 @@ class Fetched:
 
     @property
     def facts(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
-        return found
+        facts: dict[str, Any] = json.loads(self._facts_file.read_text("utf-8"))
+        return facts
 
     def keep(self, frame: pd.DataFrame, facts: dict[str, Any]) -> None:
         """Write both; the table last and in one move, so that it is whole or absent."""
@@ -58,9 +58,11 @@ def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
     limits.check("bytes", int(frame.memory_usage(index=False).sum()), where)
 
 
-def file_name(asked: str) -> str:
+def file_name(request: str) -> str:
     """What was asked for, as the name of a file."""
-    return "".join(one if one.isalnum() or one in "-." else "_" for one in asked)
+    return "".join(
+        character if character.isalnum() or character in "-." else "_" for character in request
+    )
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class FetchRequest:
 
 
 @contextmanager
-def fetching(asked: FetchRequest) -> Iterator[None]:
+def fetching(request: FetchRequest) -> Iterator[None]:
     """Whatever goes wrong while fetching, as a message that says what to do.
 
     Raises
@@ -108,11 +110,11 @@ def fetching(asked: FetchRequest) -> Iterator[None]:
         yield
     except HTTPError as error:
         error.close()
-        raise asked.refused(f"the server answered {error}") from None
+        raise request.refused(f"the server answered {error}") from None
     except (OSError, HTTPException) as error:
-        raise asked.offline(_said(error)) from None
+        raise request.offline(_said(error)) from None
     except ValueError as error:
-        raise asked.refused(_said(error)) from None
+        raise request.refused(_said(error)) from None
 
 
 def _said(error: Exception) -> str:
@@ -121,18 +123,18 @@ def _said(error: Exception) -> str:
     return text.splitlines()[0].rstrip(".")
 
 
-def require_assumed(assumed: DataTraits, found: DataTraits, where: str, what: str) -> None:
+def require_assumed(assumed: DataTraits, actual: DataTraits, where: str, what: str) -> None:
     """Refuse to go on with a plan that was made for another task.
 
     Raises
     ------
     DataError : the target of what was fetched turned out to be of another task than was assumed.
     """
-    if found == assumed:
+    if actual == assumed:
         return
     raise data_error(
         where,
-        f"the target turned out to be of task {found.task}, which was not known before",
+        f"the target turned out to be of task {actual.task}, which was not known before",
         "classes",
-        f"run again, now that {what} in the cache, or set `dataset.task={found.task}`",
+        f"run again, now that {what} in the cache, or set `dataset.task={actual.task}`",
     )

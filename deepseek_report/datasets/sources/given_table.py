@@ -105,7 +105,7 @@ class GivenTable(GivenInPython, DeclaredTable):
 
     def _unknown_columns(self) -> list[str]:
         """Names that are not columns, and columns with two roles."""
-        asked = [
+        named = [
             *(("sensitive", name) for name in self.sensitive),
             *(("compare_by", name) for name in self.compare_by),
             *(("drop", name) for name in self.drop),
@@ -115,7 +115,7 @@ class GivenTable(GivenInPython, DeclaredTable):
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
         return [
-            *not_columns(ROWS, asked, features),
+            *not_columns(ROWS, named, features),
             *(
                 error_text(
                     ROWS,

@@ -55,17 +55,17 @@ class HuggingFaceText(TextFile):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
-        if found := [*self._unidentified(), *self._rules()]:
-            return found
+        if problems := [*self._unidentified(), *self._rules()]:
+            return problems
         if self._kept.is_there:
             return self._file_plugin().problems()
         return self._missing_package()
 
     def _unidentified(self) -> list[str]:
         wanted = (("name", "the id of a data set"), ("text", "a column"), ("target", "a column"))
-        found = not_set(self, wanted)
+        problems = not_set(self, wanted)
         if self.path is not None:
-            found.append(
+            problems.append(
                 error_text(
                     "dataset",
                     "`path` is set beside `name`",
@@ -73,7 +73,7 @@ class HuggingFaceText(TextFile):
                     "remove it, or use `dataset=text_file`",
                 )
             )
-        return found
+        return problems
 
     def _missing_package(self) -> list[str]:
         if find_spec("datasets") is not None:
@@ -165,7 +165,7 @@ class HuggingFaceText(TextFile):
 
         disable_progress_bars()
         try:
-            found = load_dataset(
+            rows = load_dataset(
                 self.name,
                 self.config,
                 split=self.split,
@@ -174,13 +174,13 @@ class HuggingFaceText(TextFile):
             )
         except DatasetsError as error:
             raise ValueError(str(error)) from None
-        self.bounds.check("columns", found.num_columns, self._asked)
-        self.bounds.check("cells", found.num_rows * found.num_columns, self._asked)
-        self.bounds.check("bytes", found.data.nbytes, self._asked)
-        frame = found.to_pandas()
-        for column, feature in found.features.items():
+        self.bounds.check("columns", rows.num_columns, self._asked)
+        self.bounds.check("cells", rows.num_rows * rows.num_columns, self._asked)
+        self.bounds.check("bytes", rows.data.nbytes, self._asked)
+        frame = rows.to_pandas()
+        for column, feature in rows.features.items():
             frame[column] = _readable(frame[column], feature)
-        info = found.info
+        info = rows.info
         return frame, {
             "version": str(info.version or ""),
             "licence": info.license or "",
@@ -201,16 +201,16 @@ class HuggingFaceText(TextFile):
 
     def _file_plugin(self) -> TextFile:
         facts = self._kept.facts
-        told = {one.name: getattr(self, one.name) for one in fields(TextFile)}
-        given = {
+        settings = {field.name: getattr(self, field.name) for field in fields(TextFile)}
+        defaults = {
             "title": self._folder_name or str(self.name),
             "source": self._source,
             "licence": facts["licence"],
             "citation": facts["citation"],
         }
-        told |= {name: told[name] or value for name, value in given.items()}
-        told["path"] = str(self._kept.file)
-        return TextFile(**told)
+        settings |= {name: settings[name] or value for name, value in defaults.items()}
+        settings["path"] = str(self._kept.file)
+        return TextFile(**settings)
 
 
 def _readable(column: pd.Series, feature: Any) -> pd.Series:
@@ -252,9 +252,9 @@ def _only_of_the_cache(offline: bool) -> Iterator[None]:
     import huggingface_hub.constants
 
     kept = [datasets.config, huggingface_hub.constants]
-    before = [one.HF_HUB_OFFLINE for one in kept]
-    for one in kept:
-        one.HF_HUB_OFFLINE = one.HF_HUB_OFFLINE or offline
+    before = [module.HF_HUB_OFFLINE for module in kept]
+    for module in kept:
+        module.HF_HUB_OFFLINE = module.HF_HUB_OFFLINE or offline
     try:
         yield
     except OSError as error:
@@ -263,5 +263,5 @@ def _only_of_the_cache(offline: bool) -> Iterator[None]:
         why = f"the hub did not answer within {_PATIENCE} s, and the caches do not hold it"
         raise OSError(why) from error
     finally:
-        for one, value in zip(kept, before, strict=True):
-            one.HF_HUB_OFFLINE = value
+        for module, value in zip(kept, before, strict=True):
+            module.HF_HUB_OFFLINE = value

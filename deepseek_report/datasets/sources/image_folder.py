@@ -80,10 +80,10 @@ class ImageFolder(DescribedArrays):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the names of folders and columns can tell."""
-        found = [*self.rule.problems(), *self.task_problems(self.targets)]
+        problems = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
             return [
-                *found,
+                *problems,
                 error_text(
                     "dataset",
                     "`dataset.path` is not set",
@@ -92,7 +92,7 @@ class ImageFolder(DescribedArrays):
                 ),
             ]
         if self.masks is not None and not Path(self.masks).is_dir():
-            found.append(
+            problems.append(
                 error_text(
                     self.masks,
                     "there is no such folder",
@@ -101,7 +101,7 @@ class ImageFolder(DescribedArrays):
                 )
             )
         if self.root is not None and not Path(self.root).is_dir():
-            found.append(
+            problems.append(
                 error_text(
                     self.root,
                     "there is no such folder",
@@ -112,8 +112,8 @@ class ImageFolder(DescribedArrays):
         try:
             self._check_path(Path(self.path))
         except DataError as error:
-            found.append(str(error))
-        return found
+            problems.append(str(error))
+        return problems
 
     def _check_path(self, path: Path) -> None:
         if path.is_dir():
@@ -131,12 +131,12 @@ class ImageFolder(DescribedArrays):
     def _check_folder(self, path: Path) -> None:
         folders = class_folders(path, self.bounds)
         if len(folders.classes) < 2:
-            found = f"the folder holds {plural(len(folders.classes), 'sub-folder')} with images"
+            problem = f"the folder holds {plural(len(folders.classes), 'sub-folder')} with images"
             if folders.links:
-                found += f", and {plural(folders.links, 'link')}, which are not followed"
+                problem += f", and {plural(folders.links, 'link')}, which are not followed"
             raise data_error(
                 str(path),
-                found,
+                problem,
                 "a sub-folder for each of two classes",
                 "put the images of each class in a sub-folder of its name",
             )
@@ -166,7 +166,7 @@ class ImageFolder(DescribedArrays):
         """
         listed = self._listed()
         pairs = [(self._image(name), self._mask(name)) for name in listed.names]
-        return listed.digest([_hash_or_dash(one) for pair in pairs for one in pair])
+        return listed.digest([_hash_or_dash(file) for pair in pairs for file in pair])
 
     # --- load -------------------------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class ImageFolder(DescribedArrays):
         targets = (CLASS,) if self._is_folder else self.targets
         file = Path(str(self.path)).name
         answer = self.answer(frame, targets, file)
-        found = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
+        grouped = [attribute_of(frame[name], kind, file) for name, kind in self.compared.items()]
         shape = images.shape[1:]
         arrays = Arrays(
             values=images,
@@ -194,8 +194,8 @@ class ImageFolder(DescribedArrays):
             target=answer.target,
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
-            attributes=tuple(one for one, _ in found),
-            groups={one.name: codes for one, codes in found},
+            attributes=tuple(attribute for attribute, _ in grouped),
+            groups={attribute.name: codes for attribute, codes in grouped},
             truth=truths,
             together=self._together(frame),
             notes=(*listed.notes, self._scaled(), *answer.notes),
@@ -233,8 +233,8 @@ class ImageFolder(DescribedArrays):
             raise DataError("\n".join(problems))
         path = Path(str(self.path))
         if path.is_dir():
-            found = class_folders(path, self.bounds)
-            return ListedImages(found.frame(), "path", found.notes())
+            folders = class_folders(path, self.bounds)
+            return ListedImages(folders.frame(), "path", folders.notes())
         read = read_table(path, self._form)
         listed = ListedImages(read.frame, self.image_column, read.notes)
         self.bounds.check("files", len(listed.names), str(path))
@@ -314,7 +314,7 @@ class ImageFolder(DescribedArrays):
         whole = Path(self.masks).resolve()
         place = Path(self.masks) / _below(self._image(name), self._root)
         near = [place, *(place.with_suffix(suffix) for suffix in SUFFIXES)]
-        return next((one for one in near if one.is_file() and is_inside(one, whole)), None)
+        return next((path for path in near if path.is_file() and is_inside(path, whole)), None)
 
     def _together(self, frame: pd.DataFrame) -> GroupConstraint:
         if self.entity is None:

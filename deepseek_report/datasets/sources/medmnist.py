@@ -48,8 +48,8 @@ _TIMEOUT = 30
 def catalogue() -> dict[str, dict[str, Any]]:
     """{name: md5 of the file, what the images show, licence, and classes or labels}."""
     path = Path(__file__).parent / "data" / "medmnist.json"
-    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    sets: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return sets
 
 
 @dataclass(frozen=True)
@@ -168,14 +168,14 @@ class MedMNIST(Bounds):
         address = f"{(self.mirror or _ADDRESS).rstrip('/')}/{self.name}.npz"
         partial = file.with_suffix(".partial")
         file.parent.mkdir(parents=True, exist_ok=True)
-        asked = FetchRequest(
+        request = FetchRequest(
             where=address,
             wanted="an address that answers with the file",
             look_up="try again later, or set `dataset.mirror`",
             copy=f"the file to {file}",
             otherwise="set `dataset.mirror`",
         )
-        with fetching(asked):
+        with fetching(request):
             try:
                 with urlopen(address, timeout=_TIMEOUT) as answer, partial.open("wb") as kept:  # noqa: S310 - the user's own mirror or zenodo
                     while piece := answer.read(_PIECE):
@@ -197,11 +197,11 @@ class MedMNIST(Bounds):
         """
         progress.start("Load the data", 2)
         file = self._contents()
-        images, given, parts = _read(file, self.bounds)
+        images, labels, parts = _read(file, self.bounds)
         progress.advance()
-        kept = draw_rows(self._reported(given), self.rows, seed)
+        kept = draw_rows(self._reported(labels), self.rows, seed)
         self.bounds.check("cells", len(kept) * math.prod(images.shape[1:]), str(file.path))
-        arrays = self._arrays(images[kept], given[kept], parts[kept], len(images))
+        arrays = self._arrays(images[kept], labels[kept], parts[kept], len(images))
         origin = Origin(file.path.name, file.sha256, self._description())
         dataset = as_dataset(arrays, origin, self.rule, seed)
         progress.advance()
@@ -213,14 +213,14 @@ class MedMNIST(Bounds):
             return self._names.index(self.positive)
         return 0 if "labels" in self._facts else 1
 
-    def _reported(self, given: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _reported(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
         """(instance,) the label that the report is about."""
-        return given[:, self._explained] if "labels" in self._facts else given[:, 0]
+        return labels[:, self._explained] if "labels" in self._facts else labels[:, 0]
 
     def _arrays(
         self,
         images: NDArray[np.uint8],
-        given: NDArray[np.int64],
+        labels: NDArray[np.int64],
         parts: NDArray[np.int64],
         n_all: int,
     ) -> Arrays:
@@ -228,8 +228,8 @@ class MedMNIST(Bounds):
         several = "labels" in self._facts
         return Arrays(
             values=images.reshape(len(images), *shape).astype(np.float64),
-            labels=self._reported(given),
-            all_labels=given if several else None,
+            labels=self._reported(labels),
+            all_labels=labels if several else None,
             target=self._target(),
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
@@ -240,11 +240,11 @@ class MedMNIST(Bounds):
     def _target(self) -> Target:
         names, explained = tuple(self._names), self._explained
         if "labels" in self._facts:
-            said = names[explained]
+            label = names[explained]
             return Target(
-                name=said,
-                label=said.capitalize(),
-                classes=(f"without {said}", f"with {said}"),
+                name=label,
+                label=label.capitalize(),
+                classes=(f"without {label}", f"with {label}"),
                 task="multi_label",
                 labels=names,
                 label_index=explained,
@@ -288,9 +288,9 @@ def _read(
     """Images, labels (instance, label), and the part of each."""
     try:
         names = [f"{part}_{what}" for what in ("images", "labels") for part in _PARTS]
-        found = read_npz(file, names, limits)
-        images = [found[f"{part}_images"] for part in _PARTS]
-        labels = [found[f"{part}_labels"] for part in _PARTS]
+        arrays = read_npz(file, names, limits)
+        images = [arrays[f"{part}_images"] for part in _PARTS]
+        labels = [arrays[f"{part}_labels"] for part in _PARTS]
     except (KeyError, ValueError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise data_error(
             str(file.path),
@@ -298,7 +298,7 @@ def _read(
             "a file of MedMNIST",
             "delete it, and it is fetched again",
         ) from None
-    parts = np.repeat(range(3), [len(one) for one in images]).astype(np.int64)
+    parts = np.repeat(range(3), [len(part_images) for part_images in images]).astype(np.int64)
     whole = np.concatenate(labels).astype(np.int64)
     return np.concatenate(images), whole.reshape(len(whole), -1), parts
 

@@ -48,14 +48,14 @@ class MultiLabelDemo:
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without generating the data."""
-        found = self.rule.problems()
+        problems = self.rule.problems()
         if self.report_label > self.labels:
-            found.append(
+            problems.append(
                 f"dataset: `dataset.report_label` is {self.report_label}, and there are "
                 f"{self.labels} labels. Allowed: 1 to {self.labels}. What to do: choose one of "
                 "them."
             )
-        return found
+        return problems
 
     @property
     def nature(self) -> DataTraits:
@@ -71,16 +71,16 @@ class MultiLabelDemo:
 
         progress.start("Generate the data", 2)
         names = tuple(f"label_{i + 1}" for i in range(self.labels))
-        inputs, given = self._draw(seed)
+        inputs, labels = self._draw(seed)
         words = [*(f"word_{i + 1}" for i in range(self.features))]
         idle = [*(f"idle_{i + 1}" for i in range(_IDLE))]
-        frame = pd.DataFrame(np.column_stack([inputs, given]), columns=[*words, *idle, *names])
+        frame = pd.DataFrame(np.column_stack([inputs, labels]), columns=[*words, *idle, *names])
         progress.advance()
         source = TableSource(
             file="generated",
             sha256=self.source_digest(),
             description=_described(self.n),
-            columns={one: ColumnDeclaration(kind="numeric") for one in (*words, *idle)},
+            columns={name: ColumnDeclaration(kind="numeric") for name in (*words, *idle)},
             target=TargetRule(names[self.report_label - 1], favourable=1, labels=names),
         )
         dataset = assemble(encode(frame, source), source, self.rule, seed)
@@ -91,7 +91,7 @@ class MultiLabelDemo:
         """Counts, those that say nothing last, and labels of 0 and 1."""
         from sklearn.datasets import make_multilabel_classification
 
-        counts, given = make_multilabel_classification(
+        counts, labels = make_multilabel_classification(
             n_samples=self.n,
             n_features=self.features,
             n_classes=self.labels,
@@ -100,7 +100,7 @@ class MultiLabelDemo:
             random_state=seed,
         )
         idle = np.random.default_rng([seed, 9]).poisson(3.0, size=(self.n, _IDLE))
-        return np.column_stack([counts, idle]).astype(np.float64), given
+        return np.column_stack([counts, idle]).astype(np.float64), labels
 
 
 def _described(n: int) -> Description:

@@ -51,8 +51,8 @@ class OpenML(DeclaredTable):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the cache can tell: nothing is fetched."""
-        if found := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
-            return found
+        if problems := [*self._unidentified(), *self.rule.problems(), *self.target_problems()]:
+            return problems
         return self._table().problems() if self._kept.is_there else []
 
     @property
@@ -78,8 +78,8 @@ class OpenML(DeclaredTable):
 
     def _unidentified(self) -> list[str]:
         if (self.data_id is None) == (self.name is None):
-            found = "neither an id nor a name is set" if self.name is None else "both are set"
-            return [_identify(found)]
+            problem = "neither an id nor a name is set" if self.name is None else "both are set"
+            return [_identify(problem)]
         if self.data_id is not None and self.version is not None:
             return [_identify("`dataset.version` is set beside the id, which has one version")]
         return []
@@ -129,7 +129,7 @@ class OpenML(DeclaredTable):
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # retries and versions: told by our own messages
-            found = fetch_openml(
+            bunch = fetch_openml(
                 name=self.name,
                 version=self.version or "active",
                 data_id=self.data_id,
@@ -139,7 +139,7 @@ class OpenML(DeclaredTable):
                 n_retries=self.retries,
                 parser="auto",
             )
-        return found.frame, {key: found.details.get(key) for key in _KEPT}
+        return bunch.frame, {key: bunch.details.get(key) for key in _KEPT}
 
     # --- load -------------------------------------------------------------------------------------
 
@@ -155,18 +155,20 @@ class OpenML(DeclaredTable):
 
     def _table(self) -> TableFile:
         facts = self._kept.facts
-        shared = {one.name for one in fields(TableFile)} & {one.name for one in fields(self)}
-        told = {name: getattr(self, name) for name in sorted(shared)}
+        shared = {field.name for field in fields(TableFile)} & {
+            field.name for field in fields(self)
+        }
+        settings = {name: getattr(self, name) for name in sorted(shared)}
         where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
-        given = {
+        defaults = {
             "target": facts["default_target_attribute"],
             "title": facts["name"],
             "source": f"{where} (openml.org/d/{facts['id']})",
             "licence": facts["licence"] or "",
             "citation": _text(facts["citation"]),
         }
-        told |= {name: told[name] or value for name, value in given.items()}
-        return TableFile(path=str(self._kept.file), **told)
+        settings |= {name: settings[name] or value for name, value in defaults.items()}
+        return TableFile(path=str(self._kept.file), **settings)
 
 
 def _text(value: Any) -> str:
@@ -174,10 +176,10 @@ def _text(value: Any) -> str:
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value or "")
 
 
-def _identify(found: str) -> str:
+def _identify(problem: str) -> str:
     return error_text(
         "dataset",
-        found,
+        problem,
         "either an id, or a name with a version",
         "set `dataset.data_id=…`, or `dataset.name=…` with `dataset.version=…`",
     )

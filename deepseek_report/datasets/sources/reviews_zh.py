@@ -69,7 +69,7 @@ class ChineseReviews(Shares, Tokens):
         contents, sha256 = _read()
         corpus = _corpus(contents)
         progress.advance()
-        names = " and ".join(one.rpartition("/")[2] for one in _FILES)
+        names = " and ".join(file.rpartition("/")[2] for file in _FILES)
         source = TableSource(names, sha256, DESCRIPTION, {}, TargetRule("sentiment"))
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
@@ -78,13 +78,13 @@ class ChineseReviews(Shares, Tokens):
 
 def _read() -> tuple[list[bytes], str]:
     """What the two files hold, and their SHA-256."""
-    found = [packaged_bytes(*_PACKAGE, one) for one in _FILES]
-    return [raw for raw, _ in found], " ".join(sha256 for _, sha256 in found)
+    files = [packaged_bytes(*_PACKAGE, file) for file in _FILES]
+    return [raw for raw, _ in files], " ".join(sha256 for _, sha256 in files)
 
 
 def _corpus(contents: list[bytes]) -> Corpus:
     """The lines of both files, the positive ones first."""
-    positive, negative = (one.decode("utf-8").splitlines() for one in contents)
+    positive, negative = (content.decode("utf-8").splitlines() for content in contents)
     target = Target("sentiment", "Opinion", ("positive", "negative"), favourable=0, explained=1)
     labels = np.repeat(np.array([0, 1]), [len(positive), len(negative)])
     return Corpus([*positive, *negative], EncodedTarget(target, labels))

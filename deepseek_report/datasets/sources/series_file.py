@@ -85,21 +85,21 @@ class SeriesFile(DescribedArrays, WrittenFile):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config and the file's first line can tell."""
-        found = [*self.rule.problems(), *self.task_problems(self.targets)]
+        problems = [*self.rule.problems(), *self.task_problems(self.targets)]
         if self.path is None:
             return [
-                *found,
+                *problems,
                 error_text(
                     "dataset", "`dataset.path` is not set", "a file", "set `dataset.path=…`"
                 ),
             ]
         if problem := file_problem(Path(self.path)):
-            return [*found, problem]
+            return [*problems, problem]
         try:
             names = read_header(Path(self.path), self.form)
         except DataError as error:
-            return [*found, str(error)]
-        return [*found, *self._unknown(names), *self._two_roles()]
+            return [*problems, str(error)]
+        return [*problems, *self._unknown(names), *self._two_roles()]
 
     def _roles(self) -> list[tuple[str, str]]:
         """(field of the config, column)."""
@@ -107,17 +107,17 @@ class SeriesFile(DescribedArrays, WrittenFile):
         return [
             ("id", self.id),
             ("time", self.time),
-            *(("target", one) for one in self.targets),
-            *(("groups", one) for one in self.groups),
-            *(("compare_by", one) for one in self.compare_by),
-            *(("values", one) for one in self.values or ()),
+            *(("target", name) for name in self.targets),
+            *(("groups", name) for name in self.groups),
+            *(("compare_by", name) for name in self.compare_by),
+            *(("values", name) for name in self.values or ()),
             *entity,
         ]
 
     def _unknown(self, names: list[str]) -> list[str]:
-        found = not_columns(str(self.path), self._roles(), names)
-        if not found and not self._channels(names):
-            found.append(
+        problems = not_columns(str(self.path), self._roles(), names)
+        if not problems and not self._channels(names):
+            problems.append(
                 error_text(
                     str(self.path),
                     "no column holds values",
@@ -125,7 +125,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
                     "name the recorded columns: `dataset.values=[…]`",
                 )
             )
-        return found
+        return problems
 
     def _two_roles(self) -> list[str]:
         used = [
@@ -173,7 +173,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
         progress.start("Load the data", 3)
         path = Path(str(self.path))
         read = read_table(path, self.form)
-        channels = self._channels([str(one) for one in read.frame.columns])
+        channels = self._channels([str(name) for name in read.frame.columns])
         progress.advance()
         frame, numbers = self._numbers(read, channels, path.name)
         once = self._once(frame, path.name)
@@ -217,11 +217,11 @@ class SeriesFile(DescribedArrays, WrittenFile):
         for name in names:
             if different[name].any():
                 which = different.index[different[name]].tolist()
-                found = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
-                found += f"first in {which[0]!r}"
+                problem = f"`{name}` changes within {plural(len(which), 'series', 'series')}, "
+                problem += f"first in {which[0]!r}"
                 raise data_error(
                     file,
-                    found,
+                    problem,
                     "the same value in all rows of a series",
                     "give each series one value, or cut it into several ids",
                 )
@@ -248,7 +248,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
     ) -> Arrays:
         values = series.values[:, : self.most_steps]
         answer = self.answer(once, self.targets, file, decimal)
-        found = [
+        grouped = [
             attribute_of(once[name], kind, file, decimal) for name, kind in self.compared.items()
         ]
         units = self.units or {}
@@ -260,8 +260,8 @@ class SeriesFile(DescribedArrays, WrittenFile):
             target=answer.target,
             features=moments(values.shape[1], labels, [units.get(name) for name in channels]),
             layout=series_layout(values.shape[1], labels, self.window),
-            attributes=tuple(one for one, _ in found),
-            groups={one.name: codes for one, codes in found},
+            attributes=tuple(attribute for attribute, _ in grouped),
+            groups={attribute.name: codes for attribute, codes in grouped},
             together=self._together(once),
             notes=(*self._notes(series, values.shape[1]), *answer.notes),
         )

@@ -93,7 +93,8 @@ class SurfaceDefects(Shares):
         packaged_file(*_DEFECTS, "__init__.py")
         parts = [version(_DEFECTS[1])]
         parts += [
-            sha256_file(packaged_file(*_TEXTURES, f"data/{one}.png")) for one in self.textures
+            sha256_file(packaged_file(*_TEXTURES, f"data/{texture}.png"))
+            for texture in self.textures
         ]
         return sha256("\n".join(parts).encode()).hexdigest()
 
@@ -115,7 +116,7 @@ class SurfaceDefects(Shares):
         images, masks, drawn = self._draw(np.concatenate(crops), seed)
         together = GroupConstraint(parts=np.concatenate(parts), method=self._method())
         arrays = self._arrays(images, masks, drawn, together)
-        origin = Origin(", ".join(f"{one}.png" for one in self.textures), digest, DESCRIPTION)
+        origin = Origin(", ".join(f"{name}.png" for name in self.textures), digest, DESCRIPTION)
         dataset = as_dataset(arrays, origin, self.rule, seed)
         progress.advance()
         return dataset
@@ -137,9 +138,9 @@ class SurfaceDefects(Shares):
         images, masks = clean.astype(np.float64), np.zeros(clean.shape, dtype=bool)
         makers = _makers(self.size)
         with _seeded(int(chance.integers(2**31))):
-            for one in np.flatnonzero(defective):
-                maker = makers[self.kinds[drawn[one]]]
-                images[one], masks[one] = _with_defect(clean[one], maker)
+            for crop in np.flatnonzero(defective):
+                maker = makers[self.kinds[drawn[crop]]]
+                images[crop], masks[crop] = _with_defect(clean[crop], maker)
         return images, masks, drawn
 
     def _arrays(

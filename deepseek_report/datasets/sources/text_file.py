@@ -80,15 +80,15 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as the config, the file's name and its first line can tell."""
-        found = [*self._undeclared(), *self._rules()]
+        problems = [*self._undeclared(), *self._rules()]
         if self.path is None:
-            return found
+            return problems
         if (problem := file_problem(Path(self.path), SUFFIXES)) is not None:
-            return [*found, problem]
+            return [*problems, problem]
         try:
-            return [*found, *self._unknown_columns(self._names())]
+            return [*problems, *self._unknown_columns(self._names())]
         except DataError as error:
-            return [*found, str(error)]
+            return [*problems, str(error)]
 
     @property
     def nature(self) -> DataTraits:
@@ -157,19 +157,19 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
 
     def _unknown_columns(self, names: Sequence[str]) -> list[str]:
         """Names in the config that are not columns, and columns with two roles."""
-        asked = [
+        named = [
             *([("text", self.text)] if self.text is not None else []),
             *(("target", name) for name in self.targets),
             *(("sensitive", name) for name in self.sensitive),
             *(("compare_by", name) for name in self.compare_by),
             *(("columns", name) for name in self.columns),
         ]
-        roles = [name for where, name in asked if where != "columns"]
+        roles = [name for where, name in named if where != "columns"]
         twice = sorted({name for name in roles if roles.count(name) > 1})
         allowed, do = "one of text, target, sensitive, compare_by", "remove it from one"
         return [
-            *not_columns(str(self.path), asked, names),
-            *(error_text("dataset", f"`{one}` has two roles", allowed, do) for one in twice),
+            *not_columns(str(self.path), named, names),
+            *(error_text("dataset", f"`{name}` has two roles", allowed, do) for name in twice),
         ]
 
     # --- load -------------------------------------------------------------------------------------
@@ -205,10 +205,10 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
 
     def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
         column = frame[self.text]
-        texts = [str(one) for one in column.where(column.notna(), "")]
+        texts = [str(text) for text in column.where(column.notna(), "")]
         groups = [self._group(frame[name], file, decimal) for name in self.compared]
         attributes = tuple(attribute for attribute, _ in groups)
-        codes = {attribute.name: found for attribute, found in groups}
+        codes = {attribute.name: positions for attribute, positions in groups}
         answer = self._answer(frame, file, decimal)
         return Corpus(texts, answer, attributes, codes, answer.notes)
 
@@ -232,7 +232,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
             )
             name = self._reported(labels)
             rule = replace(rule, name=name, task="multi_label", labels=labels)
-            columns = {one: ColumnDeclaration(label=one) for one in labels}
+            columns = {label: ColumnDeclaration(label=label) for label in labels}
         cells = [read_cells(frame[name], name, decimal) for name in rule.columns]
         known = [columns.get(name, ColumnDeclaration()) for name in rule.columns]
         answer = encode_target(cells, known, rule, file)
@@ -258,7 +258,9 @@ def _read(path: Path, form: FileForm) -> ReadTable:
     read = read_json_lines(path, form) if is_json_lines(path) else read_table(path, form)
     return replace(
         read,
-        frame=read.frame.apply(lambda one: one.map(joined) if one.dtype == object else one),
+        frame=read.frame.apply(
+            lambda column: column.map(joined) if column.dtype == object else column
+        ),
     )
 
 

@@ -88,7 +88,7 @@ class Trace(Shares):
             target=Target(
                 name="failure",
                 label="Kind of failure",
-                classes=tuple(f"class {one}" for one in range(1, 5)),
+                classes=tuple(f"class {number}" for number in range(1, 5)),
                 explained=self.explained - 1,
             ),
             features=moments(steps, ("reading",), (None,)),
@@ -114,9 +114,9 @@ class Trace(Shares):
 
 def _read(raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
     """Series (instance, step, 1), labels from 0, and which are of the published test half."""
-    with np.load(io.BytesIO(raw), allow_pickle=False) as found:
-        halves = [(found[f"X_{half}"], found[f"y_{half}"]) for half in ("train", "test")]
-    series = np.concatenate([one for one, _ in halves]).astype(np.float64)
-    labels = np.concatenate([one for _, one in halves]).astype(np.int64) - 1
-    published = np.repeat([False, True], [len(one) for _, one in halves])
+    with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
+        halves = [(arrays[f"X_{half}"], arrays[f"y_{half}"]) for half in ("train", "test")]
+    series = np.concatenate([half for half, _ in halves]).astype(np.float64)
+    labels = np.concatenate([half for _, half in halves]).astype(np.int64) - 1
+    published = np.repeat([False, True], [len(half) for _, half in halves])
     return series, labels, published

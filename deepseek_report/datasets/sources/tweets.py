@@ -115,9 +115,9 @@ class Tweets(Shares, Tokens):
 
 
 def _corpus(frame: pd.DataFrame) -> Corpus:
-    found = [str(one) for one in frame["text"]]
-    texts = [repair(one, _KNOWN, _DAMAGED) for one in found]
-    repaired = sum(any(sign in one for sign in _KNOWN) for one in found)
+    raw_texts = [str(text) for text in frame["text"]]
+    texts = [repair(text, _KNOWN, _DAMAGED) for text in raw_texts]
+    repaired = sum(any(sign in text for sign in _KNOWN) for text in raw_texts)
     target = Target("sentiment", "Opinion", _CLASSES, favourable=2, explained=0)
     labels = frame["sentiment"].map({name: i for i, name in enumerate(_CLASSES)})
     airline = Attribute("airline", "Airline addressed", ("no airline", "an airline"), kind="other")

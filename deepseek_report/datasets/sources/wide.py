@@ -54,10 +54,10 @@ class Wide(Shares):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
-        found = self.rule.problems()
+        problems = self.rule.problems()
         blocks = self.features // self.block
         if self.informative > blocks:
-            found.append(
+            problems.append(
                 error_text(
                     "dataset",
                     f"{self.informative} informative columns in {blocks} blocks",
@@ -65,7 +65,7 @@ class Wide(Shares):
                     "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`",
                 )
             )
-        return found
+        return problems
 
     @property
     def nature(self) -> DataTraits:
@@ -98,7 +98,7 @@ class Wide(Shares):
             values=values,
             labels=labels,
             target=Target("group", "Group", ("group A", "group B")),
-            features=tuple(self._feature(one) for one in range(self.features)),
+            features=tuple(self._feature(position) for position in range(self.features)),
             truth=truth,
             notes=self._notes(columns, auc(odds, labels == 1)),
         )
@@ -125,7 +125,7 @@ class Wide(Shares):
         return Feature(f"x{place}", f"Column {place}", "numeric")
 
     def _notes(self, columns: NDArray[np.int64], best: float) -> tuple[Message, ...]:
-        names = [self._feature(int(one)).label for one in columns]
+        names = [self._feature(int(position)).label for position in columns]
         return (
             message(
                 "data_sets.wide.preparation.blocks",

@@ -76,7 +76,7 @@ class GroupConstraint:
 
 def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArray[np.int64]:
     """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
-    columns = [inputs, *(one[:, None].astype(np.float64) for one in more)]
+    columns = [inputs, *(labels[:, None].astype(np.float64) for labels in more)]
     whole = np.ascontiguousarray(np.concatenate(columns, axis=1)) + 0.0
     whole[np.isnan(whole)] = np.nan
     if not whole.shape[1]:
@@ -100,7 +100,10 @@ def draw_rows(labels: NDArray[np.int64], rows: int | None, seed: int) -> NDArray
     random = np.random.default_rng([seed, 1])
     exact = np.bincount(labels).astype(np.float64) * (rows / len(labels))
     wanted = _largest_remainder(exact, rows)
-    chosen = [random.permutation(np.flatnonzero(labels == one))[:n] for one, n in enumerate(wanted)]
+    chosen = [
+        random.permutation(np.flatnonzero(labels == class_index))[:n]
+        for class_index, n in enumerate(wanted)
+    ]
     return np.sort(np.concatenate(chosen))
 
 
@@ -117,10 +120,10 @@ def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.in
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    here, there = (np.unique(one, return_inverse=True)[1] for one in (first, second))
+    here, in_second = (np.unique(grouping, return_inverse=True)[1] for grouping in (first, second))
     n = int(here.max()) + 1
-    size = n + int(there.max()) + 1
-    edges = coo_array((np.ones(len(here)), (here, there + n)), shape=(size, size))
+    size = n + int(in_second.max()) + 1
+    edges = coo_array((np.ones(len(here)), (here, in_second + n)), shape=(size, size))
     return np.asarray(connected_components(edges, directed=False)[1][here], dtype=np.int64)
 
 
@@ -186,9 +189,9 @@ def _assign(
         mix = np.bincount(labels[rows], minlength=len(room))
         part[rows] = _roomiest(room, mix)
         room[:, part[rows[0]]] -= mix
-    for one in range(len(room)):
-        single = random.permutation(np.flatnonzero((part < 0) & (labels == one)))
-        part[single] = np.repeat(range(3), _fit(room[one], len(single)))
+    for class_index in range(len(room)):
+        single = random.permutation(np.flatnonzero((part < 0) & (labels == class_index)))
+        part[single] = np.repeat(range(3), _fit(room[class_index], len(single)))
     return part
 
 
@@ -209,7 +212,7 @@ def _sets(
     ends = np.cumsum(sizes)
     several = random.permutation(np.flatnonzero(sizes > 1))
     several = several[np.argsort(-sizes[several], kind="stable")]
-    return [order[ends[one] - sizes[one] : ends[one]] for one in several]
+    return [order[ends[unit] - sizes[unit] : ends[unit]] for unit in several]
 
 
 def _roomiest(room: NDArray[np.int64], mix: NDArray[np.int64]) -> int:

@@ -27,13 +27,13 @@ def bands(values: NDArray[np.float64], most: int = BANDS) -> NDArray[np.int64]:
     """(instance,) position of the band of each value; equal values are in the same band."""
     n = max(1, min(most, len(values) // FEWEST_IN_BAND))
     edges = np.unique(np.quantile(values, np.arange(1, n) / n))
-    found = np.searchsorted(edges, values, side="right")
-    return np.unique(found, return_inverse=True)[1].astype(np.int64)
+    places = np.searchsorted(edges, values, side="right")
+    return np.unique(places, return_inverse=True)[1].astype(np.int64)
 
 
-def _combinations(reported: NDArray[np.int64], given: NDArray[np.int64]) -> NDArray[np.int64]:
+def _combinations(reported: NDArray[np.int64], all_labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The combinations with enough rows, the rest by the reported label alone."""
-    each = np.unique(given, axis=0, return_inverse=True)[1].ravel()
+    each = np.unique(all_labels, axis=0, return_inverse=True)[1].ravel()
     rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION
     pooled = np.where(rare, reported - 2, each)  # −2 and −1: rare, without and with the label
     return np.unique(pooled, return_inverse=True)[1].astype(np.int64)

@@ -110,7 +110,7 @@ def attention_layers(module: Any, inputs: Array) -> list[Array]:
 
     with embedding_gradients.evaluating(module), torch.no_grad():
         _, traces = module.trace(embedding_gradients.as_tensor(module, inputs))
-    layers = [combine(one.attention, one.routes) for one in traces if one.attention]
+    layers = [combine(trace.attention, trace.routes) for trace in traces if trace.attention]
     if not layers:
         raise NotApplicableError(message("explainer_refusals.no_attention"))
     return layers
@@ -130,7 +130,9 @@ def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None
     -------
     (instance, query, key); rows sum to 1.
     """
-    maps = {name: one.double().cpu().numpy() for name, one in attention.items()}
+    maps = {
+        name: branch_weights.double().cpu().numpy() for name, branch_weights in attention.items()
+    }
     heads = np.concatenate([maps[name] for name in sorted(maps)], axis=1)
     if routes is None:
         return np.asarray(heads.mean(axis=1))
@@ -187,5 +189,5 @@ def _reading(module: Any, inputs: Array) -> Array | None:
     if not isinstance(module, SaysWhatIsRead):
         return None
     with embedding_gradients.evaluating(module), torch.no_grad():
-        found = module.reading(embedding_gradients.as_tensor(module, inputs))
-    return np.asarray(found.double().cpu().numpy())
+        shares = module.reading(embedding_gradients.as_tensor(module, inputs))
+    return np.asarray(shares.double().cpu().numpy())

@@ -80,7 +80,7 @@ class InputXGradient(ExplainerPart):
             method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
             for part in chunks(n, self.chunk):
                 embedded = embedding_gradients.embed(module, context.inputs[part]).requires_grad_()
-                found = embedding_gradients.per_unit(method.attribute(embedded))
-                values[part] = sum_units(found, module.unit_features, values.shape[1])
+                per_unit = embedding_gradients.per_unit(method.attribute(embedded))
+                values[part] = sum_units(per_unit, module.unit_features, values.shape[1])
                 context.progress.advance(part.stop - part.start)
         return values

@@ -113,23 +113,23 @@ class IntegratedGradients(ExplainerPart):
             for part in chunks(n, self.chunk):
                 embedded = embedding_gradients.embed(module, context.inputs[part])
                 reference = embedding_gradients.embed(module, baseline[part])
-                found = embedding_gradients.per_unit(
+                per_unit = embedding_gradients.per_unit(
                     self._integrate(method.attribute, embedded, reference)
                 )
-                values[part] = sum_units(found, module.unit_features, values.shape[1])
+                values[part] = sum_units(per_unit, module.unit_features, values.shape[1])
                 context.progress.advance(part.stop - part.start)
         return values
 
     def _integrate(
         self, attribute: Callable[..., Any], embedded: Tensor, reference: Tensor
     ) -> Tensor:
-        found: Tensor = attribute(
+        integral: Tensor = attribute(
             embedded,
             baselines=reference,
             n_steps=self.n_steps,
             method=self.rule,
         )
-        return found
+        return integral
 
 
 def _about_baseline(baseline: Array) -> dict[str, Any]:

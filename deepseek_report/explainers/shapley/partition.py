@@ -76,10 +76,10 @@ def groups_of(order: Ints, most: int, effects: Array | None = None) -> Ints:
         start, stop = bounds[at]
         middle = middle_of(start, stop)
         bounds[at : at + 1] = [(start, middle), (middle, stop)]
-    found = np.empty(len(order), dtype=np.int64)
+    groups = np.empty(len(order), dtype=np.int64)
     for group, (start, stop) in enumerate(bounds):
-        found[order[start:stop]] = group
-    return found
+        groups[order[start:stop]] = group
+    return groups
 
 
 def _weight(part: tuple[int, int], sums: Array) -> float:

@@ -89,8 +89,8 @@ def _outputs_at(orders: Ints, cuts: Ints, ask: Ask) -> tuple[Array, Array]:
     first = ranks[:, None, :] < cuts[:, :, None]
     kept = np.stack([first, ~first], axis=2)
     rounds = np.repeat(np.arange(len(orders)), 2 * cuts.shape[1])
-    found = ask(kept.reshape(-1, orders.shape[1]), rounds).reshape(*cuts.shape, 2)
-    return found[..., 0], found[..., 1]
+    outputs = ask(kept.reshape(-1, orders.shape[1]), rounds).reshape(*cuts.shape, 2)
+    return outputs[..., 0], outputs[..., 1]
 
 
 class _FlippedOrders:

@@ -192,9 +192,11 @@ class Shap(ShapSettings, ExplainerPart):
         if self.reference == "baseline":
             rounds = 1 if algorithm == "exact" else self.rounds
         if self.reference == "baseline" or algorithm == "owen":
-            asked = rounds * self.evaluations(algorithm, n_features, rounds)
+            questions = rounds * self.evaluations(algorithm, n_features, rounds)
             before = planned_questions(self.screening, n_features) if algorithm == "owen" else 0
-            return n_instances * (1 + asked) + self._for_base(n_instances, n_background) + before
+            return (
+                n_instances * (1 + questions) + self._for_base(n_instances, n_background) + before
+            )
         coalitions = 2**n_features if algorithm == "exact" else 2 * n_features + 1
         return n_background + n_instances * (1 + rounds * rows * coalitions)
 

@@ -74,47 +74,47 @@ class Players:
 
     def values(self, index: int) -> Array:
         """(round, column) for one instance; players that are not there get 0."""
-        there = np.flatnonzero(self.present[index])
-        found = np.zeros((self.rounds, self.present.shape[1]))
-        if len(there):
-            estimates = self._estimates(index, there)
-            found[:, there] = estimates.values
+        players = np.flatnonzero(self.present[index])
+        values = np.zeros((self.rounds, self.present.shape[1]))
+        if len(players):
+            estimates = self._estimates(index, players)
+            values[:, players] = estimates.values
             self.parts.append(estimates.parts)
-        return spread_evenly(found, self.owners)
+        return spread_evenly(values, self.owners)
 
-    def _estimates(self, index: int, there: Ints) -> player_orders.Estimates:
+    def _estimates(self, index: int, players: Ints) -> player_orders.Estimates:
         def ask(kept: Bools, rounds: Ints) -> Array:
             whole = np.ones((len(kept), self.present.shape[1]), dtype=bool)
-            whole[:, there] = kept
+            whole[:, players] = kept
             return self._outputs(index, whole, rounds)
 
         ends = np.stack(
             [self.at_reference[:, index], np.full(self.rounds, self.predictions[index])], axis=1
         )
         if self.algorithm == "exact":
-            return player_orders.all_coalitions(len(there), self.rounds, ask)
+            return player_orders.all_coalitions(len(players), self.rounds, ask)
         position = int(self.context.positions[index])
         rng = np.random.default_rng(seed_of(self.context.seed, position))
         if self.algorithm == "permutation":
-            drawn = player_orders.random_orders(len(there), self.rounds, rng)
+            drawn = player_orders.random_orders(len(players), self.rounds, rng)
             return player_orders.every_share(drawn, ends, ask)
         kept = self.partition[self.present[index][self.partition]]
-        local = np.searchsorted(there, kept)
+        local = np.searchsorted(players, kept)
         drawn = player_orders.flipped_orders(local, self.rounds, rng)
-        cuts = self.config.cuts("owen", len(there), self.rounds)
+        cuts = self.config.cuts("owen", len(players), self.rounds)
         return player_orders.largest_shares(local, drawn, ends, cuts, ask)
 
     def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Array:
         """Outputs where the columns of players that are not kept are those of the reference."""
         row, references = self.context.inputs[index], self.references[:, index]
         size = max(1, _MOST_CELLS // len(row))
-        found = [
+        outputs = [
             self.context.output(
                 np.where(kept[part][:, self.owners], row, references[rounds[part]]),
             )
             for part in (slice(k, k + size) for k in range(0, len(kept), size))
         ]
-        return np.concatenate(found) if found else np.zeros(0)
+        return np.concatenate(outputs) if outputs else np.zeros(0)
 
 
 #: Numbers in one call of the model, so that a long series does not fill the memory.

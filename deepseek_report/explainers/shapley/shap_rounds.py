@@ -113,22 +113,22 @@ class Rounds:
 
     def _each(self, explainers: list[Any], part: slice) -> Array:
         rows = zip(self.context.inputs[part], self.context.positions[part], strict=True)
-        found = [
+        values = [
             [self._one(explainer, round_, row, int(position)) for row, position in rows]
             for rows in [list(rows)]
             for round_, explainer in enumerate(explainers)
         ]
-        return np.array(found)
+        return np.array(values)
 
     def _one(self, explainer: Any, round_: int, row: Array, position: int) -> Array:
         np.random.seed(seed_of(self.context.seed, round_, position))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
         evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1
         more = {"interactions": 1} if self.algorithm == "exact" else {}
-        found = explainer.explain_row(
+        result = explainer.explain_row(
             row, max_evals=evaluations, outputs=None, silent=True, **options, **more
         )
-        return np.asarray(found["values"], dtype=np.float64)
+        return np.asarray(result["values"], dtype=np.float64)
 
     def _probability(self, rows: Array) -> Array:
         return self.context.output(rows)

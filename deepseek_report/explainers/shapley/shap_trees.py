@@ -45,11 +45,11 @@ def tree_values(context: ExplainContext) -> tuple[Array, float]:
         feature_perturbation="interventional",
         model_output="raw" if context.is_number else "probability",
     )
-    found = explainer.shap_values(classifier.columns(context.inputs), check_additivity=False)
+    values = explainer.shap_values(classifier.columns(context.inputs), check_additivity=False)
     base = np.ravel(explainer.expected_value)
     if context.is_number:
-        return np.asarray(found), float(base[0])
-    return _of_target(np.asarray(found), base, context.target)
+        return np.asarray(values), float(base[0])
+    return _of_target(np.asarray(values), base, context.target)
 
 
 def check_additivity(values: Array, base: float, outputs: Array) -> None:

@@ -112,14 +112,14 @@ class Lime(ExplainerPart):
         from deepseek_report.explainers.surrogates.lime_players import OnOff
 
         on_off = OnOff(context, self.kernel_width, self.columns_up_to, self.screening)
-        told = "groups" if on_off.are_joined else "players"
+        unit = "groups" if on_off.are_joined else "players"
         meaning = message(
-            f"explainer_notes.lime.{told}.{kind.name}",
+            f"explainer_notes.lime.{unit}.{kind.name}",
             number=number,
             spread=not on_off.are_columns,
         )
         variant = message(
-            f"explainer_variants.lime_{told}.{kind.name}", groups=on_off.groups, rows=rows
+            f"explainer_variants.lime_{unit}.{kind.name}", groups=on_off.groups, rows=rows
         )
         return on_off.fit_all(rows, self.ridge), variant, (meaning, *on_off.notes)
 

@@ -52,9 +52,9 @@ class OnOff:
         schema = context.classifier.schema
         kind = kind_of(schema)
         self.references = kind.baseline(context.inputs, context.background)
-        self.owners, self.there = schema.owners, kind.present(context.inputs)
+        self.owners, self.present = schema.owners, kind.present(context.inputs)
         self.notes: tuple[Message, ...] = ()
-        self.are_joined = self.there.shape[1] > most
+        self.are_joined = self.present.shape[1] > most
         if self.are_joined:
             effects = elementary_effects(context, screening) if screening else None
             order = partition_order(schema, context.background, effects, most)
@@ -62,8 +62,8 @@ class OnOff:
             if screening:
                 self.notes = (about_screening(screening, len(order)),)
             self.owners = groups[self.owners]
-            self.there = player_sums(self.there.astype(np.float64), groups) > 0
-        self.groups = self.there.shape[1]
+            self.present = player_sums(self.present.astype(np.float64), groups) > 0
+        self.groups = self.present.shape[1]
         self.are_columns = self.groups == len(self.owners)
         width = kernel_width or KERNEL_WIDTH
         self.base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / width**2)))
@@ -78,43 +78,43 @@ class OnOff:
     def _fit(self, index: int, num_samples: int, ridge: Ridge) -> PlayerFit:
         position = int(self.context.positions[index])
         rng = np.random.default_rng(seed_of(self.context.seed, position))
-        there = np.flatnonzero(self.there[index])
+        players = np.flatnonzero(self.present[index])
         kept = np.ones((num_samples, self.groups), dtype=bool)
-        kept[1:, there] = rng.random((num_samples - 1, len(there))) < 0.5
+        kept[1:, players] = rng.random((num_samples - 1, len(players))) < 0.5
         answers = self._answers(index, kept)
-        on = kept[:, there].astype(np.float64)
+        on = kept[:, players].astype(np.float64)
         _, _, fidelity, _ = self.base.explain_instance_with_data(
             on,
             answers[:, None],
             cosine_distances(on),
             label=0,
-            num_features=len(there),
+            num_features=len(players),
             feature_selection="none",
             model_regressor=ridge,
         )
         return PlayerFit(
-            values=self._spread(there, ridge.coef_),
-            standard_error=self._spread(there, ridge.standard_error_),
+            values=self._spread(players, ridge.coef_),
+            standard_error=self._spread(players, ridge.standard_error_),
             base=ridge.intercept_,
             prediction=float(answers[0]),
             fidelity=float(fidelity),
         )
 
-    def _spread(self, there: NDArray[np.int64], found: Array) -> Array:
+    def _spread(self, players: NDArray[np.int64], coefficients: Array) -> Array:
         values = np.zeros(self.groups)
-        values[there] = found
+        values[players] = coefficients
         return spread_evenly(values, self.owners)
 
     def _answers(self, index: int, kept: Bools) -> Array:
         """(neighbour,) outputs; the first neighbour is the instance itself."""
         row, reference = self.context.inputs[index], self.references[index]
         size = max(1, _MOST_CELLS // len(row))
-        found = []
+        outputs = []
         for start in range(0, len(kept), size):
             part = slice(start, start + size)
             rows = np.where(kept[part][:, self.owners], row, reference)
-            found.append(self.context.output(rows))
-        return np.concatenate(found).astype(np.float64)
+            outputs.append(self.context.output(rows))
+        return np.concatenate(outputs).astype(np.float64)
 
 
 def cosine_distances(on: Array) -> Array:

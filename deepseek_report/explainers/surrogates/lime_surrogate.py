@@ -130,7 +130,7 @@ class Neighbourhoods:
         self.lime.random_state = np.random.RandomState(seed)
         target, codes = self.context.target, self.codes[index]
         answers: list[Array] = []
-        found = self.lime.explain_instance(
+        explanation = self.lime.explain_instance(
             codes.astype(np.float64),
             partial(self._ask, index, np.random.default_rng(seed), answers),
             labels=(target,),
@@ -144,7 +144,7 @@ class Neighbourhoods:
             standard_error=ridge.standard_error_ * (1 - same),
             base=ridge.intercept_ + float(ridge.coef_ @ same),
             prediction=float(answers[0][target]),
-            fidelity=float(found.score),
+            fidelity=float(explanation.score),
         )
 
     def _ask(
@@ -161,9 +161,13 @@ class Neighbourhoods:
         ]
         rows = np.stack(columns, axis=1)
         rows[0] = self.context.inputs[index]
-        found = self.context.classifier.probabilities(rows).astype(np.float64)
-        answers.append(found[0])
-        return np.hstack([found, 1 - found]) if self.context.is_number else found
+        probabilities = self.context.classifier.probabilities(rows).astype(np.float64)
+        answers.append(probabilities[0])
+        return (
+            np.hstack([probabilities, 1 - probabilities])
+            if self.context.is_number
+            else probabilities
+        )
 
     def _encode(self, rows: Array) -> NDArray[np.int64]:
         return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)

@@ -70,8 +70,8 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
         best = self.booster.attr("best_iteration")
         rounds = (0, int(best) + 1) if best is not None else (0, 0)
         margin = self.objective == "multi:softmax"
-        found = self.booster.predict(data, output_margin=margin, iteration_range=rounds)
-        return np.asarray(found, dtype=np.float64)
+        output = self.booster.predict(data, output_margin=margin, iteration_range=rounds)
+        return np.asarray(output, dtype=np.float64)
 
 
 class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
@@ -79,15 +79,15 @@ class LoadedClassifier(ClassifierMixin, LoadedBooster):  # type: ignore[misc]  #
 
     def predict_proba(self, table: Any) -> Floats:
         """(instance, class) probabilities in the order of the booster's own numbers."""
-        found = self._raw(table)
+        output = self._raw(table)
         if self.objective == "multi:softmax":
-            powers = np.exp(found - found.max(axis=1, keepdims=True))
+            powers = np.exp(output - output.max(axis=1, keepdims=True))
             return np.asarray(powers / powers.sum(axis=1, keepdims=True))
         if self.objective in _MANY:
-            return np.asarray(found / found.sum(axis=1, keepdims=True))
+            return np.asarray(output / output.sum(axis=1, keepdims=True))
         if self.objective == "binary:logitraw":
-            found = 1 / (1 + np.exp(-found))
-        return np.stack([1 - found, found], axis=1)
+            output = 1 / (1 + np.exp(-output))
+        return np.stack([1 - output, output], axis=1)
 
 
 class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # untyped library
@@ -100,9 +100,9 @@ class LoadedRegressor(RegressorMixin, LoadedBooster):  # type: ignore[misc]  # u
 
 def _names(booster: LoadedBooster) -> list[str] | None:
     if booster.library == "xgboost":
-        found = booster.booster.feature_names
-        return None if found is None else [str(one) for one in found]
-    names = [str(one) for one in booster.booster.feature_name()]
+        trained_names = booster.booster.feature_names
+        return None if trained_names is None else [str(name) for name in trained_names]
+    names = [str(name) for name in booster.booster.feature_name()]
     made_up = names == [f"Column_{k}" for k in range(len(names))]
     return None if made_up else names
 

@@ -14,7 +14,9 @@ from deepseek_report.errors import ConfigError
 _FALSE, _TRUE = {"0", "no", "false"}, {"1", "yes", "true"}
 
 
-def match_classes(given: Sequence[Any], target: Target, declared: Sequence[Any] = ()) -> list[int]:
+def match_classes(
+    model_classes: Sequence[Any], target: Target, declared: Sequence[Any] = ()
+) -> list[int]:
     """For each class of the model its position in the target.
 
     Classes match by the values of the label column ("no", 0, True) or by the names that the report
@@ -22,27 +24,27 @@ def match_classes(given: Sequence[Any], target: Target, declared: Sequence[Any] 
 
     Parameters
     ----------
-    given : the model's own classes, as its library holds them.
+    model_classes : the model's own, as its library holds them.
     declared : the classes of the data in the model's order, where the config says it.
 
     Raises
     ------
     ConfigError : they cannot be told apart, or the model knows one that the data do not have.
     """
-    named = list(declared) or list(given)
-    if len(named) != len(given):
+    named = list(declared) or list(model_classes)
+    if len(named) != len(model_classes):
         raise ConfigError(
-            f"model.classes names {len(named)} classes, and the model has {len(given)}"
+            f"model.classes names {len(named)} classes, and the model has {len(model_classes)}"
         )
-    texts = [class_text(one) for one in named]
+    texts = [class_text(named_class) for named_class in named]
     codes, names = list(target.codes), list(target.classes)
     by_code, by_name = _positions(texts, codes), _positions(texts, names)
     if by_code and by_name and by_code != by_name:
         raise ConfigError(_ambiguous(texts, target))
-    found = by_code or by_name or _by_truth(texts, codes or names)
-    if not found:
+    positions = by_code or by_name or _by_truth(texts, codes or names)
+    if not positions:
         raise ConfigError(_unmatched(texts, target, bool(declared)))
-    return found
+    return positions
 
 
 def class_text(value: Any) -> str:
@@ -60,7 +62,7 @@ def _positions(texts: Sequence[str], known: Sequence[str]) -> list[int]:
     """The position of each text, or nothing where one is not known or comes twice."""
     if len(set(texts)) < len(texts) or not set(texts) <= set(known):
         return []
-    return [known.index(one) for one in texts]
+    return [known.index(text) for text in texts]
 
 
 def _by_truth(texts: Sequence[str], known: Sequence[str]) -> list[int]:
@@ -70,10 +72,10 @@ def _by_truth(texts: Sequence[str], known: Sequence[str]) -> list[int]:
 
 
 def _truths(texts: Sequence[str]) -> list[str]:
-    lowered = [one.lower() for one in texts]
+    lowered = [text.lower() for text in texts]
     if len(texts) != 2 or not set(lowered) <= _FALSE | _TRUE:
         return []
-    truths = ["1" if one in _TRUE else "0" for one in lowered]
+    truths = ["1" if text in _TRUE else "0" for text in lowered]
     return truths if len(set(truths)) == 2 else []
 
 
@@ -92,7 +94,7 @@ def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:
         f"{who} the classes {_listed(texts)}, and the label column “{target.name}” holds "
         f"{_listed(ours)}"
     )
-    if declared or not all(one.isdigit() for one in texts):
+    if declared or not all(value.isdigit() for value in texts):
         return f"{text}; use the data that it was fitted on, or name the classes as they are there"
     example = ",".join(ours)
     return (
@@ -102,4 +104,4 @@ def _unmatched(texts: Sequence[str], target: Target, declared: bool) -> str:
 
 
 def _listed(texts: Sequence[str]) -> str:
-    return ", ".join(f"“{one}”" for one in texts)
+    return ", ".join(f"“{text}”" for text in texts)

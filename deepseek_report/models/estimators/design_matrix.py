@@ -53,13 +53,13 @@ def names_of(estimator: Any, schema: Schema) -> list[str] | None:
 
     A column of the data whose blanks lightgbm wrote as underscores has its own name again.
     """
-    found = getattr(estimator, "feature_names_in_", None)
-    if found is None:
+    fitted_names = getattr(estimator, "feature_names_in_", None)
+    if fitted_names is None:
         return None
     written = {name.replace(" ", "_"): name for name in schema.names}
     written |= {name: name for name in schema.names}
     renamed = written if getattr(estimator, "library", "") == "lightgbm" else {}
-    return [renamed.get(str(one), str(one)) for one in found]
+    return [renamed.get(str(name), str(name)) for name in fitted_names]
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Frame:
 def has_numeric_codes(feature: Feature) -> bool:
     """Whether the source writes the values of a feature as numbers."""
     try:
-        return feature.is_numeric or bool([float(one.code) for one in feature.categories])
+        return feature.is_numeric or bool([float(category.code) for category in feature.categories])
     except ValueError:
         return False
 

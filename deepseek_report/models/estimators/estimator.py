@@ -86,16 +86,19 @@ class Fitted:
         if not task_of(target).decides:
             return np.asarray(self._ask("predict", inputs), dtype=np.float64).reshape(-1, 1)
         if self._several:
-            given = self.label_probabilities(inputs)[:, target.label_index]
-            return np.stack([1 - given, given], axis=1)
-        found = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
-        return scaled(found, self.positions(), len(target.classes))
+            probability = self.label_probabilities(inputs)[:, target.label_index]
+            return np.stack([1 - probability, probability], axis=1)
+        probabilities = np.asarray(self._ask("predict_proba", inputs), dtype=np.float64)
+        return scaled(probabilities, self.positions(), len(target.classes))
 
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label), each between `LEAST` and 1 − `LEAST`."""
         shares = self._ask("predict_proba", inputs) if len(inputs) else []
         parts = zip(shares, self.estimator.classes_, strict=False)
-        columns = [scaled(np.asarray(one), [int(c) for c in own], 2)[:, 1] for one, own in parts]
+        columns = [
+            scaled(np.asarray(shares_of_label), [int(c) for c in own], 2)[:, 1]
+            for shares_of_label, own in parts
+        ]
         target = self.schema.target
         empty = np.empty((0, task_of(target).n_outputs(target)))
         return np.stack(columns, axis=1) if columns else empty
@@ -140,10 +143,10 @@ class Fitted:
         ------
         ConfigError : one that was fitted elsewhere has other classes than the data.
         """
-        given = list(self.estimator.classes_)
+        own = list(self.estimator.classes_)
         if not self.loaded:  # fitted here, on the positions themselves
-            return [int(one) for one in given]
-        return match_classes(given, self.schema.target, self.named_classes)
+            return [int(class_code) for class_code in own]
+        return match_classes(own, self.schema.target, self.named_classes)
 
 
 class EstimatorClassifier:
@@ -177,13 +180,13 @@ class EstimatorClassifier:
     def probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), rows sum to 1; a number stays as it is."""
         self.calls += len(inputs)
-        found: Floats = self.module.probabilities(np.asarray(inputs, dtype=np.float64))
-        return found
+        probabilities: Floats = self.module.probabilities(np.asarray(inputs, dtype=np.float64))
+        return probabilities
 
     def logits(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, class), logs of the probabilities, or the number."""
-        found = self.probabilities(inputs)
-        return np.log(found) if task_of(self.schema.target).decides else found
+        probabilities = self.probabilities(inputs)
+        return np.log(probabilities) if task_of(self.schema.target).decides else probabilities
 
     def log_odds(self, inputs: Floats, target: int) -> Floats:
         """(instance, feature) -> (instance,) log p / (1 − p) of the target class, or the number."""
@@ -192,8 +195,10 @@ class EstimatorClassifier:
     def label_probabilities(self, inputs: Floats) -> Floats:
         """(instance, feature) -> (instance, label) of a multi-label target, each in [0, 1]."""
         self.calls += len(inputs)
-        found: Floats = self.module.label_probabilities(np.asarray(inputs, dtype=np.float64))
-        return found
+        probabilities: Floats = self.module.label_probabilities(
+            np.asarray(inputs, dtype=np.float64)
+        )
+        return probabilities
 
     def randomised(self, seed: int) -> EstimatorClassifier:
         """An estimator has no weights that could be drawn anew."""
@@ -201,10 +206,10 @@ class EstimatorClassifier:
         raise NotApplicableError(message("model_refusals.no_weights", model=self.name))
 
 
-def scaled(found: Floats, positions: list[int], classes: int) -> Floats:
+def scaled(probabilities: Floats, positions: list[int], classes: int) -> Floats:
     """(instance, class) at these positions, each at least `LEAST`, rows sum to 1."""
-    shares = np.full((len(found), classes), LEAST)
-    shares[:, positions] = np.maximum(found, LEAST)
+    shares = np.full((len(probabilities), classes), LEAST)
+    shares[:, positions] = np.maximum(probabilities, LEAST)
     scaled: Floats = shares / shares.sum(axis=1, keepdims=True)
     return scaled
 

@@ -55,8 +55,8 @@ class EstimatorTrainer:
         if not self.loaded:
             module.fit(dataset.train)
         seconds = time.perf_counter() - started
-        said = module.probabilities(dataset.train.inputs[:_CHECKED])
-        save_arrays(folder / CHECK, probabilities=said)
+        answers = module.probabilities(dataset.train.inputs[:_CHECKED])
+        save_arrays(folder / CHECK, probabilities=answers)
         rows = 0 if self.loaded else len(dataset.train)
         write_folder(folder, module.describe(), seed, rows, seconds, self.origin)
         progress.advance()
@@ -81,9 +81,9 @@ def fit_again(built: Fitted, train: Split, folder: Path, *, seeded: bool) -> Non
 def check(built: Fitted, train: Split, folder: Path) -> None:
     """Raise ArtifactError where the estimator predicts something else than after its training."""
     expected = load_arrays(folder / CHECK)["probabilities"]
-    found = built.probabilities(train.inputs[: len(expected)])
-    same = found.shape == expected.shape
-    apart = np.abs(found - expected) / np.maximum(np.abs(expected), 1.0) if same else np.inf
+    answers = built.probabilities(train.inputs[: len(expected)])
+    same = answers.shape == expected.shape
+    apart = np.abs(answers - expected) / np.maximum(np.abs(expected), 1.0) if same else np.inf
     difference = np.max(apart, initial=0.0)
     if difference > _LARGEST_DIFFERENCE:
         raise ArtifactError(

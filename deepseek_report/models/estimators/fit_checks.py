@@ -21,15 +21,15 @@ _SHOWN = 5
 _TRIED = 3
 
 
-def fit_problems(fitted: Fitted, train: Split, *, told: bool) -> list[str]:
+def fit_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
     """Every reason why a fitted estimator cannot be asked about these data.
 
     Parameters
     ----------
-    told : whether the config names the encoding.
+    declared : whether the config names the encoding.
     """
-    found = [*_class_problems(fitted), *_column_problems(fitted, told=told)]
-    return found or list(_trial(fitted, train))
+    problems = [*_class_problems(fitted), *_column_problems(fitted, declared=declared)]
+    return problems or list(_trial(fitted, train))
 
 
 def _class_problems(fitted: Fitted) -> Iterator[str]:
@@ -47,7 +47,7 @@ def _class_problems(fitted: Fitted) -> Iterator[str]:
         yield str(error)
 
 
-def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
+def _column_problems(fitted: Fitted, *, declared: bool) -> list[str]:
     names, schema = names_of(fitted.estimator, fitted.schema), fitted.schema
     if fitted.encoding == "words":
         name = type(fitted.estimator).__name__
@@ -58,7 +58,7 @@ def _column_problems(fitted: Fitted, *, told: bool) -> list[str]:
         ]
     if fitted.encoding in {"frame", "given"} and names is not None:
         return list(_unknown_names(names, schema))
-    problems = list(_positions_for_codes(fitted, told=told))
+    problems = list(_positions_for_codes(fitted, declared=declared))
     return problems or list(_other_width(fitted))
 
 
@@ -86,21 +86,29 @@ def _unknown_names(names: Sequence[str], schema: Schema) -> Iterator[str]:
 
 def _one_hot_of(name: str, known: Sequence[str]) -> str:
     """The longest feature that a column name starts with: `sex_female` -> `sex`."""
-    starts = [one for one in known if name.startswith((f"{one}_", f"{one}=", f"{one}-"))]
+    starts = [
+        known_name
+        for known_name in known
+        if name.startswith((f"{known_name}_", f"{known_name}=", f"{known_name}-"))
+    ]
     return max(starts, key=len, default="")
 
 
-def _positions_for_codes(fitted: Fitted, *, told: bool) -> Iterator[str]:
+def _positions_for_codes(fitted: Fitted, *, declared: bool) -> Iterator[str]:
     """Categories reach a model without names as numbers, which must be those that it knows."""
     if fitted.encoding == "frame":
-        texts = [one.name for one in fitted.schema.features if not has_numeric_codes(one)]
+        texts = [
+            feature.name for feature in fitted.schema.features if not has_numeric_codes(feature)
+        ]
         if texts:
             yield (
                 f"the model reads numbers, and {_listed(texts)} {_hold(texts)} texts here; give "
                 "the file with the numbers that it was fitted on"
             )
-    elif fitted.encoding == "codes" and not told:
-        moved = [one.name for one in fitted.schema.features if not _counts_from_zero(one)]
+    elif fitted.encoding == "codes" and not declared:
+        moved = [
+            feature.name for feature in fitted.schema.features if not _counts_from_zero(feature)
+        ]
         if moved:
             yield (
                 "the model was fitted without column names, so nobody can tell which numbers stood "
@@ -116,18 +124,18 @@ def _hold(names: Sequence[str]) -> str:
 
 def _counts_from_zero(feature: Feature) -> bool:
     """Whether the values of the source are the positions themselves."""
-    codes = [one.code for one in feature.categories]
+    codes = [category.code for category in feature.categories]
     return feature.is_numeric or codes == [str(k) for k in range(len(codes))]
 
 
 def _other_width(fitted: Fitted) -> Iterator[str]:
     wanted = getattr(fitted.estimator, "n_features_in_", None)
     inputs = np.zeros((1, len(fitted.schema.features)))
-    given = np.asarray(fitted.columns.transform(inputs)).shape[1]
-    if wanted is None or int(wanted) == given:
+    width = np.asarray(fitted.columns.transform(inputs)).shape[1]
+    if wanted is None or int(wanted) == width:
         return
     yield (
-        f"the model was fitted on {int(wanted)} columns, and it would be given {given}: "
+        f"the model was fitted on {int(wanted)} columns, and it would be given {width}: "
         f"{_listed(fitted.schema.names, 12)}; use `dataset.drop` and the order of the file so that "
         "they are the same, or fit it on a table with column names"
     )
@@ -151,5 +159,5 @@ def _trial(fitted: Fitted, train: Split) -> Iterator[str]:
 
 
 def _listed(names: Sequence[str], most: int = _SHOWN) -> str:
-    shown = ", ".join(f"“{one}”" for one in names[:most])
+    shown = ", ".join(f"“{name}”" for name in names[:most])
     return shown + (f", … ({len(names)} in all)" if len(names) > most else "")

@@ -182,7 +182,7 @@ class Sklearn:
             fitted = self.build(schema, train, 0)
         except ConfigError as error:
             return [str(error)]
-        return fit_problems(fitted, train, told=self.encoding != "auto")
+        return fit_problems(fitted, train, declared=self.encoding != "auto")
 
     def wrap(self, module: Fitted, schema: Schema, device: str) -> EstimatorClassifier:
         """The fitted estimator as a classifier of original features."""
@@ -219,7 +219,9 @@ class Sklearn:
         from deepseek_report.provenance import code_of, version_of
 
         if self.file is not None:
-            code = {one: code_of(one.rpartition(".")[0]) for one in self._trusted_in_file()}
+            code = {
+                dotted: code_of(dotted.rpartition(".")[0]) for dotted in self._trusted_in_file()
+            }
             return sha256_file(Path(self.file)) + (str(code) if code else "")
         module = self._dotted().rpartition(".")[0]
         library = module.partition(".")[0]
@@ -257,19 +259,19 @@ class Sklearn:
                 raise ConfigError("model.file holds one estimator; several labels need one each")
             path = Path(self.file)
             booster = self._load_booster() if self._is_booster else None
-            found = booster or load_file(path, self.trusted_types)
+            estimator = booster or load_file(path, self.trusted_types)
         else:
             dotted = self._dotted(schema)
-            found = self._class(schema)(**{**settings_of(dotted), **self.params})
-        if _is_regressor(found) == task.decides:
+            estimator = self._class(schema)(**{**settings_of(dotted), **self.params})
+        if _is_regressor(estimator) == task.decides:
             wanted = "classes" if task.decides else "a number"
-            name = self._class_name or type(found).__name__
+            name = self._class_name or type(estimator).__name__
             raise ConfigError(f"{name} is not made to predict {wanted}")
         if not task.several:
-            return found
+            return estimator
         from sklearn.multioutput import MultiOutputClassifier
 
-        return MultiOutputClassifier(found)
+        return MultiOutputClassifier(estimator)
 
     def _class_problems(self, allowed: set[str]) -> list[str]:
         from deepseek_report.models.own.own_classes import (
@@ -302,10 +304,10 @@ class Sklearn:
 
     def _params_problem(self) -> list[str]:
         """Those of a library's YAML are its defaults, which a file does not need."""
-        found = []
+        problems = []
         if self.params and self.library == "sklearn":
-            found.append("model.params are for an estimator that is trained here; remove them")
-        return found
+            problems.append("model.params are for an estimator that is trained here; remove them")
+        return problems
 
 
 def _unusable(dotted: str, cls: Any, params: Mapping[str, Any]) -> list[str]:

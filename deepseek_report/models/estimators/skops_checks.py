@@ -25,7 +25,9 @@ def check_positions(estimator: Any) -> None:
     ConfigError : one of them points outside of itself; what it is called stands in the message.
     """
     for part in _parts(estimator):
-        check = next((_CHECKS[one] for one in _ancestors(part) if one in _CHECKS), None)
+        check = next(
+            (_CHECKS[ancestor] for ancestor in _ancestors(part) if ancestor in _CHECKS), None
+        )
         if check is not None and not _holds(check, part):
             raise ConfigError(
                 f"a {type(part).__name__} in the file points outside of its own data, so the file "
@@ -41,7 +43,7 @@ def _holds(check: Any, part: Any) -> bool:
 
 
 def _ancestors(part: Any) -> Iterator[str]:
-    return (f"{one.__module__.partition('.')[0]}.{one.__name__}" for one in type(part).__mro__)
+    return (f"{cls.__module__.partition('.')[0]}.{cls.__name__}" for cls in type(part).__mro__)
 
 
 def _parts(root: Any) -> Iterator[Any]:
@@ -83,8 +85,8 @@ def _tree(tree: Any) -> bool:
 def _follow(children: Any, inner: Any) -> bool:
     """Whether each child comes after its parent, so that a walk ends, and is there."""
     own = np.flatnonzero(inner)
-    found = children[inner].astype(np.int64)
-    return bool((found > own).all() and (found < len(children)).all())
+    next_nodes = children[inner].astype(np.int64)
+    return bool((next_nodes > own).all() and (next_nodes < len(children)).all())
 
 
 def _within(positions: Any, size: int) -> bool:
@@ -102,17 +104,19 @@ def _owner(estimator: Any) -> bool:
 def _ensemble(ensemble: Any) -> bool:
     """Forests and gradient boosting check the width once, for all of their trees."""
     trees = np.asarray(getattr(ensemble, "estimators_", []), dtype=object).ravel()
-    return all(one.tree_.n_features == ensemble.n_features_in_ for one in trees)
+    return all(tree.tree_.n_features == ensemble.n_features_in_ for tree in trees)
 
 
 def _histogram(ensemble: Any) -> bool:
     """Predictors of histogram-based boosting: as trees, and the bit sets of their categories."""
     width = int(getattr(ensemble, "_n_features", 0))
-    predictors = [one for row in getattr(ensemble, "_predictors", []) for one in row]
+    predictors = [predictor for row in getattr(ensemble, "_predictors", []) for predictor in row]
     if not predictors:
         return True
     categorical: Any = np.asarray(ensemble._bin_mapper.is_categorical_) != 0
-    return len(categorical) == width and all(_predictor(one, categorical) for one in predictors)
+    return len(categorical) == width and all(
+        _predictor(predictor, categorical) for predictor in predictors
+    )
 
 
 def _predictor(predictor: Any, categorical: Any) -> bool:

@@ -101,13 +101,13 @@ def load_file(path: Path, trusted: Sequence[str]) -> Any:
     if problems := file_problems(path, trusted):
         raise ConfigError("; ".join(problems))
     try:
-        found = _skops().load(path, trusted=types_beyond_skops(path))
+        estimator = _skops().load(path, trusted=types_beyond_skops(path))
     except ImportError as error:
         raise ConfigError(f"model.file {path} needs a package that is not there: {error}") from None
     except _UNREADABLE as error:
         raise ConfigError(f"model.file {path} cannot be loaded: {_said(error)}") from None
-    check_positions(found)
-    return found
+    check_positions(estimator)
+    return estimator
 
 
 def _unpacked(path: Path) -> int:

@@ -68,11 +68,11 @@ def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -
         second = shares.reshape(-1)
         shares = np.stack([1 - second, second], axis=1)
     if shares.shape != (rows, len(classes)):
-        one = f" or ({rows},) for the second of them" if len(classes) == 2 else ""
+        or_second = f" or ({rows},) for the second of them" if len(classes) == 2 else ""
         raise ConfigError(
             f"{who} gives probabilities of shape {np.shape(answer)} for {rows} rows and "
-            f"{len(classes)} classes ({_listed(classes)}); expected ({rows}, {len(classes)}){one}. "
-            "Give one row of probabilities a row of X, or name the classes with classes=[…]"
+            f"{len(classes)} classes ({_listed(classes)}); expected ({rows}, {len(classes)})"
+            f"{or_second}. Give one row of probabilities a row of X, or name the classes with classes=[…]"
         )
     _check_shares(shares, who)
     return shares
@@ -112,4 +112,4 @@ def _check_shares(shares: Floats, who: str) -> None:
 
 
 def _listed(classes: Sequence[Any]) -> str:
-    return ", ".join(str(one) for one in classes)
+    return ", ".join(str(name) for name in classes)

@@ -91,7 +91,9 @@ def _column(feature: Feature, cells: Floats, form: TableForm) -> Any:
     if feature.is_numeric:
         return _as_kind(cells, kind, missing)
     values = form.values[feature.name]
-    known = np.array([values.get(one.code, one.code) for one in feature.categories], dtype=object)
+    known = np.array(
+        [values.get(category.code, category.code) for category in feature.categories], dtype=object
+    )
     positions = np.where(missing, 0, cells).astype(np.int64)
     chosen = known[positions]
     if isinstance(kind, np.dtype) and np.issubdtype(kind, np.number):

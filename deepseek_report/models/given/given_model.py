@@ -93,7 +93,7 @@ class GivenModel(GivenInPython):
         """Why the model does not fit these classes or columns."""
         from deepseek_report.models.estimators.fit_checks import fit_problems
 
-        return fit_problems(self.build(schema, train, 0), train, told=True)
+        return fit_problems(self.build(schema, train, 0), train, declared=True)
 
     def wrap(self, module: Fitted, schema: Schema, device: str) -> EstimatorClassifier:
         """The model as a classifier of original features."""

@@ -183,15 +183,15 @@ def _try_out(module: AdaptedModule, rows: Tensor) -> None:
     training = module.training
     try:
         with torch.no_grad():
-            found = tuple(module.eval().outputs_of(module.embed(rows)).shape)
+            shape = tuple(module.eval().outputs_of(module.embed(rows)).shape)
     except (RuntimeError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ConfigError(
             f"{name} cannot be applied to {len(rows)} instances of {module.taken} numbers: {error}"
         ) from None
     module.train(training)
-    if found != expected:
+    if shape != expected:
         raise ConfigError(
-            f"{name} gives an output of shape {found} for {len(rows)} instances; expected one "
+            f"{name} gives an output of shape {shape} for {len(rows)} instances; expected one "
             f"logit a class or label, or the number: {expected}"
         )
 
@@ -226,12 +226,12 @@ def _per_channel(inputs: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray
 
 def _typical(schema: Schema, train: Split) -> NDArray[np.float64]:
     """(feature,) median of a number, most frequent position of a category; 0 for none known."""
-    found = np.zeros(len(schema.features))
+    typical = np.zeros(len(schema.features))
     for column, feature in enumerate(schema.features):
         known = train.inputs[~np.isnan(train.inputs[:, column]), column]
         if len(known) and feature.is_numeric:
-            found[column] = np.median(known)
+            typical[column] = np.median(known)
         elif len(known):
             values, counts = np.unique(known, return_counts=True)
-            found[column] = values[counts.argmax()]
-    return found
+            typical[column] = values[counts.argmax()]
+    return typical

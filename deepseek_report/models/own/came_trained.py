@@ -42,7 +42,7 @@ class KeepWeights:
         del device, dataset
         progress.start("training", 1)
         folder.mkdir(parents=True, exist_ok=True)
-        tensors = {name: one.contiguous() for name, one in module.state_dict().items()}
+        tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
         save_file(tensors, folder / WEIGHTS)
         write_folder(folder, module.architecture(), seed)
         progress.advance()

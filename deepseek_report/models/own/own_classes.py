@@ -44,15 +44,15 @@ def find_class(dotted: str, allowed: Collection[str]) -> type:
         )
     module, _, name = dotted.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), name)
+        cls = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         meant = full_names(name, allowed)
         todo = "correct the dotted path, or install the package"
         todo = f"did you mean {' or '.join(meant)}?" if meant else todo
         raise ConfigError(f"cannot load {dotted} ({error}); {todo}") from None
-    if not isinstance(found, type):
+    if not isinstance(cls, type):
         raise ConfigError(f"{dotted} is not a class")
-    return found
+    return cls
 
 
 def full_names(name: str, packages: Collection[str]) -> list[str]:
@@ -62,29 +62,29 @@ def full_names(name: str, packages: Collection[str]) -> list[str]:
     """
     if "." in name:
         return []
-    offered = [one for package in sorted(packages) for one in _offered(package)]
+    offered = [path for package in sorted(packages) for path in _offered(package)]
     by_name: dict[str, list[str]] = {}
     for dotted in offered:
         by_name.setdefault(dotted.rpartition(".")[2], []).append(dotted)
     if name in by_name:
         return by_name[name]
-    near = [one for one in by_name if one.lower().startswith(name.lower())][:3]
+    near = [known for known in by_name if known.lower().startswith(name.lower())][:3]
     near = near or difflib.get_close_matches(name, by_name, n=1, cutoff=0.8)
-    return [dotted for one in near for dotted in by_name[one]]
+    return [dotted for near_name in near for dotted in by_name[near_name]]
 
 
 @cache
 def _offered(package: str) -> list[str]:
     """Classes that a library's packages list in `__all__`, at most two levels deep."""
     spec = importlib.util.find_spec(package) if package in _LIBRARIES else None
-    found: list[str] = []
+    classes: list[str] = []
     for folder in (spec and spec.submodule_search_locations) or ():
         for file in sorted(
             [*Path(folder).glob("__init__.py"), *Path(folder).glob("*/__init__.py")]
         ):
             module = ".".join([package, *file.parent.relative_to(folder).parts])
-            found.extend(f"{module}.{name}" for name in _listed(file) if name[:1].isupper())
-    return found
+            classes.extend(f"{module}.{name}" for name in _listed(file) if name[:1].isupper())
+    return classes
 
 
 def _listed(file: Path) -> list[str]:
@@ -93,7 +93,7 @@ def _listed(file: Path) -> list[str]:
         node.value
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, (ast.Assign, ast.AugAssign))
-        and any(isinstance(one, ast.Name) and one.id == "__all__" for one in _left(node))
+        and any(isinstance(target, ast.Name) and target.id == "__all__" for target in _left(node))
     )
     inside = (part for value in assigned for part in ast.walk(value))
     return [
@@ -107,11 +107,13 @@ def _left(node: ast.Assign | ast.AugAssign) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
 
 
-def unknown_parameters(dotted: str, given: Collection[str], known: Sequence[str]) -> list[str]:
+def unknown_parameters(
+    dotted: str, set_parameters: Collection[str], known: Sequence[str]
+) -> list[str]:
     """One sentence for each parameter that a class does not take, with the nearest that it does."""
     return [
         f'{dotted} has no parameter "{name}"; it takes {", ".join(known)}{_nearest(name, known)}'
-        for name in given
+        for name in set_parameters
         if name not in known
     ]
 
@@ -119,11 +121,11 @@ def unknown_parameters(dotted: str, given: Collection[str], known: Sequence[str]
 def parameters_of(cls: type) -> list[str] | None:
     """Names that a constructor takes by keyword; None where it takes any."""
     taken = inspect.signature(cls).parameters.values()
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in taken):
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in taken):
         return None
-    return [one.name for one in taken]
+    return [parameter.name for parameter in taken]
 
 
 def _nearest(name: str, known: Sequence[str]) -> str:
-    found = difflib.get_close_matches(name, known, n=1)
-    return f". Did you mean {found[0]}?" if found else ""
+    matches = difflib.get_close_matches(name, known, n=1)
+    return f". Did you mean {matches[0]}?" if matches else ""

@@ -86,14 +86,14 @@ class TorchModule:
         """What is wrong with the class, its parameters or the file of weights."""
         from deepseek_report.models.own.own_classes import find_class
 
-        found = []
+        problems = []
         try:
-            found.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
+            problems.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
         except ConfigError as error:
-            found.append(str(error))
+            problems.append(str(error))
         if self.weights is not None:
-            found.extend(self._weights_problems(Path(self.weights)))
-        return found
+            problems.extend(self._weights_problems(Path(self.weights)))
+        return problems
 
     @property
     def comes_fitted(self) -> bool:

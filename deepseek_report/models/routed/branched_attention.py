@@ -124,8 +124,8 @@ class RoutedAttention(nn.Module):
             return self._attend_long(heads, rows, maps)
         parts = [self._attend_dense(part, maps) for part in heads.split(self._at_once(heads))]
         mixed = torch.cat([mixed for mixed, _ in parts])
-        found = [attention for _, attention in parts if attention is not None]
-        return mixed, torch.cat(found) if maps else None
+        maps_of_parts = [attention for _, attention in parts if attention is not None]
+        return mixed, torch.cat(maps_of_parts) if maps else None
 
     def _at_once(self, heads: Heads) -> int:
         """Rows of `heads` whose maps are computed together: whole instances."""
@@ -146,8 +146,8 @@ class RoutedAttention(nn.Module):
         far = self.far[:, :length, :length].repeat_interleave(self.heads, dim=0).to(scores.dtype)
         masked = scores.view(-1, *far.shape).add_(far)
         if heads.present is not None:
-            there = heads.present.view(-1, self.count, 1, length)[:, :1]
-            masked.add_(torch.zeros_like(there, dtype=scores.dtype).masked_fill_(~there, -math.inf))
+            seen = heads.present.view(-1, self.count, 1, length)[:, :1]
+            masked.add_(torch.zeros_like(seen, dtype=scores.dtype).masked_fill_(~seen, -math.inf))
         return torch.softmax(masked.view_as(scores), -1)
 
     def _attend_long(self, heads: Heads, rows: int, maps: bool) -> tuple[Tensor, Tensor | None]:
@@ -170,5 +170,5 @@ def mean_token(tokens: Tensor, present: Tensor | None) -> Tensor:
     """(instance, token, width) -> (instance, width), the mean of those that are there."""
     if present is None:
         return tokens.mean(1)
-    there = present.unsqueeze(-1).to(tokens.dtype)
-    return (tokens * there).sum(1) / there.sum(1)
+    weights = present.unsqueeze(-1).to(tokens.dtype)
+    return (tokens * weights).sum(1) / weights.sum(1)

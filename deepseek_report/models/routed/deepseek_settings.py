@@ -64,5 +64,7 @@ class DeepSeekSettings:
     @property
     def sizes(self) -> Sizes:
         """Those of `size`, but for what is given."""
-        given = {field.name: getattr(self, field.name) for field in fields(Sizes)}
-        return replace(SIZES[self.size], **{k: one for k, one in given.items() if one is not None})
+        overrides = {field.name: getattr(self, field.name) for field in fields(Sizes)}
+        return replace(
+            SIZES[self.size], **{k: value for k, value in overrides.items() if value is not None}
+        )

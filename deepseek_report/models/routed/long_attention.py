@@ -33,19 +33,19 @@ class Heads:
         """At most `size` rows at a time."""
         for start in range(0, max(len(self.query), 1), size):
             part = slice(start, start + size)
-            there = None if self.present is None else self.present[part]
-            yield Heads(self.query[part], self.key[part], self.value[part], there)
+            present = None if self.present is None else self.present[part]
+            yield Heads(self.query[part], self.key[part], self.value[part], present)
 
     def part(self, branch: int, instances: int) -> Heads:
         """One of the two branches, tensors as (instance, head, token, …)."""
         query, key, value = (
-            one.view(instances, 2, -1, *one.shape[1:])[:, branch]
-            for one in (self.query, self.key, self.value)
+            tensor.view(instances, 2, -1, *tensor.shape[1:])[:, branch]
+            for tensor in (self.query, self.key, self.value)
         )
-        there = self.present
-        if there is not None:
-            there = there.view(instances, -1, there.shape[1])[:, :1]
-        return Heads(query, key, value, there)
+        present = self.present
+        if present is not None:
+            present = present.view(instances, -1, present.shape[1])[:, :1]
+        return Heads(query, key, value, present)
 
 
 class Band(nn.Module):
@@ -113,10 +113,10 @@ def attend_runs(
     `run_of` : (token,) the run that a token is read in.
     """
     members = one_hot(run_of).to(heads.key.dtype)
-    there = _there(heads).to(heads.key.dtype).unsqueeze(-1) * members
-    counts = there.sum(-2)
-    share = there / counts.clamp(min=1).unsqueeze(-2)
-    key, value = (share.transpose(-1, -2) @ one for one in (heads.key, heads.value))
+    members_present = _present(heads).to(heads.key.dtype).unsqueeze(-1) * members
+    counts = members_present.sum(-2)
+    share = members_present / counts.clamp(min=1).unsqueeze(-2)
+    key, value = (share.transpose(-1, -2) @ tensor for tensor in (heads.key, heads.value))
     scores = heads.query @ key.transpose(-1, -2) + counts.log().unsqueeze(-2)
     weights = torch.softmax(scores, -1)
     out = weights @ value
@@ -140,7 +140,7 @@ def run_means(attention: Tensor, map_runs: Tensor, present: Tensor | None) -> Te
     return _mean_of_queries(attention @ runs, map_runs, present)
 
 
-def _there(heads: Heads) -> Tensor:
+def _present(heads: Heads) -> Tensor:
     """(…, token) bool, without the leading axes where all tokens are there."""
     if heads.present is not None:
         return heads.present
@@ -164,8 +164,8 @@ def _band_weights(heads: Heads, band: Band) -> Tensor:
     scores = query @ band.around(heads.key[..., 1:, :])
     seen = band.seen
     if heads.present is not None:
-        there = band.around(heads.present[..., 1:].unsqueeze(-1).to(scores.dtype))
-        seen = seen & (there > 0)
+        near_present = band.around(heads.present[..., 1:].unsqueeze(-1).to(scores.dtype))
+        seen = seen & (near_present > 0)
     scores = scores.masked_fill(~seen, -math.inf)
     return torch.softmax(torch.cat([to_summary, scores], -1), -1)
 

@@ -33,7 +33,7 @@ class AdditiveClassifier(TorchClassifier):
         values, codes = few
         terms = self.module.terms(torch.as_tensor(values, device=self.device))
         which = torch.as_tensor(codes, device=self.device)
-        added = sum((which == k).to(one.dtype) @ one for k, one in enumerate(terms))
+        added = sum((which == k).to(term.dtype) @ term for k, term in enumerate(terms))
         logits: Tensor = self.module.view(self.module.outputs_from(added))
         return logits
 

@@ -109,8 +109,8 @@ class NAMModule(EncodedModule):
     def terms(self, inputs: Tensor) -> Tensor:
         """(instance, column) original units -> (instance, column, output): what each adds."""
         hidden, weight = self._hidden(self.embed(inputs)), self.output.linear.weight.T
-        found = hidden.new_zeros(len(inputs), self.columns, weight.shape[1])
-        return found.index_add_(1, self.owners, hidden.unsqueeze(-1) * weight)
+        terms = hidden.new_zeros(len(inputs), self.columns, weight.shape[1])
+        return terms.index_add_(1, self.owners, hidden.unsqueeze(-1) * weight)
 
     def outputs_from(self, added: Tensor) -> Tensor:
         """(instance, output) sums of terms over the columns -> (instance, output)."""
@@ -157,8 +157,8 @@ class NAMModule(EncodedModule):
         ends = units[:, :0]
         if numeric:
             read = units[:, : numeric * (self.encoder.bins + 1)].reshape(n, numeric, -1)
-            given = self.networks(read.transpose(0, 1)).transpose(0, 1)
-            ends = (given * self._present(units).unsqueeze(-1)).flatten(1)
+            hidden = self.networks(read.transpose(0, 1)).transpose(0, 1)
+            ends = (hidden * self._present(units).unsqueeze(-1)).flatten(1)
         return torch.cat([ends, units[:, numeric * (self.encoder.bins + 1) :]], dim=1)
 
     def _present(self, units: Tensor) -> Tensor:

@@ -125,16 +125,16 @@ def column_distances(units: Tensor, cases: Tensor, weights: Tensor) -> Tensor:
     return (units**2 @ weights.T - 2 * crossed + (weights * cases**2).sum(1)).clamp(min=0.0)
 
 
-def shift_of(kind: DataKind, asked: int | None) -> int:
-    """The greatest shift: as asked, else half of a window's side, at most `DataKind.most_shift`.
+def shift_of(kind: DataKind, shift: int | None) -> int:
+    """The greatest shift: as set, else half of a window's side, at most `DataKind.most_shift`.
 
     A window of one column is not shifted, since it would fit anywhere; 0 for columns that have no
     places.
     """
     if not kind.most_shift:
         return 0
-    if asked is not None:
-        return asked
+    if shift is not None:
+        return shift
     *sides, channels = kind.shape
     places = max(len(player) for player in kind.layout.players) / channels
     return min(int(places ** (1 / len(sides)) / 2 + 1e-9), kind.most_shift)
@@ -143,10 +143,10 @@ def shift_of(kind: DataKind, asked: int | None) -> int:
 def _windows(layout: Layout) -> Tensor:
     """(window, place) units of each window; one past the last unit where a window is shorter."""
     size = max(len(player) for player in layout.players)
-    found = np.full((len(layout.players), size), math.prod(layout.shape))
+    units = np.full((len(layout.players), size), math.prod(layout.shape))
     for window, columns in enumerate(layout.players):
-        found[window, : len(columns)] = columns
-    return torch.as_tensor(found)
+        units[window, : len(columns)] = columns
+    return torch.as_tensor(units)
 
 
 def _sources(layout: Layout, most: int) -> Tensor:

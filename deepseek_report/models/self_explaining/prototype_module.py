@@ -183,9 +183,9 @@ class PrototypeModule(EncodedModule):
         """Choose for each place the nearest candidate of its class; no case is taken twice."""
         with torch.no_grad():
             weights, places = self.comparison.weights() / self.scale, self.comparison.places
-            for one in range(self.n_classes):
-                own = torch.nonzero(self.classes == one).squeeze(1)
-                cases = torch.nonzero(self.case_classes == one).squeeze(1)
+            for class_index in range(self.n_classes):
+                own = torch.nonzero(self.classes == class_index).squeeze(1)
+                cases = torch.nonzero(self.case_classes == class_index).squeeze(1)
                 apart = column_distances(units[cases], places[own], weights[own]).T
                 for row, prototype in enumerate(own):
                     nearest = apart[row].argmin()
@@ -233,15 +233,18 @@ def _secant(distances: Tensor, means: Tensor) -> Tensor:
     apart = distances - means
     close = apart.abs() < 1e-4 * (means + NEAREST)
     slope = 1 / (1 + means) - 1 / (means + NEAREST)
-    found = (similarity(distances) - similarity(means)) / torch.where(close, 1.0, apart)
-    return torch.where(close, slope.expand_as(found), found)
+    secant = (similarity(distances) - similarity(means)) / torch.where(close, 1.0, apart)
+    return torch.where(close, slope.expand_as(secant), secant)
 
 
 def _candidates(labels: NDArray[np.int64], most: int, classes: int, seed: int) -> NDArray[np.int64]:
     """Positions of at most so many cases of each class, drawn at random."""
     rng = np.random.default_rng(seed)
-    found = [rng.permutation(np.flatnonzero(labels == one))[:most] for one in range(classes)]
-    return np.sort(np.concatenate(found))
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == class_index))[:most]
+        for class_index in range(classes)
+    ]
+    return np.sort(np.concatenate(chosen))
 
 
 def _starts(units: Tensor, labels: Tensor, per_class: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -249,10 +252,10 @@ def _starts(units: Tensor, labels: Tensor, per_class: int, seed: int) -> tuple[T
     from sklearn.cluster import KMeans
 
     places, classes = [], []
-    for one in labels.unique():
-        own = units[labels == one].numpy()
+    for label in labels.unique():
+        own = units[labels == label].numpy()
         distinct = len(np.unique(own, axis=0))
         means = KMeans(min(per_class, distinct), n_init=1, random_state=seed).fit(own)
         places.append(torch.as_tensor(means.cluster_centers_, dtype=torch.float32))
-        classes.append(one.repeat(len(places[-1])))
+        classes.append(label.repeat(len(places[-1])))
     return torch.cat(places), torch.cat(classes)

@@ -69,8 +69,8 @@ def _mismatches(expected: dict[str, Any], stored: dict[str, Any]) -> str:
         for name in sorted(expected.keys() & stored.keys())
         if expected[name].shape != stored[name].shape
     ]
-    found = [("missing", missing), ("unknown", extra), ("of another shape", shapes)]
-    return "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in found if names)
+    differences = [("missing", missing), ("unknown", extra), ("of another shape", shapes)]
+    return "; ".join(f"{len(names)} {what} ({_few(names)})" for what, names in differences if names)
 
 
 def _few(names: Iterable[str]) -> str:

@@ -33,11 +33,11 @@ class Neighbours:
 
     def near(self, query: Tensor, key: Tensor) -> Tensor:
         """Whether two places are near; the places broadcast, and those outside are near to none."""
-        there = (query >= 0) & (query < len(self)) & (key >= 0) & (key < len(self))
+        near = (query >= 0) & (query < len(self)) & (key >= 0) & (key < len(self))
         for side in reversed(self.shape):
-            there = there & ((query % side - key % side).abs() <= self.window)
+            near = near & ((query % side - key % side).abs() <= self.window)
             query, key = query // side, key // side
-        return there
+        return near
 
 
 def outside_band(neighbours: Neighbours) -> Tensor:
@@ -63,7 +63,7 @@ def runs(tokens: int, most: int) -> Tensor:
 
 def joined(token_columns: Sequence[tuple[int, ...]], run_of: Tensor) -> tuple[tuple[int, ...], ...]:
     """The columns of each run: those of its tokens together."""
-    found: list[list[int]] = [[] for _ in range(int(run_of[-1]) + 1)]
+    columns_of_runs: list[list[int]] = [[] for _ in range(int(run_of[-1]) + 1)]
     for run, columns in zip(run_of.tolist(), token_columns, strict=True):
-        found[run].extend(columns)
-    return tuple(tuple(columns) for columns in found)
+        columns_of_runs[run].extend(columns)
+    return tuple(tuple(columns) for columns in columns_of_runs)

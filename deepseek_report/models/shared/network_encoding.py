@@ -95,8 +95,8 @@ class FeatureEncoder(nn.Module):
         known = (positions >= 0) & (positions < self.sizes)
         positions = torch.where(known, positions, self.sizes)
         positions = torch.where(missing, self.sizes + 1, positions)
-        found: Tensor = self.rows[positions + self.offsets]
-        return found
+        rows: Tensor = self.rows[positions + self.offsets]
+        return rows
 
     def _fit_numeric(self, values: Floats) -> None:
         medians, spreads = _centre_and_spread(values)
@@ -123,17 +123,17 @@ class FeatureEncoder(nn.Module):
 
 def _present(column: Floats) -> Floats:
     """The values that are there; one 0 where there are none."""
-    found = column[np.isfinite(column)]
-    return found if len(found) else np.zeros(1)
+    known = column[np.isfinite(column)]
+    return known if len(known) else np.zeros(1)
 
 
 def _centre_and_spread(values: Floats) -> tuple[Floats, Floats]:
     """(feature,) median, and half the interquartile range (else the deviation, else 1)."""
     medians, spreads = np.zeros(values.shape[1]), np.ones(values.shape[1])
     for column in range(values.shape[1]):
-        found = _present(values[:, column])
-        low, medians[column], high = np.quantile(found, [0.25, 0.5, 0.75])
-        spreads[column] = next((s for s in ((high - low) / 2, found.std()) if s > 0), 1.0)
+        known = _present(values[:, column])
+        low, medians[column], high = np.quantile(known, [0.25, 0.5, 0.75])
+        spreads[column] = next((s for s in ((high - low) / 2, known.std()) if s > 0), 1.0)
     return medians, spreads
 
 

@@ -58,7 +58,7 @@ class Patches(Embedding):
         self.summary = nn.Parameter(torch.empty(width))
         self.place = nn.Parameter(torch.empty(len(columns), width))
         beyond = len(schema.features)
-        table = [[*one, *[beyond] * (size - len(one))] for one in columns]
+        table = [[*patch, *[beyond] * (size - len(patch))] for patch in columns]
         self.register_buffer("index", torch.tensor(table), persistent=False)
         self.reset_parameters()
 

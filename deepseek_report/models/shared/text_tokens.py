@@ -47,11 +47,11 @@ class TextTokens(Embedding):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(instance, place) positions in the vocabulary -> (instance, 1 + place, width + 1)."""
-        there = ~torch.isnan(inputs)
-        found = nn.functional.embedding(self._hidden(self._positions(inputs)), self.table)
-        words = torch.where(there.unsqueeze(-1), found + self.place, torch.zeros_like(found))
+        present = ~torch.isnan(inputs)
+        vectors = nn.functional.embedding(self._hidden(self._positions(inputs)), self.table)
+        words = torch.where(present.unsqueeze(-1), vectors + self.place, torch.zeros_like(vectors))
         tokens = torch.cat([self.summary.expand(len(inputs), 1, -1), words], dim=1)
-        marks = nn.functional.pad(there, (1, 0), value=True).unsqueeze(-1).to(tokens.dtype)
+        marks = nn.functional.pad(present, (1, 0), value=True).unsqueeze(-1).to(tokens.dtype)
         return torch.cat([tokens, marks], dim=2)
 
     def join(self, units: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -77,14 +77,14 @@ def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[A
     mean = settings.pool == "mean"
     auto: Any = AutoModel if mean else AutoModelForSequenceClassification
     n_outputs = task_of(schema.target).n_outputs(schema.target)
-    asked: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
+    options: dict[str, Any] = {} if mean else {"num_labels": n_outputs}
     if not mean and settings.train != "none":
-        asked["ignore_mismatched_sizes"] = True
+        options["ignore_mismatched_sizes"] = True
     try:
         with quiet():
-            net, found = auto.from_pretrained(
+            net, loading = auto.from_pretrained(
                 folder,
-                **asked,
+                **options,
                 attn_implementation="eager",
                 dtype=torch.float32,
                 use_safetensors=True,
@@ -97,8 +97,8 @@ def _load(folder: Path, settings: PretrainedSettings, schema: Schema) -> tuple[A
         raise ConfigError(
             f"checkpoint {folder} cannot be loaded as a classifier of {n_outputs} outputs: {text}"
         ) from None
-    lost = {one if isinstance(one, str) else one[0] for one in found["mismatched_keys"]}
-    fresh = frozenset(found["missing_keys"]) | lost
+    lost = {key if isinstance(key, str) else key[0] for key in loading["mismatched_keys"]}
+    fresh = frozenset(loading["missing_keys"]) | lost
     if settings.train == "none" and fresh:
         raise ConfigError(
             f"checkpoint {folder} has no trained {sorted(fresh)[0]}, so it decides by chance; "
@@ -117,14 +117,18 @@ def class_order(folder: Path, target: Target) -> list[int] | None:
     known = {str(label).casefold(): int(position) for position, label in names.items()}
     if task_of(target).several:
         return _same(known, target.labels)
-    numbers = {one.removeprefix("label_"): position for one, position in known.items()}
-    found = (_same(known, target.classes), _same(known, target.codes), _same(numbers, target.codes))
-    return next((one for one in found if one is not None), None)
+    numbers = {name.removeprefix("label_"): position for name, position in known.items()}
+    orders = (
+        _same(known, target.classes),
+        _same(known, target.codes),
+        _same(numbers, target.codes),
+    )
+    return next((order for order in orders if order is not None), None)
 
 
 def _same(known: Mapping[str, int], names: Sequence[str]) -> list[int] | None:
-    wanted = [one.casefold() for one in names]
-    return [known[one] for one in wanted] if wanted and set(wanted) == set(known) else None
+    wanted = [name.casefold() for name in names]
+    return [known[name] for name in wanted] if wanted and set(wanted) == set(known) else None
 
 
 def class_problem(folder: Path, target: Target) -> str | None:
@@ -157,6 +161,6 @@ def _trained(
 
 def _head(net: Any, fresh: frozenset[str]) -> frozenset[str]:
     """Parameters outside of the encoder, and those that the checkpoint does not have."""
-    inside = {id(one) for one in net.base_model.parameters()}
-    outside = {name for name, one in net.named_parameters() if id(one) not in inside}
+    inside = {id(parameter) for parameter in net.base_model.parameters()}
+    outside = {name for name, parameter in net.named_parameters() if id(parameter) not in inside}
     return frozenset(outside) | fresh

@@ -48,7 +48,9 @@ def _unknown(folder: Path, facts: dict[str, Any], settings: PretrainedSettings) 
             "classifier; choose another, or model.pool=mean"
         )
     named = facts.get("architectures") or []
-    if settings.train == "none" and not any("SequenceClassification" in one for one in named):
+    if settings.train == "none" and not any(
+        "SequenceClassification" in class_name for class_name in named
+    ):
         yield (
             f"checkpoint {folder} is no trained sequence classifier ({', '.join(named) or kind}); "
             "train it: model.train=head, lora or full"

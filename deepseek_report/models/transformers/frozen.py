@@ -37,7 +37,7 @@ def keep_only(module: nn.Module, digest: str) -> None:
 def _left_out(module: nn.Module) -> set[str]:
     """Names in the state that come from the checkpoint."""
     net: Any = module.net
-    frozen = {name for name, one in net.named_parameters() if not one.requires_grad}
+    frozen = {name for name, parameter in net.named_parameters() if not parameter.requires_grad}
     return {f"net.{name}" for name in frozen | {name for name, _ in net.named_buffers()}}
 
 
@@ -48,11 +48,11 @@ def _leave_out(module: nn.Module, state: dict[str, Any], prefix: str, local: Any
 
 
 def _not_missing(module: nn.Module, keys: Any) -> None:
-    found = bytes(getattr(module, _DIGEST).tolist()).hex()
-    if found != module.digest:
+    stored = bytes(getattr(module, _DIGEST).tolist()).hex()
+    if stored != module.digest:
         raise ArtifactError(
             "the stored weights belong to another checkpoint than the configured one (SHA-256 "
-            f"{found[:12]}…, not {str(module.digest)[:12]}…); put the checkpoint back, or train "
+            f"{stored[:12]}…, not {str(module.digest)[:12]}…); put the checkpoint back, or train "
             "again"
         )
     expected = _left_out(module)

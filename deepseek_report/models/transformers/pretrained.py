@@ -42,12 +42,12 @@ class Pretrained(PretrainedSettings):
     def capabilities(self) -> frozenset[Capability]:
         """Layers and gradients; attention and experts where the configuration has them."""
         facts = self._facts()
-        found: set[Capability] = {"module", "gradients"}
-        if any(facts.get(one) for one in _HEADS):
-            found.add("attention")
-        if any((facts.get(one) or 0) > 1 for one in _EXPERTS):
-            found.add("experts")
-        return frozenset(found)
+        capabilities: set[Capability] = {"module", "gradients"}
+        if any(facts.get(key) for key in _HEADS):
+            capabilities.add("attention")
+        if any((facts.get(key) or 0) > 1 for key in _EXPERTS):
+            capabilities.add("experts")
+        return frozenset(capabilities)
 
     @property
     def reads_tokens_of(self) -> str | None:
@@ -85,16 +85,16 @@ class Pretrained(PretrainedSettings):
         del trusted
         if self.checkpoint is None:
             return ["no checkpoint is given; set model.checkpoint to a folder or an id of the hub"]
-        found = []
+        problems = []
         if self.train == "lora" and importlib.util.find_spec("peft") is None:
-            found.append("model.train=lora needs peft: pip install deepseek-report[lora]")
+            problems.append("model.train=lora needs peft: pip install deepseek-report[lora]")
         try:
             from deepseek_report.models.transformers.checkpoint_problems import problems_of
 
-            found.extend(problems_of(self))
+            problems.extend(problems_of(self))
         except ConfigError as error:
-            found.append(str(error))
-        return found
+            problems.append(str(error))
+        return problems
 
     @property
     def comes_fitted(self) -> bool:

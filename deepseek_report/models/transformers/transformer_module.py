@@ -205,22 +205,22 @@ class TransformerModule(nn.Module):
 
     def _run(self, embedded: Tensor, traced: bool = False) -> _Pass:
         packing = Packing.of(embedded[..., -1].detach() > 0.5)
-        given: dict[str, Any] = {
+        inputs: dict[str, Any] = {
             "inputs_embeds": packing.pack(embedded[..., :-1]),
             "attention_mask": packing.mask,
         }
         if traced:
-            given["output_attentions"] = True
+            inputs["output_attentions"] = True
         with listening(self.routers) as heard:
-            outputs, attentions = self._outputs(given, packing)
+            outputs, attentions = self._outputs(inputs, packing)
         return _Pass(outputs, packing, attentions, heard)
 
-    def _outputs(self, given: dict[str, Any], packing: Packing) -> tuple[Tensor, Sequence[Tensor]]:
+    def _outputs(self, inputs: dict[str, Any], packing: Packing) -> tuple[Tensor, Sequence[Tensor]]:
         if self.start.mean or self.reads_last:
-            done = self.encoder(**given)
+            done = self.encoder(**inputs)
             outputs = self._read(self._pool(done.last_hidden_state, packing))
         else:
-            done = self.net(**given)
+            done = self.net(**inputs)
             outputs = self._ordered(done.logits)
         return outputs, getattr(done, "attentions", None) or ()
 
@@ -244,8 +244,8 @@ class TransformerModule(nn.Module):
         with torch.no_grad():
             embedded = self.embed(row)
             packing = Packing.of(embedded[..., -1] > 0.5)
-            given = packing.pack(embedded[..., :-1])
-            hidden = self.encoder(inputs_embeds=given, attention_mask=packing.mask)
+            packed = packing.pack(embedded[..., :-1])
+            hidden = self.encoder(inputs_embeds=packed, attention_mask=packing.mask)
             return self._pool(hidden.last_hidden_state, packing)
 
     def _layer_trace(self, done: _Pass, layer: int) -> LayerTrace:

@@ -38,14 +38,17 @@ def describe_net(
     All parameters are counted, `trained` says how many of them training changes, and a layer is
     named as frozen where it has none of these, as partly trained where it has some.
     """
-    told = describe(module, name, _summary(module, layers, routers), _kinds(module, layers))
-    told["trained"] = count_parameters(module)
-    told["parameters"] = sum(one.numel() for one in module.parameters())
-    for layer in told["layers"]:
-        changed = {one.requires_grad for one in module.get_submodule(layer["name"]).parameters()}
+    architecture = describe(module, name, _summary(module, layers, routers), _kinds(module, layers))
+    architecture["trained"] = count_parameters(module)
+    architecture["parameters"] = sum(parameter.numel() for parameter in module.parameters())
+    for layer in architecture["layers"]:
+        changed = {
+            parameter.requires_grad
+            for parameter in module.get_submodule(layer["name"]).parameters()
+        }
         if layer["parameters"] and changed != {True}:
             layer["kind"] += ", partly trained" if True in changed else ", frozen"
-    return told
+    return architecture
 
 
 def reinitialise(net: Any) -> None:
@@ -62,8 +65,8 @@ def reinitialise(net: Any) -> None:
 
 def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
     """{path: what it is} of parts that together hold every parameter; adapters with their layer."""
-    opened = {id(one) for one in (*layers, module.net, module.encoder)}
-    found: dict[str, str] = {}
+    opened = {id(part) for part in (*layers, module.net, module.encoder)}
+    kinds: dict[str, str] = {}
 
     def visit(path: str, part: nn.Module) -> None:
         for key, child in part.named_children():
@@ -73,12 +76,12 @@ def _kinds(module: Any, layers: list[nn.Module]) -> dict[str, str]:
             own = any(True for _ in child.parameters(recurse=False))
             whole = not list(child.children()) or hasattr(child, "base_layer")
             if kind or own or whole:
-                found[path + key] = kind or type(child).__name__.lower()
+                kinds[path + key] = kind or type(child).__name__.lower()
             if kind in (None, _MIXTURE) and not hasattr(child, "base_layer"):
                 visit(f"{path}{key}.", child)
 
     visit("", module)
-    return found
+    return kinds
 
 
 def _kind(key: str, part: nn.Module) -> str | None:
@@ -98,7 +101,7 @@ def _summary(module: Any, layers: list[nn.Module], routers: Mapping[int, nn.Modu
         chosen=config.num_experts_per_tok if routers else 0,
         experts=_experts(next(iter(routers.values()))) if routers else 0,
         shared=getattr(config, "n_shared_experts", 0) if routers else 0,
-        partly=trained < sum(one.numel() for one in module.parameters()),
+        partly=trained < sum(parameter.numel() for parameter in module.parameters()),
         trained=trained,
         reads=_reads(module),
     )

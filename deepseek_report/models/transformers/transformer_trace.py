@@ -37,17 +37,17 @@ def layers_of(net: Any) -> list[nn.Module]:
     """The layers of a model in their order; empty where they stand in no list."""
     count = getattr(net.config.get_text_config(), "num_hidden_layers", 0)
     lists = (part for part in net.modules() if isinstance(part, nn.ModuleList))
-    return next((list(one)[:count] for one in lists if len(one) >= count > 0), [])
+    return next((list(layers)[:count] for layers in lists if len(layers) >= count > 0), [])
 
 
 def routers_of(net: nn.Module) -> dict[int, nn.Module]:
     """{layer: router} of a mixture of experts; empty where a model has none."""
-    found = {}
+    routers = {}
     for path, part in net.named_modules():
         layer = _LAYER.search(path)
         if layer and re.search(r"top_?k_?router", type(part).__name__, re.IGNORECASE):
-            found[int(layer.group(1))] = part
-    return found
+            routers[int(layer.group(1))] = part
+    return routers
 
 
 @contextmanager
@@ -56,8 +56,8 @@ def listening(routers: Mapping[int, nn.Module]) -> Iterator[dict[int, Choice]]:
     heard: dict[int, Choice] = {}
 
     def hook(layer: int) -> Any:
-        def note(part: nn.Module, given: Any, output: Any) -> None:
-            del given
+        def note(part: nn.Module, inputs: Any, output: Any) -> None:
+            del inputs
             heard[layer] = _choice(part, output)
 
         return note
@@ -100,8 +100,10 @@ def imbalance(heard: Mapping[int, Choice], mask: Tensor, like: Tensor) -> Tensor
     """
     if not heard:
         return like.new_zeros(())
-    there = mask.flatten().bool()
-    losses = [balance_loss(one.shares[there], one.which[there]) for one in heard.values()]
+    present = mask.flatten().bool()
+    losses = [
+        balance_loss(choice.shares[present], choice.which[present]) for choice in heard.values()
+    ]
     return torch.stack(losses).mean()
 
 
@@ -132,10 +134,10 @@ def masking(layers: list[nn.Module], heads: int, mask: Tensor | None) -> Iterato
 
 
 def _scale(heads: int, mask: Tensor) -> Any:
-    def scale(part: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def scale(part: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         del part
-        joined = given[0].unflatten(-1, (heads, -1)) * mask[:, None].to(given[0].dtype)
-        return (joined.flatten(-2), *given[1:])
+        joined = inputs[0].unflatten(-1, (heads, -1)) * mask[:, None].to(inputs[0].dtype)
+        return (joined.flatten(-2), *inputs[1:])
 
     return scale
 

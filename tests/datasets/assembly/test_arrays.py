@@ -63,11 +63,11 @@ def test_two_loads_of_one_seed_are_the_same_and_survive_the_disk(
     stored = Dataset.load(tmp_path)
     for part in PARTS:
         for other in (again, stored):
-            one, two = getattr(dataset, part), getattr(other, part)
-            assert np.array_equal(one.inputs, two.inputs)
-            assert np.array_equal(one.labels, two.labels)
-            assert (one.truth is None) == (two.truth is None)
-            assert one.truth is None or np.array_equal(one.truth, two.truth)
+            first, two = getattr(dataset, part), getattr(other, part)
+            assert np.array_equal(first.inputs, two.inputs)
+            assert np.array_equal(first.labels, two.labels)
+            assert (first.truth is None) == (two.truth is None)
+            assert first.truth is None or np.array_equal(first.truth, two.truth)
     assert stored.schema == dataset.schema
 
 
@@ -117,24 +117,24 @@ def test_a_region_that_is_too_narrow_says_so() -> None:
 def test_the_truth_of_tissue_is_what_makes_its_label() -> None:
     dataset = PLUGINS["histology"].load(3, Silent())
     for part in PARTS:
-        one = getattr(dataset, part)
-        stained = one.labels == 1
-        assert (one.truth[stained].mean(axis=1) >= 0.2).all()
-        assert not one.truth[~stained].any()
-        channels = one.truth.reshape(len(one), -1, 3)
+        drawn = getattr(dataset, part)
+        stained = drawn.labels == 1
+        assert (drawn.truth[stained].mean(axis=1) >= 0.2).all()
+        assert not drawn.truth[~stained].any()
+        channels = drawn.truth.reshape(len(drawn), -1, 3)
         assert (channels == channels[..., :1]).all()
 
 
 def test_every_defective_crop_has_a_mask_and_differs_from_a_sound_one_only_there() -> None:
     plugin = PLUGINS["surface_defects"]
-    one, other = plugin.load(3, Silent()), plugin.load(4, Silent())
+    first, other = plugin.load(3, Silent()), plugin.load(4, Silent())
     for part in PARTS:
-        here, there = getattr(one, part), getattr(other, part)
+        here, in_other = getattr(first, part), getattr(other, part)
         assert np.array_equal(here.truth.any(axis=1), here.labels == 1)
-        sound = (here.labels == 0) & (there.labels == 1)
-        changed = here.inputs[sound] != there.inputs[sound]
+        sound = (here.labels == 0) & (in_other.labels == 1)
+        changed = here.inputs[sound] != in_other.inputs[sound]
         assert changed.any()
-        assert np.array_equal(changed, there.truth[sound])
+        assert np.array_equal(changed, in_other.truth[sound])
 
 
 def test_drawing_defects_leaves_the_global_generators_as_they_were() -> None:
@@ -175,16 +175,16 @@ def test_the_label_of_the_wide_table_follows_its_truth() -> None:
 
 
 def test_units_and_copies_are_joined_into_the_finest_grouping_of_both() -> None:
-    found = joined(np.array([0, 0, 1, 2, 3]), np.array([7, 8, 8, 9, 9]))
-    assert len(set(found[:3])) == len(set(found[3:])) == 1
-    assert found[0] != found[3]
+    grouping = joined(np.array([0, 0, 1, 2, 3]), np.array([7, 8, 8, 9, 9]))
+    assert len(set(grouping[:3])) == len(set(grouping[3:])) == 1
+    assert grouping[0] != grouping[3]
 
 
 def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
     rule = SplitRule()
     whole = PLUGINS["wide"].load(3, Silent()).train
-    given = GroupConstraint(parts=np.arange(len(whole)) % 3)
-    parts = split_rows(whole, rule, 1, ("a", "b"), given)
+    together = GroupConstraint(parts=np.arange(len(whole)) % 3)
+    parts = split_rows(whole, rule, 1, ("a", "b"), together)
     assert np.array_equal(parts["test"].instance_ids, whole.instance_ids[2::3])
     units = GroupConstraint(units=np.arange(len(whole)) // 5)
     place = dict(zip(whole.instance_ids.tolist(), (np.arange(len(whole)) // 5), strict=True))
@@ -195,7 +195,7 @@ def test_given_parts_stay_and_units_are_never_torn_apart() -> None:
 
 def test_steps_that_give_the_label_away_are_told_once_with_their_number() -> None:
     dataset = Trace().load(1, Silent())
-    (leak,) = [one for one in dataset.issues if one.check == "near_leak"]
+    (leak,) = [issue for issue in dataset.issues if issue.check == "near_leak"]
     assert leak.values["places"] > 1
     assert say(leak.text).startswith(f"{leak.values['places']} steps of")
     assert "dataset.drop" not in say(leak.recommendation)

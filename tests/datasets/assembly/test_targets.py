@@ -89,7 +89,7 @@ def test_several_columns_are_several_labels_and_one_is_reported(table: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "words"),
     [
         ({"target": "price", "task": "classification"}, "dataset.task=regression"),
         ({"target": ("sunny", "price")}, "says neither|say neither"),
@@ -100,8 +100,8 @@ def test_several_columns_are_several_labels_and_one_is_reported(table: str) -> N
         ({"target": "price", "task": "regression", "positive": 1}, "a number has no classes"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_what_to_do(table: str, fields, said: str) -> None:
-    with pytest.raises(DataError, match=said) as caught:
+def test_what_cannot_be_meant_is_refused_with_what_to_do(table: str, fields, words: str) -> None:
+    with pytest.raises(DataError, match=words) as caught:
         load(table, **fields)
     assert "What to do: " in str(caught.value)
 
@@ -111,7 +111,7 @@ def test_a_feature_that_gives_the_number_away_is_found(table: str, tmp_path: Pat
     frame["copy"] = np.exp(frame["price"] / 100)
     frame.to_csv(tmp_path / "leaky.csv", index=False)
     issues = load(str(tmp_path / "leaky.csv"), target="price").issues
-    leaks = [one.values["feature"] for one in issues if one.check == "near_leak"]
+    leaks = [issue.values["feature"] for issue in issues if issue.check == "near_leak"]
     assert leaks == ["copy"]
 
 
@@ -122,8 +122,8 @@ def test_rows_with_the_same_inputs_and_another_number_contradict(tmp_path: Path)
         str(tmp_path / "twice.csv"), target="y", columns={"x": ColumnDeclaration(kind="numeric")}
     )
     assert dataset.card["leakage"]["contradictory_rows"] == 120
-    found = next(one for one in dataset.issues if one.check == "duplicates")
-    assert say(found.text) == "120 rows have the inputs of a row with another number."
+    issue = next(issue for issue in dataset.issues if issue.check == "duplicates")
+    assert say(issue.text) == "120 rows have the inputs of a row with another number."
 
 
 def test_bands_have_nearly_the_same_size_and_keep_equal_values_together() -> None:
@@ -140,7 +140,7 @@ def test_the_diabetes_data_come_whole_and_in_their_units() -> None:
     assert dataset.card["rows"] == 442
     assert dataset.schema.feature("age").unit == "years"
     assert 19 <= np.nanmin(dataset.train.inputs[:, 0]) < 30
-    assert {one.name for one in dataset.schema.attributes} == {"age_band", "sex"}
+    assert {attribute.name for attribute in dataset.schema.attributes} == {"age_band", "sex"}
 
 
 def test_the_generated_labels_depend_on_the_words_and_not_on_the_idle_counts() -> None:

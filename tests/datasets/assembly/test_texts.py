@@ -39,8 +39,8 @@ def load(texts: list[str], labels: Any, rule: dict[str, Any] | None = None, **ho
     return assemble_texts(Corpus(texts, answer), source, TextRule(**how), split, 1)
 
 
-def found(dataset: Dataset) -> dict[str, DataIssue]:
-    return {one.check: one for one in dataset.issues}
+def issues_of(dataset: Dataset) -> dict[str, DataIssue]:
+    return {issue.check: issue for issue in dataset.issues}
 
 
 def read_back(dataset: Dataset, row: int) -> list[str]:
@@ -69,8 +69,8 @@ def test_the_layout_has_one_player_a_place_and_a_mask() -> None:
     assert schema.vocabulary[:2] == ("[unknown]", "[mask]")
     assert schema.layout.mask == 1
     assert schema.player_labels[2] == "word 3"
-    assert len({id(one.categories) for one in schema.features}) == 1
-    assert not any(one.mutable for one in schema.features)
+    assert len({id(feature.categories) for feature in schema.features}) == 1
+    assert not any(feature.mutable for feature in schema.features)
     assert Schema.from_json(schema.to_json()) == schema
 
 
@@ -90,7 +90,7 @@ def test_long_texts_lose_their_end_and_the_check_says_so() -> None:
     texts, labels = reviews()
     dataset = load([f"{text} {'long ' * 30}" for text in texts], labels, max_length=12)
     assert dataset.train.inputs.shape[1] == 12
-    assert found(dataset)["cut_texts"].values["n"] == 200
+    assert issues_of(dataset)["cut_texts"].values["n"] == 200
 
 
 @pytest.mark.parametrize("kind", ["words", "characters", "pieces"])
@@ -108,7 +108,7 @@ def test_pieces_join_what_often_stands_together_and_mark_what_goes_on() -> None:
     (ids,) = tokenizer.cut(["房间好 frying"])
     tokens = [tokenizer.tokens[i] for i in ids]
     assert tokens[:2] == ["房间", "[unknown]"]
-    assert "".join(one.removeprefix("##") for one in tokens[2:]) == "frying"
+    assert "".join(token.removeprefix("##") for token in tokens[2:]) == "frying"
 
 
 def test_the_tokenizer_of_a_checkpoint_gives_its_own_ids(tmp_path: Any) -> None:
@@ -145,7 +145,7 @@ def test_copies_are_dropped_and_counted_by_how_near_they_are() -> None:
     texts, labels = reviews()
     more = [texts[0], texts[1].upper() + "!!"]
     dataset = load([*texts, *more], [*labels, labels[0], labels[1]])
-    issue = found(dataset)["duplicates"]
+    issue = issues_of(dataset)["duplicates"]
     assert (issue.values["exact"], issue.values["near"]) == (1, 1)
     assert "only the first of each is kept" in say(issue.text)
     assert dataset.card["rows"] == 200
@@ -155,7 +155,7 @@ def test_copies_are_dropped_and_counted_by_how_near_they_are() -> None:
 def test_texts_with_two_labels_are_all_left_out() -> None:
     texts, labels = reviews()
     dataset = load([*texts, texts[0]], [*labels, 1 - labels[0]])
-    issue = found(dataset)["contradictions"]
+    issue = issues_of(dataset)["contradictions"]
     assert issue.values == {"n": 2, "share": 2 / 201, "dropped": True}
     assert dataset.card["rows"] == 199
 
@@ -165,9 +165,9 @@ def test_near_copies_stay_in_one_part_unless_they_stand_apart() -> None:
     doubled = [*texts, *(text.upper() for text in texts)]
     both = [*labels, *labels]
     together = load(doubled, both, {"duplicates": "together"})
-    assert "duplicates_across_parts" not in found(together)
-    assert "kept in one part" in say(found(together)["duplicates"].text)
-    apart = found(load(doubled, both, {"duplicates": "apart"}))["duplicates_across_parts"]
+    assert "duplicates_across_parts" not in issues_of(together)
+    assert "kept in one part" in say(issues_of(together)["duplicates"].text)
+    apart = issues_of(load(doubled, both, {"duplicates": "apart"}))["duplicates_across_parts"]
     assert apart.severity == "high"
     assert apart.values["n"] > 50
 
@@ -179,24 +179,24 @@ def test_texts_that_differ_only_in_unknown_words_are_counted_across_parts() -> N
     seen = {row.tobytes() for row in dataset.train.inputs}
     n = sum(row.tobytes() in seen for row in dataset.test.inputs)
     assert n > 10
-    issue = found(dataset)["same_inputs_across_parts"]
+    issue = issues_of(dataset)["same_inputs_across_parts"]
     assert (issue.values["n"] >= n, issue.severity) == (True, "medium")
     assert "have exactly the tokens of a text in another part" in say(issue.text)
-    assert "duplicates_across_parts" not in found(dataset)
+    assert "duplicates_across_parts" not in issues_of(dataset)
     leakage = dataset.card["leakage"]
     assert (leakage["duplicates_across"], leakage["same_inputs_across"]) == (0, issue.values["n"])
 
 
 def test_texts_of_known_words_are_the_same_in_no_two_parts() -> None:
     dataset = load(*reviews())
-    assert "same_inputs_across_parts" not in found(dataset)
+    assert "same_inputs_across_parts" not in issues_of(dataset)
     assert dataset.card["leakage"]["same_inputs_across"] == 0
 
 
 def test_empty_texts_are_left_out_and_told() -> None:
     texts, labels = reviews()
     dataset = load([*texts, "", "  \n"], [*labels, 0, 1])
-    assert found(dataset)["missing_values"].values["n"] == 2
+    assert issues_of(dataset)["missing_values"].values["n"] == 2
     assert dataset.card["rows"] == 200
 
 
@@ -209,7 +209,7 @@ def test_only_empty_texts_are_refused() -> None:
 
 
 def test_noise_has_no_cue_and_no_telling_length() -> None:
-    issues = found(load(*reviews(600)))
+    issues = issues_of(load(*reviews(600)))
     assert not {"spurious_cues", "telling_words", "near_leak", "telling_length"} & set(issues)
 
 
@@ -219,25 +219,25 @@ def test_a_handle_that_gives_the_label_away_is_found_with_its_counts() -> None:
     named = random.random(600) < np.where(labels == 1, 0.6, 0.1)
     names = np.where(named, "@air", "@sea")
     dataset = load([f"{name} {text}" for name, text in zip(names, texts, strict=True)], labels)
-    issue = found(dataset)["spurious_cues"]
-    cue = next(one for one in issue.values["cues"] if one["word"] == "@air")
+    issue = issues_of(dataset)["spurious_cues"]
+    cue = next(listed for listed in issue.values["cues"] if listed["word"] == "@air")
     assert (cue["form"], cue["outcome"], cue["n"]) == ("handle", "glad", int(named.sum()))
     assert cue["hits"] == int(named[labels == 1].sum())
     assert cue["low"] < cue["rate"] < cue["high"]
     assert issue.severity == "high"
     assert "dataset.hide=[handles]" in say(issue.recommendation)
     hidden = [f"{name} {text}" for name, text in zip(names, texts, strict=True)]
-    assert "spurious_cues" not in found(load(hidden, labels, hide=("handles",)))
+    assert "spurious_cues" not in issues_of(load(hidden, labels, hide=("handles",)))
 
 
 def test_a_planted_word_of_one_class_is_a_near_leak() -> None:
     texts, labels = reviews(600)
     labels = np.where(np.arange(600) % 3 == 0, 1, 0)
     texts = [
-        f"{t} planted" if one and i % 2 else t
-        for i, (t, one) in enumerate(zip(texts, labels, strict=True))
+        f"{t} planted" if label and i % 2 else t
+        for i, (t, label) in enumerate(zip(texts, labels, strict=True))
     ]
-    leak = found(load(texts, labels))["near_leak"]
+    leak = issues_of(load(texts, labels))["near_leak"]
     assert leak.values["word"] == "planted"
     assert (leak.values["n"], leak.values["hits"]) == (100, 100)
 
@@ -246,7 +246,7 @@ def test_cues_agree_with_counting_by_hand() -> None:
     random = np.random.default_rng(0)
     inside = random.random(400) < 0.4
     has = random.random(400) < np.where(inside, 0.8, 0.1)
-    words = [frozenset({"x"} if one else {"y"}) for one in has]
+    words = [frozenset({"x"} if has_word else {"y"}) for has_word in has]
     cues = {cue.word: cue for cue in find_cues(words, [("a", inside), ("b", ~inside)])}
     assert {word: cue.outcome for word, cue in cues.items()} == {"x": "a", "y": "b"}
     assert (cues["x"].n, cues["x"].hits) == (has.sum(), (has & inside).sum())
@@ -260,8 +260,8 @@ def test_a_rare_word_is_no_cue() -> None:
 
 def test_a_class_of_long_texts_is_told() -> None:
     texts, labels = reviews(400)
-    texts = [t + " more words here" if one else t for t, one in zip(texts, labels, strict=True)]
-    issue = found(load(texts, labels))["telling_length"]
+    texts = [t + " more words here" if label else t for t, label in zip(texts, labels, strict=True)]
+    issue = issues_of(load(texts, labels))["telling_length"]
     assert issue.values["auc"] > 0.8
     assert issue.values["class"] in {"sad", "glad"}
 
@@ -293,5 +293,5 @@ def test_a_number_can_be_the_target() -> None:
     source = TableSource("x", "0", Description("x", "X"), {}, TargetRule("n"))
     corpus = Corpus(texts, EncodedTarget(target, numbers))
     dataset = assemble_texts(corpus, source, TextRule(), SplitRule(), 1)
-    assert say(found(dataset)["telling_length"].values["class"]) == "the upper half"
+    assert say(issues_of(dataset)["telling_length"].values["class"]) == "the upper half"
     assert replace(dataset.train).labels.dtype == np.float64

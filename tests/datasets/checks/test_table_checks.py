@@ -29,7 +29,7 @@ def issues(frame: pd.DataFrame, folder: Path, **fields: Any) -> dict[str, DataIs
     path = folder / "t.parquet"
     frame.to_parquet(path)
     plugin = TableFile(path=str(path), target="label", source="s", period="p", **fields)
-    return {one.check: one for one in plugin.load(1, Silent()).issues}
+    return {issue.check: issue for issue in plugin.load(1, Silent()).issues}
 
 
 def test_spearman_is_that_of_pandas_without_gaps() -> None:
@@ -112,9 +112,9 @@ def test_copies_across_parts_are_told_where_rows_stand_apart(tmp_path: Path) -> 
 
 def test_a_constant_feature_and_rare_categories_are_told(tmp_path: Path) -> None:
     frame = noise().assign(same=7, word=["rare"] * 5 + ["often"] * 395)
-    found = issues(frame, tmp_path)
-    assert found["constant_feature"].values == {"feature": "same"}
-    assert [one["n"] for one in found["rare_categories"].values["categories"]] == [5]
+    by_check = issues(frame, tmp_path)
+    assert by_check["constant_feature"].values == {"feature": "same"}
+    assert [category["n"] for category in by_check["rare_categories"].values["categories"]] == [5]
 
 
 def test_a_rare_class_is_told_by_its_share(tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_correlated_features_are_told_with_the_strongest_pair(tmp_path: Path) ->
 def test_every_issue_says_what_to_do(tmp_path: Path) -> None:
     frame = pd.concat([noise(60).assign(z=lambda f: f["x"], c=1)] * 2, ignore_index=True)
     frame.loc[3, "y"] = np.nan
-    found = issues(frame, tmp_path, sensitive=("y",))
-    assert len(found) >= 6
-    for issue in found.values():
+    by_check = issues(frame, tmp_path, sensitive=("y",))
+    assert len(by_check) >= 6
+    for issue in by_check.values():
         assert say(issue.text).endswith(".")
         assert say(issue.recommendation).endswith(
             (".", "]'")

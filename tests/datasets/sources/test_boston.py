@@ -36,7 +36,7 @@ def test_the_published_totals_come_out(boston: Dataset) -> None:
         339,
         0.28,
     )
-    assert [one["n"] for one in boston.card["labels"]] == [2095, 285]
+    assert [row["n"] for row in boston.card["labels"]] == [2095, 285]
 
 
 def test_every_value_is_that_of_the_file_with_ratios_in_percent(
@@ -50,7 +50,7 @@ def test_every_value_is_that_of_the_file_with_ratios_in_percent(
                 scale = 100 if feature.name in {"pirat", "hirat", "lvrat"} else 1
                 assert np.allclose(values, expected * scale, atol=1e-9)
             else:
-                codes = np.array([one.code for one in feature.categories])
+                codes = np.array([category.code for category in feature.categories])
                 assert np.array_equal(codes[values.astype(int)], expected.astype(str))
         assert np.array_equal(part.labels == 1, source["deny"] == "yes")
 
@@ -64,38 +64,42 @@ def test_the_labels_are_told_to_be_decisions_of_lenders(boston: Dataset) -> None
 
 
 def test_the_near_leak_is_found_with_its_counts(boston: Dataset) -> None:
-    (leak,) = [one for one in boston.issues if one.check == "near_leak"]
+    (leak,) = [issue for issue in boston.issues if issue.check == "near_leak"]
     assert leak.values["feature"] == "insurance"
     assert (leak.values["n_class"], leak.values["n"]) == (44, 48)
 
 
 def test_what_the_near_leak_advises_can_be_done(boston: Dataset) -> None:
-    (leak,) = [one for one in boston.issues if one.check == "near_leak"]
+    (leak,) = [issue for issue in boston.issues if issue.check == "near_leak"]
     assert "dataset.drop=[insurance]" in say(leak.recommendation)
     plugin = BostonMortgages(drop=("insurance",))
     assert plugin.problems() == []
     dataset = plugin.load(7, Silent())
     assert "insurance" not in dataset.schema.names
-    assert not [one for one in dataset.issues if one.check == "near_leak"]
-    assert any("“Mortgage insurance denied”" in say(one) for one in dataset.card["preparation"])
+    assert not [issue for issue in dataset.issues if issue.check == "near_leak"]
+    assert any("“Mortgage insurance denied”" in say(note) for note in dataset.card["preparation"])
 
 
-@pytest.mark.parametrize(("name", "said"), [("insurrance", "did you mean"), ("deny", "the target")])
-def test_a_column_that_cannot_be_dropped_is_named(name: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "words"), [("insurrance", "did you mean"), ("deny", "the target")]
+)
+def test_a_column_that_cannot_be_dropped_is_named(name: str, words: str) -> None:
     (problem,) = BostonMortgages(drop=(name,)).problems()
-    assert said in problem
+    assert words in problem
 
 
 def test_people_read_names_and_units(boston: Dataset) -> None:
     schema = boston.schema
     assert schema.feature("pirat").display(33.1) == "33.1\u00a0%"
-    assert [one.label for one in schema.feature("chist").categories][-1] == "90 days overdue"
+    assert [category.label for category in schema.feature("chist").categories][
+        -1
+    ] == "90 days overdue"
     assert max(map(len, schema.labels)) <= 36
-    assert max(len(one.label) for f in schema.features for one in f.categories) <= 22
+    assert max(len(category.label) for f in schema.features for category in f.categories) <= 22
 
 
 def test_only_the_terms_of_the_loan_can_be_changed(boston: Dataset) -> None:
-    mutable = [one.name for one in boston.schema.features if one.mutable]
+    mutable = [feature.name for feature in boston.schema.features if feature.mutable]
     assert mutable == ["pirat", "hirat", "lvrat", "condomin"]
 
 

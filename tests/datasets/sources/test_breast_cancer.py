@@ -32,13 +32,15 @@ def test_malignant_is_explained_and_benign_is_favourable(cancer: Dataset) -> Non
     target = cancer.schema.target
     assert target.classes == ("benign", "malignant")
     assert (target.favourable, target.explained) == (0, 1)
-    assert [one["n"] for one in cancer.card["labels"]] == [357, 212]
+    assert [row["n"] for row in cancer.card["labels"]] == [357, 212]
 
 
 def test_there_are_no_groups_and_the_card_says_what_that_costs(cancer: Dataset) -> None:
     assert cancer.schema.attributes == ()
     assert cancer.card["groups"] == {}
-    assert any("groups of patients cannot be assessed" in say(one) for one in cancer.card["limits"])
+    assert any(
+        "groups of patients cannot be assessed" in say(limit) for limit in cancer.card["limits"]
+    )
     assert not any(feature.mutable for feature in cancer.schema.features)
 
 
@@ -53,14 +55,14 @@ def test_names_fit_into_a_chart_and_units_are_only_those_that_the_source_tells(
 
 
 def test_sizes_that_say_the_same_are_found(cancer: Dataset) -> None:
-    found = next(one for one in cancer.issues if one.check == "correlated_features")
-    assert {"mean radius", "mean perimeter", "mean area"} <= set(found.values["features"])
+    issue = next(issue for issue in cancer.issues if issue.check == "correlated_features")
+    assert {"mean radius", "mean perimeter", "mean area"} <= set(issue.values["features"])
 
 
 def test_a_feature_can_be_left_out_and_a_wrong_name_is_told() -> None:
     dataset = BreastCancer(drop=("worst area",)).load(1, Silent())
     assert "worst area" not in dataset.schema.names
-    assert any("“Largest area”" in say(one) for one in dataset.card["preparation"])
+    assert any("“Largest area”" in say(note) for note in dataset.card["preparation"])
     (problem,) = BreastCancer(drop=("worst aera",)).problems()
     assert "`worst area`" in problem
 

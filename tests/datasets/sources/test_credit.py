@@ -31,7 +31,7 @@ def raw() -> pd.DataFrame:
 
 
 def issue(dataset: Dataset, check: str) -> DataIssue:
-    return next(one for one in dataset.issues if one.check == check)
+    return next(data_issue for data_issue in dataset.issues if data_issue.check == check)
 
 
 def test_the_published_totals_come_out(credit: Dataset) -> None:
@@ -47,7 +47,7 @@ def test_every_value_goes_back_to_the_code_in_the_file(credit: Dataset, raw: pd.
         for i, feature in enumerate(credit.schema.features):
             values = part.inputs[:, i]
             if not feature.is_numeric:
-                codes = np.array([int(one.code) for one in feature.categories])
+                codes = np.array([int(category.code) for category in feature.categories])
                 values = codes[values.astype(int)]
             assert np.array_equal(values, source[feature.name])
         assert np.array_equal(part.labels, source["default_next_month"])
@@ -68,14 +68,14 @@ def test_rows_that_contradict_each_other_are_counted(credit: Dataset, raw: pd.Da
 
 
 def test_the_undocumented_codes_are_found_with_their_counts(credit: Dataset) -> None:
-    found = {
-        tuple(one.values["features"]): one.values["rows"]
-        for one in credit.issues
-        if one.check == "undocumented_codes"
+    named_codes = {
+        tuple(data_issue.values["features"]): data_issue.values["rows"]
+        for data_issue in credit.issues
+        if data_issue.check == "undocumented_codes"
     }
-    assert found[("EDUCATION",)] == 345
-    assert found[("MARRIAGE",)] == 54
-    assert len(next(names for names in found if "PAY_0" in names)) == 6
+    assert named_codes[("EDUCATION",)] == 345
+    assert named_codes[("MARRIAGE",)] == 54
+    assert len(next(names for names in named_codes if "PAY_0" in names)) == 6
 
 
 def test_the_correlated_bills_are_found(credit: Dataset, raw: pd.DataFrame) -> None:
@@ -93,7 +93,7 @@ def test_small_groups_and_limits_are_told(credit: Dataset) -> None:
 
 
 def test_nothing_leaks_and_nothing_is_missing(credit: Dataset) -> None:
-    checks = Counter(one.check for one in credit.issues)
+    checks = Counter(data_issue.check for data_issue in credit.issues)
     assert not {"near_leak", "missing_values", "constant_feature"} & set(checks)
     assert credit.card["missing"] == {}
 
@@ -102,7 +102,7 @@ def test_people_read_names_and_units(credit: Dataset) -> None:
     schema = credit.schema
     status = schema.feature("PAY_0")
     assert status.label == "Repayment status in September 2005"
-    labels = [one.label for one in status.categories]
+    labels = [category.label for category in status.categories]
     assert labels[:5] == [
         "code −2: no spending?",
         "paid duly",
@@ -117,20 +117,20 @@ def test_people_read_names_and_units(credit: Dataset) -> None:
 
 
 def test_labels_fit_into_a_chart(credit: Dataset) -> None:
-    categories = [one.label for f in credit.schema.features for one in f.categories]
+    categories = [category.label for f in credit.schema.features for category in f.categories]
     assert max(map(len, credit.schema.labels)) <= 36
     assert max(map(len, categories)) <= 22
 
 
 def test_what_the_notes_say_about_unused_categories_is_so(credit: Dataset) -> None:
     statuses = [f for f in credit.schema.features if f.name.startswith("PAY_") and f.categories]
-    codes = [{one.code for one in feature.categories} for feature in statuses]
-    assert not any("9" in found for found in codes)
-    assert sum("1" not in found for found in codes) == 2
+    codes = [{category.code for category in feature.categories} for feature in statuses]
+    assert not any("9" in codes_of_month for codes_of_month in codes)
+    assert sum("1" not in codes_of_month for codes_of_month in codes) == 2
 
 
 def test_only_the_latest_month_can_be_changed(credit: Dataset) -> None:
-    mutable = [one.name for one in credit.schema.features if one.mutable]
+    mutable = [feature.name for feature in credit.schema.features if feature.mutable]
     assert mutable == ["PAY_0", "BILL_AMT1", "PAY_AMT1"]
 
 
@@ -138,7 +138,7 @@ def test_a_model_that_must_not_see_sensitive_features_is_still_compared_by_them(
     dataset = TaiwanCredit(rows=600, use_sensitive=False).load(1, Silent())
     assert not any(feature.sensitive for feature in dataset.schema.features)
     assert dataset.train.inputs.shape[1] == len(dataset.schema.features) == 20
-    assert [one.source for one in dataset.schema.attributes] == [None] * 3
+    assert [attribute.source for attribute in dataset.schema.attributes] == [None] * 3
     assert set(dataset.test.groups) == {"sex", "marital_status", "age_band"}
     assert any("is not given “Sex”" in say(note) for note in dataset.card["preparation"])
 
@@ -169,7 +169,9 @@ def test_a_saved_data_set_comes_back(tmp_path: Path) -> None:
     again = Dataset.load(tmp_path)
     assert again.schema == dataset.schema
     assert np.array_equal(again.test.inputs, dataset.test.inputs)
-    assert [one.text for one in again.issues] == [one.text for one in dataset.issues]
+    assert [data_issue.text for data_issue in again.issues] == [
+        data_issue.text for data_issue in dataset.issues
+    ]
 
 
 def test_all_rows_load_in_time() -> None:

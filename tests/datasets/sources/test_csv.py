@@ -77,7 +77,7 @@ def refusal(path: str, **fields: Any) -> str:
 
 def test_kinds_are_inferred(write: Write) -> None:
     dataset = load(write())
-    kinds = {one.name: one.kind for one in dataset.schema.features}
+    kinds = {feature.name: feature.kind for feature in dataset.schema.features}
     assert kinds == {
         "income": "numeric",
         "children": "ordinal",
@@ -116,7 +116,10 @@ def test_another_encoding_is_read_when_declared(write: Write) -> None:
     frame = people()
     frame["job"] = np.where(np.arange(120) % 2, "Bäcker", "Müller")
     dataset = load(write(frame, encoding="cp1252"), encoding="cp1252")
-    assert [one.label for one in dataset.schema.feature("job").categories] == ["Bäcker", "Müller"]
+    assert [category.label for category in dataset.schema.feature("job").categories] == [
+        "Bäcker",
+        "Müller",
+    ]
 
 
 def test_missing_cells_become_nan_and_are_reported(write: Write) -> None:
@@ -125,7 +128,7 @@ def test_missing_cells_become_nan_and_are_reported(write: Write) -> None:
     frame.loc[:2, "job"] = "?"
     dataset = load(write(frame), missing_values=("?",))
     assert dataset.card["missing"] == {"income": 12, "job": 3}
-    issue = next(one for one in dataset.issues if one.check == "missing_values")
+    issue = next(candidate for candidate in dataset.issues if candidate.check == "missing_values")
     assert issue.values["worst"] == "income"
 
 
@@ -133,7 +136,10 @@ def test_the_text_none_is_a_category(write: Write) -> None:
     frame = people()
     frame["job"] = np.where(np.arange(120) % 2, "None", "nurse")
     dataset = load(write(frame))
-    assert [one.label for one in dataset.schema.feature("job").categories] == ["None", "nurse"]
+    assert [category.label for category in dataset.schema.feature("job").categories] == [
+        "None",
+        "nurse",
+    ]
 
 
 def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
@@ -145,8 +151,12 @@ def test_dates_and_row_numbers_are_left_out_with_a_note(write: Write) -> None:
     notes = " ".join(map(say, dataset.card["preparation"]))
     assert "“since” holds dates" in notes
     assert "“customer_id” only numbers the rows" in notes
-    told = [say(one.text) for one in dataset.issues if one.check == "left_out_dates"]
-    assert told == ["1 column of dates is left out: “since”."]
+    sentences = [
+        say(data_issue.text)
+        for data_issue in dataset.issues
+        if data_issue.check == "left_out_dates"
+    ]
+    assert sentences == ["1 column of dates is left out: “since”."]
 
 
 def test_dates_of_parquet_are_left_out_too(write: Write) -> None:
@@ -159,7 +169,7 @@ def test_an_ordered_column_of_parquet_keeps_its_order(write: Write) -> None:
     grade = pd.Categorical(np.resize(order, 120), categories=order, ordered=True)
     feature = load(write(people().assign(grade=grade), "o.parquet")).schema.feature("grade")
     assert feature.kind == "ordinal"
-    assert [one.label for one in feature.categories] == order
+    assert [category.label for category in feature.categories] == order
 
 
 def test_mute_classes_get_the_name_of_the_target(write: Write) -> None:
@@ -210,7 +220,7 @@ def test_hostile_names_and_values_pass_through_unharmed(write: Write) -> None:
     values = ["<script>alert(1)</script>", "| a |", "{{< include x >}}", 'a,b\n"c"']
     frame = people().assign(**{"<b>{{ x }}</b>": np.resize(values, 120)})
     feature = load(write(frame)).schema.feature("<b>{{ x }}</b>")
-    assert {one.label for one in feature.categories} == set(values)
+    assert {category.label for category in feature.categories} == set(values)
 
 
 # --- what is declared -----------------------------------------------------------------------------
@@ -226,14 +236,14 @@ def test_declared_columns_win_over_inference(write: Write) -> None:
     schema = load(write(), columns=columns).schema
     assert schema.feature("children").label == "Number of children"
     assert schema.feature("children").is_numeric
-    job = [(one.label, one.documented) for one in schema.feature("job").categories]
+    job = [(category.label, category.documented) for category in schema.feature("job").categories]
     assert job == [("Nurse", True), ("Clerk", True), ("code smith", False)]
 
 
 def test_sensitive_columns_make_groups(write: Write) -> None:
     columns = {"age": ColumnDeclaration(bands=(30, 65), unit="years")}
     dataset = load(write(), sensitive=("age", "member"), columns=columns)
-    age, member = sorted(dataset.schema.attributes, key=lambda one: one.name)
+    age, member = sorted(dataset.schema.attributes, key=lambda attribute: attribute.name)
     assert age.levels == ("under 30", "30–64", "65 or more")
     assert member.levels == ("no", "yes")
     ages = dataset.test.inputs[:, dataset.schema.position("age")]
@@ -262,7 +272,9 @@ def test_decisions_as_labels_are_a_limit(write: Write) -> None:
 
 
 def test_what_the_config_does_not_say_is_an_issue(write: Write) -> None:
-    issue = next(one for one in load(write()).issues if one.check == "population_limits")
+    issue = next(
+        candidate for candidate in load(write()).issues if candidate.check == "population_limits"
+    )
     assert issue.values["undeclared"] == ["source", "period", "population", "decision"]
 
 

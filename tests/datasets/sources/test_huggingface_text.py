@@ -19,8 +19,8 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 def reviews(folder: Path, **fields: Any) -> HuggingFaceText:
-    told = {"name": str(RECORDED), "text": "text", "target": "label", "cache": str(folder)}
-    return HuggingFaceText(**{**told, **fields})
+    defaults = {"name": str(RECORDED), "text": "text", "target": "label", "cache": str(folder)}
+    return HuggingFaceText(**{**defaults, **fields})
 
 
 def test_classes_get_the_names_of_the_hub_and_are_fetched_once(
@@ -67,24 +67,24 @@ def test_where_nobody_answers_the_library_asks_nobody_and_the_message_says_what_
 ) -> None:
     monkeypatch.setattr(huggingface_text, "_answers", lambda: False)
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("asked"))
-    asked = HuggingFaceText(
+    plugin = HuggingFaceText(
         name="nobody/nothing", text="text", target="label", cache=str(tmp_path / "empty")
     )
     with pytest.raises(DataError, match="did not answer within 2 s") as caught:
-        asked.load(1, Silent())
+        plugin.load(1, Silent())
     assert "connect to the network once" in str(caught.value)
     assert not datasets.config.HF_HUB_OFFLINE
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "words"),
     [
         (ConnectionError("Couldn't reach 'x' on the Hub"), "dataset=text_file"),
         (ValueError("Unknown split 'trian'"), "configurations and splits"),
     ],
 )
 def test_what_goes_wrong_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise error
@@ -92,7 +92,7 @@ def test_what_goes_wrong_says_what_to_do(
     monkeypatch.setattr(datasets, "load_dataset", refuse)
     with pytest.raises(DataError, match=str(error)) as caught:
         reviews(tmp_path).load(1, Silent())
-    assert said in str(caught.value)
+    assert words in str(caught.value)
     assert not list(tmp_path.rglob("*.parquet"))
 
 
@@ -105,6 +105,6 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 def test_what_is_not_declared_is_told(tmp_path: Path) -> None:
-    found = " ".join(HuggingFaceText(path="x.csv").problems())
-    for said in ("`name` is not set", "`text` is not set", "`path` is set beside"):
-        assert said in found
+    problems = " ".join(HuggingFaceText(path="x.csv").problems())
+    for words in ("`name` is not set", "`text` is not set", "`path` is set beside"):
+        assert words in problems

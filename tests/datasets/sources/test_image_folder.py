@@ -24,13 +24,13 @@ def photos(tmp_path: Path) -> Path:
     for name in ("good", "bad"):
         for folder in ("photos", "masks"):
             (tmp_path / folder / name).mkdir(parents=True)
-        for one in range(N):
+        for number in range(N):
             image = random.integers(0, 100, (16, 16), dtype=np.uint8)
             mask = np.zeros((16, 16), dtype=np.uint8)
             if name == "bad":
                 image[4:8, 4:8] = mask[4:8, 4:8] = 255
-                Image.fromarray(mask).save(tmp_path / "masks" / name / f"{one}.png")
-            Image.fromarray(image).save(tmp_path / "photos" / name / f"{one}.png")
+                Image.fromarray(mask).save(tmp_path / "masks" / name / f"{number}.png")
+            Image.fromarray(image).save(tmp_path / "photos" / name / f"{number}.png")
     return tmp_path
 
 
@@ -60,9 +60,9 @@ def test_images_of_a_table_keep_their_entity_together(photos: Path) -> None:
     files = sorted((photos / "photos").rglob("*.png"))
     frame = pd.DataFrame(
         {
-            "path": [one.relative_to(photos).as_posix() for one in files],
-            "label": [one.parent.name for one in files],
-            "piece": [f"p{int(one.stem) // 3}" for one in files],
+            "path": [file.relative_to(photos).as_posix() for file in files],
+            "label": [file.parent.name for file in files],
+            "piece": [f"p{int(file.stem) // 3}" for file in files],
         }
     )
     frame.to_csv(photos / "list.csv", index=False)
@@ -73,8 +73,8 @@ def test_images_of_a_table_keep_their_entity_together(photos: Path) -> None:
 
 
 def test_broken_images_are_named_at_once(photos: Path) -> None:
-    for one in ("0.png", "1.png"):
-        (photos / "photos" / "good" / one).write_bytes(b"not an image")
+    for name in ("0.png", "1.png"):
+        (photos / "photos" / "good" / name).write_bytes(b"not an image")
     with pytest.raises(DataError, match=r"2 images of 48 cannot be read: good/0\.png"):
         ImageFolder(path=str(photos / "photos")).load(1, Silent())
 
@@ -88,7 +88,7 @@ def test_an_edited_image_or_mask_changes_the_digest(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "words"),
     [
         ({"path": None}, "`dataset.path` is not set"),
         ({"path": "nowhere"}, "no such file"),
@@ -97,6 +97,6 @@ def test_an_edited_image_or_mask_changes_the_digest(photos: Path) -> None:
         ({"path": "{}/photos", "masks": "nowhere"}, "no such folder"),
     ],
 )
-def test_what_is_wrong_is_known_before_loading(change: dict, told: str, photos: Path) -> None:
-    given = {k: v.format(photos) if isinstance(v, str) else v for k, v in change.items()}
-    assert any(told in one for one in ImageFolder(**given).problems())
+def test_what_is_wrong_is_known_before_loading(change: dict, words: str, photos: Path) -> None:
+    fields = {k: v.format(photos) if isinstance(v, str) else v for k, v in change.items()}
+    assert any(words in problem for problem in ImageFolder(**fields).problems())

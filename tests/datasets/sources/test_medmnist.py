@@ -20,7 +20,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A mirror with two sets as MedMNIST writes them, whose MD5 the catalogue knows."""
     random, mirror = np.random.default_rng(0), tmp_path / "mirror"
     mirror.mkdir()
-    facts = {name: dict(one) for name, one in catalogue().items()}
+    facts = {name: dict(facts_of_set) for name, facts_of_set in catalogue().items()}
     for name, colour in (("chestmnist", False), ("bloodmnist", True)):
         arrays = {}
         for part, n in SIZES.items():
@@ -54,9 +54,9 @@ def test_classes_and_published_parts_come_as_they_are(served: Path) -> None:
 
 
 def test_several_labels_are_kept_and_one_is_reported(served: Path) -> None:
-    one = plugin(served, "chestmnist", positive="mass")
-    assert one.nature.task == "multi_label"
-    dataset = one.load(1, Silent())
+    source = plugin(served, "chestmnist", positive="mass")
+    assert source.nature.task == "multi_label"
+    dataset = source.load(1, Silent())
     assert dataset.schema.target.classes == ("without mass", "with mass")
     assert dataset.train.all_labels.shape == (60, 14)
     assert np.array_equal(dataset.train.labels, dataset.train.all_labels[:, 4])
@@ -75,12 +75,12 @@ def test_without_a_network_the_message_says_where_to_copy_the_file(served: Path)
 
 
 def test_a_damaged_file_is_noticed(served: Path) -> None:
-    one = plugin(served, "bloodmnist")
-    one.source_digest()
+    source = plugin(served, "bloodmnist")
+    source.source_digest()
     file = served.parent / "cache" / "bloodmnist.npz"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(DataError, match="MD5"):
-        one.load(1, Silent())
+        source.load(1, Silent())
 
 
 def test_unknown_names_and_classes_are_told_with_the_nearest() -> None:

@@ -27,19 +27,19 @@ class Server(urllib.request.BaseHandler):
     handler_order = 1
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.urls: list[str] = []
         self.refuses: Exception | None = None
         self.arff = ARFF
 
     def https_open(self, request: urllib.request.Request) -> addinfourl:
-        self.asked.append(request.full_url)
+        self.urls.append(request.full_url)
         if self.refuses is not None:
             raise self.refuses
-        found = self._body(request.full_url)
-        if found is None:
+        content = self._body(request.full_url)
+        if content is None:
             body = io.BytesIO(b'{"error":{"code":"372","message":"No results"}}')
             raise HTTPError(request.full_url, 412, "Precondition Failed", Message(), body)
-        answer = addinfourl(io.BytesIO(found), Message(), request.full_url, 200)
+        answer = addinfourl(io.BytesIO(content), Message(), request.full_url, 200)
         answer.msg = "OK"
         return answer
 
@@ -53,8 +53,8 @@ class Server(urllib.request.BaseHandler):
             return self.arff
         if "data_name/small-loans" in url:
             return self._json("list-small-loans.json")
-        found = next((file for end, file in names.items() if url.endswith(end)), None)
-        return self._json(found) if found else None
+        recorded = next((file for end, file in names.items() if url.endswith(end)), None)
+        return self._json(recorded) if recorded else None
 
     def _json(self, name: str) -> bytes:
         md5 = hashlib.md5(ARFF, usedforsecurity=False).hexdigest()
@@ -63,13 +63,13 @@ class Server(urllib.request.BaseHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    found = Server()
+    running = Server()
     opener = urllib.request.OpenerDirector()
-    for handler in (found, urllib.request.HTTPErrorProcessor()):
+    for handler in (running, urllib.request.HTTPErrorProcessor()):
         opener.add_handler(handler)
     monkeypatch.setattr(urllib.request, "_opener", opener)
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    return found
+    return running
 
 
 def loans(tmp_path: Path, **more: object) -> OpenML:
@@ -86,7 +86,7 @@ def test_a_table_is_fetched_by_its_id_and_described(server: Server, tmp_path: Pa
     assert dataset.schema.names == ["amount", "sex"]
     assert dataset.schema.target.name == "repaid"
     assert dataset.schema.target.explained_class == "repaid: no"
-    assert [one.levels for one in dataset.schema.attributes] == [("man", "woman")]
+    assert [attribute.levels for attribute in dataset.schema.attributes] == [("man", "woman")]
     assert dataset.card["rows"] == 60
     assert dataset.card["missing"] == {"amount": 1}
     assert dataset.card["title"] == "small-loans"
@@ -105,27 +105,27 @@ def test_what_the_config_says_goes_before_what_openml_says(server: Server, tmp_p
 
 @pytest.mark.parametrize("version", [3, None])
 def test_a_name_finds_the_same_table(server: Server, tmp_path: Path, version: int | None) -> None:
-    found = by_name(tmp_path, version=version).load(1, Silent())
+    dataset = by_name(tmp_path, version=version).load(1, Silent())
     same = loans(tmp_path).load(1, Silent())
-    assert (found.train.inputs[:, 1] == same.train.inputs[:, 1]).all()
-    assert found.schema == same.schema
+    assert (dataset.train.inputs[:, 1] == same.train.inputs[:, 1]).all()
+    assert dataset.schema == same.schema
 
 
 def test_the_second_time_nothing_is_fetched(server: Server, tmp_path: Path) -> None:
     digest = loans(tmp_path).source_digest()
-    n = len(server.asked)
+    n = len(server.urls)
     assert n
     server.refuses = URLError("no route to host")
     assert loans(tmp_path).source_digest() == digest
     assert loans(tmp_path).load(1, Silent()).card["sha256"] == digest
-    assert len(server.asked) == n
+    assert len(server.urls) == n
 
 
 def test_check_fetches_nothing_and_knows_the_columns_of_the_cache(
     server: Server, tmp_path: Path
 ) -> None:
     assert loans(tmp_path, drop=("amounts",)).problems() == []
-    assert server.asked == []
+    assert server.urls == []
     loans(tmp_path).source_digest()
     (problem,) = loans(tmp_path, drop=("amounts",)).problems()
     assert "did you mean `amount`?" in problem
@@ -135,7 +135,7 @@ def test_without_a_network_the_message_says_what_to_do(server: Server, tmp_path:
     server.refuses = URLError("no route to host")
     with pytest.raises(DataError, match=r"id 42.*no route to host.*dataset=csv"):
         loans(tmp_path).load(1, Silent())
-    assert len(server.asked) > 1
+    assert len(server.urls) > 1
 
 
 def test_a_broken_download_is_not_kept(server: Server, tmp_path: Path) -> None:
@@ -165,5 +165,5 @@ def test_a_server_in_trouble_is_told_from_no_network(server: Server, tmp_path: P
 def test_what_is_wrong_without_looking_is_told(tmp_path: Path, wrong: dict) -> None:
     problems = loans(tmp_path, **wrong).problems()
     expected = 0 if "validation_share" in wrong else 1
-    assert len([one for one in problems if "an id, or a name" in one]) == expected
+    assert len([problem for problem in problems if "an id, or a name" in problem]) == expected
     assert problems

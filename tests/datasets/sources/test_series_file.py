@@ -45,7 +45,7 @@ def test_every_series_comes_back_as_it_was_written(tmp_path: Path) -> None:
     dataset = load(frame.sample(frac=1, random_state=1), tmp_path)
     assert dataset.schema.layout.shape == (STEPS, 2)
     ordered = frame.groupby("id", sort=False)[["flow", "heat"]]
-    written = np.stack([one.to_numpy() for _, one in ordered]).reshape(N, -1)
+    written = np.stack([rows.to_numpy() for _, rows in ordered]).reshape(N, -1)
     read = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     assert np.allclose(sorted(map(tuple, read)), sorted(map(tuple, written)))
 
@@ -75,10 +75,10 @@ def test_shorter_series_end_in_empty_places_and_longer_ones_are_cut(tmp_path: Pa
     rows = np.concatenate([getattr(dataset, part).inputs for part in PARTS])
     ended = np.isnan(rows).sum(axis=1)
     assert sorted(set(ended.tolist())) == [0, 2 * (STEPS - 7)]
-    assert any("7 to 12 steps" in say(one) for one in dataset.card["preparation"])
+    assert any("7 to 12 steps" in say(note) for note in dataset.card["preparation"])
     cut = load(short, tmp_path, most_steps=5)
     assert cut.schema.layout.shape == (5, 2)
-    assert any("cut after 5 steps" in say(one) for one in cut.card["preparation"])
+    assert any("cut after 5 steps" in say(note) for note in cut.card["preparation"])
 
 
 def test_a_missing_moment_is_told_or_filled_by_a_straight_line(tmp_path: Path) -> None:
@@ -97,14 +97,16 @@ def test_dates_are_moments_too(tmp_path: Path) -> None:
     frame = long_table()
     frame["time"] = pd.Timestamp("2024-01-31") + pd.to_timedelta(frame["time"], unit="D")
     dataset = load(frame, tmp_path)
-    assert any("43" in say(one) and "seconds" in say(one) for one in dataset.card["preparation"])
+    assert any("43" in say(note) and "seconds" in say(note) for note in dataset.card["preparation"])
 
 
 def test_players_are_windows_of_one_channel(tmp_path: Path) -> None:
     layout = load(long_table(), tmp_path, window=5).schema.layout
     assert layout.player_labels[:3] == ("flow, steps 1–5", "flow, steps 6–10", "flow, steps 11–12")
     assert len(layout.players) == 6
-    assert sorted(np.concatenate([list(one) for one in layout.players])) == list(range(2 * STEPS))
+    assert sorted(np.concatenate([list(player) for player in layout.players])) == list(
+        range(2 * STEPS)
+    )
 
 
 def test_a_number_or_several_labels_can_be_predicted(tmp_path: Path) -> None:
@@ -119,7 +121,7 @@ def test_a_number_or_several_labels_can_be_predicted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "words"),
     [
         (lambda f: f.assign(target=np.arange(len(f)) % 2), "`target` changes within"),
         (lambda f: f.assign(flow="high"), "not numbers"),
@@ -129,19 +131,20 @@ def test_a_number_or_several_labels_can_be_predicted(tmp_path: Path) -> None:
         (lambda f: f.assign(site=f["id"]), "60 different values"),
     ],
 )
-def test_a_file_that_cannot_be_used_says_why(change, told: str, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=told):
+def test_a_file_that_cannot_be_used_says_why(change, words: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=words):
         load(change(long_table()), tmp_path)
 
 
 def test_what_is_wrong_is_known_before_loading(tmp_path: Path) -> None:
-    assert any("not set" in one for one in SeriesFile().problems())
+    assert any("not set" in problem for problem in SeriesFile().problems())
     assert any(
-        "no such file" in one for one in SeriesFile(path=str(tmp_path / "no.csv")).problems()
+        "no such file" in problem
+        for problem in SeriesFile(path=str(tmp_path / "no.csv")).problems()
     )
     long_table().to_csv(tmp_path / "x.csv", index=False)
     twice = SeriesFile(path=str(tmp_path / "x.csv"), values=("flow", "time"))
-    assert any("`time` has two roles" in one for one in twice.problems())
+    assert any("`time` has two roles" in problem for problem in twice.problems())
 
 
 def test_labels_that_are_decisions_are_a_limit_of_series_as_of_tables() -> None:

@@ -27,8 +27,8 @@ def letters(n: int = 120) -> pd.DataFrame:
         {
             "body": body,
             "mood": np.where(good, "calm", "angry"),
-            "bill": ["bill" in one for one in tags],
-            "phone": ["phone" in one for one in tags],
+            "bill": ["bill" in cell for cell in tags],
+            "phone": ["phone" in cell for cell in tags],
             "tags": tags,
             "days": np.round(random.gamma(2, 3, n), 2),
             "office": random.choice(["north", "south"], n),
@@ -41,17 +41,19 @@ def plugin(folder: Path, name: str = "letters.csv", **fields: Any) -> TextFile:
     if name.endswith(".parquet"):
         frame.to_parquet(path)
     elif name.endswith(".jsonl"):
-        rows = frame.assign(tags=[one.split("|") if one else [] for one in frame["tags"]])
-        path.write_text("\n".join(json.dumps(one) for one in rows.to_dict("records")), "utf-8")
+        rows = frame.assign(tags=[cell.split("|") if cell else [] for cell in frame["tags"]])
+        path.write_text(
+            "\n".join(json.dumps(record) for record in rows.to_dict("records")), "utf-8"
+        )
     else:
         frame.to_csv(path, index=False)
     return TextFile(path=str(path), text="body", **{"target": "mood", **fields})
 
 
-def load(one: TextFile) -> Dataset:
-    assert one.problems() == []
-    dataset = one.load(1, Silent())
-    assert (one.nature.modality, one.nature.task) == ("text", dataset.schema.target.task)
+def load(source: TextFile) -> Dataset:
+    assert source.problems() == []
+    dataset = source.load(1, Silent())
+    assert (source.nature.modality, source.nature.task) == ("text", dataset.schema.target.task)
     return dataset
 
 
@@ -59,8 +61,8 @@ def load(one: TextFile) -> Dataset:
 def test_classes_come_from_every_kind_of_file(tmp_path: Path, name: str) -> None:
     dataset = load(plugin(tmp_path, name, favourable="calm", sensitive=("office",)))
     assert dataset.schema.target.classes == ("calm", "angry")
-    assert [one.name for one in dataset.schema.attributes] == ["office", "length_band"]
-    assert all(one.source is None for one in dataset.schema.attributes)
+    assert [attribute.name for attribute in dataset.schema.attributes] == ["office", "length_band"]
+    assert all(attribute.source is None for attribute in dataset.schema.attributes)
     assert dataset.card["rows"] == 120
     assert dataset.train.inputs.shape[1] == 8
 
@@ -99,14 +101,14 @@ def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
     frame.loc[:3, "tags"] += "|rare"
     path = tmp_path / "t.csv"
     frame.to_csv(path, index=False)
-    one = TextFile(path=str(path), text="body", target="tags", label_separator="|")
-    dataset = load(one)
+    source = TextFile(path=str(path), text="body", target="tags", label_separator="|")
+    dataset = load(source)
     assert "rare" not in dataset.schema.target.labels
     assert any("1 label is left out" in say(note) for note in dataset.card["preparation"])
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "words"),
     [
         ({"text": None}, "`text` is not set"),
         ({"text": "bodi"}, "did you mean `body`"),
@@ -118,13 +120,13 @@ def test_rare_labels_are_left_out_and_named(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_told_before_loading(
-    tmp_path: Path, fields: dict[str, Any], said: str
+    tmp_path: Path, fields: dict[str, Any], words: str
 ) -> None:
     from dataclasses import replace
 
-    found = " ".join(replace(plugin(tmp_path), **fields).problems())
-    assert said in found
-    assert "What to do: " in found
+    problems = " ".join(replace(plugin(tmp_path), **fields).problems())
+    assert words in problems
+    assert "What to do: " in problems
 
 
 def test_a_broken_line_of_json_is_numbered(tmp_path: Path) -> None:
@@ -135,6 +137,6 @@ def test_a_broken_line_of_json_is_numbered(tmp_path: Path) -> None:
 
 
 def test_a_label_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    one = plugin(tmp_path, target="tags", label_separator="|", report_label="fax")
+    source = plugin(tmp_path, target="tags", label_separator="|", report_label="fax")
     with pytest.raises(DataError, match="not a frequent label"):
-        one.load(1, Silent())
+        source.load(1, Silent())

@@ -27,8 +27,8 @@ def dataset(inputs: np.ndarray, layout: Layout | None = None) -> Dataset:
     return assemble(EncodedTable(schema, rows), source, SplitRule(), 1)
 
 
-def found(data: Dataset) -> dict[str, DataIssue]:
-    return {one.check: one for one in data.issues}
+def issues_of(data: Dataset) -> dict[str, DataIssue]:
+    return {issue.check: issue for issue in data.issues}
 
 
 def test_a_thousand_columns_are_compared_and_the_others_are_told() -> None:
@@ -41,13 +41,13 @@ def test_a_thousand_columns_are_compared_and_the_others_are_told() -> None:
         "Of 1\u202f200 features, the 1\u202f000 that are most closely related to the label were "
         "compared with one another; pairs among the others were not searched."
     )
-    strongest = found(data)["correlated_features"].values["strongest"]
+    strongest = issues_of(data)["correlated_features"].values["strongest"]
     assert (strongest["a"], strongest["b"]) == ("g0", "g1")
     assert dataset(inputs[:, :9]).card["limited"] == []
 
 
 def test_many_noise_columns_of_few_rows_are_no_leaks() -> None:
-    assert "near_leak" not in found(dataset(np.random.default_rng(1).normal(size=(64, 3000))))
+    assert "near_leak" not in issues_of(dataset(np.random.default_rng(1).normal(size=(64, 3000))))
 
 
 def test_many_leaks_and_constant_columns_are_told_together() -> None:
@@ -56,10 +56,10 @@ def test_many_leaks_and_constant_columns_are_told_together() -> None:
     inputs[:, :9] = (np.arange(100) % 2)[:, None] + inputs[:, :9] / 20
     inputs[:, 20:] = 3
     data = dataset(inputs)
-    leaks = [one for one in data.issues if one.check == "near_leak"]
+    leaks = [issue for issue in data.issues if issue.check == "near_leak"]
     assert len(leaks) == 6
     assert say(leaks[-1].text) == "4 further features decide the label almost alone."
-    assert say(found(data)["constant_feature"].text).startswith("10 of 30 features")
+    assert say(issues_of(data)["constant_feature"].text).startswith("10 of 30 features")
 
 
 def test_the_areas_of_all_columns_are_those_of_sklearn() -> None:
@@ -67,11 +67,11 @@ def test_the_areas_of_all_columns_are_those_of_sklearn() -> None:
     labels, values = random.integers(0, 3, 90), random.integers(0, 9, (90, 4)).astype(float)
     values[random.random((90, 4)) < 0.2] = np.nan
     made = areas(values, labels, 3)
-    for one in range(3):
+    for channel in range(3):
         for column in range(4):
             known = ~np.isnan(values[:, column])
-            expected = roc_auc_score(labels[known] == one, values[known, column])
-            assert made[one, column] == pytest.approx(expected)
+            expected = roc_auc_score(labels[known] == channel, values[known, column])
+            assert made[channel, column] == pytest.approx(expected)
 
 
 def test_images_are_told_by_channel_and_margins_as_a_count() -> None:
@@ -85,8 +85,8 @@ def test_images_are_told_by_channel_and_margins_as_a_count() -> None:
     assert data.card["values"]["shape"] == [3, 3, 2]
     assert data.card["values"]["channels"][1]["max"] == pytest.approx(inputs[:, 1::2].max())
     assert data.card["values"]["constant_columns"] == 3
-    assert found(data)["constant_feature"].severity == "info"
-    assert "correlated_features" not in found(data)
+    assert issues_of(data)["constant_feature"].severity == "info"
+    assert "correlated_features" not in issues_of(data)
 
 
 def test_the_end_of_a_short_series_is_no_gap() -> None:
@@ -95,9 +95,9 @@ def test_the_end_of_a_short_series_is_no_gap() -> None:
     layout = Layout("series", (8, 1), tuple((i,) for i in range(8)), tuple("abcdefgh"))
     data = dataset(inputs, layout)
     assert (data.card["values"]["shortest"], data.card["values"]["longest"]) == (5, 8)
-    assert "missing_values" not in found(data)
+    assert "missing_values" not in issues_of(data)
     inputs[3, 2] = np.nan
-    assert found(dataset(inputs, layout))["missing_values"].values["cells"] == 1
+    assert issues_of(dataset(inputs, layout))["missing_values"].values["cells"] == 1
 
 
 def test_a_column_without_any_value_is_constant_and_one_with_gaps_is_not() -> None:
@@ -115,5 +115,5 @@ def test_the_channels_of_an_image_and_of_a_series_are_called_by_their_names() ->
     for schema, names in ((coloured, ["red", "green", "blue"]), (course, ["heat, inside", "flow"])):
         assert schema.layout is not None
         part = Split(np.zeros((2, len(schema.features))), np.zeros(2), np.arange(2))
-        told = describe_values(schema, schema.layout, part)["channels"]
-        assert [one["label"] for one in told] == names
+        channels = describe_values(schema, schema.layout, part)["channels"]
+        assert [row["label"] for row in channels] == names

@@ -31,29 +31,32 @@ def test_two_layers_multiply_later_times_earlier() -> None:
 
 
 def test_heads_are_weighted_by_their_routes_over_all_branches() -> None:
-    one, two = np.eye(2), np.full((2, 2), 0.5)
-    attention = {"local": torch.tensor(one[None, None]), "global": torch.tensor(two[None, None])}
+    identity, two = np.eye(2), np.full((2, 2), 0.5)
+    attention = {
+        "local": torch.tensor(identity[None, None]),
+        "global": torch.tensor(two[None, None]),
+    }
     routes = {"local": torch.tensor([[0.75]]), "global": torch.tensor([[0.25]])}
-    np.testing.assert_allclose(combine(attention, routes)[0], 0.75 * one + 0.25 * two)
-    np.testing.assert_allclose(combine(attention, None)[0], 0.5 * one + 0.5 * two)
+    np.testing.assert_allclose(combine(attention, routes)[0], 0.75 * identity + 0.25 * two)
+    np.testing.assert_allclose(combine(attention, None)[0], 0.5 * identity + 0.5 * two)
 
 
 def test_tokens_of_one_feature_are_summed_and_the_summary_left_out() -> None:
     rolled = np.tile(np.array([0.4, 0.1, 0.2, 0.3]), (1, 4, 1))
-    found = read_out(rolled, ((), (0,), (0,), (1,)), 2)
-    np.testing.assert_allclose(found, [[0.5, 0.5]])
+    shares = read_out(rolled, ((), (0,), (0,), (1,)), 2)
+    np.testing.assert_allclose(shares, [[0.5, 0.5]])
 
 
 def test_the_share_of_a_token_is_spread_evenly_over_its_columns() -> None:
     rolled = np.tile(np.array([0.2, 0.6, 0.2]), (1, 3, 1))
-    found = read_out(rolled, ((), (0, 3, 1), (2,)), 4)
-    np.testing.assert_allclose(found, [[0.25, 0.25, 0.25, 0.25]])
+    shares = read_out(rolled, ((), (0, 3, 1), (2,)), 4)
+    np.testing.assert_allclose(shares, [[0.25, 0.25, 0.25, 0.25]])
 
 
 def test_what_the_output_reads_takes_the_place_of_the_summary() -> None:
     rolled = np.array([[[1.0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5]]])
-    found = read_out(rolled, ((), (0,), (1,)), 2, np.array([[0.0, 0.5, 0.5]]))
-    np.testing.assert_allclose(found, [[0.25 / 0.75, 0.5 / 0.75]])
+    shares = read_out(rolled, ((), (0,), (1,)), 2, np.array([[0.0, 0.5, 0.5]]))
+    np.testing.assert_allclose(shares, [[0.25 / 0.75, 0.5 / 0.75]])
 
 
 def test_a_model_whose_summary_looks_at_one_feature_names_that_feature(
@@ -62,10 +65,10 @@ def test_a_model_whose_summary_looks_at_one_feature_names_that_feature(
     attention = np.full((1, 4, 4), 0.25)
     attention[0, 0] = [0, 0, 1, 0]
     module = attention_module(np.zeros((3, 2)), [({"global": attention}, None)])
-    found = AttentionRollout().explain(context(toy_classifier(toy_schema(3), module=module)))
-    np.testing.assert_allclose(found.values, np.tile([0, 1, 0], (5, 1)))
-    assert not found.signed
-    assert found.output_space == "none"
+    explanation = AttentionRollout().explain(context(toy_classifier(toy_schema(3), module=module)))
+    np.testing.assert_allclose(explanation.values, np.tile([0, 1, 0], (5, 1)))
+    assert not explanation.signed
+    assert explanation.output_space == "none"
 
 
 def test_a_model_without_attention_is_refused_with_what_to_do(

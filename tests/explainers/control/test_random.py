@@ -9,17 +9,19 @@ from deepseek_report.explainers.shared.attributions import seed_of, sum_units
 
 
 def test_an_input_that_changes_gets_unrelated_values(toy_schema, toy_classifier, context) -> None:
-    given = context(toy_classifier(toy_schema(200), probability=lambda x: np.full(len(x), 0.5)))
-    moved = replace(given, inputs=given.inputs + 1e-9)
-    first, second = Random().explain(given).values, Random().explain(moved).values
+    to_explain = context(
+        toy_classifier(toy_schema(200), probability=lambda x: np.full(len(x), 0.5))
+    )
+    moved = replace(to_explain, inputs=to_explain.inputs + 1e-9)
+    first, second = Random().explain(to_explain).values, Random().explain(moved).values
     rho = [np.corrcoef(a, b)[0, 1] for a, b in zip(first, second, strict=True)]
     assert np.abs(rho).max() < 0.25
 
 
 def test_another_seed_gives_other_values(toy_schema, toy_classifier, context) -> None:
-    given = context(toy_classifier(toy_schema(4), probability=lambda x: np.full(len(x), 0.5)))
-    again = Random().explain(replace(given, seed=8))
-    assert not np.isclose(Random().explain(given).values, again.values).any()
+    to_explain = context(toy_classifier(toy_schema(4), probability=lambda x: np.full(len(x), 0.5)))
+    again = Random().explain(replace(to_explain, seed=8))
+    assert not np.isclose(Random().explain(to_explain).values, again.values).any()
 
 
 def test_units_are_summed_to_the_features_that_they_belong_to() -> None:

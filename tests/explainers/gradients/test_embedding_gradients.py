@@ -16,21 +16,23 @@ WEIGHTS = np.array([[0.0, 1.0], [0.0, -2.0], [0.0, 0.5]])
 
 
 @pytest.fixture
-def given(toy_schema, toy_classifier, linear_module, context):
+def to_explain(toy_schema, toy_classifier, linear_module, context):
     return context(toy_classifier(toy_schema(3), module=linear_module(WEIGHTS)))
 
 
-def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(given) -> None:
-    found = IntegratedGradients(n_steps=2).explain(given)
-    baseline = typical_row(given.background, given.classifier.schema)
-    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * (given.inputs - baseline), atol=1e-5)
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
+def test_integrated_gradients_of_a_linear_model_are_weight_times_distance(to_explain) -> None:
+    explanation = IntegratedGradients(n_steps=2).explain(to_explain)
+    baseline = typical_row(to_explain.background, to_explain.classifier.schema)
+    np.testing.assert_allclose(
+        explanation.values, WEIGHTS[:, 1] * (to_explain.inputs - baseline), atol=1e-5
+    )
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
 
 
-def test_input_times_gradient_of_a_linear_model_is_weight_times_input(given) -> None:
-    found = InputXGradient().explain(given)
-    np.testing.assert_allclose(found.values, WEIGHTS[:, 1] * given.inputs, atol=1e-5)
-    assert found.base_values is None
+def test_input_times_gradient_of_a_linear_model_is_weight_times_input(to_explain) -> None:
+    explanation = InputXGradient().explain(to_explain)
+    np.testing.assert_allclose(explanation.values, WEIGHTS[:, 1] * to_explain.inputs, atol=1e-5)
+    assert explanation.base_values is None
 
 
 def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
@@ -38,12 +40,12 @@ def test_integrated_gradients_of_three_classes_add_up_to_the_log_odds(
 ) -> None:
     weights = np.random.default_rng(1).normal(size=(3, 3))
     classifier = toy_classifier(toy_schema(3, n_classes=3), module=linear_module(weights))
-    found = IntegratedGradients(n_steps=64).explain(context(classifier, target=2))
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-4)
+    explanation = IntegratedGradients(n_steps=64).explain(context(classifier, target=2))
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-4)
 
 
-def test_the_gap_is_told_as_a_share_of_the_distance(given) -> None:
-    assert "below 0.1" in say(IntegratedGradients().explain(given).notes[1])
+def test_the_gap_is_told_as_a_share_of_the_distance(to_explain) -> None:
+    assert "below 0.1" in say(IntegratedGradients().explain(to_explain).notes[1])
 
 
 def test_log_odds_are_those_of_the_softmax() -> None:
@@ -71,8 +73,10 @@ def test_in_a_text_the_path_starts_at_the_mask_of_every_place_that_is_there(
             return self.forward_embedded(self.embed(inputs))
 
     inputs = np.array([[5.0, 3, *[np.nan] * 6], [2.0] * 8])
-    given = context(toy_classifier(layout_schema("text"), module=Places()), inputs=inputs)
-    found = IntegratedGradients(n_steps=4).explain(replace(given, positions=np.arange(2)))
-    np.testing.assert_allclose(found.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
-    np.testing.assert_allclose(found.base_values, [2, 8], atol=1e-6)
-    assert "every token masked" in say(found.notes[0])
+    to_explain = context(toy_classifier(layout_schema("text"), module=Places()), inputs=inputs)
+    explanation = IntegratedGradients(n_steps=4).explain(
+        replace(to_explain, positions=np.arange(2))
+    )
+    np.testing.assert_allclose(explanation.values[0], [4, 2, 0, 0, 0, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(explanation.base_values, [2, 8], atol=1e-6)
+    assert "every token masked" in say(explanation.notes[0])

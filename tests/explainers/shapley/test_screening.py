@@ -23,16 +23,16 @@ def test_of_two_rows_the_effects_are_weights_times_distances(
     toy_classifier, context, monkeypatch
 ) -> None:
     weights = np.array([0.5, -1.0, 0.0, 0.25, 0.0])
-    given = context(toy_classifier(wide(5), probability=of_a_line(weights)), n=1)
-    object.__setattr__(given, "background", given.background[:2])
-    before = given.classifier.calls
-    found = elementary_effects(given, walks=3)
-    expected = np.abs(weights * (given.background[0] - given.background[1]))
-    np.testing.assert_allclose(found, expected, atol=1e-9)
-    assert given.classifier.calls - before == planned_questions(3, 5) == 18
+    to_explain = context(toy_classifier(wide(5), probability=of_a_line(weights)), n=1)
+    object.__setattr__(to_explain, "background", to_explain.background[:2])
+    before = to_explain.classifier.calls
+    effects = elementary_effects(to_explain, walks=3)
+    expected = np.abs(weights * (to_explain.background[0] - to_explain.background[1]))
+    np.testing.assert_allclose(effects, expected, atol=1e-9)
+    assert to_explain.classifier.calls - before == planned_questions(3, 5) == 18
 
     monkeypatch.setattr(screening, "_MOST_CELLS", 5)  # one row a call
-    np.testing.assert_allclose(elementary_effects(given, walks=3), found, atol=1e-9)
+    np.testing.assert_allclose(elementary_effects(to_explain, walks=3), effects, atol=1e-9)
 
 
 def test_with_few_questions_columns_that_matter_are_told_apart_from_the_rest(
@@ -42,14 +42,16 @@ def test_with_few_questions_columns_that_matter_are_told_apart_from_the_rest(
     informative = rng.choice(1200, 12, replace=False)
     weights = np.zeros(1200)
     weights[informative] = rng.choice([-1.0, 1.0], 12)
-    given = context(toy_classifier(wide(1200), probability=of_a_line(weights)), n=3)
+    to_explain = context(toy_classifier(wide(1200), probability=of_a_line(weights)), n=3)
     shares = []
     for walks in (4, 0):
         explainer = Shap(max_evaluations=400, screening=walks)
-        found = explainer.explain(given)
-        np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
-        assert found.n_model_calls == explainer.planned_calls(3, 1200, len(given.background))
-        sizes = np.abs(found.values)
+        explanation = explainer.explain(to_explain)
+        np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)
+        assert explanation.n_model_calls == explainer.planned_calls(
+            3, 1200, len(to_explain.background)
+        )
+        sizes = np.abs(explanation.values)
         shares.append(sizes[:, informative].sum() / sizes.sum())
     assert shares[0] > 0.8
     assert shares[1] < 0.6

@@ -34,10 +34,10 @@ def second_order(rows: np.ndarray) -> np.ndarray:
     return 0.5 + 0.1 * rows[:, 0] * rows[:, 1] + 0.05 * rows[:, 2]
 
 
-def chosen_background(found, context) -> np.ndarray:
+def chosen_background(explanation, context) -> np.ndarray:
     scores = context.classifier.probabilities(context.background)[:, 1]
-    rows = found.params["background_rows"]
-    return context.background[systematic(scores, found.params["rounds"], rows).ravel()]
+    rows = explanation.params["background_rows"]
+    return context.background[systematic(scores, explanation.params["rounds"], rows).ravel()]
 
 
 @pytest.mark.parametrize("algorithm", ["exact", "permutation"])
@@ -45,19 +45,19 @@ def test_of_a_linear_model_is_weight_times_distance_from_the_mean(
     algorithm, toy_schema, toy_classifier, context
 ) -> None:
     weights = np.array([0.1, -0.05, 0.02])
-    given = context(toy_classifier(toy_schema(3), probability=lambda x: 0.5 + x @ weights))
-    found = Shap(algorithm=algorithm).explain(given)
-    mean = chosen_background(found, given).mean(axis=0)
-    np.testing.assert_allclose(found.values, weights * (given.inputs - mean), atol=1e-9)
-    np.testing.assert_allclose(found.base_values, 0.5 + mean @ weights)
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-9)
+    to_explain = context(toy_classifier(toy_schema(3), probability=lambda x: 0.5 + x @ weights))
+    explanation = Shap(algorithm=algorithm).explain(to_explain)
+    mean = chosen_background(explanation, to_explain).mean(axis=0)
+    np.testing.assert_allclose(explanation.values, weights * (to_explain.inputs - mean), atol=1e-9)
+    np.testing.assert_allclose(explanation.base_values, 0.5 + mean @ weights)
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-9)
 
 
 def test_exact_values_are_those_of_the_definition(toy_schema, toy_classifier, context) -> None:
-    given = context(toy_classifier(toy_schema(3), probability=product), n=2)
-    found = Shap(algorithm="exact", rounds=2, background_rows=3).explain(given)
-    background = chosen_background(found, given)
-    for row, values in zip(given.inputs, found.values, strict=True):
+    to_explain = context(toy_classifier(toy_schema(3), probability=product), n=2)
+    explanation = Shap(algorithm="exact", rounds=2, background_rows=3).explain(to_explain)
+    background = chosen_background(explanation, to_explain)
+    for row, values in zip(to_explain.inputs, explanation.values, strict=True):
 
         def value(present: set[int], row: np.ndarray = row) -> float:
             kept = np.isin(np.arange(3), list(present))
@@ -70,29 +70,33 @@ def test_permutation_values_are_those_of_the_package_by_hand(
     toy_schema, toy_classifier, context
 ) -> None:
     """One antithetic pass is exact up to interactions of two features."""
-    given = context(toy_classifier(toy_schema(3), probability=second_order), n=3)
-    found = Shap(algorithm="permutation", rounds=1, background_rows=8).explain(given)
-    masker = package.maskers.Independent(chosen_background(found, given))
+    to_explain = context(toy_classifier(toy_schema(3), probability=second_order), n=3)
+    explanation = Shap(algorithm="permutation", rounds=1, background_rows=8).explain(to_explain)
+    masker = package.maskers.Independent(chosen_background(explanation, to_explain))
     by_hand = package.PermutationExplainer(second_order, masker)
-    np.testing.assert_allclose(found.values, by_hand.shap_values(given.inputs), atol=1e-9)
+    np.testing.assert_allclose(
+        explanation.values, by_hand.shap_values(to_explain.inputs), atol=1e-9
+    )
 
 
 def test_a_missing_value_is_a_value_like_any_other(toy_schema, toy_classifier, context) -> None:
     def probability(rows: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(rows[:, 0]), 0.9, 0.1)
 
-    given = context(toy_classifier(toy_schema(2), probability=probability))
-    inputs = given.inputs.copy()
+    to_explain = context(toy_classifier(toy_schema(2), probability=probability))
+    inputs = to_explain.inputs.copy()
     inputs[0, 0] = np.nan
-    found = Shap().explain(replace(given, inputs=inputs))
-    np.testing.assert_allclose(found.values[0], [0.8, 0.0], atol=1e-12)
-    np.testing.assert_allclose(found.values[1:], 0, atol=1e-12)
+    explanation = Shap().explain(replace(to_explain, inputs=inputs))
+    np.testing.assert_allclose(explanation.values[0], [0.8, 0.0], atol=1e-12)
+    np.testing.assert_allclose(explanation.values[1:], 0, atol=1e-12)
 
 
 def test_one_round_has_no_standard_error_and_says_so(toy_schema, toy_classifier, context) -> None:
-    found = Shap(rounds=1).explain(context(toy_classifier(toy_schema(3), probability=product)))
-    assert found.standard_error is None
-    assert "no standard error" in say(found.notes[1])
+    explanation = Shap(rounds=1).explain(
+        context(toy_classifier(toy_schema(3), probability=product))
+    )
+    assert explanation.standard_error is None
+    assert "no standard error" in say(explanation.notes[1])
 
 
 def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) -> None:
@@ -105,9 +109,9 @@ def test_names_the_algorithm_that_it_chose(toy_schema, toy_classifier, context) 
 @examples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 20))
 def test_systematic_samples_are_disjoint_and_of_the_right_size(rounds, rows, more) -> None:
     scores = np.random.default_rng(rows).normal(size=rounds * rows + more)
-    found = systematic(scores, rounds, rows)
-    assert found.shape == (rounds, rows)
-    assert len(np.unique(found)) == rounds * rows
+    chosen = systematic(scores, rounds, rows)
+    assert chosen.shape == (rounds, rows)
+    assert len(np.unique(chosen)) == rounds * rows
 
 
 def test_the_background_has_nearly_the_mean_output_of_all_rows() -> None:

@@ -34,19 +34,19 @@ def test_the_standard_error_is_the_spread_over_repeated_samples() -> None:
         y = 0.3 * X[:, 0] + 0.5 * X[:, 1] * X[:, 2] + 0.1 * rng.normal(size=200)
         fits.append(Ridge(1.0).fit(X, y, np.exp(-(3 - X.sum(axis=1)) / 3)))
     spread = np.std([fit.coef_ for fit in fits], axis=0)
-    said = np.mean([fit.standard_error_ for fit in fits], axis=0)
-    np.testing.assert_allclose(said, spread, rtol=0.12)
+    mean_error = np.mean([fit.standard_error_ for fit in fits], axis=0)
+    np.testing.assert_allclose(mean_error, spread, rtol=0.12)
 
 
 def test_a_model_of_one_category_is_attributed_to_that_feature(
     toy_schema, toy_classifier, context
 ) -> None:
-    given = context(toy_classifier(toy_schema(2, categories=3), probability=only_kind), n=8)
-    found = Lime(num_samples=400).explain(given)
-    largest = np.abs(found.values).argmax(axis=1)
+    to_explain = context(toy_classifier(toy_schema(2, categories=3), probability=only_kind), n=8)
+    explanation = Lime(num_samples=400).explain(to_explain)
+    largest = np.abs(explanation.values).argmax(axis=1)
     assert (largest == 2).all()
-    sign = np.sign(found.values[:, 2])
-    np.testing.assert_array_equal(sign, np.where(given.inputs[:, 2] == 2, 1, -1))
+    sign = np.sign(explanation.values[:, 2])
+    np.testing.assert_array_equal(sign, np.where(to_explain.inputs[:, 2] == 2, 1, -1))
 
 
 def test_of_an_additive_model_of_codes_is_its_shapley_value(
@@ -57,27 +57,27 @@ def test_of_an_additive_model_of_codes_is_its_shapley_value(
     def probability(rows: np.ndarray) -> np.ndarray:
         return 0.3 + 0.4 * rows[:, 0]
 
-    given = context(toy_classifier(toy_schema(0, categories=2), probability=probability), n=6)
-    found = Lime(num_samples=2000, ridge=1e-6).explain(given)
-    counts = np.bincount(given.background[:, 0].astype(int), minlength=2) + 0.5
+    to_explain = context(toy_classifier(toy_schema(0, categories=2), probability=probability), n=6)
+    explanation = Lime(num_samples=2000, ridge=1e-6).explain(to_explain)
+    counts = np.bincount(to_explain.background[:, 0].astype(int), minlength=2) + 0.5
     mean = 0.3 + 0.4 * counts[1] / counts.sum()
-    np.testing.assert_allclose(found.values[:, 0], found.predictions - mean, atol=1e-6)
-    np.testing.assert_allclose(found.base_values, mean, atol=1e-6)
-    np.testing.assert_allclose(found.params["fidelity"], 1, atol=1e-6)
+    np.testing.assert_allclose(explanation.values[:, 0], explanation.predictions - mean, atol=1e-6)
+    np.testing.assert_allclose(explanation.base_values, mean, atol=1e-6)
+    np.testing.assert_allclose(explanation.params["fidelity"], 1, atol=1e-6)
 
 
 def test_coefficients_are_those_of_the_package_by_hand(toy_schema, toy_classifier, context) -> None:
     """Two independent Monte-Carlo estimates of the same surrogate: ours, and lime used directly."""
     schema = toy_schema(0, categories=3)
-    given = context(toy_classifier(schema, probability=only_kind), n=3, n_background=3000)
-    found = Lime(num_samples=4000).explain(given)
+    to_explain = context(toy_classifier(schema, probability=only_kind), n=3, n_background=3000)
+    explanation = Lime(num_samples=4000).explain(to_explain)
     by_hand = LimeTabularExplainer(
-        given.background, categorical_features=[0], random_state=1, discretize_continuous=True
+        to_explain.background, categorical_features=[0], random_state=1, discretize_continuous=True
     )
-    for row, ours in zip(given.inputs, found.values, strict=True):
-        shares = np.bincount(given.background[:, 0].astype(int)) / len(given.background)
+    for row, ours in zip(to_explain.inputs, explanation.values, strict=True):
+        shares = np.bincount(to_explain.background[:, 0].astype(int)) / len(to_explain.background)
         theirs = by_hand.explain_instance(
-            row, given.classifier.probabilities, labels=(1,), num_samples=4000
+            row, to_explain.classifier.probabilities, labels=(1,), num_samples=4000
         )
         coefficient = dict(theirs.local_exp[1])[0]
         assert ours[0] == pytest.approx(coefficient * (1 - shares[int(row[0])]), abs=0.02)
@@ -87,13 +87,15 @@ def test_missing_values_are_a_code_of_their_own(toy_schema, toy_classifier, cont
     def probability(rows: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(rows[:, 0]), 0.9, 0.1)
 
-    given = context(toy_classifier(toy_schema(2), probability=probability))
-    background, inputs = given.background.copy(), given.inputs.copy()
+    to_explain = context(toy_classifier(toy_schema(2), probability=probability))
+    background, inputs = to_explain.background.copy(), to_explain.inputs.copy()
     background[:10, 0] = np.nan
     inputs[0, 0] = np.nan
-    found = Lime(num_samples=600).explain(replace(given, background=background, inputs=inputs))
-    assert found.values[0, 0] > 0.3
-    assert (found.values[1:, 0] < 0).all()
+    explanation = Lime(num_samples=600).explain(
+        replace(to_explain, background=background, inputs=inputs)
+    )
+    assert explanation.values[0, 0] > 0.3
+    assert (explanation.values[1:, 0] < 0).all()
 
 
 def test_codes_turn_back_into_training_values_of_the_same_code() -> None:
@@ -108,13 +110,13 @@ def test_codes_turn_back_into_training_values_of_the_same_code() -> None:
 
 def test_a_value_beyond_all_training_rows_has_a_code(toy_schema, toy_classifier, context) -> None:
     classifier = toy_classifier(toy_schema(1), probability=lambda x: 0.2 + 0.5 * (x[:, 0] > 5))
-    given = context(classifier, n=2, n_background=20)
+    to_explain = context(classifier, n=2, n_background=20)
     background = np.zeros((20, 1))
-    found = Lime(num_samples=60).explain(
-        replace(given, background=background, inputs=np.array([[9.0], [0.0]]))
+    explanation = Lime(num_samples=60).explain(
+        replace(to_explain, background=background, inputs=np.array([[9.0], [0.0]]))
     )
-    assert np.isfinite(found.values).all()
-    assert found.values[0, 0] > 0
+    assert np.isfinite(explanation.values).all()
+    assert explanation.values[0, 0] > 0
 
 
 def test_a_category_that_no_training_row_has_is_tried_as_well() -> None:
@@ -128,6 +130,8 @@ def test_says_that_the_surrogate_is_poor_where_it_is(toy_schema, toy_classifier,
     def rough(rows: np.ndarray) -> np.ndarray:
         return 0.5 + 0.4 * np.sign(np.prod(rows, axis=1))
 
-    found = Lime(num_samples=200).explain(context(toy_classifier(toy_schema(4), probability=rough)))
-    assert found.params["fidelity_mean"] < 0.5
-    assert "poor picture" in say(found.notes[1])
+    explanation = Lime(num_samples=200).explain(
+        context(toy_classifier(toy_schema(4), probability=rough))
+    )
+    assert explanation.params["fidelity_mean"] < 0.5
+    assert "poor picture" in say(explanation.notes[1])

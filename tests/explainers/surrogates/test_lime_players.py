@@ -20,50 +20,52 @@ def test_of_an_additive_model_the_coefficients_are_the_effects_of_players(
     effects = np.random.default_rng(1).normal(0, 0.02, len(schema.features))
 
     def probability(rows: np.ndarray) -> np.ndarray:
-        found = (rows == 2) if modality == "text" else np.nan_to_num(rows)
-        return 0.5 + found @ effects
+        present = (rows == 2) if modality == "text" else np.nan_to_num(rows)
+        return 0.5 + present @ effects
 
-    given = context(toy_classifier(schema, probability=probability), n=3)
-    centre = np.median(given.background, axis=0)
-    true = (given.inputs - centre) * effects
+    to_explain = context(toy_classifier(schema, probability=probability), n=3)
+    centre = np.median(to_explain.background, axis=0)
+    true = (to_explain.inputs - centre) * effects
     if modality == "text":
         inputs = np.full((3, 8), 2.0)
         inputs[0, 4:] = np.nan
-        given, true = replace(given, inputs=inputs), (inputs == 2) * effects
+        to_explain, true = replace(to_explain, inputs=inputs), (inputs == 2) * effects
     explainer = Lime(num_samples=300, ridge=1e-6)
-    found = explainer.explain(given)
+    explanation = explainer.explain(to_explain)
     expected = spread_evenly(player_sums(true, schema.owners), schema.owners)
-    np.testing.assert_allclose(found.values, expected, atol=1e-4)
-    assert found.params["fidelity_worst"] > 0.999
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-3)
-    assert found.n_model_calls == explainer.planned_calls(3, len(schema.player_labels), 30)
-    assert (found.values[0][np.isnan(given.inputs[0])] == 0).all()
+    np.testing.assert_allclose(explanation.values, expected, atol=1e-4)
+    assert explanation.params["fidelity_worst"] > 0.999
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-3)
+    assert explanation.n_model_calls == explainer.planned_calls(3, len(schema.player_labels), 30)
+    assert (explanation.values[0][np.isnan(to_explain.inputs[0])] == 0).all()
 
 
 def test_a_wide_table_is_explained_by_groups_of_columns(toy_classifier, context) -> None:
     features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
     schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
     toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
-    given = context(toy, n=2)
-    given.inputs[:, 7] = 2.0
+    to_explain = context(toy, n=2)
+    to_explain.inputs[:, 7] = 2.0
     explainer = Lime()
-    found = explainer.explain(given)
-    assert "64 groups of correlated columns" in say(found.variant)
+    explanation = explainer.explain(to_explain)
+    assert "64 groups of correlated columns" in say(explanation.variant)
     screened = 4 * 301
-    assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640 + screened
-    assert (found.values[:, 7] > 5 * np.delete(found.values, 7, axis=1).max(axis=1)).all()
-    assert "4 walks from one training row to another" in " ".join(map(say, found.notes))
+    assert explanation.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640 + screened
+    assert (
+        explanation.values[:, 7] > 5 * np.delete(explanation.values, 7, axis=1).max(axis=1)
+    ).all()
+    assert "4 walks from one training row to another" in " ".join(map(say, explanation.notes))
 
 
 def test_without_screening_a_column_shares_with_its_group(toy_classifier, context) -> None:
     features = tuple(Feature(f"x{j}", f"x{j}", "numeric") for j in range(300))
     schema = Schema(features, Target("y", "y", ("no", "yes"), 0))
     toy = toy_classifier(schema, probability=lambda x: 1 / (1 + np.exp(-4 * x[:, 7])))
-    given = context(toy, n=2)
+    to_explain = context(toy, n=2)
     explainer = Lime(screening=0)
-    found = explainer.explain(given)
-    assert found.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
-    assert ((found.values == found.values[:, [7]]).sum(axis=1) > 1).all()
+    explanation = explainer.explain(to_explain)
+    assert explanation.n_model_calls == explainer.planned_calls(2, 300, 30) == 2 * 640
+    assert ((explanation.values == explanation.values[:, [7]]).sum(axis=1) > 1).all()
 
 
 def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(
@@ -77,11 +79,11 @@ def test_of_a_number_the_surrogate_is_in_its_unit_and_says_so(
             self.calls += len(inputs)
             return 100 + 50 * inputs[:, :1]
 
-    found = Lime(num_samples=500).explain(context(Number(schema), target=0))
-    assert found.output_space == "value"
-    assert "probability" not in " ".join(map(say, found.notes))
-    np.testing.assert_allclose(found.predictions, 100 + 50 * found.inputs[:, 0])
-    assert np.abs(found.values[:, 0]).mean() > 5 * np.abs(found.values[:, 1:]).mean()
+    explanation = Lime(num_samples=500).explain(context(Number(schema), target=0))
+    assert explanation.output_space == "value"
+    assert "probability" not in " ".join(map(say, explanation.notes))
+    np.testing.assert_allclose(explanation.predictions, 100 + 50 * explanation.inputs[:, 0])
+    assert np.abs(explanation.values[:, 0]).mean() > 5 * np.abs(explanation.values[:, 1:]).mean()
 
 
 def test_distances_are_one_minus_the_cosine_with_all_ones() -> None:

@@ -133,27 +133,29 @@ def dotted(name):
     return f"sklearn.{module}.{name}"
 
 
-@pytest.mark.parametrize("name", sorted(one for one in TREES if one.endswith("Classifier")))
+@pytest.mark.parametrize(
+    "name", sorted(class_name for class_name in TREES if class_name.endswith("Classifier"))
+)
 @pytest.mark.parametrize("target", [0, 1])
 def test_tree_shap_is_complete_and_asks_only_for_the_predictions(name, target, tmp_path):
     schema, train = two_classes()
     plugin = Sklearn(dotted(name))
     classifier = trained(plugin, schema, train, tmp_path)
-    found = Shap().explain(context(classifier, train.inputs, target))
+    explanation = Shap().explain(context(classifier, train.inputs, target))
     planned = Shap().suited_to(plugin.capabilities, schema).planned_calls(6, 3, 20)
-    assert say(found.variant).startswith("TreeExplainer of shap")
-    assert planned == found.n_model_calls == 6
-    np.testing.assert_allclose(found.completeness_gap, 0, atol=1e-5)
+    assert say(explanation.variant).startswith("TreeExplainer of shap")
+    assert planned == explanation.n_model_calls == 6
+    np.testing.assert_allclose(explanation.completeness_gap, 0, atol=1e-5)
     background = classifier.probabilities(train.inputs[50:70])[:, target].mean()
-    np.testing.assert_allclose(found.base_values, background, atol=1e-6)
+    np.testing.assert_allclose(explanation.base_values, background, atol=1e-6)
 
 
 def test_tree_shap_agrees_with_the_definition(tmp_path):
     schema, train = two_classes()
     classifier = trained(FOREST, schema, train, tmp_path)
-    found = Shap().explain(context(classifier, train.inputs))
+    explanation = Shap().explain(context(classifier, train.inputs))
     slow = shapley_by_definition(classifier, train.inputs[:6], train.inputs[50:70])
-    np.testing.assert_allclose(found.values, slow, atol=1e-5)
+    np.testing.assert_allclose(explanation.values, slow, atol=1e-5)
 
 
 def shapley_by_definition(classifier, rows, background):
@@ -178,10 +180,10 @@ def shapley_by_definition(classifier, rows, background):
 def test_boosting_with_three_classes_is_explained_without_walking_trees(schema, train, tmp_path):
     plugin = Sklearn("sklearn.ensemble.HistGradientBoostingClassifier", {"max_iter": 3})
     classifier = trained(plugin, schema, train, tmp_path)
-    found: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
+    explanation: Explanation = Shap(rounds=2).explain(context(classifier, train.inputs, 2))
     assert "trees" in plugin.capabilities
     assert classifier.capabilities == frozenset()
-    assert say(found.variant).startswith("ExactExplainer")
+    assert say(explanation.variant).startswith("ExactExplainer")
 
 
 def test_what_is_not_a_tree_over_features_has_no_trees():
@@ -197,7 +199,7 @@ def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("plugin", "told"),
+    ("plugin", "words"),
     [
         (Sklearn("os.path.join"), "outside the trusted packages"),
         (Sklearn("sklearn.ensemble.RandomForest"), "cannot load sklearn.ensemble.RandomForest"),
@@ -210,13 +212,13 @@ def test_an_estimator_has_no_weights_to_randomise(schema, train, tmp_path):
         (Sklearn(file="nowhere.skops"), "does not exist"),
     ],
 )
-def test_a_wrong_configuration_is_named_before_anything_runs(plugin, told):
+def test_a_wrong_configuration_is_named_before_anything_runs(plugin, words):
     (problem,) = plugin.problems(["deepseek_report"])
-    assert told in problem
+    assert words in problem
 
 
 def test_a_right_configuration_has_no_problems():
-    assert [list(one.problems([])) for one in (FOREST, LINEAR, Sklearn())] == [[], [], []]
+    assert [list(plugin.problems([])) for plugin in (FOREST, LINEAR, Sklearn())] == [[], [], []]
 
 
 # --- skops files ---

@@ -63,9 +63,11 @@ def test_a_module_of_the_users_own_offers_what_explainers_need(theirs, schema, t
     assert torch.equal(module(rows), module.forward_embedded(module.embed(rows)))
     assert module.embed(rows).shape == (20, len(module.unit_features), 1)
     assert set(module.unit_features) == set(range(5))
-    told = module.architecture()
-    assert told["name"] == "Net"
-    assert told["parameters"] == sum(layer["parameters"] for layer in told["layers"])
+    architecture = module.architecture()
+    assert architecture["name"] == "Net"
+    assert architecture["parameters"] == sum(
+        layer["parameters"] for layer in architecture["layers"]
+    )
 
 
 def test_plain_inputs_are_the_features_with_gaps_filled(theirs, schema, train):
@@ -117,7 +119,7 @@ def test_a_module_without_one_logit_a_class_is_refused_with_the_shape(theirs, sc
 
 
 @pytest.mark.parametrize(
-    ("fields", "trusted", "told"),
+    ("fields", "trusted", "words"),
     [
         ({}, [], "run with --trust their_nets"),
         ({"module": "their_nets.Nett"}, ["their_nets"], "cannot load their_nets.Nett"),
@@ -126,9 +128,9 @@ def test_a_module_without_one_logit_a_class_is_refused_with_the_shape(theirs, sc
         ({"module": "torch.nn.Linear", "weights": "none.safetensors"}, [], "does not exist"),
     ],
 )
-def test_a_wrong_configuration_is_named_before_anything_runs(theirs, fields, trusted, told):
+def test_a_wrong_configuration_is_named_before_anything_runs(theirs, fields, trusted, words):
     (problem,) = theirs(**fields).problems(trusted)
-    assert told in problem
+    assert words in problem
 
 
 def test_a_right_configuration_has_no_problems(theirs):
@@ -141,9 +143,11 @@ def test_edited_code_and_other_weights_are_another_source(theirs, tmp_path):
 
     plain = theirs().source_digest()
     (tmp_path / "w.safetensors").write_bytes(b"1")
-    one = theirs(weights=str(tmp_path / "w.safetensors")).source_digest()
+    digest = theirs(weights=str(tmp_path / "w.safetensors")).source_digest()
     (tmp_path / "w.safetensors").write_bytes(b"2")
-    assert len({plain, one, theirs(weights=str(tmp_path / "w.safetensors")).source_digest()}) == 3
+    assert (
+        len({plain, digest, theirs(weights=str(tmp_path / "w.safetensors")).source_digest()}) == 3
+    )
     (tmp_path / "their_nets" / "__init__.py").write_text(SOURCE.replace("Tanh", "ReLU"))
     forget()
     assert theirs().source_digest() != plain
@@ -209,15 +213,15 @@ def test_a_layout_comes_with_its_channels_first_and_standardised(theirs, modalit
     schema, train = arranged(modality, shape)
     module = theirs(module="their_nets.Flat", inputs="layout").build(schema, train, 0).eval()
     rows = torch.tensor(train.inputs, dtype=torch.float32)
-    given = module.arranged(module.embed(rows))
-    assert module.taken == given.shape[1:] == first
+    laid_out = module.arranged(module.embed(rows))
+    assert module.taken == laid_out.shape[1:] == first
     expected = train.inputs.reshape(-1, *shape)
     mean, deviation = (
         expected.reshape(-1, shape[-1]).mean(0),
         expected.reshape(-1, shape[-1]).std(0),
     )
     expected = np.moveaxis((expected - mean) / deviation, -1, 1)
-    np.testing.assert_allclose(given.numpy(), expected, atol=1e-5)
+    np.testing.assert_allclose(laid_out.numpy(), expected, atol=1e-5)
 
 
 def test_a_table_has_no_layout_to_give(theirs, schema, train):
@@ -236,7 +240,9 @@ def test_the_convolutional_network_of_the_guide_learns_digits(tmp_path, monkeypa
 
     guide = (shipped("conf").parent / "docs" / "plugins.md").read_text(encoding="utf-8")
     (source,) = (
-        one for one in re.findall(r"```python\n(.*?)```", guide, re.DOTALL) if "class Cnn" in one
+        block
+        for block in re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+        if "class Cnn" in block
     )
     (tmp_path / "their_cnn.py").write_text(source)
     monkeypatch.syspath_prepend(str(tmp_path))

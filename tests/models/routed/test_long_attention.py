@@ -48,11 +48,11 @@ def test_the_band_in_blocks_gives_the_numbers_of_the_whole_matrix(grid, window, 
     tokens = tokens_of(grid)
     present = ends(tokens) if cut else None
     mask = torch.tensor([[1.0, 0.5], [1.0, 1.0]])
-    told = [list(layer(tokens, mask, present)) for layer in (dense, blocked)]
-    for parts in told:
+    results = [list(layer(tokens, mask, present)) for layer in (dense, blocked)]
+    for parts in results:
         parts[0] = parts[0] if present is None else parts[0][present]
-    for one, two in zip(*told, strict=True):
-        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+    for first, two in zip(*results, strict=True):
+        torch.testing.assert_close(first, two, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("cut", [False, True], ids=["whole", "ended"])
@@ -61,22 +61,22 @@ def test_maps_of_many_tokens_are_pooled_alike_by_both_ways(cut, monkeypatch):
     dense, blocked = pair((70,), 3, monkeypatch)
     tokens = tokens_of((70,))
     present = ends(tokens) if cut else None
-    one, two = dense(tokens, None, present)[1], blocked(tokens, None, present)[1]
-    assert one.shape == (ROWS, 2, HEADS, 11, 11)
-    torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
-    sums = one.sum(-1)
+    first_map, two = dense(tokens, None, present)[1], blocked(tokens, None, present)[1]
+    assert first_map.shape == (ROWS, 2, HEADS, 11, 11)
+    torch.testing.assert_close(first_map, two, atol=1e-5, rtol=1e-4)
+    sums = first_map.sum(-1)
     assert ((sums - 1).abs().lt(1e-5) | sums.eq(0)).all()
     assert cut == bool((sums == 0).any())
 
 
 def test_gradients_of_the_band_are_those_of_the_whole_matrix(monkeypatch):
     dense, blocked = pair((70,), 3, monkeypatch)
-    found = []
+    lengths = []
     for layer in (dense, blocked):
         tokens = tokens_of((70,)).requires_grad_()
         (layer(tokens, maps=False)[0] ** 2).sum().backward()
-        found.append(tokens.grad)
-    torch.testing.assert_close(found[0], found[1], atol=1e-4, rtol=1e-4)
+        lengths.append(tokens.grad)
+    torch.testing.assert_close(lengths[0], lengths[1], atol=1e-4, rtol=1e-4)
 
 
 def test_runs_of_equal_tokens_are_read_as_the_tokens_themselves(monkeypatch):
@@ -89,8 +89,8 @@ def test_runs_of_equal_tokens_are_read_as_the_tokens_themselves(monkeypatch):
     summary, rest = torch.randn(ROWS, 1, WIDTH), torch.randn(ROWS, 20, WIDTH)
     tokens = torch.cat([summary, rest.repeat_interleave(3, dim=1)], dim=1)
     assert int(pooled.run_of[-1]) + 1 == 21
-    for one, two in zip(dense(tokens), pooled(tokens), strict=True):
-        torch.testing.assert_close(one, two, atol=1e-5, rtol=1e-4)
+    for first, two in zip(dense(tokens), pooled(tokens), strict=True):
+        torch.testing.assert_close(first, two, atol=1e-5, rtol=1e-4)
 
 
 def test_a_band_of_ten_thousand_tokens_makes_no_matrix_of_pairs():
@@ -119,15 +119,15 @@ def test_near_is_by_every_coordinate():
 
 @pytest.mark.parametrize(("tokens", "most"), [(5, 128), (128, 128), (129, 128), (10_001, 128)])
 def test_runs_are_few_cover_all_tokens_and_keep_the_summary_apart(tokens, most):
-    found = runs(tokens, most)
-    assert len(found) == tokens
-    assert int(found[-1]) + 1 <= most
-    assert (found.diff() >= 0).all()
-    assert (found == 0).sum() == 1
+    run_of = runs(tokens, most)
+    assert len(run_of) == tokens
+    assert int(run_of[-1]) + 1 <= most
+    assert (run_of.diff() >= 0).all()
+    assert (run_of == 0).sum() == 1
     if tokens <= most:
-        assert torch.equal(found, torch.arange(tokens))
+        assert torch.equal(run_of, torch.arange(tokens))
 
 
 def test_the_columns_of_a_run_are_those_of_its_tokens():
-    found = joined(((), (0, 1), (2,), (3,), (4,)), runs(5, 3))
-    assert found == ((), (0, 1, 2), (3, 4))
+    columns = joined(((), (0, 1), (2,), (3,), (4,)), runs(5, 3))
+    assert columns == ((), (0, 1, 2), (3, 4))

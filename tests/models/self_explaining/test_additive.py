@@ -44,11 +44,11 @@ def test_rows_of_many_values_get_the_outputs_of_the_module(schema, train) -> Non
 
 def test_mixtures_ask_the_module_about_no_more_rows_than_they_have_values(schema, train) -> None:
     ours, _ = classifiers(schema, train)
-    asked = []
+    batches = []
     terms = ours.module.terms
-    ours.module.terms = lambda rows: asked.append(len(rows)) or terms(rows)
+    ours.module.terms = lambda rows: batches.append(len(rows)) or terms(rows)
     ours.logits(mixtures(train))
-    assert asked == [2]
+    assert batches == [2]
     assert ours.calls == 40
 
 

@@ -20,9 +20,9 @@ def _row(**values: float) -> torch.Tensor:
 
 def test_the_standardised_value_has_mean_zero_and_deviation_one_in_training(encoder, train):
     _, standard, missing = encoder.numbers(torch.tensor(train.inputs, dtype=torch.float32))
-    there = standard[:, 0][missing[:, 0] == 0]
-    assert there.mean().abs() < 1e-4
-    assert there.std(correction=0) == pytest.approx(1.0, abs=1e-3)
+    present_values = standard[:, 0][missing[:, 0] == 0]
+    assert present_values.mean().abs() < 1e-4
+    assert present_values.std(correction=0) == pytest.approx(1.0, abs=1e-3)
 
 
 def test_shares_agree_with_numpy_interpolation_of_the_quantiles(encoder, train):
