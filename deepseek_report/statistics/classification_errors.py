@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import mean_of_rates
 from deepseek_report.statistics.ranking import average_precision_statistic, one_vs_rest
@@ -15,10 +15,6 @@ from deepseek_report.statistics.resampling import (
     bootstrap_rates,
     bootstrapped,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def require_both(labels: Ints, what: str) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Moments:
         spread = np.maximum(self.squares - self.sizes * self.means**2, 0.0)
         return np.asarray(spread / np.maximum(self.sizes - 1, 1))
 
-    def take(self, parts: NDArray[np.bool_] | Ints) -> Moments:
+    def take(self, parts: Bools | Ints) -> Moments:
         """The same of some parts."""
         return Moments(self.sizes[parts], self.sums[parts], self.squares[parts])
 

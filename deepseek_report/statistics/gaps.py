@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.statistics.intervals import (
     SHARE,
     Z95,
@@ -24,9 +24,6 @@ from deepseek_report.statistics.resampling import (
     permuted_counts,
 )
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _CHUNK = 100
 
 

@@ -6,12 +6,12 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools, Floats
 
-Floats = NDArray[np.float64]
 #: Two-sided 95 % quantile of the normal distribution.
 Z95 = NormalDist().inv_cdf(0.975)
 #: Bounds of a rate.
@@ -178,7 +178,7 @@ def koopman(
     return _bisect(middle, least, counts), _bisect(middle, most, counts)
 
 
-def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> NDArray[np.bool_]:
+def enough_events(trials: ArrayLike, overall: ArrayLike, least: int) -> Bools:
     """Whether so many trials would give at least `least` events at the overall rate.
 
     Whether a rate can be judged must not depend on the events that were found: a group that is

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.statistics.intervals import Z95, wilson
 from deepseek_report.statistics.resampling import Statistic
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 
 def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
@@ -56,9 +53,7 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     return auc, influence
 
 
-def one_vs_rest(
-    labels: NDArray[np.int64], probabilities: Floats, explained: int
-) -> list[tuple[Bools, Floats]]:
+def one_vs_rest(labels: Ints, probabilities: Floats, explained: int) -> list[tuple[Bools, Floats]]:
     """The orderings to judge: the explained class with two classes, else each class that occurs."""
     if probabilities.shape[1] == 2:
         return [(labels == explained, probabilities[:, explained])]
@@ -69,9 +64,7 @@ def one_vs_rest(
     ]
 
 
-def macro_auc(
-    labels: NDArray[np.int64], probabilities: Floats, explained: int
-) -> tuple[float, Floats]:
+def macro_auc(labels: Ints, probabilities: Floats, explained: int) -> tuple[float, Floats]:
     """ROC AUC and influences; with many classes the plain mean, each against the rest."""
     aucs = [auc_influence(*ranking) for ranking in one_vs_rest(labels, probabilities, explained)]
     if not aucs:
@@ -109,9 +102,7 @@ def auc_estimate(truths: Bools, scores: Floats) -> Estimate:
     return delong(auc, influence, min(positives, len(truths) - positives))
 
 
-def macro_auc_estimate(
-    labels: NDArray[np.int64], probabilities: Floats, explained: int
-) -> Estimate:
+def macro_auc_estimate(labels: Ints, probabilities: Floats, explained: int) -> Estimate:
     """The AUC of `macro_auc` with its interval."""
     auc, influence = macro_auc(labels, probabilities, explained)
     counts = np.bincount(labels)
@@ -167,7 +158,7 @@ def average_precision_statistic(truths: Bools, scores: Floats) -> Statistic:
     return statistic
 
 
-def thin(n: int, most: int) -> NDArray[np.int64]:
+def thin(n: int, most: int) -> Ints:
     """At most `most` positions of 0 … n − 1, evenly spread, with both ends.
 
     >>> thin(100, 3).tolist()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.score import Direction
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95, mean_interval
@@ -19,7 +19,6 @@ from deepseek_report.statistics.resampling import (
     bootstrapped,
 )
 
-Floats = NDArray[np.float64]
 #: What is computed of errors, and which way is better.
 MEASURES: dict[str, Direction] = {
     "mae": "lower",

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.statistics.intervals import SHARE, Z95
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 #: (resample, instance) weights -> (resample, …) values.
 Statistic = Callable[[Floats], Floats]
 #: (resample, cell) rates -> (resample,) values.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 
 
 def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:

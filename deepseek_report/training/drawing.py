@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats
+
 Picture = NDArray[np.uint8]
 _SIZE = 160
 #: Cells along the longer side of a map; larger maps show the mean of neighbours.
@@ -42,7 +44,7 @@ def _pooled(maps: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
     return np.asarray(np.add.reduceat(maps, starts, axis=axis) / counts, dtype=np.float32)
 
 
-def curve(across: NDArray[np.float64], up: NDArray[np.float64]) -> Picture:
+def curve(across: Floats, up: Floats) -> Picture:
     """A line through points in the unit square over its grey diagonal, (1, size, size)."""
     canvas = np.full((_SIZE, _SIZE), 255, dtype=np.uint8)
     diagonal = np.arange(_SIZE)
@@ -55,7 +57,7 @@ def curve(across: NDArray[np.float64], up: NDArray[np.float64]) -> Picture:
     return canvas[None]
 
 
-def roc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Picture:
+def roc(scores: NDArray[np.float32], positive: Bools) -> Picture:
     """The ROC curve of one class, (1, size, size)."""
     order = np.argsort(-scores, kind="stable")
     hits = np.concatenate([[0], np.cumsum(positive[order])])
@@ -63,9 +65,7 @@ def roc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> Picture:
     return curve(misses / max(misses[-1], 1), hits / max(hits[-1], 1))
 
 
-def calibration(
-    scores: NDArray[np.float32], positive: NDArray[np.bool_], bins: int = 10
-) -> Picture:
+def calibration(scores: NDArray[np.float32], positive: Bools, bins: int = 10) -> Picture:
     """Observed share against predicted probability in bins of equal count, (1, size, size)."""
     parts = np.array_split(np.argsort(scores, kind="stable"), min(bins, len(scores)))
     predicted = np.array([scores[part].mean() for part in parts], dtype=np.float64)

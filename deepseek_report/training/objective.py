@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.tasks import task_of
@@ -94,7 +95,7 @@ def objective_for(schema: Schema, train: Split) -> Objective:
     return Labels() if task.several else Classes()
 
 
-def roc_auc(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
+def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
     """Area under the ROC curve; with more than two classes the mean of one class against the rest.
 
     `(mean rank of the positives − (n₊ + 1)/2) / n₋`, ties share their rank.
@@ -109,7 +110,7 @@ def roc_auc(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> fl
     return float(np.mean([binary_auc(probabilities[:, c], labels == c) for c in classes]))
 
 
-def binary_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+def binary_auc(scores: NDArray[np.float32], positive: Bools) -> float:
     """Area under the ROC curve of one class; NaN where only one of the two is there."""
     from scipy.stats import rankdata
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, Feature, Layout, Schema, Target
 from deepseek_report.artifacts.split import Dataset, Split
@@ -17,7 +17,7 @@ from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.card.data_card import Description
 from deepseek_report.datasets.split.splitting import GroupConstraint, SplitRule
 
-Groups = Mapping[str, NDArray[np.int64]]
+Groups = Mapping[str, Ints]
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Arrays:
     features : one a column. layout : None for wide tables. notes : sentences for the card.
     """
 
-    values: NDArray[np.float64]
-    labels: NDArray[np.int64] | NDArray[np.float64]
+    values: Floats
+    labels: Ints | Floats
     target: Target
     features: tuple[Feature, ...]
     layout: Layout | None = None
     attributes: tuple[Attribute, ...] = ()
     groups: Groups = field(default_factory=dict)
-    all_labels: NDArray[np.int64] | None = None
-    truth: NDArray[np.bool_] | None = None
+    all_labels: Ints | None = None
+    truth: Bools | None = None
     together: GroupConstraint = field(default_factory=GroupConstraint)
     notes: tuple[Text, ...] = ()
 
@@ -57,7 +57,7 @@ class Arrays:
         return EncodedTable(schema, rows, self.notes, self.together)
 
 
-def _flat(truth: NDArray[np.bool_] | None, shape: tuple[int, ...]) -> NDArray[np.bool_] | None:
+def _flat(truth: Bools | None, shape: tuple[int, ...]) -> Bools | None:
     if truth is None:
         return None
     whole = truth if truth.shape == shape else np.broadcast_to(truth[..., None], shape)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema
 from deepseek_report.artifacts.split import Dataset, Split
 from deepseek_report.datasets.assembly.attribute_levels import group_by
@@ -104,7 +105,7 @@ def encode(frame: pd.DataFrame, source: TableSource) -> EncodedTable:
     """
     cells, problems = _read_columns(frame, source)
     kept, dates, notes = _without_useless(cells, source)
-    columns: list[tuple[Feature, NDArray[np.float64]]] = []
+    columns: list[tuple[Feature, Floats]] = []
     for column in kept:
         try:
             columns.append(_encode_one(column, source))
@@ -167,7 +168,7 @@ def _without_useless(
     return kept, tuple(dates), notes
 
 
-def _encode_one(cells: Cells, source: TableSource) -> tuple[Feature, NDArray[np.float64]]:
+def _encode_one(cells: Cells, source: TableSource) -> tuple[Feature, Floats]:
     column = source.columns.get(cells.name, ColumnDeclaration())
     return encode_feature(cells, column, _where(source, cells.name), source.max_categories)
 
@@ -188,8 +189,8 @@ def _target_or_problem(
 
 
 def _group(
-    columns: list[tuple[Feature, NDArray[np.float64]]], source: TableSource
-) -> tuple[tuple[Attribute, ...], dict[str, NDArray[np.int64]]]:
+    columns: list[tuple[Feature, Floats]], source: TableSource
+) -> tuple[tuple[Attribute, ...], dict[str, Ints]]:
     grouped = [
         group_by(feature, values, source.columns.get(feature.name, ColumnDeclaration()))
         for feature, values in columns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.rounding import DASH, quantity
 from deepseek_report.artifacts.schema import Attribute, Feature
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -19,9 +19,7 @@ _MOST_LEVELS = 12
 _OTHER = "all others"
 
 
-def group_by(
-    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
-) -> tuple[Attribute, NDArray[np.int64]]:
+def group_by(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[Attribute, Ints]:
     """The attribute, and for each row its level; -1 is unknown."""
     levels, codes = (_bands if feature.is_numeric else _levels)(feature, values, column)
     name = column.attribute or (f"{feature.name}_band" if feature.is_numeric else feature.name)
@@ -30,9 +28,7 @@ def group_by(
     return Attribute(name, label, tuple(levels), feature.name, kind), codes
 
 
-def _levels(
-    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
-) -> tuple[list[str], NDArray[np.int64]]:
+def _levels(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:
     """Missing values, and codes that the code book does not know, are unknown."""
     names = [category.label if category.documented else None for category in feature.categories]
     if column.levels is not None:
@@ -46,15 +42,13 @@ def _levels(
     return levels, place[np.where(np.isnan(values), -1, values).astype(np.int64)]
 
 
-def _keep_largest(names: list[str | None], values: NDArray[np.float64]) -> list[str | None]:
+def _keep_largest(names: list[str | None], values: Floats) -> list[str | None]:
     sizes = np.bincount(values[~np.isnan(values)].astype(np.int64), minlength=len(names))
     kept = set(np.argsort(-sizes, kind="stable")[: _MOST_LEVELS - 1].tolist())
     return [n if i in kept or n is None else _OTHER for i, n in enumerate(names)]
 
 
-def _bands(
-    feature: Feature, values: NDArray[np.float64], column: ColumnDeclaration
-) -> tuple[list[str], NDArray[np.int64]]:
+def _bands(feature: Feature, values: Floats, column: ColumnDeclaration) -> tuple[list[str], Ints]:
     known = values[~np.isnan(values)]
     edges = np.unique(column.bands) if column.bands else _quartiles(known)
     whole = bool(np.all(known == np.round(known)) and np.all(edges == np.round(edges)))
@@ -63,14 +57,14 @@ def _bands(
     return band_labels(edges, whole, feature.unit), codes
 
 
-def _quartiles(known: NDArray[np.float64]) -> NDArray[np.float64]:
+def _quartiles(known: Floats) -> Floats:
     """Lower ends of the second to fourth quarter; fewer where values are tied."""
     quarters = np.quantile(known, [0.25, 0.5, 0.75], method="higher")
-    edges: NDArray[np.float64] = np.unique(quarters[quarters > known.min()])
+    edges: Floats = np.unique(quarters[quarters > known.min()])
     return edges
 
 
-def band_labels(edges: NDArray[np.float64], whole: bool, unit: str | None) -> list[str]:
+def band_labels(edges: Floats, whole: bool, unit: str | None) -> list[str]:
     """`under 25`, `25–34`, …, `55 or more`; the unit only where it is money."""
     shown = unit if unit and unit.endswith(("$", "€", "£", "¥")) else None
     texts = [quantity(edge, shown) for edge in edges]

@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ConfigDict
 
+from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.rounding import count
 from deepseek_report.artifacts.schema import AttributeKind, Kind
 from deepseek_report.errors import DataError
@@ -137,7 +137,7 @@ def config_problems(*cases: tuple[bool, str, str, str]) -> list[str]:
     return [error_text("dataset", *texts) for holds, *texts in cases if holds]
 
 
-def rows_text(mask: NDArray[np.bool_], values: Sequence[Any] | None = None) -> str:
+def rows_text(mask: Bools, values: Sequence[Any] | None = None) -> str:
     """The first rows where the mask holds, counted from 1 without the header."""
     positions = np.flatnonzero(mask)
     shown = [

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
     Code,
@@ -174,7 +174,7 @@ class DescribedArrays(OwnDataDeclarations):
 
 def attribute_of(
     column: pd.Series, kind: AttributeKind, where: str, decimal: str = "."
-) -> tuple[Attribute, NDArray[np.int64]]:
+) -> tuple[Attribute, Ints]:
     """A grouping by the values of a column; missing values are unknown.
 
     Raises

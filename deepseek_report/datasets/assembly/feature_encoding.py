@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import column_override, override
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import Category, Feature, Kind
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -36,7 +36,7 @@ MOST_CATEGORIES = 10_000
 
 def encode_feature(
     cells: Cells, column: ColumnDeclaration, where: str, most_categories: int
-) -> tuple[Feature, NDArray[np.float64]]:
+) -> tuple[Feature, Floats]:
     """The feature, and its values: numbers, or positions in `Feature.categories`; NaN is missing.
 
     Raises
@@ -79,7 +79,7 @@ def _kind_of(cells: Cells, column: ColumnDeclaration, where: str) -> Kind:
     return "numeric"
 
 
-def _numeric(cells: Cells, where: str) -> NDArray[np.float64]:
+def _numeric(cells: Cells, where: str) -> Floats:
     if cells.not_numbers.any():
         raise DataError(_not_numbers(cells, where))
     return cells.numbers
@@ -156,7 +156,7 @@ def _check_categories(
         )
 
 
-def positions_of(cells: Cells, categories: tuple[Category, ...]) -> NDArray[np.float64]:
+def positions_of(cells: Cells, categories: tuple[Category, ...]) -> Floats:
     """(instance,) position of each cell in the categories, NaN where it is missing."""
     place = {category.code: i for i, category in enumerate(categories)}
     table = np.array([place.get(code, -1) for code in cells.codes] + [np.nan], dtype=np.float64)

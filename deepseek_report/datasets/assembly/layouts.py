@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.rounding import DASH
 from deepseek_report.artifacts.schema import Feature, Layout
 
@@ -96,7 +96,7 @@ def _of(channels: Sequence[str], position: int) -> str:
     return f"{channels[position]}, " if len(channels) > 1 else ""
 
 
-def _columns(places: NDArray[np.int64]) -> tuple[int, ...]:
+def _columns(places: Ints) -> tuple[int, ...]:
     return tuple(places.ravel().tolist())
 
 

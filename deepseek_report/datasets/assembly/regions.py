@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.split.splitting import SplitRule
 
@@ -18,11 +19,11 @@ class Cuts:
     rows, columns : (patch,) in pixels. parts : (patch,) position in `PARTS`.
     """
 
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    parts: NDArray[np.int64]
+    rows: Ints
+    columns: Ints
+    parts: Ints
 
-    def take(self, positions: NDArray[np.int64]) -> Cuts:
+    def take(self, positions: Ints) -> Cuts:
         return Cuts(self.rows[positions], self.columns[positions], self.parts[positions])
 
     def of(self, picture: NDArray[np.generic], size: int) -> NDArray[np.generic]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.rounding import count, plural
 from deepseek_report.artifacts.schema import Category, Declarer, Target, TaskName
 from deepseek_report.datasets.assembly.column_declarations import (
@@ -73,7 +74,7 @@ class EncodedTarget:
 
     target: Target
     labels: NDArray[Any]
-    all_labels: NDArray[np.int64] | None = None
+    all_labels: Ints | None = None
     notes: tuple[Text, ...] = ()
 
 
@@ -156,7 +157,7 @@ def _number(cells: Cells, column: ColumnDeclaration, rule: TargetRule, where: st
     return EncodedTarget(target, np.asarray(cells.numbers, dtype=np.float64))
 
 
-def _is_are(mask: NDArray[np.bool_]) -> str:
+def _is_are(mask: Bools) -> str:
     return "is" if mask.sum() == 1 else "are"
 
 
@@ -193,7 +194,7 @@ def _several(
     return EncodedTarget(target, matrix[:, index], matrix, (about, *notes))
 
 
-def _given(cells: Cells, where: str) -> NDArray[np.int64]:
+def _given(cells: Cells, where: str) -> Ints:
     """(instance,) 1 where the label is given, from 0 and 1, no and yes, or false and true."""
     known = np.array([_truth(code) for code in cells.codes], dtype=np.int64)
     bad = known[cells.positions] < 0
@@ -206,7 +207,7 @@ def _given(cells: Cells, where: str) -> NDArray[np.int64]:
             "0 and 1, no and yes, or false and true",
             "write 1 and 0 in the columns of labels, or name one target column",
         )
-    present: NDArray[np.int64] = known[cells.positions]
+    present: Ints = known[cells.positions]
     if present.min() == present.max():
         raise data_error(
             where,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.schema import (
     Attribute,
     Feature,
@@ -85,7 +85,7 @@ class Corpus:
     texts: Sequence[str]
     answer: EncodedTarget
     attributes: tuple[Attribute, ...] = ()
-    groups: Mapping[str, NDArray[np.int64]] | None = None
+    groups: Mapping[str, Ints] | None = None
     notes: tuple[Text, ...] = ()
     repaired: int = 0
     together: Callable[[Split], GroupConstraint] | None = None
@@ -173,13 +173,13 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     return whole.take(np.flatnonzero(kept)), copies
 
 
-def _identity(texts: list[str]) -> NDArray[np.int64]:
+def _identity(texts: list[str]) -> Ints:
     """(instance,) the same number for equal texts."""
     places: dict[str, int] = {}
     return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
 
 
-def _conflicting(same: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _conflicting(same: Ints, answers: Ints) -> Bools:
     """(instance,) whether an equal text has another label."""
     low = np.full(same.max() + 1, answers.max() + 1)
     high = np.full(same.max() + 1, -1)
@@ -191,7 +191,7 @@ def _conflicting(same: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray
 # --- groups ---------------------------------------------------------------------------------------
 
 
-def length_bands(texts: Sequence[str]) -> tuple[Attribute, NDArray[np.int64]]:
+def length_bands(texts: Sequence[str]) -> tuple[Attribute, Ints]:
     """Three groups of about equal size by the number of words, or of Chinese characters.
 
     Returns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 
@@ -30,9 +30,7 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, A
     }
 
 
-def _channel(
-    schema: Schema, layout: Layout, values: NDArray[np.float64], position: int
-) -> dict[str, Any]:
+def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, Any]:
     feature = schema.features[position]
     known = values[~np.isnan(values)]
     five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
@@ -51,14 +49,14 @@ def _finite(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _lengths(inputs: NDArray[np.float64]) -> NDArray[np.int64]:
+def _lengths(inputs: Floats) -> Ints:
     """(instance,) places up to the last that is known in any channel."""
-    known: NDArray[np.bool_] = np.asarray(~np.isnan(inputs).all(axis=2))
+    known: Bools = np.asarray(~np.isnan(inputs).all(axis=2))
     last = known.shape[1] - np.argmax(known[:, ::-1], axis=1)
     return np.where(known.any(axis=1), last, 0).astype(np.int64)
 
 
-def constant_columns(inputs: NDArray[np.float64]) -> list[int]:
+def constant_columns(inputs: Floats) -> list[int]:
     """Positions of the columns that have one value in all rows, or none in any."""
     known = ~np.isnan(inputs)
     low = np.where(known, inputs, np.inf).min(axis=0)

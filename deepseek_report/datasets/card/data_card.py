@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Attribute, Feature, Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -124,12 +124,12 @@ class DataFacts:
         return self.texts
 
     @property
-    def is_explained(self) -> NDArray[np.bool_]:
-        explained: NDArray[np.bool_] = self.whole.labels == self.schema.target.explained
+    def is_explained(self) -> Bools:
+        explained: Bools = self.whole.labels == self.schema.target.explained
         return explained
 
     @cached_property
-    def compared(self) -> NDArray[np.int64]:
+    def compared(self) -> Ints:
         """Positions of the columns that are searched for correlated pairs, ascending."""
         kept = [
             i for i, feature in enumerate(self.schema.features) if feature.kind != "categorical"
@@ -222,7 +222,7 @@ def missing(schema: Schema, whole: Split) -> dict[str, int]:
     return {name: int(n) for name, n in zip(schema.names, counts, strict=True) if n}
 
 
-def label_rows(target: Target, labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+def label_rows(target: Target, labels: Ints) -> list[dict[str, Any]]:
     """Size and share of each class."""
     sizes = np.bincount(labels, minlength=len(target.classes))
     return [
@@ -231,9 +231,7 @@ def label_rows(target: Target, labels: NDArray[np.int64]) -> list[dict[str, Any]
     ]
 
 
-def group_rows(
-    attribute: Attribute, codes: NDArray[np.int64], positive: NDArray[np.bool_]
-) -> list[dict[str, Any]]:
+def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, Any]]:
     """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
     levels = [*enumerate(attribute.levels), (-1, "unknown")]
     rows = []
@@ -280,7 +278,7 @@ def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
     ]
 
 
-def category_counts(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.int64]:
+def category_counts(feature: Feature, values: Floats) -> Ints:
     """(category,) how many rows have it; empty for a numeric feature."""
     if feature.is_numeric:
         return np.zeros(0, dtype=np.int64)
@@ -288,7 +286,7 @@ def category_counts(feature: Feature, values: NDArray[np.float64]) -> NDArray[np
     return np.bincount(known, minlength=len(feature.categories))
 
 
-def _category_rows(feature: Feature, counts: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _category_rows(feature: Feature, counts: Ints) -> list[dict[str, Any]]:
     total = max(int(counts.sum()), 1)
     return [
         {

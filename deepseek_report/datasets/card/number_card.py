@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Attribute, Target
 from deepseek_report.artifacts.split import Split
 
 _FIVE = ("min", "q25", "median", "q75", "max")
 
 
-def describe_number(target: Target, labels: NDArray[np.float64]) -> dict[str, Any]:
+def describe_number(target: Target, labels: Floats) -> dict[str, Any]:
     """Size, mean, standard deviation and five numbers of the label, in its unit."""
     five = np.quantile(labels, [0, 0.25, 0.5, 0.75, 1])
     return {
@@ -27,9 +27,7 @@ def describe_number(target: Target, labels: NDArray[np.float64]) -> dict[str, An
     }
 
 
-def group_means(
-    attribute: Attribute, codes: NDArray[np.int64], labels: NDArray[np.float64]
-) -> list[dict[str, Any]]:
+def group_means(attribute: Attribute, codes: Ints, labels: Floats) -> list[dict[str, Any]]:
     """Size of each level, and the mean of its labels; nobody has an explained class."""
     rows: list[dict[str, Any]] = []
     for code, level in [*enumerate(attribute.levels), (-1, "unknown")]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
 from deepseek_report.tasks import task_of
@@ -49,7 +50,7 @@ class TextFacts:
     tokenizer: str
     noun: str
     words: tuple[frozenset[str], ...]
-    lengths: NDArray[np.int64]
+    lengths: Ints
     unknown: int
     unknown_share: Mapping[str, float]
     copies: Copies = field(default_factory=lambda: Copies(0))
@@ -57,13 +58,13 @@ class TextFacts:
     damaged: int = 0
     repaired: int = 0
 
-    def cut(self, width: int) -> NDArray[np.bool_]:
+    def cut(self, width: int) -> Bools:
         """(instance,) whether the end of the text is lost."""
-        longer: NDArray[np.bool_] = self.lengths > width
+        longer: Bools = self.lengths > width
         return longer
 
 
-def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, NDArray[np.bool_]]]:
+def outcomes(target: Target, labels: NDArray[Any]) -> list[tuple[Text, Bools]]:
     """The classes with their members; where the target is a number, its two halves."""
     if not task_of(target).decides:
         middle = float(np.median(labels))
@@ -90,7 +91,7 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
     }
 
 
-def _lengths(name: Text, lengths: NDArray[np.int64]) -> dict[str, Any]:
+def _lengths(name: Text, lengths: Ints) -> dict[str, Any]:
     """Five numbers of the tokens of a text, before it was cut."""
     quarters = [0, 0.25, 0.5, 0.75, 1]
     five = np.quantile(lengths, quarters, method="lower") if len(lengths) else [None] * 5

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.datasets.card import array_card
@@ -76,11 +76,11 @@ def missing_values(facts: DataFacts) -> list[DataIssue]:
     ]
 
 
-def _gaps(facts: DataFacts) -> NDArray[np.bool_]:
+def _gaps(facts: DataFacts) -> Bools:
     """(instance, place) whether a value is missing although a later one is there."""
     n_channels = kind_of(facts.schema).shape[-1]
     inputs = facts.whole.inputs.reshape(len(facts.whole), -1, n_channels)
-    missing: NDArray[np.bool_] = np.isnan(inputs)
-    known: NDArray[np.bool_] = np.asarray((~missing).any(axis=2))
+    missing: Bools = np.isnan(inputs)
+    known: Bools = np.asarray((~missing).any(axis=2))
     later = np.maximum.accumulate(known[:, ::-1], axis=1)[:, ::-1]
     return (missing & later[..., None]).reshape(len(inputs), -1)

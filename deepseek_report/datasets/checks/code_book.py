@@ -6,9 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card.data_card import DataFacts, category_counts
@@ -67,9 +67,7 @@ def _table(facts: DataFacts, feature: Feature, codes: tuple[str, ...]) -> list[d
     ]
 
 
-def _rows_with(
-    facts: DataFacts, features: list[Feature], codes: tuple[str, ...]
-) -> NDArray[np.bool_]:
+def _rows_with(facts: DataFacts, features: list[Feature], codes: tuple[str, ...]) -> Bools:
     """(instance,) whether any of the features holds any of the codes."""
     hit = np.zeros(len(facts.whole), dtype=bool)
     for feature in features:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 
@@ -17,7 +17,7 @@ MOST_COMPARED = 1000
 _ROUNDING = 1e-12
 
 
-def most_telling(whole: Split, columns: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+def most_telling(whole: Split, columns: Ints, most: int) -> Ints:
     """At most so many of these columns: those whose ranks go most with the label, ascending."""
     if len(columns) <= most:
         return columns
@@ -34,7 +34,7 @@ def most_telling(whole: Split, columns: NDArray[np.int64], most: int) -> NDArray
     return np.sort(columns[np.argsort(-strength.max(axis=0), kind="stable")[:most]])
 
 
-def correlated_pairs(schema: Schema, whole: Split, kept: NDArray[np.int64]) -> list[dict[str, Any]]:
+def correlated_pairs(schema: Schema, whole: Split, kept: Ints) -> list[dict[str, Any]]:
     """Pairs among these columns with |ρ| of at least 0.9, strongest first."""
     rho = spearman(whole.inputs[:, kept])
     strong = np.argwhere(np.triu(np.abs(rho) >= CORRELATED, k=1))
@@ -51,7 +51,7 @@ def correlated_pairs(schema: Schema, whole: Split, kept: NDArray[np.int64]) -> l
     ]
 
 
-def spearman(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def spearman(values: Floats) -> Floats:
     """Spearman's ρ of all pairs of columns; a constant column has ρ = 0 with all others.
 
     ρ is Pearson's correlation of the ranks. Where cells are missing, each column is ranked among
@@ -78,5 +78,5 @@ def spearman(values: NDArray[np.float64]) -> NDArray[np.float64]:
     varies = variance > _ROUNDING
     scale = np.sqrt(np.where(varies & varies.T, variance * variance.T, 1.0))
     rho = np.where(varies & varies.T, covariance / scale, 0.0)
-    clipped: NDArray[np.float64] = np.clip(rho, -1, 1)
+    clipped: Floats = np.clip(rho, -1, 1)
     return clipped

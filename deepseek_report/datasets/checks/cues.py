@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.advice import override
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.split import DataIssue, Severity
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import TextFacts, outcomes
@@ -73,9 +73,7 @@ class Cue:
         return {name: getattr(self, name) for name in names}
 
 
-def find_cues(
-    words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, NDArray[np.bool_]]]
-) -> list[Cue]:
+def find_cues(words: Sequence[frozenset[str]], groups: Sequence[tuple[Text, Bools]]) -> list[Cue]:
     """All words that raise the share of a class by 10 points for certain, strongest first.
 
     A word stands in at least 20 texts. The lower end of Wilson's interval must lie 10 points above
@@ -200,7 +198,7 @@ def _todo(form: Form, texts: TextFacts) -> Message:
     )
 
 
-def _telling(cues: list[Cue], groups: Sequence[tuple[Text, NDArray[np.bool_]]]) -> DataIssue:
+def _telling(cues: list[Cue], groups: Sequence[tuple[Text, Bools]]) -> DataIssue:
     by_class = [(name, [cue for cue in cues if cue.outcome == name]) for name, _ in groups]
     strongest_words = [
         {"name": name, "words": [{"word": cue.word, "rate": cue.rate} for cue in strongest[:5]]}

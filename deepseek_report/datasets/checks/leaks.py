@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
@@ -44,9 +44,7 @@ def near_leaks(facts: DataFacts) -> list[Leak]:
     return [leak for leak in leaks if leak is not None]
 
 
-def _leak(
-    facts: DataFacts, position: int, feature: Feature, areas: NDArray[np.float64]
-) -> Leak | None:
+def _leak(facts: DataFacts, position: int, feature: Feature, areas: Floats) -> Leak | None:
     for class_index in range(1 if _n_classes(facts) == 2 else 0, _n_classes(facts)):
         area = (
             float(areas[class_index])
@@ -60,7 +58,7 @@ def _leak(
     return _by_category(facts, position, feature)
 
 
-def _areas_of_numbers(facts: DataFacts) -> NDArray[np.float64]:
+def _areas_of_numbers(facts: DataFacts) -> Floats:
     """(class, feature) area outside of the training part, 0.5 where the training part disagrees."""
     numeric = np.array([feature.is_numeric for feature in facts.schema.features], dtype=bool)
     best = np.full((_n_classes(facts), len(numeric)), 0.5)
@@ -77,9 +75,7 @@ def _areas_of_numbers(facts: DataFacts) -> NDArray[np.float64]:
     return best
 
 
-def areas(
-    values: NDArray[np.float64], labels: NDArray[np.int64], n_classes: int
-) -> NDArray[np.float64]:
+def areas(values: Floats, labels: Ints, n_classes: int) -> Floats:
     """(class, column) area under the ROC curve of each column, by the rows where it is known.
 
     0.5 where a class, or all others, have no such row.
@@ -108,25 +104,23 @@ def _own_auc(facts: DataFacts, position: int, feature: Feature, class_index: int
     return auc(category_rates(train, position, feature, class_index)[_codes(values)], labels)
 
 
-def _codes(values: NDArray[np.float64]) -> NDArray[np.int64]:
+def _codes(values: Floats) -> Ints:
     return np.where(np.isnan(values), -1, values).astype(np.int64)
 
 
-def category_rates(
-    train: Split, position: int, feature: Feature, class_index: int
-) -> NDArray[np.float64]:
+def category_rates(train: Split, position: int, feature: Feature, class_index: int) -> Floats:
     """(category + 1,) share of the class in each category, "missing" last; the mean if unseen."""
     n = len(feature.categories) + 1
     codes = _codes(train.inputs[:, position]) % n
     is_class = train.labels == class_index
     sizes = np.bincount(codes, minlength=n)
     hits = np.bincount(codes, weights=is_class, minlength=n)
-    rates: NDArray[np.float64] = np.full(n, is_class.mean())
+    rates: Floats = np.full(n, is_class.mean())
     np.divide(hits, sizes, out=rates, where=sizes > 0)
     return rates
 
 
-def auc(scores: NDArray[np.float64], positive: NDArray[np.bool_]) -> float:
+def auc(scores: Floats, positive: Bools) -> float:
     """Area under the ROC curve by ranks (Mann and Whitney); 0.5 where one class is missing."""
     import pandas as pd
 
@@ -165,7 +159,7 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
 
 
 def _category_leak(
-    facts: DataFacts, feature: Feature, category: int, class_counts: tuple[int, NDArray[np.int64]]
+    facts: DataFacts, feature: Feature, category: int, class_counts: tuple[int, Ints]
 ) -> Leak:
     class_index, counts = class_counts
     name = facts.schema.target.classes[class_index]

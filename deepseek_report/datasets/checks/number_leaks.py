@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.checks.leaks import Leak
 
-Floats = NDArray[np.float64]
 RHO_LIMIT = 0.95
 R_SQUARED_LIMIT = 0.9
 _FEWEST = 20
@@ -74,7 +73,7 @@ def category_means(train: Split, position: int, categories: int) -> Floats:
     return means
 
 
-def _codes(values: Floats, categories: int) -> NDArray[np.int64]:
+def _codes(values: Floats, categories: int) -> Ints:
     return np.where(np.isnan(values), categories, values).astype(np.int64)
 
 

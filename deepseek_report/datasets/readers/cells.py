@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Kind
 from deepseek_report.datasets.assembly.column_declarations import code_text, sorted_codes
 
@@ -27,7 +28,7 @@ _LOOKED_AT = 200
 class NumberCodes(Sequence[str]):
     """Numbers as the texts of their codes, made only when they are read."""
 
-    def __init__(self, values: NDArray[np.float64]) -> None:
+    def __init__(self, values: Floats) -> None:
         self.values = values
 
     def __len__(self) -> int:
@@ -56,17 +57,17 @@ class Cells:
 
     name: str
     codes: Sequence[str]
-    positions: NDArray[np.int64]
-    numbers: NDArray[np.float64]
+    positions: Ints
+    numbers: Floats
     ordered: bool = False
     is_date: bool = False
 
     @property
-    def missing(self) -> NDArray[np.bool_]:
+    def missing(self) -> Bools:
         return self.positions < 0
 
     @property
-    def not_numbers(self) -> NDArray[np.bool_]:
+    def not_numbers(self) -> Bools:
         """Cells that hold something which is not a number."""
         return np.isnan(self.numbers) & ~self.missing
 
@@ -96,7 +97,7 @@ def read_cells(series: pd.Series, name: str, decimal: str = ".") -> Cells:
     return _from_objects(series, name, decimal)
 
 
-def _from_numbers(numbers: NDArray[np.float64], name: str) -> Cells:
+def _from_numbers(numbers: Floats, name: str) -> Cells:
     values, positions = np.unique(numbers, return_inverse=True)
     known = values[~np.isnan(values)]
     positions = np.where(np.isnan(numbers), -1, positions).astype(np.int64)
@@ -124,13 +125,13 @@ def _from_objects(series: pd.Series, name: str, decimal: str) -> Cells:
     return _from_texts(series, name, decimal)
 
 
-def parse_numbers(texts: pd.Series, decimal: str = ".") -> NDArray[np.float64]:
+def parse_numbers(texts: pd.Series, decimal: str = ".") -> Floats:
     """(row,) the texts as numbers; NaN where missing or not a number."""
     import pandas as pd
 
     plain = texts if decimal == "." else texts.str.replace(decimal, ".", regex=False)
     numbers = pd.to_numeric(plain, errors="coerce")
-    parsed: NDArray[np.float64] = pd.Series(numbers).to_numpy(np.float64, na_value=np.nan)
+    parsed: Floats = pd.Series(numbers).to_numpy(np.float64, na_value=np.nan)
     return parsed
 
 
@@ -144,9 +145,7 @@ def _from_texts(series: pd.Series, name: str, decimal: str = ".", is_date: bool 
     return Cells(name, tuple(codes), positions, numbers, is_date=is_date)
 
 
-def _to_numbers(
-    codes: list[str], positions: NDArray[np.int64], decimal: str = "."
-) -> NDArray[np.float64]:
+def _to_numbers(codes: list[str], positions: Ints, decimal: str = ".") -> Floats:
     import pandas as pd
 
     known = parse_numbers(pd.Series(codes, dtype=object), decimal)

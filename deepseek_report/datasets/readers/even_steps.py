@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, Text, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.rounding import number, plural
 from deepseek_report.datasets.assembly.column_declarations import data_error, error_text
 from deepseek_report.datasets.readers.cells import is_date, read_cells
@@ -18,7 +18,6 @@ from deepseek_report.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 #: Distances that differ by less than this share of a step are even.
 _TOLERANCE = 0.01
 #: A series that would become this much longer by resampling has a step that is too short.

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.datasets.readers.file_bytes import read_open
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.errors import DataError
@@ -20,9 +20,7 @@ from deepseek_report.errors import DataError
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "GIF", "WEBP")
 
 
-def read_image(
-    raw: bytes, size: int, mode: str, limits: ReadLimits, where: str
-) -> NDArray[np.float64]:
+def read_image(raw: bytes, size: int, mode: str, limits: ReadLimits, where: str) -> Floats:
     """An image, upright, scaled to a square; the first picture of several in a file.
 
     Raises

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -89,7 +89,7 @@ class Digits(Shares):
             notes=(message("data_sets.digits.preparation.levels"),),
         )
 
-    def _read(self, raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    def _read(self, raw: bytes) -> tuple[Floats, Ints]:
         import pandas as pd
 
         whole = pd.read_csv(io.BytesIO(raw), header=None, compression="gzip").to_numpy()

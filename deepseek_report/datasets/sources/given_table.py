@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -58,7 +58,7 @@ class GivenRows:
     """
 
     frame: pd.DataFrame
-    parts: NDArray[np.int64]
+    parts: Ints
 
     @property
     def lacking(self) -> frozenset[int]:

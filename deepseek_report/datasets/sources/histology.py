@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Bools
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -97,7 +98,7 @@ class Histology(Shares):
         progress.advance()
         return dataset
 
-    def _section(self) -> tuple[NDArray[np.uint8], NDArray[np.bool_], float]:
+    def _section(self) -> tuple[NDArray[np.uint8], Bools, float]:
         """The picture (row, column, channel), which of its pixels are brown, and the threshold."""
         from skimage.color import rgb2hed
         from skimage.filters import threshold_otsu
@@ -111,7 +112,7 @@ class Histology(Shares):
     def _arrays(
         self,
         section: NDArray[np.uint8],
-        brown: NDArray[np.bool_],
+        brown: Bools,
         cuts: Cuts,
         threshold: float,
     ) -> Arrays:

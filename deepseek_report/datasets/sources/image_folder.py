@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import count, plural
@@ -259,7 +259,7 @@ class ImageFolder(DescribedArrays):
 
     def _read_all(
         self, listed: ListedImages, progress: Progress
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None, str]:
+    ) -> tuple[Floats, Bools | None, str]:
         """(image, row, column, channel) of images, (image, row, column) of the masks' white
         pixels, and the digest of the bytes that were read.
 
@@ -290,7 +290,7 @@ class ImageFolder(DescribedArrays):
 
     def _read_one(
         self, file: Path | None, mode: str, broken: list[str], digests: list[str]
-    ) -> NDArray[np.float64] | None:
+    ) -> Floats | None:
         """The pixels; notes the digest of what was read, and why it could not be."""
         if file is None:
             digests.append("-")

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -213,15 +214,15 @@ class MedMNIST(Bounds):
             return self._names.index(self.positive)
         return 0 if "labels" in self._facts else 1
 
-    def _reported(self, labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _reported(self, labels: Ints) -> Ints:
         """(instance,) the label that the report is about."""
         return labels[:, self._explained] if "labels" in self._facts else labels[:, 0]
 
     def _arrays(
         self,
         images: NDArray[np.uint8],
-        labels: NDArray[np.int64],
-        parts: NDArray[np.int64],
+        labels: Ints,
+        parts: Ints,
         n_all: int,
     ) -> Arrays:
         shape = (*images.shape[1:3], 3 if images.ndim == 4 else 1)
@@ -282,9 +283,7 @@ class MedMNIST(Bounds):
         )
 
 
-def _read(
-    file: FileBytes, limits: ReadLimits
-) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+def _read(file: FileBytes, limits: ReadLimits) -> tuple[NDArray[np.uint8], Ints, Ints]:
     """Images, labels (instance, label), and the part of each."""
     try:
         names = [f"{part}_{what}" for what in ("images", "labels") for part in _PARTS]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.rounding import plural
@@ -188,7 +188,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
 
     def _numbers(
         self, read: ReadTable, channels: list[str], file: str
-    ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    ) -> tuple[pd.DataFrame, Floats]:
         """Rows in the order of series and time, with times and values as numbers."""
         frame = read.frame[read.frame[self.id].notna()].reset_index(drop=True)
         times = times_of(frame[self.time], f"{file}, column `{self.time}`", read.decimal)
@@ -231,7 +231,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
     def _entities(self) -> tuple[str, ...]:
         return () if self.entity is None else (self.entity,)
 
-    def _series(self, frame: pd.DataFrame, numbers: NDArray[np.float64], file: str) -> OnGrid:
+    def _series(self, frame: pd.DataFrame, numbers: Floats, file: str) -> OnGrid:
         names = frame[self.id].astype(str).to_numpy()
         starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
         pieces = np.split(numbers, starts[1:])

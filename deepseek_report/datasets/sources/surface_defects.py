@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -128,9 +129,7 @@ class SurfaceDefects(Shares):
         places = bands(picture.shape[1], self.rule, self.gap)
         return picture, cut(picture.shape, self.size, (self.stride,) * 3, places)
 
-    def _draw(
-        self, clean: NDArray[Any], seed: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+    def _draw(self, clean: NDArray[Any], seed: int) -> tuple[Floats, Bools, Ints]:
         """Crops and masks (crop, row, column), and the kind of each defect, -1 for none."""
         chance = np.random.default_rng([seed, 3])
         defective = chance.random(len(clean)) < self.defective_share
@@ -145,9 +144,9 @@ class SurfaceDefects(Shares):
 
     def _arrays(
         self,
-        images: NDArray[np.float64],
-        masks: NDArray[np.bool_],
-        drawn: NDArray[np.int64],
+        images: Floats,
+        masks: Bools,
+        drawn: Ints,
         together: GroupConstraint,
     ) -> Arrays:
         shape = (self.size, self.size, 1)
@@ -168,7 +167,7 @@ class SurfaceDefects(Shares):
     def _method(self) -> Message:
         return message("data_sets.surface_defects.split", gap=self.gap)
 
-    def _notes(self, masks: NDArray[np.bool_]) -> tuple[Message, ...]:
+    def _notes(self, masks: Bools) -> tuple[Message, ...]:
         return (
             message("data_sets.surface_defects.preparation.levels"),
             message(
@@ -205,7 +204,7 @@ def _makers(size: int) -> dict[Kind, Any]:
     }
 
 
-def _with_defect(crop: NDArray[Any], maker: Any) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _with_defect(crop: NDArray[Any], maker: Any) -> tuple[Floats, Bools]:
     """The crop with a defect, and which of its pixels the drawing has changed.
 
     The package's own mask leaves out soft edges and rims, by which a defect can be seen too.

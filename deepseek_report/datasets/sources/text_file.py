@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind
@@ -212,9 +211,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         answer = self._answer(frame, file, decimal)
         return Corpus(texts, answer, attributes, codes, answer.notes)
 
-    def _group(
-        self, series: pd.Series, file: str, decimal: Decimal
-    ) -> tuple[Attribute, NDArray[np.int64]]:
+    def _group(self, series: pd.Series, file: str, decimal: Decimal) -> tuple[Attribute, Ints]:
         name = str(series.name)
         column = self.declared_columns[name]
         cells = read_cells(series, name, decimal)

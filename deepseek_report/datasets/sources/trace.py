@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
@@ -97,9 +97,7 @@ class Trace(Shares):
             notes=(message("data_sets.trace.preparation.units"),),
         )
 
-    def _together(
-        self, labels: NDArray[np.int64], published: NDArray[np.bool_], seed: int
-    ) -> GroupConstraint:
+    def _together(self, labels: Ints, published: Bools, seed: int) -> GroupConstraint:
         if self.split == "drawn":
             return GroupConstraint()
         parts = np.where(published, 2, 0)
@@ -112,7 +110,7 @@ class Trace(Shares):
         )
 
 
-def _read(raw: bytes) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+def _read(raw: bytes) -> tuple[Floats, Ints, Bools]:
     """Series (instance, step, 1), labels from 0, and which are of the published test half."""
     with np.load(io.BytesIO(raw), allow_pickle=False) as arrays:
         halves = [(arrays[f"X_{half}"], arrays[f"y_{half}"]) for half in ("train", "test")]

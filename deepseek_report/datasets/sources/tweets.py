@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
@@ -130,7 +130,7 @@ def _corpus(frame: pd.DataFrame) -> Corpus:
     )
 
 
-def _names_airline(texts: list[str]) -> NDArray[np.int64]:
+def _names_airline(texts: list[str]) -> Ints:
     """(instance,) 1 where the handle of an airline is in the tweet."""
     names = set(_AIRLINES)
     return np.array([not names.isdisjoint(pieces(text)) for text in texts], dtype=np.int64)

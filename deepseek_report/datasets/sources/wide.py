@@ -7,10 +7,10 @@ from hashlib import sha256
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
@@ -20,8 +20,6 @@ from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.card.data_card import shipped_description
 from deepseek_report.datasets.checks.leaks import auc
 from deepseek_report.datasets.split.shares import Shares
-
-Floats = NDArray[np.float64]
 
 DESCRIPTION = shipped_description(
     "wide",
@@ -107,7 +105,7 @@ class Wide(Shares):
         progress.advance()
         return dataset
 
-    def _columns(self, random: np.random.Generator) -> NDArray[np.int64]:
+    def _columns(self, random: np.random.Generator) -> Ints:
         """Positions of the informative columns: one at random in each of as many blocks."""
         blocks = random.permutation(self.features // self.block)[: self.informative]
         return np.sort(blocks * self.block + random.integers(0, self.block, len(blocks)))
@@ -124,7 +122,7 @@ class Wide(Shares):
         place = f"{position + 1:0{len(str(self.features))}d}"
         return Feature(f"x{place}", f"Column {place}", "numeric")
 
-    def _notes(self, columns: NDArray[np.int64], best: float) -> tuple[Message, ...]:
+    def _notes(self, columns: Ints, best: float) -> tuple[Message, ...]:
         names = [self._feature(int(position)).label for position in columns]
         return (
             message(

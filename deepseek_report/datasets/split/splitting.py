@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.rounding import plural
 from deepseek_report.artifacts.schema import TaskName
 from deepseek_report.artifacts.split import PARTS, Split
@@ -63,18 +63,18 @@ class GroupConstraint:
     method : how the units or the parts came about, one whole sentence for the card.
     """
 
-    units: NDArray[np.int64] | None = None
-    parts: NDArray[np.int64] | None = None
+    units: Ints | None = None
+    parts: Ints | None = None
     method: Text = ""
 
-    def take(self, positions: NDArray[np.int64]) -> GroupConstraint:
+    def take(self, positions: Ints) -> GroupConstraint:
         """Of the rows at these positions."""
         units = None if self.units is None else self.units[positions]
         parts = None if self.parts is None else self.parts[positions]
         return GroupConstraint(units, parts, self.method)
 
 
-def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArray[np.int64]:
+def row_identity(inputs: Floats, *more: Ints) -> Ints:
     """(instance,) the same number for rows that are the same in every column; NaN equals NaN."""
     columns = [inputs, *(labels[:, None].astype(np.float64) for labels in more)]
     whole = np.ascontiguousarray(np.concatenate(columns, axis=1)) + 0.0
@@ -85,7 +85,7 @@ def row_identity(inputs: NDArray[np.float64], *more: NDArray[np.int64]) -> NDArr
     return np.unique(rows, return_inverse=True)[1].astype(np.int64)
 
 
-def is_repeat(identity: NDArray[np.int64]) -> NDArray[np.bool_]:
+def is_repeat(identity: Ints) -> Bools:
     """(instance,) whether an earlier row is the same."""
     first = np.unique(identity, return_index=True)[1]
     repeat = np.ones(len(identity), dtype=bool)
@@ -93,7 +93,7 @@ def is_repeat(identity: NDArray[np.int64]) -> NDArray[np.bool_]:
     return repeat
 
 
-def draw_rows(labels: NDArray[np.int64], rows: int | None, seed: int) -> NDArray[np.int64]:
+def draw_rows(labels: Ints, rows: int | None, seed: int) -> Ints:
     """Positions of a random sample that keeps the shares of the classes, in the file's order."""
     if rows is None or rows >= len(labels):
         return np.arange(len(labels))
@@ -107,7 +107,7 @@ def draw_rows(labels: NDArray[np.int64], rows: int | None, seed: int) -> NDArray
     return np.sort(np.concatenate(chosen))
 
 
-def _largest_remainder(exact: NDArray[np.float64], total: int) -> NDArray[np.int64]:
+def _largest_remainder(exact: Floats, total: int) -> Ints:
     """Whole numbers near `exact` that sum to `total` (Hamilton's method)."""
     whole = np.floor(exact + 1e-9).astype(np.int64)
     order = np.argsort(-(exact - whole), kind="stable")
@@ -115,7 +115,7 @@ def _largest_remainder(exact: NDArray[np.float64], total: int) -> NDArray[np.int
     return whole
 
 
-def joined(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
+def joined(first: Ints, second: Ints) -> Ints:
     """(instance,) the finest grouping that keeps the sets of both groupings whole."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -160,7 +160,7 @@ def split_rows(
 
 def assign_parts(
     whole: Split, rule: SplitRule, seed: int, together: GroupConstraint = GroupConstraint()
-) -> NDArray[np.int64]:
+) -> Ints:
     """(instance,) the position in `PARTS` of each row, drawn as `split_rows` says.
 
     A training share of 0 leaves the training part empty.
@@ -169,18 +169,18 @@ def assign_parts(
     return _assign(strata_of(whole), units, rule, np.random.default_rng([seed, 2]))
 
 
-def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> NDArray[np.int64]:
+def _units(whole: Split, rule: SplitRule, together: GroupConstraint) -> Ints:
     apart = rule.duplicates == "apart"
     same = np.arange(len(whole)) if apart else row_identity(whole.inputs)
     return same if together.units is None else joined(same, together.units)
 
 
 def _assign(
-    labels: NDArray[np.int64],
-    units: NDArray[np.int64],
+    labels: Ints,
+    units: Ints,
     rule: SplitRule,
     random: np.random.Generator,
-) -> NDArray[np.int64]:
+) -> Ints:
     """(instance,) 0, 1 or 2: the part of each row."""
     room = _quotas(np.bincount(labels), rule)
     part = np.full(len(labels), -1, dtype=np.int64)
@@ -195,7 +195,7 @@ def _assign(
     return part
 
 
-def _quotas(sizes: NDArray[np.int64], rule: SplitRule) -> NDArray[np.int64]:
+def _quotas(sizes: Ints, rule: SplitRule) -> Ints:
     """(class, part) how many rows go where; every part gets at least one of each class."""
     quotas = np.stack([_largest_remainder(n * np.array(rule.shares), int(n)) for n in sizes])
     short = np.maximum(1 - quotas[:, 1:], 0)
@@ -204,9 +204,7 @@ def _quotas(sizes: NDArray[np.int64], rule: SplitRule) -> NDArray[np.int64]:
     return quotas
 
 
-def _sets(
-    units: NDArray[np.int64], sizes: NDArray[np.int64], random: np.random.Generator
-) -> list[NDArray[np.int64]]:
+def _sets(units: Ints, sizes: Ints, random: np.random.Generator) -> list[Ints]:
     """The rows of every set of copies, the largest set first, ties at random."""
     order = np.argsort(units, kind="stable")
     ends = np.cumsum(sizes)
@@ -215,14 +213,14 @@ def _sets(
     return [order[ends[unit] - sizes[unit] : ends[unit]] for unit in several]
 
 
-def _roomiest(room: NDArray[np.int64], mix: NDArray[np.int64]) -> int:
+def _roomiest(room: Ints, mix: Ints) -> int:
     """The part where least is overfilled, then the one where the most is left for these rows."""
     over = np.maximum(mix[:, None] - room, 0).sum(axis=0)
     left = (np.sign(mix)[:, None] * room).sum(axis=0)
     return int(np.lexsort((-left, over))[0])
 
 
-def _fit(room: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+def _fit(room: Ints, n: int) -> Ints:
     """The room of three parts, corrected where sets of copies have overfilled one of them."""
     room = np.maximum(room, 0)
     while room.sum() > n:

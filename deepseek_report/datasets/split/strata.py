@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.split import Split
 
 #: A number is cut into at most so many bands of equal size, with at least so many rows each.
@@ -14,7 +14,7 @@ FEWEST_OF_COMBINATION = 30
 
 
 #: How a sentence about the split names the strata.
-def strata_of(rows: Split) -> NDArray[np.int64]:
+def strata_of(rows: Split) -> Ints:
     """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
     if rows.all_labels is not None:
         return _combinations(rows.labels, rows.all_labels)
@@ -23,7 +23,7 @@ def strata_of(rows: Split) -> NDArray[np.int64]:
     return np.asarray(rows.labels, dtype=np.int64)
 
 
-def bands(values: NDArray[np.float64], most: int = BANDS) -> NDArray[np.int64]:
+def bands(values: Floats, most: int = BANDS) -> Ints:
     """(instance,) position of the band of each value; equal values are in the same band."""
     n = max(1, min(most, len(values) // FEWEST_IN_BAND))
     edges = np.unique(np.quantile(values, np.arange(1, n) / n))
@@ -31,7 +31,7 @@ def bands(values: NDArray[np.float64], most: int = BANDS) -> NDArray[np.int64]:
     return np.unique(places, return_inverse=True)[1].astype(np.int64)
 
 
-def _combinations(reported: NDArray[np.int64], all_labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def _combinations(reported: Ints, all_labels: Ints) -> Ints:
     """The combinations with enough rows, the rest by the reported label alone."""
     each = np.unique(all_labels, axis=0, return_inverse=True)[1].ravel()
     rare = np.bincount(each)[each] < FEWEST_OF_COMBINATION

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from torch import Tensor
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class AttentionRollout(ExplainerPart):
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return missing_capability(self.requires, model)
 
-    def _values(self, context: ExplainContext) -> Array:
+    def _values(self, context: ExplainContext) -> Floats:
         module, n = context.classifier.module, len(context.inputs)
         values = np.zeros((n, context.inputs.shape[1]))
         context.progress.start("attention_rollout", n)
@@ -97,7 +95,7 @@ class AttentionRollout(ExplainerPart):
         return values
 
 
-def attention_layers(module: Any, inputs: Array) -> list[Array]:
+def attention_layers(module: Any, inputs: Floats) -> list[Floats]:
     """Per layer one attention matrix (instance, query, key): heads weighted by their routes.
 
     Raises
@@ -116,7 +114,7 @@ def attention_layers(module: Any, inputs: Array) -> list[Array]:
     return layers
 
 
-def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Array:
+def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None) -> Floats:
     """Weighted mean over the heads of all branches; equal weights where there is no router.
 
     Parameters
@@ -141,11 +139,11 @@ def combine(attention: Mapping[str, Tensor], routes: Mapping[str, Tensor] | None
         axis=1,
     )
     weights = weights / weights.sum(axis=1, keepdims=True)
-    combined: Array = np.einsum("nhqk,nh->nqk", heads, weights)
+    combined: Floats = np.einsum("nhqk,nh->nqk", heads, weights)
     return combined
 
 
-def rollout(layers: Sequence[Array], residual: float) -> Array:
+def rollout(layers: Sequence[Floats], residual: float) -> Floats:
     """R = Ã_L … Ã_1 with Ã = (1 − residual) A + residual I, first layer first in the list."""
     identity = np.eye(layers[0].shape[-1])
     rolled = np.broadcast_to(identity, layers[0].shape)
@@ -155,11 +153,11 @@ def rollout(layers: Sequence[Array], residual: float) -> Array:
 
 
 def read_out(
-    rolled: Array,
+    rolled: Floats,
     token_columns: Sequence[Sequence[int]],
     n_features: int,
-    reading: Array | None = None,
-) -> Array:
+    reading: Floats | None = None,
+) -> Floats:
     """What reaches the output from each column, as shares of one.
 
     reading : (instance, token) how much the output reads of each token's last state. Without it
@@ -176,11 +174,11 @@ def read_out(
         spread[token, list(columns)] = 1 / max(len(columns), 1)
     values = row @ spread
     total = values.sum(axis=1, keepdims=True)
-    shares: Array = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
+    shares: Floats = np.divide(values, total, out=np.zeros_like(values), where=total > 0)
     return shares
 
 
-def _reading(module: Any, inputs: Array) -> Array | None:
+def _reading(module: Any, inputs: Floats) -> Floats | None:
     """What the output reads, where the module says it."""
     import torch
 

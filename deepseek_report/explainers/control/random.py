@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -60,7 +60,7 @@ class Random(ExplainerPart):
         return None
 
 
-def _draw(inputs: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _draw(inputs: Floats, seed: int) -> Floats:
     rows = [zlib.crc32(np.ascontiguousarray(row).tobytes()) for row in inputs]
     drawn = [np.random.default_rng([seed, row]).standard_normal(inputs.shape[1]) for row in rows]
     return np.array(drawn).reshape(inputs.shape)

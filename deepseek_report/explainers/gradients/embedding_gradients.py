@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+
+from deepseek_report.artifacts.number_arrays import Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Array = NDArray[np.float64]
 
 
 def log_odds(logits: Tensor, target: int) -> Tensor:
@@ -37,22 +35,22 @@ def embedded_log_odds(module: Any, target: int) -> Callable[[Tensor], Tensor]:
     return lambda embedded: log_odds(module.forward_embedded(embedded), target)
 
 
-def embed(module: Any, inputs: Array) -> Tensor:
+def embed(module: Any, inputs: Floats) -> Tensor:
     """(instance, feature) original units -> (instance, unit, width), cut off from the graph."""
     embedded: Tensor = module.embed(as_tensor(module, inputs))
     return embedded.detach()
 
 
-def as_tensor(module: Any, inputs: Array) -> Tensor:
+def as_tensor(module: Any, inputs: Floats) -> Tensor:
     """The inputs as float32 on the module's device."""
     weight = next(iter(module.parameters()), None)
     device = "cpu" if weight is None else weight.device
     return torch.as_tensor(inputs, dtype=torch.float32, device=device)
 
 
-def per_unit(attributions: Tensor) -> Array:
+def per_unit(attributions: Tensor) -> Floats:
     """Sum over the width of each unit: (instance, unit, width) -> (instance, unit)."""
-    values: Array = attributions.detach().sum(dim=-1).double().cpu().numpy()
+    values: Floats = attributions.detach().sum(dim=-1).double().cpu().numpy()
     return values
 
 

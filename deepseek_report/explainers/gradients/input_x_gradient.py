@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -68,7 +68,7 @@ class InputXGradient(ExplainerPart):
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return missing_capability(self.requires, model)
 
-    def _values(self, context: ExplainContext) -> NDArray[np.float64]:
+    def _values(self, context: ExplainContext) -> Floats:
         from captum.attr import InputXGradient as Captum
 
         from deepseek_report.explainers.gradients import embedding_gradients

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class IntegratedGradients(ExplainerPart):
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return missing_capability(self.requires, model)
 
-    def _values(self, context: ExplainContext, baseline: Array) -> Array:
+    def _values(self, context: ExplainContext, baseline: Floats) -> Floats:
         from captum.attr import IntegratedGradients as Captum
 
         from deepseek_report.explainers.gradients import embedding_gradients
@@ -132,13 +130,13 @@ class IntegratedGradients(ExplainerPart):
         return integral
 
 
-def _about_baseline(baseline: Array) -> dict[str, Any]:
+def _about_baseline(baseline: Floats) -> dict[str, Any]:
     """The baseline, where all instances have the same."""
     same = len(baseline) > 0 and not np.ptp(baseline, axis=0).any()
     return {"baseline": baseline[0].tolist()} if same else {}
 
 
-def _about_gap(gap: Array, distance: Array) -> Message:
+def _about_gap(gap: Floats, distance: Floats) -> Message:
     scale = np.abs(distance).mean()
     share = float(np.abs(gap).mean() / scale) if scale > 0 else None
     return message("explainer_notes.gap", share=share, n=len(gap))

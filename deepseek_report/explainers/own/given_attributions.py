@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation, OutputSpace
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import AnswersRows, Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -19,8 +17,6 @@ from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shared.attributions import subject
 from deepseek_report.metrics.performance.softmax import log_odds, softmax
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -90,7 +86,7 @@ class GivenAttributions(GivenInPython):
     def _space(self, context: ExplainContext) -> OutputSpace:
         return "value" if context.is_number else self.space
 
-    def _explained(self, context: ExplainContext, rows: NDArray[np.int64]) -> Floats:
+    def _explained(self, context: ExplainContext, rows: Ints) -> Floats:
         """(row,) the output that the values are shares of."""
         classifier = context.classifier
         if not isinstance(classifier, AnswersRows):

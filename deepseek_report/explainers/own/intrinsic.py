@@ -6,20 +6,18 @@ from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.shared.attributions import chunks, missing_capability, subject
-
-Array = NDArray[np.float64]
 
 _OWN = message("explainer_notes.intrinsic.own")
 _SEVERAL = message("explainer_notes.intrinsic.several_classes")
@@ -67,7 +65,7 @@ class Intrinsic(ExplainerPart):
     def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
         return missing_capability(self.requires, model)
 
-    def _values(self, context: ExplainContext) -> tuple[Array, Array]:
+    def _values(self, context: ExplainContext) -> tuple[Floats, Floats]:
         import torch
 
         from deepseek_report.explainers.gradients import embedding_gradients
@@ -84,7 +82,7 @@ class Intrinsic(ExplainerPart):
         return values, base
 
 
-def contrasted(logits: Array, target: int) -> Array:
+def contrasted(logits: Floats, target: int) -> Floats:
     """(instance, class) -> (instance,) the target's logit less the mean of the others'.
 
     One column is a number, and stays as it is.

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 
-Array = NDArray[np.float64]
-Ints = NDArray[np.int64]
 #: Sorts the players of one part; the first half and the second half become its two parts.
 Sorter = Callable[[Ints], Ints]
 
 
 def partition_order(
-    schema: Schema, background: Array, effects: Array | None = None, together: int = 64
+    schema: Schema, background: Floats, effects: Floats | None = None, together: int = 64
 ) -> Ints:
     """(player,) an order in which halving gives parts that belong together.
 
@@ -62,7 +60,7 @@ def middle_of(start: int, stop: int) -> int:
     return (start + stop + 1) // 2
 
 
-def groups_of(order: Ints, most: int, effects: Array | None = None) -> Ints:
+def groups_of(order: Ints, most: int, effects: Floats | None = None) -> Ints:
     """(player,) which of at most `most` parts each player is in, after halving again and again.
 
     The part with the greatest sum of `effects` is halved first, without them the largest one; ties
@@ -82,19 +80,19 @@ def groups_of(order: Ints, most: int, effects: Array | None = None) -> Ints:
     return groups
 
 
-def _weight(part: tuple[int, int], sums: Array) -> float:
+def _weight(part: tuple[int, int], sums: Floats) -> float:
     """What a part weighs; a single player cannot be halved and comes last."""
     start, stop = part
     return float(sums[stop] - sums[start]) if stop - start > 1 else -1.0
 
 
-def _along_longest(part: Ints, places: Array) -> Ints:
+def _along_longest(part: Ints, places: Floats) -> Ints:
     inside = places[part]
     axis = int(np.ptp(inside, axis=0).argmax())
     return part[np.argsort(inside[:, axis], kind="stable")]
 
 
-def _by_correlation(part: Ints, columns: Array) -> Ints:
+def _by_correlation(part: Ints, columns: Floats) -> Ints:
     """Columns that go with the column nearest to the first principal component come first.
 
     A divisive clustering by principal directions, whatever the sign of a correlation; linear in
@@ -109,7 +107,7 @@ def _by_correlation(part: Ints, columns: Array) -> Ints:
     return part[np.argsort(-np.round(correlation, 9), kind="stable")]
 
 
-def _standardised(rows: Array) -> Array:
+def _standardised(rows: Floats) -> Floats:
     """(row, column) with mean 0 and variance 1; missing values and constant columns become 0."""
     known = ~np.isnan(rows)
     count = np.maximum(known.sum(axis=0), 1)

@@ -12,22 +12,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.explainers.shapley.partition import middle_of
 
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 #: Which players stay (coalition, player) and the round that asks (coalition,) -> (coalition,).
-Ask = Callable[[Bools, Ints], Array]
+Ask = Callable[[Bools, Ints], Floats]
 
 
 @dataclass(frozen=True)
 class Estimates:
     """(round, player) values, and the number of parts that got a value of their own."""
 
-    values: Array
+    values: Floats
     parts: int
 
 
@@ -57,7 +54,7 @@ def _flipped(order: Ints, rng: np.random.Generator) -> Ints:
     return np.array(out, dtype=np.int64)
 
 
-def every_share(orders: Ints, ends: Array, ask: Ask) -> Estimates:
+def every_share(orders: Ints, ends: Floats, ask: Ask) -> Estimates:
     """Each player's share in every order; 2 (players − 1) questions a round.
 
     Parameters
@@ -80,7 +77,7 @@ def every_share(orders: Ints, ends: Array, ask: Ask) -> Estimates:
     return Estimates(values, count)
 
 
-def _outputs_at(orders: Ints, cuts: Ints, ask: Ask) -> tuple[Array, Array]:
+def _outputs_at(orders: Ints, cuts: Ints, ask: Ask) -> tuple[Floats, Floats]:
     """Outputs when the first players of each order are there, and when all but these are.
 
     orders : (round, player). cuts : (round, cut). Both results are (round, cut).
@@ -96,7 +93,7 @@ def _outputs_at(orders: Ints, cuts: Ints, ask: Ask) -> tuple[Array, Array]:
 class _FlippedOrders:
     """What is known of the flipped orders of one instance: outputs at the cuts made so far."""
 
-    def __init__(self, order: Ints, orders: Ints, ends: Array) -> None:
+    def __init__(self, order: Ints, orders: Ints, ends: Floats) -> None:
         self.order, self.orders = order, orders
         count = len(order)
         self.forward = np.full((len(orders), count + 1), np.nan)
@@ -109,7 +106,7 @@ class _FlippedOrders:
         """(round,) where the part begins in each order."""
         return np.asarray(self.ranks[:, self.order[start:stop]].min(axis=1))
 
-    def share(self, start: int, stop: int) -> Array:
+    def share(self, start: int, stop: int) -> Floats:
         """(round,) what the output gains when the part comes in."""
         rounds, at = np.arange(len(self.orders)), self.place(start, stop)
         grown = self.forward[rounds, at + stop - start] - self.forward[rounds, at]
@@ -130,7 +127,7 @@ class _FlippedOrders:
         self.forward[rounds, cuts], self.backward[rounds, cuts] = forward, backward
 
 
-def largest_shares(order: Ints, orders: Ints, ends: Array, expansions: int, ask: Ask) -> Estimates:
+def largest_shares(order: Ints, orders: Ints, ends: Floats, expansions: int, ask: Ask) -> Estimates:
     """Owen values where `expansions` parts are cut in two, those with the largest values first.
 
     The parts that are left at the end share their value evenly among their players. With
@@ -162,7 +159,7 @@ def largest_shares(order: Ints, orders: Ints, ends: Array, expansions: int, ask:
     return Estimates(values, len(parts))
 
 
-def _next_cut(parts: Mapping[tuple[int, int], Array]) -> list[tuple[int, int]]:
+def _next_cut(parts: Mapping[tuple[int, int], Floats]) -> list[tuple[int, int]]:
     """Parts of several players with the largest values, those within a quarter of the largest."""
     sizes = {part: abs(float(parts[part].mean())) for part in parts if part[1] - part[0] > 1}
     ordered = sorted(sizes, key=lambda part: (-sizes[part], part))

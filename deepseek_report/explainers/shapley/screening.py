@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-
-Array = NDArray[np.float64]
 
 #: Numbers in one call of the model, so that a wide table does not fill the memory.
 _MOST_CELLS = 2**22
 
 
-def elementary_effects(context: ExplainContext, walks: int) -> Array:
+def elementary_effects(context: ExplainContext, walks: int) -> Floats:
     """How much each column does: (column,) mean size of what a step along it changes.
 
     Each walk goes from one background row to another one, column by column in a random order, and
@@ -49,11 +47,11 @@ def about_screening(walks: int, columns: int) -> Message:
     return message("explainer_notes.screening", columns=columns, walks=walks)
 
 
-def _two_rows(random: np.random.Generator, rows: int) -> NDArray[np.int64]:
+def _two_rows(random: np.random.Generator, rows: int) -> Ints:
     return random.choice(rows, 2, replace=rows < 2)
 
 
-def _steps(first: Array, last: Array, order: NDArray[np.int64]) -> Iterator[Array]:
+def _steps(first: Floats, last: Floats, order: Ints) -> Iterator[Floats]:
     """(step, column) rows from `first` to `last`, in parts that fit the memory."""
     rank = np.argsort(order)
     size = max(1, _MOST_CELLS // len(order))

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -25,8 +25,6 @@ from deepseek_report.explainers.shapley.screening import planned_questions
 from deepseek_report.explainers.shapley.shap_players import Players, about_players
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shared.attributions import chunks, missing_capability, subject
-
-Array = NDArray[np.float64]
 
 #: Players of which all coalitions can be asked for.
 _MOST_EXACT = 16
@@ -208,20 +206,20 @@ class Shap(ShapSettings, ExplainerPart):
             return missing_capability(frozenset({"trees"}), model)
         return None
 
-    def _backgrounds(self, context: ExplainContext) -> tuple[Array, float]:
+    def _backgrounds(self, context: ExplainContext) -> tuple[Floats, float]:
         """(round, row, feature) and the model's mean output on all of them."""
         scores = context.output(context.background)
         chosen = self.chosen_rows(scores)
         return context.background[chosen], float(scores[chosen].mean())
 
 
-def _standard_error(values: Array) -> Array | None:
+def _standard_error(values: Floats) -> Floats | None:
     if len(values) < 2:
         return None
     return np.asarray(values.std(axis=0, ddof=1) / np.sqrt(len(values)))
 
 
-def _about_background(backgrounds: Array) -> Message:
+def _about_background(backgrounds: Floats) -> Message:
     rounds, rows, _ = backgrounds.shape
     return message("explainer_notes.shap.background", rounds=rounds, rows=rows)
 

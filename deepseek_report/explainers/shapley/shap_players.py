@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import spread_evenly
@@ -15,10 +15,6 @@ from deepseek_report.explainers.shapley.screening import about_screening, elemen
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shared.attributions import seed_of
 
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-
 
 class Players:
     """Estimates one instance after another; `references` stand for what is taken away.
@@ -26,7 +22,7 @@ class Players:
     base : (instance,) output at the reference. rounds : how many estimates each instance gets.
     """
 
-    def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Array) -> None:
+    def __init__(self, config: ShapSettings, context: ExplainContext, predictions: Floats) -> None:
         self.config, self.context, self.predictions = config, context, predictions
         self.schema = context.classifier.schema
         self.kind = kind_of(self.schema)
@@ -72,7 +68,7 @@ class Players:
         self.base = np.full(n, float(scores[chosen].mean()))
         self.at_reference = np.tile(scores[chosen][:, None], (1, n))
 
-    def values(self, index: int) -> Array:
+    def values(self, index: int) -> Floats:
         """(round, column) for one instance; players that are not there get 0."""
         players = np.flatnonzero(self.present[index])
         values = np.zeros((self.rounds, self.present.shape[1]))
@@ -83,7 +79,7 @@ class Players:
         return spread_evenly(values, self.owners)
 
     def _estimates(self, index: int, players: Ints) -> player_orders.Estimates:
-        def ask(kept: Bools, rounds: Ints) -> Array:
+        def ask(kept: Bools, rounds: Ints) -> Floats:
             whole = np.ones((len(kept), self.present.shape[1]), dtype=bool)
             whole[:, players] = kept
             return self._outputs(index, whole, rounds)
@@ -104,7 +100,7 @@ class Players:
         cuts = self.config.cuts("owen", len(players), self.rounds)
         return player_orders.largest_shares(local, drawn, ends, cuts, ask)
 
-    def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Array:
+    def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Floats:
         """Outputs where the columns of players that are not kept are those of the reference."""
         row, references = self.context.inputs[index], self.references[:, index]
         size = max(1, _MOST_CELLS // len(row))

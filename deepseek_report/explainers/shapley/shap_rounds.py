@@ -14,11 +14,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.shapley.shap_package import _masked_model, shap
 from deepseek_report.explainers.shared.attributions import seed_of
 
-Array = NDArray[np.float64]
 _NO_CHANGE = 2147483647  # shap's code for "the mask stays as it is"
 
 
@@ -37,17 +37,17 @@ class IndependentMasker:
     supports_delta_masking = True
     clustering = None
 
-    def __init__(self, background: Array) -> None:
+    def __init__(self, background: Floats) -> None:
         self.background = background
         self.shape = background.shape
 
-    def __call__(self, mask: NDArray[Any], row: Array) -> tuple[tuple[Array], NDArray[np.bool_]]:
+    def __call__(self, mask: NDArray[Any], row: Floats) -> tuple[tuple[Floats], Bools]:
         kept = self._coalitions(mask)
         rows = np.where(kept[:, None, :], row, self.background)
         varying = np.ones((len(kept), len(self.background)), dtype=bool)
         return (rows.reshape(-1, len(row)),), varying
 
-    def _coalitions(self, toggles: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _coalitions(self, toggles: Ints) -> Bools:
         flipped = toggles[:, None] == np.arange(self.shape[1])
         return np.asarray(np.cumsum(flipped, axis=0) % 2, dtype=bool)
 
@@ -56,17 +56,17 @@ class _Tape:
     """The model as shap sees it: notes questions, and later plays the answers back."""
 
     def __init__(self) -> None:
-        self.questions: list[Array] = []
-        self.answers: list[Array] = []
+        self.questions: list[Floats] = []
+        self.answers: list[Floats] = []
 
-    def record(self, rows: Array) -> Array:
+    def record(self, rows: Floats) -> Floats:
         self.questions.append(rows)
         return np.zeros(len(rows))
 
-    def replay(self, rows: Array) -> Array:
+    def replay(self, rows: Floats) -> Floats:
         return self.answers.pop(0)
 
-    def answer(self, ask: Callable[[Array], Array]) -> None:
+    def answer(self, ask: Callable[[Floats], Floats]) -> None:
         ends = np.cumsum([len(rows) for rows in self.questions])[:-1]
         self.answers = np.split(ask(np.concatenate(self.questions)), ends)
         self.questions = []
@@ -92,7 +92,7 @@ class Rounds:
     def __init__(
         self,
         context: ExplainContext,
-        backgrounds: Array,
+        backgrounds: Floats,
         algorithm: Literal["exact", "permutation"],
     ) -> None:
         self.context = context
@@ -101,17 +101,17 @@ class Rounds:
         self.recorders = [self._explainer(self.tape.record, rows) for rows in backgrounds]
         self.players = [self._explainer(self.tape.replay, rows) for rows in backgrounds]
 
-    def values(self, part: slice) -> Array:
+    def values(self, part: slice) -> Floats:
         """(round, instance, feature) for the instances of the slice."""
         self._run(self.recorders, part)
         self.tape.answer(self._probability)
         return self._run(self.players, part)
 
-    def _run(self, explainers: list[Any], part: slice) -> Array:
+    def _run(self, explainers: list[Any], part: slice) -> Floats:
         with _interpreted_average():
             return self._each(explainers, part)
 
-    def _each(self, explainers: list[Any], part: slice) -> Array:
+    def _each(self, explainers: list[Any], part: slice) -> Floats:
         rows = zip(self.context.inputs[part], self.context.positions[part], strict=True)
         values = [
             [self._one(explainer, round_, row, int(position)) for row, position in rows]
@@ -120,7 +120,7 @@ class Rounds:
         ]
         return np.array(values)
 
-    def _one(self, explainer: Any, round_: int, row: Array, position: int) -> Array:
+    def _one(self, explainer: Any, round_: int, row: Floats, position: int) -> Floats:
         np.random.seed(seed_of(self.context.seed, round_, position))  # noqa: NPY002
         options = {"main_effects": False, "error_bounds": False, "batch_size": None}
         evaluations = 2**row.size if self.algorithm == "exact" else 2 * row.size + 1
@@ -130,10 +130,10 @@ class Rounds:
         )
         return np.asarray(result["values"], dtype=np.float64)
 
-    def _probability(self, rows: Array) -> Array:
+    def _probability(self, rows: Floats) -> Floats:
         return self.context.output(rows)
 
-    def _explainer(self, model: Callable[[Array], Array], background: Array) -> Any:
+    def _explainer(self, model: Callable[[Floats], Floats], background: Floats) -> Any:
         masker = IndependentMasker(background)
         if self.algorithm == "exact":
             return shap.ExactExplainer(model, masker)

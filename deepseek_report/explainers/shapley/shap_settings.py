@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-Array = NDArray[np.float64]
+from deepseek_report.artifacts.number_arrays import Floats, Ints
+
 Algorithm = Literal["auto", "tree", "exact", "permutation", "owen"]
 
 
@@ -52,13 +52,13 @@ class ShapSettings:
         rounds = min(self.rounds, n_background)
         return rounds, min(self.background_rows, n_background // rounds)
 
-    def chosen_rows(self, scores: Array, rows: int | None = None) -> NDArray[np.int64]:
+    def chosen_rows(self, scores: Floats, rows: int | None = None) -> Ints:
         """(round, row) positions of background rows with these outputs."""
         rounds, most = self.sizes(len(scores))
         return systematic(scores, rounds, rows or most)
 
 
-def systematic(scores: Array, rounds: int, rows: int) -> NDArray[np.int64]:
+def systematic(scores: Floats, rounds: int, rows: int) -> Ints:
     """Interleaved systematic samples of rows ordered by score.
 
     Parameters

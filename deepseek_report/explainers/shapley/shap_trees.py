@@ -5,22 +5,19 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import TreeClassifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shapley.shap_package import shap
 
-Array = NDArray[np.float64]
-
-
 #: Largest gap between the sum of the trees' values and the output, as a share of its spread.
 _GAP_ALLOWED = 1e-3
 
 
-def tree_values(context: ExplainContext) -> tuple[Array, float]:
+def tree_values(context: ExplainContext) -> tuple[Floats, float]:
     """Interventional Shapley values of the target's probability, or of the predicted number.
 
     All background rows stand for "left out".
@@ -52,14 +49,14 @@ def tree_values(context: ExplainContext) -> tuple[Array, float]:
     return _of_target(np.asarray(values), base, context.target)
 
 
-def check_additivity(values: Array, base: float, outputs: Array) -> None:
+def check_additivity(values: Floats, base: float, outputs: Floats) -> None:
     """Raise NotApplicableError where base value and values do not sum to the outputs."""
     gap = np.abs(values.sum(axis=1) + base - outputs).max(initial=0.0)
     if gap > _GAP_ALLOWED * max(float(np.abs(outputs - base).max(initial=0.0)), 1e-3):
         raise NotApplicableError(message("explainer_refusals.not_additive"))
 
 
-def _of_target(values: Array, base: Array, target: int) -> tuple[Array, float]:
+def _of_target(values: Floats, base: Floats, target: int) -> tuple[Floats, float]:
     """One class of what shap gives: all classes, or the second of two."""
     if values.ndim == 3:
         return values[:, :, target], float(base[target])

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin, name_of
-
-Array = NDArray[np.float64]
 
 
 def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> Message | None:
@@ -26,7 +24,7 @@ def missing_capability(requires: frozenset[Capability], model: ModelPlugin) -> M
     return None
 
 
-def sum_units(values: Array, unit_features: Sequence[int], n_features: int) -> Array:
+def sum_units(values: Floats, unit_features: Sequence[int], n_features: int) -> Floats:
     """Attributions of original features: the sum over the units that belong to each.
 
     Parameters
@@ -45,7 +43,7 @@ def sum_units(values: Array, unit_features: Sequence[int], n_features: int) -> A
     """
     owner = np.asarray(unit_features, dtype=np.int64)
     membership = (owner[:, None] == np.arange(n_features)).astype(np.float64)
-    summed: Array = np.asarray(values, dtype=np.float64) @ membership
+    summed: Floats = np.asarray(values, dtype=np.float64) @ membership
     return summed
 
 

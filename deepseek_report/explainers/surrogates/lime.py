@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
@@ -25,8 +25,6 @@ from deepseek_report.explainers.shared.attributions import subject
 
 if TYPE_CHECKING:
     from deepseek_report.explainers.surrogates.lime_surrogate import Fit
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ def _n_players(context: ExplainContext) -> int:
     return len(context.classifier.schema.player_labels)
 
 
-def _about_fidelity(fidelity: Array) -> Message:
+def _about_fidelity(fidelity: Floats) -> Message:
     return message(
         "explainer_notes.lime.fidelity",
         mean=float(fidelity.mean()),

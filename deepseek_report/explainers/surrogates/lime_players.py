@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from lime.lime_base import LimeBase
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Message
+from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.data_kinds.players import player_sums, spread_evenly
@@ -21,9 +21,6 @@ from deepseek_report.explainers.shapley.partition import groups_of, partition_or
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shared.attributions import seed_of
 from deepseek_report.explainers.surrogates.lime_surrogate import Fit, Ridge
-
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 #: Width of the kernel over cosine distances, as in the package's explainer of images.
 KERNEL_WIDTH = 0.25
@@ -100,12 +97,12 @@ class OnOff:
             fidelity=float(fidelity),
         )
 
-    def _spread(self, players: NDArray[np.int64], coefficients: Array) -> Array:
+    def _spread(self, players: Ints, coefficients: Floats) -> Floats:
         values = np.zeros(self.groups)
         values[players] = coefficients
         return spread_evenly(values, self.owners)
 
-    def _answers(self, index: int, kept: Bools) -> Array:
+    def _answers(self, index: int, kept: Bools) -> Floats:
         """(neighbour,) outputs; the first neighbour is the instance itself."""
         row, reference = self.context.inputs[index], self.references[index]
         size = max(1, _MOST_CELLS // len(row))
@@ -117,7 +114,7 @@ class OnOff:
         return np.concatenate(outputs).astype(np.float64)
 
 
-def cosine_distances(on: Array) -> Array:
+def cosine_distances(on: Floats) -> Floats:
     """(neighbour,) 1 − cosine of each row with the first, which is all ones; 1 for no player.
 
     The cosine of a row of n ones out of N with all ones is √(n / N).

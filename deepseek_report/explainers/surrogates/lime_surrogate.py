@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 from lime.lime_tabular import LimeTabularExplainer
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.explainers.shared.attributions import seed_of
 
-Array = NDArray[np.float64]
 #: Added to the count of every category, so that those absent from the background are tried too.
 _SMOOTHING = 0.5
 
@@ -28,8 +27,8 @@ _SMOOTHING = 0.5
 class Fit:
     """One surrogate: contributions and their error (feature,), base, prediction, weighted R²."""
 
-    values: Array
-    standard_error: Array
+    values: Floats
+    standard_error: Floats
     base: float
     prediction: float
     fidelity: float
@@ -38,7 +37,7 @@ class Fit:
 class Coding:
     """The codes of one feature: how often each occurs, and the training values behind it."""
 
-    def __init__(self, feature: Feature, column: Array, bins: int) -> None:
+    def __init__(self, feature: Feature, column: Floats, bins: int) -> None:
         self.feature = feature
         self.edges = _inner_quantiles(column[~np.isnan(column)], bins)
         codes = self.encode(column)
@@ -50,7 +49,7 @@ class Coding:
         self._values = column[np.argsort(codes, kind="stable")]
         self._starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.size))])
 
-    def encode(self, column: Array) -> NDArray[np.int64]:
+    def encode(self, column: Floats) -> Ints:
         """0 for missing, else 1 + the bin or the category."""
         if self.feature.is_numeric:
             codes = 1 + np.searchsorted(self.edges, column, side="left")
@@ -58,7 +57,7 @@ class Coding:
             codes = 1 + np.nan_to_num(column).astype(np.int64)
         return np.where(np.isnan(column), 0, codes)
 
-    def decode(self, codes: NDArray[np.int64], uniform: Array) -> Array:
+    def decode(self, codes: Ints, uniform: Floats) -> Floats:
         """A value for each code: a training value of that bin, chosen by `uniform` in [0, 1).
 
         A bin without training values is never drawn; only the instance itself can have its code.
@@ -70,7 +69,7 @@ class Coding:
         return np.asarray(self._values[np.minimum(places, len(self._values) - 1)])
 
 
-def _inner_quantiles(known: Array, bins: int) -> Array:
+def _inner_quantiles(known: Floats, bins: int) -> Floats:
     if not len(known):
         return np.zeros(0)
     return np.unique(np.quantile(known, np.arange(1, bins) / bins))
@@ -86,7 +85,7 @@ class Ridge:
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
 
-    def fit(self, X: Array, y: Array, sample_weight: Array) -> Ridge:
+    def fit(self, X: Floats, y: Floats, sample_weight: Floats) -> Ridge:
         w = sample_weight
         centre, level = np.average(X, axis=0, weights=w), np.average(y, weights=w)
         centred = X - centre
@@ -97,10 +96,10 @@ class Ridge:
         self.standard_error_ = np.sqrt(((influence @ inverse) ** 2).sum(axis=0))
         return self
 
-    def predict(self, X: Array) -> Array:
+    def predict(self, X: Floats) -> Floats:
         return np.asarray(X @ self.coef_ + self.intercept_)
 
-    def score(self, X: Array, y: Array, sample_weight: Array) -> float:
+    def score(self, X: Floats, y: Floats, sample_weight: Floats) -> float:
         """Weighted R²; 1 where y is constant and fitted exactly."""
         total = np.average((y - np.average(y, weights=sample_weight)) ** 2, weights=sample_weight)
         residual = np.average((y - self.predict(X)) ** 2, weights=sample_weight)
@@ -129,7 +128,7 @@ class Neighbourhoods:
         seed = seed_of(self.context.seed, int(self.context.positions[index]))
         self.lime.random_state = np.random.RandomState(seed)
         target, codes = self.context.target, self.codes[index]
-        answers: list[Array] = []
+        answers: list[Floats] = []
         explanation = self.lime.explain_instance(
             codes.astype(np.float64),
             partial(self._ask, index, np.random.default_rng(seed), answers),
@@ -148,8 +147,8 @@ class Neighbourhoods:
         )
 
     def _ask(
-        self, index: int, rng: np.random.Generator, answers: list[Array], codes: Array
-    ) -> Array:
+        self, index: int, rng: np.random.Generator, answers: list[Floats], codes: Floats
+    ) -> Floats:
         """Probabilities of the neighbours; the first of them is the instance itself.
 
         lime takes rows that sum to 1, and so gets a number with what it lacks to 1.
@@ -169,7 +168,7 @@ class Neighbourhoods:
             else probabilities
         )
 
-    def _encode(self, rows: Array) -> NDArray[np.int64]:
+    def _encode(self, rows: Floats) -> Ints:
         return np.stack([c.encode(rows[:, j]) for j, c in enumerate(self.codings)], axis=1)
 
     def _explainer(self, kernel_width: float | None) -> Any:

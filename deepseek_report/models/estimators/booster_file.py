@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.errors import ConfigError
 
-Floats = NDArray[np.float64]
 _TWO = {"binary:logistic", "binary:logitraw", "binary"}
 _MANY = {"multi:softprob", "multi:softmax", "multiclass", "multiclassova"}
 _NUMBERS = (
@@ -41,7 +41,7 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
         self.n_classes = n_classes
 
     @property
-    def classes_(self) -> NDArray[np.int64]:
+    def classes_(self) -> Ints:
         """The classes as the booster numbers them; what they are called it does not know."""
         return np.arange(self.n_classes)
 

@@ -8,10 +8,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.data_kinds.encoding import Encoder, Words
-
-Floats = NDArray[np.float64]
 
 #: one_hot: numbers standardised, categories one-hot, gaps filled and flagged. codes: one column a
 #: feature. frame: a pandas table with the source's own names and codes, gaps left as they are.

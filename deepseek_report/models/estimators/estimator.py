@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
@@ -18,8 +18,6 @@ from deepseek_report.metrics.performance.softmax import log_odds
 from deepseek_report.models.estimators.class_match import match_classes
 from deepseek_report.models.estimators.design_matrix import Columns, Encoding
 from deepseek_report.tasks import task_of
-
-Floats = NDArray[np.float64]
 
 #: Least probability of a class: trees and neighbours may give exactly 0, whose log is not finite.
 LEAST = 1e-7

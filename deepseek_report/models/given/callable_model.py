@@ -6,11 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.errors import ConfigError
-
-Floats = NDArray[np.float64]
 
 #: How far from [0, 1] a probability, and from 1 the sum of a row, may lie by rounding.
 _SLACK, _SUM_SLACK = 1e-6, 1e-3
@@ -72,7 +70,8 @@ def as_probabilities(answer: Any, rows: int, classes: Sequence[Any], who: str) -
         raise ConfigError(
             f"{who} gives probabilities of shape {np.shape(answer)} for {rows} rows and "
             f"{len(classes)} classes ({_listed(classes)}); expected ({rows}, {len(classes)})"
-            f"{or_second}. Give one row of probabilities a row of X, or name the classes with classes=[…]"
+            f"{or_second}. Give one row of probabilities a row of X, or name the classes "
+            "with classes=[…]"
         )
     _check_shares(shares, who)
     return shares

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.given import GivenInPython, not_held
 from deepseek_report.artifacts.protocols.progress import Progress
@@ -21,7 +21,6 @@ from deepseek_report.models.estimators.class_match import match_classes
 from deepseek_report.models.estimators.estimator import scaled
 from deepseek_report.models.given.callable_model import as_numbers, as_probabilities
 
-Floats = NDArray[np.float64]
 _UNASKED = "needs a model that can be asked about rows, and only what one answered was given"
 
 
@@ -105,7 +104,7 @@ class AnsweredRows:
         self.schema = schema
         self.calls = 0
 
-    def logits_of(self, instance_ids: NDArray[np.int64]) -> Floats:
+    def logits_of(self, instance_ids: Ints) -> Floats:
         """(instance, class) logs of the probabilities of these rows, or (instance, 1) numbers."""
         answers: Floats = self.module[instance_ids]
         return answers if self.schema.target.is_number else np.log(answers)

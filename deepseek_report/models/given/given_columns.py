@@ -7,15 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.number_arrays import Bools, Floats
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.models.estimators.class_match import class_text
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def _column(feature: Feature, cells: Floats, form: TableForm) -> Any:
     return pd.Series(chosen, dtype=kind)
 
 
-def _as_kind(cells: Floats, kind: Any, missing: NDArray[np.bool_]) -> Any:
+def _as_kind(cells: Floats, kind: Any, missing: Bools) -> Any:
     import pandas as pd
 
     if not isinstance(kind, np.dtype):  # a type of pandas with its own mark for what is missing

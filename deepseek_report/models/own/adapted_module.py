@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from deepseek_report.artifacts.message import message
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -216,7 +216,7 @@ def put_weights(module: AdaptedModule, path: Path) -> None:
     module.readout.spread.fill_(1.0)
 
 
-def _per_channel(inputs: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _per_channel(inputs: Floats, shape: tuple[int, ...]) -> Floats:
     """(2, column) mean and deviation of the channel that each column belongs to."""
     values = inputs.reshape(-1, shape[-1])
     mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
@@ -224,7 +224,7 @@ def _per_channel(inputs: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray
     return np.tile(each, inputs.shape[1] // shape[-1])
 
 
-def _typical(schema: Schema, train: Split) -> NDArray[np.float64]:
+def _typical(schema: Schema, train: Split) -> Floats:
     """(feature,) median of a number, most frequent position of a category; 0 for none known."""
     typical = np.zeros(len(schema.features))
     for column, feature in enumerate(schema.features):

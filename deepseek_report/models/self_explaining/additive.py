@@ -9,8 +9,7 @@ from torch import Tensor
 
 from deepseek_report.models.shared.module_classifier import TorchClassifier
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int8]
+Codes = NDArray[np.int8]
 
 #: With more different values than this in a column the rows are evaluated one by one.
 _MOST = 8
@@ -38,7 +37,7 @@ class AdditiveClassifier(TorchClassifier):
         return logits
 
 
-def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Ints] | None:
+def few_values(rows: NDArray[np.float32]) -> tuple[NDArray[np.float32], Codes] | None:
     """The different values of every column, and which of them each row has.
 
     Returns

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, softplus
 
 from deepseek_report.artifacts.message import Text, message
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -223,7 +223,7 @@ class PrototypeModule(EncodedModule):
         reference = self._units(train.inputs[np.sort(drawn)])
         return ShiftedDistances(self.kind.layout, self.shift, reference)
 
-    def _units(self, inputs: NDArray[np.float64]) -> Tensor:
+    def _units(self, inputs: Floats) -> Tensor:
         """(instance, column) -> (instance, unit)."""
         return self.embed(torch.as_tensor(inputs, dtype=torch.float32)).squeeze(-1)
 
@@ -237,7 +237,7 @@ def _secant(distances: Tensor, means: Tensor) -> Tensor:
     return torch.where(close, slope.expand_as(secant), secant)
 
 
-def _candidates(labels: NDArray[np.int64], most: int, classes: int, seed: int) -> NDArray[np.int64]:
+def _candidates(labels: Ints, most: int, classes: int, seed: int) -> Ints:
     """Positions of at most so many cases of each class, drawn at random."""
     rng = np.random.default_rng(seed)
     chosen = [

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.metrics.performance.softmax import log_odds, softmax
 from deepseek_report.models.shared.seeding import seeded
 from deepseek_report.tasks import task_of
-
-Floats = NDArray[np.float64]
 
 #: Rows per call of the module: large enough to keep two cores busy, small enough for their caches.
 BATCH = 256

@@ -10,13 +10,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.schema import Feature, Schema
 from deepseek_report.artifacts.split import Split
-
-Floats = NDArray[np.float64]
 
 
 class FeatureEncoder(nn.Module):

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import kind_of
@@ -115,7 +115,7 @@ def cut(layout: Layout, length: int) -> tuple[tuple[int, ...], tuple[tuple[int, 
     """How many patches there are along each side, and the columns of each patch."""
     sides = layout.shape[:-1]
     grid = tuple(math.ceil(side / length) for side in sides)
-    places: NDArray[np.int64] = np.arange(math.prod(layout.shape)).reshape(layout.shape)
+    places: Ints = np.arange(math.prod(layout.shape)).reshape(layout.shape)
     patches = []
     for corner in np.ndindex(grid):
         part = tuple(slice(at * length, (at + 1) * length) for at in corner)

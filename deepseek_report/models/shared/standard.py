@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.schema import Layout
 
 
@@ -19,7 +19,7 @@ class Standard(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, layout: Layout, train: NDArray[np.float64]) -> None:
+    def __init__(self, layout: Layout, train: Floats) -> None:
         super().__init__()
         channels = layout.shape[-1]
         by_channel = train.reshape(-1, channels)
