@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -51,6 +53,20 @@ def auc_influence(truths: Bools, scores: Floats) -> tuple[float, Floats]:
     influence[truths] = (above - auc) / math.sqrt(m * max(m - 1, 1))
     influence[~truths] = (below - auc) / math.sqrt(n * max(n - 1, 1))
     return auc, influence
+
+
+def binary_auc(scores: NDArray[Any], positive: Bools, undefined: float = math.nan) -> float:
+    """Area under the ROC curve of one class; `undefined` where only one of the two is there.
+
+    `(mean rank of the positives − (n₊ + 1)/2) / n₋`, ties share their rank.
+    """
+    from scipy.stats import rankdata
+
+    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
+    if not n_positive or not n_negative:
+        return undefined
+    mean_rank = float(rankdata(scores)[positive].mean())
+    return (mean_rank - (n_positive + 1) / 2) / n_negative
 
 
 def one_vs_rest(labels: Ints, probabilities: Floats, explained: int) -> list[tuple[Bools, Floats]]:

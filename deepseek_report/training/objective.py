@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from deepseek_report.artifacts.number_arrays import Bools, Ints
+from deepseek_report.artifacts.number_arrays import Ints
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.statistics.ranking import binary_auc
 from deepseek_report.tasks import task_of
 
 
@@ -98,8 +99,6 @@ def objective_for(schema: Schema, train: Split) -> Objective:
 def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
     """Area under the ROC curve; with more than two classes the mean of one class against the rest.
 
-    `(mean rank of the positives − (n₊ + 1)/2) / n₋`, ties share their rank.
-
     Returns
     -------
     A value in [0, 1]; 0.5 means that the scores order at random, NaN that only one class is there.
@@ -108,14 +107,3 @@ def roc_auc(probabilities: NDArray[np.float32], labels: Ints) -> float:
     """
     classes = [1] if probabilities.shape[1] == 2 else range(probabilities.shape[1])
     return float(np.mean([binary_auc(probabilities[:, c], labels == c) for c in classes]))
-
-
-def binary_auc(scores: NDArray[np.float32], positive: Bools) -> float:
-    """Area under the ROC curve of one class; NaN where only one of the two is there."""
-    from scipy.stats import rankdata
-
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
-        return float("nan")
-    mean_rank = float(rankdata(scores)[positive].mean())
-    return (mean_rank - (n_positive + 1) / 2) / n_negative

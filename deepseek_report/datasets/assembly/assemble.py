@@ -30,6 +30,7 @@ from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
     describe_rule,
+    disagrees,
     draw_rows,
     is_repeat,
     row_identity,
@@ -294,15 +295,8 @@ def _all_labels(rows: Split) -> list[NDArray[Any]]:
 
 def _contradictions(rows: Split) -> int:
     """Rows whose inputs are those of a row with another label."""
-    same_inputs = row_identity(rows.inputs)
-    answers = (
-        rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
-    )
-    low = np.full(same_inputs.max() + 1, np.inf)
-    high = np.full(same_inputs.max() + 1, -np.inf)
-    np.minimum.at(low, same_inputs, answers)
-    np.maximum.at(high, same_inputs, answers)
-    return int((low != high)[same_inputs].sum())
+    labels = rows.labels if rows.all_labels is None else row_identity(rows.all_labels.astype(float))
+    return int(disagrees(row_identity(rows.inputs), labels).sum())
 
 
 def _preparation(

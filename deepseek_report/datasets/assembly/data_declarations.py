@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -31,6 +31,7 @@ from deepseek_report.datasets.card.data_card import Description, Sector
 from deepseek_report.datasets.readers.cells import observed, read_cells
 from deepseek_report.datasets.readers.file_form import Bounds
 from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.datasets.split.splitting import GroupConstraint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,6 +108,8 @@ class DescribedArrays(OwnDataDeclarations):
     """What a config says of images or series, wherever these come from.
 
     task : what is predicted; several target columns are several labels.
+    target : the column to predict, or several. entity : column that names what several of them
+        are of (a patient, a machine), which never falls in several parts.
     groups : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a machine.
     """
@@ -114,6 +117,25 @@ class DescribedArrays(OwnDataDeclarations):
     task: TaskName = "classification"
     groups: tuple[str, ...] = ()
     compare_by: tuple[str, ...] = ()
+    target: str | tuple[str, ...] = "label"
+    entity: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """The column of entities, if there is one."""
+        return () if self.entity is None else (self.entity,)
+
+    def together(self, frame: pd.DataFrame, what: Literal["images", "series"]) -> GroupConstraint:
+        """That what is of one entity stays in one part; nothing without entities."""
+        if self.entity is None:
+            return GroupConstraint()
+        units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
+        method = message(f"preparation.split.{what}_together", entity=self.entity)
+        return GroupConstraint(units=units.astype(np.int64), method=method)
 
     @property
     def compared(self) -> dict[str, AttributeKind]:

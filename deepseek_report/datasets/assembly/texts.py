@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from deepseek_report.artifacts.message import Message, Text, message
-from deepseek_report.artifacts.number_arrays import Bools, Ints
+from deepseek_report.artifacts.number_arrays import Ints
+from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import (
     Attribute,
     Feature,
@@ -25,11 +26,17 @@ from deepseek_report.datasets.assembly.column_declarations import data_error
 from deepseek_report.datasets.assembly.targets import EncodedTarget
 from deepseek_report.datasets.card.text_card import Copies, TextFacts
 from deepseek_report.datasets.readers.damage import is_damaged
-from deepseek_report.datasets.readers.tokenizing import Tokenizer, learn, tokenizer_problem
+from deepseek_report.datasets.readers.tokenizing import (
+    Tokenizer,
+    learn,
+    tokenizer_digest,
+    tokenizer_problem,
+)
 from deepseek_report.datasets.readers.word_splitting import core, hide, is_chinese, pieces
 from deepseek_report.datasets.split.splitting import (
     GroupConstraint,
     SplitRule,
+    disagrees,
     is_repeat,
     row_identity,
 )
@@ -67,6 +74,10 @@ class Tokens:
     max_length: Annotated[int, Field(ge=2, le=4096)] = 128
     vocabulary: Annotated[int, Field(ge=100, le=200_000)] = 8000
     hide: tuple[Hidden, ...] = ()
+
+    def digest(self, sha256: str) -> str:
+        """The hash of the texts, and what decides the tokens."""
+        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
 
     @property
     def text_rule(self) -> TextRule:
@@ -124,6 +135,28 @@ def assemble_texts(
     return assemble(table, source, rule, seed)
 
 
+def load_texts(
+    read: Callable[[], Corpus],
+    source: TableSource,
+    tokens: Tokens,
+    rule: SplitRule,
+    seed: int,
+    progress: Progress,
+) -> Dataset:
+    """Read texts, and make a data set of them, step by step.
+
+    Raises
+    ------
+    DataError : see `assemble_texts`, or what `read` raises.
+    """
+    progress.start("Load the data", 2)
+    corpus = read()
+    progress.advance()
+    dataset = assemble_texts(corpus, source, tokens.text_rule, rule, seed)
+    progress.advance()
+    return replace(dataset, read=tokens.digest(source.sha256))
+
+
 def _hidden_note(rule: TextRule) -> tuple[Message, ...]:
     if not rule.hide:
         return ()
@@ -143,7 +176,7 @@ def _without_copies(texts: Sequence[str], corpus: Corpus, rule: SplitRule) -> tu
     empty = np.array([not pieces(text) for text in texts], dtype=bool)
     exact = is_repeat(_identity(list(texts))) & ~empty
     near = is_repeat(same) & ~exact & ~empty
-    conflict = _conflicting(same, answers) & ~empty
+    conflict = disagrees(same, answers) & ~empty
     drops = rule.duplicates == "drop"
     drops_conflicts = drops and task_of(answer.target).decides
     kept = ~empty
@@ -177,15 +210,6 @@ def _identity(texts: list[str]) -> Ints:
     """(instance,) the same number for equal texts."""
     places: dict[str, int] = {}
     return np.array([places.setdefault(text, len(places)) for text in texts], dtype=np.int64)
-
-
-def _conflicting(same: Ints, answers: Ints) -> Bools:
-    """(instance,) whether an equal text has another label."""
-    low = np.full(same.max() + 1, answers.max() + 1)
-    high = np.full(same.max() + 1, -1)
-    np.minimum.at(low, same, answers)
-    np.maximum.at(high, same, answers)
-    return np.asarray((low != high)[same])
 
 
 # --- groups ---------------------------------------------------------------------------------------

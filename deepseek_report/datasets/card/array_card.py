@@ -9,6 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.schema import Layout, Schema
 from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.card.number_card import five_numbers
 
 
 def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, Any]:
@@ -31,22 +32,12 @@ def describe_values(schema: Schema, layout: Layout, whole: Split) -> dict[str, A
 
 
 def _channel(schema: Schema, layout: Layout, values: Floats, position: int) -> dict[str, Any]:
-    feature = schema.features[position]
-    known = values[~np.isnan(values)]
-    five = np.quantile(known, [0, 0.25, 0.5, 0.75, 1]) if len(known) else np.full(5, np.nan)
-    names = ("min", "q25", "median", "q75", "max")
-    quartiles = {
-        name: _finite(quartile) for name, quartile in zip(names, five.tolist(), strict=True)
-    }
     return {
         "channel": position + 1,
         "label": layout.channel(position),
-        "unit": feature.unit,
-    } | quartiles
-
-
-def _finite(value: float) -> float | None:
-    return None if np.isnan(value) else value
+        "unit": schema.features[position].unit,
+        **five_numbers(values),
+    }
 
 
 def _lengths(inputs: Floats) -> Ints:

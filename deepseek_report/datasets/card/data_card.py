@@ -18,7 +18,10 @@ from deepseek_report.datasets.card.array_card import describe_values
 from deepseek_report.datasets.card.number_card import (
     all_label_rows,
     describe_number,
+    five_numbers,
     group_means,
+    level_rows,
+    mean_of,
     part_means,
 )
 from deepseek_report.datasets.card.text_card import TextFacts, describe_texts
@@ -233,39 +236,37 @@ def label_rows(target: Target, labels: Ints) -> list[dict[str, Any]]:
 
 def group_rows(attribute: Attribute, codes: Ints, positive: Bools) -> list[dict[str, Any]]:
     """Size of each level, and the share of its rows with the explained class (`base_rate`)."""
-    levels = [*enumerate(attribute.levels), (-1, "unknown")]
-    rows = []
-    for code, level in levels:
-        inside = codes == code
-        n = int(inside.sum())
-        if n or code >= 0:
-            rate = float(positive[inside].mean()) if n else None
-            rows.append({"level": level, "n": n, "share": n / len(codes), "base_rate": rate})
-    return rows
+    return level_rows(attribute, codes, lambda inside: {"base_rate": mean_of(positive, inside)})
 
 
 def part_rows(facts: DataFacts) -> list[dict[str, Any]]:
     """Size of each part, and how many (`positive`) of which share have the explained class."""
-    rows = []
-    for name, part in facts.parts.items():
-        positive = int((part.labels == facts.schema.target.explained).sum())
-        row = {"part": name, "n": len(part), "positive": positive, "share": positive / len(part)}
-        rows.append(row)
-    return rows
+    explained = {
+        name: part.labels == facts.schema.target.explained for name, part in facts.parts.items()
+    }
+    return [
+        {
+            "part": name,
+            "n": len(inside),
+            "positive": int(inside.sum()),
+            "share": float(inside.mean()),
+        }
+        for name, inside in explained.items()
+    ]
 
 
 def numeric_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:
     """Five numbers of each numeric feature, in its unit."""
-    rows = []
-    for i, feature in enumerate(schema.features):
-        if feature.is_numeric:
-            values = whole.inputs[:, i]
-            five = np.quantile(values[~np.isnan(values)], [0, 0.25, 0.5, 0.75, 1])
-            names = ("min", "q25", "median", "q75", "max")
-            numbers = dict(zip(names, five.tolist(), strict=True))
-            head = {"feature": feature.name, "label": feature.label, "unit": feature.unit}
-            rows.append({**head, **numbers})
-    return rows
+    return [
+        {
+            "feature": feature.name,
+            "label": feature.label,
+            "unit": feature.unit,
+            **five_numbers(whole.inputs[:, i]),
+        }
+        for i, feature in enumerate(schema.features)
+        if feature.is_numeric
+    ]
 
 
 def categorical_rows(schema: Schema, whole: Split) -> list[dict[str, Any]]:

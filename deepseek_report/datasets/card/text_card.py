@@ -13,9 +13,8 @@ from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.number_arrays import Bools, Ints
 from deepseek_report.artifacts.schema import Schema, Target
 from deepseek_report.artifacts.split import Split
+from deepseek_report.datasets.card.number_card import five_counts
 from deepseek_report.tasks import task_of
-
-_FIVE = ("min", "q25", "median", "q75", "max")
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,4 @@ def describe_texts(schema: Schema, whole: Split, facts: TextFacts) -> dict[str, 
 
 def _lengths(name: Text, lengths: Ints) -> dict[str, Any]:
     """Five numbers of the tokens of a text, before it was cut."""
-    quarters = [0, 0.25, 0.5, 0.75, 1]
-    five = np.quantile(lengths, quarters, method="lower") if len(lengths) else [None] * 5
-    quartiles = {
-        key: None if length is None else float(length)
-        for key, length in zip(_FIVE, five, strict=True)
-    }
-    return {"class": name, "n": len(lengths), **quartiles}
+    return {"class": name, "n": len(lengths), **five_counts(lengths)}

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from deepseek_report.artifacts.message import Text, message
-from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
+from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.schema import Feature
 from deepseek_report.artifacts.split import Split
 from deepseek_report.datasets.card.data_card import DataFacts
+from deepseek_report.statistics.ranking import binary_auc
 
 AUC_LIMIT = 0.95
 TRAIN_AUC_LIMIT = 0.9
@@ -101,7 +102,9 @@ def _own_auc(facts: DataFacts, position: int, feature: Feature, class_index: int
     rest = [facts.parts["validation"], facts.parts["test"]]
     labels = np.concatenate([part.labels for part in rest]) == class_index
     values = np.concatenate([part.inputs[:, position] for part in rest])
-    return auc(category_rates(train, position, feature, class_index)[_codes(values)], labels)
+    return binary_auc(
+        category_rates(train, position, feature, class_index)[_codes(values)], labels, undefined=0.5
+    )
 
 
 def _codes(values: Floats) -> Ints:
@@ -118,18 +121,6 @@ def category_rates(train: Split, position: int, feature: Feature, class_index: i
     rates: Floats = np.full(n, is_class.mean())
     np.divide(hits, sizes, out=rates, where=sizes > 0)
     return rates
-
-
-def auc(scores: Floats, positive: Bools) -> float:
-    """Area under the ROC curve by ranks (Mann and Whitney); 0.5 where one class is missing."""
-    import pandas as pd
-
-    n_positive, n_negative = int(positive.sum()), int((~positive).sum())
-    if not n_positive or not n_negative:
-        return 0.5
-    ranks = pd.Series(scores).rank().to_numpy()
-    above = ranks[positive].sum() - n_positive * (n_positive + 1) / 2
-    return float(above / (n_positive * n_negative))
 
 
 def _by_auc(facts: DataFacts, feature: Feature, class_index: int, area: float) -> Leak:
@@ -155,13 +146,12 @@ def _by_category(facts: DataFacts, position: int, feature: Feature) -> Leak | No
     if not hit.any():
         return None
     category, class_index = np.argwhere(hit)[0].tolist()
-    return _category_leak(facts, feature, category, (class_index, table[category]))
+    return _category_leak(facts, feature, category, class_index, table[category])
 
 
 def _category_leak(
-    facts: DataFacts, feature: Feature, category: int, class_counts: tuple[int, Ints]
+    facts: DataFacts, feature: Feature, category: int, class_index: int, counts: Ints
 ) -> Leak:
-    class_index, counts = class_counts
     name = facts.schema.target.classes[class_index]
     n, hits = int(counts.sum()), int(counts[class_index])
     known = not feature.is_numeric and category < len(feature.categories)

@@ -9,8 +9,8 @@ from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.card.data_card import DataFacts
 from deepseek_report.datasets.card.text_card import outcomes
 from deepseek_report.datasets.checks.cues import cue_issues
-from deepseek_report.datasets.checks.leaks import auc
 from deepseek_report.datasets.checks.table_checks import fate_of_copies
+from deepseek_report.statistics.ranking import binary_auc
 
 #: Area under the ROC curve from which the length of a text is worth a sentence.
 TELLING_LENGTH = 0.6
@@ -157,7 +157,7 @@ def telling_length(facts: DataFacts) -> list[DataIssue]:
     """A class whose texts are longer or shorter than those of the others."""
     lengths = facts.text_facts.lengths
     groups = outcomes(facts.schema.target, facts.whole.labels)
-    areas = [auc(lengths.astype(np.float64), inside) for _, inside in groups]
+    areas = [binary_auc(lengths, inside, undefined=0.5) for _, inside in groups]
     strongest = int(np.argmax([abs(area - 0.5) for area in areas]))
     area, (name, inside) = areas[strongest], groups[strongest]
     if max(area, 1 - area) < TELLING_LENGTH:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -11,12 +11,16 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
+from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
 from deepseek_report.datasets.assembly.dropping import drop_note, drop_problems
+from deepseek_report.datasets.assembly.known_tables import load_table
 from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.card.data_card import shipped_description
 from deepseek_report.datasets.split.shares import Shares
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FILE = "breast_cancer.csv of scikit-learn"
 _TARGET = "diagnosis"
@@ -111,18 +115,14 @@ class BreastCancer(Shares):
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, describe and check the data."""
-        from sklearn.datasets import load_breast_cancer
-
-        progress.start("Load the data", 3)
-        bunch = load_breast_cancer(as_frame=True)
-        diagnosis = bunch.target.map(dict(enumerate(bunch.target_names.tolist())))
-        frame = bunch.data.assign(**{_TARGET: diagnosis}).drop(columns=list(self.drop))
-        progress.advance()
         rule = TargetRule(_TARGET, favourable="benign", positive="malignant")
         notes = (*_NOTES, *drop_note(self.drop, [str(COLUMNS[name].label) for name in self.drop]))
         source = TableSource(_FILE, self.source_digest(), DESCRIPTION, COLUMNS, rule, notes=notes)
-        table = encode(frame, source)
-        progress.advance()
-        dataset = assemble(table, source, self.rule, seed)
-        progress.advance()
-        return dataset
+        return load_table(self._read, source, self.rule, seed, progress)
+
+    def _read(self) -> pd.DataFrame:
+        from sklearn.datasets import load_breast_cancer
+
+        bunch = load_breast_cancer(as_frame=True)
+        diagnosis = bunch.target.map(dict(enumerate(bunch.target_names.tolist())))
+        return bunch.data.assign(**{_TARGET: diagnosis}).drop(columns=list(self.drop))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.datasets.assembly.column_declarations import data_error
+from deepseek_report.datasets.readers.file_form import WrittenFile
 from deepseek_report.datasets.readers.limits import ReadLimits
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_File = TypeVar("_File", bound=WrittenFile)
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,19 @@ class Fetched:
     @property
     def _facts_file(self) -> Path:
         return self.file.with_suffix(".json")
+
+
+def from_cache(cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[str, Any]) -> _File:
+    """The plug-in that reads the cached file with the settings of another one.
+
+    Parameters
+    ----------
+    published : what the publisher says, by the settings for which it stands where nothing is set.
+    """
+    names = {field.name for field in fields(cls)} & {field.name for field in fields(plugin)}
+    settings = {name: getattr(plugin, name) for name in sorted(names)}
+    settings |= {name: settings[name] or value for name, value in published.items()}
+    return cls(**settings | {"path": str(kept.file)})
 
 
 def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:

@@ -67,18 +67,41 @@ class GivenRows:
 
 
 @dataclass(frozen=True)
-class GivenTable(GivenInPython, DeclaredTable):
-    """A table that was given in Python (`deepseek_report.report`).
+class HoldsRows(GivenInPython):
+    """What data sets around `GivenRows` have in common.
 
     sha256 : of the rows. validation_share, test_share : how test rows are shared out where no
-    other rows were given. The other fields, among them `target`, are those of
-    `declared.DeclaredTable`. Rows are counted from 0 as they were given: test rows first, then
+    other rows were given. Rows are counted from 0 as they were given: test rows first, then
     validation and training rows.
     """
 
     sha256: str = ""
     validation_share: Share = 0.2
     test_share: Share = 0.6
+
+    def problems(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def rows_held(self) -> GivenRows:
+        """The rows.
+
+        Raises
+        ------
+        DataError : the plug-in was built from a config.
+        """
+        if self.held is None:
+            raise DataError("; ".join(self.problems()))
+        rows: GivenRows = self.held
+        return rows
+
+
+@dataclass(frozen=True)
+class GivenTable(HoldsRows, DeclaredTable):
+    """A table that was given in Python (`deepseek_report.report`).
+
+    The fields, among them `target`, are those of `HoldsRows` and of `declared.DeclaredTable`.
+    """
 
     # --- before loading ---------------------------------------------------------------------------
 
@@ -111,7 +134,7 @@ class GivenTable(GivenInPython, DeclaredTable):
             *(("drop", name) for name in self.drop),
             *(("columns", name) for name in self.columns),
         ]
-        features = [name for name in self._rows.frame if name not in self.targets]
+        features = [name for name in self.rows_held.frame if name not in self.targets]
         used = {*self.left_out} & {*self.compared}
         used |= {*self.sensitive} & {*self.compare_by}
         return [
@@ -127,13 +150,6 @@ class GivenTable(GivenInPython, DeclaredTable):
             ),
         ]
 
-    @property
-    def _rows(self) -> GivenRows:
-        if self.held is None:
-            raise DataError("; ".join(self.problems()))
-        rows: GivenRows = self.held
-        return rows
-
     # --- load -------------------------------------------------------------------------------------
 
     def load(self, seed: int, progress: Progress) -> Dataset:
@@ -147,9 +163,9 @@ class GivenTable(GivenInPython, DeclaredTable):
             raise DataError("\n".join(problems))
         progress.start("Read the rows", 2)
         source = self._source()
-        table = encode(self._rows.frame.drop(columns=self.left_out), source)
+        table = encode(self.rows_held.frame.drop(columns=self.left_out), source)
         progress.advance()
-        together = share_out(table.rows, self._rows, self.rule, seed)
+        together = share_out(table.rows, self.rows_held, self.rule, seed)
         table = replace(table, together=together)
         dataset = assemble(table, source, self.rule, seed, self.use_sensitive)
         progress.advance()
@@ -157,7 +173,7 @@ class GivenTable(GivenInPython, DeclaredTable):
 
     def _source(self) -> TableSource:
         """Every column is a feature, since the model may read it: none is left out by its look."""
-        frame = self._rows.frame
+        frame = self.rows_held.frame
         columns = {name: ColumnDeclaration() for name in frame if name not in self.targets}
         left_out = ", ".join(f"“{name}”" for name in self.left_out)
         return TableSource(

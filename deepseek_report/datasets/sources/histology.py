@@ -16,9 +16,9 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
-from deepseek_report.datasets.assembly.regions import Cuts, bands, cut
+from deepseek_report.datasets.assembly.regions import bands, cut
 from deepseek_report.datasets.card.data_card import NOT_STATED, shipped_description
 from deepseek_report.datasets.sources.packages import package_problem, packaged_file
 from deepseek_report.datasets.split.shares import Share, Shares
@@ -86,17 +86,8 @@ class Histology(Shares):
         ------
         DataError : the package is not installed, or a region is narrower than a patch.
         """
-        progress.start("Load the data", 2)
-        section, brown, threshold = self._section()
-        strides = (self.stride, self.test_stride, self.test_stride)
-        places = bands(section.shape[1], self.rule, self.gap)
-        cuts = cut(section.shape[:2], self.size, strides, places)
-        progress.advance()
-        arrays = self._arrays(section, brown, cuts, threshold)
         origin = Origin("ihc.png", self.source_digest(), DESCRIPTION)
-        dataset = as_dataset(arrays, origin, self.rule, seed)
-        progress.advance()
-        return dataset
+        return load_arrays(self._arrays, origin, self.rule, seed, progress)
 
     def _section(self) -> tuple[NDArray[np.uint8], Bools, float]:
         """The picture (row, column, channel), which of its pixels are brown, and the threshold."""
@@ -109,13 +100,11 @@ class Histology(Shares):
         threshold = float(threshold_otsu(dab)) if self.threshold is None else self.threshold
         return section, dab > threshold, threshold
 
-    def _arrays(
-        self,
-        section: NDArray[np.uint8],
-        brown: Bools,
-        cuts: Cuts,
-        threshold: float,
-    ) -> Arrays:
+    def _arrays(self) -> Arrays:
+        section, brown, threshold = self._section()
+        strides = (self.stride, self.test_stride, self.test_stride)
+        places = bands(section.shape[1], self.rule, self.gap)
+        cuts = cut(section.shape[:2], self.size, strides, places)
         shape = (self.size, self.size, 3)
         masks = cuts.of(brown, self.size).astype(bool)
         stained = masks.mean(axis=(1, 2)) >= self.stained_share
@@ -126,12 +115,11 @@ class Histology(Shares):
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             truth=masks & stained[:, None, None],
-            together=GroupConstraint(parts=cuts.parts, method=self._method()),
+            together=GroupConstraint(
+                parts=cuts.parts, method=message("data_sets.histology.split", gap=self.gap)
+            ),
             notes=self._notes(threshold),
         )
-
-    def _method(self) -> Message:
-        return message("data_sets.histology.split", gap=self.gap)
 
     def _notes(self, threshold: float) -> tuple[Message, ...]:
         return (

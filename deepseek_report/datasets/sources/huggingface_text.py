@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from deepseek_report.datasets.sources.fetched import (
     FetchRequest,
     fetching,
     file_name,
+    from_cache,
     require_assumed,
 )
 from deepseek_report.datasets.sources.text_file import TextFile
@@ -201,16 +202,13 @@ class HuggingFaceText(TextFile):
 
     def _file_plugin(self) -> TextFile:
         facts = self._kept.facts
-        settings = {field.name: getattr(self, field.name) for field in fields(TextFile)}
-        defaults = {
+        published = {
             "title": self._folder_name or str(self.name),
             "source": self._source,
             "licence": facts["licence"],
             "citation": facts["citation"],
         }
-        settings |= {name: settings[name] or value for name, value in defaults.items()}
-        settings["path"] = str(self._kept.file)
-        return TextFile(**settings)
+        return from_cache(TextFile, self, self._kept, published)
 
 
 def _readable(column: pd.Series, feature: Any) -> pd.Series:

@@ -30,11 +30,10 @@ from deepseek_report.datasets.readers.image_list import (
 )
 from deepseek_report.datasets.readers.images import read_hashed, read_image
 from deepseek_report.datasets.readers.table_file import file_problem, read_header, read_table
-from deepseek_report.datasets.split.splitting import GroupConstraint
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 _SHOWN = 3
 
@@ -60,18 +59,12 @@ class ImageFolder(DescribedArrays):
     path: str | None = None
     root: str | None = None
     image_column: str = "path"
-    target: str | tuple[str, ...] = "label"
-    entity: str | None = None
     masks: str | None = None
     size: Annotated[int, Field(ge=8, le=512)] = 32
     colour: bool = True
     patch: Annotated[int, Field(ge=1, le=512)] = 4
 
     # --- before loading ---------------------------------------------------------------------------
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def nature(self) -> DataTraits:
@@ -122,7 +115,7 @@ class ImageFolder(DescribedArrays):
         if problem := file_problem(path):
             raise DataError(problem)
         names = read_header(path, self._form)
-        for name in (self.image_column, *self.targets, *self.compared, *self._entities):
+        for name in (self.image_column, *self.targets, *self.compared, *self.entities):
             if name not in names:
                 raise data_error(
                     str(path), f"there is no column `{name}`", "a column", nearest(name, names)
@@ -140,22 +133,13 @@ class ImageFolder(DescribedArrays):
                 "a sub-folder for each of two classes",
                 "put the images of each class in a sub-folder of its name",
             )
-        if (
-            self.compared
-            or self._entities
-            or len(self.targets) > 1
-            or self.task != "classification"
-        ):
+        if self.compared or self.entities or len(self.targets) > 1 or self.task != "classification":
             raise data_error(
                 str(path),
                 "groups, entities, numbers and several labels are asked for of a plain folder",
                 "one class for each sub-folder",
                 "name the images in a table, and set `dataset.path` to it",
             )
-
-    @property
-    def _entities(self) -> tuple[str, ...]:
-        return () if self.entity is None else (self.entity,)
 
     def source_digest(self) -> str:
         """Hash of all images, their names, and the table.
@@ -197,7 +181,7 @@ class ImageFolder(DescribedArrays):
             attributes=tuple(attribute for attribute, _ in grouped),
             groups={attribute.name: codes for attribute, codes in grouped},
             truth=truths,
-            together=self._together(frame),
+            together=self.together(frame, "images"),
             notes=(*listed.notes, self._scaled(), *answer.notes),
         )
         origin = Origin(file, digest, self.described(Path(str(self.path)).stem))
@@ -315,13 +299,6 @@ class ImageFolder(DescribedArrays):
         place = Path(self.masks) / _below(self._image(name), self._root)
         near = [place, *(place.with_suffix(suffix) for suffix in SUFFIXES)]
         return next((path for path in near if path.is_file() and is_inside(path, whole)), None)
-
-    def _together(self, frame: pd.DataFrame) -> GroupConstraint:
-        if self.entity is None:
-            return GroupConstraint()
-        units = np.unique(frame[self.entity].astype(str), return_inverse=True)[1]
-        method = message("preparation.split.images_together", entity=self.entity)
-        return GroupConstraint(units=units.astype(np.int64), method=method)
 
     def _scaled(self) -> Message:
         return message("preparation.scaled", size=self.size, colour=self.colour)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -12,11 +12,15 @@ from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.assemble import TableSource, assemble, encode
-from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration
+from deepseek_report.datasets.assembly.assemble import TableSource
+from deepseek_report.datasets.assembly.column_declarations import ColumnDeclaration, config_problems
+from deepseek_report.datasets.assembly.known_tables import load_table
 from deepseek_report.datasets.assembly.targets import TargetRule
 from deepseek_report.datasets.card.data_card import NO_PERIOD, Description
 from deepseek_report.datasets.split.splitting import SplitRule
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Counts that say nothing, beside those that the labels are drawn from.
 _IDLE = 4
@@ -48,14 +52,13 @@ class MultiLabelDemo:
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without generating the data."""
-        problems = self.rule.problems()
-        if self.report_label > self.labels:
-            problems.append(
-                f"dataset: `dataset.report_label` is {self.report_label}, and there are "
-                f"{self.labels} labels. Allowed: 1 to {self.labels}. What to do: choose one of "
-                "them."
-            )
-        return problems
+        case = (
+            self.report_label > self.labels,
+            f"`dataset.report_label` is {self.report_label}, and there are {self.labels} labels",
+            f"1 to {self.labels}",
+            "choose one of them",
+        )
+        return [*self.rule.problems(), *config_problems(case)]
 
     @property
     def nature(self) -> DataTraits:
@@ -67,28 +70,22 @@ class MultiLabelDemo:
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Generate, split, describe and check the data."""
-        import pandas as pd
-
-        progress.start("Generate the data", 2)
-        names = tuple(f"label_{i + 1}" for i in range(self.labels))
-        inputs, labels = self._draw(seed)
         words = [*(f"word_{i + 1}" for i in range(self.features))]
-        idle = [*(f"idle_{i + 1}" for i in range(_IDLE))]
-        frame = pd.DataFrame(np.column_stack([inputs, labels]), columns=[*words, *idle, *names])
-        progress.advance()
+        columns = [*words, *(f"idle_{i + 1}" for i in range(_IDLE))]
+        labels = tuple(f"label_{i + 1}" for i in range(self.labels))
         source = TableSource(
             file="generated",
             sha256=self.source_digest(),
             description=_described(self.n),
-            columns={name: ColumnDeclaration(kind="numeric") for name in (*words, *idle)},
-            target=TargetRule(names[self.report_label - 1], favourable=1, labels=names),
+            columns={name: ColumnDeclaration(kind="numeric") for name in columns},
+            target=TargetRule(labels[self.report_label - 1], favourable=1, labels=labels),
         )
-        dataset = assemble(encode(frame, source), source, self.rule, seed)
-        progress.advance()
-        return dataset
+        names = [*columns, *labels]
+        return load_table(lambda: self._draw(names, seed), source, self.rule, seed, progress)
 
-    def _draw(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    def _draw(self, names: list[str], seed: int) -> pd.DataFrame:
         """Counts, those that say nothing last, and labels of 0 and 1."""
+        import pandas as pd
         from sklearn.datasets import make_multilabel_classification
 
         counts, labels = make_multilabel_classification(
@@ -100,7 +97,9 @@ class MultiLabelDemo:
             random_state=seed,
         )
         idle = np.random.default_rng([seed, 9]).poisson(3.0, size=(self.n, _IDLE))
-        return np.column_stack([counts, idle]).astype(np.float64), labels
+        return pd.DataFrame(
+            np.column_stack([counts, idle, labels]), columns=names, dtype=np.float64
+        )
 
 
 def _described(n: int) -> Description:

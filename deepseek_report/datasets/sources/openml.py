@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +20,7 @@ from deepseek_report.datasets.sources.fetched import (
     check_frame,
     fetching,
     file_name,
+    from_cache,
     require_assumed,
 )
 from deepseek_report.errors import DataError
@@ -155,20 +156,15 @@ class OpenML(DeclaredTable):
 
     def _table(self) -> TableFile:
         facts = self._kept.facts
-        shared = {field.name for field in fields(TableFile)} & {
-            field.name for field in fields(self)
-        }
-        settings = {name: getattr(self, name) for name in sorted(shared)}
         where = f"OpenML {facts['id']}: {facts['name']}, version {facts['version']}"
-        defaults = {
+        published = {
             "target": facts["default_target_attribute"],
             "title": facts["name"],
             "source": f"{where} (openml.org/d/{facts['id']})",
             "licence": facts["licence"] or "",
             "citation": _text(facts["citation"]),
         }
-        settings |= {name: settings[name] or value for name, value in defaults.items()}
-        return TableFile(path=str(self._kept.file), **settings)
+        return from_cache(TableFile, self, self._kept, published)
 
 
 def _text(value: Any) -> str:

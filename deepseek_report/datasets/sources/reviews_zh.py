@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -14,9 +14,8 @@ from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
-from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts
 from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.split.shares import Shares
 from deepseek_report.datasets.split.splitting import Duplicates
@@ -58,22 +57,14 @@ class ChineseReviews(Shares, Tokens):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's two files, and what decides the tokens."""
-        return self._digest(_read()[1])
-
-    def _digest(self, sha256: str) -> str:
-        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+        return self.digest(_read()[1])
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, drop copies, split, cut into tokens, describe and check the reviews."""
-        progress.start("Load the data", 2)
         contents, sha256 = _read()
-        corpus = _corpus(contents)
-        progress.advance()
         names = " and ".join(file.rpartition("/")[2] for file in _FILES)
         source = TableSource(names, sha256, DESCRIPTION, {}, TargetRule("sentiment"))
-        dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
-        progress.advance()
-        return replace(dataset, read=self._digest(sha256))
+        return load_texts(lambda: _corpus(contents), source, self, self.rule, seed, progress)
 
 
 def _read() -> tuple[list[bytes], str]:

@@ -34,7 +34,6 @@ from deepseek_report.datasets.readers.table_file import (
     read_header,
     read_table,
 )
-from deepseek_report.datasets.split.splitting import GroupConstraint
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -67,17 +66,12 @@ class SeriesFile(DescribedArrays, WrittenFile):
     values: tuple[str, ...] | None = None
     units: dict[str, str] | None = None
     target: str | tuple[str, ...] = "target"
-    entity: str | None = None
     irregular: Literal["error", "resampled"] = "error"
     step: Annotated[float, Field(gt=0)] | None = None
     most_steps: Annotated[int, Field(ge=2, le=100_000)] = 1000
     window: Annotated[int, Field(ge=1, le=100_000)] = 10
 
     # --- before loading ---------------------------------------------------------------------------
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def nature(self) -> DataTraits:
@@ -103,7 +97,6 @@ class SeriesFile(DescribedArrays, WrittenFile):
 
     def _roles(self) -> list[tuple[str, str]]:
         """(field of the config, column)."""
-        entity = [] if self.entity is None else [("entity", self.entity)]
         return [
             ("id", self.id),
             ("time", self.time),
@@ -111,7 +104,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
             *(("groups", name) for name in self.groups),
             *(("compare_by", name) for name in self.compare_by),
             *(("values", name) for name in self.values or ()),
-            *entity,
+            *(("entity", name) for name in self.entities),
         ]
 
     def _unknown(self, names: list[str]) -> list[str]:
@@ -211,7 +204,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
 
     def _once(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
         """One row a series: what must be the same in all its rows."""
-        names = list(dict.fromkeys([*self.targets, *self.compared, *self._entities]))
+        names = list(dict.fromkeys([*self.targets, *self.compared, *self.entities]))
         grouped = frame.groupby(frame[self.id].astype(str), sort=False)[names]
         different = grouped.nunique(dropna=False).gt(1)
         for name in names:
@@ -226,10 +219,6 @@ class SeriesFile(DescribedArrays, WrittenFile):
                     "give each series one value, or cut it into several ids",
                 )
         return grouped.first().reset_index(drop=True)
-
-    @property
-    def _entities(self) -> tuple[str, ...]:
-        return () if self.entity is None else (self.entity,)
 
     def _series(self, frame: pd.DataFrame, numbers: Floats, file: str) -> OnGrid:
         names = frame[self.id].astype(str).to_numpy()
@@ -262,16 +251,9 @@ class SeriesFile(DescribedArrays, WrittenFile):
             layout=series_layout(values.shape[1], labels, self.window),
             attributes=tuple(attribute for attribute, _ in grouped),
             groups={attribute.name: codes for attribute, codes in grouped},
-            together=self._together(once),
+            together=self.together(once, "series"),
             notes=(*self._notes(series, values.shape[1]), *answer.notes),
         )
-
-    def _together(self, once: pd.DataFrame) -> GroupConstraint:
-        if self.entity is None:
-            return GroupConstraint()
-        units = np.unique(once[self.entity].astype(str), return_inverse=True)[1]
-        method = message("preparation.split.series_together", entity=self.entity)
-        return GroupConstraint(units=units.astype(np.int64), method=method)
 
     def _notes(self, series: OnGrid, kept: int) -> list[Text]:
         notes = [*series.notes]

@@ -19,7 +19,7 @@ from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.artifacts.storage.files import sha256_file
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
 from deepseek_report.datasets.assembly.column_declarations import error_text
 from deepseek_report.datasets.assembly.layouts import CHANNELS, image_layout, pixels
 from deepseek_report.datasets.assembly.regions import Cuts, bands, cut
@@ -106,21 +106,9 @@ class SurfaceDefects(Shares):
         ------
         DataError : a package is not installed, or a region is narrower than a crop.
         """
-        progress.start("Load the data", len(self.textures) + 1)
         digest = self.source_digest()
-        crops, parts = [], []
-        for texture in self.textures:
-            picture, cuts = self._cut(texture)
-            crops.append(cuts.of(picture, self.size))
-            parts.append(cuts.parts)
-            progress.advance()
-        images, masks, drawn = self._draw(np.concatenate(crops), seed)
-        together = GroupConstraint(parts=np.concatenate(parts), method=self._method())
-        arrays = self._arrays(images, masks, drawn, together)
         origin = Origin(", ".join(f"{name}.png" for name in self.textures), digest, DESCRIPTION)
-        dataset = as_dataset(arrays, origin, self.rule, seed)
-        progress.advance()
-        return dataset
+        return load_arrays(lambda: self._arrays(seed), origin, self.rule, seed, progress)
 
     def _cut(self, texture: Texture) -> tuple[NDArray[Any], Cuts]:
         from skimage.io import imread
@@ -142,13 +130,10 @@ class SurfaceDefects(Shares):
                 images[crop], masks[crop] = _with_defect(clean[crop], maker)
         return images, masks, drawn
 
-    def _arrays(
-        self,
-        images: Floats,
-        masks: Bools,
-        drawn: Ints,
-        together: GroupConstraint,
-    ) -> Arrays:
+    def _arrays(self, seed: int) -> Arrays:
+        pictures, cuts = zip(*map(self._cut, self.textures), strict=True)
+        crops = [c.of(picture, self.size) for picture, c in zip(pictures, cuts, strict=True)]
+        images, masks, drawn = self._draw(np.concatenate(crops), seed)
         shape = (self.size, self.size, 1)
         several = self.label == "kind"
         classes = ("sound", *self.kinds) if several else ("sound", "defective")
@@ -160,12 +145,12 @@ class SurfaceDefects(Shares):
             features=pixels(shape, CHANNELS[shape[2]], None),
             layout=image_layout(shape, CHANNELS[shape[2]], self.patch),
             truth=masks,
-            together=together,
+            together=GroupConstraint(
+                parts=np.concatenate([c.parts for c in cuts]),
+                method=message("data_sets.surface_defects.split", gap=self.gap),
+            ),
             notes=self._notes(masks),
         )
-
-    def _method(self) -> Message:
-        return message("data_sets.surface_defects.split", gap=self.gap)
 
     def _notes(self, masks: Bools) -> tuple[Message, ...]:
         return (

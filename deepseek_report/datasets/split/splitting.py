@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
@@ -91,6 +92,19 @@ def is_repeat(identity: Ints) -> Bools:
     repeat = np.ones(len(identity), dtype=bool)
     repeat[first] = False
     return repeat
+
+
+def disagrees(identity: Ints, values: NDArray[Any]) -> Bools:
+    """(instance,) whether a row that is the same has another value.
+
+    >>> disagrees(np.array([0, 0, 1, 1]), np.array([5, 6, 7, 7])).tolist()
+    [True, True, False, False]
+    """
+    low = np.full(identity.max() + 1, np.inf)
+    high = -low
+    np.minimum.at(low, identity, values)
+    np.maximum.at(high, identity, values)
+    return np.asarray((low != high)[identity])
 
 
 def draw_rows(labels: Ints, rows: int | None, seed: int) -> Ints:
@@ -276,12 +290,7 @@ def shared_between(parts: Mapping[str, Split]) -> int:
     """How many rows of validation and test have the same inputs as a row of another part."""
     inputs = np.concatenate([part.inputs for part in parts.values()])
     where = np.repeat(range(len(parts)), [len(part) for part in parts.values()])
-    identity = row_identity(inputs)
-    low = np.full(identity.max() + 1, len(parts))
-    high = np.full(identity.max() + 1, -1)
-    np.minimum.at(low, identity, where)
-    np.maximum.at(high, identity, where)
-    return int(((low != high)[identity] & (where > 0)).sum())
+    return int((disagrees(row_identity(inputs), where) & (where > 0)).sum())
 
 
 def describe_rule(

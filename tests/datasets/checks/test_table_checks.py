@@ -13,8 +13,8 @@ from deepseek_report.artifacts.protocols.progress import Silent
 from deepseek_report.artifacts.split import DataIssue
 from deepseek_report.datasets.assembly.attribute_levels import band_labels
 from deepseek_report.datasets.checks.correlations import spearman
-from deepseek_report.datasets.checks.leaks import auc
 from deepseek_report.datasets.sources.csv import TableFile
+from deepseek_report.statistics.ranking import binary_auc
 from tests.worded import say
 
 
@@ -55,8 +55,8 @@ def test_auc_is_that_of_sklearn() -> None:
 
     random = np.random.default_rng(5)
     labels, scores = random.random(200) < 0.3, random.integers(0, 20, 200).astype(float)
-    assert auc(scores, labels) == pytest.approx(roc_auc_score(labels, scores))
-    assert auc(scores, np.zeros(200, dtype=bool)) == 0.5
+    assert binary_auc(scores, labels) == pytest.approx(roc_auc_score(labels, scores))
+    assert binary_auc(scores, np.zeros(200, dtype=bool), undefined=0.5) == 0.5
 
 
 def test_noise_has_no_issue_but_what_is_undeclared(tmp_path: Path) -> None:
