@@ -10,20 +10,16 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import ModelPlugin
 from deepseek_report.artifacts.protocols.modules import SaysWhatIsRead
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.explainers.shared.attributions import (
-    chunks,
-    missing_capability,
     subject,
 )
+from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AttentionRollout(ExplainerPart):
+class AttentionRollout(ModuleExplainer):
     """Attention weights multiplied through the layers, heads weighted by the router.
 
     Per layer the heads of all branches are averaged by their route weights, the residual path is
@@ -49,7 +45,7 @@ class AttentionRollout(ExplainerPart):
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
-    samples: ClassVar[bool] = False
+    method: ClassVar[str] = "attention_rollout"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Roll the attention out to the features.
@@ -67,7 +63,7 @@ class AttentionRollout(ExplainerPart):
         return Explanation(
             values=values,
             predictions=predictions,
-            method="attention_rollout",
+            method=self.method,
             variant=message("explainer_variants.rollout", routed=routed),
             output_space="none",
             signed=False,
@@ -77,21 +73,12 @@ class AttentionRollout(ExplainerPart):
             **subject(context),
         )
 
-    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return 2 * n_instances
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return missing_capability(self.requires, model)
-
     def _values(self, context: ExplainContext) -> Floats:
-        module, n = context.classifier.module, len(context.inputs)
-        values = np.zeros((n, context.inputs.shape[1]))
-        context.progress.start("attention_rollout", n)
-        for part in chunks(n, self.chunk):
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
+        for part in self.parts(context):
             rolled = rollout(attention_layers(module, context.inputs[part]), self.residual)
             reading = _reading(module, context.inputs[part])
-            values[part] = read_out(rolled, module.token_columns, values.shape[1], reading)
-            context.progress.advance(part.stop - part.start)
+            values[part] = read_out(rolled, module.token_columns, context.inputs.shape[1], reading)
         return values
 
 

@@ -12,7 +12,6 @@ from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.number_arrays import Floats
-from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.artifacts.protocols.models import ModelPlugin
@@ -30,8 +29,6 @@ class Random(ExplainerPart):
     """
 
     reveals: ClassVar[Reveals] = "aggregate"
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    samples: ClassVar[bool] = True
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Draw one value per instance and feature.

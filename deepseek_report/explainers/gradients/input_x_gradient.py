@@ -10,23 +10,19 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.explainers.shared.attributions import (
-    chunks,
-    missing_capability,
     subject,
     sum_units,
 )
+from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 
 @dataclass(frozen=True)
-class InputXGradient(ExplainerPart):
+class InputXGradient(ModuleExplainer):
     """Gradient of the log-odds at the input, times the input's embedding (captum).
 
     e · ∂F / ∂e for the embedding e, summed over the units of a feature; F is the log-odds of the
@@ -41,7 +37,7 @@ class InputXGradient(ExplainerPart):
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
-    samples: ClassVar[bool] = False
+    method: ClassVar[str] = "input_x_gradient"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target; values are in log-odds, to first order."""
@@ -53,7 +49,7 @@ class InputXGradient(ExplainerPart):
         return Explanation(
             values=values,
             predictions=predictions,
-            method="input_x_gradient",
+            method=self.method,
             variant=message("explainer_variants.input_x_gradient"),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
@@ -62,25 +58,16 @@ class InputXGradient(ExplainerPart):
             **subject(context),
         )
 
-    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return 2 * n_instances
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return missing_capability(self.requires, model)
-
     def _values(self, context: ExplainContext) -> Floats:
         from captum.attr import InputXGradient as Captum
 
         from deepseek_report.explainers.gradients import embedding_gradients
 
-        module, n = context.classifier.module, len(context.inputs)
-        values = np.zeros((n, context.inputs.shape[1]))
-        context.progress.start("input_x_gradient", n)
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
         with embedding_gradients.evaluating(module):
             method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
-            for part in chunks(n, self.chunk):
+            for part in self.parts(context):
                 embedded = embedding_gradients.embed(module, context.inputs[part]).requires_grad_()
                 per_unit = embedding_gradients.per_unit(method.attribute(embedded))
-                values[part] = sum_units(per_unit, module.unit_features, values.shape[1])
-                context.progress.advance(part.stop - part.start)
+                values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
         return values

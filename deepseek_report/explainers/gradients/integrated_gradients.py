@@ -13,17 +13,13 @@ from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.explainers.shared.attributions import (
-    chunks,
-    missing_capability,
     subject,
     sum_units,
 )
+from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class IntegratedGradients(ExplainerPart):
+class IntegratedGradients(ModuleExplainer):
     """Gradients of the log-odds, summed along a straight path from a typical input (captum).
 
     Of a number the gradients are its own. In a text the path starts where every token is masked.
@@ -51,7 +47,7 @@ class IntegratedGradients(ExplainerPart):
     chunk: Annotated[int, Field(ge=1)] = 12
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"gradients"})
-    samples: ClassVar[bool] = False
+    method: ClassVar[str] = "integrated_gradients"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Attribute the log-odds of the target.
@@ -73,7 +69,7 @@ class IntegratedGradients(ExplainerPart):
             values=values,
             predictions=predictions,
             base_values=base,
-            method="integrated_gradients",
+            method=self.method,
             variant=message(
                 "explainer_variants.integrated_gradients", points=self.n_steps, rule=self.rule
             ),
@@ -95,27 +91,21 @@ class IntegratedGradients(ExplainerPart):
     def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
         return n_instances * (self.n_steps + 2)
 
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return missing_capability(self.requires, model)
-
     def _values(self, context: ExplainContext, baseline: Floats) -> Floats:
         from captum.attr import IntegratedGradients as Captum
 
         from deepseek_report.explainers.gradients import embedding_gradients
 
-        module, n = context.classifier.module, len(context.inputs)
-        values = np.zeros((n, context.inputs.shape[1]))
-        context.progress.start("integrated_gradients", n)
+        module, values = context.classifier.module, np.zeros(context.inputs.shape)
         with embedding_gradients.evaluating(module):
             method = Captum(embedding_gradients.embedded_log_odds(module, context.target))
-            for part in chunks(n, self.chunk):
+            for part in self.parts(context):
                 embedded = embedding_gradients.embed(module, context.inputs[part])
                 reference = embedding_gradients.embed(module, baseline[part])
                 per_unit = embedding_gradients.per_unit(
                     self._integrate(method.attribute, embedded, reference)
                 )
-                values[part] = sum_units(per_unit, module.unit_features, values.shape[1])
-                context.progress.advance(part.stop - part.start)
+                values[part] = sum_units(per_unit, module.unit_features, context.inputs.shape[1])
         return values
 
     def _integrate(

@@ -10,21 +10,19 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
-from deepseek_report.artifacts.message import Message, message
+from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.number_arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Capability
-from deepseek_report.artifacts.protocols.datasets import DataTraits
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-from deepseek_report.artifacts.protocols.models import ModelPlugin
-from deepseek_report.artifacts.protocols.traits import ExplainerPart
-from deepseek_report.explainers.shared.attributions import chunks, missing_capability, subject
+from deepseek_report.explainers.shared.attributions import subject
+from deepseek_report.explainers.shared.module_explainer import ModuleExplainer
 
 _OWN = message("explainer_notes.intrinsic.own")
 _SEVERAL = message("explainer_notes.intrinsic.several_classes")
 
 
 @dataclass(frozen=True)
-class Intrinsic(ExplainerPart):
+class Intrinsic(ModuleExplainer):
     """The model's own account: the terms that a self-explaining model adds up.
 
     The base value is what the model's terms come to for its training part (an additive model: the
@@ -37,7 +35,7 @@ class Intrinsic(ExplainerPart):
     chunk: Annotated[int, Field(ge=1)] = 250
 
     requires: ClassVar[frozenset[Capability]] = frozenset({"intrinsic"})
-    samples: ClassVar[bool] = False
+    method: ClassVar[str] = "intrinsic"
 
     def explain(self, context: ExplainContext) -> Explanation:
         """Read the model's terms; values are in log-odds, or in the target's unit."""
@@ -50,7 +48,7 @@ class Intrinsic(ExplainerPart):
             values=values,
             predictions=contrasted(logits, context.target),
             base_values=base,
-            method="intrinsic",
+            method=self.method,
             variant=message("explainer_variants.intrinsic"),
             output_space=context.margin_space,
             n_model_calls=classifier.calls - before,
@@ -59,26 +57,18 @@ class Intrinsic(ExplainerPart):
             **subject(context),
         )
 
-    def planned_calls(self, n_instances: int, n_features: int, n_background: int) -> int:
-        return 2 * n_instances
-
-    def refuses(self, model: ModelPlugin, nature: DataTraits) -> Message | None:
-        return missing_capability(self.requires, model)
-
     def _values(self, context: ExplainContext) -> tuple[Floats, Floats]:
         import torch
 
         from deepseek_report.explainers.gradients import embedding_gradients
 
-        module, n = context.classifier.module, len(context.inputs)
-        values, base = np.zeros(context.inputs.shape), np.zeros(n)
-        context.progress.start("intrinsic", n)
+        module = context.classifier.module
+        values, base = np.zeros(context.inputs.shape), np.zeros(len(context.inputs))
         with embedding_gradients.evaluating(module), torch.no_grad():
-            for part in chunks(n, self.chunk):
+            for part in self.parts(context):
                 rows = embedding_gradients.as_tensor(module, context.inputs[part])
                 terms, reference = module.intrinsic(rows, context.target)
                 values[part], base[part] = terms.cpu().numpy(), reference.cpu().numpy()
-                context.progress.advance(part.stop - part.start)
         return values, base
 
 

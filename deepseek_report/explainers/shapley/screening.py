@@ -9,9 +9,7 @@ import numpy as np
 from deepseek_report.artifacts.message import Message, message
 from deepseek_report.artifacts.number_arrays import Floats, Ints
 from deepseek_report.artifacts.protocols.explainers import ExplainContext
-
-#: Numbers in one call of the model, so that a wide table does not fill the memory.
-_MOST_CELLS = 2**22
+from deepseek_report.explainers.shared.coalitions import MOST_CELLS
 
 
 def elementary_effects(context: ExplainContext, walks: int) -> Floats:
@@ -54,7 +52,7 @@ def _two_rows(random: np.random.Generator, rows: int) -> Ints:
 def _steps(first: Floats, last: Floats, order: Ints) -> Iterator[Floats]:
     """(step, column) rows from `first` to `last`, in parts that fit the memory."""
     rank = np.argsort(order)
-    size = max(1, _MOST_CELLS // len(order))
+    size = max(1, MOST_CELLS // len(order))
     for start in range(0, len(order) + 1, size):
         done = np.arange(start, min(start + size, len(order) + 1))
         yield np.where(rank < done[:, None], last, first)

@@ -61,9 +61,6 @@ class Shap(ShapSettings, ExplainerPart):
 
     reveals: ClassVar[Reveals] = "aggregate"
 
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    samples: ClassVar[bool] = True
-
     def explain(self, context: ExplainContext) -> Explanation:
         """Estimate Shapley values of the probability of the target.
 

@@ -14,6 +14,7 @@ from deepseek_report.explainers.shapley.partition import partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shapley.shap_settings import ShapSettings
 from deepseek_report.explainers.shared.attributions import seed_of
+from deepseek_report.explainers.shared.coalitions import outputs_of
 
 
 class Players:
@@ -103,18 +104,7 @@ class Players:
     def _outputs(self, index: int, kept: Bools, rounds: Ints) -> Floats:
         """Outputs where the columns of players that are not kept are those of the reference."""
         row, references = self.context.inputs[index], self.references[:, index]
-        size = max(1, _MOST_CELLS // len(row))
-        outputs = [
-            self.context.output(
-                np.where(kept[part][:, self.owners], row, references[rounds[part]]),
-            )
-            for part in (slice(k, k + size) for k in range(0, len(kept), size))
-        ]
-        return np.concatenate(outputs) if outputs else np.zeros(0)
-
-
-#: Numbers in one call of the model, so that a long series does not fill the memory.
-_MOST_CELLS = 2**22
+        return outputs_of(self.context, row, self.owners, kept, references, rounds)
 
 
 def about_players(config: ShapSettings, players: Players) -> tuple[Message, ...]:

@@ -55,9 +55,6 @@ class Lime(ExplainerPart):
     samples_per_player: Annotated[int, Field(ge=2)] = 10
     screening: Annotated[int, Field(ge=0, le=1000)] = 4
 
-    requires: ClassVar[frozenset[Capability]] = frozenset()
-    samples: ClassVar[bool] = True
-
     def explain(self, context: ExplainContext) -> Explanation:
         """Fit one surrogate per instance.
 

@@ -7,8 +7,6 @@ fitted to the model's answers. The fit itself is that of the package (`LimeBase`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from lime.lime_base import LimeBase
 
@@ -20,20 +18,14 @@ from deepseek_report.data_kinds.players import player_sums, spread_evenly
 from deepseek_report.explainers.shapley.partition import groups_of, partition_order
 from deepseek_report.explainers.shapley.screening import about_screening, elementary_effects
 from deepseek_report.explainers.shared.attributions import seed_of
-from deepseek_report.explainers.surrogates.lime_surrogate import Fit, Ridge
+from deepseek_report.explainers.shared.coalitions import outputs_of
+from deepseek_report.explainers.surrogates.lime_surrogate import Fit, Ridge, Surrogates
 
 #: Width of the kernel over cosine distances, as in the package's explainer of images.
 KERNEL_WIDTH = 0.25
-#: Numbers in one call of the model.
-_MOST_CELLS = 2**22
 
 
-@dataclass(frozen=True)
-class PlayerFit(Fit):
-    """A fit whose values and errors are (column,): those of players, spread over their columns."""
-
-
-class OnOff:
+class OnOff(Surrogates):
     """Surrogates of many instances on "this player is there".
 
     A player that is off becomes the mask or typical. More than `most` players are joined to groups
@@ -65,14 +57,7 @@ class OnOff:
         width = kernel_width or KERNEL_WIDTH
         self.base = LimeBase(lambda apart: np.sqrt(np.exp(-(apart**2) / width**2)))
 
-    def fit_all(self, num_samples: int, ridge: float) -> list[PlayerFit]:
-        fits = []
-        for index in range(len(self.context.inputs)):
-            fits.append(self._fit(index, num_samples, Ridge(ridge)))
-            self.context.progress.advance()
-        return fits
-
-    def _fit(self, index: int, num_samples: int, ridge: Ridge) -> PlayerFit:
+    def _fit(self, index: int, num_samples: int, ridge: Ridge) -> Fit:
         position = int(self.context.positions[index])
         rng = np.random.default_rng(seed_of(self.context.seed, position))
         players = np.flatnonzero(self.present[index])
@@ -89,7 +74,7 @@ class OnOff:
             feature_selection="none",
             model_regressor=ridge,
         )
-        return PlayerFit(
+        return Fit(
             values=self._spread(players, ridge.coef_),
             standard_error=self._spread(players, ridge.standard_error_),
             base=ridge.intercept_,
@@ -104,14 +89,9 @@ class OnOff:
 
     def _answers(self, index: int, kept: Bools) -> Floats:
         """(neighbour,) outputs; the first neighbour is the instance itself."""
-        row, reference = self.context.inputs[index], self.references[index]
-        size = max(1, _MOST_CELLS // len(row))
-        outputs = []
-        for start in range(0, len(kept), size):
-            part = slice(start, start + size)
-            rows = np.where(kept[part][:, self.owners], row, reference)
-            outputs.append(self.context.output(rows))
-        return np.concatenate(outputs).astype(np.float64)
+        row, references = self.context.inputs[index], self.references[index][None]
+        which = np.zeros(len(kept), dtype=np.int64)
+        return outputs_of(self.context, row, self.owners, kept, references, which)
 
 
 def cosine_distances(on: Floats) -> Floats:

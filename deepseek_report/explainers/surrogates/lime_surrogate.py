@@ -25,7 +25,10 @@ _SMOOTHING = 0.5
 
 @dataclass(frozen=True)
 class Fit:
-    """One surrogate: contributions and their error (feature,), base, prediction, weighted R²."""
+    """One surrogate: contributions and their error, base, prediction, weighted R².
+
+    Contributions are (feature,) for rows, and (column,) for players, spread over their columns.
+    """
 
     values: Floats
     standard_error: Floats
@@ -106,7 +109,24 @@ class Ridge:
         return float(1 - residual / total) if total > 0 else float(residual == 0)
 
 
-class Neighbourhoods:
+class Surrogates:
+    """Base of what fits a surrogate to each instance."""
+
+    context: ExplainContext
+
+    def fit_all(self, num_samples: int, ridge: float) -> list[Fit]:
+        """One surrogate an instance, from so many neighbours of it."""
+        fits = []
+        for index in range(len(self.context.inputs)):
+            fits.append(self._fit(index, num_samples, Ridge(ridge)))
+            self.context.progress.advance()
+        return fits
+
+    def _fit(self, index: int, num_samples: int, ridge: Ridge) -> Fit:
+        raise NotImplementedError
+
+
+class Neighbourhoods(Surrogates):
     """Surrogates of many instances around one sample of training rows."""
 
     def __init__(self, context: ExplainContext, bins: int, kernel_width: float | None) -> None:
@@ -116,13 +136,6 @@ class Neighbourhoods:
         self.codings = [Coding(f, c, bins) for f, c in zip(features, columns, strict=True)]
         self.codes = self._encode(context.inputs)
         self.lime = self._explainer(kernel_width)
-
-    def fit_all(self, num_samples: int, ridge: float) -> list[Fit]:
-        fits = []
-        for index in range(len(self.context.inputs)):
-            fits.append(self._fit(index, num_samples, Ridge(ridge)))
-            self.context.progress.advance()
-        return fits
 
     def _fit(self, index: int, num_samples: int, ridge: Ridge) -> Fit:
         seed = seed_of(self.context.seed, int(self.context.positions[index]))

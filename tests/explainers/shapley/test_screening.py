@@ -31,7 +31,7 @@ def test_of_two_rows_the_effects_are_weights_times_distances(
     np.testing.assert_allclose(effects, expected, atol=1e-9)
     assert to_explain.classifier.calls - before == planned_questions(3, 5) == 18
 
-    monkeypatch.setattr(screening, "_MOST_CELLS", 5)  # one row a call
+    monkeypatch.setattr(screening, "MOST_CELLS", 5)  # one row a call
     np.testing.assert_allclose(elementary_effects(to_explain, walks=3), effects, atol=1e-9)
 
 
