@@ -52,7 +52,6 @@ class Cue:
     base: float
     low: float
     high: float
-    safe_low: float
 
     @property
     def rate(self) -> float:
@@ -116,7 +115,7 @@ def _of_class(
     low, high = proportion_confint(k, n, alpha=0.05, method="wilson")
     safe = proportion_confint(k, n, alpha=0.05 / tried, method="wilson")[0]
     return [
-        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i], float(safe[i]))
+        Cue(w, form_of(w), outcome, int(n[i]), int(k[i]), base, low[i], high[i])
         for i, w in enumerate(often)
         if safe[i] >= base + RAISE
     ]

@@ -13,7 +13,6 @@ BANDS, FEWEST_IN_BAND = 10, 10
 FEWEST_OF_COMBINATION = 30
 
 
-#: How a sentence about the split names the strata.
 def strata_of(rows: Split) -> Ints:
     """(instance,) classes as they are, a number in bands of equal size, combinations of labels."""
     if rows.all_labels is not None:

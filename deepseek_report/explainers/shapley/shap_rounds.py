@@ -19,8 +19,6 @@ from deepseek_report.artifacts.protocols.explainers import ExplainContext
 from deepseek_report.explainers.shapley.shap_package import _masked_model, shap
 from deepseek_report.explainers.shared.attributions import seed_of
 
-_NO_CHANGE = 2147483647  # shap's code for "the mask stays as it is"
-
 
 def version() -> str:
     """Version of the shap package that is installed."""

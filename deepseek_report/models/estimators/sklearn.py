@@ -19,6 +19,7 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS, kind_of
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.estimators.design_matrix import Encoding, fit_columns, frame_for
 from deepseek_report.models.estimators.estimator_libraries import (
     LIBRARIES,
     TREES,
@@ -30,11 +31,18 @@ from deepseek_report.models.estimators.estimator_libraries import (
     walkable,
 )
 from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
+from deepseek_report.models.estimators.skops_file import (
+    describe_file,
+    file_problems,
+    load_file,
+    types_beyond_skops,
+)
+from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.provenance import code_of, version_of
 from deepseek_report.tasks import task_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.estimators.booster_file import LoadedBooster
-    from deepseek_report.models.estimators.design_matrix import Encoding
     from deepseek_report.models.estimators.estimator import EstimatorClassifier, Fitted
 
 #: A value of the label column as YAML writes it.
@@ -147,13 +155,10 @@ class Sklearn:
 
     @property
     def _described(self) -> Any:
-        from deepseek_report.models.estimators.skops_file import describe_file
-
         return describe_file(Path(str(self.file)))
 
     def build(self, schema: Schema, train: Split, seed: int) -> Fitted:
         """The estimator, to be fitted or loaded; the encoding's statistics are those of `train`."""
-        from deepseek_report.models.estimators.design_matrix import fit_columns, frame_for
         from deepseek_report.models.estimators.estimator import Fitted
 
         encoding = self.chosen_encoding(kind_of(schema).as_words)
@@ -216,7 +221,6 @@ class Sklearn:
     def source_digest(self) -> str:
         """Hash of the file, or of the version and the code of the estimator's library."""
         from deepseek_report.artifacts.storage.files import sha256_file
-        from deepseek_report.provenance import code_of, version_of
 
         if self.file is not None:
             code = {
@@ -229,8 +233,6 @@ class Sklearn:
 
     def _trusted_in_file(self) -> list[str]:
         """The types that the person trusts and that the file holds: their code counts too."""
-        from deepseek_report.models.estimators.skops_file import types_beyond_skops
-
         if not self.trusted_types:
             return []
         return sorted(set(self.trusted_types) & set(types_beyond_skops(Path(str(self.file)))))
@@ -244,15 +246,11 @@ class Sklearn:
         return default_estimator(self.library, schema.target.task, kind_of(schema).as_words)
 
     def _class(self, schema: Schema | None = None) -> Any:
-        from deepseek_report.models.own.own_classes import find_class
-
         dotted = self._dotted(schema)
         require(dotted)
         return find_class(dotted, [dotted.partition(".")[0]])
 
     def _estimator(self, schema: Schema) -> Any:
-        from deepseek_report.models.estimators.skops_file import load_file
-
         task = task_of(schema.target)
         if self.file is not None:
             if task.several:
@@ -274,12 +272,6 @@ class Sklearn:
         return MultiOutputClassifier(estimator)
 
     def _class_problems(self, allowed: set[str]) -> list[str]:
-        from deepseek_report.models.own.own_classes import (
-            find_class,
-            parameters_of,
-            unknown_parameters,
-        )
-
         dotted = self._dotted()
         require(dotted)
         cls: Any = find_class(dotted, allowed)
@@ -290,8 +282,6 @@ class Sklearn:
         return unknown or _unusable(dotted, cls, self.params)
 
     def _file_problems(self) -> list[str]:
-        from deepseek_report.models.estimators.skops_file import file_problems
-
         path = Path(str(self.file))
         if path.is_file() and is_pickle(path):
             return [pickle_problem("model.file", path)]

@@ -14,6 +14,9 @@ from deepseek_report.artifacts.protocols.training import Trainer
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.errors import ConfigError, DeepseekReportError
+from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
+from deepseek_report.models.own.own_classes import find_class, parameters_of, unknown_parameters
+from deepseek_report.provenance import code_of, version_of
 
 if TYPE_CHECKING:
     from deepseek_report.models.shared.module_classifier import TorchClassifier
@@ -56,7 +59,6 @@ class TorchModule:
     def build(self, schema: Schema, train: Split, seed: int) -> Any:
         """The module behind its encoding; with `weights`, they are in place."""
         from deepseek_report.models.own.adapted_module import OwnClass, adapt, put_weights
-        from deepseek_report.models.own.own_classes import find_class
         from deepseek_report.models.shared.seeding import seeded
 
         cls = find_class(self.module, [self.module.partition(".")[0]])
@@ -84,8 +86,6 @@ class TorchModule:
 
     def problems(self, trusted: Sequence[str]) -> Sequence[str]:
         """What is wrong with the class, its parameters or the file of weights."""
-        from deepseek_report.models.own.own_classes import find_class
-
         problems = []
         try:
             problems.extend(self._class_problems(find_class(self.module, {*LIBRARIES, *trusted})))
@@ -111,8 +111,6 @@ class TorchModule:
         return []
 
     def _weights_problems(self, path: Path) -> list[str]:
-        from deepseek_report.models.estimators.pickles import is_pickle, pickle_problem
-
         if not path.is_file():
             return [f"model.weights {path} does not exist"]
         return [pickle_problem("model.weights", path)] if is_pickle(path) else []
@@ -120,7 +118,6 @@ class TorchModule:
     def source_digest(self) -> str:
         """Hash of the module's code and of the weights."""
         from deepseek_report.artifacts.storage.files import sha256_file
-        from deepseek_report.provenance import code_of, version_of
 
         library = self.module.partition(".")[0]
         own = library not in LIBRARIES
@@ -129,8 +126,6 @@ class TorchModule:
 
     def _class_problems(self, cls: type) -> list[str]:
         from torch import nn
-
-        from deepseek_report.models.own.own_classes import parameters_of, unknown_parameters
 
         if not issubclass(cls, nn.Module):
             return [f"model.module {self.module} is not a torch.nn.Module"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import (
@@ -15,13 +15,11 @@ from deepseek_report.artifacts.schema import (
 from deepseek_report.artifacts.split import Split
 from deepseek_report.data_kinds import ALL_KINDS
 from deepseek_report.models.routed.deepseek_settings import DeepSeekSettings
-
-if TYPE_CHECKING:
-    from deepseek_report.models.shared.module_classifier import TorchClassifier
+from deepseek_report.models.shared.module_plugin import ModulePlugin
 
 
 @dataclass(frozen=True)
-class DeepSeek(DeepSeekSettings):
+class DeepSeek(ModulePlugin, DeepSeekSettings):
     """A transformer over any kind of data, with routed heads, local and global, and sparse experts.
 
     A token is a feature of a table, a word of a text, a patch of an image or a window of a series;
@@ -39,22 +37,14 @@ class DeepSeek(DeepSeekSettings):
     the mean of all (None: the summary in tables, else the mean).
     """
 
+    name: ClassVar[str] = "deepseek"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "attention", "routing", "experts"}
     )
     modalities: ClassVar[frozenset[Modality]] = ALL_KINDS
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
-        """The untrained module; statistics are taken from `train` alone."""
+    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.routed.deepseek_module import DeepSeekModule
-        from deepseek_report.models.shared.seeding import seeded
 
-        with seeded(seed):
-            return DeepSeekModule(self, schema, train)
-
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
-        """The trained module as a classifier of numpy arrays."""
-        from deepseek_report.models.shared.module_classifier import TorchClassifier
-
-        return TorchClassifier(module, schema, "deepseek", self.capabilities, device)
+        return DeepSeekModule(self, schema, train)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -10,15 +10,17 @@ from pydantic import Field
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
-
-if TYPE_CHECKING:
-    from deepseek_report.models.shared.module_classifier import TorchClassifier
+from deepseek_report.models.shared.module_plugin import ModulePlugin
 
 Units = Annotated[int, Field(ge=1, le=1024)]
 
 
+if TYPE_CHECKING:
+    from deepseek_report.models.self_explaining.additive import AdditiveClassifier
+
+
 @dataclass(frozen=True)
-class NAM:
+class NAM(ModulePlugin):
     """A neural additive model: one small network a feature, whose outputs are only added up.
 
     logit = bias + Σⱼ fⱼ(xⱼ), so the curves fⱼ are the whole model and its explanation at once.
@@ -31,6 +33,7 @@ class NAM:
     Reference: Agarwal et al. 2021, Neural Additive Models, doi 10.48550/arXiv.2004.13912.
     """
 
+    name: ClassVar[str] = "nam"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "intrinsic", "shape_functions"}
     )
@@ -43,24 +46,13 @@ class NAM:
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     feature_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
-        """The untrained module; statistics are taken from `train` alone."""
+    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.self_explaining.nam_module import NAMModule
-        from deepseek_report.models.shared.seeding import seeded
 
-        with seeded(seed):
-            return NAMModule(
-                schema,
-                train,
-                hidden=self.hidden,
-                activation=self.activation,
-                bins=self.bins,
-                dropout=self.dropout,
-                feature_dropout=self.feature_dropout,
-            )
+        return NAMModule(schema, train, **asdict(self))
 
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
+    def wrap(self, module: Any, schema: Schema, device: str) -> AdditiveClassifier:
         """The trained module as a classifier of numpy arrays."""
         from deepseek_report.models.self_explaining.additive import AdditiveClassifier
 
-        return AdditiveClassifier(module, schema, "nam", self.capabilities, device)
+        return AdditiveClassifier(module, schema, self.name, self.capabilities, device)

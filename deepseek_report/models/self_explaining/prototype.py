@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.schema import Modality, Schema, TaskName
 from deepseek_report.artifacts.split import Split
 from deepseek_report.models.self_explaining.prototype_settings import PrototypeSettings
-
-if TYPE_CHECKING:
-    from deepseek_report.models.shared.module_classifier import TorchClassifier
+from deepseek_report.models.shared.module_plugin import ModulePlugin
 
 
 @dataclass(frozen=True)
-class Prototype(PrototypeSettings):
+class Prototype(ModulePlugin, PrototypeSettings):
     """Decides by nearness to real training cases that it learned to compare with, and shows them.
 
     Every class has `per_class` prototypes, each one a training case from a pool of `candidates` a
@@ -35,22 +33,14 @@ class Prototype(PrototypeSettings):
     doi 10.1109/TPAMI.2007.1153 (parts that may move a little).
     """
 
+    name: ClassVar[str] = "prototype"
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {"module", "gradients", "intrinsic", "prototypes"}
     )
     modalities: ClassVar[frozenset[Modality]] = frozenset({"table", "image", "series"})
     tasks: ClassVar[frozenset[TaskName]] = frozenset({"classification"})
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
-        """The untrained module; candidates and statistics are taken from `train` alone."""
+    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
         from deepseek_report.models.self_explaining.prototype_module import PrototypeModule
-        from deepseek_report.models.shared.seeding import seeded
 
-        with seeded(seed):
-            return PrototypeModule(self, schema, train, seed)
-
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
-        """The trained module as a classifier of numpy arrays."""
-        from deepseek_report.models.shared.module_classifier import TorchClassifier
-
-        return TorchClassifier(module, schema, "prototype", self.capabilities, device)
+        return PrototypeModule(self, schema, train, seed)

@@ -12,8 +12,6 @@ from torch.nn.functional import pad
 from deepseek_report.artifacts.schema import Layout
 from deepseek_report.data_kinds import DataKind
 
-#: The most steps of a series, or pixels of an image, that a window is shifted by unless told.
-
 
 class ColumnDistances(nn.Module):
     """`d = Σⱼ wⱼ (uⱼ − vⱼ)²`: unit by unit.

@@ -31,7 +31,6 @@ NEAREST = 0.01
 #: softplus of it is 1.
 _ONE = math.log(math.e - 1)
 _BATCH = 2048
-#: What may be moved, and by what.
 #: Training cases over which the usual distances of images and series are taken.
 _REFERENCE = 256
 

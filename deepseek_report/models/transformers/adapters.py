@@ -6,9 +6,6 @@ from typing import Any
 
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
-#: What to do where the package is missing.
-INSTALL = "pip install deepseek-report[lora]"
-
 
 def add_adapters(net: Any, settings: PretrainedSettings, head: frozenset[str]) -> frozenset[str]:
     """Put adapters beside all linear layers but those of the head, in place.

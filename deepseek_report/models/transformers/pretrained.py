@@ -13,10 +13,10 @@ from deepseek_report.artifacts.schema import ALL_TASKS, Modality, Schema, TaskNa
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.checkpoint import described, digest, is_here, locate
 from deepseek_report.errors import ConfigError
+from deepseek_report.models.shared.module_plugin import ModulePlugin
 from deepseek_report.models.transformers.pretrained_settings import PretrainedSettings
 
 if TYPE_CHECKING:
-    from deepseek_report.models.shared.module_classifier import TorchClassifier
     from deepseek_report.models.transformers.transformer_module import PretrainedStart
 
 _EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts")
@@ -24,7 +24,7 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pretrained(PretrainedSettings):
+class Pretrained(ModulePlugin, PretrainedSettings):
     """A model of transformers from a checkpoint: a folder, or an id of the hub.
 
     checkpoint, revision : what `artifacts.checkpoint.locate` takes. train : "head" keeps the
@@ -36,7 +36,6 @@ class Pretrained(PretrainedSettings):
 
     modalities: ClassVar[frozenset[Modality]] = frozenset({"text"})
     tasks: ClassVar[frozenset[TaskName]] = ALL_TASKS
-    name: ClassVar[str]
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -54,23 +53,15 @@ class Pretrained(PretrainedSettings):
         """The checkpoint whose tokens the texts must be cut into; None where any will do."""
         return self.checkpoint
 
-    def build(self, schema: Schema, train: Split, seed: int) -> Any:
-        """The module; what a checkpoint does not hold is drawn with the seed."""
-        from deepseek_report.models.shared.seeding import seeded
+    def new_module(self, schema: Schema, train: Split, seed: int) -> Any:
+        """The module; what a checkpoint does not hold is drawn."""
         from deepseek_report.models.transformers.transformer_module import TransformerModule
 
-        with seeded(seed):
-            module = TransformerModule(self._start(schema), schema, train)
+        module = TransformerModule(self._start(schema), schema, train)
         if self.train == "none":  # its number is in its unit already
             module.readout.centre.zero_()
             module.readout.spread.fill_(1.0)
         return module
-
-    def wrap(self, module: Any, schema: Schema, device: str) -> TorchClassifier:
-        """The trained module as a classifier of numpy arrays."""
-        from deepseek_report.models.shared.module_classifier import TorchClassifier
-
-        return TorchClassifier(module, schema, self.name, self.capabilities, device)
 
     def own_trainer(self) -> Trainer | None:
         """With train "none" one that trains nothing; else the configured one."""
