@@ -11,7 +11,7 @@ from deepseek_report.artifacts.number_arrays import Bools, Floats, Ints
 
 @dataclass(frozen=True)
 class Moments:
-    """Size of each part, and the sum and the sum of squares of the losses in it, each (part,)."""
+    """Size of each part, sum and sum of squares of the losses in it, each (part,)."""
 
     sizes: Floats
     sums: Floats
@@ -35,7 +35,7 @@ class Moments:
         return np.asarray(spread / np.maximum(self.sizes - 1, 1))
 
     def take(self, parts: Bools | Ints) -> Moments:
-        """The same of some parts."""
+        """The moments of some of the parts."""
         return Moments(self.sizes[parts], self.sums[parts], self.squares[parts])
 
     def without(self, inside: Moments) -> Moments:
@@ -66,9 +66,9 @@ def joined_moments(matrix: Floats, losses: Floats, first: Ints, second: Ints) ->
 
 
 def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> Floats:
-    """Chance of at least so many errors in a part of this size drawn at random: Fisher, one-sided.
+    """Fisher's one-sided test: the chance of as many errors in a random part of the same size.
 
-    Parts with fewer errors than their share get 1 without a count.
+    Parts with fewer errors than their share get 1 without a computation.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def more_errors_p_value(errors: Ints, sizes: Ints, all_errors: int, n: int) -> F
 
 
 def larger_mean_p_value(inside: Moments, outside: Moments) -> Floats:
-    """(part,) one-sided test that the mean inside is not larger than outside: Welch's.
+    """(part,) Welch's one-sided test; the null is that the mean inside is not larger than outside.
 
     References
     ----------

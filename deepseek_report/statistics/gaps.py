@@ -68,10 +68,10 @@ def largest_gap(tables: Sequence[RateTable], n_resamples: int, seed: int) -> Gap
 
     Returns
     -------
-    Gap; its interval is Newcombe's, folded at zero, for one rate and two levels; otherwise a BCa
-    bootstrap within the cells, which begins at 0 where the permutation test explains the gap, and
-    is joined with Newcombe's for the two levels where one of them is never or always favoured:
-    resamples of such a level do not vary. `null_high` is the null's 95 % quantile.
+    Gap. Of one rate and two levels the interval is Newcombe's, folded at zero. Otherwise it is BCa,
+    from a bootstrap within the cells. It begins at 0 where chance alone may explain the gap (the
+    permutation test). Where one of the two levels is never or always favoured, its resamples do
+    not vary, so the interval is joined with Newcombe's. `null_high` is the null's 95 % quantile.
     """
     rng = np.random.default_rng(seed)
     k = len(tables[0].trials)
@@ -183,8 +183,8 @@ def largest_mean_gap(
 
     Returns
     -------
-    Gap; its interval is normal, that of two groups named in advance, from 0 up. `null_high` is the
-    null's 95 % quantile.
+    Gap. The interval is the normal one of two groups named in advance, not below 0. `null_high` is
+    the null's 95 % quantile.
     """
     values, codes = values[codes >= 0], codes[codes >= 0]
     levels = np.unique(codes)

@@ -1,4 +1,4 @@
-"""Which columns tell most of what is predicted, so that wide data stay affordable."""
+"""Which columns say most about what is predicted, so that wide data stay affordable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from deepseek_report.artifacts.number_arrays import Floats, Ints
 
 
 def most_telling(columns: Floats, labels: Ints, most: int) -> Ints:
-    """Positions of the columns whose class means differ most for their spread, ascending.
+    """Positions of the columns whose class means differ most against their spread, ascending.
 
     The F statistic of a one-way analysis of variance; a missing value counts as the column's mean.
 

@@ -12,9 +12,9 @@ Forward = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 def compiled(forward: Forward) -> tuple[Forward, Text]:
-    """The function made faster, or as it is with a sentence that says why.
+    """The function compiled; or unchanged, with a sentence that says why.
 
-    Whether a compiler is there is found with a function of one line. Parts of a model that cannot
+    A function of one line shows whether there is a compiler. Parts of a model that cannot
     be compiled run as they are. The module itself is not wrapped, so the names of its weights stay.
     """
     try:

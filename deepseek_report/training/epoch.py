@@ -38,7 +38,7 @@ class Pass:
 class Stepper:
     """Takes optimiser steps.
 
-    forward : what a batch is put through, the module's `forward_with_balance` or that compiled.
+    forward : what a batch is put through, the module's `forward_with_balance` or its compiled form.
     total : optimiser steps that the whole training would take, which sets the schedule.
     """
 

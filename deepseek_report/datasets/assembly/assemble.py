@@ -78,11 +78,11 @@ class RowEncoder(Protocol):
 class EncodedTable:
     """All rows of a source, encoded; `notes` say what was done to them.
 
-    together : what of the rows must not be torn apart by the split, or where they must go.
+    together : which rows the split must keep in one part, or the part that each must go to.
     learn : makes the encoder from the training part, where the columns are not known before (the
     tokens of texts); until then the only column says which rows count as the same.
     copies : the copies in the source, where they were counted and left out before.
-    dates : columns of dates, which are left out although nobody asked for it.
+    dates : columns of dates, which are left out without being named.
     """
 
     schema: Schema

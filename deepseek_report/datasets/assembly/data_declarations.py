@@ -52,7 +52,7 @@ class OwnDataDeclarations(Shares, Bounds):
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
     max_classes : the most classes of a target; a number of more different values is predicted as
         a number where the task is "auto".
-    The other fields are those of `card.Description`, `shares.Shares` and `file_form.Bounds`.
+    The other fields are those of `Description`, `shares.Shares` and `file_form.Bounds`.
     """
 
     unit: str | None = None
@@ -146,7 +146,7 @@ class DescribedArrays(OwnDataDeclarations):
         )
 
     def task_problems(self, targets: Sequence[str]) -> list[str]:
-        """What the config says of the target that cannot be meant together."""
+        """Settings of the target that contradict one another."""
         several = self.task == "multi_label"
         return config_problems(
             (

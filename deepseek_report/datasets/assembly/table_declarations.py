@@ -26,7 +26,7 @@ class TableDeclarations(OwnDataDeclarations):
         a number, and everything else as classes.
     sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a topic.
-    columns : what is known about single columns, see `columns.Column`.
+    columns : what is known about single columns, see `ColumnDeclaration`.
     The other fields are those of `OwnDataDeclarations`.
     """
 
@@ -81,7 +81,7 @@ class TableDeclarations(OwnDataDeclarations):
         return frozenset(kind for kind in kinds if kind is not None)
 
     def target_problems(self) -> list[str]:
-        """What the config says of the target that cannot be meant together."""
+        """Settings of the target that contradict one another."""
         names = self.targets
         return config_problems(
             (

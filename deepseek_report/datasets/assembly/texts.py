@@ -68,7 +68,7 @@ class TextRule:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What every data set of texts lets the config say of tokens; see `TextRule`."""
+    """The settings of tokens that every data set of texts has; see `TextRule`."""
 
     tokenizer: str = "words"
     max_length: Annotated[int, Field(ge=2, le=4096)] = 128

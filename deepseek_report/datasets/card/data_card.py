@@ -121,7 +121,7 @@ class DataFacts:
 
     @property
     def text_facts(self) -> TextFacts:
-        """What is known of the texts; only texts are asked for it."""
+        """What is known of the texts; TypeError where the data are none."""
         if self.texts is None:
             raise TypeError("these data are not texts")
         return self.texts

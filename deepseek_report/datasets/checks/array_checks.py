@@ -1,4 +1,4 @@
-"""What is wrong with images and series, told of all their columns together."""
+"""What is wrong with images and series, in one issue for all of their columns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deepseek_report.tasks import task_of
 
 
 def near_leak(facts: DataFacts) -> list[DataIssue]:
-    """Pixels or steps of which each alone decides the label, told once."""
+    """Pixels or steps that each give the label away alone, in one issue."""
     decides = task_of(facts.schema.target).decides
     leaks = near_leaks(facts) if decides else leaks_of_number(facts)
     if not leaks:

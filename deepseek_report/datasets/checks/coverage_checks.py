@@ -1,4 +1,4 @@
-"""What data of any kind cannot speak for: rare classes, small groups, what nobody declared."""
+"""What data of any kind do not cover: rare classes, small groups, what nobody declared."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _small_by_size(attribute: Attribute, level: str, n: int) -> DataIssue | None
 
 
 def population_limits(facts: DataFacts) -> list[DataIssue]:
-    """What the data can't speak for, and what the config does not say about them."""
+    """What the data do not cover, and what the config does not say about them."""
     description = facts.description
     issues = []
     if description.limits:

@@ -1,4 +1,4 @@
-"""What is wrong with a table, found from the data: each check gives issues a reader must know."""
+"""What is wrong with a table: each check gives the issues that it finds in the data."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from deepseek_report.datasets.checks.number_leaks import leaks_of_number
 from deepseek_report.tasks import task_of
 
 RARE = 20
-#: So many leaks, and so many constant features, are told one by one.
+#: Up to so many leaks, and so many constant features, are listed one by one.
 MOST_LEAKS = 5
 
 
 def duplicates_across_parts(facts: DataFacts) -> list[DataIssue]:
-    """Rows that the model is measured on and has seen, or nearly so."""
+    """Rows that the model is tested on although it has seen the same inputs."""
     if not facts.n_shared:
         return []
     n = len(facts.parts["validation"]) + len(facts.parts["test"])
@@ -57,7 +57,7 @@ def _leak_issue(leak: Leak) -> DataIssue:
 
 
 def _further_leaks(leaks: list[Leak]) -> list[DataIssue]:
-    """One issue for all that are not told one by one."""
+    """One issue for all that are not listed one by one."""
     if not leaks:
         return []
     names = [leak.feature for leak in leaks]

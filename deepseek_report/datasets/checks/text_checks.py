@@ -19,7 +19,7 @@ SAME_INPUTS = 0.02
 
 
 def copies_across_parts(facts: DataFacts) -> list[DataIssue]:
-    """Texts that the model is measured on and has read, word for word or nearly so."""
+    """Texts that the model is tested on although it has read them, word for word or nearly so."""
     if not facts.n_shared:
         return []
     n = _measured(facts)

@@ -64,7 +64,7 @@ def from_cache(cls: type[_File], plugin: Any, kept: Fetched, published: Mapping[
 
 
 def check_frame(frame: pd.DataFrame, where: str, limits: ReadLimits) -> None:
-    """Refuse a table that would be refused from the cache.
+    """Refuse a table that could not be read from the cache again.
 
     Raises
     ------

@@ -100,7 +100,7 @@ class HoldsRows(GivenInPython):
 class GivenTable(HoldsRows, DeclaredTable):
     """A table that was given in Python (`deepseek_report.report`).
 
-    The fields, among them `target`, are those of `HoldsRows` and of `declared.DeclaredTable`.
+    The fields, among them `target`, are those of `HoldsRows` and of `DeclaredTable`.
     """
 
     # --- before loading ---------------------------------------------------------------------------

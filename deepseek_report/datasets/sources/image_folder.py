@@ -45,7 +45,7 @@ class ImageFolder(DescribedArrays):
     path : the folder; or a CSV or Parquet file with a column of paths.
     root : folder that these paths are taken from and must stay in; None is that of the table.
     image_column, target : columns of that table; several targets are several labels.
-    groups, compare_by : columns of that table, see `described.DescribedArrays`. entity : column
+    groups, compare_by : columns of that table, see `DescribedArrays`. entity : column
         that names what several images are of (a patient, a piece); images of one entity never
         fall in different parts.
     masks : folder with black and white images of the same relative paths, whose white pixels are
@@ -53,7 +53,7 @@ class ImageFolder(DescribedArrays):
     bounds : how much there may be, see `limits.ReadLimits`.
     size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
         the squares that are explained as one.
-    All other fields are those of `described.DescribedArrays`.
+    All other fields are those of `DescribedArrays`.
     """
 
     path: str | None = None

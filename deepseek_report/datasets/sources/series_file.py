@@ -48,7 +48,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
     a number or a date. values : columns that were recorded, None for all that have no other role.
     units : {column: unit}. target : column to predict, the same in all rows of a series; several
     are several labels.
-    groups, compare_by : see `described.DescribedArrays`; the same in all rows of a series.
+    groups, compare_by : see `DescribedArrays`; the same in all rows of a series.
     entity : column that names what several series are of (a machine, a patient), which never falls
     in several parts.
     irregular : moments that are not evenly spaced are an error, or are "resampled" to the usual
@@ -57,7 +57,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
     most_steps : longer series lose their end. window : steps of a channel explained as one.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
     bounds : how much the file may hold, see `limits.ReadLimits`.
-    All other fields are those of `described.DescribedArrays`.
+    All other fields are those of `DescribedArrays`.
     """
 
     path: str | None = None

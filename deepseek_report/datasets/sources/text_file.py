@@ -66,7 +66,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
     bounds : how much the file may hold, see `limits.ReadLimits`.
     The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
-    `declared.Declared`; what happens to texts that say the same (`duplicates`) stands at
+    `TableDeclarations`; what happens to texts that say the same (`duplicates`) stands at
     `texts.assemble_texts`.
     """
 
@@ -113,7 +113,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
         return self.digest(sha256_file(self._existing()))
 
     def target_problems(self) -> list[str]:
-        """What the config says of the target that cannot be meant together."""
+        """Settings of the target that contradict one another."""
         if self.label_separator is None:
             return super().target_problems()
         return config_problems(

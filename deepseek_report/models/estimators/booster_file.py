@@ -61,7 +61,7 @@ class LoadedBooster(BaseEstimator):  # type: ignore[misc]  # untyped library
         return int(self.booster.num_features())
 
     def _raw(self, table: Any) -> Floats:
-        """(instance, …) what the booster says: probabilities, or margins, or the number."""
+        """(instance, …) what the booster gives: probabilities, margins, or the number."""
         if self.library == "lightgbm":
             return np.asarray(self.booster.predict(table, num_threads=1), dtype=np.float64)
         import xgboost

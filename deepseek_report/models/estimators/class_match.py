@@ -10,7 +10,7 @@ import numpy as np
 from deepseek_report.artifacts.schema import Target
 from deepseek_report.errors import ConfigError
 
-#: Words for a label that is not given, and that is: 0 in one file is `no` in another.
+#: Words for no and for yes: what is 0 in one file is `no` in another.
 _FALSE, _TRUE = {"0", "no", "false"}, {"1", "yes", "true"}
 
 

@@ -150,7 +150,7 @@ class Fitted:
 class EstimatorClassifier:
     """Evaluates a fitted estimator on original features; `calls` counts the rows.
 
-    The logits are the logs of the probabilities, so that their softmax is what the estimator said.
+    The logits are the logs of the probabilities, so that their softmax is what the estimator gave.
     """
 
     def __init__(

@@ -2,7 +2,8 @@
 
 Estimators have no form of storage that is safe, whole and the same byte for byte: pickles run code,
 and skops files differ from one writing to the next. Fitting is repeatable, so the folder keeps what
-a fitted estimator said of some training rows, and one that is fitted again must say the same.
+a fitted estimator predicted for some training rows, and one that is fitted again must predict the
+same.
 """
 
 from __future__ import annotations

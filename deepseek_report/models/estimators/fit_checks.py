@@ -22,7 +22,7 @@ _TRIED = 3
 
 
 def fit_problems(fitted: Fitted, train: Split, *, declared: bool) -> list[str]:
-    """Every reason why a fitted estimator cannot be asked about these data.
+    """Every reason why a fitted estimator does not fit these data.
 
     Parameters
     ----------

@@ -27,8 +27,8 @@ _HEADS = ("num_attention_heads", "n_head", "n_heads", "encoder_attention_heads")
 class Pretrained(ModulePlugin, PretrainedSettings):
     """A model of transformers from a checkpoint: a folder, or an id of the hub.
 
-    checkpoint, revision : what `artifacts.checkpoint.locate` takes. train : "head" keeps the
-    encoder as it is and trains what reads it; "lora" trains adapters beside it as well; "full"
+    checkpoint, revision : see `storage.checkpoint.locate`. train : "head" keeps the encoder as it
+    is and trains what reads it; "lora" trains adapters beside it as well; "full"
     trains everything; "none" only explains. pool : "model" reads as the checkpoint's architecture
     does; "mean" reads the mean of all tokens by a linear layer of ours. lora_rank, lora_alpha,
     lora_dropout : of the adapters.

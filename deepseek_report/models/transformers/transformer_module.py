@@ -141,7 +141,7 @@ class TransformerModule(nn.Module):
         return self.readout.view(done.outputs), traces
 
     def forward_with_balance(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs, and how unevenly the experts are used (see `inside.imbalance`; 0 without)."""
+        """Outputs, and how unevenly the experts are used (see `imbalance`; 0 without)."""
         if self.features is not None:
             outputs = self._read(self.features.of(inputs, self._pooled_row))
             return outputs, outputs.new_zeros(())
