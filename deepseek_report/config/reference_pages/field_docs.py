@@ -165,15 +165,18 @@ def docstring_entries(text: str, fields: Iterable[str]) -> dict[str, str]:
 
 
 def _entries(text: str) -> Iterator[str]:
-    """The entries of a docstring, each on one line; what follows is indented."""
+    """The entries of a docstring, each on one line: up to the next entry or a blank line.
+
+    A line that ends in a comma goes on with the next one, even where that begins with a name.
+    """
     entry: list[str] = []
     for line in [*text.splitlines(), ""]:
-        if entry and line.startswith(" "):
-            entry.append(line.strip())
-            continue
-        if entry:
+        begins = _ENTRY.match(line) and not (entry and entry[-1].endswith(","))
+        if entry and (begins or not line.strip()):
             yield " ".join(entry)
-        entry = [line] if _ENTRY.match(line) else []
+            entry = []
+        if begins or entry:
+            entry.append(line.strip())
 
 
 def yaml_comments(text: str) -> dict[str, str]:

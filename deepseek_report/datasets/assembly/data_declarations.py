@@ -52,6 +52,7 @@ class OwnDataDeclarations(Shares, Bounds):
         probability is explained. labels_are_decisions : the label is a decision, not an outcome.
     max_classes : the most classes of a target; a number of more different values is predicted as
         a number where the task is "auto".
+
     The other fields are those of `Description`, `shares.Shares` and `file_form.Bounds`.
     """
 

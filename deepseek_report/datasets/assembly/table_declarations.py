@@ -27,6 +27,7 @@ class TableDeclarations(OwnDataDeclarations):
     sensitive : columns to compare groups of people by. compare_by : columns that cut the data into
         parts that are no groups of people, such as a site or a topic.
     columns : what is known about single columns, see `ColumnDeclaration`.
+
     The other fields are those of `OwnDataDeclarations`.
     """
 

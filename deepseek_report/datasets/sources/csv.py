@@ -34,6 +34,7 @@ class TableFile(DeclaredTable, WrittenFile):
     separator, encoding, decimal, missing_values, sheet : how the file is written, see
         `file_form.FileForm`; empty cells and the usual marks such as `NA` are missing in any case.
     bounds : how much the file may hold, see `limits.ReadLimits`.
+
     The other fields, among them `target` and `task`, are those of `DeclaredTable`.
     """
 

@@ -42,6 +42,7 @@ class HuggingFaceText(TextFile):
         training, validation and test part are drawn anew from these rows.
     revision : branch, tag or commit; a commit makes the report repeatable. cache : folder for what
         was fetched; None is that of the package `datasets` (HF_HOME).
+
     `path` is set from these. All other fields are those of `text_file.TextFile`; classes that the
     hub stores as numbers get their names.
     """

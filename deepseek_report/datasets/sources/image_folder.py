@@ -53,6 +53,7 @@ class ImageFolder(DescribedArrays):
     bounds : how much there may be, see `limits.ReadLimits`.
     size, colour, patch : side in pixels to which images are scaled, colour or grey, and side of
         the squares that are explained as one.
+
     All other fields are those of `DescribedArrays`.
     """
 

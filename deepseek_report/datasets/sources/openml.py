@@ -39,6 +39,7 @@ class OpenML(DeclaredTable):
     cache : folder for what was fetched; None is scikit-learn's (SCIKIT_LEARN_DATA, or
         `scikit_learn_data` in the home folder). retries : how often a failed fetch is repeated.
     target : the column to predict; None is the one that OpenML names.
+
     All other fields are those of `DeclaredTable`.
     """
 

@@ -57,6 +57,7 @@ class SeriesFile(DescribedArrays, WrittenFile):
     most_steps : longer series lose their end. window : steps of a channel explained as one.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
     bounds : how much the file may hold, see `limits.ReadLimits`.
+
     All other fields are those of `DescribedArrays`.
     """
 

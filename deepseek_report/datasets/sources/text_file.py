@@ -65,6 +65,7 @@ class TextFile(TableDeclarations, Tokens, WrittenFile):
     tokenizer, max_length, vocabulary, hide : see `texts.TextRule`.
     separator, encoding, decimal, missing_values, sheet : see `file_form.FileForm`.
     bounds : how much the file may hold, see `limits.ReadLimits`.
+
     The other fields, among them `target`, `task`, `sensitive` and `compare_by`, are those of
     `TableDeclarations`; what happens to texts that say the same (`duplicates`) stands at
     `texts.assemble_texts`.

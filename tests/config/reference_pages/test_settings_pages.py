@@ -11,7 +11,12 @@ import pytest
 from pydantic import Field
 
 from deepseek_report.artifacts.storage.shipped import shipped
-from deepseek_report.config.reference_pages.field_docs import field_docs, type_words, yaml_comments
+from deepseek_report.config.reference_pages.field_docs import (
+    docstring_entries,
+    field_docs,
+    type_words,
+    yaml_comments,
+)
 from deepseek_report.config.reference_pages.settings_pages import pages, stale
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings"
@@ -92,3 +97,10 @@ def test_a_field_has_its_type_default_and_meaning() -> None:
 
 def test_alternatives_are_joined_by_or() -> None:
     assert type_words(str | list[str] | None) == "text or list of: text or null"
+
+
+def test_a_meaning_goes_on_to_the_next_field_or_a_blank_line() -> None:
+    text = "low, high : ends of it,\nin its unit; step,\nwidth : sizes\nof a bin.\n\nMore prose."
+    ends, sizes = "ends of it, in its unit", "sizes of a bin."
+    meanings = docstring_entries(text, ["low", "high", "step", "width"])
+    assert meanings == {"low": ends, "high": ends, "step": sizes, "width": sizes}
