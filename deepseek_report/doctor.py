@@ -26,16 +26,16 @@ class Examined:
 
     name: str
     state: State
-    found: str
+    detail: str
     cost: str = ""
 
 
 def examine() -> list[Examined]:
     """Everything that decides whether an experiment can run and what a report can look like."""
-    found = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
-    found.extend(_libraries())
-    found.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
-    return found
+    examined = [Examined("deepseek-report", "ok", f"{__version__} on Python {_python()}")]
+    examined.extend(_libraries())
+    examined.extend([_pandoc(), _quarto(), _converter(), _fonts(), _device(), _memory()])
+    return examined
 
 
 def _python() -> str:
@@ -104,15 +104,15 @@ def _version(program: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    said = done.stdout.strip().splitlines()
-    return said[0] if done.returncode == 0 and said else None
+    lines = done.stdout.strip().splitlines()
+    return lines[0] if done.returncode == 0 and lines else None
 
 
 def _fonts() -> Examined:
     font = chinese_font()
     if font.is_file():
-        found = "Libertinus Serif, DejaVu Sans and, for Chinese, Report Han Sans; all come along"
-        return Examined("fonts of PDF", "ok", found)
+        detail = "Libertinus Serif, DejaVu Sans and, for Chinese, Report Han Sans; all come along"
+        return Examined("fonts of PDF", "ok", detail)
     todo = "Chinese in a PDF shows as boxes; install deepseek-report again. HTML is not concerned"
     return Examined("fonts of PDF", "optional", f"{font.name} is missing", todo)
 

@@ -44,9 +44,9 @@ def command(arguments: list[str]) -> int:
 
 
 def _age(text: str) -> dt.timedelta:
-    found = _AGE.fullmatch(text)
-    if found is None:
+    match = _AGE.fullmatch(text)
+    if match is None:
         where = f"command line, --older-than {text}"
         allowed = "a number of hours, days or weeks, such as 12h, 30d, 4w"
         raise ConfigProblems([Problem(where, "this is no age", allowed)])
-    return dt.timedelta(hours=int(found[1]) * _HOURS[found[2]])
+    return dt.timedelta(hours=int(match[1]) * _HOURS[match[2]])

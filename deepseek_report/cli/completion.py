@@ -76,9 +76,9 @@ def command(arguments: list[str]) -> int:
 def _answer(line: str) -> int:
     """Nothing is the answer where the configuration is broken: a Tab shows no error."""
     try:
-        found = candidates(line)
+        answers = candidates(line)
     except (DeepseekReportError, OSError, ValueError, AttributeError, TypeError, yaml.YAMLError):
         return 0
-    for one in found:
-        print(one)
+    for answer in answers:
+        print(answer)
     return 0

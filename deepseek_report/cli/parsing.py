@@ -58,8 +58,8 @@ def make_parser(command: str, *, overrides: bool) -> argparse.ArgumentParser:
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """The option by which a person, and no file, says which packages may be loaded."""
-    said = "a package whose classes a config or a run may name in _target_; may be repeated"
-    parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=said)
+    help_trust = "a package whose classes a config or a run may name in _target_; may be repeated"
+    parser.add_argument("--trust", action="append", default=[], metavar="PKG", help=help_trust)
 
 
 def _override(text: str) -> str:

@@ -67,9 +67,9 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         for key, reason in _refused(experiment, group):
             if composed.origin(group, key) == "command line":
                 todo = f"leave {key} out, or choose another model or dataset"
-                told = wording().say(reason)
-                found = told if key in told else f"{key}: {told}"
-                problems.append(Problem(_named(composed, group), found, todo=todo))
+                sentence = wording().say(reason)
+                fault = sentence if key in sentence else f"{key}: {sentence}"
+                problems.append(Problem(_named(composed, group), fault, todo=todo))
             else:
                 refused.append(Refusal(ArtifactId.of(_ARTIFACT[group], key), reason))
             del multiple[group][key]
@@ -79,8 +79,8 @@ def apply(experiment: Experiment, composed: Composed) -> tuple[Experiment, list[
         problems.extend(_unmet_needs(kept, composed, group, refused))
     undrawable = list(_undrawable(kept, refused))
     refused.extend(undrawable)
-    for one in undrawable:
-        del multiple["visualizations"][ArtifactId(one.artifact).name]
+    for refusal in undrawable:
+        del multiple["visualizations"][ArtifactId(refusal.artifact).name]
     problems.extend(_homeless(kept, composed))
     problems.extend(threshold_checks.measured(kept, composed, refused))
     problems.extend(_decision(kept, composed))
@@ -115,9 +115,9 @@ def _without_private(experiment: Experiment) -> tuple[Experiment, list[Refusal]]
 def _named_cases(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Cases that are named for pages which the level of privacy does not allow."""
     if experiment.privacy.level == "aggregate" and experiment.privacy.named:
-        found = "report.cases names cases, and report.privacy is aggregate, which shows none"
+        fault = "report.cases names cases, and report.privacy is aggregate, which shows none"
         todo = "set report.privacy=cases, or leave report.cases empty"
-        yield Problem(locate(composed, ("report", "cases")), found, todo=todo)
+        yield Problem(locate(composed, ("report", "cases")), fault, todo=todo)
 
 
 def _named(composed: Composed, group: str) -> str:
@@ -129,12 +129,12 @@ def _paths(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """Folders that cannot be written, which a run would notice only after its work."""
     for name, text in dataclasses.asdict(experiment.settings.paths).items():
         path = Path(text).absolute()
-        there = next(one for one in (path, *path.parents) if one.exists())
+        existing = next(place for place in (path, *path.parents) if place.exists())
         where, todo = locate(composed, ("paths", name)), f"set paths.{name}=… to another folder"
-        if not there.is_dir():
-            yield Problem(where, f"{there} is a file", "a folder", todo)
-        elif not os.access(there, os.W_OK | os.X_OK):
-            yield Problem(where, f"{there} cannot be written", "a folder of your own", todo)
+        if not existing.is_dir():
+            yield Problem(where, f"{existing} is a file", "a folder", todo)
+        elif not os.access(existing, os.W_OK | os.X_OK):
+            yield Problem(where, f"{existing} cannot be written", "a folder of your own", todo)
 
 
 def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
@@ -142,20 +142,20 @@ def _device(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     device = experiment.settings.device
     if device == "auto" or has_device(device):
         return
-    there = ["auto", *(kind for kind in ("cpu", "cuda", "mps") if has_device(kind))]
-    found = f"torch finds no {device} device on this machine"
+    devices = ["auto", *(kind for kind in ("cpu", "cuda", "mps") if has_device(kind))]
+    fault = f"torch finds no {device} device on this machine"
     todo = "device=auto takes a GPU where there is one; `deepseek-report doctor` says what is there"
-    yield Problem(locate(composed, ("device",)), found, choices(there), todo)
+    yield Problem(locate(composed, ("device",)), fault, choices(devices), todo)
 
 
 def _language(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     """A report is written in a language that has a catalogue, or not at all."""
-    language, there = experiment.single["report"].language, languages()
-    if language not in there:
-        found = f'there are no texts in the language "{language}"'
+    language, known = experiment.single["report"].language, languages()
+    if language not in known:
+        fault = f'there are no texts in the language "{language}"'
         where = locate(composed, ("report", "language"))
-        todo = nearest(language, there) or f"set report.language={there[0]}"
-        yield Problem(where, found, choices(there), todo)
+        todo = nearest(language, known) or f"set report.language={known[0]}"
+        yield Problem(where, fault, choices(known), todo)
 
 
 def _dataset_problems(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
@@ -233,8 +233,8 @@ def _misfit(plugin: Any, nature: DataTraits) -> Message | None:
 def _unfit_model(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
     model = experiment.single["model"]
     if reason := _unfit(model, nature_of(experiment)):
-        found = f"{name_of(model)}: {wording().say(reason)}"
-        yield Problem(locate(composed, ("model",)), found, todo="choose another model or dataset")
+        fault = f"{name_of(model)}: {wording().say(reason)}"
+        yield Problem(locate(composed, ("model",)), fault, todo="choose another model or dataset")
     elif problem := _other_tokens(experiment, composed):
         yield problem
 
@@ -246,9 +246,9 @@ def _other_tokens(experiment: Experiment, composed: Composed) -> Problem | None:
     cut_by = dataset.tokenizer if isinstance(dataset, CutsIntoTokens) else checkpoint
     if checkpoint is None or cut_by == checkpoint:
         return None
-    found = f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone'
+    fault = f'the texts are cut into "{cut_by}", and the checkpoint reads its own tokens alone'
     todo = "set dataset.tokenizer=${model.checkpoint} (in quotes on the command line)"
-    return Problem(locate(composed, ("dataset", "tokenizer")), found, todo=todo)
+    return Problem(locate(composed, ("dataset", "tokenizer")), fault, todo=todo)
 
 
 def _refused(experiment: Experiment, group: str) -> Iterator[tuple[str, Text]]:
@@ -307,19 +307,19 @@ def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
 def _unmet_needs(
     experiment: Experiment, composed: Composed, group: str, refused: list[Refusal]
 ) -> Iterator[Problem]:
-    reasons = {one.artifact: one.reason for one in refused}
+    reasons = {refusal.artifact: refusal.reason for refusal in refused}
     for key, plugin in experiment.multiple[group].items():
         if composed.origin(group, key) != "command line":
             continue
         for need in _lacking(experiment, plugin):
             if need.kind == "measures" and need not in reasons:
-                found = f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"'
+                fault = f'{group.removesuffix("s")} "{key}" needs metric "{need.rest}"'
                 todo = f"add {need.rest} to metrics=[…]"
-                yield Problem(_named(composed, group), found, todo=todo)
+                yield Problem(_named(composed, group), fault, todo=todo)
 
 
 def _undrawable(experiment: Experiment, refused: list[Refusal]) -> Iterator[Refusal]:
-    reasons = {one.artifact: one.reason for one in refused}
+    reasons = {refusal.artifact: refusal.reason for refusal in refused}
     model = experiment.single["model"]
     for key, plugin in experiment.multiple["visualizations"].items():
         if unfit := _misfit(plugin, nature_of(experiment)):
@@ -338,14 +338,14 @@ def _homeless(experiment: Experiment, composed: Composed) -> Iterator[Problem]:
         section = traits_of(plugin, PicturePart).section
         if section in known:
             continue
-        found = f'picture "{key}" belongs to the section "{section}", which does not exist'
+        fault = f'picture "{key}" belongs to the section "{section}", which does not exist'
         if section is None:
-            found = f'picture "{key}" does not say which section shows it'
+            fault = f'picture "{key}" does not say which section shows it'
         todo = (
             nearest(str(section), known)
             or f'write section: ClassVar[str] = "…" in {type(plugin).__name__}'
         )
-        yield Problem(_named(composed, "visualizations"), found, choices(known), todo)
+        yield Problem(_named(composed, "visualizations"), fault, choices(known), todo)
 
 
 def _decision(experiment: Experiment, composed: Composed) -> Iterator[Problem]:

@@ -91,8 +91,8 @@ class Sets:
         file = self.files[name]
         content = read_yaml(file)
         if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
-            found = f"the set {name} is no list of names"
-            raise ConfigProblems([Problem(shown(file), found, "a list, such as `- shap`")])
+            fault = f"the set {name} is no list of names"
+            raise ConfigProblems([Problem(shown(file), fault, "a list, such as `- shap`")])
         known = [*self.parts, *self.names]
         problems = [
             unknown(line_with([file], [bare_name(word)]) or shown(file), word, self.group, known)
@@ -213,8 +213,8 @@ def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
 def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem]:
     for name in sorted({*parts, ALL} & {*files}):
         what = "the set of all parts" if name == ALL else "a part of its group"
-        found = f"{name} is already the name of {what}"
-        yield Problem(shown(files[name]), found, todo="give one of them another name")
+        fault = f"{name} is already the name of {what}"
+        yield Problem(shown(files[name]), fault, todo="give one of them another name")
 
 
 def describe_set(sets: Sets, name: str) -> str:
@@ -226,5 +226,5 @@ def describe_set(sets: Sets, name: str) -> str:
     try:
         count = len(sets.members(name))
     except ConfigProblems as error:
-        return f"cannot be used: {error.problems[0].where}: {error.problems[0].found}"
+        return f"cannot be used: {error.problems[0].where}: {error.problems[0].fault}"
     return f"{head} ({count})".lstrip()

@@ -60,7 +60,7 @@ class Finished:
 
     @property
     def failures(self) -> list[dict[str, str]]:
-        return [one for one in self.record["problems"] if one["kind"] == "failed"]
+        return [problem for problem in self.record["problems"] if problem["kind"] == "failed"]
 
     @property
     def exit_code(self) -> int:
@@ -70,7 +70,9 @@ class Finished:
         """
         if self.failures:
             return 1
-        failed = {"not met", "not measured"} & {one["outcome"] for one in self.record["thresholds"]}
+        failed = {"not met", "not measured"} & {
+            threshold["outcome"] for threshold in self.record["thresholds"]
+        }
         return 3 if self.record["config"]["report"]["fail_on"] and failed else 0
 
 
@@ -98,7 +100,7 @@ def run_experiment(
     device = "cpu" if everything_there else pick_device(experiment.settings.device)
     execution = execute(experiment, stages, store, device, reporter)
     if execution.failures:
-        identity = incomplete_id(identity, [one.stage for one in execution.failures])
+        identity = incomplete_id(identity, [outcome.stage for outcome in execution.failures])
         folder = folder.with_name(identity)
     names = {"run_id": identity, "command": _command(experiment, overrides, config_dir)}
     reporter.started("report")
@@ -115,9 +117,9 @@ def _command(
     experiment: Experiment, overrides: Sequence[str], config_dir: str | None
 ) -> dict[str, Any]:
     """How to repeat the run; no command line can, where its objects were given in Python."""
-    told = told_overrides(overrides, experiment.privacy)
+    disclosed = told_overrides(overrides, experiment.privacy)
     command = PortablePaths(experiment.raw, Path.cwd()).command(
-        told, config_dir, experiment.trusted
+        disclosed, config_dir, experiment.trusted
     )
     return {**command, "program": [CALL], "overrides": []} if experiment.is_given else command
 
@@ -143,7 +145,9 @@ def _write(
         pages=[folder / page.relative_to(work) for page in written.pages],
         record=concluded_record(folder),
         verdicts=written.verdicts,
-        details={one.stage: one.details for one in execution.failures if one.details},
+        details={
+            outcome.stage: outcome.details for outcome in execution.failures if outcome.details
+        },
         run_digest=written.run_digest,
         document_digest=written.document_digest,
         kept=[*kept, *written.kept],
@@ -165,14 +169,18 @@ def _whole(folder: Path) -> Finished | None:
     A folder that cannot be read is none: the run makes it again.
     """
     try:
-        found = verify(folder, recompute=False)
+        verified = verify(folder, recompute=False)
         documents = load_json(folder / DOCUMENTS_MANIFEST)
         record = concluded_record(folder)
     except DeepseekReportError:
         return None
-    if found.problems or found.notes or documents.get("writing") != writing_key(record["config"]):
+    if (
+        verified.problems
+        or verified.notes
+        or documents.get("writing") != writing_key(record["config"])
+    ):
         return None
-    if any(one["kind"] == "failed" for one in record["problems"]):
+    if any(problem["kind"] == "failed" for problem in record["problems"]):
         return None
     pages = [folder / f"report.{name}" for name in record["config"]["report"]["formats"]]
     if not all(page.is_file() for page in pages):
@@ -182,8 +190,8 @@ def _whole(folder: Path) -> Finished | None:
         pages,
         record,
         from_store=True,
-        run_digest=found.run_digest,
-        document_digest=found.document_digest,
+        run_digest=verified.run_digest,
+        document_digest=verified.document_digest,
     )
 
 

@@ -44,7 +44,7 @@ def choose_cases(
     Cases with at most `instances` positions, the chosen cases among them.
     """
     roles = _roles(predictions, schema)
-    roles |= {f"{NAMED}{number}": int(one) for number, one in enumerate(named, start=1)}
+    roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
     sample = _stratified(_strata(predictions, schema), instances, seed)
     rest = sample[~np.isin(sample, chosen)]
@@ -57,8 +57,8 @@ def _roles(predictions: Predictions, schema: Schema) -> dict[str, int]:
     """{role: position in the test part}; no instance has two roles where there are enough."""
     roles: dict[str, int] = {}
     task = task_of(schema.target)
-    told = _of_classes(predictions) if task.decides else _of_number(predictions)
-    for role, preference in told.items():
+    preferences = _of_classes(predictions) if task.decides else _of_number(predictions)
+    for role, preference in preferences.items():
         _assign(roles, role, preference)
     extent = _certainty(predictions) if task.decides else task.loss.of(predictions)
     typical = -np.abs(extent - np.median(extent))
@@ -91,7 +91,7 @@ def _about_explained(predictions: Predictions) -> Floats:
         return np.zeros(len(predictions.labels))
     named = (predictions.labels, predictions.decisions)
     return np.asarray(
-        np.any([one == predictions.explained for one in named], axis=0).astype(np.float64)
+        np.any([classes == predictions.explained for classes in named], axis=0).astype(np.float64)
     )
 
 

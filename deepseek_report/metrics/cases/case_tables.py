@@ -39,11 +39,11 @@ MOST_COLUMNS = 64
 def input_rows(case: int, row: Array, typical: Array, schema: Schema) -> list[Row]:
     """(case, feature, label, display, typical) for every feature, word, patch or window."""
     kind = kind_of(schema)
-    there = kind.present(row[None])[0]
+    present = kind.present(row[None])[0]
     return [
         (case, name, label, kind.display(row, player), kind.display_typical(typical, player))
         for player, (name, label) in enumerate(_named(schema))
-        if there[player]
+        if present[player]
     ]
 
 
@@ -95,9 +95,9 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
     schema, train = dataset.schema, dataset.train
     kind = kind_of(schema)
     apart = kind.distances(rows, train.inputs)
-    nearest = np.stack([np.argsort(one, kind="stable")[:most] for one in apart])
-    asked = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
-    scores = asked.reshape(nearest.shape)
+    nearest = np.stack([np.argsort(distances, kind="stable")[:most] for distances in apart])
+    outputs = classifier.probabilities(train.inputs[nearest.ravel()])[:, schema.target.explained]
+    scores = outputs.reshape(nearest.shape)
     return [
         (
             case,
@@ -105,7 +105,7 @@ def neighbour_rows(rows: Array, dataset: Dataset, classifier: Classifier, most: 
             int(train.instance_ids[i]),
             float(apart[case][i]),
             _truth(schema.target, train.labels[i]),
-            *_said(schema.target, float(scores[case, rank])),
+            *_probability_or_number(schema.target, float(scores[case, rank])),
             kind.display_row(train.inputs[i]),
         )
         for case in range(len(rows))
@@ -118,7 +118,7 @@ def _truth(target: Target, label: float) -> str:
     return task_of(target).display(target, label)
 
 
-def _said(target: Target, output: float) -> tuple[float, float]:
+def _probability_or_number(target: Target, output: float) -> tuple[float, float]:
     """(probability, number), of which the model gives one."""
     return (output, float("nan")) if task_of(target).decides else (float("nan"), output)
 
@@ -128,7 +128,7 @@ def counterfactual_rows(
 ) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per changed feature."""
     after = float(change.probabilities[schema.target.explained])
-    if not change.found:
+    if not change.changes:
         plural = "s" if most > 1 else ""
         return [(case, f"none within {most} feature{plural}", "", "", "", "", float("nan"))]
     return [
@@ -184,14 +184,14 @@ class SharedErrors:
 
     def rows(self, case: int, row: Array) -> list[Row]:
         """(case, slice, n, error_rate, rest_error_rate), significant after Holm's correction."""
-        found = list(self._slices(row))
-        adjusted = holm([p for *_, p in found])
+        slices = list(self._slices(row))
+        adjusted = holm([p for *_, p in slices])
         kept: list[Row] = [
             (case, label, n, rate, rest)
-            for (label, n, rate, rest, _), p in zip(found, adjusted, strict=True)
+            for (label, n, rate, rest, _), p in zip(slices, adjusted, strict=True)
             if rate > rest and p < 0.05
         ]
-        return sorted(kept, key=lambda one: one[4] - one[3])[:_MOST_SLICES]
+        return sorted(kept, key=lambda entry: entry[4] - entry[3])[:_MOST_SLICES]
 
     def _slices(self, row: Array) -> Iterator[tuple[str, int, float, float, float]]:
         for j in self.columns:

@@ -185,7 +185,11 @@ class CasePages(ExplanationMetric):
         each = list(enumerate(inputs))
         return {
             "inputs": pages.frame(
-                [one for case, row in each for one in pages.input_rows(case, row, typical, schema)],
+                [
+                    entry
+                    for case, row in each
+                    for entry in pages.input_rows(case, row, typical, schema)
+                ],
                 "case feature label display typical",
             ),
             "neighbours": pages.frame(
@@ -207,7 +211,7 @@ class CasePages(ExplanationMetric):
         if not task_of(context.dataset.schema.target).decides:
             return []
         shared = pages.SharedErrors(context.dataset, context.validation_predictions)
-        return [one for case, row in enumerate(inputs) for one in shared.rows(case, row)]
+        return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
 
     def _changes(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
@@ -234,8 +238,8 @@ class CasePages(ExplanationMetric):
         context.progress.start("smallest maskings", len(inputs))
         rows: list[pages.Row] = []
         for case, row in enumerate(inputs):
-            found = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
-            rows += masking_rows(case, row, found, schema, self.mask_at_most)
+            masking = smallest_masking(context.classifier, row, train, rule, self.mask_at_most)
+            rows += masking_rows(case, row, masking, schema, self.mask_at_most)
             context.progress.advance()
         return rows
 
@@ -270,7 +274,7 @@ def _notes(schema: Schema) -> tuple[Text, ...]:
 def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pages.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
-    said = _class_said if task_of(schema.target).decides else _number_said
+    cells_of = _class_cells if task_of(schema.target).decides else _number_cells
     return [
         (
             case,
@@ -278,13 +282,13 @@ def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pa
             role_label(role, schema),
             int(context.predictions.instance_ids[p]),
             context.cases.roles[role],
-            *said(context.predictions, schema.target, int(p)),
+            *cells_of(context.predictions, schema.target, int(p)),
         )
         for case, (role, p) in enumerate(zip(context.cases.roles, positions, strict=True))
     ]
 
 
-def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+def _class_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
     return (
         target.classes[predictions.labels[p]],
         target.classes[predictions.decisions[p]],
@@ -296,7 +300,7 @@ def _class_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
     )
 
 
-def _number_said(predictions: Predictions, target: Target, p: int) -> pages.Row:
+def _number_cells(predictions: Predictions, target: Target, p: int) -> pages.Row:
     value, error = float(predictions.values[p]), float(predictions.errors[p])
     nothing = float("nan")
     label = quantity(float(predictions.labels[p]), target.unit)
@@ -312,5 +316,5 @@ def role_label(role: str, schema: Schema) -> str:
             return "Nearest to another class"
         return ROLE_LABELS.get(role, role.replace("_", " "))
     _, name, level = role.split(":", 2)
-    labels = {one.name: one.label for one in schema.attributes}
+    labels = {attribute.name: attribute.label for attribute in schema.attributes}
     return f"{labels.get(name, name)}: {level}"

@@ -38,10 +38,6 @@ class Counterfactual:
     changes: Changes
     probabilities: Array
 
-    @property
-    def found(self) -> bool:
-        return bool(self.changes)
-
 
 @dataclass(frozen=True)
 class DecisionRule:
@@ -104,7 +100,7 @@ class Search:
         """The smallest change of this row (feature,) that alters its decision."""
         before = self.classifier.probabilities(row[None])
         decided = int(self.rule.decisions(before)[0])
-        sets: list[Changes] = [(one,) for one in self._singles(row)]
+        sets: list[Changes] = [(change,) for change in self._singles(row)]
         singles: list[Changes] = []
         for _ in range(self.most):
             if not sets:
@@ -120,13 +116,13 @@ class Search:
         return Counterfactual((), before[0])
 
     def _nearest(self, row: Array, sets: list[Changes], altered: NDArray[np.int64]) -> Changes:
-        return min((sets[i] for i in altered), key=lambda one: self._distance(row, one))
+        return min((sets[i] for i in altered), key=lambda changes: self._distance(row, changes))
 
     def _singles(self, row: Array) -> list[Change]:
         return [(j, v) for j, values in self.values.items() for v in values if v != row[j]]
 
     def _ask(self, row: Array, sets: list[Changes]) -> Array:
-        return self.classifier.probabilities(np.stack([_apply(row, one) for one in sets]))
+        return self.classifier.probabilities(np.stack([_apply(row, changes) for changes in sets]))
 
     def _distance(self, row: Array, changes: Changes) -> float:
         return float(sum(self._moved(row, j, value) for j, value in changes))
@@ -186,20 +182,20 @@ def _varied(ranked: list[Changes]) -> list[Changes]:
     The ends are kept because a feature may matter only together with another one.
     """
     by_feature: dict[int, list[Changes]] = {}
-    for one in ranked:
-        by_feature.setdefault(one[0][0], []).append(one)
+    for single in ranked:
+        by_feature.setdefault(single[0][0], []).append(single)
     kept: set[Changes] = set()
     for several in by_feature.values():
         kept |= {*several[:_PER_FEATURE], min(several), max(several)}
-    return [one for one in ranked if one in kept]
+    return [changes for changes in ranked if changes in kept]
 
 
 def _joined(sets: list[Changes], singles: list[Changes]) -> list[Changes]:
     """Every set with one more feature changed, each combination once, in a fixed order."""
-    found: dict[Changes, None] = {}
-    for one in sets:
-        features = {feature for feature, _ in one}
+    combinations: dict[Changes, None] = {}
+    for changes in sets:
+        features = {feature for feature, _ in changes}
         for (single,) in singles:
             if single[0] not in features:
-                found[tuple(sorted((*one, single)))] = None
-    return list(found)
+                combinations[tuple(sorted((*changes, single)))] = None
+    return list(combinations)

@@ -53,7 +53,7 @@ def smallest_masking(
     reference = kind.baseline(row[None], train)[0]
 
     def ask(sets: list[tuple[int, ...]]) -> Array:
-        gone = [np.isin(schema.owners, one) for one in sets]
+        gone = [np.isin(schema.owners, players) for players in sets]
         return classifier.probabilities(np.where(np.stack(gone), reference, row))
 
     whole = ask([()])
@@ -61,11 +61,13 @@ def smallest_masking(
     left = np.flatnonzero(kind.present(row[None])[0]).tolist()
     taken: tuple[int, ...] = ()
     while left and len(taken) < most:
-        found = ask([(*taken, player) for player in left])
-        best = int(found[:, decided].argmin())
+        outputs = ask([(*taken, player) for player in left])
+        best = int(outputs[:, decided].argmin())
         taken = (*taken, left.pop(best))
-        if rule.decisions(found[best : best + 1])[0] != decided:
-            needed = _without_needless(taken, lambda one: rule.decisions(ask([one]))[0] != decided)
+        if rule.decisions(outputs[best : best + 1])[0] != decided:
+            needed = _without_needless(
+                taken, lambda players: rule.decisions(ask([players]))[0] != decided
+            )
             return Masking(needed, ask([needed])[0])
     return Masking((), whole[0])
 
@@ -75,20 +77,20 @@ def _without_needless(
 ) -> tuple[int, ...]:
     """The set less every player without which the decision is altered all the same."""
     for player in taken[:-1]:
-        fewer = tuple(one for one in taken if one != player)
+        fewer = tuple(other for other in taken if other != player)
         if alters(fewer):
             taken = fewer
     return taken
 
 
-def masking_rows(case: int, row: Array, found: Masking, schema: Schema, most: int) -> list[Row]:
+def masking_rows(case: int, row: Array, masking: Masking, schema: Schema, most: int) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per player."""
     kind = kind_of(schema)
-    if not found.players:
+    if not masking.players:
         return [(case, f"none within {most} {kind.nouns[1]}", "", "", "", "", float("nan"))]
-    after = float(found.probabilities[schema.target.explained])
+    after = float(masking.probabilities[schema.target.explained])
     labels = schema.player_labels
     return [
         (case, "found", labels[k], labels[k], kind.display(row, k), kind.words.becomes, after)
-        for k in found.players
+        for k in masking.players
     ]

@@ -50,7 +50,7 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     -------
     (instance,) in [−1, 1]; NaN where one of the two rows is constant.
     """
-    first, second = (_centred_ranks(one) for one in (a, b))
+    first, second = (_centred_ranks(values) for values in (a, b))
     size = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
     together = (first * second).sum(axis=1)
     return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
@@ -81,7 +81,7 @@ def top_overlap(a: Array, b: Array, k: int) -> Array:
     -------
     (instance,) in [0, 1].
     """
-    first, second = (_among_largest(np.abs(one), k) for one in (a, b))
+    first, second = (_among_largest(np.abs(values), k) for values in (a, b))
     most = np.minimum(k, (~np.isnan(a)).sum(axis=1))
     return np.asarray((first & second).sum(axis=1) / np.maximum(most, 1))
 
@@ -109,7 +109,7 @@ def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
 
     values : {explainer: (instance, player)} from `player_values`.
     """
-    size = {name: np.abs(one) for name, one in values.items()}
+    size = {name: np.abs(attributions) for name, attributions in values.items()}
     return {(a, b): rowwise_spearman(size[a], size[b]) for a, b in pairs_of(values)}
 
 
@@ -164,30 +164,32 @@ class ExplainerAgreement(ExplanationMetric):
                 "explainer_agreement compares explainers, and there is only one"
             )
         values = player_values(explanations, context.dataset.schema)
-        found = pair_correlations(values)
-        if all(np.isnan(rho).all() for rho in found.values()):
+        correlations = pair_correlations(values)
+        if all(np.isnan(rho).all() for rho in correlations.values()):
             raise NotApplicableError(
                 "explainer_agreement compares rankings, and in no explained case do two explainers "
                 "rank anything: all attributions of one are of the same size"
             )
         return Measurement(
-            scores=tuple(self._scores(found, explanations, context.seed)),
+            scores=tuple(self._scores(correlations, explanations, context.seed)),
             tables={
-                "pairs": self._pairs(found, explanations, values, context.seed),
-                "per_case": _per_instance(found, values),
+                "pairs": self._pairs(correlations, explanations, values, context.seed),
+                "per_case": _per_instance(correlations, values),
             },
         )
 
     def _scores(
         self,
-        found: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Array],
         explanations: dict[str, Explanation],
         seed: int,
     ) -> list[Score]:
-        control = {name for name, one in explanations.items() if one.method == CONTROL}
+        control = {
+            name for name, explanation in explanations.items() if explanation.method == CONTROL
+        }
         kinds = {
-            "agreement": [v for pair, v in found.items() if not control & set(pair)],
-            "agreement_with_random": [v for pair, v in found.items() if control & set(pair)],
+            "agreement": [v for pair, v in correlations.items() if not control & set(pair)],
+            "agreement_with_random": [v for pair, v in correlations.items() if control & set(pair)],
         }
         return [
             mean_score(_agreement(metric, len(values)), mean_known(values), self.resamples, seed)
@@ -197,13 +199,13 @@ class ExplainerAgreement(ExplanationMetric):
 
     def _pairs(
         self,
-        found: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Array],
         explanations: dict[str, Explanation],
         values: dict[str, Array],
         seed: int,
     ) -> pd.DataFrame:
         rows = []
-        for (a, b), rho in found.items():
+        for (a, b), rho in correlations.items():
             known = rho[~np.isnan(rho)]
             mean, low, high = (float(x) for x in bootstrap_mean(known, self.resamples, seed))
             overlap = top_overlap(values[a], values[b], 5).mean()
@@ -243,7 +245,9 @@ def _sign_agreement(a: Array, b: Array, k: int) -> float:
     return float(same[both].mean()) if both.any() else float("nan")
 
 
-def _per_instance(found: dict[tuple[str, str], Array], values: dict[str, Array]) -> pd.DataFrame:
+def _per_instance(
+    correlations: dict[tuple[str, str], Array], values: dict[str, Array]
+) -> pd.DataFrame:
     frames = [
         pd.DataFrame(
             {
@@ -254,6 +258,6 @@ def _per_instance(found: dict[tuple[str, str], Array], values: dict[str, Array])
                 "top3_overlap": top_overlap(values[a], values[b], 3),
             }
         )
-        for (a, b), rho in found.items()
+        for (a, b), rho in correlations.items()
     ]
     return pd.concat(frames, ignore_index=True)

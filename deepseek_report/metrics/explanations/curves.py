@@ -96,8 +96,8 @@ class Perturbation:
     @cached_property
     def counts(self) -> Ints:
         """(instance, point) how many players are replaced at each point: none … all there are."""
-        there = kind_of(self.schema).present(self.inputs).sum(axis=1)
-        return np.asarray((self.shares * there[:, None]).round().astype(np.int64))
+        present = kind_of(self.schema).present(self.inputs).sum(axis=1)
+        return np.asarray((self.shares * present[:, None]).round().astype(np.int64))
 
     @cached_property
     def shares(self) -> Array:
@@ -131,16 +131,16 @@ class Perturbation:
         kept = (first if mode == "insertion" else ~first)[:, :, self.schema.owners]
         inputs, baseline = self.inputs[part], self.baseline[part]
         rows = np.where(kept, inputs[:, None, :], baseline[:, None, :])
-        found = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
-        return self._outcome(found.reshape(*kept.shape[:2], -1), part)
+        outputs = self.classifier.probabilities(rows.reshape(-1, inputs.shape[1]))
+        return self._outcome(outputs.reshape(*kept.shape[:2], -1), part)
 
-    def _outcome(self, found: Array, part: slice) -> Array:
+    def _outcome(self, outputs: Array, part: slice) -> Array:
         """(instance, point, class) -> (instance, point)."""
         if not task_of(self.schema.target).decides:
-            away = found[..., 0] - self._at_baseline[part][:, None]
+            away = outputs[..., 0] - self._at_baseline[part][:, None]
             return np.asarray(away * self.directions[part][:, None] / self.spread)
         chosen = self.decided[part][:, None, None]
-        return np.asarray(np.take_along_axis(found, chosen, axis=2)[..., 0])
+        return np.asarray(np.take_along_axis(outputs, chosen, axis=2)[..., 0])
 
     def areas(self, curves: Array) -> Array:
         """(instance,) area under each curve by the trapezoid rule; of probabilities in [0, 1]."""

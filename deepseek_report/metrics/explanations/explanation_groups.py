@@ -103,12 +103,12 @@ class ExplanationByGroup(ExplanationMetric):
     def _areas(
         self, context: MeasureContext, explanations: dict[str, Explanation]
     ) -> dict[str, Array]:
-        found = {}
+        areas = {}
         for name, explanation in explanations.items():
             replacing: Perturbation = perturbation(context, explanation, self.steps)
             order = order_of(explanation, replacing)
-            found[name] = replacing.areas(replacing.curves(order, "deletion"))
-        return found
+            areas[name] = replacing.areas(replacing.curves(order, "deletion"))
+        return areas
 
     def _rows(
         self,
@@ -200,16 +200,16 @@ def gap_of_means(values: Array, strata: Ints, resamples: int, seed: int) -> GapO
     def statistic(weights: Array) -> Array:
         return np.asarray(np.ptp(_weighted_means(values, strata, weights), axis=1))
 
-    found = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
-    low, high = found.interval(least=0.0)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval(least=0.0)
     p_value = gap_p_value(values, strata, resamples, seed)
     by_chance = p_value > 0.05
-    method = bootstrap_method(found.method, resamples, seed, "within_groups")
+    method = bootstrap_method(replicates.method, resamples, seed, "within_groups")
     if by_chance:
         method = message("interval_methods.from_zero", method=method)
     method = message("interval_methods.p_value_by_permutation", method=method)
     return GapOfMeans(
-        float(found.value), 0.0 if by_chance else float(low), float(high), p_value, method
+        float(replicates.value), 0.0 if by_chance else float(low), float(high), p_value, method
     )
 
 

@@ -286,7 +286,7 @@ def ratio_of_means(
         under = weights @ below
         return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
 
-    one = np.zeros(len(above), dtype=np.int64)
-    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
-    low, high = found.interval()
-    return float(found.value), float(low), float(high)
+    strata = np.zeros(len(above), dtype=np.int64)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval()
+    return float(replicates.value), float(low), float(high)

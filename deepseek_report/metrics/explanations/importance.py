@@ -127,8 +127,8 @@ def _units_of(explanation: Explanation, schema: Schema) -> Units:
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
     """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` first."""
-    sizes = [np.abs(one) for one in units.values]
-    means = np.array([one.mean() if len(one) else np.nan for one in sizes])
+    sizes = [np.abs(values) for values in units.values]
+    means = np.array([size.mean() if len(size) else np.nan for size in sizes])
     low, high = np.full(len(means), np.nan), np.full(len(means), np.nan)
     largest = np.argsort(-_sums(units), kind="stable")[:MOST_INTERVALS]
     if len({len(sizes[k]) for k in largest}) == 1:
@@ -144,7 +144,7 @@ def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Arra
 
 def _sums(units: Units) -> Array:
     """(unit,) all that is attributed to each, whatever its sign; what units are ranked by."""
-    return np.array([np.abs(one).sum() for one in units.values], dtype=np.float64)
+    return np.array([np.abs(values).sum() for values in units.values], dtype=np.float64)
 
 
 def _top_share(explanation: Explanation, units: Units, draws: tuple[int, int]) -> Score:
@@ -174,7 +174,7 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
     mean, low, high = _estimates(units, draws)
     sums = _sums(units)
     total = sums.sum()
-    signed = [one.mean() if explanation.signed else np.nan for one in units.values]
+    signed = [values.mean() if explanation.signed else np.nan for values in units.values]
     frame = pd.DataFrame(
         {
             "explainer": explanation.method,
@@ -185,7 +185,7 @@ def _overall(explanation: Explanation, units: Units, draws: tuple[int, int]) -> 
             "high": high,
             "mean_signed": np.array(signed, dtype=np.float64),
             "share": sums / total if total > 0 else np.zeros(len(mean)),
-            "n": [len(one) for one in units.values],
+            "n": [len(values) for values in units.values],
         }
     ).sort_values("share", ascending=False, kind="stable", ignore_index=True)
     return frame.assign(rank=np.arange(1, len(frame) + 1))
@@ -220,7 +220,7 @@ def _level(
     if not chosen.any():
         return None
     inside = units.within(chosen, largest)
-    inside = inside.within(chosen, [k for k, one in enumerate(inside.values) if len(one)])
+    inside = inside.within(chosen, [k for k, values in enumerate(inside.values) if len(values)])
     mean, low, high = _estimates(inside, draws)
     return pd.DataFrame(
         {
@@ -233,6 +233,6 @@ def _level(
             "mean_absolute": mean,
             "low": low,
             "high": high,
-            "n": [len(one) for one in inside.values],
+            "n": [len(values) for values in inside.values],
         }
     )

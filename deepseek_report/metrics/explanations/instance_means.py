@@ -42,10 +42,10 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
     def statistic(weights: Array) -> Array:
         return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
-    one = np.zeros(n, dtype=np.int64)
-    found = bootstrap(statistic, one, resamples, np.random.default_rng(seed))
-    low, high = found.interval()
-    return found.value.reshape(shape), low.reshape(shape), high.reshape(shape)
+    strata = np.zeros(n, dtype=np.int64)
+    replicates = bootstrap(statistic, strata, resamples, np.random.default_rng(seed))
+    low, high = replicates.interval()
+    return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
 def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Score:
@@ -62,7 +62,7 @@ def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Sco
         Of the bootstrap.
     """
     known = values[~np.isnan(values)]
-    mean, low, high = (float(one) for one in bootstrap_mean(known, resamples, seed))
+    mean, low, high = (float(end) for end in bootstrap_mean(known, resamples, seed))
     left_out = len(values) - len(known)
     missing = message("notes.undefined", n=left_out, of=len(values))
     notes = [note for note in (template.note, missing if left_out else "") if note]

@@ -104,22 +104,22 @@ class Localisation(ExplanationMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "localisation")
-        truth, there, chosen = _truths(context, explanation)
+        truth, present, chosen = _truths(context, explanation)
         evidence = self._evidence(context, explanation)[chosen]
         schema = context.dataset.schema
-        found = _pointing(evidence, truth, there, schema)
-        chance = _chances(truth, there, schema)
-        control = self._control(context, truth, there, chosen)
+        measured = _pointing(evidence, truth, present, schema)
+        chance = _chances(truth, present, schema)
+        control = self._control(context, truth, present, chosen)
         draws = (self.resamples, context.seed)
         scores = [
-            mean_score(_template(name, explanation, chance[name], control), found[name], *draws)
+            mean_score(_template(name, explanation, chance[name], control), measured[name], *draws)
             for name in _MEASURES
         ]
-        gain = found["relevance_mass"] - chance["relevance_mass"]
+        gain = measured["relevance_mass"] - chance["relevance_mass"]
         return Measurement(
             scores=(*scores, mean_score(_gain(explanation), gain, *draws)),
             tables={"localisation": _table(scores, chance, control)},
-            arrays={**found, "positions": explanation.positions[chosen]},
+            arrays={**measured, "positions": explanation.positions[chosen]},
             notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
         )
 
@@ -139,15 +139,15 @@ class Localisation(ExplanationMetric):
         return np.where(fits[:, None], toward, size)
 
     def _control(
-        self, context: MeasureContext, truth: Bools, there: Bools, chosen: Bools
+        self, context: MeasureContext, truth: Bools, present: Bools, chosen: Bools
     ) -> Mapping[str, float]:
         """{score: mean of the random control}; empty where there is none."""
         explanation, control = context.explanation, context.control
         if control is None or explanation is None or explanation.method == CONTROL:
             return {}
         evidence = self._evidence(context, control)[chosen]
-        found = _pointing(evidence, truth, there, context.dataset.schema)
-        return {name: float(np.nanmean(values)) for name, values in found.items()}
+        measured = _pointing(evidence, truth, present, context.dataset.schema)
+        return {name: float(np.nanmean(values)) for name, values in measured.items()}
 
 
 def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, Bools, Bools]:
@@ -164,36 +164,36 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
             "the defective pixels; these data have no such truth."
         )
     mine = truth[explanation.positions]
-    there = kind_of(context.dataset.schema).known(explanation.inputs)
-    mine = mine & there
-    chosen: Bools = np.logical_and(mine.any(axis=1), (there & ~mine).any(axis=1))
+    present = kind_of(context.dataset.schema).known(explanation.inputs)
+    mine = mine & present
+    chosen: Bools = np.logical_and(mine.any(axis=1), (present & ~mine).any(axis=1))
     if not chosen.any():
         raise NotApplicableError(
             "localisation needs explained instances of which some columns are known to make the "
             "label and others are known not to; there is none among those explained."
         )
-    return mine[chosen], there[chosen], chosen
+    return mine[chosen], present[chosen], chosen
 
 
-def _pointing(evidence: Array, truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+def _pointing(evidence: Array, truth: Bools, present: Bools, schema: Schema) -> dict[str, Array]:
     """{score: (instance,)}; NaN where nothing is pointed at."""
-    rows = list(zip(evidence, truth, there, strict=True))
+    rows = list(zip(evidence, truth, present, strict=True))
     hits = touched(truth, schema)
     sums = player_sums(evidence, schema.owners)
     empty = ~evidence.any(axis=1)
-    found = {
-        "pointing_game": np.array([top_hit(*one) for one in zip(sums, hits, strict=True)]),
+    measured = {
+        "pointing_game": np.array([top_hit(*pair) for pair in zip(sums, hits, strict=True)]),
         "relevance_mass": np.array([mass_inside(e, t) for e, t, _ in rows]),
         "relevance_rank": np.array([rank_inside(e[p], t[p]) for e, t, p in rows]),
         "localisation_auc": np.array([order_of_truth(e[p], t[p]) for e, t, p in rows]),
     }
-    return {name: np.where(empty, np.nan, values) for name, values in found.items()}
+    return {name: np.where(empty, np.nan, values) for name, values in measured.items()}
 
 
-def _chances(truth: Bools, there: Bools, schema: Schema) -> dict[str, Array]:
+def _chances(truth: Bools, present: Bools, schema: Schema) -> dict[str, Array]:
     """{score: (instance,)} what pointing anywhere would give."""
-    share = truth.sum(axis=1) / there.sum(axis=1)
-    players = np.maximum(touched(there, schema).sum(axis=1), 1)
+    share = truth.sum(axis=1) / present.sum(axis=1)
+    players = np.maximum(touched(present, schema).sum(axis=1), 1)
     return {
         "pointing_game": touched(truth, schema).sum(axis=1) / players,
         "relevance_mass": share,
@@ -294,16 +294,16 @@ def _table(
     return pd.DataFrame(
         [
             {
-                "explainer": one.explainer,
-                "measure": one.metric,
-                "value": one.value,
-                "low": np.nan if one.low is None else one.low,
-                "high": np.nan if one.high is None else one.high,
-                "chance": float(chance[one.metric].mean()),
-                "control": control.get(one.metric, np.nan),
-                "n": one.n,
+                "explainer": score.explainer,
+                "measure": score.metric,
+                "value": score.value,
+                "low": np.nan if score.low is None else score.low,
+                "high": np.nan if score.high is None else score.high,
+                "chance": float(chance[score.metric].mean()),
+                "control": control.get(score.metric, np.nan),
+                "n": score.n,
             }
-            for one in scores
+            for score in scores
         ]
     )
 

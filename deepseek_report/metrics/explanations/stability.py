@@ -74,8 +74,8 @@ class MaxSensitivity(ExplanationMetric):
         moved = self._moved(context, explanation.inputs[chosen])
         values = _explain_each(context, [explanation.inputs[chosen], *moved])
         values = player_sums(values, context.dataset.schema.owners)
-        found = max_relative_change(values[0], values[1:])
-        if np.isnan(found).all():
+        changes = max_relative_change(values[0], values[1:])
+        if np.isnan(changes).all():
             raise NotApplicableError(
                 "max_sensitivity relates changes to the attributions’ own size, and all that "
                 f"{explanation.method} gives here are 0"
@@ -95,10 +95,10 @@ class MaxSensitivity(ExplanationMetric):
         )
         return Measurement(
             scores=(
-                mean_score(template, found, self.resamples, context.seed),
-                mean_score(ratio, found / chance, self.resamples, context.seed),
+                mean_score(template, changes, self.resamples, context.seed),
+                mean_score(ratio, changes / chance, self.resamples, context.seed),
             ),
-            arrays={"per_instance": found, "rows": chosen},
+            arrays={"per_instance": changes, "rows": chosen},
         )
 
     def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
@@ -193,9 +193,11 @@ class ParameterRandomisation(ExplanationMetric):
             for model in self._randomised(context)
         ]
         if kind.idle_players:
-            others = [_without_idle(values, one) for one in others]
-        found = mean_known([rowwise_spearman(*_both_known(values, one)) for one in others])
-        if np.isnan(found).all():
+            others = [_without_idle(values, other) for other in others]
+        correlations = mean_known(
+            [rowwise_spearman(*_both_known(values, other)) for other in others]
+        )
+        if np.isnan(correlations).all():
             raise NotApplicableError(
                 f"{explanation.method} gives no instance two different values, so there is no "
                 "order that random weights could change; parameter_randomisation does not apply."
@@ -212,8 +214,8 @@ class ParameterRandomisation(ExplanationMetric):
             note=message("notes.parameter_randomisation.draws", n=self.draws),
         )
         return Measurement(
-            scores=(mean_score(template, found, self.resamples, context.seed),),
-            arrays={"per_instance": found, "rows": chosen},
+            scores=(mean_score(template, correlations, self.resamples, context.seed),),
+            arrays={"per_instance": correlations, "rows": chosen},
             notes=_about_control(explanation),
         )
 

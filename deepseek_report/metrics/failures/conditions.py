@@ -77,7 +77,7 @@ def all_conditions(
     if columns is None:
         columns = range(len(schema.features))
     named = kind_of(schema).named_columns
-    found = [
+    conditions = [
         condition
         for j in (columns if named else ())
         for condition in feature_conditions(schema.features[j], inputs[:, j], reference[:, j])
@@ -85,11 +85,11 @@ def all_conditions(
     for attribute in schema.attributes:
         if (attribute.source is None or not named) and attribute.name in groups:
             codes = groups[attribute.name]
-            found += [
+            conditions += [
                 Condition(attribute.name, f"{attribute.label} is “{level}”", codes == k)
                 for k, level in enumerate(attribute.levels)
             ]
-    return found
+    return conditions
 
 
 def joined(about: Sequence[str], pairs: bool) -> tuple[Ints, Ints]:
@@ -121,9 +121,9 @@ def part_of(first: Condition, second: Condition) -> Condition:
 
 def overlaps(inside: NDArray[np.bool_], listed: Sequence[NDArray[np.bool_]]) -> bool:
     """Whether a part shares over 70 % of its union with one that is already listed."""
-    return any((inside & one).sum() > _MOST_OVERLAP * (inside | one).sum() for one in listed)
+    return any((inside & other).sum() > _MOST_OVERLAP * (inside | other).sum() for other in listed)
 
 
 def indicator_matrix(conditions: Sequence[Condition]) -> Floats:
     """(instance, condition) of 0 and 1."""
-    return np.stack([one.holds for one in conditions], axis=1).astype(np.float64)
+    return np.stack([condition.holds for condition in conditions], axis=1).astype(np.float64)

@@ -36,8 +36,8 @@ def class_thresholds(labels: Ints, probabilities: Floats) -> Floats:
     Northcutt et al. 2021, confident learning, doi:10.1613/jair.1.12125.
     """
     means = np.full(probabilities.shape[1], 2.0)
-    for one in np.unique(labels):
-        means[one] = probabilities[labels == one, one].mean()
+    for label in np.unique(labels):
+        means[label] = probabilities[labels == label, label].mean()
     return means
 
 

@@ -84,8 +84,8 @@ class LearningCurve(ClassMetric):
         return Measurement((gain,), {"curve": table}, notes=notes)
 
     def _rows(self, n: int) -> list[int]:
-        rows = sorted({round(n * one) for one in self.fractions})
-        rows = [one for one in rows if one >= _FEWEST_ROWS]
+        rows = sorted({round(n * fraction) for fraction in self.fractions})
+        rows = [size for size in rows if size >= _FEWEST_ROWS]
         if len(rows) < 2:
             raise NotApplicableError(
                 f"a learning curve needs two parts of at least {_FEWEST_ROWS} rows, but the "
@@ -111,13 +111,13 @@ class LearningCurve(ClassMetric):
         return macro_auc(data.test.labels, predict(data.test.inputs), target.explained)
 
     def _row(self, rows: int, ranking: _Ranking, total: int, fewest: int) -> dict[str, object]:
-        found = delong(*ranking, fewest)
+        auc = delong(*ranking, fewest)
         return {
             "rows": rows,
             "fraction": rows / total,
-            "roc_auc": found.value,
-            "low": found.low,
-            "high": found.high,
+            "roc_auc": auc.value,
+            "low": auc.low,
+            "high": auc.high,
             "predictor": self.predictor,
         }
 
@@ -125,7 +125,9 @@ class LearningCurve(ClassMetric):
 def _last_doubling(rankings: dict[int, _Ranking], reference: Text) -> Score:
     """Gain in AUC from the part nearest to half of the largest, to the largest."""
     most = max(rankings)
-    half = min((one for one in rankings if one != most), key=lambda one: (abs(one - most / 2), one))
+    half = min(
+        (rows for rows in rankings if rows != most), key=lambda rows: (abs(rows - most / 2), rows)
+    )
     gap, p_value = paired_difference(rankings[most], rankings[half])
     return gap.score(
         "learning_curve_gain",

@@ -81,7 +81,7 @@ def measure_slices(
     losses : (instance,). pairs : whether two conditions are joined.
     least : instances that a slice needs, and that must lie outside of it.
     """
-    first, second = joined([one.about for one in conditions], pairs)
+    first, second = joined([condition.about for condition in conditions], pairs)
     inside = joined_moments(indicator_matrix(conditions), losses, first, second)
     outside = Moments.of(losses).without(inside)
     enough = (inside.sizes >= least[0]) & (outside.sizes >= least[1])
@@ -159,7 +159,11 @@ class Slices(ModelMetric):
         conditions = all_conditions(
             data.schema, data.test.inputs, data.train.inputs, data.test.groups, columns.tolist()
         )
-        kept = [one for one in conditions if sizes[0] <= one.holds.sum() <= n - sizes[1]]
+        kept = [
+            condition
+            for condition in conditions
+            if sizes[0] <= condition.holds.sum() <= n - sizes[1]
+        ]
         if not kept:
             raise NotApplicableError(
                 _no_attribute(data.schema)
@@ -201,7 +205,9 @@ class Slices(ModelMetric):
             return False
         inside = c.inside.take(np.array([k]))
         wider = (Moments.of(losses[conditions[end[k]].holds]) for end in (c.first, c.second))
-        return any(loss.p_values(inside, one.without(inside))[0] > self.alpha for one in wider)
+        return any(
+            loss.p_values(inside, moments.without(inside))[0] > self.alpha for moments in wider
+        )
 
     def _notes(
         self, loss: Loss, table: pd.DataFrame, examined: int, least: int

@@ -65,11 +65,11 @@ class GapMetric(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         groups = dict(context.predictions.groups)
-        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         cells, floor = self.cells(outcomes), (self.min_cell, self.min_events)
-        judged = [with_enough(one, cells, floor) for one in found]
-        gaps = [self._gap(one, outcomes, context.seed) for one in judged]
+        judged = [with_enough(grouping, cells, floor) for grouping in compared]
+        gaps = [self._gap(grouping, outcomes, context.seed) for grouping in judged]
         comparisons = [
             GapComparison(self.name, kept, gap) for kept, gap in zip(judged, gaps, strict=True)
         ]
@@ -77,7 +77,7 @@ class GapMetric(ClassMetric):
         doi = "doi:10.48550/arXiv.1610.02413"
         scores = gap_scores("fairness", comparisons, table, doi)
         too_few = message("notes.gaps.few_people", people=self.min_cell, decisions=self.min_events)
-        notes = gap_notes(found, judged, sum(gap is not None for gap in gaps), too_few)
+        notes = gap_notes(compared, judged, sum(gap is not None for gap in gaps), too_few)
         return Measurement(scores, {"tests": table}, notes=notes)
 
     def _gap(self, grouping: Grouping, outcomes: Outcomes, seed: int) -> Gap | None:

@@ -133,18 +133,20 @@ class ImpactRatio(ClassMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema = context.dataset.schema
         groups = dict(context.predictions.groups)
-        found = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
+        compared = groupings(schema, groups, crossings=self.crossings, min_cell=self.min_cell)
         outcomes = Outcomes.of(context.predictions, schema.target.declared_favourable)
         rows: list[dict[str, object]] = []
         notes: list[Text] = []
-        for one in found:
-            level, note = reference_level(one, self.reference)
-            rows += compare_with_reference(one, outcomes, level)
-            notes += [note] if note and not one.crossing else []
+        for grouping in compared:
+            level, note = reference_level(grouping, self.reference)
+            rows += compare_with_reference(grouping, outcomes, level)
+            notes += [note] if note and not grouping.crossing else []
         pairs = self._judge(pd.DataFrame(rows))
         notes += _notes(pairs, self.threshold)
         scores = tuple(
-            _smallest(pairs[pairs["attribute"] == one.name]) for one in found if not one.crossing
+            _smallest(pairs[pairs["attribute"] == single.name])
+            for single in compared
+            if not single.crossing
         )
         return Measurement(scores, {"pairs": pairs}, notes=tuple(notes))
 
@@ -175,8 +177,8 @@ def _smallest(pairs: pd.DataFrame) -> Score:
     row = judged.loc[judged["ratio"].idxmin()]
     n = int(row["n"] + row["n_reference"])
     method = message("interval_methods.koopman")
-    found = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
-    return found.score(
+    ratio = Estimate(float(row["ratio"]), float(row["low"]), float(row["high"]), n, method)
+    return ratio.score(
         "impact_ratio",
         "fairness",
         "one",

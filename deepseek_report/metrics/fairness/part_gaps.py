@@ -73,14 +73,14 @@ class PartGaps:
         table: pd.DataFrame,
     ) -> tuple[Score, ...]:
         """A score for each gap."""
-        task, known = task_of(target), {one.name: one for one in self.statistics}
+        task, known = task_of(target), {entry.name: entry for entry in self.statistics}
         scores = []
-        for one, row in zip(comparisons, table.to_dict("records"), strict=True):
-            statistic = known[one.metric]
+        for comparison, row in zip(comparisons, table.to_dict("records"), strict=True):
+            statistic = known[comparison.metric]
             scores.append(
                 gap_score(
                     category,
-                    one,
+                    comparison,
                     float(row["p_adjusted" if statistic.corrected else "p_value"]),
                     bounds=statistic.bounds,
                     unit=task.unit(target, statistic),
@@ -110,4 +110,4 @@ class PartGaps:
 
 def tested(comparisons: Sequence[GapComparison]) -> tuple[pd.DataFrame, int]:
     """The table of gaps, and how many could be tested."""
-    return gap_table(comparisons), sum(one.gap is not None for one in comparisons)
+    return gap_table(comparisons), sum(comparison.gap is not None for comparison in comparisons)

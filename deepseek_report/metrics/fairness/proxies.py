@@ -75,19 +75,19 @@ def permutation_importance(
     """
     auc, influence = macro_auc(labels, predict(inputs), 1)
     n, width = inputs.shape
-    found = []
+    falls = []
     for j in range(width):
         shuffled = np.tile(inputs, (n_repeats, 1, 1))
         shuffled[:, :, j] = [inputs[rng.permutation(n), j] for _ in range(n_repeats)]
         outputs = predict(shuffled.reshape(-1, width)).reshape(n_repeats, n, -1)
-        others = [macro_auc(labels, one, 1) for one in outputs]
-        fall = auc - float(np.mean([one for one, _ in others]))
-        spread = influence - np.mean([one for _, one in others], axis=0)
+        others = [macro_auc(labels, output, 1) for output in outputs]
+        fall = auc - float(np.mean([other for other, _ in others]))
+        spread = influence - np.mean([other for _, other in others], axis=0)
         half = Z95 * float(np.sqrt(spread @ spread))
-        found.append(
+        falls.append(
             Estimate(fall, fall - half, fall + half, n, message("interval_methods.delong_paired"))
         )
-    return found
+    return falls
 
 
 def _sample(part: Split, codes: Ints, most: int, rng: np.random.Generator) -> tuple[Floats, Ints]:
@@ -182,7 +182,9 @@ class Proxies(ModelMetric):
 
 def _other_features(data: Dataset, attribute: Attribute) -> list[int]:
     """The features but the attribute's source; of many those that tell it best in training."""
-    others = [j for j, one in enumerate(data.schema.features) if one.name != attribute.source]
+    others = [
+        j for j, feature in enumerate(data.schema.features) if feature.name != attribute.source
+    ]
     if len(others) <= _MOST_FEATURES:
         return others
     known = data.train.groups[attribute.name] >= 0
@@ -211,13 +213,13 @@ def _rows(
             "attribute_label": attribute.label,
             "feature": feature.name,
             "label": feature.label,
-            "importance": one.value,
-            "low": one.low,
-            "high": one.high,
+            "importance": fall.value,
+            "low": fall.low,
+            "high": fall.high,
         }
-        for feature, one in zip(features, importance, strict=True)
+        for feature, fall in zip(features, importance, strict=True)
     ]
-    order = np.argsort([-one.value for one in importance], kind="stable")
+    order = np.argsort([-fall.value for fall in importance], kind="stable")
     return [rows[k] for k in order]
 
 

@@ -48,8 +48,8 @@ def calmer_threshold(
     quality = tally(p.truths, p.scores, candidates).balanced_accuracy
     allowed = candidates[quality >= quality[0] - tolerance]
     gaps = [
-        selection_gap((p.scores >= one) == (p.explained == favourable), grouping)[0]
-        for one in allowed
+        selection_gap((p.scores >= threshold) == (p.explained == favourable), grouping)[0]
+        for threshold in allowed
     ]
     return float(allowed[int(np.argmin(np.round(gaps, 12)))])
 
@@ -123,10 +123,10 @@ class ThresholdTradeoff(ClassMetric):
         return Measurement(tables={"policies": policies}, notes=notes)
 
     def _groupings(self, context: MeasureContext, p: Predictions) -> dict[str, Grouping]:
-        found = groupings(
+        compared = groupings(
             context.dataset.schema, dict(p.groups), crossings=False, min_cell=self.min_cell
         )
-        return {one.name: one for one in found}
+        return {grouping.name: grouping for grouping in compared}
 
     def _policies(
         self, context: MeasureContext, grouping: Grouping, chosen: Grouping, favourable: int
@@ -150,15 +150,15 @@ class ThresholdTradeoff(ClassMetric):
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:
     """Both groupings with the levels that have enough people in both parts."""
     large = [
-        {level for level, n in zip(one.levels, one.sizes, strict=True) if n >= min_cell}
-        for one in (test, chosen)
+        {level for level, n in zip(part.levels, part.sizes, strict=True) if n >= min_cell}
+        for part in (test, chosen)
     ]
-    shared = tuple(one for one in test.levels if one in large[0] & large[1])
+    shared = tuple(level for level in test.levels if level in large[0] & large[1])
     return _restrict(test, shared), _restrict(chosen, shared)
 
 
 def _restrict(grouping: Grouping, levels: tuple[str, ...]) -> Grouping:
-    place = np.array([levels.index(one) if one in levels else -1 for one in grouping.levels])
+    place = np.array([levels.index(level) if level in levels else -1 for level in grouping.levels])
     codes = np.where(grouping.codes < 0, -1, place[grouping.codes])
     return Grouping(grouping.name, grouping.label, levels, codes)
 
@@ -187,4 +187,6 @@ def _listed(levels: tuple[str, ...], thresholds: Floats) -> str:
     """The threshold of each level, or the one of all."""
     if len(set(thresholds.tolist())) == 1:
         return f"{thresholds[0]:.3g}"
-    return "; ".join(f"{level}: {one:.3g}" for level, one in zip(levels, thresholds, strict=True))
+    return "; ".join(
+        f"{level}: {threshold:.3g}" for level, threshold in zip(levels, thresholds, strict=True)
+    )

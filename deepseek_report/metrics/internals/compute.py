@@ -52,12 +52,12 @@ def layer_name(path: str) -> str:
 def described(module: Any) -> dict[str, Mapping[str, Any]]:
     """{path: layer as `architecture` tells it}; empty where a module does not describe itself."""
     tell = getattr(module, "architecture", None)
-    return {one["name"]: one for one in tell()["layers"]} if tell else {}
+    return {layer["name"]: layer for layer in tell()["layers"]} if tell else {}
 
 
 def enclosing(path: str, layers: Collection[str]) -> str:
     """The innermost of these layers that a part lies in, or the part itself where there is none."""
-    around = [one for one in layers if path == one or path.startswith(one + ".")]
+    around = [layer for layer in layers if path == layer or path.startswith(layer + ".")]
     return max(around, key=len, default=path)
 
 
@@ -84,15 +84,17 @@ class Parameters(ModelMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         module = torch_module(context.classifier)
-        total = sum(one.numel() for one in module.parameters())
-        found = [(name, one["kind"], one["parameters"]) for name, one in described(module).items()]
-        if sum(n for _, _, n in found) != total:
-            found = [
+        total = sum(parameter.numel() for parameter in module.parameters())
+        layers = [
+            (name, layer["kind"], layer["parameters"]) for name, layer in described(module).items()
+        ]
+        if sum(n for _, _, n in layers) != total:
+            layers = [
                 (name or "(whole)", type(layer).__name__, n)
                 for name, layer in module.named_modules()
-                if (n := sum(one.numel() for one in layer.parameters(recurse=False)))
+                if (n := sum(parameter.numel() for parameter in layer.parameters(recurse=False)))
             ]
-        rows = [(*one, one[2] / max(total, 1)) for one in found if one[2]]
+        rows = [(*layer, layer[2] / max(total, 1)) for layer in layers if layer[2]]
         columns = ["layer", "kind", "parameters", "share"]
         score = Estimate(total, None, None, total, "").score(
             "parameters", "compute", "none", bounds=(0.0, None)
@@ -139,8 +141,8 @@ class LayerProfile(ModelMetric):
         total, layers = np.array(totals), described(module)
         times = _by_layer(laps, layers)
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
-        told = {name: str(one["kind"]) for name, one in layers.items()}
-        kinds = {**watch.kinds, **told, OUTSIDE: "the module itself"}
+        declared = {name: str(layer["kind"]) for name, layer in layers.items()}
+        kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
         table = _profile_table(times, kinds, float(np.median(total)))
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
@@ -163,13 +165,13 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
         layer = enclosing(part, layers)
         spent = np.array([lap[part] for lap in laps])
         times[layer] = times.get(layer, np.zeros(len(laps))) + spent
-    return {name: one for name, one in times.items() if one.any()}
+    return {name: ms for name, ms in times.items() if ms.any()}
 
 
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
     rows = [
-        (name, kinds[name], *median_interval(one), float(np.median(one)) / total)
-        for name, one in times.items()
+        (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
+        for name, ms in times.items()
     ]
     columns = ["layer", "kind", "ms", "low", "high", "share"]
     return pd.DataFrame(rows, columns=columns)
@@ -205,8 +207,10 @@ class Latency(ModelMetric):
         table = pd.DataFrame(rows, columns=columns)
         first, best = table.iloc[0], table.loc[table["rows_per_second"].idxmax()]
         size, scale = int(best["batch_size"]), 1000 * float(best["batch_size"])
-        one = Estimate(first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN)
-        many = Estimate(
+        latency = Estimate(
+            first["ms"], first["low"], first["high"], int(first["passes"]), _OF_MEDIAN
+        )
+        throughput = Estimate(
             best["rows_per_second"],
             scale / best["high"],
             scale / best["low"],
@@ -214,7 +218,7 @@ class Latency(ModelMetric):
             _OF_MEDIAN,
         )
         scores = (
-            one.score(
+            latency.score(
                 "latency_ms",
                 "compute",
                 "lower",
@@ -222,7 +226,7 @@ class Latency(ModelMetric):
                 bounds=(0.0, None),
                 note=message("notes.latency.batches", size=int(first["batch_size"])),
             ),
-            many.score(
+            throughput.score(
                 "rows_per_second",
                 "compute",
                 "higher",

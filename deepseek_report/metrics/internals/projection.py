@@ -13,7 +13,7 @@ from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
-from deepseek_report.artifacts.layer_names import layer_name as said
+from deepseek_report.artifacts.layer_names import layer_name as layer_words
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -107,15 +107,15 @@ class ParameterProjection(ModelMetric):
             raise NotApplicableError(
                 f"model {context.classifier.name!r} has no weight matrix to draw."
             )
-        width = common_width(one.shape for one in weights.values())
-        found = {name: vectors_of(one, width) for name, one in weights.items()}
-        points = np.concatenate([one for one in found.values() if one is not None])
+        width = common_width(matrix.shape for matrix in weights.values())
+        vectors = {name: vectors_of(matrix, width) for name, matrix in weights.items()}
+        points = np.concatenate([block for block in vectors.values() if block is not None])
         places = pd.DataFrame(
             [
                 (layer_name(name), name, row)
-                for name, one in found.items()
-                if one is not None
-                for row in range(len(one))
+                for name, block in vectors.items()
+                if block is not None
+                for row in range(len(block))
             ],
             columns=["layer", "parameter", "row"],
         )
@@ -124,7 +124,7 @@ class ParameterProjection(ModelMetric):
         coordinates, shares = principal_components(points)
         table = places.assign(**{f"pc{k + 1}": coordinates[:, k] for k in range(_COMPONENTS)})
         drawn = table.iloc[thin(len(table), self.max_points)].reset_index(drop=True)
-        left_out = [name for name, one in found.items() if one is None]
+        left_out = [name for name, block in vectors.items() if block is None]
         score = Estimate(float(shares.sum()), None, None, len(points), "").score(
             "explained_variance",
             "compute",
@@ -143,7 +143,7 @@ class ParameterProjection(ModelMetric):
             left_out_note = message(
                 "notes.parameter_projection.left_out",
                 width=width,
-                layers=[said(name) for name in left_out[:_NAMED]],
+                layers=[layer_words(name) for name in left_out[:_NAMED]],
                 more=max(len(left_out) - _NAMED, 0),
             )
             notes.append(left_out_note)

@@ -99,7 +99,7 @@ class Prototypes(ModelMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         schema, test = context.dataset.schema, context.dataset.test
         module = torch_module(context.classifier)
-        inputs, ids, classes = (one.cpu().numpy() for one in module.prototypes())
+        inputs, ids, classes = (tensor.cpu().numpy() for tensor in module.prototypes())
         evidence, distances = _evidence(module, test.inputs)
         context.classifier.calls += len(test)
         own = np.where(classes == context.predictions.decisions[:, None], evidence, -np.inf).argmax(
@@ -112,7 +112,7 @@ class Prototypes(ModelMetric):
             {
                 "prototype": np.arange(1, len(ids) + 1),
                 "instance_id": ids[order],
-                "class_label": [schema.target.classes[one] for one in classes[order]],
+                "class_label": [schema.target.classes[k] for k in classes[order]],
                 "decides": decided[order],
                 "share": decided[order] / len(test),
                 "mean_evidence": evidence.mean(axis=0)[order],
@@ -135,15 +135,15 @@ class Prototypes(ModelMetric):
         classes = context.dataset.schema.target.classes
         rows: list[dict[str, Any]] = []
         for prototype, column in enumerate(distances.T, start=1):
-            for rank, one in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
+            for rank, case in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
                 rows.append(
                     {
                         "prototype": prototype,
                         "rank": rank,
-                        "instance_id": int(context.dataset.test.instance_ids[one]),
-                        "distance": float(column[one]),
-                        "label": classes[int(context.predictions.labels[one])],
-                        "decision": classes[int(context.predictions.decisions[one])],
+                        "instance_id": int(context.dataset.test.instance_ids[case]),
+                        "distance": float(column[case]),
+                        "label": classes[int(context.predictions.labels[case])],
+                        "decision": classes[int(context.predictions.decisions[case])],
                     }
                 )
         return pd.DataFrame(rows)
@@ -160,7 +160,7 @@ def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
         for start in range(0, len(inputs), _BATCH)
     ]
     evidence, distances = (
-        torch.cat(list(one)).double().cpu().numpy() for one in zip(*parts, strict=True)
+        torch.cat(list(tensors)).double().cpu().numpy() for tensors in zip(*parts, strict=True)
     )
     return evidence, distances
 
@@ -171,20 +171,20 @@ def _compared(
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
     rows: list[dict[str, Any]] = []
-    for one in context.cases.explained:
-        own = classes == context.predictions.decisions[one]
-        order = np.argsort(-evidence[one], kind="stable")
-        told = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
+    for case in context.cases.explained:
+        own = classes == context.predictions.decisions[case]
+        order = np.argsort(-evidence[case], kind="stable")
+        shown = [*order[own[order]][:_TOLD], *order[~own[order]][:1]]
         rows.extend(
             {
-                "instance_id": int(context.dataset.test.instance_ids[one]),
+                "instance_id": int(context.dataset.test.instance_ids[case]),
                 "rank": rank,
                 "prototype_id": int(ids[at]),
                 "class_label": names[classes[at]],
                 "for_decision": bool(own[at]),
-                "share": float(evidence[one, at] / evidence[one, classes == classes[at]].sum()),
+                "share": float(evidence[case, at] / evidence[case, classes == classes[at]].sum()),
             }
-            for rank, at in enumerate(told, start=1)
+            for rank, at in enumerate(shown, start=1)
         )
     return pd.DataFrame(rows)
 

@@ -114,11 +114,11 @@ def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, lis
     batches: list[Floats] = []
     places: list[int] = []
     for _, layers in traces(context, inputs):
-        places = [k for k, one in enumerate(layers) if one.expert_weights is not None]
+        places = [k for k, layer in enumerate(layers) if layer.expert_weights is not None]
         sparse = [array(layers[k].expert_weights) for k in places]
         if not sparse:
             raise NotApplicableError(f"model {context.classifier.name!r} has no layer of experts")
-        counts = np.stack([(one > 0).sum(axis=1) for one in sparse], axis=1)
+        counts = np.stack([(weights > 0).sum(axis=1) for weights in sparse], axis=1)
         batches.append(counts / counts.sum(axis=-1, keepdims=True))
     return np.concatenate(batches), places
 

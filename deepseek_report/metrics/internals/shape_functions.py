@@ -77,9 +77,9 @@ class ShapeFunctions(ModelMetric):
         typical = typical_row(train, schema)
         curves, density = [], []
         marks = [self._values(schema.features[column], train[:, column]) for column in shown]
-        rows = [_moved(typical, column, one) for column, one in zip(shown, marks, strict=True)]
+        rows = [_moved(typical, column, at) for column, at in zip(shown, marks, strict=True)]
         all_added = contributions(context.classifier, np.concatenate(rows), target)
-        ends = np.cumsum([len(one) for one in marks])[:-1]
+        ends = np.cumsum([len(mark) for mark in marks])[:-1]
         for place, (column, values, part) in enumerate(
             zip(shown, marks, np.split(all_added, ends), strict=True)
         ):
@@ -122,13 +122,15 @@ def _moved(typical: Floats, column: int, values: Floats) -> Floats:
 def _curve(
     about: dict[str, Any], feature: Feature, values: Floats, added: Floats, train: Floats
 ) -> pd.DataFrame:
-    shares = [np.isnan(train).mean() if np.isnan(one) else (train == one).mean() for one in values]
+    shares = [
+        np.isnan(train).mean() if np.isnan(value) else (train == value).mean() for value in values
+    ]
     return pd.DataFrame(
         {
             **about,
             "unit": feature.unit or "",
             "value": values,
-            "display": [feature.display(one) for one in values],
+            "display": [feature.display(value) for value in values],
             "contribution": added,
             "share": shares,
         }

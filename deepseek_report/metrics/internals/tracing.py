@@ -68,8 +68,8 @@ def heads_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], tuple[
     NotApplicableError : no layer has heads.
     """
     _, layers = next(traces(context, inputs[:1]))
-    found = [one.routes or one.attention for one in layers]
-    known = [one for one in found if one]
+    parts = [layer.routes or layer.attention for layer in layers]
+    known = [part for part in parts if part]
     if not known:
         raise NotApplicableError(f"model {context.classifier.name!r} has no layer with heads")
     heads = next(iter(known[0].values())).shape[1]
@@ -89,7 +89,10 @@ def routes_of(context: MeasureContext, inputs: Floats) -> tuple[list[str], Float
         branches = list(routed[0])
         batches.append(
             np.stack(
-                [np.stack([array(one[name]) for name in branches], axis=1) for one in routed],
+                [
+                    np.stack([array(weights[name]) for name in branches], axis=1)
+                    for weights in routed
+                ],
                 axis=1,
             )
         )

@@ -119,12 +119,12 @@ def calibration_estimate(
         np.random.default_rng(seed),
     )
     chance = errors_by_chance(scores, bins, n_resamples, np.random.default_rng([seed, 1]))
-    found = bootstrapped(replicates, len(scores), seed)
-    if found.value <= np.quantile(chance, 0.95):
-        found = replace(
-            found, low=0.0, method=message("interval_methods.from_zero", method=found.method)
+    error = bootstrapped(replicates, len(scores), seed)
+    if error.value <= np.quantile(chance, 0.95):
+        error = replace(
+            error, low=0.0, method=message("interval_methods.from_zero", method=error.method)
         )
-    return found, float(chance.mean())
+    return error, float(chance.mean())
 
 
 def calibration_subject(p: Predictions) -> tuple[Bools, Floats]:
@@ -191,10 +191,10 @@ class ExpectedCalibrationError(ClassMetric):
         return Measurement(joined, {"bins": table}, notes=notes)
 
 
-def _notes(slope: Estimate, bins: int, asked: int) -> tuple[Text, ...]:
+def _notes(slope: Estimate, bins: int, wanted: int) -> tuple[Text, ...]:
     notes = []
     if math.isnan(slope.value):
         notes.append(message("notes.expected_calibration_error.no_slope"))
-    if bins < asked:
-        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=asked))
+    if bins < wanted:
+        notes.append(message("notes.expected_calibration_error.tied", bins=bins, asked=wanted))
     return tuple(notes)

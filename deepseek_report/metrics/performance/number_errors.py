@@ -30,8 +30,8 @@ class ErrorMetric(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        found = error_estimates(p.labels, p.values, self.n_resamples, context.seed)[self.name]
-        score = found.score(
+        estimate = error_estimates(p.labels, p.values, self.n_resamples, context.seed)[self.name]
+        score = estimate.score(
             self.name,
             "performance",
             MEASURES[self.name],

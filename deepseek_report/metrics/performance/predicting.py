@@ -39,7 +39,7 @@ def predict(
         return {"validation": _numbers(classifier, validation), "test": _numbers(classifier, test)}
     parts = {"validation": validation, "test": test}
     logits = {name: logits_of(classifier, part) for name, part in parts.items()}
-    shares = {name: softmax(found) for name, found in logits.items()}
+    shares = {name: softmax(outputs) for name, outputs in logits.items()}
     threshold = _threshold(rule, target, shares["validation"], validation.labels)
     return {
         name: Predictions(

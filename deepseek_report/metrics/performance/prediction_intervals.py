@@ -153,43 +153,43 @@ class PredictionIntervals(NumberMetric):
         rows = []
         for level in sorted({self.level, *self.levels}):
             half = half_width(held_out, level)
-            found = rate(int((np.abs(errors) <= half).sum()), len(errors))
+            covered = rate(int((np.abs(errors) <= half).sum()), len(errors))
             rows.append(
                 {
                     "level": level,
                     "half_width": half,
-                    "coverage": found.value,
-                    "low": found.low,
-                    "high": found.high,
-                    "n": found.n,
+                    "coverage": covered.value,
+                    "low": covered.low,
+                    "high": covered.high,
+                    "n": covered.n,
                 }
             )
-        return pd.DataFrame([one for one in rows if math.isfinite(float(one["half_width"] or 0))])
+        return pd.DataFrame([row for row in rows if math.isfinite(float(row["half_width"] or 0))])
 
     def _by_group(self, context: MeasureContext, inside: NDArray[np.bool_]) -> pd.DataFrame:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         groups = dict(context.predictions.groups)
         try:
-            found = groupings(
+            compared = groupings(
                 context.dataset.schema, groups, crossings=False, min_cell=1, kinds=PEOPLE | PARTS
             )
         except NotApplicableError:
             return pd.DataFrame()
         rows: list[dict[str, Any]] = []
-        for grouping in found:
+        for grouping in compared:
             for code, level in enumerate(grouping.levels):
                 among = grouping.codes == code
-                one = rate(int(inside[among].sum()), int(among.sum()))
+                covered = rate(int(inside[among].sum()), int(among.sum()))
                 rows.append(
                     {
                         "attribute": grouping.name,
                         "attribute_label": grouping.label,
                         "level": level,
-                        "n": one.n,
-                        "coverage": one.value,
-                        "low": one.low,
-                        "high": one.high,
-                        "too_few": one.n < self.min_cell,
+                        "n": covered.n,
+                        "coverage": covered.value,
+                        "low": covered.low,
+                        "high": covered.high,
+                        "too_few": covered.n < self.min_cell,
                         "p_value": self._p_value(inside, among),
                     }
                 )

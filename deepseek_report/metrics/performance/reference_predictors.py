@@ -122,13 +122,14 @@ def _boosted_columns(
     chosen = task.telling(inputs, labels, MOST_BOOSTED)
     kept = [features[j] for j in chosen]
     categorical = [
-        one.kind == "categorical" and len(one.categories) <= _MOST_CATEGORIES for one in kept
+        feature.kind == "categorical" and len(feature.categories) <= _MOST_CATEGORIES
+        for feature in kept
     ]
     return (lambda rows: rows[:, chosen]), categorical
 
 
 def _are_words(features: Sequence[Feature]) -> bool:
-    return bool(features) and all(one.kind == "token" for one in features)
+    return bool(features) and all(feature.kind == "token" for feature in features)
 
 
 def limits_of(

@@ -68,7 +68,7 @@ class Residuals(NumberMetric):
 
     def measure(self, context: MeasureContext) -> Measurement:
         p, target = context.predictions, context.dataset.schema.target
-        mean, low, high = (float(one) for one in mean_interval(p.errors))
+        mean, low, high = (float(end) for end in mean_interval(p.errors))
         score = Estimate(
             mean, low, high, len(p), message("interval_methods.normal_of_mean_error")
         ).score(
@@ -87,8 +87,8 @@ def error_bins(p: Predictions, bins: int) -> pd.DataFrame:
     edges = np.unique(np.quantile(p.values, np.arange(1, bins) / bins))
     place = np.searchsorted(edges, p.values, side="right")
     rows = []
-    for number, one in enumerate(np.unique(place)):
-        inside = place == one
+    for number, code in enumerate(np.unique(place)):
+        inside = place == code
         mean, low, high = (float(end) for end in mean_interval(p.errors[inside]))
         rows.append(
             {

@@ -59,8 +59,9 @@ class LabelsMetric(ModelMetric):
 
 def require_two_classes(schema: Schema, what: str) -> None:
     """Refuse more than two classes, with the reason."""
-    found = len(schema.target.classes)
-    if found != 2:
+    n_classes = len(schema.target.classes)
+    if n_classes != 2:
         raise NotApplicableError(
-            f"{what} needs a decision between two classes, and “{schema.target.label}” has {found}"
+            f"{what} needs a decision between two classes, and “{schema.target.label}” has "
+            f"{n_classes}"
         )

@@ -42,7 +42,7 @@ from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
 from deepseek_report.runner.planning.work import work_facts
-from deepseek_report.runner.run_folders.missing_parts import problem, reasons, told
+from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 
@@ -74,8 +74,8 @@ def _find_or_compute(
     store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
 ) -> StageOutcome:
     started = time.perf_counter()
-    if (found := store.find(stage.id, stage.key)) is not None:
-        return _kept(store, stage, found)
+    if (stored := store.find(stage.id, stage.key)) is not None:
+        return _kept(store, stage, stored)
     try:
         folder = _compute(store, stage, job, send)
     except NotApplicableError as error:
@@ -184,7 +184,7 @@ class _Run:
         return Execution(outcomes, self.execution.made)
 
     def job(self, stage: Stage) -> StageJob:
-        inputs = {one: self.execution.outcomes[one].folder for one in stage.inputs}
+        inputs = {name: self.execution.outcomes[name].folder for name in stage.inputs}
         present = {name: folder for name, folder in inputs.items() if folder is not None}
         job = StageJob(stage.id, self.experiment, present, self.device, stage.source)
         if stage.id != CONCLUSIONS:
@@ -196,9 +196,11 @@ class _Run:
     def missing(self, stage: Stage) -> list[dict[str, str]]:
         """Why inputs of a stage are missing, as the run folder will tell it."""
         execution = self.execution
-        known = {one.artifact for one in self.experiment.refused} | set(stage.inputs)
-        problems = [one for one in execution.problems(self.experiment) if one["stage"] in known]
-        return told(self.experiment, problems, execution.folders)
+        known = {refusal.artifact for refusal in self.experiment.refused} | set(stage.inputs)
+        problems = [
+            entry for entry in execution.problems(self.experiment) if entry["stage"] in known
+        ]
+        return disclosed_problems(self.experiment, problems, execution.folders)
 
     def as_made(self, stage: Stage) -> Stage:
         """The stage under a key of its own where it goes on without inputs that broke.
@@ -207,9 +209,9 @@ class _Run:
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {
-            one: made[one].key if one in made else problem(one, outcomes[one].reason, "failed")
-            for one in stage.inputs
-            if one in made or (outcomes[one].folder is None and outcomes[one].applicable)
+            name: made[name].key if name in made else problem(name, outcomes[name].reason, "failed")
+            for name in stage.inputs
+            if name in made or (outcomes[name].folder is None and outcomes[name].applicable)
         }
         if not less:
             return stage
@@ -219,9 +221,9 @@ class _Run:
     def ready(self, stage: Stage) -> bool:
         """Whether every input is there; a stage with a failed input is given up with the reason."""
         outcomes = self.execution.outcomes
-        if any(one not in outcomes for one in stage.inputs):
+        if any(name not in outcomes for name in stage.inputs):
             return False
-        lost = [one for one in stage.inputs if outcomes[one].folder is None]
+        lost = [name for name in stage.inputs if outcomes[name].folder is None]
         if lost and not self.can_do_without(stage, lost):
             self.done(self.given_up(stage, lost))
             return False
@@ -230,7 +232,7 @@ class _Run:
     def given_up(self, stage: Stage, lost: list[str]) -> StageOutcome:
         """Why a stage is not run: what it lacks, or the reasons why that cannot be applied here."""
         outcomes, roots = self.execution.outcomes, self.roots(lost)
-        if any(outcomes[one].applicable for one in lost):
+        if any(outcomes[name].applicable for name in lost):
             broken = [{"stage": root, "reason": outcomes[root].reason} for root in roots]
             reason: Text = message("refusals.lacks_input", inputs=lost, broken=broken)
             return StageOutcome(stage.id, reason=reason, roots=tuple(roots))
@@ -240,7 +242,9 @@ class _Run:
     def roots(self, lost: list[str]) -> list[str]:
         """The stages that broke first: what is behind those that lacked their input."""
         outcomes = self.execution.outcomes
-        return list(dict.fromkeys(root for one in lost for root in outcomes[one].roots or (one,)))
+        return list(
+            dict.fromkeys(root for name in lost for root in outcomes[name].roots or (name,))
+        )
 
     def can_do_without(self, stage: Stage, lost: list[str]) -> bool:
         """What compares several explanations goes on with those that are left.
@@ -256,14 +260,14 @@ class _Run:
             set(parts) <= set(lost) for parts in self.needed(stage) if parts
         ):
             return False
-        left = [one for one in stage.inputs if one not in lost and "/" in one]
+        left = [name for name in stage.inputs if name not in lost and "/" in name]
         return bool(left)
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
         picture = self.experiment.multiple["visualizations"][stage.name]
         return [
-            [one for one in stage.inputs if ArtifactId(one).is_within(need)]
+            [name for name in stage.inputs if ArtifactId(name).is_within(need)]
             for need in sorted(traits_of(picture, PicturePart).needs)
         ]
 
@@ -287,7 +291,9 @@ class _Run:
         """Say what the stages that are left should take, now that more is known of them."""
         data = self.execution.outcomes.get("data")
         folder = data.folder if data is not None else None
-        waiting = [one for one in self.waiting.values() if one.id not in self.execution.outcomes]
+        waiting = [
+            stage for stage in self.waiting.values() if stage.id not in self.execution.outcomes
+        ]
         cost = cost_left(self.experiment, waiting, self.store, folder)
         expected = {name: span.expected for name, span in cost.stages.items()}
         parallel = cost.parallel if self.device == "cpu" else 1

@@ -55,6 +55,9 @@ class Execution:
         """Why parts are missing: left out by the config, refused by a part, failed."""
         return [
             *refusals(experiment),
-            *(not_applicable(experiment, one.stage, one.reason) for one in self.refused),
-            *(problem(one.stage, one.reason, "failed") for one in self.failures),
+            *(
+                not_applicable(experiment, outcome.stage, outcome.reason)
+                for outcome in self.refused
+            ),
+            *(problem(outcome.stage, outcome.reason, "failed") for outcome in self.failures),
         ]

@@ -89,14 +89,14 @@ def _require_same_model(job: StageJob, model: Any) -> None:
         _require_planned(job, model.source_digest(), "the model's files or code")
 
 
-def _require_planned(job: StageJob, found: str, what: str) -> None:
+def _require_planned(job: StageJob, digest: str, what: str) -> None:
     """Refuse to store what was made from other files than the stage's key says.
 
     Raises
     ------
     DataError : the source has changed since the plan was made.
     """
-    if job.source and found != job.source:
+    if job.source and digest != job.source:
         raise DataError(
             f"{what} changed after this run was planned, so that nothing was made of them: run "
             "again, when nothing writes to them any more"
@@ -114,8 +114,8 @@ def _predictions(job: StageJob, folder: Path, progress: Progress) -> None:
     settings = job.experiment.settings
     rule = ThresholdRule(settings.decision.rule, settings.decision.threshold)
     predictions = predict(classifier, dataset.validation, dataset.test, rule)
-    for part, said in predictions.items():
-        said.save(folder / part)
+    for part, predicted in predictions.items():
+        predicted.save(folder / part)
     named = _named_cases(dataset, job.experiment.single["report"].cases)
     instances = settings.explain.instances
     cases = choose_cases(predictions["test"], dataset.schema, instances, job.seeds.data, named)
@@ -132,10 +132,10 @@ def _named_cases(dataset: Dataset, rows: Sequence[int]) -> list[int]:
     places = {int(row): place for place, row in enumerate(dataset.test.instance_ids)}
     for row in rows:
         if row not in places:
-            parts = (one for one in PARTS if row in getattr(dataset, one).instance_ids)
-            found = next((f"it is in the {one} part" for one in parts), "there is no such row")
+            parts = (part for part in PARTS if row in getattr(dataset, part).instance_ids)
+            where = next((f"it is in the {part} part" for part in parts), "there is no such row")
             raise UnknownCaseError(
-                f"report.cases names row {row}, and {found}; only the {len(places)} rows of the "
+                f"report.cases names row {row}, and {where}; only the {len(places)} rows of the "
                 "test part can be explained. Their numbers stand on the case pages of a report "
                 "with report.privacy=full; they count the rows of the source from 0"
             )

@@ -69,7 +69,7 @@ class Cost:
 
     def count(self, basis: Basis) -> int:
         """How many stages were estimated so."""
-        return sum(one.basis == basis for one in self.stages.values())
+        return sum(span.basis == basis for span in self.stages.values())
 
 
 def cost_of(
@@ -114,7 +114,7 @@ def cost_left(
 def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None) -> Span:
     """The time of one stage, by what is known best."""
     own = past.of(stage.id)
-    same = [one for one in own if work is not None and one.like == work.like]
+    same = [earlier for earlier in own if work is not None and earlier.like == work.like]
     if same:
         return _by_past(same, work, "measured")
     others = own or past.kin(stage.id)
@@ -131,9 +131,9 @@ def row_by_training(times: Iterable[Past], like: str) -> float | None:
 
     None where there is none, or only a short one, of which starting is a good part.
     """
-    for one in times:
-        if one.like == like and one.units and one.seconds >= _LONG:
-            return one.seconds / one.units / TRAINING_ROW
+    for past in times:
+        if past.like == like and past.units and past.seconds >= _LONG:
+            return past.seconds / past.units / TRAINING_ROW
     return None
 
 
@@ -149,12 +149,12 @@ def _by_rows(stage: Stage, seconds: float) -> Span:
     return Span(0.7 * seconds, 1.3 * seconds + 0.05, 3 * seconds + 0.3, "timed")
 
 
-def _by_past(found: Sequence[Past], work: Work | None, basis: Basis) -> Span:
+def _by_past(times: Sequence[Past], work: Work | None, basis: Basis) -> Span:
     """Scaled by the work: part of the time grows with it, and nobody knows how much of it."""
-    one = min(found, key=lambda past: abs(math.log(_ratio(past, work))))
-    ratio = _ratio(one, work)
+    nearest = min(times, key=lambda past: abs(math.log(_ratio(past, work))))
+    ratio = _ratio(nearest, work)
     slow, fast = max(ratio, math.sqrt(ratio)), min(ratio, math.sqrt(ratio))
-    seconds = max(one.seconds, 0.01)
+    seconds = max(nearest.seconds, 0.01)
     return Span(0.8 * seconds * fast, seconds * math.sqrt(slow * fast), 1.3 * seconds * slow, basis)
 
 
@@ -164,12 +164,14 @@ def _ratio(past: Past, work: Work | None) -> float:
 
 def _total(spans: Mapping[str, Span], parallel: int) -> Span:
     """From start to end: some stages one by one, then the others, so many at a time."""
-    low = _elapsed({name: one.low for name, one in spans.items()}, parallel)
-    expected = _elapsed({name: one.expected for name, one in spans.items()}, parallel)
-    return Span(low, expected, _elapsed({name: one.high for name, one in spans.items()}, parallel))
+    low = _elapsed({name: span.low for name, span in spans.items()}, parallel)
+    expected = _elapsed({name: span.expected for name, span in spans.items()}, parallel)
+    return Span(
+        low, expected, _elapsed({name: span.high for name, span in spans.items()}, parallel)
+    )
 
 
 def _elapsed(seconds: Mapping[str, float], parallel: int) -> float:
-    alone = sum(one for name, one in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
-    others = [one for name, one in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
+    alone = sum(time for name, time in seconds.items() if ArtifactId(name).kind in _ONE_BY_ONE)
+    others = [time for name, time in seconds.items() if ArtifactId(name).kind not in _ONE_BY_ONE]
     return alone + max(sum(others) / parallel, max(others, default=0.0))

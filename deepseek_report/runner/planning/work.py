@@ -40,7 +40,7 @@ class Size:
     @classmethod
     def of(cls, schema: Schema, card: Mapping[str, Any]) -> Size:
         """By the schema and the card of a data set."""
-        parts = {str(one["part"]): int(one["n"]) for one in card["parts"]}
+        parts = {str(part["part"]): int(part["n"]) for part in card["parts"]}
         return cls(schema, parts["train"], parts["validation"], parts["test"])
 
 

@@ -28,7 +28,7 @@ from deepseek_report.rendering.markdown import slug
 from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.stages import artifact_paths
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import told
+from deepseek_report.runner.run_folders.missing_parts import disclosed_problems
 from deepseek_report.runner.run_folders.open_run import FORMAT_VERSION
 from deepseek_report.runner.run_folders.recorded_config import recorded_config
 from deepseek_report.store import (
@@ -86,7 +86,9 @@ def assemble(
         "experiment": experiment.name,
         "config": config,
         "artifacts": artifacts,
-        "problems": told(experiment, execution.problems(experiment), execution.folders),
+        "problems": disclosed_problems(
+            experiment, execution.problems(experiment), execution.folders
+        ),
         "privacy": {"level": privacy.level, "floor": privacy.floor},
         "digests": _digests(artifacts, config, stages, store),
         "versions": versions(),
@@ -197,7 +199,7 @@ def _digests(
 
 
 def _device(store: Store, stages: Sequence[Stage], execution: Execution) -> str:
-    trained = next((one for one in stages if one.id == "training"), None)
+    trained = next((stage for stage in stages if stage.id == "training"), None)
     if trained is None or "training" not in execution.folders:
         return "none"
     return str(store.manifest(trained.id, trained.key).get("device", ""))

@@ -35,7 +35,7 @@ def reasons(problems: Iterable[Mapping[str, Any]], kind: str) -> dict[str, Text]
     return {entry["stage"]: text_of(entry["reason"]) for entry in problems if entry["kind"] == kind}
 
 
-def told(
+def disclosed_problems(
     experiment: Experiment, problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]
 ) -> list[dict[str, Any]]:
     """The problems without what the level of privacy keeps; `folders` are the finished stages."""

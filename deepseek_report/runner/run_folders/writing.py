@@ -92,7 +92,7 @@ class Written:
 
     @property
     def failed(self) -> bool:
-        return any(one["kind"] == "failed" for one in self.problems)
+        return any(problem["kind"] == "failed" for problem in self.problems)
 
 
 def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
@@ -114,8 +114,8 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         opened = replace(opened, contents=look_into(folder))
     stored, opened = opened.language, opened.in_language(options.language or opened.language)
     report = report_options(opened.run["config"]["report"])
-    asked = tuple(options.formats) or report.formats
-    there = [name for name in _formats_there(opened) if name not in asked]
+    formats = tuple(options.formats) or report.formats
+    others = [name for name in _formats_there(opened) if name not in formats]
     work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=folder))
     try:
         _copy_people(opened, work)
@@ -123,13 +123,13 @@ def write_report(folder: Path, options: WriteOptions | None = None) -> Written:
         with tempfile.TemporaryDirectory() as drawn:
             if opened.language != stored:
                 results = drawn_again(results, Path(drawn), options.trust)
-            results, verdicts = _write(work, results, report, options, (*asked, *there))
+            results, verdicts = _write(work, results, report, options, (*formats, *others))
         problems = _write_conclusions(work, opened, results, verdicts)
         kept, sealed = _publish(work, opened)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Written(
-        pages=[folder / f"report.{name}" for name in asked],
+        pages=[folder / f"report.{name}" for name in formats],
         verdicts=verdicts,
         problems=problems,
         kept=kept,
@@ -205,13 +205,14 @@ def report_options(config: Mapping[str, Any]) -> ReportOptions:
     ------
     ArtifactError : no version of this package wrote them.
     """
-    known = {one.name for one in dataclasses.fields(ReportOptions)} - {"cases"}
+    known = {option.name for option in dataclasses.fields(ReportOptions)} - {"cases"}
     values = {key: value for key, value in config.items() if key in known}
     try:
         return TypeAdapter(ReportOptions).validate_python(values)
     except ValidationError as error:
         places = "; ".join(
-            f"report.{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]
+            f"report.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors()[:5]
         )
         raise ArtifactError(
             f"run.json: the options of the report cannot be used: {places}"
@@ -222,8 +223,8 @@ def _write_conclusions(
     work: Path, opened: OpenRun, results: Results, verdicts: Iterable[Verdict]
 ) -> list[dict[str, str]]:
     """`findings.json`, for machines; returns every problem of the run and of its report."""
-    recorded = [dict(one) for one in opened.run["problems"]]
-    known = {one["stage"] for one in recorded}
+    recorded = [dict(problem) for problem in opened.run["problems"]]
+    known = {problem["stage"] for problem in recorded}
     broken = [
         {"stage": stage, "reason": plain(reason), "kind": "failed"}
         for stage, reason in results.failures.items()
@@ -233,7 +234,7 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [_finding(one) for one in results.findings],
+        "findings": [_finding(finding) for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "problems": broken,
     }
@@ -265,11 +266,11 @@ def _keep_edited_source(work: Path, opened: OpenRun) -> list[str]:
     folder = opened.folder
     if SOURCE not in opened.contents.files:
         return []
-    there = sha256_file(folder / SOURCE)
-    if there == sha256_file(work / SOURCE):
+    current = sha256_file(folder / SOURCE)
+    if current == sha256_file(work / SOURCE):
         return []
     known = (readable_manifest(folder / name) for name in (DOCUMENTS_MANIFEST, MANIFEST))
-    if any(one is not None and one["files"].get(SOURCE) == there for one in known):
+    if any(manifest is not None and manifest["files"].get(SOURCE) == current for manifest in known):
         return []
     return [keep_edited(folder, SOURCE, folder)]
 

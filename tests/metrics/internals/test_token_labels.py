@@ -95,7 +95,7 @@ def test_a_token_is_averaged_over_the_cases_in_which_it_is_there(toy) -> None:
     assert found.branches == ["local"]
     np.testing.assert_allclose(found.mean[0, 0, 0, 0], [0.25, (0.375 + 0.75) / 2, 0.375 / 2])
     np.testing.assert_allclose(found.mean[0, 0, 0, 2], [0.25, 0.375, 0.375])
-    np.testing.assert_allclose(found.there, [1, 1, 0.5])
+    np.testing.assert_allclose(found.present, [1, 1, 0.5])
 
 
 def test_an_even_share_is_that_of_the_tokens_that_are_there(toy) -> None:
