@@ -22,7 +22,7 @@ class ArgumentProblems(ConfigProblems):
 
 def refuse(argument: str, fault: str, allowed: str, todo: str) -> NoReturn:
     """Raise one problem with one argument."""
-    raise ArgumentProblems([Problem(argument, fault, allowed, todo)])
+    raise ArgumentProblems.of(argument, fault, allowed, todo)
 
 
 @contextmanager
@@ -41,8 +41,7 @@ def in_words_of_the_call() -> Iterator[None]:
 def _of_call(problem: Problem) -> Problem:
     where = problem.where.replace("command line, ", "argument ")
     where = "X" if where == "dataset" else where
-    words = (where, problem.fault, problem.allowed, problem.todo)
-    return Problem(*map(_reworded, words))
+    return Problem(*map(_reworded, (where, problem.fault, problem.allowed, problem.todo)))
 
 
 def _reworded(text: str) -> str:

@@ -64,13 +64,12 @@ def experiment_of(pieces: Pieces, options: Mapping[str, Any]) -> tuple[Experimen
         group: origins if group in named else dict.fromkeys(origins, "set")
         for group, origins in composed.selected.items()
     }
-    left = {group: name for group, name in composed.choices.items() if group not in _REPLACED}
     composed = dataclasses.replace(
         composed,
         raw=_raw(composed, pieces, options),
         overrides=tuple(overrides),
         selected=selected,
-        choices=left,
+        choices={group: name for group, name in composed.choices.items() if group not in _REPLACED},
         held=objects,
     )
     return validate(composed, options.get("trust", ())), overrides
@@ -140,5 +139,4 @@ def _changed_settings(composed: Composed, stand_in: str) -> dict[str, Any]:
 
 def _folder_name(title: str) -> str:
     """A title as the name of a folder: “Loans, 2026” -> `loans_2026`."""
-    words = re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_")
-    return words or "report"
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")[:48].strip("_") or "report"

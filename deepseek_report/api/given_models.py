@@ -61,8 +61,12 @@ def recognise(model: Any, rows: Rows, hints: Hints) -> Recognised:
     kinds = (_booster, _torch_module, _estimator, _function)
     recognised = next(filter(None, (kind(model, rows, hints) for kind in kinds)), None)
     if recognised is None:
-        fault = f"{type(model).__name__} cannot be asked about rows"
-        refuse("model", fault, _KINDS, "give one of these")
+        refuse(
+            "model",
+            f"{type(model).__name__} cannot be asked about rows",
+            _KINDS,
+            "give one of these",
+        )
     return recognised
 
 

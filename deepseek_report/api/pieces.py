@@ -71,8 +71,7 @@ def is_number(rows: Rows, options: Mapping[str, Any]) -> bool:
     if task != "auto":
         return bool(task == "regression")
     numeric = pd.api.types.is_numeric_dtype(rows.labels)
-    most = options.get("max_classes", MOST_CLASSES)
-    return bool(numeric and rows.labels.nunique() > most)
+    return bool(numeric and rows.labels.nunique() > options.get("max_classes", MOST_CLASSES))
 
 
 # --- the model, or what it answered ---------------------------------------------------------------
@@ -115,8 +114,12 @@ def _answers(
             "give what predict_proba gives, and not the predicted classes",
         )
     if len(values) != rows.n_test:
-        fault = f"{len(values)} predictions for the {rows.n_test} rows of X"
-        refuse("predictions", fault, "one a row of X, in the same order", "give both whole")
+        refuse(
+            "predictions",
+            f"{len(values)} predictions for the {rows.n_test} rows of X",
+            "one a row of X, in the same order",
+            "give both whole",
+        )
     config = {"_target_": _ANSWERS, "sha256": digest_of_numbers(values)}
     task: TaskName | None = "regression" if is_number(rows, options) else None
     return (config, HeldAnswers(values, classes)), task
@@ -125,8 +128,12 @@ def _answers(
 def _implied(piece: Piece | None) -> Any:
     """The output that attributions with base values add up to."""
     if piece is None:
-        todo = "give a model, or predictions=…, or attributions=… with base_values=…"
-        refuse("model", "there is no model and nothing that one predicted", "one of these", todo)
+        refuse(
+            "model",
+            "there is no model and nothing that one predicted",
+            "one of these",
+            "give a model, or predictions=…, or attributions=… with base_values=…",
+        )
     config, held = piece
     if held.base_values is None:
         refuse(
@@ -163,9 +170,12 @@ def _attribution(rows: Rows, name: str, attribution: Any, options: Mapping[str, 
         names = [str(column) for column in attribution.columns]
     array = np.asarray(values, dtype=np.float64)
     if array.shape != (rows.n_test, len(names)) or set(names) != {str(n) for n in rows.features}:
-        fault = f"“{name}” is of shape {array.shape}"
-        allowed = f"({rows.n_test}, {len(rows.features.columns)}), a row of X and a column each"
-        refuse("attributions", fault, allowed, "of several classes give those of one")
+        refuse(
+            "attributions",
+            f"“{name}” is of shape {array.shape}",
+            f"({rows.n_test}, {len(rows.features.columns)}), a row of X and a column each",
+            "of several classes give those of one",
+        )
     if not np.isfinite(array).all():
         refuse("attributions", f"“{name}” holds values that are not finite", "numbers", "")
     config = {
@@ -184,6 +194,10 @@ def _base(base: Any, rows: int) -> Any:
     if values.ndim == 0 or values.shape == (1,):
         return np.full(rows, float(values.reshape(-1)[0]))
     if values.shape != (rows,):
-        fault = f"base values of shape {values.shape}"
-        refuse("base_values", fault, f"one number, or ({rows},)", "give that of one class")
+        refuse(
+            "base_values",
+            f"base values of shape {values.shape}",
+            f"one number, or ({rows},)",
+            "give that of one class",
+        )
     return values

@@ -87,8 +87,7 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     frame = frame.assign(**{column: np.concatenate(labels)})
     sizes = [len(table) for table in tables.values()]
     known = [f"X_{part}" for part in PARTS]
-    parts = [known.index(name) for name in tables]
-    positions = np.repeat(np.array(parts, dtype=np.int64), sizes)
+    positions = np.repeat(np.array([known.index(name) for name in tables], dtype=np.int64), sizes)
     named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
     form = TableForm.of(features, named=named_columns)
     sha256 = digest_of(frame, {"parts": positions.tolist(), "named": named_columns})
@@ -114,8 +113,12 @@ def _table(name: str, table: Any) -> pd.DataFrame:
     else:
         array = np.asarray(table)
         if array.ndim != 2 or array.dtype == object:
-            fault = f"{type(table).__name__} of shape {array.shape}"
-            refuse(name, fault, _TABLES, "make it a pandas DataFrame")
+            refuse(
+                name,
+                f"{type(table).__name__} of shape {array.shape}",
+                _TABLES,
+                "make it a pandas DataFrame",
+            )
         frame = pd.DataFrame(array, columns=[f"x{i + 1}" for i in range(array.shape[1])])
     if not len(frame) or not len(frame.columns):
         refuse(name, f"a table of {frame.shape[0]} rows and {frame.shape[1]} columns", _TABLES, "")
@@ -177,8 +180,12 @@ def _labels(name: str, labels: Any, rows: int) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        fault = f"labels of shape {values.shape}"
-        refuse(argument, fault, "one label a row", "several labels need a config: see docs/")
+        refuse(
+            argument,
+            f"labels of shape {values.shape}",
+            "one label a row",
+            "several labels need a config: see docs/",
+        )
     if len(values) != rows:
         refuse(
             argument, f"{len(values)} labels for {rows} rows", "one label a row", "give both whole"

@@ -68,8 +68,7 @@ def command(arguments: list[str]) -> int:
         return _answer(" ".join(arguments[1:]))
     parser = make_parser("completion", overrides=False)
     parser.add_argument("shell", choices=SHELLS, help="the first line of the script says where to")
-    options = parser.parse_args(arguments)
-    print(_SCRIPTS[options.shell], end="")
+    print(_SCRIPTS[parser.parse_args(arguments).shell], end="")
     return 0
 
 

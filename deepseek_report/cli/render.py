@@ -20,9 +20,13 @@ def command(arguments: list[str]) -> int:
     parser.add_argument(
         "--language", default="", metavar="LANG", help="write it in this language, such as en"
     )
-    help_people = "a YAML of statements, copied to people/ of the run folder; may be repeated"
     parser.add_argument(
-        "--people", action="append", default=[], type=Path, metavar="FILE", help=help_people
+        "--people",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FILE",
+        help="a YAML of statements, copied to people/ of the run folder; may be repeated",
     )
     add_trust(parser)
     options = parser.parse_args(arguments)

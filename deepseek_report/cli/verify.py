@@ -11,8 +11,12 @@ def command(arguments: list[str]) -> int:
     """Print what is not as the run wrote it; 1 if anything is not."""
     parser = make_parser("verify", overrides=False)
     parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run")
-    help_expect = "the run digest, or the document digest, as it reached you by another way"
-    parser.add_argument("--expect", default="", metavar="DIGEST", help=help_expect)
+    parser.add_argument(
+        "--expect",
+        default="",
+        metavar="DIGEST",
+        help="the run digest, or the document digest, as it reached you by another way",
+    )
     options = parser.parse_args(arguments)
     from deepseek_report.runner.run_folders.open_run import reading
     from deepseek_report.runner.run_folders.verify import PROVES, PROVES_NOT, verify

@@ -10,7 +10,7 @@ from typing import Any
 
 from deepseek_report.artifacts.storage.shipped import shipped
 from deepseek_report.config.config_files import MULTIPLE, SINGLE, read_yaml
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.problems import ConfigProblems
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -18,8 +18,9 @@ _PACKAGE = Path(__file__).parents[1]
 def folders(extra: str | None = None) -> list[Path]:
     """The config folders in order of precedence: the user's own, then the shipped one."""
     if extra and not Path(extra).is_dir():
-        fault = f"{extra} is not a folder"
-        raise ConfigProblems([Problem("--config-dir", fault, todo="name a folder of YAMLs")])
+        raise ConfigProblems.of(
+            "--config-dir", f"{extra} is not a folder", todo="name a folder of YAMLs"
+        )
     return [*([Path(extra).resolve()] if extra else []), shipped("conf")]
 
 

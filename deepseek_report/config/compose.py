@@ -122,8 +122,9 @@ def _layers(
     layers = read_layers(roots, chosen)
     for override in kept:
         if (group := override.key_or_group) in MULTIPLE:
-            place = f"command line, {override.input_line}"
-            layers[group].insert(0, Layer(names(override), "command line", place))
+            layers[group].insert(
+                0, Layer(names(override), "command line", f"command line, {override.input_line}")
+            )
     return layers
 
 
@@ -148,8 +149,7 @@ def _with_hint(
     """Where a file of an unknown choice's name lies elsewhere, that is what to do."""
     bare = (bare_name(word) for word in words)
     unknown = (name for name in bare if problem.fault.startswith(f'"{name}" is not in'))
-    hints = (found_elsewhere(group, name, roots) for name in unknown)
-    hint = next(filter(None, hints), "")
+    hint = next(filter(None, (found_elsewhere(group, name, roots) for name in unknown)), "")
     return replace(problem, todo=hint) if hint else problem
 
 
@@ -192,9 +192,11 @@ def _compose(
         return raw, names, unresolved
     except TooMuch as error:
         where = _place(".".join(error.path), overrides, [])
-        todo = "write out what is meant, in fewer references"
-        raise ConfigProblems(
-            [Problem(where or ".".join(error.path), error.fault, "", todo)]
+        raise ConfigProblems.of(
+            where or ".".join(error.path),
+            error.fault,
+            "",
+            "write out what is meant, in fewer references",
         ) from None
     except yaml.YAMLError as error:
         file = Path(getattr(getattr(error, "problem_mark", None), "name", "a YAML file"))
@@ -208,9 +210,11 @@ def _uncomposed(error: Exception, overrides: Sequence[str], roots: Sequence[Path
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     files = [path for root in roots[:-1] for path in parts(root)]
     if merged := re.match(r"Error merging override \+*(.*)", lines[0]):
-        fault = "the value is of another kind than what stands there"
-        allowed = "keys with values where there are keys, a list where there is a list"
-        return Problem(f"command line, {merged[1]}", fault, allowed)
+        return Problem(
+            f"command line, {merged[1]}",
+            "the value is of another kind than what stands there",
+            "keys with values where there are keys, a list where there is a list",
+        )
     if missing := getattr(error, "missing_cfg_file", None):
         group, _, name = str(missing).rpartition("/")
         hint = found_elsewhere(group.rpartition("/")[2], name, roots)
@@ -236,8 +240,15 @@ def _missing(
     inner = group.rpartition("/")[2]
     where = line_with(files, [inner, name]) or f"the group {group}"
     if group not in known and inner in known:
-        todo = f"write `override /{inner}: {name}`"
-        return Problem(where, f'"{inner}" is looked for inside the file\'s own group', todo=todo)
+        return Problem(
+            where,
+            f'"{inner}" is looked for inside the file\'s own group',
+            todo=f"write `override /{inner}: {name}`",
+        )
     allowed = known.get(group, ())
-    fault = f'"{name}" is not in the group {group}'
-    return Problem(where, fault, choices(allowed), part_hint(group, name, allowed))
+    return Problem(
+        where,
+        f'"{name}" is not in the group {group}',
+        choices(allowed),
+        part_hint(group, name, allowed),
+    )

@@ -50,8 +50,11 @@ def unreadable(path: Path, error: Exception) -> Problem:
             f"{shown(path)}:{line}", "not written in UTF-8", todo="save the file as UTF-8"
         )
     if isinstance(error, OSError):
-        fault = f"cannot be read: {error.strerror}"
-        return Problem(shown(path), fault, todo="make it readable, or move it away")
+        return Problem(
+            shown(path),
+            f"cannot be read: {error.strerror}",
+            todo="make it readable, or move it away",
+        )
     mark = getattr(error, "problem_mark", None)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     where = f"{shown(path)}:{mark.line + 1}:{mark.column + 1}" if mark else shown(path)
@@ -73,8 +76,11 @@ def _elsewhere(root: Path) -> Iterator[Problem]:
     chosen = set(parts(root))
     for number, path in enumerate(_below(root)):
         if number >= _MOST_FILES:
-            fault = f"{shown(root)} holds more than {_MOST_FILES} files"
-            yield Problem("--config-dir", fault, todo="name the folder that holds the YAMLs alone")
+            yield Problem(
+                "--config-dir",
+                f"{shown(root)} holds more than {_MOST_FILES} files",
+                todo="name the folder that holds the YAMLs alone",
+            )
             return
         if path.suffix == ".yaml" and path not in chosen:
             try:
@@ -121,10 +127,12 @@ def _chosen_in_body(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]
     for group in (*SINGLE, *MULTIPLE):
         chosen = content.get(group)
         if chosen is not None and not isinstance(chosen, dict):
-            fault = f"{group} is {chosen!r}, and here stand the settings of what is chosen"
-            todo = f"write `- override /{group}: {_inline(chosen)}` below `defaults:`"
-            where = line_with([path], [group]) or shown(path)
-            yield Problem(where, fault, "keys with values", todo)
+            yield Problem(
+                line_with([path], [group]) or shown(path),
+                f"{group} is {chosen!r}, and here stand the settings of what is chosen",
+                "keys with values",
+                f"write `- override /{group}: {_inline(chosen)}` below `defaults:`",
+            )
 
 
 def _inline(chosen: Any) -> str:

@@ -74,8 +74,7 @@ class Completer:
                 yield f"{key}={head}{sign}{choice}"
 
     def _known_values(self, key: str) -> Sequence[str]:
-        value = self._value_of(key)
-        if isinstance(value, bool):
+        if isinstance(self._value_of(key), bool):
             return ("true", "false")
         return self._literals(key)
 

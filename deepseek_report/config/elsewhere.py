@@ -27,8 +27,7 @@ def misplaced(folder: Path, known: Mapping[str, Sequence[str]]) -> list[Problem]
     if any((folder / group).is_dir() for group in known):
         return []
     if folder.name in known and any(folder.glob("*.yaml")):
-        fault = f"{shown(folder)} is the group {folder.name} itself"
-        return [_to(folder.parent, fault)]
+        return [_to(folder.parent, f"{shown(folder)} is the group {folder.name} itself")]
     for inside in _folders(folder):
         if any(any((inside / group).glob("*.yaml")) for group in known):
             return [_to(inside, f"{shown(folder)} holds no folder of a group, such as model")]

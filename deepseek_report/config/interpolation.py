@@ -136,8 +136,7 @@ class _Resolver:
         if isinstance(value, DictConfig):
             return {key: self.item(value, key, (*path, str(key)), refused) for key in value}
         if isinstance(value, ListConfig):
-            places = range(len(value))
-            return [self.item(value, k, (*path, str(k)), refused) for k in places]
+            return [self.item(value, k, (*path, str(k)), refused) for k in range(len(value))]
         return value
 
 
@@ -147,8 +146,11 @@ def _refused_value(path: tuple[str, ...], resolver: str, argument: str) -> Unres
     if resolver == "oc.env":
         fault += "; what is printed or stored never reads the environment"
         variable = argument.partition(",")[0].strip()
-        todo = f'write the value itself, or give it on the command line: {dotted}="${variable}"'
-        return Unresolved(path, fault, todo)
+        return Unresolved(
+            path,
+            fault,
+            f'write the value itself, or give it on the command line: {dotted}="${variable}"',
+        )
     fault += ", and only resolvers that read the configuration are called"
     return Unresolved(path, fault, f"use one of {', '.join(sorted(HARMLESS))}, or write the value")
 
@@ -160,8 +162,10 @@ def _check_growth(plain: Any) -> None:
         raise TooMuch(texts[_MOST_TEXTS][0], f"more than {_MOST_TEXTS} values are interpolated")
     dynamic = [path for path, text in texts for _ in _DYNAMIC.findall(text)]
     if len(dynamic) > _MOST_DYNAMIC:
-        fault = f"more than {_MOST_DYNAMIC} interpolations take their key from another one"
-        raise TooMuch(dynamic[_MOST_DYNAMIC], fault)
+        raise TooMuch(
+            dynamic[_MOST_DYNAMIC],
+            f"more than {_MOST_DYNAMIC} interpolations take their key from another one",
+        )
     growth = _Growth(plain)
     if sum(growth.of(path) for path, _ in texts) > _MOST_CHARACTERS:
         largest = max((path for path, _ in texts), key=growth.of)

@@ -35,8 +35,7 @@ def find(names: Iterable[str], folders: Sequence[Path]) -> dict[str, str]:
     """{package: the first of the folders that holds it}, for those that one of them holds."""
     packages = {}
     for name in names:
-        holding = (place for place in folders if _holds(place, name))
-        if (folder := next(holding, None)) is not None:
+        if (folder := next((place for place in folders if _holds(place, name)), None)) is not None:
             packages[name] = str(folder.absolute())
     return packages
 

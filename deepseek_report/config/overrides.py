@@ -61,9 +61,13 @@ def twice(parsed: Sequence[Any]) -> list[Problem]:
         if key.partition(".")[0] in LOCAL:
             continue
         if first.get(key, override.input_line) != override.input_line:
-            fault = f"{key} is given twice; it is also in {first[key]}"
             problems.append(
-                Problem(f"command line, {override.input_line}", fault, "", "keep one of them")
+                Problem(
+                    f"command line, {override.input_line}",
+                    f"{key} is given twice; it is also in {first[key]}",
+                    "",
+                    "keep one of them",
+                )
             )
         first.setdefault(key, override.input_line)
     return problems
@@ -140,8 +144,14 @@ def refused(override: Any, known: Mapping[str, Sequence[str]]) -> list[Problem]:
     where = f"command line, {override.input_line}"
     if override.is_sweep_override():
         quoted = _twice_quoted(override.input_line)
-        todo = f"add -m for one run each, or quote a text with a comma twice: {quoted}"
-        return [Problem(where, "several values for one run", "one value", todo)]
+        return [
+            Problem(
+                where,
+                "several values for one run",
+                "one value",
+                f"add -m for one run each, or quote a text with a comma twice: {quoted}",
+            )
+        ]
     if group == "hydra.searchpath":
         return [Problem(where, "folders of YAMLs are not named so", "", "use --config-dir DIR")]
     if group not in known:
@@ -195,7 +205,10 @@ def expand(overrides: Sequence[str]) -> Iterator[list[str]]:
         else:
             axes.append([override.input_line])
     if math.prod(map(len, axes)) > MOST_JOBS:
-        fault = f"the sweep has more than {MOST_JOBS} runs"
-        raise ConfigProblems([Problem("command line", fault, todo="run it in parts")])
+        raise ConfigProblems.of(
+            "command line",
+            f"the sweep has more than {MOST_JOBS} runs",
+            todo="run it in parts",
+        )
     for job in itertools.product(*axes):
         yield list(job)

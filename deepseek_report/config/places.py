@@ -12,7 +12,7 @@ from typing import Any
 
 from deepseek_report.config.catalogue import folders, yaml_file
 from deepseek_report.config.config_files import read_yaml
-from deepseek_report.config.problems import ConfigProblems, Problem
+from deepseek_report.config.problems import ConfigProblems
 
 _NAMES = ("reports", "store")
 
@@ -41,9 +41,11 @@ def find_places(overrides: Sequence[str] = (), config_dir: str | None = None) ->
     for text in overrides:
         key, is_value, value = text.lstrip("+").partition("=")
         if key not in values or not is_value:
-            fault = "this command reads no such override"
-            allowed = "paths.reports=…, paths.store=…, experiment=…"
-            raise ConfigProblems([Problem(f"command line, {text}", fault, allowed)])
+            raise ConfigProblems.of(
+                f"command line, {text}",
+                "this command reads no such override",
+                "paths.reports=…, paths.store=…, experiment=…",
+            )
         values[key] = value
     places = _paths(read_yaml(roots[-1] / "config.yaml"))
     if values["experiment"]:
@@ -55,8 +57,9 @@ def find_places(overrides: Sequence[str] = (), config_dir: str | None = None) ->
 def _of_experiment(roots: Sequence[Path], name: str) -> dict[str, str]:
     file = yaml_file(roots, "experiment", name)
     if file is None:
-        fault = f'"{name}" is not in the group experiment'
-        raise ConfigProblems([Problem(f"command line, experiment={name}", fault)])
+        raise ConfigProblems.of(
+            f"command line, experiment={name}", f'"{name}" is not in the group experiment'
+        )
     return _paths(read_yaml(file))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from deepseek_report.errors import ConfigError
 
@@ -38,6 +38,11 @@ class ConfigProblems(ConfigError):  # noqa: N818 - it is several problems
         many = len(problems) != 1
         head = f"{len(problems)} problem{'s' if many else ''} in {self.about}"
         super().__init__("\n".join([head, *(f"- {problem}" for problem in problems)]))
+
+    @classmethod
+    def of(cls, where: str, fault: str, allowed: str = "", todo: str = "") -> Self:
+        """One problem alone."""
+        return cls([Problem(where, fault, allowed, todo)])
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -75,8 +75,7 @@ class Sets:
         if name in self._members:
             return self._members[name]
         if name in self.files:
-            words = self._words(name, inside)
-            steps = [(self._below(word, name, inside), word) for word in words]
+            steps = [(self._below(word, name, inside), word) for word in self._words(name, inside)]
             parts = tuple(_applied((part, word) for part, word in steps))
         else:
             parts = tuple(self.parts)
@@ -91,8 +90,11 @@ class Sets:
         file = self.files[name]
         content = read_yaml(file)
         if not isinstance(content, list) or not all(isinstance(word, str) for word in content):
-            fault = f"the set {name} is no list of names"
-            raise ConfigProblems([Problem(shown(file), fault, "a list, such as `- shap`")])
+            raise ConfigProblems.of(
+                shown(file),
+                f"the set {name} is no list of names",
+                "a list, such as `- shap`",
+            )
         known = [*self.parts, *self.names]
         problems = [
             unknown(line_with([file], [bare_name(word)]) or shown(file), word, self.group, known)
@@ -213,8 +215,11 @@ def _files(roots: Sequence[Path], group: str) -> dict[str, Path]:
 def _hidden(files: Mapping[str, Path], parts: Sequence[str]) -> Iterator[Problem]:
     for name in sorted({*parts, ALL} & {*files}):
         what = "the set of all parts" if name == ALL else "a part of its group"
-        fault = f"{name} is already the name of {what}"
-        yield Problem(shown(files[name]), fault, todo="give one of them another name")
+        yield Problem(
+            shown(files[name]),
+            f"{name} is already the name of {what}",
+            todo="give one of them another name",
+        )
 
 
 def describe_set(sets: Sets, name: str) -> str:

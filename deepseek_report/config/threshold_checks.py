@@ -134,15 +134,19 @@ def _stated(declared: Iterable[_Declared], sources: _Sources) -> Iterator[Proble
         yield from _sides(threshold)
         metric = threshold.text("metric")
         if metric and metric not in sources:
-            hint = score_hint(metric, sources)
-            fault = f'a threshold is declared for "{metric}", which no metric measures'
-            yield Problem(threshold.where, fault, choices(sources), hint)
+            yield Problem(
+                threshold.where,
+                f'a threshold is declared for "{metric}", which no metric measures',
+                choices(sources),
+                score_hint(metric, sources),
+            )
         elif metric:
             yield from _outside(threshold, sources[metric][0].bounds)
         if threshold["level"] and not threshold["attribute"]:
-            todo = "say which attribute it is a level of: attribute: sex, say"
             yield threshold.problem(
-                f'level "{threshold["level"]}" is given without its attribute', "", todo
+                f'level "{threshold["level"]}" is given without its attribute',
+                "",
+                "say which attribute it is a level of: attribute: sex, say",
             )
 
 
@@ -163,8 +167,9 @@ def _outside(threshold: _Declared, bounds: tuple[float | None, float | None]) ->
         if below or above or not math.isfinite(bound):
             is_percent = high == 1 and 1 < bound <= 100
             todo = f"write {bound / 100:g} for {bound:g} %" if is_percent else ""
-            fault = f"{side} is {bound:g}, which it can never be"
-            yield threshold.problem(fault, _range(low, high), todo)
+            yield threshold.problem(
+                f"{side} is {bound:g}, which it can never be", _range(low, high), todo
+            )
 
 
 def _range(low: float | None, high: float | None) -> str:
@@ -190,9 +195,10 @@ def measured(
         if metric in chosen:
             yield from _about_explainer(threshold, chosen[metric], experiment, reasons)
             if threshold.text("attribute") and not any(source.kinds for source in chosen[metric]):
-                fault = "it is measured for the whole test part, not for groups"
                 yield threshold.problem(
-                    fault, "", "remove attribute, or choose a measure of groups"
+                    "it is measured for the whole test part, not for groups",
+                    "",
+                    "remove attribute, or choose a measure of groups",
                 )
         elif metric in known:
             key = known[metric][0].metric
@@ -249,8 +255,11 @@ def _attribute(
         if not level or CROSS in name or level in (*fit[name].levels, _UNKNOWN):
             return []
         levels = fit[name].levels
-        fault = f'"{level}" is not a level of {name}'
-        return [threshold.problem(fault, ", ".join(levels), nearest(level, levels))]
+        return [
+            threshold.problem(
+                f'"{level}" is not a level of {name}', ", ".join(levels), nearest(level, levels)
+            )
+        ]
     other = any(attribute.name == name for attribute in attributes)
     reason = "is not of the kind that this metric compares" if other else "is not in these data"
     allowed = choices(fit) or "none: these data have no such groups"

@@ -64,6 +64,5 @@ def misnamed(trusted: Trusted) -> list[Problem]:
     for name in trusted.types:
         if not _TYPE.fullmatch(name):
             fault = f'"{name}" is not the dotted path of a class or function'
-            allowed = "a dotted path, such as lab.steps.Clip"
-            problems.append(Problem("--trust-type", fault, allowed))
+            problems.append(Problem("--trust-type", fault, "a dotted path, such as lab.steps.Clip"))
     return problems

@@ -101,8 +101,12 @@ class _Checker:
         entries = self.composed.raw.get(group) or {}
         if not isinstance(entries, Mapping):
             fault = f"{group} is {shown_value(entries)}, and its choices are files"
-            todo = f"write `- override /{group}: [one, two]` below `defaults:`"
-            self.add((group,), fault, "a key for each part", todo)
+            self.add(
+                (group,),
+                fault,
+                "a key for each part",
+                f"write `- override /{group}: [one, two]` below `defaults:`",
+            )
             return {}
         entries = {key: entry for key, entry in entries.items() if self.is_named(group, key)}
         for first, second in twins(entries):
@@ -200,13 +204,12 @@ class _Checker:
         return Problem(self.where(location), fault, misfit.allowed)
 
     def unknown(self, location: Sequence[str], known: Iterable[str]) -> Problem:
-        fault = f'unknown key "{location[-1]}"'
         if moved := MOVED.get(tuple(location[:2])):
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
         todo = setting_hint(tuple(location), known)
-        return Problem(self.where(location), fault, choices(known), todo)
+        return Problem(self.where(location), f'unknown key "{location[-1]}"', choices(known), todo)
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))

@@ -25,13 +25,13 @@ from deepseek_report.runner.execution.outcomes import Execution
 from deepseek_report.runner.execution.run_events import Reporter
 from deepseek_report.runner.planning.plan import Stage, incomplete_id, make_plan, run_id
 from deepseek_report.runner.run_folders.gather import assemble
+from deepseek_report.runner.run_folders.sealing import writing_key
 from deepseek_report.runner.run_folders.store_hold import holding_store
 from deepseek_report.runner.run_folders.verify import verify
 from deepseek_report.runner.run_folders.writing import (
     WriteOptions,
     concluded_record,
     write_report,
-    writing_key,
 )
 from deepseek_report.store import Store, replace_folder
 from deepseek_report.store.run_folder import (

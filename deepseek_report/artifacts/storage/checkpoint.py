@@ -93,8 +93,7 @@ def load_tokenizer(folder: Path) -> Any:
     """
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    whole = (folder / "tokenizer.json").is_file()
-    cls: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
+    cls: Any = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer
     try:
         with quiet():
             return cls.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -29,8 +29,7 @@ def say_inventory(inventory: Inventory, going: Sequence[Stored], *, removing: bo
     if inventory.stored:
         _say_kinds(inventory, going)
     print(f"\n{_about_runs(inventory)}")
-    total = sum(folder.size for folder in going)
-    what = f"{_parts(len(going))}, {in_bytes(total)}"
+    what = f"{_parts(len(going))}, {in_bytes(sum(folder.size for folder in going))}"
     if not going:
         print("Nothing of it goes.")
     elif removing:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.predictions import Cases, Predictions
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
 #: The sample of a number is stratified by bands of equal size.
 _BANDS = 10
 
@@ -136,7 +136,7 @@ def _strata(predictions: Predictions, schema: Schema) -> NDArray[Any]:
     return task_of(schema.target).strata(predictions.labels, _BANDS)
 
 
-def _stratified(labels: NDArray[Any], instances: int, seed: int) -> NDArray[np.int64]:
+def _stratified(labels: NDArray[Any], instances: int, seed: int) -> Ints:
     """A random sample in random order with the labels' own shares, at least one of each class."""
     generator = np.random.default_rng([seed, 20_207])
     order = generator.permutation(len(labels))

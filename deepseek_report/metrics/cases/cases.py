@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import OF_CASES, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -37,8 +36,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 )
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import task_of
-
-Array = NDArray[np.float64]
 
 _CASE = Column("case", "place")
 _FEATURE = (Column("feature"), Column("label"))
@@ -179,7 +176,7 @@ class CasePages(ExplanationMetric):
             notes=_notes(context.dataset.schema),
         )
 
-    def _tables(self, context: MeasureContext, inputs: Array) -> dict[str, pd.DataFrame]:
+    def _tables(self, context: MeasureContext, inputs: Floats) -> dict[str, pd.DataFrame]:
         dataset, schema = context.dataset, context.dataset.schema
         typical = typical_row(dataset.train.inputs, schema)
         each = list(enumerate(inputs))
@@ -206,14 +203,14 @@ class CasePages(ExplanationMetric):
             ),
         }
 
-    def _shared_errors(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+    def _shared_errors(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: it is not right or wrong."""
         if not task_of(context.dataset.schema.target).decides:
             return []
         shared = pages.SharedErrors(context.dataset, context.validation_predictions)
         return [entry for case, row in enumerate(inputs) for entry in shared.rows(case, row)]
 
-    def _changes(self, context: MeasureContext, inputs: Array) -> list[pages.Row]:
+    def _changes(self, context: MeasureContext, inputs: Floats) -> list[pages.Row]:
         """Nothing where a number is predicted: no decision could be altered."""
         if not task_of(context.dataset.schema.target).decides:
             return []
@@ -232,7 +229,7 @@ class CasePages(ExplanationMetric):
         return rows
 
     def _maskings(
-        self, context: MeasureContext, inputs: Array, rule: DecisionRule
+        self, context: MeasureContext, inputs: Floats, rule: DecisionRule
     ) -> list[pages.Row]:
         train, schema = context.dataset.train.inputs, context.dataset.schema
         context.progress.start("smallest maskings", len(inputs))
@@ -271,7 +268,7 @@ def _notes(schema: Schema) -> tuple[Text, ...]:
     return notes
 
 
-def _case_rows(context: MeasureContext, positions: NDArray[np.int64]) -> list[pages.Row]:
+def _case_rows(context: MeasureContext, positions: Ints) -> list[pages.Row]:
     """What was said of each case, and what was true: two classes, or two numbers."""
     schema = context.dataset.schema
     cells_of = _class_cells if task_of(schema.target).decides else _number_cells

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.data_kinds import kind_of
 from deepseek_report.metrics.cases.counterfactuals import DecisionRule
 
-Array = NDArray[np.float64]
 Row = tuple[Any, ...]
 
 
@@ -26,11 +25,11 @@ class Masking:
     """
 
     players: tuple[int, ...]
-    probabilities: Array
+    probabilities: Floats
 
 
 def smallest_masking(
-    classifier: Classifier, row: Array, train: Array, rule: DecisionRule, most: int
+    classifier: Classifier, row: Floats, train: Floats, rule: DecisionRule, most: int
 ) -> Masking:
     """A small set of players whose absence alters the decision.
 
@@ -52,7 +51,7 @@ def smallest_masking(
     kind = kind_of(schema)
     reference = kind.baseline(row[None], train)[0]
 
-    def ask(sets: list[tuple[int, ...]]) -> Array:
+    def ask(sets: list[tuple[int, ...]]) -> Floats:
         gone = [np.isin(schema.owners, players) for players in sets]
         return classifier.probabilities(np.where(np.stack(gone), reference, row))
 
@@ -83,7 +82,7 @@ def _without_needless(
     return taken
 
 
-def masking_rows(case: int, row: Array, masking: Masking, schema: Schema, most: int) -> list[Row]:
+def masking_rows(case: int, row: Floats, masking: Masking, schema: Schema, most: int) -> list[Row]:
     """(case, status, feature, label, from, to, probability_after): one row per player."""
     kind = kind_of(schema)
     if not masking.players:

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import message
@@ -33,12 +33,10 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
 from deepseek_report.metrics.shared.plugin import Resamples
 
-Array = NDArray[np.float64]
-
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
 
 
-def rowwise_spearman(a: Array, b: Array) -> Array:
+def rowwise_spearman(a: Floats, b: Floats) -> Floats:
     """Spearman's rank correlation of each row of `a` with the same row of `b`.
 
     Parameters
@@ -56,7 +54,7 @@ def rowwise_spearman(a: Array, b: Array) -> Array:
     return np.asarray(np.divide(together, size, out=np.full(len(a), np.nan), where=size > 0))
 
 
-def _centred_ranks(values: Array) -> Array:
+def _centred_ranks(values: Floats) -> Floats:
     """Ranks less their mean; 0 for NaN."""
     from scipy.stats import rankdata
 
@@ -67,7 +65,7 @@ def _centred_ranks(values: Array) -> Array:
     return np.where(known, ranks - total / count, 0.0)
 
 
-def top_overlap(a: Array, b: Array, k: int) -> Array:
+def top_overlap(a: Floats, b: Floats, k: int) -> Floats:
     """Share of the k players of largest magnitude that both rows name.
 
     Parameters
@@ -86,7 +84,7 @@ def top_overlap(a: Array, b: Array, k: int) -> Array:
     return np.asarray((first & second).sum(axis=1) / np.maximum(most, 1))
 
 
-def _among_largest(magnitudes: Array, k: int) -> NDArray[np.bool_]:
+def _among_largest(magnitudes: Floats, k: int) -> Bools:
     order = np.argsort(-magnitudes, axis=1, kind="stable")
     return (np.argsort(order, axis=1) < k) & ~np.isnan(magnitudes)
 
@@ -96,7 +94,7 @@ def pairs_of(explanations: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list(combinations(explanations, 2))
 
 
-def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Array]:
+def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[str, Floats]:
     """{explainer: (instance, player)}, NaN where a player is not there."""
     return {
         name: kind_of(schema).by_player(explanation.values, explanation.inputs)
@@ -104,7 +102,7 @@ def player_values(explanations: dict[str, Explanation], schema: Schema) -> dict[
     }
 
 
-def pair_correlations(values: dict[str, Array]) -> dict[tuple[str, str], Array]:
+def pair_correlations(values: dict[str, Floats]) -> dict[tuple[str, str], Floats]:
     """For each pair the Spearman correlation of magnitudes, per instance.
 
     values : {explainer: (instance, player)} from `player_values`.
@@ -180,7 +178,7 @@ class ExplainerAgreement(ExplanationMetric):
 
     def _scores(
         self,
-        correlations: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Floats],
         explanations: dict[str, Explanation],
         seed: int,
     ) -> list[Score]:
@@ -199,9 +197,9 @@ class ExplainerAgreement(ExplanationMetric):
 
     def _pairs(
         self,
-        correlations: dict[tuple[str, str], Array],
+        correlations: dict[tuple[str, str], Floats],
         explanations: dict[str, Explanation],
-        values: dict[str, Array],
+        values: dict[str, Floats],
         seed: int,
     ) -> pd.DataFrame:
         rows = []
@@ -229,7 +227,7 @@ def _agreement(metric: str, pairs: int) -> Score:
     )
 
 
-def mean_known(values: list[Array]) -> Array:
+def mean_known(values: list[Floats]) -> Floats:
     """Mean of several (instance,) arrays, NaN left out; NaN where none has a number."""
     stacked = np.stack(values)
     known = ~np.isnan(stacked)
@@ -238,7 +236,7 @@ def mean_known(values: list[Array]) -> Array:
     return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
-def _sign_agreement(a: Array, b: Array, k: int) -> float:
+def _sign_agreement(a: Floats, b: Floats, k: int) -> float:
     """Of the players that both put among their first k, the share with the same sign."""
     both = _among_largest(np.abs(a), k) & _among_largest(np.abs(b), k)
     same = np.sign(a) == np.sign(b)
@@ -246,7 +244,7 @@ def _sign_agreement(a: Array, b: Array, k: int) -> float:
 
 
 def _per_instance(
-    correlations: dict[tuple[str, str], Array], values: dict[str, Array]
+    correlations: dict[tuple[str, str], Floats], values: dict[str, Floats]
 ) -> pd.DataFrame:
     frames = [
         pd.DataFrame(

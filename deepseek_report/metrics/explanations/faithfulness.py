@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -35,7 +35,6 @@ from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
 
-Array = NDArray[np.float64]
 Steps = Annotated[int, Field(ge=2, le=1000)]
 
 _PETSIUK = "Petsiuk, Das & Saenko 2018, arXiv:1806.07421"
@@ -58,7 +57,7 @@ def perturbation(context: MeasureContext, explanation: Explanation, steps: int) 
     )
 
 
-def order_of(explanation: Explanation, replacing: Perturbation) -> NDArray[np.int64]:
+def order_of(explanation: Explanation, replacing: Perturbation) -> Ints:
     """(instance, player) the order in which an explanation takes players away."""
     return rank_features(explanation, replacing.toward(explanation.target), replacing.schema)
 
@@ -148,7 +147,7 @@ def _measure(context: MeasureContext, mode: Mode, steps: int, resamples: int) ->
     )
 
 
-def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Array | None:
+def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode) -> Floats | None:
     control, explanation = context.control, context.explanation
     if control is None or explanation is None or explanation.method == CONTROL:
         return None
@@ -191,7 +190,7 @@ def _gain(template: Score) -> Score:
 
 
 def _curve_table(
-    explanation: Explanation, replacing: Perturbation, curves: Array, draws: tuple[int, int]
+    explanation: Explanation, replacing: Perturbation, curves: Floats, draws: tuple[int, int]
 ) -> pd.DataFrame:
     mean, low, high = bootstrap_mean(curves, *draws)
     return pd.DataFrame(
@@ -206,7 +205,7 @@ def _curve_table(
     )
 
 
-def _notes(context: MeasureContext, explanation: Explanation, control: Array | None) -> list[Text]:
+def _notes(context: MeasureContext, explanation: Explanation, control: Floats | None) -> list[Text]:
     notes: list[Text] = []
     if control is None and explanation.method != CONTROL:
         notes.append(message("notes.faithfulness.no_control"))
@@ -262,7 +261,7 @@ class CompletenessGap(ExplanationMetric):
 
 
 def ratio_of_means(
-    above: Array, below: Array, resamples: int, seed: int
+    above: Floats, below: Floats, resamples: int, seed: int
 ) -> tuple[float, float | None, float | None]:
     """Mean of `above` over mean of `below`, with its 95 % BCa interval.
 
@@ -282,7 +281,7 @@ def ratio_of_means(
     if len(above) < 2:
         return float(above.mean() / below.mean()), None, None
 
-    def statistic(weights: Array) -> Array:
+    def statistic(weights: Floats) -> Floats:
         under = weights @ below
         return np.divide(weights @ above, under, out=np.zeros(len(weights)), where=under > 0)
 

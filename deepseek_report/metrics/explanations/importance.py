@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -36,7 +36,6 @@ from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import bootstrap_method
 
-Array = NDArray[np.float64]
 #: A token must stand in so many explained texts to be told of.
 LEAST_OCCURRENCES = 3
 #: Features that get an interval, and that are compared by group, the most important first.
@@ -125,7 +124,7 @@ def _units_of(explanation: Explanation, schema: Schema) -> Units:
     return kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
 
 
-def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Array]:
+def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
     """Mean magnitude of each unit, with its interval for the `MOST_INTERVALS` first."""
     sizes = [np.abs(values) for values in units.values]
     means = np.array([size.mean() if len(size) else np.nan for size in sizes])
@@ -142,7 +141,7 @@ def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Array, Array, Arra
     return means, low, high
 
 
-def _sums(units: Units) -> Array:
+def _sums(units: Units) -> Floats:
     """(unit,) all that is attributed to each, whatever its sign; what units are ranked by."""
     return np.array([np.abs(values).sum() for values in units.values], dtype=np.float64)
 

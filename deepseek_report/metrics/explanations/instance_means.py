@@ -6,16 +6,14 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.score import Score
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 
-Array = NDArray[np.float64]
 
-
-def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Array, Array]:
+def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
     """Mean over instances with its 95 % BCa interval from a bootstrap of instances.
 
     Parameters
@@ -39,7 +37,7 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
         unknown = np.full(shape, np.nan)
         return mean.reshape(shape), unknown, unknown
 
-    def statistic(weights: Array) -> Array:
+    def statistic(weights: Floats) -> Floats:
         return np.asarray((weights @ flat) / weights.sum(axis=1, keepdims=True))
 
     strata = np.zeros(n, dtype=np.int64)
@@ -48,7 +46,7 @@ def bootstrap_mean(values: Array, resamples: int, seed: int) -> tuple[Array, Arr
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
-def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Score:
+def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
     """The template with the mean of the values, its interval and n filled in.
 
     Parameters
@@ -77,6 +75,6 @@ def mean_score(template: Score, values: Array, resamples: int, seed: int) -> Sco
     )
 
 
-def evenly_spaced(n: int, most: int) -> NDArray[np.int64]:
+def evenly_spaced(n: int, most: int) -> Ints:
     """At most `most` of the positions 0 … n − 1, spread evenly from first to last."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))

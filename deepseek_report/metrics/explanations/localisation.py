@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -34,9 +34,6 @@ from deepseek_report.metrics.explanations.instance_means import mean_score
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import task_of
-
-Array = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _ARRAS = "Arras, Osman & Samek 2022, doi:10.1016/j.inffus.2021.11.008"
 _ZHANG = "Zhang et al. 2018, doi:10.1007/s11263-017-1059-x"
@@ -123,7 +120,7 @@ class Localisation(ExplanationMetric):
             notes=tuple(_notes(explanation, schema, int(chosen.sum()))),
         )
 
-    def _evidence(self, context: MeasureContext, explanation: Explanation) -> Array:
+    def _evidence(self, context: MeasureContext, explanation: Explanation) -> Floats:
         """(instance, column), not negative: how strongly each column is pointed at."""
         size = np.abs(explanation.values)
         if not explanation.signed or self.evidence == "magnitude":
@@ -133,8 +130,7 @@ class Localisation(ExplanationMetric):
             return toward
         schema = context.dataset.schema
         labels = context.dataset.test.labels[explanation.positions]
-        task = task_of(schema.target)
-        plain = not kind_of(schema).evidence_is_there or not task.decides
+        plain = not kind_of(schema).evidence_is_there or not task_of(schema.target).decides
         fits = np.zeros(len(labels), dtype=bool) if plain else labels == explanation.target
         return np.where(fits[:, None], toward, size)
 
@@ -175,7 +171,7 @@ def _truths(context: MeasureContext, explanation: Explanation) -> tuple[Bools, B
     return mine[chosen], present[chosen], chosen
 
 
-def _pointing(evidence: Array, truth: Bools, present: Bools, schema: Schema) -> dict[str, Array]:
+def _pointing(evidence: Floats, truth: Bools, present: Bools, schema: Schema) -> dict[str, Floats]:
     """{score: (instance,)}; NaN where nothing is pointed at."""
     rows = list(zip(evidence, truth, present, strict=True))
     hits = touched(truth, schema)
@@ -190,7 +186,7 @@ def _pointing(evidence: Array, truth: Bools, present: Bools, schema: Schema) -> 
     return {name: np.where(empty, np.nan, values) for name, values in measured.items()}
 
 
-def _chances(truth: Bools, present: Bools, schema: Schema) -> dict[str, Array]:
+def _chances(truth: Bools, present: Bools, schema: Schema) -> dict[str, Floats]:
     """{score: (instance,)} what pointing anywhere would give."""
     share = truth.sum(axis=1) / present.sum(axis=1)
     players = np.maximum(touched(present, schema).sum(axis=1), 1)
@@ -207,7 +203,7 @@ def touched(columns: Bools, schema: Schema) -> Bools:
     return player_sums(columns.astype(np.float64), schema.owners) > 0
 
 
-def top_hit(evidence: Array, hit: Bools) -> float:
+def top_hit(evidence: Floats, hit: Bools) -> float:
     """Whether the player with the largest evidence is a hit; of equal ones the share of hits.
 
     evidence, hit : (player,). Returns a value in [0, 1]; 1 means that the explanation points at
@@ -216,7 +212,7 @@ def top_hit(evidence: Array, hit: Bools) -> float:
     return float(hit[evidence == evidence.max()].mean())
 
 
-def mass_inside(evidence: Array, truth: Bools) -> float:
+def mass_inside(evidence: Floats, truth: Bools) -> float:
     """Share of the evidence on columns of the truth; in [0, 1], NaN where there is no evidence.
 
     evidence, truth : (column,). Relevance mass accuracy of Arras, Osman & Samek 2022.
@@ -225,7 +221,7 @@ def mass_inside(evidence: Array, truth: Bools) -> float:
     return float(evidence[truth].sum() / total) if total > 0 else float("nan")
 
 
-def rank_inside(evidence: Array, truth: Bools) -> float:
+def rank_inside(evidence: Floats, truth: Bools) -> float:
     """Of the K columns with most evidence the share that is truth, K being the size of the truth.
 
     Where columns at the border are equal, the mean over all orders of them is taken.
@@ -240,7 +236,7 @@ def rank_inside(evidence: Array, truth: Bools) -> float:
     return float((truth[above].sum() + left * truth[equal].mean()) / size)
 
 
-def order_of_truth(evidence: Array, truth: Bools) -> float:
+def order_of_truth(evidence: Floats, truth: Bools) -> float:
     """P(evidence in the truth > outside) + ½ P(equal); in [0, 1], 0.5 means no order.
 
     evidence, truth : (column,), with columns inside and outside.
@@ -248,12 +244,11 @@ def order_of_truth(evidence: Array, truth: Bools) -> float:
     from scipy.stats import rankdata
 
     inside, outside = int(truth.sum()), int((~truth).sum())
-    mean_rank = float(rankdata(evidence)[truth].mean())
-    return (mean_rank - (inside + 1) / 2) / outside
+    return (float(rankdata(evidence)[truth].mean()) - (inside + 1) / 2) / outside
 
 
 def _template(
-    name: str, explanation: Explanation, chance: Array, control: Mapping[str, float]
+    name: str, explanation: Explanation, chance: Floats, control: Mapping[str, float]
 ) -> Score:
     what, reference = _MEASURES[name]
     return Score(
@@ -289,7 +284,7 @@ def _gain(explanation: Explanation) -> Score:
 
 
 def _table(
-    scores: list[Score], chance: Mapping[str, Array], control: Mapping[str, float]
+    scores: list[Score], chance: Mapping[str, Floats], control: Mapping[str, float]
 ) -> pd.DataFrame:
     return pd.DataFrame(
         [

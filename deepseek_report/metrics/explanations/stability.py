@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.explanation import Explanation
 from deepseek_report.artifacts.message import Text, message
@@ -28,8 +28,6 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
 )
 from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score
 from deepseek_report.metrics.shared.plugin import Resamples
-
-Array = NDArray[np.float64]
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
 _ADEBAYO = "Adebayo, Gilmer, Muelly, Goodfellow, Hardt & Kim 2018, arXiv:1810.03292"
@@ -101,7 +99,7 @@ class MaxSensitivity(ExplanationMetric):
             arrays={"per_instance": changes, "rows": chosen},
         )
 
-    def _moved(self, context: MeasureContext, inputs: Array) -> list[Array]:
+    def _moved(self, context: MeasureContext, inputs: Floats) -> list[Floats]:
         rng = np.random.default_rng([context.seed, 1])
         kind, train = kind_of(context.dataset.schema), context.dataset.train.inputs
         moved = kind.nudged(inputs, train, self.radius, self.perturbations, rng)
@@ -138,7 +136,7 @@ class MaxSensitivity(ExplanationMetric):
 _MOST_DRAWN = 400_000
 
 
-def max_relative_change(original: Array, moved: Array) -> Array:
+def max_relative_change(original: Floats, moved: Floats) -> Floats:
     """Greatest relative change of each instance's attributions over several moves.
 
     Parameters
@@ -224,12 +222,12 @@ class ParameterRandomisation(ExplanationMetric):
         return (context.classifier.randomised(int(seed)) for seed in seeds)
 
 
-def _without_idle(values: Array, others: Array) -> Array:
+def _without_idle(values: Floats, others: Floats) -> Floats:
     """The others, NaN where both are 0: a patch that is as typical gets 0 from any model."""
     return np.where((values == 0) & (others == 0), np.nan, others)
 
 
-def _both_known(a: Array, b: Array) -> tuple[Array, Array]:
+def _both_known(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     missing = np.isnan(a) | np.isnan(b)
     return np.where(missing, np.nan, a), np.where(missing, np.nan, b)
 
@@ -240,12 +238,12 @@ def _about_control(explanation: Explanation) -> tuple[Text, ...]:
     return (message("notes.parameter_randomisation.control"),)
 
 
-def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Array], Array]:
+def _explain(context: MeasureContext, metric: str) -> Callable[[Classifier, Floats], Floats]:
     if context.explain is None:
         raise NotApplicableError(f"{metric} explains again, and no explainer was handed to it.")
     return context.explain
 
 
-def _explain_each(context: MeasureContext, batches: list[Array]) -> Array:
+def _explain_each(context: MeasureContext, batches: list[Floats]) -> Floats:
     explain = _explain(context, "max_sensitivity")
     return np.stack([explain(context.classifier, rows) for rows in batches])

@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -24,8 +24,6 @@ from deepseek_report.statistics.resampling import stratified_order
 from deepseek_report.tasks import task_of
 from deepseek_report.tasks.task import REFERENCES
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 _FEWEST_ROWS = 50
 _Ranking = tuple[float, Floats]

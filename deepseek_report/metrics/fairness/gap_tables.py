@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools
 from deepseek_report.artifacts.disclosure import WHOLE
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.score import Category, Score
 from deepseek_report.artifacts.table import Column, TableType, estimate
-from deepseek_report.metrics.fairness.groups import Bools, Grouping
+from deepseek_report.metrics.fairness.groups import Grouping
 from deepseek_report.statistics.gaps import Gap, RateTable
 from deepseek_report.statistics.intervals import SHARE, holm
 from deepseek_report.tasks.loss import Limits

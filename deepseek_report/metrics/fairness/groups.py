@@ -7,16 +7,14 @@ from itertools import combinations
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Ints
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.schema import CROSS, PARTS, PEOPLE, AttributeKind, Schema
 from deepseek_report.errors import NotApplicableError
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 UNKNOWN = "unknown"
 _ECE_BINS = 10
 _CALLED = {
@@ -103,8 +101,7 @@ def _only_present(grouping: Grouping, min_cell: int) -> Grouping:
     place = np.full(len(grouping.levels), -1)
     place[kept] = np.arange(len(kept))
     levels = tuple(grouping.levels[k] for k in kept)
-    codes = place[grouping.codes]
-    return Grouping(grouping.name, grouping.label, levels, codes, grouping.crossing)
+    return Grouping(grouping.name, grouping.label, levels, place[grouping.codes], grouping.crossing)
 
 
 @dataclass(frozen=True)

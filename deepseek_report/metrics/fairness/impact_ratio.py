@@ -199,8 +199,7 @@ def _smallest(pairs: pd.DataFrame) -> Score:
 
 def _notes(pairs: pd.DataFrame, threshold: float) -> Iterator[Text]:
     judged = pairs[pairs["verdict"] != "too few to judge"]
-    tested = int(pairs["p_value"].notna().sum())
-    yield message("notes.impact_ratio.corrected", n=tested)
+    yield message("notes.impact_ratio.corrected", n=int(pairs["p_value"].notna().sum()))
     above = judged[judged["ratio"] > 1 / threshold]
     for name, rows in above.groupby("attribute_label", sort=False):
         yield message(

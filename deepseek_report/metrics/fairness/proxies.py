@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -43,8 +43,6 @@ from deepseek_report.statistics.ranking import delong, macro_auc
 from deepseek_report.statistics.telling import most_telling
 from deepseek_report.tasks import TASKS
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 #: Features that are looked at, each of them shuffled in turn.
 _MOST_FEATURES = 128
 
@@ -163,11 +161,10 @@ class Proxies(ModelMetric):
         counts = np.bincount(place, minlength=len(levels))
         if len(levels) < 2 or np.count_nonzero(counts) < 2 or not features:
             return None
-        names = [data.schema.features[j] for j in features]
         predict = fit_predictor(
             TASKS["classification"],  # which level an attribute has is always a class
             "gradient_boosting",
-            names,
+            [data.schema.features[j] for j in features],
             inputs[:, features],
             np.searchsorted(levels, codes),
             len(levels),
@@ -219,8 +216,7 @@ def _rows(
         }
         for feature, fall in zip(features, importance, strict=True)
     ]
-    order = np.argsort([-fall.value for fall in importance], kind="stable")
-    return [rows[k] for k in order]
+    return [rows[k] for k in np.argsort([-fall.value for fall in importance], kind="stable")]
 
 
 def _score(attribute: Attribute, auc: Estimate) -> Score:

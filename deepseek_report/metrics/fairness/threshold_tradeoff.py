@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
@@ -23,12 +23,10 @@ from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
 from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
 from deepseek_report.tasks.decisions import effective_threshold, tally, threshold_for_share
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 TODAY, ANOTHER, PER_GROUP = "today", "another", "per_group"
 
 
-def selection_gap(selected: NDArray[np.bool_], grouping: Grouping) -> tuple[float, float]:
+def selection_gap(selected: Bools, grouping: Grouping) -> tuple[float, float]:
     """Difference and ratio of the highest and the lowest rate of favourable decisions."""
     rates = grouping.count(selected) / grouping.sizes
     return float(np.ptp(rates)), float(rates.min() / rates.max()) if rates.max() else 1.0

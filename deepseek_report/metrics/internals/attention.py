@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -23,8 +23,6 @@ from deepseek_report.metrics.internals.token_labels import token_labels
 from deepseek_report.metrics.internals.tracing import array, traces
 from deepseek_report.metrics.shared.plugin import ModelMetric, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
-
-Floats = NDArray[np.float64]
 
 #: A row of attention sums to 1, or to 0 where the token is not there.
 _THERE = 0.5
@@ -67,8 +65,7 @@ class Attention(ModelMetric):
             "branches": pd.DataFrame({"branch": attention.branches}),
         }
         arrays = {"mean": attention.mean, "even": attention.even, "there": attention.present}
-        notes = (message("notes.attention.no_reason"),)
-        return Measurement((score,), tables, arrays, notes)
+        return Measurement((score,), tables, arrays, (message("notes.attention.no_reason"),))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -29,9 +30,6 @@ from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks import task_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
@@ -92,7 +90,6 @@ class Ablation(ModelMetric):
                 "removable": removable,
             }
         )
-        unit = task_of(context.dataset.schema.target).fit_unit
         score = Estimate(float(removable.mean()), None, None, len(removable), "").score(
             "removable_heads",
             "compute",
@@ -103,7 +100,7 @@ class Ablation(ModelMetric):
                 "notes.ablation.removable",
                 heads=len(removable),
                 tolerance=self.tolerance,
-                unit=unit,
+                unit=task_of(context.dataset.schema.target).fit_unit,
             ),
         )
         notes = (

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -29,7 +29,6 @@ from deepseek_report.metrics.internals.timing import (
 )
 from deepseek_report.metrics.shared.plugin import ModelMetric
 
-Floats = NDArray[np.float64]
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]
 _MIB = 2**20
@@ -163,8 +162,7 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
     times: dict[str, Floats] = {}
     for part in laps[0]:
         layer = enclosing(part, layers)
-        spent = np.array([lap[part] for lap in laps])
-        times[layer] = times.get(layer, np.zeros(len(laps))) + spent
+        times[layer] = times.get(layer, np.zeros(len(laps))) + np.array([lap[part] for lap in laps])
     return {name: ms for name, ms in times.items() if ms.any()}
 
 
@@ -173,8 +171,7 @@ def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float
         (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
         for name, ms in times.items()
     ]
-    columns = ["layer", "kind", "ms", "low", "high", "share"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=["layer", "kind", "ms", "low", "high", "share"])
 
 
 _OF_MEDIAN = message("interval_methods.order_statistics")

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.layer_names import layer_name as layer_words
@@ -26,7 +26,6 @@ from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 
-Floats = NDArray[np.float64]
 _COMPONENTS = 3
 #: Matrices that are not shown, named one by one.
 _NAMED = 3

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -27,8 +27,6 @@ from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.internals.timing import torch_module
 from deepseek_report.metrics.shared.plugin import ModelMetric
 from deepseek_report.statistics.intervals import SHARE
-
-Floats = NDArray[np.float64]
 
 _BATCH = 1024
 #: Prototypes of the class decided for that are told of a case.
@@ -165,9 +163,7 @@ def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:
     return evidence, distances
 
 
-def _compared(
-    context: MeasureContext, evidence: Floats, ids: NDArray[np.int64], classes: NDArray[np.int64]
-) -> pd.DataFrame:
+def _compared(context: MeasureContext, evidence: Floats, ids: Ints, classes: Ints) -> pd.DataFrame:
     """Of each explained case; `share` is of the evidence of all prototypes of the same class."""
     names = context.dataset.schema.target.classes
     rows: list[dict[str, Any]] = []
@@ -189,7 +185,7 @@ def _compared(
     return pd.DataFrame(rows)
 
 
-def _in_use(decided: NDArray[np.int64]) -> Score:
+def _in_use(decided: Ints) -> Score:
     return Score(
         metric="prototypes_in_use",
         category="explanation",

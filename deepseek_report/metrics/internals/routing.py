@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -35,13 +35,10 @@ from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import bootstrap, bootstrapped
 from deepseek_report.tasks import task_of
 
-Floats = NDArray[np.float64]
-
 
 def normalised_entropy(weights: Floats) -> Floats:
     """Entropy of the last axis over the log of its length: 0 is one choice, 1 is all alike."""
-    positive = np.maximum(weights, 1e-300)
-    entropy = -(weights * np.log(positive)).sum(axis=-1)
+    entropy = -(weights * np.log(np.maximum(weights, 1e-300))).sum(axis=-1)
     return np.asarray(entropy / math.log(max(weights.shape[-1], 2)))
 
 
@@ -102,8 +99,7 @@ class ExpertLoad(ModelMetric):
                 ),
             ),
         )
-        notes = (message("notes.expert_load.load", n=n),)
-        return Measurement(scores, {"load": table}, notes=notes)
+        return Measurement(scores, {"load": table}, notes=(message("notes.expert_load.load", n=n),))
 
 
 def expert_choices(context: MeasureContext, inputs: Floats) -> tuple[Floats, list[int]]:
@@ -133,8 +129,7 @@ def _grid_table(
     names: tuple[str, ...], values: Floats, low: Floats, high: Floats, value: str
 ) -> pd.DataFrame:
     """One row per cell of an array, its position in the columns `names`."""
-    places = np.indices(values.shape).reshape(values.ndim, -1)
-    columns = dict(zip(names, places, strict=True))
+    columns = dict(zip(names, np.indices(values.shape).reshape(values.ndim, -1), strict=True))
     bounded = {"low": np.clip(low, 0, 1).ravel(), "high": np.clip(high, 0, 1).ravel()}
     return pd.DataFrame({**columns, value: values.ravel(), **bounded})
 
@@ -193,8 +188,7 @@ class RouteEntropy(ModelMetric):
             note=message("notes.route_entropy.mean"),
         )
         names = ("layer", "branch", "head")
-        overall = _named(_grid_table(names, *mean_interval(routes), "weight"), branches)
-        tables = {"routes": overall}
+        tables = {"routes": _named(_grid_table(names, *mean_interval(routes), "weight"), branches)}
         if task_of(target).decides:
             tables["by_class"] = _by_class(routes, test.labels[rows], target.classes, branches)
         return Measurement((score,), tables)
@@ -205,7 +199,7 @@ def _named(table: pd.DataFrame, branches: list[str]) -> pd.DataFrame:
 
 
 def _by_class(
-    routes: Floats, labels: NDArray[np.int64], classes: tuple[str, ...], branches: list[str]
+    routes: Floats, labels: Ints, classes: tuple[str, ...], branches: list[str]
 ) -> pd.DataFrame:
     """Mean weight of every head among the instances of each class (by label)."""
     frames = []

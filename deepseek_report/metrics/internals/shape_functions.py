@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
@@ -20,8 +20,6 @@ from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.data_kinds.reference import typical_row
 from deepseek_report.metrics.internals.own_terms import contributions
 from deepseek_report.metrics.shared.plugin import ModelMetric
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

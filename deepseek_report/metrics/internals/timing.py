@@ -8,14 +8,12 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Floats
 from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.statistics.intervals import Z95
-
-Floats = NDArray[np.float64]
 
 
 def torch_module(classifier: Classifier) -> Any:

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats, Ints
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
@@ -28,10 +28,6 @@ from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
 from deepseek_report.statistics.classification_errors import calibration_error, equal_mass_bins
 from deepseek_report.statistics.intervals import SHARE, wilson
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 
 def reliability_table(happened: Bools, scores: Floats, n_bins: int) -> pd.DataFrame:
@@ -70,8 +66,7 @@ def recalibration(happened: Bools, scores: Floats) -> tuple[Estimate, Estimate]:
     log_odds = np.log(clipped / (1 - clipped))
     ones = np.ones((len(scores), 1))
     slope = _logistic(happened, np.column_stack([ones, log_odds]), None)
-    intercept = _logistic(happened, ones, log_odds)
-    return slope, intercept
+    return slope, _logistic(happened, ones, log_odds)
 
 
 def _logistic(happened: Bools, design: Floats, offset: Floats | None) -> Estimate:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
@@ -27,8 +27,6 @@ from deepseek_report.statistics.ranking import macro_auc_estimate, thin
 from deepseek_report.statistics.resampling import as_one, bootstrap, bootstrapped
 from deepseek_report.tasks.decisions import tally
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 _CURVE_ROWS = 200
 
 
@@ -96,9 +94,12 @@ class BrierScore(ClassMetric):
         )
         bounds = (0.0, 1.0 if p.probabilities.shape[1] == 2 else 2.0)
         estimate = bootstrapped(replicates, len(p), context.seed, bounds)
-        reference = "doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2"
         score = estimate.score(
-            "brier_score", "performance", "lower", bounds=bounds, reference=reference
+            "brier_score",
+            "performance",
+            "lower",
+            bounds=bounds,
+            reference="doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2",
         )
         return Measurement((score,))
 
@@ -136,7 +137,7 @@ class RocAuc(ClassMetric):
         return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
 
 
-def roc_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of the ROC curve of the explained class, from (0, 0) to (1, 1)."""
     thresholds = np.unique(scores)[::-1]
     thresholds = np.concatenate([[np.inf], thresholds[thin(len(thresholds), _CURVE_ROWS - 1)]])
@@ -181,11 +182,10 @@ class AveragePrecision(ClassMetric):
             "average_precision", "performance", "higher", bounds=SHARE, note=note
         )
         notes = _many_classes(context.dataset.schema, "average_precision")
-        curve = precision_points(p.truths, p.scores)
-        return Measurement((score,), {"curve": curve}, notes=notes)
+        return Measurement((score,), {"curve": precision_points(p.truths, p.scores)}, notes=notes)
 
 
-def precision_points(truths: NDArray[np.bool_], scores: Floats) -> pd.DataFrame:
+def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:
     """At most 200 points of recall and precision, from the highest threshold to the lowest."""
     thresholds = np.unique(scores)[::-1]
     thresholds = thresholds[thin(len(thresholds), _CURVE_ROWS)]

@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -39,8 +39,6 @@ from deepseek_report.statistics.resampling import (
     bootstrapped,
 )
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 #: Measures of the set, and which way is better.
 OF_SET: dict[str, Direction] = {
     "micro_f1": "higher",

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
+from deepseek_report.artifacts.arrays import Bools, Floats
 from deepseek_report.artifacts.disclosure import WHOLE, Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
@@ -34,7 +34,6 @@ from deepseek_report.statistics.intervals import (
     rate,
 )
 
-Floats = NDArray[np.float64]
 Level = Annotated[float, Field(gt=0, lt=1)]
 _REFERENCE = "doi:10.1080/01621459.2017.1307116"
 
@@ -166,7 +165,7 @@ class PredictionIntervals(NumberMetric):
             )
         return pd.DataFrame([row for row in rows if math.isfinite(float(row["half_width"] or 0))])
 
-    def _by_group(self, context: MeasureContext, inside: NDArray[np.bool_]) -> pd.DataFrame:
+    def _by_group(self, context: MeasureContext, inside: Bools) -> pd.DataFrame:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
         groups = dict(context.predictions.groups)
         try:
@@ -195,7 +194,7 @@ class PredictionIntervals(NumberMetric):
                 )
         return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
 
-    def _p_value(self, inside: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+    def _p_value(self, inside: Bools, among: Bools) -> float:
         """Whether a group is held as often as all others are; NaN where it is not judged."""
         n, rest = int(among.sum()), int((~among).sum())
         if min(n, rest) < self.min_cell:

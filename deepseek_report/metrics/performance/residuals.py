@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pydantic import Field
 
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
@@ -19,8 +18,6 @@ from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import OF_TARGET, Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.shared.plugin import NumberMetric
 from deepseek_report.statistics.intervals import mean_interval
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

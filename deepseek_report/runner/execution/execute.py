@@ -3,149 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
-from deepseek_report.artifacts.message import (
-    Text,
-    all_reasons,
-    message,
-    plain,
-    text_of,
-)
+from deepseek_report.artifacts.message import Text, all_reasons, message
 from deepseek_report.artifacts.protocols.traits import PicturePart, traits_of
 from deepseek_report.artifacts.schema import Schema
 from deepseek_report.artifacts.split import Split
 from deepseek_report.artifacts.storage.files import load_json
 from deepseek_report.config.experiment import Experiment
-from deepseek_report.errors import (
-    DataError,
-    DeepseekReportError,
-    NotApplicableError,
-    UnknownCaseError,
-)
-from deepseek_report.privacy.release import MADE_FROM_RELEASED, released
-from deepseek_report.provenance import versions
-from deepseek_report.runner.execution.concluding import run_conclusions
+from deepseek_report.errors import DataError
+from deepseek_report.runner.execution.computing import kept_outcome, run_locked
 from deepseek_report.runner.execution.outcomes import Execution, StageOutcome
 from deepseek_report.runner.execution.pool import Pool
-from deepseek_report.runner.execution.run_events import Reporter, StageProgress
-from deepseek_report.runner.execution.stages import StageJob, run_stage
-from deepseek_report.runner.execution.workers import give_memory_back, one_thread, tell
+from deepseek_report.runner.execution.run_events import Reporter
+from deepseek_report.runner.execution.stages import StageJob
+from deepseek_report.runner.execution.workers import one_thread, tell
 from deepseek_report.runner.planning.against_data import refuse_misfits
 from deepseek_report.runner.planning.cost import cost_left
 from deepseek_report.runner.planning.plan import CONCLUSIONS, Stage
-from deepseek_report.runner.planning.work import work_facts
 from deepseek_report.runner.run_folders.missing_parts import disclosed_problems, problem, reasons
 from deepseek_report.store import Store, digest
 from deepseek_report.wording.words import wording
 
 #: Stages after which it is better known how long the others take.
 _TELLING = frozenset({"data", "training"})
-#: Stages whose code can take up what a killed run left in the work folder.
-_RESUMABLE = frozenset({"training"})
 _DIED_ONCE = message("refusals.died_once")
 _DIED_TWICE = message("refusals.died_twice")
-
-
-def run_locked(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
-    """Compute one stage unless another process has done so meanwhile; never raises."""
-    try:
-        with store.lock(stage.id, stage.key):
-            return _find_or_compute(store, stage, job, send)
-    except DataError as error:
-        return StageOutcome(stage.id, reason=str(error), bad_data=_is_bad_data(stage, error))
-    except DeepseekReportError as error:
-        return StageOutcome(stage.id, reason=str(error))
-    except Exception as error:  # one broken part must not take the report with it
-        reason = f"{type(error).__name__}: {error}"
-        return StageOutcome(stage.id, reason=reason, details=traceback.format_exc())
-
-
-def _find_or_compute(
-    store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]
-) -> StageOutcome:
-    started = time.perf_counter()
-    if (stored := store.find(stage.id, stage.key)) is not None:
-        return _kept(store, stage, stored)
-    try:
-        folder = _compute(store, stage, job, send)
-    except NotApplicableError as error:
-        return _refuse(store, stage, error.reason)
-    return StageOutcome(stage.id, folder, time.perf_counter() - started)
-
-
-def _is_bad_data(stage: Stage, error: DataError) -> bool:
-    """Whether there is nothing to report on: no data, or not the cases that were asked for."""
-    return stage.kind == "data" or isinstance(error, UnknownCaseError)
-
-
-def _kept(store: Store, stage: Stage, folder: Path) -> StageOutcome:
-    """What the store says of a stage: its folder, or why it cannot be applied."""
-    reason = text_of(store.manifest(stage.id, stage.key).get("refused", ""))
-    if reason:
-        return StageOutcome(stage.id, reason=reason, applicable=False, cached=True)
-    return StageOutcome(stage.id, folder, cached=True)
-
-
-def _refuse(store: Store, stage: Stage, reason: Text) -> StageOutcome:
-    """Keep a refusal like a result: it follows from the same inputs."""
-    folder = store.work_folder(stage.id, stage.key)
-    store.publish(stage.id, stage.key, folder, {"refused": plain(reason)})
-    return StageOutcome(stage.id, reason=reason, applicable=False)
-
-
-def _compute(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
-    started = time.perf_counter()
-    work = _run_or_resume(store, stage, job, send)
-    give_memory_back()
-    facts: dict[str, Any] = {"inputs": list(stage.inputs), "versions": versions()}
-    facts["device"] = job.device
-    facts["work"] = work_facts(job.experiment, stage, job.inputs.get("data", work))
-    if job.experiment.settings.measure_time:
-        facts["seconds"] = round(time.perf_counter() - started, 3)
-    return store.publish(stage.id, stage.key, work, facts)
-
-
-def _run_or_resume(store: Store, stage: Stage, job: StageJob, send: Callable[[Any], None]) -> Path:
-    """Run a stage in its work folder; where what a killed run left breaks it, start anew."""
-    work = store.work_folder(stage.id, stage.key, resume=stage.kind in _RESUMABLE)
-    resumed = any(work.iterdir())
-    try:
-        _run_stage(job, work, StageProgress(stage.id, send))
-    except DeepseekReportError:
-        raise
-    except Exception:
-        if not resumed:
-            raise
-        work = store.work_folder(stage.id, stage.key)
-        _run_stage(job, work, StageProgress(stage.id, send))
-    return work
-
-
-def _run_stage(job: StageJob, work: Path, progress: StageProgress) -> None:
-    """Run a stage; what is concluded and drawn rests on no more than the report may tell."""
-    withheld = not job.experiment.privacy.is_full
-    if withheld and ArtifactId(job.id).kind in MADE_FROM_RELEASED:
-        with released(job.inputs, job.experiment) as inputs:
-            _run_on(dataclasses.replace(job, inputs=inputs), work, progress)
-    else:
-        _run_on(job, work, progress)
-
-
-def _run_on(job: StageJob, work: Path, progress: StageProgress) -> None:
-    if job.id == CONCLUSIONS:
-        run_conclusions(job, work)
-    else:
-        run_stage(job, work, progress)
 
 
 def execute(
@@ -177,7 +65,7 @@ class _Run:
     def run(self) -> Execution:
         for stage in list(self.waiting.values()):
             if (folder := stage.folder(self.store)) is not None:
-                self.done(_kept(self.store, stage, folder))
+                self.done(kept_outcome(self.store, stage, folder))
         self.tell_cost()
         self.run_waiting()
         outcomes = {name: self.execution.outcomes[name] for name in self.order}
@@ -260,8 +148,7 @@ class _Run:
             set(parts) <= set(lost) for parts in self.needed(stage) if parts
         ):
             return False
-        left = [name for name in stage.inputs if name not in lost and "/" in name]
-        return bool(left)
+        return any(name not in lost and "/" in name for name in stage.inputs)
 
     def needed(self, stage: Stage) -> list[list[str]]:
         """For each need of a picture the inputs that it stands for."""
@@ -326,8 +213,11 @@ class _Run:
 
     def returned(self, stage: Stage, future: Future[StageOutcome]) -> None:
         error = future.exception()
-        reason = f"{type(error).__name__}: {error}"
-        self.done(future.result() if error is None else StageOutcome(stage.id, reason=reason))
+        self.done(
+            future.result()
+            if error is None
+            else StageOutcome(stage.id, reason=f"{type(error).__name__}: {error}")
+        )
 
     def lost(self, stage: Stage, *, for_good: bool) -> None:
         if for_good:

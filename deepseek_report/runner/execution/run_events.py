@@ -60,7 +60,6 @@ class StageProgress:
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self.done += steps
-        step = max((self.total or 100) // 100, 1)
-        if self.done - self.sent >= step or self.done == self.total:
+        if self.done - self.sent >= max((self.total or 100) // 100, 1) or self.done == self.total:
             self.sent = self.done
             self.send(("advanced", self.stage, self.done, self.total, note))

@@ -148,8 +148,7 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     classifier = _classifier(job)
     inputs = dataset.test.inputs[cases.explained]
     context = _explain_context(job, explainer, classifier, inputs, cases.explained, progress)
-    ids = dataset.test.instance_ids[cases.explained]
-    context = dataclasses.replace(context, instance_ids=ids)
+    context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
     before, started = _memory(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started

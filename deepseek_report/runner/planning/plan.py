@@ -87,12 +87,11 @@ class _Planner:
         seed: int | None = None,
     ) -> None:
         """Plan one stage. seed : of its own draws, None where it draws nothing."""
-        code = {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]}
         made_from = {
             "stage": name,
             "config": config,
             "inputs": {stage: self.stages[stage].key for stage in inputs},
-            "code": code,
+            "code": {module: code_of(module) for module in [_STAGES, *map(module_of, targets)]},
             "seed": seed,
         }
         self.stages[name] = Stage(name, digest(made_from), inputs)

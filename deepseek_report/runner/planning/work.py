@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -120,30 +120,10 @@ def trained_rows(experiment: Experiment, size: Size) -> int:
     return size.train
 
 
-def _data(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage
-    return size.rows * len(size.schema.features)
-
-
-def _training(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del stage
-    return trained_rows(experiment, size)
-
-
-def _predictions(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage
-    return size.validation + size.test
-
-
-def _explanations(experiment: Experiment, stage: Stage, size: Size) -> float:
-    return planned_calls(experiment, stage.name, size, instances_of(experiment, size))
-
-
 def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     metric, instances = experiment.multiple["metrics"][stage.name], instances_of(experiment, size)
     if stage.subject and isinstance(metric, ExplainsAgain):
-        again = metric.explained_again(instances)
-        return planned_calls(experiment, stage.subject, size, again)
+        return planned_calls(experiment, stage.subject, size, metric.explained_again(instances))
     if stage.subject:
         return instances * size.players
     if traits_of(metric, MetricPart).scope == "explainers":
@@ -151,22 +131,15 @@ def _measures(experiment: Experiment, stage: Stage, size: Size) -> float:
     return size.test if "predictions" in stage.inputs else size.rows * size.players
 
 
-def _conclusions(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, size
-    return len(stage.inputs)
-
-
-def _pictures(experiment: Experiment, stage: Stage, size: Size) -> float:
-    del experiment, stage, size
-    return 1
-
-
-_UNITS = {
-    "data": _data,
-    "training": _training,
-    "predictions": _predictions,
-    "explanations": _explanations,
+#: By kind of stage.
+_UNITS: Mapping[str, Callable[[Experiment, Stage, Size], float]] = {
+    "data": lambda _, __, size: size.rows * len(size.schema.features),
+    "training": lambda experiment, _, size: trained_rows(experiment, size),
+    "predictions": lambda _, __, size: size.validation + size.test,
+    "explanations": lambda experiment, stage, size: planned_calls(
+        experiment, stage.name, size, instances_of(experiment, size)
+    ),
     "measures": _measures,
-    "conclusions": _conclusions,
-    "pictures": _pictures,
+    "conclusions": lambda _, stage, __: len(stage.inputs),
+    "pictures": lambda _, __, ___: 1,
 }

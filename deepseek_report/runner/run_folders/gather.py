@@ -171,9 +171,8 @@ def _frameworks(experiment: Experiment, folder: Path) -> dict[str, Any]:
             target = folder / ARTIFACTS / "frameworks" / choice.id
             target.mkdir(parents=True)
             shutil.copyfile(choice.file, target / FRAMEWORK_FILE)
-            path = target.relative_to(folder).as_posix()
             copies[ArtifactId.of("frameworks", choice.id)] = {
-                "path": path,
+                "path": target.relative_to(folder).as_posix(),
                 "files": hash_folder(target),
             }
     return copies

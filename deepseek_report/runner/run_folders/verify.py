@@ -17,7 +17,7 @@ from deepseek_report.artifacts.storage.files import load_table
 from deepseek_report.errors import ArtifactError, ConfigError
 from deepseek_report.runner.planning.plan import identity_of
 from deepseek_report.runner.run_folders.open_run import read_run
-from deepseek_report.runner.run_folders.writing import document_digest
+from deepseek_report.runner.run_folders.sealing import document_digest
 from deepseek_report.store import MANIFEST
 from deepseek_report.store.run_folder import (
     ARTIFACTS,
