@@ -52,8 +52,11 @@ def _texts(finished: Finished) -> Wording:
     data = finished.folder / "artifacts" / "data"
     if not (data / "schema.json").is_file():
         return words_for(language, None)
-    schema = Schema.from_json(load_json(data / "schema.json"))
-    return words_for(language, schema, str(load_json(data / "card.json").get("name") or ""))
+    return words_for(
+        language,
+        Schema.from_json(load_json(data / "schema.json")),
+        str(load_json(data / "card.json").get("name") or ""),
+    )
 
 
 def _say_thresholds(console: Console, finished: Finished, texts: Wording) -> None:

@@ -54,8 +54,10 @@ class Run:
     @cached_property
     def results(self) -> Results:
         """Everything that was computed, read as it is asked for."""
-        findings = tuple(Finding.from_json(entry) for entry in self.record["findings"])
-        return dataclasses.replace(results_of(self.path, self.record), findings=findings)
+        return dataclasses.replace(
+            results_of(self.path, self.record),
+            findings=tuple(Finding.from_json(entry) for entry in self.record["findings"]),
+        )
 
     @property
     def findings(self) -> list[WordedFinding]:

@@ -241,8 +241,9 @@ def answers_digest(recognised: Recognised, rows: Rows, *, number: bool) -> str:
 def _mixed(features: pd.DataFrame) -> pd.DataFrame:
     """As many rows, each cell from another row of its column."""
     random = np.random.default_rng(_PROBE_SEED)
-    columns = {n: features[n].take(random.permutation(len(features))).array for n in features}
-    return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {n: features[n].take(random.permutation(len(features))).array for n in features}
+    )
 
 
 def _ask(recognised: Recognised, rows: Rows, features: pd.DataFrame, *, number: bool) -> Any:

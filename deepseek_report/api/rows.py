@@ -89,9 +89,14 @@ def rows_of(test: Given, validation: Given, train: Given, target: str | None) ->
     known = [f"X_{part}" for part in PARTS]
     positions = np.repeat(np.array([known.index(name) for name in tables], dtype=np.int64), sizes)
     named_columns = isinstance(test[0], pd.DataFrame) or _are_texts(test[0])
-    form = TableForm.of(features, named=named_columns)
-    sha256 = digest_of(frame, {"parts": positions.tolist(), "named": named_columns})
-    return Rows(GivenRows(frame, positions), features, column, form, sizes[0], sha256)
+    return Rows(
+        GivenRows(frame, positions),
+        features,
+        column,
+        TableForm.of(features, named=named_columns),
+        sizes[0],
+        digest_of(frame, {"parts": positions.tolist(), "named": named_columns}),
+    )
 
 
 def _is_given(name: str, part: Given) -> bool:

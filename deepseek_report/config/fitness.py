@@ -78,5 +78,8 @@ def inability(plugin: Any, model: Any) -> Message | None:
     lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
         return None
-    what = [message(f"capabilities.{capability}") for capability in lacking]
-    return message("refusals.lacks_capability", what=what, model=name_of(model))
+    return message(
+        "refusals.lacks_capability",
+        what=[message(f"capabilities.{capability}") for capability in lacking],
+        model=name_of(model),
+    )

@@ -6,7 +6,6 @@ elsewhere becomes `$DATA_DIR/<name>`, with `DATA_DIR` a variable that whoever re
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shlex
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from deepseek_report.artifacts.storage.files import sha256_file
 from deepseek_report.artifacts.storage.local_paths import without_known_folders, without_local_paths
 
 PROGRAM = "deepseek-report"
@@ -164,10 +164,7 @@ def _divided(shown: str) -> tuple[str, str]:
 
 def _sha256(path: Path) -> str:
     """Of a file; "" for a folder."""
-    if not path.is_file():
-        return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_file(path) if path.is_file() else ""
 
 
 def shell_line(command: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ with the reason: of parts of sets in a list to unfold, of a named one where nobo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from deepseek_report.artifacts.ids import ArtifactId
@@ -120,14 +120,10 @@ def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
     return model.unasked if asks else None
 
 
-def _needs(plugin: Any) -> Iterable[str]:
-    return sorted(traits_of(plugin, PicturePart).needs)
-
-
 def _lacking(experiment: Experiment, plugin: Any) -> list[ArtifactId]:
     metrics, explainers = experiment.multiple["metrics"], experiment.multiple["explainers"]
     lacking = []
-    for need in map(ArtifactId, _needs(plugin)):
+    for need in map(ArtifactId, sorted(traits_of(plugin, PicturePart).needs)):
         name = need.rest
         if (need.kind == "measures" and name not in metrics) or (
             need.kind == "explanations" and (name not in explainers if name else not explainers)

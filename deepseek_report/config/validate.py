@@ -208,8 +208,12 @@ class _Checker:
             return Problem(
                 self.where(location), f"{'.'.join(location[:2])} is no longer read", "", moved
             )
-        todo = setting_hint(tuple(location), known)
-        return Problem(self.where(location), f'unknown key "{location[-1]}"', choices(known), todo)
+        return Problem(
+            self.where(location),
+            f'unknown key "{location[-1]}"',
+            choices(known),
+            setting_hint(tuple(location), known),
+        )
 
     def add(self, path: Sequence[str], fault: str, allowed: str, todo: str) -> None:
         self.problems.append(Problem(self.where(path), fault, allowed, todo))

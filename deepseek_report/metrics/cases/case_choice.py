@@ -46,7 +46,7 @@ def choose_cases(
     roles = _roles(predictions, schema)
     roles |= {f"{NAMED}{number}": int(position) for number, position in enumerate(named, start=1)}
     chosen = np.unique(np.array(list(roles.values()), dtype=np.int64))
-    sample = _stratified(_strata(predictions, schema), instances, seed)
+    sample = _stratified(task_of(schema.target).strata(predictions.labels, _BANDS), instances, seed)
     rest = sample[~np.isin(sample, chosen)]
     explained = np.sort(np.concatenate([chosen, rest[: max(instances - len(chosen), 0)]]))
     within = {role: int(np.searchsorted(explained, position)) for role, position in roles.items()}
@@ -129,11 +129,6 @@ def _assign(roles: dict[str, int], role: str, preference: Floats) -> None:
     free[list(roles.values())] = -np.inf
     if np.isfinite(free.max(initial=-np.inf)):
         roles[role] = int(free.argmax())
-
-
-def _strata(predictions: Predictions, schema: Schema) -> NDArray[Any]:
-    """(instance,) the label, or the band of a number."""
-    return task_of(schema.target).strata(predictions.labels, _BANDS)
 
 
 def _stratified(labels: NDArray[Any], instances: int, seed: int) -> Ints:

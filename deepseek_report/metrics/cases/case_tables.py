@@ -103,18 +103,13 @@ def neighbour_rows(rows: Floats, dataset: Dataset, classifier: Classifier, most:
             rank + 1,
             int(train.instance_ids[i]),
             float(apart[case][i]),
-            _truth(schema.target, train.labels[i]),
+            task_of(schema.target).display(schema.target, train.labels[i]),
             *_probability_or_number(schema.target, float(scores[case, rank])),
             kind.display_row(train.inputs[i]),
         )
         for case in range(len(rows))
         for rank, i in enumerate(nearest[case])
     ]
-
-
-def _truth(target: Target, label: float) -> str:
-    """The label as a person reads it: the class, or the number with its unit."""
-    return task_of(target).display(target, label)
 
 
 def _probability_or_number(target: Target, output: float) -> tuple[float, float]:

@@ -246,16 +246,18 @@ def _sign_agreement(a: Floats, b: Floats, k: int) -> float:
 def _per_instance(
     correlations: dict[tuple[str, str], Floats], values: dict[str, Floats]
 ) -> pd.DataFrame:
-    frames = [
-        pd.DataFrame(
-            {
-                "position": np.arange(len(rho)),
-                "explainer_a": a,
-                "explainer_b": b,
-                "spearman": rho,
-                "top3_overlap": top_overlap(values[a], values[b], 3),
-            }
-        )
-        for (a, b), rho in correlations.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "position": np.arange(len(rho)),
+                    "explainer_a": a,
+                    "explainer_b": b,
+                    "spearman": rho,
+                    "top3_overlap": top_overlap(values[a], values[b], 3),
+                }
+            )
+            for (a, b), rho in correlations.items()
+        ],
+        ignore_index=True,
+    )

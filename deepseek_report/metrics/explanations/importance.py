@@ -92,7 +92,7 @@ class Importance(ExplanationMetric):
     def measure(self, context: MeasureContext) -> Measurement:
         explanation = judged(context, "importance")
         draws, schema = (self.resamples, context.seed), context.dataset.schema
-        units = _units_of(explanation, schema)
+        units = kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
         if not units.names:
             raise NotApplicableError(
                 f"no {kind_of(schema).noun} stands in {LEAST_OCCURRENCES} of the "
@@ -118,10 +118,6 @@ def _about_units(units: Units, schema: Schema) -> Iterator[Text]:
             with_interval=MOST_INTERVALS,
             by_group=MOST_BY_GROUP,
         )
-
-
-def _units_of(explanation: Explanation, schema: Schema) -> Units:
-    return kind_of(schema).units(explanation.values, explanation.inputs, LEAST_OCCURRENCES)
 
 
 def _estimates(units: Units, draws: tuple[int, int]) -> tuple[Floats, Floats, Floats]:

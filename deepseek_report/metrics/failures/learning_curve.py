@@ -66,9 +66,6 @@ class LearningCurve(ClassMetric):
         context.progress.start("learning curve", len(rows))
         rankings = {n: self._ranking(context, n) for n in rows}
         fewest = int(np.bincount(test.labels)[np.unique(test.labels)].min())
-        table = pd.DataFrame(
-            [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
-        )
         about = message(
             "notes.learning_curve.reference",
             reference=REFERENCES[self.predictor],
@@ -77,9 +74,16 @@ class LearningCurve(ClassMetric):
         limits = limits_of(
             task_of(target), self.predictor, context.dataset.schema.features, len(target.classes)
         )
-        notes = (about, limits) if limits else (about,)
         gain = _last_doubling(rankings, REFERENCES[self.predictor])
-        return Measurement((gain,), {"curve": table}, notes=notes)
+        return Measurement(
+            (gain,),
+            {
+                "curve": pd.DataFrame(
+                    [self._row(n, rankings[n], len(context.dataset.train), fewest) for n in rows]
+                )
+            },
+            notes=(about, limits) if limits else (about,),
+        )
 
     def _rows(self, n: int) -> list[int]:
         rows = sorted({round(n * fraction) for fraction in self.fractions})

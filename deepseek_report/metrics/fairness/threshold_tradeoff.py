@@ -111,14 +111,15 @@ class ThresholdTradeoff(ClassMetric):
                 f"no attribute has two levels with {self.min_cell} people in the validation and "
                 "the test part; lower min_cell, or use more rows."
             )
-        policies = pd.concat(tables, ignore_index=True)
-        notes = (
-            message("notes.threshold_tradeoff.parts"),
-            message("notes.threshold_tradeoff.small_levels", n=self.min_cell),
-            message("notes.threshold_tradeoff.tolerance", share=self.tolerance),
-            message("notes.threshold_tradeoff.no_proposal"),
+        return Measurement(
+            tables={"policies": pd.concat(tables, ignore_index=True)},
+            notes=(
+                message("notes.threshold_tradeoff.parts"),
+                message("notes.threshold_tradeoff.small_levels", n=self.min_cell),
+                message("notes.threshold_tradeoff.tolerance", share=self.tolerance),
+                message("notes.threshold_tradeoff.no_proposal"),
+            ),
         )
-        return Measurement(tables={"policies": policies}, notes=notes)
 
     def _groupings(self, context: MeasureContext, p: Predictions) -> dict[str, Grouping]:
         compared = groupings(
@@ -138,11 +139,12 @@ class ThresholdTradeoff(ClassMetric):
             ANOTHER: np.full(k, calmer),
             PER_GROUP: equal_rate_thresholds(validation, chosen),
         }
-        rows = [
-            _row(context.predictions, grouping, favourable, policy, thresholds)
-            for policy, thresholds in policies.items()
-        ]
-        return pd.DataFrame(rows)
+        return pd.DataFrame(
+            [
+                _row(context.predictions, grouping, favourable, policy, thresholds)
+                for policy, thresholds in policies.items()
+            ]
+        )
 
 
 def _large_enough(test: Grouping, chosen: Grouping, min_cell: int) -> tuple[Grouping, Grouping]:

@@ -60,12 +60,15 @@ class Attention(ModelMetric):
             bounds=SHARE,
             note=message("notes.attention.entropy"),
         )
-        tables = {
-            "tokens": _token_table(context),
-            "branches": pd.DataFrame({"branch": attention.branches}),
-        }
-        arrays = {"mean": attention.mean, "even": attention.even, "there": attention.present}
-        return Measurement((score,), tables, arrays, (message("notes.attention.no_reason"),))
+        return Measurement(
+            (score,),
+            {
+                "tokens": _token_table(context),
+                "branches": pd.DataFrame({"branch": attention.branches}),
+            },
+            {"mean": attention.mean, "even": attention.even, "there": attention.present},
+            (message("notes.attention.no_reason"),),
+        )
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,12 @@ def _summed(attention: Floats) -> _Sums:
 def _token_table(context: MeasureContext) -> pd.DataFrame:
     schema = context.dataset.schema
     tokens = context.classifier.module.token_columns
-    names = [schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens]
     return pd.DataFrame(
         {
             "token": range(len(tokens)),
-            "feature": names,
+            "feature": [
+                schema.names[columns[0]] if len(columns) == 1 else "" for columns in tokens
+            ],
             "label": token_labels(schema, tokens),
         }
     )

@@ -17,7 +17,6 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import Target
 from deepseek_report.artifacts.score import Bounds, Category, Measurement
 from deepseek_report.artifacts.table import (
     Column,
@@ -30,13 +29,6 @@ from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks import task_of
-
-
-def losses_of(outputs: Floats, labels: NDArray[Any], target: Target) -> Floats:
-    """(instance,) the loss that training minimised: cross-entropy in nats; of a number the squared
-    error over the variance of the labels, so that 1 is what their mean gives.
-    """
-    return task_of(target).fit_losses(outputs, labels)
 
 
 @dataclass(frozen=True)
@@ -103,11 +95,14 @@ class Ablation(ModelMetric):
                 unit=task_of(context.dataset.schema.target).fit_unit,
             ),
         )
-        notes = (
-            message("notes.ablation.one_at_a_time"),
-            message("notes.ablation.rows", n=len(rows)),
+        return Measurement(
+            (score,),
+            {"units": table},
+            notes=(
+                message("notes.ablation.one_at_a_time"),
+                message("notes.ablation.rows", n=len(rows)),
+            ),
         )
-        return Measurement((score,), {"units": table}, notes=notes)
 
     def _increases(
         self, context: MeasureContext, inputs: Floats, labels: NDArray[Any], shape: tuple[int, ...]
@@ -135,4 +130,5 @@ def _masks(shape: tuple[int, ...]) -> Iterator[Floats]:
 
 def _losses(context: MeasureContext, inputs: Floats, labels: NDArray[Any], mask: Any) -> Floats:
     logits = np.concatenate([logits for logits, _ in traces(context, inputs, mask)])
-    return losses_of(logits, labels, context.dataset.schema.target)
+    target = context.dataset.schema.target
+    return task_of(target).fit_losses(logits, labels)

@@ -56,8 +56,11 @@ def described(module: Any) -> dict[str, Mapping[str, Any]]:
 
 def enclosing(path: str, layers: Collection[str]) -> str:
     """The innermost of these layers that a part lies in, or the part itself where there is none."""
-    around = [layer for layer in layers if path == layer or path.startswith(layer + ".")]
-    return max(around, key=len, default=path)
+    return max(
+        [layer for layer in layers if path == layer or path.startswith(layer + ".")],
+        key=len,
+        default=path,
+    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,6 @@ class LayerProfile(ModelMetric):
         times[OUTSIDE] = np.maximum(total - sum(times.values()), 0.0)
         declared = {name: str(layer["kind"]) for name, layer in layers.items()}
         kinds = {**watch.kinds, **declared, OUTSIDE: "the module itself"}
-        table = _profile_table(times, kinds, float(np.median(total)))
         value, low, high = median_interval(total)
         forward = Estimate(value, low, high, self.repeats, _OF_MEDIAN)
         score = forward.score(
@@ -153,8 +155,11 @@ class LayerProfile(ModelMetric):
             bounds=(0.0, None),
             note=message("notes.layer_profile.median", passes=self.repeats, rows=self.batch_size),
         )
-        notes = (_CLOCK, message("notes.layer_profile.own_time"))
-        return Measurement((score,), {"layers": table}, notes=notes)
+        return Measurement(
+            (score,),
+            {"layers": _profile_table(times, kinds, float(np.median(total)))},
+            notes=(_CLOCK, message("notes.layer_profile.own_time")),
+        )
 
 
 def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> dict[str, Floats]:
@@ -167,11 +172,13 @@ def _by_layer(laps: Sequence[Mapping[str, float]], layers: Collection[str]) -> d
 
 
 def _profile_table(times: dict[str, Floats], kinds: dict[str, str], total: float) -> pd.DataFrame:
-    rows = [
-        (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
-        for name, ms in times.items()
-    ]
-    return pd.DataFrame(rows, columns=["layer", "kind", "ms", "low", "high", "share"])
+    return pd.DataFrame(
+        [
+            (name, kinds[name], *median_interval(ms), float(np.median(ms)) / total)
+            for name, ms in times.items()
+        ],
+        columns=["layer", "kind", "ms", "low", "high", "share"],
+    )
 
 
 _OF_MEDIAN = message("interval_methods.order_statistics")

@@ -106,22 +106,21 @@ class Prototypes(ModelMetric):
         decided = np.bincount(own, minlength=len(ids))
         order = np.lexsort((ids, -decided))
         sizes = np.abs(contributions(context.classifier, test.inputs, schema.target.explained))
-        table = pd.DataFrame(
-            {
-                "prototype": np.arange(1, len(ids) + 1),
-                "instance_id": ids[order],
-                "class_label": [schema.target.classes[k] for k in classes[order]],
-                "decides": decided[order],
-                "share": decided[order] / len(test),
-                "mean_evidence": evidence.mean(axis=0)[order],
-                "n": len(test),
-                "shift": module.shift,
-            }
-        )
         return Measurement(
             scores=(_in_use(decided),),
             tables={
-                "prototypes": table,
+                "prototypes": pd.DataFrame(
+                    {
+                        "prototype": np.arange(1, len(ids) + 1),
+                        "instance_id": ids[order],
+                        "class_label": [schema.target.classes[k] for k in classes[order]],
+                        "decides": decided[order],
+                        "share": decided[order] / len(test),
+                        "mean_evidence": evidence.mean(axis=0)[order],
+                        "n": len(test),
+                        "shift": module.shift,
+                    }
+                ),
                 "inputs": _inputs(schema, inputs[order], sizes.mean(axis=0)),
                 "nearest": self._nearest(context, distances[:, order]),
                 "compared": _compared(context, evidence, ids, classes),

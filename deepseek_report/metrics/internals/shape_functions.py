@@ -120,9 +120,6 @@ def _moved(typical: Floats, column: int, values: Floats) -> Floats:
 def _curve(
     about: dict[str, Any], feature: Feature, values: Floats, added: Floats, train: Floats
 ) -> pd.DataFrame:
-    shares = [
-        np.isnan(train).mean() if np.isnan(value) else (train == value).mean() for value in values
-    ]
     return pd.DataFrame(
         {
             **about,
@@ -130,7 +127,10 @@ def _curve(
             "value": values,
             "display": [feature.display(value) for value in values],
             "contribution": added,
-            "share": shares,
+            "share": [
+                np.isnan(train).mean() if np.isnan(value) else (train == value).mean()
+                for value in values
+            ],
         }
     )
 
@@ -142,5 +142,11 @@ def _density(about: dict[str, Any], train: Floats, values: Floats, bins: int) ->
     if high <= low:
         return pd.DataFrame(columns=["feature", "from", "to", "share"])
     counts, edges = np.histogram(known, bins, (low, high))
-    frame = {"feature": about["feature"], "from": edges[:-1], "to": edges[1:]}
-    return pd.DataFrame({**frame, "share": counts / len(train)})
+    return pd.DataFrame(
+        {
+            "feature": about["feature"],
+            "from": edges[:-1],
+            "to": edges[1:],
+            "share": counts / len(train),
+        }
+    )

@@ -78,9 +78,11 @@ class Baselines(ModelMetric):
             estimates[name] = task.summary(other, self.n_resamples, context.seed)
             scores += _scores(task, target, name, estimates[name])
             scores.append(_gain(task, target, name, task.gain_over(model, other)))
-        table = _comparison(task, estimates)
-        notes = _notes(task, context, self.predictors)
-        return Measurement(tuple(scores), {"comparison": table}, notes=notes)
+        return Measurement(
+            tuple(scores),
+            {"comparison": _comparison(task, estimates)},
+            notes=_notes(task, context, self.predictors),
+        )
 
 
 def reference_predictions(kind: Predictor, context: MeasureContext) -> Predictions:

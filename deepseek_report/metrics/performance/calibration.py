@@ -181,9 +181,11 @@ class ExpectedCalibrationError(ClassMetric):
             slope.score("calibration_slope", "calibration", "one"),
             intercept.score("calibration_intercept", "calibration", "zero"),
         )
-        notes = _notes(slope, int(bins.max()) + 1, self.n_bins)
-        table = reliability_table(happened, scores, self.n_bins)
-        return Measurement(joined, {"bins": table}, notes=notes)
+        return Measurement(
+            joined,
+            {"bins": reliability_table(happened, scores, self.n_bins)},
+            notes=_notes(slope, int(bins.max()) + 1, self.n_bins),
+        )
 
 
 def _notes(slope: Estimate, bins: int, wanted: int) -> tuple[Text, ...]:

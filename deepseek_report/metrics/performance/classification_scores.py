@@ -133,8 +133,11 @@ class RocAuc(ClassMetric):
         score = estimate.score(
             "roc_auc", "performance", "higher", bounds=SHARE, reference="doi:10.2307/2531595"
         )
-        notes = _many_classes(context.dataset.schema, "roc_auc")
-        return Measurement((score,), {"curve": roc_points(p.truths, p.scores)}, notes=notes)
+        return Measurement(
+            (score,),
+            {"curve": roc_points(p.truths, p.scores)},
+            notes=_many_classes(context.dataset.schema, "roc_auc"),
+        )
 
 
 def roc_points(truths: Bools, scores: Floats) -> pd.DataFrame:
@@ -181,8 +184,11 @@ class AveragePrecision(ClassMetric):
         score = estimate.score(
             "average_precision", "performance", "higher", bounds=SHARE, note=note
         )
-        notes = _many_classes(context.dataset.schema, "average_precision")
-        return Measurement((score,), {"curve": precision_points(p.truths, p.scores)}, notes=notes)
+        return Measurement(
+            (score,),
+            {"curve": precision_points(p.truths, p.scores)},
+            notes=_many_classes(context.dataset.schema, "average_precision"),
+        )
 
 
 def precision_points(truths: Bools, scores: Floats) -> pd.DataFrame:

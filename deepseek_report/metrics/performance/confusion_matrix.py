@@ -85,11 +85,13 @@ class ConfusionMatrix(ClassMetric):
             )
             for name, direction, hits, among, note in rows
         )
-        tables = {
-            "matrix": confusion_table(p.labels, p.decisions, target.classes),
-            "classes": class_table(p.labels, p.decisions, target.classes),
-        }
-        return Measurement(scores, tables)
+        return Measurement(
+            scores,
+            {
+                "matrix": confusion_table(p.labels, p.decisions, target.classes),
+                "classes": class_table(p.labels, p.decisions, target.classes),
+            },
+        )
 
 
 def confusion_table(labels: Ints, decisions: Ints, classes: tuple[str, ...]) -> pd.DataFrame:

@@ -187,13 +187,16 @@ def own_thresholds(truths: Bools, shares: Floats) -> Floats:
 
 
 def _part(replicates: Replicates, k: int, n: int, seed: int) -> Estimate:
-    label = Replicates(
-        replicates.value[k],
-        replicates.resamples[:, k],
-        replicates.jackknife[:, k],
-        replicates.blocks,
+    return bootstrapped(
+        Replicates(
+            replicates.value[k],
+            replicates.resamples[:, k],
+            replicates.jackknife[:, k],
+            replicates.blocks,
+        ),
+        n,
+        seed,
     )
-    return bootstrapped(label, n, seed)
 
 
 def _ends(name: str, measured: Estimate | None) -> dict[str, float]:

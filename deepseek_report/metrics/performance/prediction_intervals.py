@@ -142,11 +142,14 @@ class PredictionIntervals(NumberMetric):
         tables = {"coverage": self._coverage(held_out, p.errors)}
         if len(by_group := self._by_group(context, inside)):
             tables["by_group"] = by_group
-        notes = (
-            message("notes.prediction_intervals.made", n=len(held_out)),
-            message("notes.prediction_intervals.stopping"),
+        return Measurement(
+            (covered, width),
+            tables,
+            notes=(
+                message("notes.prediction_intervals.made", n=len(held_out)),
+                message("notes.prediction_intervals.stopping"),
+            ),
         )
-        return Measurement((covered, width), tables, notes=notes)
 
     def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
         rows = []

@@ -151,5 +151,8 @@ def limits_of(
             limits.append(message("notes.reference_limits.trees", n=iterations(n_outputs)))
     if kind == "majority" or not limits:
         return None
-    reference = REFERENCES[task.references[kind]]
-    return message("notes.reference_limits.sentence", reference=reference, limits=limits)
+    return message(
+        "notes.reference_limits.sentence",
+        reference=REFERENCES[task.references[kind]],
+        limits=limits,
+    )

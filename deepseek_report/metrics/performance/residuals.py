@@ -75,8 +75,9 @@ class Residuals(NumberMetric):
             unit=target.unit or "",
             note=message("notes.residuals.mean_error"),
         )
-        tables = {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
-        return Measurement((score,), tables)
+        return Measurement(
+            (score,), {"bins": error_bins(p, self.bins), "largest": largest_errors(p, self.most)}
+        )
 
 
 def error_bins(p: Predictions, bins: int) -> pd.DataFrame:

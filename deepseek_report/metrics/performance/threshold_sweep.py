@@ -52,14 +52,15 @@ class ThresholdSweep(ClassMetric):
         require_two_classes(context.dataset.schema, "a sweep of the threshold")
         p = context.predictions
         selected = target.counted_class
-        sweep = threshold_table(p.truths, p.scores, selected == p.explained)
         classes = message(
             "notes.threshold_sweep.classes",
             explained=target.explained_class,
             selected=target.classes[selected],
         )
-        notes = (classes, message("notes.threshold_sweep.test_rows"))
-        return Measurement(tables={"sweep": sweep}, notes=notes)
+        return Measurement(
+            tables={"sweep": threshold_table(p.truths, p.scores, selected == p.explained)},
+            notes=(classes, message("notes.threshold_sweep.test_rows")),
+        )
 
 
 def threshold_table(

@@ -68,8 +68,9 @@ class _Run:
                 self.done(kept_outcome(self.store, stage, folder))
         self.tell_cost()
         self.run_waiting()
-        outcomes = {name: self.execution.outcomes[name] for name in self.order}
-        return Execution(outcomes, self.execution.made)
+        return Execution(
+            {name: self.execution.outcomes[name] for name in self.order}, self.execution.made
+        )
 
     def job(self, stage: Stage) -> StageJob:
         inputs = {name: self.execution.outcomes[name].folder for name in stage.inputs}
@@ -85,10 +86,11 @@ class _Run:
         """Why inputs of a stage are missing, as the run folder will tell it."""
         execution = self.execution
         known = {refusal.artifact for refusal in self.experiment.refused} | set(stage.inputs)
-        problems = [
-            entry for entry in execution.problems(self.experiment) if entry["stage"] in known
-        ]
-        return disclosed_problems(self.experiment, problems, execution.folders)
+        return disclosed_problems(
+            self.experiment,
+            [entry for entry in execution.problems(self.experiment) if entry["stage"] in known],
+            execution.folders,
+        )
 
     def as_made(self, stage: Stage) -> Stage:
         """The stage under a key of its own where it goes on without inputs that broke.

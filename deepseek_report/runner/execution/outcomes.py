@@ -9,7 +9,7 @@ from typing import Any
 from deepseek_report.artifacts.message import Text
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.runner.planning.plan import Stage
-from deepseek_report.runner.run_folders.missing_parts import not_applicable, problem, refusals
+from deepseek_report.runner.run_folders.missing_parts import not_applicable, problem
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,10 @@ class Execution:
     def problems(self, experiment: Experiment) -> list[dict[str, Any]]:
         """Why parts are missing: left out by the config, refused by a part, failed."""
         return [
-            *refusals(experiment),
+            *(
+                not_applicable(experiment, refusal.artifact, refusal.reason)
+                for refusal in experiment.refused
+            ),
             *(
                 not_applicable(experiment, outcome.stage, outcome.reason)
                 for outcome in self.refused

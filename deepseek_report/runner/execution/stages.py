@@ -21,7 +21,7 @@ from deepseek_report.artifacts.protocols.classifier import Classifier
 from deepseek_report.artifacts.protocols.explainers import ExplainContext, ExplainerPlugin
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
 from deepseek_report.artifacts.protocols.models import BringsTrainer, NamesOthers
-from deepseek_report.artifacts.protocols.progress import Progress
+from deepseek_report.artifacts.protocols.progress import Progress, Silent
 from deepseek_report.artifacts.protocols.traits import ExplainerPart, table_types, traits_of
 from deepseek_report.artifacts.results import Results
 from deepseek_report.artifacts.seeds import Seeds
@@ -29,6 +29,7 @@ from deepseek_report.artifacts.split import PARTS, Dataset
 from deepseek_report.config.experiment import Experiment
 from deepseek_report.errors import DataError, UnknownCaseError
 from deepseek_report.metrics.cases.case_choice import choose_cases
+from deepseek_report.metrics.internals.compute import process_peak
 from deepseek_report.metrics.performance.predicting import ThresholdRule, predict
 
 #: The seed of plug-ins that declare to draw nothing: their keys hold no seed, so nothing that they
@@ -149,14 +150,16 @@ def _explanation(job: StageJob, folder: Path, progress: Progress) -> None:
     inputs = dataset.test.inputs[cases.explained]
     context = _explain_context(job, explainer, classifier, inputs, cases.explained, progress)
     context = dataclasses.replace(context, instance_ids=dataset.test.instance_ids[cases.explained])
-    before, started = _memory(), time.perf_counter()
+    before, started = process_peak(), time.perf_counter()
     explanation: Explanation = explainer.explain(context)
     seconds = time.perf_counter() - started
     if not traits_of(explainer, ExplainerPart).samples:
         explanation = dataclasses.replace(explanation, seed=None)
     if job.experiment.settings.measure_time:
         explanation = dataclasses.replace(
-            explanation, seconds=round(seconds, 3), peak_memory=round(max(_memory(), before), 1)
+            explanation,
+            seconds=round(seconds, 3),
+            peak_memory=round(max(process_peak(), before), 1),
         )
     explanation.save(folder)
 
@@ -219,7 +222,7 @@ def _again(job: StageJob, subject: str) -> Any:
 
     def explain(classifier: Classifier, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
         positions = np.arange(len(inputs))
-        context = _explain_context(job, explainer, classifier, inputs, positions, _quiet())
+        context = _explain_context(job, explainer, classifier, inputs, positions, Silent())
         values: NDArray[np.float64] = explainer.explain(context).values
         return values
 
@@ -266,15 +269,10 @@ def _cases(job: StageJob) -> Cases:
 
 def _classifier(job: StageJob) -> Classifier:
     """A fresh classifier around the trained module; its calls are counted from 0."""
-    model = job.experiment.single["model"]
-    return _load_classifier(model, job.inputs["data"], job.inputs["training"], job.device)
-
-
-def _load_classifier(model: Any, data: Path, training: Path, device: str) -> Classifier:
     from deepseek_report.models.shared.loading import load_classifier
 
-    dataset = _dataset(data)
-    return load_classifier(model, dataset.schema, dataset.train, training, device)
+    model, dataset = job.experiment.single["model"], _dataset(job.inputs["data"])
+    return load_classifier(model, dataset.schema, dataset.train, job.inputs["training"], job.device)
 
 
 def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
@@ -286,18 +284,3 @@ def _background(job: StageJob, dataset: Dataset) -> NDArray[np.float64]:
     generator = np.random.default_rng([job.seeds.data, 64])
     size = min(job.experiment.settings.explain.background, len(dataset.train))
     return dataset.train.inputs[np.sort(generator.choice(len(dataset.train), size, replace=False))]
-
-
-def _memory() -> float:
-    """Greatest resident memory of this process so far, in MiB."""
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
-
-
-def _quiet() -> Progress:
-    from deepseek_report.artifacts.protocols.progress import Silent
-
-    return Silent()

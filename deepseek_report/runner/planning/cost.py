@@ -105,8 +105,7 @@ def cost_left(
     past = PastTimes(store.root)
     try:
         size = size_of(data) if data is not None else None
-        row = row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
-        return cost_of(experiment, waiting, past, size, row)
+        return cost_of(experiment, waiting, past, size, row_of_past(experiment, past))
     except Exception:  # the run goes on whatever can be said of its time
         return cost_of(experiment, waiting, past, None)
 
@@ -124,6 +123,11 @@ def span_of(stage: Stage, work: Work | None, past: PastTimes, row: float | None)
         return _by_rows(stage, work.units * row)
     usual = _TYPICAL[stage.kind]
     return Span(0.3 * usual, usual, 4 * usual, "typical")
+
+
+def row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
+    """Seconds in which the model of an experiment evaluates one row, by a training before."""
+    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
 
 
 def row_by_training(times: Iterable[Past], like: str) -> float | None:

@@ -19,7 +19,7 @@ from deepseek_report.runner.planning.against_data import not_judged, refuse_misf
 from deepseek_report.runner.planning.cost import (
     Cost,
     cost_of,
-    row_by_training,
+    row_of_past,
     span_of,
 )
 from deepseek_report.runner.planning.model_timing import seconds_of_a_row
@@ -28,7 +28,6 @@ from deepseek_report.runner.planning.plan import Stage, make_plan, run_id
 from deepseek_report.runner.planning.work import (
     Size,
     instances_of,
-    like_of,
     planned_calls,
     work_of,
 )
@@ -161,15 +160,11 @@ def _cost(
     if not waiting:
         return Cost()
     past = PastTimes(store.root)
-    row = _row_of_past(experiment, past)
+    row = row_of_past(experiment, past)
     if row is None and _needs_a_row(experiment, waiting, past, size):
         dataset = dataset or _stored(experiment, store)
         row = seconds_of_a_row(experiment, dataset, pick_device(experiment.settings.device))
     return cost_of(experiment, waiting, past, size, row)
-
-
-def _row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
-    return row_by_training(past.of("training"), like_of(experiment, Stage("training", "")))
 
 
 def _needs_a_row(

@@ -60,8 +60,9 @@ def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, An
 @lru_cache(maxsize=2)
 def size_of(folder: Path) -> Size:
     """The size of the data set in the folder of a finished stage `data`."""
-    schema = Schema.from_json(load_json(folder / "schema.json"))
-    return Size.of(schema, load_json(folder / "card.json"))
+    return Size.of(
+        Schema.from_json(load_json(folder / "schema.json")), load_json(folder / "card.json")
+    )
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from deepseek_report.runner.run_folders.past_runs import past_runs, size_of
+from deepseek_report.runner.run_folders.past_runs import past_runs, real_folders, size_of
 from deepseek_report.store.folders import MANIFEST
 from deepseek_report.store.holding import alone, stage_alone
 
@@ -162,8 +162,8 @@ def _leftovers(root: Path) -> Iterator[Stored]:
 
 def _asides(reports: Path) -> Iterator[Stored]:
     now = dt.datetime.now(dt.UTC)
-    for experiment in _real_folders(reports):
-        for path in _real_folders(experiment):
+    for experiment in real_folders(reports):
+        for path in real_folders(experiment):
             if _ASIDE.fullmatch(path.name):
                 stored = _stored(path, "", "leftover")
                 if now - stored.made >= _SETTLED:
@@ -172,34 +172,28 @@ def _asides(reports: Path) -> Iterator[Stored]:
 
 def _folders_of_stages(place: Path) -> Iterator[tuple[str, Path]]:
     """(stage id, folder) of everything that is named as a stage is."""
-    for kind in _real_folders(place):
+    for kind in real_folders(place):
         if kind.name in KINDS:
             yield from _below(kind, kind.name, 1)
 
 
 def _below(folder: Path, stage: str, depth: int) -> Iterator[tuple[str, Path]]:
-    for path in _real_folders(folder):
+    for path in real_folders(folder):
         if _KEY.fullmatch(path.name):
             yield stage, path
         elif depth < _DEEPEST:
             yield from _below(path, f"{stage}/{path.name}", depth + 1)
 
 
-def _real_folders(place: Path) -> list[Path]:
-    """The folders in a folder, sorted; links are none."""
-    try:
-        with os.scandir(place) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-    return [place / name for name in names]
-
-
 def _stored(path: Path, stage: str, need: Need) -> Stored:
-    seconds = max(place.lstat().st_mtime for place in (path, path / MANIFEST) if _is_there(place))
-    made = dt.datetime.fromtimestamp(seconds, dt.UTC)
-    return Stored(path, stage, path.name if stage else "", need, size_of(path), made)
-
-
-def _is_there(path: Path) -> bool:
-    return os.path.lexists(path)
+    seconds = max(
+        place.lstat().st_mtime for place in (path, path / MANIFEST) if os.path.lexists(place)
+    )
+    return Stored(
+        path,
+        stage,
+        path.name if stage else "",
+        need,
+        size_of(path),
+        dt.datetime.fromtimestamp(seconds, dt.UTC),
+    )

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,8 @@ def past_runs(reports: Path) -> list[PastRun]:
     """Every run below a folder of reports, newest first; those without a date come last."""
     runs = [
         past_run(folder)
-        for experiment in _folders(reports)
-        for folder in _folders(experiment)
+        for experiment in _shown_folders(reports)
+        for folder in _shown_folders(experiment)
         if os.path.lexists(folder / _RUN)
     ]
     oldest = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -94,15 +94,18 @@ def size_of(folder: Path) -> int:
     return total
 
 
-def _folders(place: Path) -> Iterator[Path]:
-    """The folders in a folder that are no links and not hidden, sorted."""
+def real_folders(place: Path) -> list[Path]:
+    """The folders in a folder, sorted; links are none, and one that cannot be read holds none."""
     try:
-        entries = sorted(os.scandir(place), key=lambda item: item.name)
+        with os.scandir(place) as entries:
+            names = sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-            yield place / entry.name
+        return []
+    return [place / name for name in names]
+
+
+def _shown_folders(place: Path) -> list[Path]:
+    return [folder for folder in real_folders(place) if not folder.name.startswith(".")]
 
 
 def _read(path: Path) -> tuple[Any, str]:

@@ -88,8 +88,15 @@ def document_digest(
     run_digest: str, documents: Mapping[str, str], people: Mapping[str, str]
 ) -> str:
     """SHA-256 of the run digest and the hashes of the documents and of people's files."""
-    bound = {"run": run_digest, "documents": dict(documents), "people": dict(people)}
-    return digest({"deepseek-report/documents": bound})
+    return digest(
+        {
+            "deepseek-report/documents": {
+                "run": run_digest,
+                "documents": dict(documents),
+                "people": dict(people),
+            }
+        }
+    )
 
 
 def writing_key(config: Mapping[str, Any], language: str = "") -> str:
@@ -108,8 +115,9 @@ def writing_key(config: Mapping[str, Any], language: str = "") -> str:
 @cache
 def _templates_key() -> str:
     files = sorted(path for path in shipped("templates").rglob("*") if path.is_file())
-    templates = {
-        path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
-        for index, path in enumerate(files)
-    }
-    return digest(templates)
+    return digest(
+        {
+            path.name + str(index): hashlib.sha256(path.read_bytes()).hexdigest()
+            for index, path in enumerate(files)
+        }
+    )

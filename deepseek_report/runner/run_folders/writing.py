@@ -17,7 +17,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from deepseek_report.artifacts.conclusions import Verdict
-from deepseek_report.artifacts.finding import Finding
 from deepseek_report.artifacts.message import plain
 from deepseek_report.artifacts.protocols.sections import SectionContent
 from deepseek_report.artifacts.results import Results
@@ -220,16 +219,12 @@ def _write_conclusions(
         "format": "deepseek-report/findings",
         "format_version": 1,
         "run_digest": opened.run_digest,
-        "findings": [_finding(finding) for finding in results.findings],
+        "findings": [plain(vars(finding)) for finding in results.findings],
         "thresholds": [plain(vars(verdict)) for verdict in verdicts],
         "problems": broken,
     }
     save_json(work / CONCLUSIONS, conclusions)
     return recorded + broken
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {name: plain(value) for name, value in vars(finding).items()}
 
 
 def concluded_record(folder: Path) -> dict[str, Any]:
