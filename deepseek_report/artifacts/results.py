@@ -250,15 +250,16 @@ class Results:
 
     def sources(self, metric: str, explainer: str = "") -> tuple[str, ...]:
         """The artifacts that hold scores of this metric, e.g. `measures/deletion/shap`."""
-        artifacts = []
-        for artifact in self._measured:
-            measured = self.measurement(artifact.name, artifact.subject)
-            scores = measured.scores if measured else ()
-            if any(
-                score.metric == metric and explainer in ("", score.explainer) for score in scores
-            ):
-                artifacts.append(artifact)
-        return tuple(artifacts)
+        return tuple(
+            artifact
+            for artifact in self._measured
+            for measured in [self.measurement(artifact.name, artifact.subject)]
+            if measured is not None
+            and any(
+                score.metric == metric and explainer in ("", score.explainer)
+                for score in measured.scores
+            )
+        )
 
     def score(self, metric: str, **where: str) -> Score | None:
         """The one score of the model itself, unless `where` names another subject."""

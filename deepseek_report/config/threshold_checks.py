@@ -102,25 +102,29 @@ def bounds_of(key: str, plugin: Any) -> Bounds:
 
 def _shipped(composed: Composed) -> _Sources:
     """{score: what gives it} of every metric that has a file; classes of this package are read."""
-    known: dict[str, list[_Source]] = {}
-    for file in (file for root in composed.roots for file in (root / "metrics").glob("*.yaml")):
-        module, _, name = target_of(file).rpartition(".")
-        own = module.startswith("deepseek_report.")
-        cls = getattr(importlib.import_module(module), name, None) if own else None
-        _add(known, file.stem, cls)
-    return known
+    files = [file for root in composed.roots for file in (root / "metrics").glob("*.yaml")]
+    return _sources((file.stem, _own_class(target_of(file))) for file in files)
+
+
+def _own_class(target: str) -> type | None:
+    """The class that a `_target_` names, where it is in this package."""
+    module, _, name = target.rpartition(".")
+    if not module.startswith("deepseek_report."):
+        return None
+    return getattr(importlib.import_module(module), name, None)
 
 
 def _chosen(experiment: Experiment) -> _Sources:
-    sources: dict[str, list[_Source]] = {}
-    for key, plugin in experiment.multiple["metrics"].items():
-        _add(sources, key, plugin)
-    return sources
+    return _sources(experiment.multiple["metrics"].items())
 
 
-def _add(known: dict[str, list[_Source]], key: str, plugin: Any) -> None:
-    for score, bounds in bounds_of(key, plugin).items():
-        known.setdefault(score, []).append(_Source(key, plugin, bounds))
+def _sources(metrics: Iterable[tuple[str, Any]]) -> _Sources:
+    """{score: what gives it} of metrics by their keys, each a plug-in or the class of one."""
+    known: dict[str, list[_Source]] = {}
+    for key, plugin in metrics:
+        for score, bounds in bounds_of(key, plugin).items():
+            known.setdefault(score, []).append(_Source(key, plugin, bounds))
+    return known
 
 
 def stated(composed: Composed) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from deepseek_report.config.problems import Problem
@@ -52,17 +52,21 @@ def _environment(variable: str) -> list[str]:
     return os.environ.get(variable, "").replace(",", " ").split()
 
 
-def misnamed(trusted: Trusted) -> list[Problem]:
+def misnamed(trusted: Trusted) -> Iterator[Problem]:
     """Names that are no top-level package, or no type by its dotted path."""
-    problems = []
     for package in trusted.packages:
         if not _PACKAGE.fullmatch(package):
             top = package.partition(".")[0]
-            todo = f"write --trust {top}" if _PACKAGE.fullmatch(top) else ""
-            fault = f'"{package}" is not the name of a package'
-            problems.append(Problem("--trust", fault, "a top-level package, such as lab", todo))
+            yield Problem(
+                "--trust",
+                f'"{package}" is not the name of a package',
+                "a top-level package, such as lab",
+                f"write --trust {top}" if _PACKAGE.fullmatch(top) else "",
+            )
     for name in trusted.types:
         if not _TYPE.fullmatch(name):
-            fault = f'"{name}" is not the dotted path of a class or function'
-            problems.append(Problem("--trust-type", fault, "a dotted path, such as lab.steps.Clip"))
-    return problems
+            yield Problem(
+                "--trust-type",
+                f'"{name}" is not the dotted path of a class or function',
+                "a dotted path, such as lab.steps.Clip",
+            )

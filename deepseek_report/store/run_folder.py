@@ -185,12 +185,8 @@ def differences(
     present = contents.of_class(kind)
     gone = [f"{name} is missing" for name in sorted(set(listed) - set(present))]
     changed = compare(folder, {name: listed[name] for name in present if name in listed})
-    added = [f"{name} is not in the manifest; it was added later" for name in present]
-    return (
-        gone
-        + changed
-        + [text for name, text in zip(present, added, strict=True) if name not in listed]
-    )
+    added = [name for name in present if name not in listed]
+    return gone + changed + [f"{name} is not in the manifest; it was added later" for name in added]
 
 
 def keep_edited(folder: Path, name: str, target: Path) -> str:

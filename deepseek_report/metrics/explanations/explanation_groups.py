@@ -18,7 +18,6 @@ from deepseek_report.artifacts.schema import PARTS, PEOPLE, Attribute, Attribute
 from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.errors import NotApplicableError
-from deepseek_report.metrics.explanations.curves import Perturbation
 from deepseek_report.metrics.explanations.explanation_plugin import (
     CONTROL,
     ExplanationMetric,
@@ -100,12 +99,11 @@ class ExplanationByGroup(ExplanationMetric):
     def _areas(
         self, context: MeasureContext, explanations: dict[str, Explanation]
     ) -> dict[str, Floats]:
-        areas = {}
-        for name, explanation in explanations.items():
-            replacing: Perturbation = perturbation(context, explanation, self.steps)
-            order = order_of(explanation, replacing)
-            areas[name] = replacing.areas(replacing.curves(order, "deletion"))
-        return areas
+        return {
+            name: replacing.areas(replacing.curves(order_of(explanation, replacing), "deletion"))
+            for name, explanation in explanations.items()
+            for replacing in [perturbation(context, explanation, self.steps)]
+        }
 
     def _rows(
         self,

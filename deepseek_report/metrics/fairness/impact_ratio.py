@@ -55,21 +55,17 @@ def compare_with_reference(
     """One row for each level but the reference: rates, ratio, difference, test."""
     n, favoured = grouping.sizes, grouping.count(outcomes.favoured)
     r = grouping.levels.index(reference)
-    rows = []
-    for k, level in enumerate(grouping.levels):
-        if k == r:
-            continue
-        counts = (int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r]))
-        rows.append(
-            {
-                "attribute": grouping.name,
-                "attribute_label": grouping.label,
-                "level": level,
-                "reference": reference,
-                **_compare(*counts),
-            }
-        )
-    return rows
+    return [
+        {
+            "attribute": grouping.name,
+            "attribute_label": grouping.label,
+            "level": level,
+            "reference": reference,
+            **_compare(int(favoured[k]), int(n[k]), int(favoured[r]), int(n[r])),
+        }
+        for k, level in enumerate(grouping.levels)
+        if k != r
+    ]
 
 
 def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, object]:

@@ -74,20 +74,18 @@ class PartGaps:
     ) -> tuple[Score, ...]:
         """A score for each gap."""
         task, known = task_of(target), {entry.name: entry for entry in self.statistics}
-        scores = []
-        for comparison, row in zip(comparisons, table.to_dict("records"), strict=True):
-            statistic = known[comparison.metric]
-            scores.append(
-                gap_score(
-                    category,
-                    comparison,
-                    float(row["p_adjusted" if statistic.corrected else "p_value"]),
-                    bounds=statistic.bounds,
-                    unit=task.unit(target, statistic),
-                    corrected=statistic.corrected,
-                )
+        return tuple(
+            gap_score(
+                category,
+                comparison,
+                float(row["p_adjusted" if statistic.corrected else "p_value"]),
+                bounds=statistic.bounds,
+                unit=task.unit(target, statistic),
+                corrected=statistic.corrected,
             )
-        return tuple(scores)
+            for comparison, row in zip(comparisons, table.to_dict("records"), strict=True)
+            for statistic in [known[comparison.metric]]
+        )
 
     def notes(
         self, groupings: Sequence[Grouping], predictions: Predictions, n_tests: int
@@ -101,10 +99,7 @@ class PartGaps:
             least_events=self.floor[1],
             events=first.events,
         )
-        own: list[Text] = []
-        for statistic in self.statistics:
-            if statistic.explained and statistic.explained not in own:
-                own.append(statistic.explained)
+        own = dict.fromkeys(each.explained for each in self.statistics if each.explained)
         return (*gap_notes(groupings, judged, n_tests, few), *own)
 
 

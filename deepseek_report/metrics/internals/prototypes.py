@@ -129,21 +129,23 @@ class Prototypes(ModelMetric):
         )
 
     def _nearest(self, context: MeasureContext, distances: Floats) -> pd.DataFrame:
-        classes = context.dataset.schema.target.classes
-        rows: list[dict[str, Any]] = []
-        for prototype, column in enumerate(distances.T, start=1):
-            for rank, case in enumerate(np.argsort(column, kind="stable")[: self.nearest], start=1):
-                rows.append(
-                    {
-                        "prototype": prototype,
-                        "rank": rank,
-                        "instance_id": int(context.dataset.test.instance_ids[case]),
-                        "distance": float(column[case]),
-                        "label": classes[int(context.predictions.labels[case])],
-                        "decision": classes[int(context.predictions.decisions[case])],
-                    }
+        p, classes = context.predictions, context.dataset.schema.target.classes
+        return pd.DataFrame(
+            [
+                {
+                    "prototype": prototype,
+                    "rank": rank,
+                    "instance_id": int(context.dataset.test.instance_ids[case]),
+                    "distance": float(column[case]),
+                    "label": classes[int(p.labels[case])],
+                    "decision": classes[int(p.decisions[case])],
+                }
+                for prototype, column in enumerate(distances.T, start=1)
+                for rank, case in enumerate(
+                    np.argsort(column, kind="stable")[: self.nearest], start=1
                 )
-        return pd.DataFrame(rows)
+            ]
+        )
 
 
 def _evidence(module: Any, inputs: Floats) -> tuple[Floats, Floats]:

@@ -152,11 +152,11 @@ class PredictionIntervals(NumberMetric):
         )
 
     def _coverage(self, held_out: Floats, errors: Floats) -> pd.DataFrame:
-        rows = []
-        for level in sorted({self.level, *self.levels}):
-            half = half_width(held_out, level)
-            covered = rate(int((np.abs(errors) <= half).sum()), len(errors))
-            rows.append(
+        halves = {
+            level: half_width(held_out, level) for level in sorted({self.level, *self.levels})
+        }
+        return pd.DataFrame(
+            [
                 {
                     "level": level,
                     "half_width": half,
@@ -165,8 +165,11 @@ class PredictionIntervals(NumberMetric):
                     "high": covered.high,
                     "n": covered.n,
                 }
-            )
-        return pd.DataFrame([row for row in rows if math.isfinite(float(row["half_width"] or 0))])
+                for level, half in halves.items()
+                for covered in [rate(int((np.abs(errors) <= half).sum()), len(errors))]
+                if math.isfinite(half)
+            ]
+        )
 
     def _by_group(self, context: MeasureContext, inside: Bools) -> pd.DataFrame:
         """Coverage in each group: an interval that holds on the whole need not hold in a group."""
@@ -177,24 +180,23 @@ class PredictionIntervals(NumberMetric):
             )
         except NotApplicableError:
             return pd.DataFrame()
-        rows: list[dict[str, Any]] = []
-        for grouping in compared:
-            for code, level in enumerate(grouping.levels):
-                among = grouping.codes == code
-                covered = rate(int(inside[among].sum()), int(among.sum()))
-                rows.append(
-                    {
-                        "attribute": grouping.name,
-                        "attribute_label": grouping.label,
-                        "level": level,
-                        "n": covered.n,
-                        "coverage": covered.value,
-                        "low": covered.low,
-                        "high": covered.high,
-                        "too_few": covered.n < self.min_cell,
-                        "p_value": self._p_value(inside, among),
-                    }
-                )
+        rows: list[dict[str, Any]] = [
+            {
+                "attribute": grouping.name,
+                "attribute_label": grouping.label,
+                "level": level,
+                "n": covered.n,
+                "coverage": covered.value,
+                "low": covered.low,
+                "high": covered.high,
+                "too_few": covered.n < self.min_cell,
+                "p_value": self._p_value(inside, among),
+            }
+            for grouping in compared
+            for code, level in enumerate(grouping.levels)
+            for among in [grouping.codes == code]
+            for covered in [rate(int(inside[among].sum()), int(among.sum()))]
+        ]
         return pd.DataFrame(rows).assign(p_adjusted=holm([row["p_value"] for row in rows]))
 
     def _p_value(self, inside: Bools, among: Bools) -> float:

@@ -86,10 +86,8 @@ def cost_of(
     waiting : the stages that the store does not have. size : None before the data are read.
     row : seconds in which the model evaluates one row, where that was timed.
     """
-    spans = {}
-    for stage in waiting:
-        work = work_of(experiment, stage, size) if size is not None else None
-        spans[stage.id] = span_of(stage, work, past, row)
+    works = {stage: work_of(experiment, stage, size) if size else None for stage in waiting}
+    spans = {stage.id: span_of(stage, work, past, row) for stage, work in works.items()}
     spans["report"] = Span(2.0, _TYPICAL["report"], 6.0, "typical")
     parallel = min(experiment.settings.jobs, os.cpu_count() or 1)
     return Cost(spans, _total(spans, parallel), parallel, row)
