@@ -30,7 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     compared,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 
 _KRISHNA = "Krishna et al. 2022, arXiv:2202.01602"
@@ -215,13 +215,10 @@ class ExplainerAgreement(ExplanationMetric):
 
 
 def _agreement(metric: str, pairs: int) -> Score:
-    return Score(
-        metric=metric,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher" if metric == "agreement" else "none",
-        bounds=(-1.0, 1.0),
+    return unfilled(
+        metric,
+        "higher" if metric == "agreement" else "none",
+        (-1.0, 1.0),
         reference=_KRISHNA,
         note=message("notes.explainer_agreement.pairs", pairs=pairs),
     )

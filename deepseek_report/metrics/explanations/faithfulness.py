@@ -30,7 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     about_sample,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score
+from deepseek_report.metrics.explanations.instance_means import bootstrap_mean, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
 from deepseek_report.tasks import task_of
@@ -157,13 +157,10 @@ def _control_areas(context: MeasureContext, replacing: Perturbation, mode: Mode)
 def _template(context: MeasureContext, explanation: Explanation, mode: Mode, points: int) -> Score:
     schema = context.dataset.schema
     task, baseline = task_of(schema.target), kind_of(schema).words.baseline
-    return Score(
-        metric=mode,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="lower" if mode == "deletion" else "higher",
-        bounds=task.watched_bounds,
+    return unfilled(
+        mode,
+        "lower" if mode == "deletion" else "higher",
+        task.watched_bounds,
         explainer=explanation.method,
         reference=_PETSIUK,
         note=message(

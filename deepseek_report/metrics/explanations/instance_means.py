@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from deepseek_report.artifacts.arrays import Floats, Ints
 from deepseek_report.artifacts.message import message
-from deepseek_report.artifacts.score import Score
+from deepseek_report.artifacts.score import Direction, Score
 from deepseek_report.statistics.resampling import bootstrap, bootstrap_method
+from deepseek_report.tasks.loss import Limits
 
 
 def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats, Floats]:
@@ -46,13 +48,21 @@ def bootstrap_mean(values: Floats, resamples: int, seed: int) -> tuple[Floats, F
     return replicates.value.reshape(shape), low.reshape(shape), high.reshape(shape)
 
 
+def unfilled(metric: str, direction: Direction, bounds: Limits, **fields: Any) -> Score:
+    """A score of explanations without its number, which `mean_score` fills in.
+
+    fields : further fields of the score.
+    """
+    return Score(metric, "explanation", np.nan, 0, direction, bounds=bounds, **fields)
+
+
 def mean_score(template: Score, values: Floats, resamples: int, seed: int) -> Score:
-    """The template with the mean of the values, its interval and n filled in.
+    """A score with the mean of the values, its interval and n filled in.
 
     Parameters
     ----------
     template : Score
-        Says what is measured; its value and n are replaced.
+        From `unfilled`: says what is measured.
     values : array
         (instance,); NaN, where the number is not defined for an instance, is left out and counted
         in the note.

@@ -30,7 +30,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import mean_score
+from deepseek_report.metrics.explanations.instance_means import mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.tasks import task_of
@@ -251,13 +251,10 @@ def _template(
     name: str, explanation: Explanation, chance: Floats, control: Mapping[str, float]
 ) -> Score:
     what, reference = _MEASURES[name]
-    return Score(
-        metric=name,
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher",
-        bounds=(0.0, 1.0),
+    return unfilled(
+        name,
+        "higher",
+        (0.0, 1.0),
         explainer=explanation.method,
         reference=reference,
         note=message(
@@ -270,13 +267,10 @@ def _template(
 
 
 def _gain(explanation: Explanation) -> Score:
-    return Score(
-        metric="localisation_gain",
-        category="explanation",
-        value=np.nan,
-        n=0,
-        direction="higher",
-        bounds=(-1.0, 1.0),
+    return unfilled(
+        "localisation_gain",
+        "higher",
+        (-1.0, 1.0),
         explainer=explanation.method,
         reference=_ARRAS,
         note=message("notes.localisation.gain"),

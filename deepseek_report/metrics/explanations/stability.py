@@ -26,7 +26,7 @@ from deepseek_report.metrics.explanations.explanation_plugin import (
     ExplanationMetric,
     judged,
 )
-from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score
+from deepseek_report.metrics.explanations.instance_means import evenly_spaced, mean_score, unfilled
 from deepseek_report.metrics.shared.plugin import Resamples
 
 _YEH = "Yeh, Hsieh, Suggala, Inouye & Ravikumar 2019, arXiv:1901.09392"
@@ -80,13 +80,10 @@ class MaxSensitivity(ExplanationMetric):
             )
         chance = self._by_chance(values.shape[1:], explanation.signed, context.seed)
         template = self._template(explanation, context.dataset.schema)
-        ratio = Score(
-            metric="max_sensitivity_ratio",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="lower",
-            bounds=(0.0, None),
+        ratio = unfilled(
+            "max_sensitivity_ratio",
+            "lower",
+            (0.0, None),
             explainer=explanation.method,
             reference=_YEH,
             note=message("notes.max_sensitivity.ratio"),
@@ -119,13 +116,10 @@ class MaxSensitivity(ExplanationMetric):
 
     def _template(self, explanation: Explanation, schema: Schema) -> Score:
         move = kind_of(schema).nudge_words(self.radius)
-        return Score(
-            metric="max_sensitivity",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="lower",
-            bounds=(0.0, None),
+        return unfilled(
+            "max_sensitivity",
+            "lower",
+            (0.0, None),
             explainer=explanation.method,
             reference=_YEH,
             note=message("notes.max_sensitivity.moves", n=self.perturbations, move=move),
@@ -200,13 +194,10 @@ class ParameterRandomisation(ExplanationMetric):
                 f"{explanation.method} gives no instance two different values, so there is no "
                 "order that random weights could change; parameter_randomisation does not apply."
             )
-        template = Score(
-            metric="randomisation_correlation",
-            category="explanation",
-            value=np.nan,
-            n=0,
-            direction="zero",
-            bounds=(-1.0, 1.0),
+        template = unfilled(
+            "randomisation_correlation",
+            "zero",
+            (-1.0, 1.0),
             explainer=explanation.method,
             reference=_ADEBAYO,
             note=message("notes.parameter_randomisation.draws", n=self.draws),

@@ -12,8 +12,7 @@ from deepseek_report.artifacts.arrays import Ints
 from deepseek_report.artifacts.disclosure import Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import TableTypes
 from deepseek_report.metrics.fairness.gap_tables import (
     GAPS,
@@ -32,23 +31,20 @@ from deepseek_report.metrics.fairness.groups import (
     Outcomes,
     groupings,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric, Resamples
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, Resamples
 from deepseek_report.statistics.gaps import Gap, largest_gap
 from deepseek_report.statistics.intervals import SHARE
 
 
 @dataclass(frozen=True)
-class GapMetric(ClassMetric):
+class GapMetric(PeopleMetric, ClassMetric):
     """What the three gaps share: groups, floor, test and table.
 
     name : of the score, and of Fairlearn's function. options : for that function.
     """
 
     tables: ClassVar[TableTypes] = {"tests": GAPS}
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     name: ClassVar[str] = ""
     options: ClassVar[Mapping[str, str]] = {}
     crossings: bool = True

@@ -12,10 +12,8 @@ import pandas as pd
 from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
 from deepseek_report.artifacts.score import (
     Bounds,
-    Category,
     Measurement,
     Score,
 )
@@ -29,13 +27,13 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
 )
 from deepseek_report.metrics.fairness.part_gaps import PartGaps, tested
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples
+from deepseek_report.metrics.shared.plugin import PeopleMetric, Resamples
 from deepseek_report.statistics.intervals import SHARE, rate
 from deepseek_report.tasks import TASKS, of_some_task, task_of
 
 
 @dataclass(frozen=True)
-class GroupRates(ModelMetric):
+class GroupRates(PeopleMetric):
     """How many of each group are decided favourably, and how right that is, with intervals.
 
     Of numbers the mean error and the mean absolute error of each group, and the largest gaps
@@ -67,10 +65,7 @@ class GroupRates(ModelMetric):
         "mae_gap": (0.0, None),
         "mean_error_gap": (0.0, None),
     }
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset", "seed"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     crossings: bool = True
     min_cell: MinCell = 30
     min_events: MinEvents = 5

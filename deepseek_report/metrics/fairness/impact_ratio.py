@@ -15,8 +15,7 @@ from deepseek_report.artifacts.disclosure import Reveals, TableRelease
 from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.fairness.groups import (
     Grouping,
@@ -26,7 +25,7 @@ from deepseek_report.metrics.fairness.groups import (
     groupings,
     reference_level,
 )
-from deepseek_report.metrics.shared.plugin import ClassMetric
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric
 from deepseek_report.statistics.intervals import (
     compare_rates,
     enough_events,
@@ -90,7 +89,7 @@ def _compare(x: int, n: int, x_reference: int, n_reference: int) -> dict[str, ob
 
 
 @dataclass(frozen=True)
-class ImpactRatio(ClassMetric):
+class ImpactRatio(PeopleMetric, ClassMetric):
     """Each group's rate of favourable decisions over the reference group's, with a verdict."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -116,10 +115,7 @@ class ImpactRatio(ClassMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"impact_ratio": (0.0, None)}
-    category: ClassVar[Category] = "fairness"
     reads: ClassVar[frozenset[str]] = frozenset({"predictions", "dataset"})
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
     reference: dict[str, str] = field(default_factory=dict)
     crossings: bool = True

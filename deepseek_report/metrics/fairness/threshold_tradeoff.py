@@ -15,12 +15,11 @@ from deepseek_report.artifacts.disclosure import WHOLE, Reveals
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.predictions import Predictions
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.schema import PEOPLE, AttributeKind
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.fairness.groups import Grouping, MinCell, groupings
-from deepseek_report.metrics.shared.plugin import ClassMetric, require_two_classes
+from deepseek_report.metrics.shared.plugin import ClassMetric, PeopleMetric, require_two_classes
 from deepseek_report.tasks.decisions import effective_threshold, tally, threshold_for_share
 
 TODAY, ANOTHER, PER_GROUP = "today", "another", "per_group"
@@ -64,7 +63,7 @@ def equal_rate_thresholds(p: Predictions, grouping: Grouping) -> Floats:
 
 
 @dataclass(frozen=True)
-class ThresholdTradeoff(ClassMetric):
+class ThresholdTradeoff(PeopleMetric, ClassMetric):
     """Gap between groups and accuracy under today's threshold, another one, and one per group."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -85,13 +84,10 @@ class ThresholdTradeoff(ClassMetric):
         )
     }
     bounds: ClassVar[Bounds] = {}
-    category: ClassVar[Category] = "fairness"
     needs_two_classes: ClassVar[bool] = True
     reads: ClassVar[frozenset[str]] = frozenset(
         {"predictions", "validation_predictions", "dataset"}
     )
-    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
-    needs_favourable: ClassVar[bool] = True
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.01
     min_cell: MinCell = 30
 

@@ -17,7 +17,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import (
     Column,
     TableType,
@@ -25,14 +25,14 @@ from deepseek_report.artifacts.table import (
     estimate,
 )
 from deepseek_report.metrics.internals.tracing import heads_of, sample_rows, traces
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.resampling import as_one, bootstrap
 from deepseek_report.tasks import task_of
 
 
 @dataclass(frozen=True)
-class Ablation(ModelMetric):
+class Ablation(ComputeMetric):
     """How much the loss rises when one head is switched off, and which heads can go."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -50,7 +50,6 @@ class Ablation(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"removable_heads": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"attention"})
     max_rows: Rows = 400

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability, Classifier
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement, Score
+from deepseek_report.artifacts.score import Bounds, Measurement, Score
 from deepseek_report.artifacts.table import Column, TableType, TableTypes, estimate
 from deepseek_report.metrics.internals.timing import (
     Stopwatch,
@@ -27,7 +27,7 @@ from deepseek_report.metrics.internals.timing import (
     torch_module,
     wait_for,
 )
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.shared.plugin import ComputeMetric
 
 BatchSize = Annotated[int, Field(ge=1, le=100_000)]
 Repeats = Annotated[int, Field(ge=3, le=1000)]
@@ -64,7 +64,7 @@ def enclosing(path: str, layers: Collection[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Parameters(ModelMetric):
+class Parameters(ComputeMetric):
     """Number of parameters, in all and by layer: those that the model describes, else all parts."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -80,7 +80,6 @@ class Parameters(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"parameters": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
 
@@ -105,7 +104,7 @@ class Parameters(ModelMetric):
 
 
 @dataclass(frozen=True)
-class LayerProfile(ModelMetric):
+class LayerProfile(ComputeMetric):
     """Time that each layer takes in one pass over a batch, with what a described one holds."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -123,7 +122,6 @@ class LayerProfile(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"forward_ms": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     volatile: ClassVar[bool] = True
@@ -186,7 +184,7 @@ _CLOCK = message("notes.timing.clock")
 
 
 @dataclass(frozen=True)
-class Latency(ModelMetric):
+class Latency(ComputeMetric):
     """Time to answer, and rows per second, by batch size."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -198,7 +196,6 @@ class Latency(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"latency_ms": (0.0, None), "rows_per_second": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1)] = (1, 8, 64, 512)
@@ -260,12 +257,11 @@ class Latency(ModelMetric):
 
 
 @dataclass(frozen=True)
-class PeakMemory(ModelMetric):
+class PeakMemory(ComputeMetric):
     """Greatest memory of the whole run so far, and what one batch needs on top of the weights."""
 
     reveals: ClassVar[Reveals] = "aggregate"
     bounds: ClassVar[Bounds] = {"peak_memory": (0.0, None), "inference_memory": (0.0, None)}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset"})
     volatile: ClassVar[bool] = True
     batch_size: BatchSize = 256

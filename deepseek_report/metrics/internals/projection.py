@@ -17,12 +17,12 @@ from deepseek_report.artifacts.layer_names import layer_name as layer_words
 from deepseek_report.artifacts.message import Text, message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import Column, TableType, TableTypes
 from deepseek_report.errors import NotApplicableError
 from deepseek_report.metrics.internals.compute import layer_name
 from deepseek_report.metrics.internals.timing import torch_module
-from deepseek_report.metrics.shared.plugin import ModelMetric
+from deepseek_report.metrics.shared.plugin import ComputeMetric
 from deepseek_report.statistics.intervals import SHARE
 from deepseek_report.statistics.ranking import thin
 
@@ -73,7 +73,7 @@ def principal_components(points: Floats, k: int = _COMPONENTS) -> tuple[Floats, 
 
 
 @dataclass(frozen=True)
-class ParameterProjection(ModelMetric):
+class ParameterProjection(ComputeMetric):
     """Vectors of the weight matrices as points on three principal components."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -89,7 +89,6 @@ class ParameterProjection(ModelMetric):
         )
     }
     bounds: ClassVar[Bounds] = {"explained_variance": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"module"})
     max_points: Annotated[int, Field(ge=10, le=3000)] = 3000

@@ -16,7 +16,7 @@ from deepseek_report.artifacts.estimate import Estimate
 from deepseek_report.artifacts.message import message
 from deepseek_report.artifacts.protocols.classifier import Capability
 from deepseek_report.artifacts.protocols.metrics import MeasureContext
-from deepseek_report.artifacts.score import Bounds, Category, Measurement
+from deepseek_report.artifacts.score import Bounds, Measurement
 from deepseek_report.artifacts.table import (
     Column,
     TableType,
@@ -30,7 +30,7 @@ from deepseek_report.metrics.internals.tracing import (
     sample_rows,
     traces,
 )
-from deepseek_report.metrics.shared.plugin import ModelMetric, Resamples, Rows
+from deepseek_report.metrics.shared.plugin import ComputeMetric, Resamples, Rows
 from deepseek_report.statistics.intervals import SHARE, mean_interval
 from deepseek_report.statistics.resampling import bootstrap, bootstrapped
 from deepseek_report.tasks import task_of
@@ -43,7 +43,7 @@ def normalised_entropy(weights: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class ExpertLoad(ModelMetric):
+class ExpertLoad(ComputeMetric):
     """How evenly the experts are used, and which are not used at all."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -59,7 +59,6 @@ class ExpertLoad(ModelMetric):
         "expert_load_imbalance": (1.0, None),
         "unused_experts": (0.0, None),
     }
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"experts"})
     max_rows: Rows = 1000
@@ -135,7 +134,7 @@ def _grid_table(
 
 
 @dataclass(frozen=True)
-class RouteEntropy(ModelMetric):
+class RouteEntropy(ComputeMetric):
     """Whether the router prefers some heads for some inputs, or treats all alike."""
 
     reveals: ClassVar[Reveals] = "aggregate"
@@ -163,7 +162,6 @@ class RouteEntropy(ModelMetric):
         ),
     }
     bounds: ClassVar[Bounds] = {"route_entropy": SHARE}
-    category: ClassVar[Category] = "compute"
     reads: ClassVar[frozenset[str]] = frozenset({"classifier", "dataset", "seed"})
     requires: ClassVar[frozenset[Capability]] = frozenset({"routing"})
     max_rows: Rows = 1000

@@ -12,9 +12,12 @@ from deepseek_report.artifacts.schema import (
     CLASS_TASKS,
     LABEL_TASKS,
     NUMBER_TASKS,
+    PEOPLE,
+    AttributeKind,
     Schema,
     TaskName,
 )
+from deepseek_report.artifacts.score import Category
 from deepseek_report.errors import NotApplicableError
 
 #: How often instances are drawn anew for a bootstrap interval.
@@ -37,6 +40,20 @@ class ModelMetric(MetricPart):
     """Defaults of a metric that judges the model itself."""
 
     scope: ClassVar[Scope] = "model"
+
+
+class ComputeMetric(ModelMetric):
+    """Defaults of a metric of what a model costs, and of what its parts do."""
+
+    category: ClassVar[Category] = "compute"
+
+
+class PeopleMetric(ModelMetric):
+    """Defaults of a metric that compares how groups of people are decided about."""
+
+    category: ClassVar[Category] = "fairness"
+    needs_groups: ClassVar[frozenset[AttributeKind]] = PEOPLE
+    needs_favourable: ClassVar[bool] = True
 
 
 class ClassMetric(ModelMetric):
