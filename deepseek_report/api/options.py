@@ -22,10 +22,10 @@ _OF_TEXTS = {"max_length"}
 class Options(TypedDict, total=False):
     """What a call of `report` may say beside the rows and the model; all of it may be left out.
 
-    Of the data: every field of `datasets.declared.DeclaredTable` (sensitive, compare_by,
+    Of the data: every field of `table_declarations.DeclaredTable` (sensitive, compare_by,
     favourable, positive, task, drop, use_sensitive, columns, unit, description, source, licence,
     population, decision, limits, sector, …), and `target`, the name of the label.
-    Of the report: every field of `rendering.options.ReportOptions` (title, author, audience,
+    Of the report: every field of `rendering.report_options.ReportOptions` (title, author, audience,
     formats, thresholds, privacy, cases, …). `cases` counts the rows of X_test from 0.
     """
 

@@ -1,4 +1,4 @@
-"""Whether a part can do with the data, the target and the model, by what its class declares."""
+"""Whether a part can handle the data, the target and the model, by what its class declares."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def nature_of(experiment: Experiment) -> DataTraits:
 
 
 def unfit_reason(plugin: Any, nature: DataTraits) -> Message | None:
-    """Why a part cannot do with such data or such a target: "reads tables, not texts"."""
+    """Why a part cannot handle such data or such a target: "reads tables, not texts"."""
     traits = traits_of(plugin, Part)
     if not _reads(traits, nature):
         kinds = _named_kinds(traits.modalities or ())
@@ -50,7 +50,7 @@ def _named_kinds(chosen: Collection[str]) -> list[Message]:
     return [message(f"kinds_of_data.{kind}") for kind in KINDS if kind in chosen]
 
 
-#: What a part compares, by the kinds of attributes that it can do with.
+#: What a part compares, by the kinds of attributes that it accepts.
 _COMPARED: dict[frozenset[AttributeKind], str] = {
     PEOPLE: "people",
     PARTS: "parts",
@@ -59,7 +59,7 @@ _COMPARED: dict[frozenset[AttributeKind], str] = {
 
 
 def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Message | None:
-    """Why there is nothing to compare; only reading tells where the data do not say it before."""
+    """Why there is nothing to compare, as far as that is known before the data are read."""
     if not needed or nature.groups is None or needed & nature.groups:
         return None
     what = _COMPARED[needed if nature.groups else PEOPLE | PARTS]
@@ -67,14 +67,14 @@ def _without_groups(needed: frozenset[AttributeKind], nature: DataTraits) -> Mes
 
 
 def misfit(plugin: Any, nature: DataTraits) -> Message | None:
-    """The same for a part that is left out; it names no part, so that a family shares it."""
+    """Why a part is left out; the reason does not name it, so that many parts can share one."""
     if not _reads(traits_of(plugin, Part), nature):
         return message("refusals.other_data", kind=_of(nature))
     return unfit_reason(plugin, nature)
 
 
 def inability(plugin: Any, model: Any) -> Message | None:
-    """Why the model lacks what a part requires of it, or None; names no part, like `misfit`."""
+    """What a part requires and the model does not offer, or None; names no part, like `misfit`."""
     lacking = sorted(set(traits_of(plugin, Part).requires) - set(model.capabilities))
     if not lacking:
         return None

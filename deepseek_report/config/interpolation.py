@@ -102,7 +102,7 @@ def only(allowed: Callable[[str], bool]) -> Iterator[list[tuple[str, str]]]:
 
 
 class _Resolver:
-    """Builds plain data value by value, so that every refused one is told."""
+    """Builds plain data value by value, so that every refused one is reported."""
 
     def __init__(self) -> None:
         self.unresolved: list[Unresolved] = []

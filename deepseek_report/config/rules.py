@@ -1,8 +1,8 @@
 """Rules that cross groups: what needs what, and what cannot be applied to this model.
 
 A part that a person named on the command line and that cannot be applied is a problem. A part that
-came from a set, or that a configuration file names, is left out instead, and the report says so
-with the reason: of parts of sets in a list to unfold, of a named one where nobody overlooks it.
+came from a set, or that a configuration file names, is left out, and the report gives the reason:
+for parts of sets in a list that unfolds, for a named part where nobody overlooks it.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _judges_nothing(metric: Any, experiment: Experiment) -> bool:
 
 
 def _cannot_ask(plugin: Any, model: Any, group: str) -> Text | None:
-    """Why a part that asks the model about rows has none to ask, or None."""
+    """Why a part that asks the model about rows cannot do so, or None."""
     if not isinstance(model, OnlyAnswered) or isinstance(plugin, GivenInPython):
         return None
     asks = group == "explainers" or "classifier" in plugin.reads

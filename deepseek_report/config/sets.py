@@ -167,7 +167,7 @@ def bare_name(word: str) -> str:
 
 
 def unknown(where: str, word: str, group: str, known: Sequence[str]) -> Problem:
-    """That a list names what is neither a part nor a set, with the nearest one."""
+    """The problem of a list that names neither a part nor a set, with the nearest name."""
     name = bare_name(word)
     sign = word.removesuffix(name)
     close = part_hint(group, name, known)

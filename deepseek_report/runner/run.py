@@ -64,9 +64,9 @@ class Finished:
 
     @property
     def exit_code(self) -> int:
-        """0 whole; 1 a declared part failed; 3 where `fail_on` asks: a threshold failed.
+        """0: whole. 1: a declared part failed. 3: a threshold failed, and `fail_on` is set.
 
-        One that is not met has failed, and so has one that could not be measured.
+        A threshold fails where it is not met, and where it could not be measured.
         """
         if self.failures:
             return 1
@@ -166,7 +166,7 @@ def _record(experiment: Experiment, started: dt.datetime) -> dict[str, Any]:
 def _whole(folder: Path) -> Finished | None:
     """The finished run in this folder, if nothing failed in it and nothing in it was changed.
 
-    A folder that cannot be read is none: the run makes it again.
+    None also where the folder cannot be read: the run makes it again.
     """
     try:
         verified = verify(folder, recompute=False)

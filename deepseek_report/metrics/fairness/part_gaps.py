@@ -27,8 +27,8 @@ from deepseek_report.tasks.comparisons import Floor, GapStatistic
 class PartGaps:
     """How the levels of attributes are compared: by which statistics, from which size on.
 
-    statistics : of the task. floor : see `tasks.gaps.Floor`. n_resamples : draws for interval and
-    null.
+    statistics : of the task. floor : see `tasks.comparisons.Floor`.
+    n_resamples : draws for interval and null.
     """
 
     statistics: tuple[GapStatistic, ...]

@@ -93,9 +93,9 @@ class _Run:
         )
 
     def as_made(self, stage: Stage) -> Stage:
-        """The stage under a key of its own where it goes on without inputs that broke.
+        """The stage, under a key of its own where it runs without inputs that broke.
 
-        So what was made of less than was planned never stands in the store for the whole.
+        So an incomplete result is never taken from the store for a complete one.
         """
         outcomes, made = self.execution.outcomes, self.execution.made
         less = {

@@ -33,7 +33,7 @@ class StageOutcome:
 
 @dataclass
 class Execution:
-    """What came of a plan. made : stages that went on without inputs, under the key of the rest."""
+    """What came of a plan. made : stages that ran without some inputs, under keys of their own."""
 
     outcomes: dict[str, StageOutcome] = field(default_factory=dict)
     made: dict[str, Stage] = field(default_factory=dict)

@@ -34,7 +34,7 @@ _TYPICAL: Mapping[str, float] = {
 }
 #: A row of training goes forward and back, which is about three times forward alone.
 TRAINING_ROW = 3.0
-#: Seconds of a training of which starting is a small part.
+#: From so many seconds on, starting up is a small part of a training.
 _LONG = 10.0
 #: Stages that wait for each other; the others run at the same time.
 _ONE_BY_ONE = frozenset({"data", "training", "predictions", "conclusions", "report"})
@@ -131,7 +131,7 @@ def row_of_past(experiment: Experiment, past: PastTimes) -> float | None:
 def row_by_training(times: Iterable[Past], like: str) -> float | None:
     """Seconds in which the model evaluates one row, by a training of it in the store.
 
-    None where there is none, or only a short one, of which starting is a good part.
+    None where there is no training, or one so short that starting up is a good part of it.
     """
     for past in times:
         if past.like == like and past.units and past.seconds >= _LONG:
@@ -152,7 +152,7 @@ def _by_rows(stage: Stage, seconds: float) -> Span:
 
 
 def _by_past(times: Sequence[Past], work: Work | None, basis: Basis) -> Span:
-    """Scaled by the work: part of the time grows with it, and nobody knows how much of it."""
+    """Scaled by the work: part of the time grows with it, but how much is not known."""
     nearest = min(times, key=lambda past: abs(math.log(_ratio(past, work))))
     ratio = _ratio(nearest, work)
     slow, fast = max(ratio, math.sqrt(ratio)), min(ratio, math.sqrt(ratio))

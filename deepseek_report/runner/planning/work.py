@@ -45,7 +45,7 @@ class Size:
 
 
 def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, Any]:
-    """The work of a finished stage as its manifest keeps it; empty where nothing can tell it.
+    """The work of a finished stage as its manifest keeps it; empty where it cannot be estimated.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def work_facts(experiment: Experiment, stage: Stage, data: Path) -> dict[str, An
     """
     try:
         return work_of(experiment, stage, size_of(data)).facts()
-    except Exception:  # a plug-in that cannot foretell its work has done it all the same
+    except Exception:  # the stage is done, even if its plug-in cannot say how much there was
         return {}
 
 
@@ -67,7 +67,10 @@ def size_of(folder: Path) -> Size:
 
 @dataclass(frozen=True)
 class Work:
-    """units : grows as the time does. like : equal where a unit takes the same time."""
+    """How much there is to do in a stage.
+
+    units : grow in step with its time. like : the same for stages whose units take equally long.
+    """
 
     units: float
     like: str
@@ -84,7 +87,7 @@ def work_of(experiment: Experiment, stage: Stage, size: Size) -> Work:
 
 
 def like_of(experiment: Experiment, stage: Stage) -> str:
-    """Sixteen digits that are equal where the same code does it for the same model."""
+    """Sixteen digits, the same for stages in which the same code works for the same model."""
     groups = {"explanations": "explainers", "measures": "metrics", "pictures": "visualizations"}
     group = groups.get(stage.kind)
     if group:

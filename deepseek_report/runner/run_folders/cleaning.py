@@ -28,7 +28,7 @@ _DEEPEST = 3
 _KEY = re.compile(r"[0-9a-f]{32}")
 #: What `replace_folder` and a run that was killed while it wrote leave beside run folders.
 _ASIDE = re.compile(r"\.(?:old-[0-9a-f]{12}-\d+|work-[0-9a-f]{12})")
-#: What is younger may be in the hands of a run with another store.
+#: A younger folder may still be in use, by a run with another store.
 _SETTLED = dt.timedelta(hours=1)
 
 _IN_USE = "a run uses the store now"
@@ -95,7 +95,7 @@ def take_inventory(store: Path, reports: Path) -> Inventory | None:
 def chosen(
     inventory: Inventory, *, used_too: bool, older_than: dt.timedelta, now: dt.datetime
 ) -> list[Stored]:
-    """What would go: leftovers and what no run was made from, as far as it is old enough."""
+    """What would go: leftovers, and stages that no run was made from, where they are old enough."""
     return [
         stored
         for stored in inventory.stored
@@ -132,7 +132,7 @@ def _remove(root: Path, stored: Stored) -> str:
 
 
 def _remove_empty(folder: Path, root: Path) -> None:
-    """The folders of a stage that holds nothing any more."""
+    """Remove the folders of a stage that hold nothing any more."""
     with suppress(OSError):
         while folder != root and folder.name != ".work":
             folder.rmdir()
@@ -148,7 +148,7 @@ def _need(stage: str, path: Path, used: Collection[tuple[str, str]]) -> Need:
     if not (path / MANIFEST).is_file():
         return "leftover"
     if [file.name for file in path.iterdir()] == [MANIFEST]:
-        return "used"  # it says that a part cannot be applied, and run folders do not name it
+        return "used"  # a recorded refusal, which run folders do not name
     return "used" if (stage, path.name) in used else "unused"
 
 

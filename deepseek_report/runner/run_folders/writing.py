@@ -48,8 +48,8 @@ class WriteOptions:
 
     formats, engine, language : instead of what the run's config says.
     trust : packages of which sections and pictures may be loaded.
-    people : files of statements to add; None leaves what is wrong in people's files to the
-    report, else it is refused before anything is written.
+    people : files of statements to add. With None, mistakes in people's files are shown in the
+    report; with a list, even an empty one, they are refused before anything is written.
     """
 
     formats: Sequence[Format] = ()
