@@ -76,8 +76,8 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Com
     problems.extend(_unknown_words(sets, layers, roots))
     selected = {group: sets[group].select(layers[group]) for group in MULTIPLE}
     values = [forced(override, known) for override in kept if override.key_or_group not in MULTIPLE]
-    composing = [*study, *values, *starmap(_listed, selected.items())]
-    raw, chosen_names, unresolved = _compose(composing, roots)
+    all_overrides = [*study, *values, *starmap(_listed, selected.items())]
+    raw, chosen_names, unresolved = _compose(all_overrides, roots)
     composed = Composed(raw, tuple(overrides), selected, roots, chosen_names, tuple(problems))
     if unresolved:
         raise ConfigProblems([*problems, *(_problem_of(value, composed) for value in unresolved)])

@@ -71,7 +71,7 @@ def assemble(
 ) -> None:
     """Copy the artifacts into `folder` and write `run.json`, `config.yaml` and `scores.parquet`.
 
-    identity : {"run_id": …, "command": how to repeat the run, see `Places.command`}.
+    identity : {"run_id": …, "command": how to repeat the run, see `PortablePaths.command`}.
     """
     _copy(experiment, execution, folder)
     privacy = experiment.privacy
